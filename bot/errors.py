@@ -48,7 +48,7 @@ class StorageError(ParleyError):
     @property
     def user_text(self) -> str:
         return (
-            "I cannot reach my memory right now, so I did not take the question. Try again later."
+            "I cannot reach my memory right now, so the question was not taken. Try later."
         )
 
 

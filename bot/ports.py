@@ -322,7 +322,7 @@ class Part:
     last: bool
     """This is the answer's last message so far: the one that carries the buttons."""
     note: str = ""
-    """A line about the answer that is not part of it ("2 questions are before yours", "Stopped")."""
+    """A line about the answer that is not part of it ("Two questions are before yours")."""
 
     @property
     def key(self) -> str:
