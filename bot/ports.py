@@ -1,8 +1,8 @@
 """What the core needs from outside: small Protocols, and the values that pass through them.
 
-`Generator` is a model, wherever it runs. `QuestionStore`, `AnswerLedger`, `SettingsStore`,
-`UsageStore` and `Archive` are the database (`storage/` has one class for all five, in memory
-and in SQL). `Surface` is a place in which an answer is shown (`adapters/`).
+`Generator` is a model, wherever it runs. `QuestionStore`, `QuestionEdits`, `AnswerLedger`,
+`SettingsStore`, `UsageStore` and `Archive` are the database (`storage/` has one class for them
+all, in memory and in SQL). `Surface` is a place in which an answer is shown (`adapters/`).
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -139,6 +139,15 @@ class QuestionStore(Protocol):
         """
         ...
 
+    async def reopen(
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+    ) -> StoredAnswer:
+        """Queue an answer once more and charge `person` for it. With `anew`, a new answer to the
+        same question, shown in the same messages, takes the old one's place (the old text stays in
+        the archive); else the same answer goes on from its text. Raises OverQuota, or NothingToDo
+        where there is no such answer or it is still open."""
+        ...
+
     async def exchanges(
         self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
     ) -> list[StoredExchange]:
@@ -150,6 +159,10 @@ class QuestionStore(Protocol):
         """Let the model forget: `exchanges` starts anew. Gives the number of exchanges that it no
         longer returns. They stay in the archive until they are forgotten or purged."""
         ...
+
+
+class QuestionEdits(Protocol):
+    """Keeping in step with what people do to their questions on the platform."""
 
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
@@ -169,15 +182,6 @@ class QuestionStore(Protocol):
 class AnswerLedger(Protocol):
     """What was answered, how far each answer got, and which messages show it."""
 
-    async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
-    ) -> StoredAnswer:
-        """Queue an answer once more and charge `person` for it. With `anew`, a new answer to the
-        same question, shown in the same messages, takes the old one's place (the old text stays in
-        the archive); else the same answer goes on from its text. Raises OverQuota, or NothingToDo
-        where there is no such answer or it is still open."""
-        ...
-
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
         """Record how far an open answer is. Overwrites the last checkpoint."""
         ...
@@ -187,7 +191,12 @@ class AnswerLedger(Protocol):
         ...
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
-        """Record the whole answer and charge its tokens to whoever asked for it, durably."""
+        """Record the whole answer and charge its tokens to whoever asked for it, durably. It is
+        still `unfinished` until `delivered`."""
+        ...
+
+    async def delivered(self, answer_id: int) -> None:
+        """Record that the end of a closed answer is shown: nothing is left to do for it."""
         ...
 
     async def answers(
@@ -199,8 +208,9 @@ class AnswerLedger(Protocol):
         limit: int = 1000,
     ) -> list[StoredAnswer]:
         """Current answers, newest first, that meet every condition given. `unfinished`: only those
-        still open, which after a crash are the ones to take up again. Answers that `reset` hid are
-        left out where `conversation` is given."""
+        that are open (after a crash they are taken up again) or closed and not yet delivered
+        (their end is shown then). Answers that `reset` hid are left out where `conversation` is
+        given."""
         ...
 
 
@@ -290,7 +300,9 @@ class Archive(Protocol):
         ...
 
 
-class Store(QuestionStore, AnswerLedger, SettingsStore, UsageStore, Archive, Protocol):
+class Store(
+    QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, UsageStore, Archive, Protocol
+):
     """All of the above in one object, which `storage.open_store` makes."""
 
 

@@ -1,0 +1,287 @@
+"""The settings: one TOML file, overridden by the environment, checked before anything starts.
+
+`config.example.toml` names every setting, its default and why. A setting ``[model] name`` can be
+overridden by the variable ``PARLEY_MODEL__NAME``. Unknown settings and wrong values raise
+ConfigError with one line each: the place, what is wrong, and what would be right. A secret is a
+`SecretStr` and shows itself in no message and no repr.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from bot.errors import ConfigError
+from bot.messages import Sampling
+
+APP = "parley"
+ENV_PREFIX = "PARLEY_"
+EXAMPLE = "config.example.toml"
+DEFAULT_SYSTEM_PROMPT = (
+    "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
+)
+
+BackendName = Literal["auto", "openvino", "torch", "scripted"]
+LowBit = Literal["auto", "sym_int4", "asym_int4", "sym_int8", "fp16", "bf16", "fp32"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ScriptedSettings(_Section):
+    text: str = "This is a rehearsal: no model is loaded."
+    tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
+
+
+class ModelSettings(_Section):
+    name: Annotated[str, Field(min_length=1)] = "demo"
+    backend: BackendName = "auto"
+    device: str = "auto"
+    low_bit: LowBit = "auto"
+    context: Annotated[int, Field(ge=0)] = 0
+    max_parallel: Annotated[int, Field(ge=1, le=256)] = 8
+    python: str = ""
+    cache_dir: str = ""
+    scripted: ScriptedSettings = ScriptedSettings()
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?", device):
+            raise ValueError("there is no such device; known: auto, cpu, gpu, gpu.1, xpu, cuda")
+        return device
+
+
+class GenerationSettings(_Section):
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    top_k: Annotated[int, Field(ge=0)] = 50
+    repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    max_new_tokens: Annotated[int, Field(ge=1)] = 512
+    seed: Annotated[int, Field(ge=-1)] = -1
+
+    def sampling(self) -> Sampling:
+        """The same as the values that a generator takes."""
+        values = self.model_dump()
+        values["seed"] = None if self.seed < 0 else self.seed
+        return Sampling(**values)
+
+
+class ConversationSection(_Section):
+    system_prompt: str = DEFAULT_SYSTEM_PROMPT
+    scope: Literal["channel", "thread"] = "channel"
+    show_names: bool = True
+
+
+class StorageSettings(_Section):
+    url: str = ""
+    retention_days: Annotated[int, Field(ge=0)] = 0
+
+
+class LimitSettings(_Section):
+    queue: Annotated[int, Field(ge=1)] = 100
+    queue_per_person: Annotated[int, Field(ge=1)] = 5
+    answers_per_day: Annotated[int, Field(ge=0)] = 0
+    tokens_per_day: Annotated[int, Field(ge=0)] = 0
+    question_characters: Annotated[int, Field(ge=1)] = 20_000
+
+
+class DeliverySettings(_Section):
+    edit_interval: Annotated[float, Field(ge=0)] = 0.5
+    max_messages: Annotated[int, Field(ge=1)] = 8
+    checkpoint_interval: Annotated[float, Field(gt=0)] = 1.0
+    after_restart: Literal["continue", "mark"] = "continue"
+
+
+class DiscordSettings(_Section):
+    token: SecretStr = SecretStr("")
+    api_url: str = ""
+    gateway_url: str = ""
+
+
+class SlackSettings(_Section):
+    bot_token: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
+    signing_secret: SecretStr = SecretStr("")
+    base_url: str = ""
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(_Section):
+    """Everything that can be set. Made by `load`, once, at the start."""
+
+    model: ModelSettings = ModelSettings()
+    generation: GenerationSettings = GenerationSettings()
+    conversation: ConversationSection = ConversationSection()
+    storage: StorageSettings = StorageSettings()
+    limits: LimitSettings = LimitSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    discord: DiscordSettings = DiscordSettings()
+    slack: SlackSettings = SlackSettings()
+    log: LogSettings = LogSettings()
+
+    _folder: Path = Path()
+    """Of the configuration file: where relative paths begin."""
+
+    def path(self, text: str) -> Path:
+        """`text` as a path: ``~`` is the home, a relative one begins at the settings' file."""
+        return self._folder / Path(text).expanduser()
+
+    @property
+    def database_url(self) -> str:
+        """``[storage] url`` with its default and its relative path resolved."""
+        url = self.storage.url
+        if not url:
+            return f"sqlite:///{user_data_path(APP) / 'parley.sqlite3'}"
+        if url.startswith("sqlite:///"):
+            return f"sqlite:///{self.path(url.removeprefix('sqlite:///'))}"
+        return url
+
+    @property
+    def cache_folder(self) -> Path:
+        """``[model] cache_dir`` with its default: where converted models are kept."""
+        if self.model.cache_dir:
+            return self.path(self.model.cache_dir)
+        return user_cache_path(APP)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from `file` and the environment.
+
+    With no `file`: ``config.toml`` of the working directory, else the one in the user's
+    configuration folder, else the defaults alone. Raises ConfigError naming every fault at once.
+    """
+    if file is None:
+        found = next((path for path in _default_files() if path.is_file()), None)
+    elif file.is_file():
+        found = file
+    else:
+        raise ConfigError(
+            f"{file}: there is no such file. Copy {EXAMPLE} there, or leave --config out."
+        )
+    source, data = _read(found) if found else ("", {})
+    overrides = _from_environment(environment)
+    merged = _merge(data, overrides.values)
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as exc:
+        faults = [_explain(error, found, source, overrides.names) for error in exc.errors()]
+        raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
+    settings._folder = found.parent.resolve() if found else Path.cwd()
+    return settings
+
+
+def _default_files() -> tuple[Path, ...]:
+    return (Path("config.toml"), user_config_path(APP) / "config.toml")
+
+
+def _read(file: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{file}: this is not valid TOML: {exc}.") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file}: cannot be read: {exc}.") from exc
+
+
+class _Overrides:
+    """What the environment sets, and by which variable."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.names: dict[tuple[str, ...], str] = {}
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Overrides:
+    """Variables ``PARLEY_SECTION__KEY``. Others that begin with PARLEY_ have no double underscore
+    and are none of ours. Values are text; pydantic makes numbers of them."""
+    overrides = _Overrides()
+    for name, value in environment.items():
+        if not name.startswith(ENV_PREFIX) or "__" not in name:
+            continue
+        path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
+        table = overrides.values
+        for key in path[:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{name}: another variable sets all of [{'.'.join(path[:-1])}].")
+        table[path[-1]] = value
+        overrides.names[path] = name
+    return overrides
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(value, dict) and isinstance(under, dict)
+        merged[key] = _merge(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+# ---------------------------------------------------------------- explaining
+
+
+def _explain(
+    error: ErrorDetails, file: Path | None, source: str, variables: Mapping[tuple[str, ...], str]
+) -> str:
+    """One line for one fault. Never shows the value: it may be a secret."""
+    path = tuple(str(key) for key in error["loc"])
+    section, key = path[:-1], path[-1]
+    name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
+    variable = next((v for p, v in variables.items() if p[: len(path)] == path), None)
+    if variable:
+        place = variable
+    else:
+        line = _line_of(source, section, key)
+        place = f"{file}:{line}" if line else str(file)
+    if error["type"] == "extra_forbidden":
+        known = list(_fields(section))
+        close = difflib.get_close_matches(key, known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
+        return f"{place}: {name} is not a setting; {remedy} {EXAMPLE} lists them all."
+    said = error["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    return f"{place}: {name}: {said}. See {EXAMPLE} for what it takes."
+
+
+def _fields(section: tuple[str, ...]) -> tuple[str, ...]:
+    model: type[BaseModel] = Settings
+    for key in section:
+        inner = model.model_fields[key].annotation if key in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return tuple(model.model_fields)
+
+
+def _line_of(source: str, section: tuple[str, ...], key: str) -> int | None:
+    """The line of a setting in the TOML text; None where it is written in an unusual way."""
+    current: tuple[str, ...] = ()
+    for number, line in enumerate(source.splitlines(), start=1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            current = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            if current == (*section, key):
+                return number
+        elif (
+            current == section
+            and (assigned := re.match(r"\s*([\w\"'-]+)\s*=", line))
+            and assigned[1].strip("\"'") == key
+        ):
+            return number
+    return None
