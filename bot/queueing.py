@@ -1,0 +1,123 @@
+"""Who is answered next: a fair queue over conversations and people, with a bound.
+
+One answer at a time per conversation, in the order in which the questions came. Across
+conversations and people turns go round: somebody who asks ten things at once waits behind
+somebody who asks one. The order is start-time fair queueing (Goyal, Vin and Cheng, 1996) with
+every question weighing the same: a question's tag is one more than the last tag of its person and
+of its conversation, and never below the tag that was served last.
+
+Knows nothing of models or messages. Not for use from more than one event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.errors import Busy
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A place in the queue, from `FairQueue.join` until `FairQueue.leave`."""
+
+    conversation: str
+    person: str
+    tag: int
+    number: int
+    on_place: Callable[[int], None] = lambda _: None
+    granted: asyncio.Event = field(default_factory=asyncio.Event)
+    ahead: int = -1
+    """What `on_place` was told last."""
+
+
+class FairQueue:
+    """At most `slots` tickets are granted at a time and at most `bound` wait."""
+
+    def __init__(self, *, slots: int, bound: int, bound_per_person: int) -> None:
+        self._slots = slots
+        self._bound = bound
+        self._bound_per_person = bound_per_person
+        self._waiting: list[Ticket] = []  # by (tag, number): the order of service
+        self._granted: set[Ticket] = set()
+        self._now = 0  # the tag served last
+        self._last_tags: dict[str, int] = {}
+        self._count = 0
+
+    @property
+    def waiting(self) -> int:
+        """Tickets that are not granted yet."""
+        return len(self._waiting)
+
+    @property
+    def granted(self) -> int:
+        """Tickets that hold a slot."""
+        return len(self._granted)
+
+    def join(self, conversation: str, person: str) -> Ticket:
+        """A ticket at its fair place. Raises Busy where the queue, or the person's share of it, is
+        full. The ticket must be given back by `leave`, granted or not."""
+        free = self._slots - len(self._granted)
+        if len(self._waiting) >= self._bound + max(0, free):
+            raise Busy(
+                f"I am busy: {len(self._waiting)} questions are waiting, and that is the most I "
+                "take. Ask again in a little while."
+            )
+        mine = [t for t in (*self._waiting, *self._granted) if t.person == person]
+        if len(mine) >= self._bound_per_person:
+            raise Busy(
+                f"{len(mine)} of your questions are being answered or waiting, and that is the "
+                "most I take from one person. Ask again when one of them is done."
+            )
+        tag = max(
+            self._now,
+            self._last_tags.get(f"p {person}", 0),
+            self._last_tags.get(f"c {conversation}", 0),
+        )
+        ticket = Ticket(conversation, person, tag + 1, self._count)
+        self._count += 1
+        self._last_tags[f"p {person}"] = self._last_tags[f"c {conversation}"] = ticket.tag
+        self._waiting.append(ticket)
+        self._waiting.sort(key=lambda t: (t.tag, t.number))
+        self._serve()
+        return ticket
+
+    async def turn(self, ticket: Ticket, on_place: Callable[[int], None]) -> None:
+        """Wait until the ticket is granted. `on_place` is told, at once and whenever it changes,
+        how many answers come before this one: 0 once it is granted."""
+        ticket.on_place = on_place
+        ticket.ahead = -1
+        self._report(ticket)
+        await ticket.granted.wait()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give the ticket back. Idempotent."""
+        if ticket in self._granted:
+            self._granted.remove(ticket)
+        elif ticket in self._waiting:
+            self._waiting.remove(ticket)
+        self._serve()
+
+    def _serve(self) -> None:
+        busy = {ticket.conversation for ticket in self._granted}
+        passed: set[str] = set()
+        for ticket in list(self._waiting):
+            if len(self._granted) >= self._slots:
+                break
+            if ticket.conversation in busy or ticket.conversation in passed:
+                passed.add(ticket.conversation)
+                continue
+            self._waiting.remove(ticket)
+            self._granted.add(ticket)
+            busy.add(ticket.conversation)
+            self._now = max(self._now, ticket.tag)
+            ticket.granted.set()
+        # A tag that is not ahead of the last served one says nothing any more.
+        self._last_tags = {key: tag for key, tag in self._last_tags.items() if tag > self._now}
+        for ticket in (*self._granted, *self._waiting):
+            self._report(ticket)
+
+    def _report(self, ticket: Ticket) -> None:
+        ahead = 0 if ticket in self._granted else self._waiting.index(ticket) + 1
+        if ahead != ticket.ahead:
+            ticket.ahead = ahead
+            ticket.on_place(ahead)
