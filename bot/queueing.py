@@ -40,7 +40,7 @@ class FairQueue:
         self._waiting: list[Ticket] = []  # by (tag, number): the order of service
         self._granted: set[Ticket] = set()
         self._now = 0  # the tag served last
-        self._last_tags: dict[str, int] = {}
+        self._next_tags: dict[str, int] = {}
         self._count = 0
 
     @property
@@ -70,12 +70,12 @@ class FairQueue:
             )
         tag = max(
             self._now,
-            self._last_tags.get(f"p {person}", 0),
-            self._last_tags.get(f"c {conversation}", 0),
+            self._next_tags.get(f"p {person}", 0),
+            self._next_tags.get(f"c {conversation}", 0),
         )
-        ticket = Ticket(conversation, person, tag + 1, self._count)
+        ticket = Ticket(conversation, person, tag, self._count)
         self._count += 1
-        self._last_tags[f"p {person}"] = self._last_tags[f"c {conversation}"] = ticket.tag
+        self._next_tags[f"p {person}"] = self._next_tags[f"c {conversation}"] = tag + 1
         self._waiting.append(ticket)
         self._waiting.sort(key=lambda t: (t.tag, t.number))
         self._serve()
@@ -111,8 +111,8 @@ class FairQueue:
             busy.add(ticket.conversation)
             self._now = max(self._now, ticket.tag)
             ticket.granted.set()
-        # A tag that is not ahead of the last served one says nothing any more.
-        self._last_tags = {key: tag for key, tag in self._last_tags.items() if tag > self._now}
+        # A tag that is not above the one served last says nothing any more.
+        self._next_tags = {key: tag for key, tag in self._next_tags.items() if tag > self._now}
         for ticket in (*self._granted, *self._waiting):
             self._report(ticket)
 
