@@ -100,6 +100,13 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """Plain text that the model is asked to go on with, outside any chat format."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are chosen. ``temperature`` 0 is greedy, and then the rest but the penalty and
     the length is without effect. ``top_k`` 0 is off. ``seed`` None draws a new one each time."""

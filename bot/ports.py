@@ -5,13 +5,14 @@
 all, in memory and in SQL). `Surface` is a place in which an answer is shown (`adapters/`).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from bot.messages import (
+    Completion,
     ConversationKey,
     Finished,
     FinishReason,
@@ -33,11 +34,13 @@ class Generator(Protocol):
         """Load the model and say what it is. Idempotent. Raises ModelError, with the remedy."""
         ...
 
-    async def count(self, prompt: Prompt) -> int:
+    async def count(self, prompt: Prompt | Completion) -> int:
         """How many tokens the model would read for `prompt`, exactly."""
         ...
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Finished]:
+    def stream(
+        self, prompt: Prompt | Completion, sampling: Sampling
+    ) -> AsyncGenerator[str | Finished]:
         """Text as the model writes it, and one `Finished` last.
 
         The texts, joined, are the answer; no text is empty. Closing the iterator stops the model

@@ -1,0 +1,68 @@
+"""A stream of text that goes on when the model's process is lost on the way."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from bot.errors import GenerationError, WorkerLost
+from bot.messages import Finished, FinishReason, Prompt, Sampling, Usage
+from bot.ports import Generator
+
+MOST_TAKE_UPS = 2
+"""How often in a row an answer is taken up again after the model's process was lost, without the
+model having written anything in between."""
+
+
+async def resuming_stream(
+    generator: Generator, prompt: Prompt, sampling: Sampling
+) -> AsyncGenerator[str | Finished]:
+    """What `generator` streams, carried on over a model process that is lost on the way.
+
+    The prompt is sent again with the text so far, so that the joined text is one answer, no longer
+    than `sampling` allows. Raises GenerationError when the model fails by itself, WorkerLost when
+    its process is lost more than `MOST_TAKE_UPS` times without a new piece of text.
+    """
+    so_far = [prompt.answer]
+    spent = Usage()
+    lost = 0
+    while True:
+        left = sampling.max_new_tokens - spent.completion_tokens
+        if left <= 0:
+            yield Finished(FinishReason.LENGTH, spent)
+            return
+        try:
+            options = replace(sampling, max_new_tokens=left)
+            async with aclosing(generator.stream(prompt, options)) as stream:
+                async for piece in stream:
+                    if isinstance(piece, Finished):
+                        yield Finished(piece.reason, _sum(spent, piece.usage))
+                        return
+                    lost = 0
+                    so_far.append(piece)
+                    yield piece
+            raise GenerationError("the model's answer broke off without an end")
+        except WorkerLost:
+            lost += 1
+            if lost > MOST_TAKE_UPS:
+                raise
+        longer = replace(prompt, answer="".join(so_far))
+        spent = _sum(spent, await usage_between(generator, prompt, longer))
+        prompt = longer
+
+
+async def usage_between(generator: Generator, before: Prompt, after: Prompt) -> Usage:
+    """What it cost to get from one prompt to the same with more of an answer: for an answer whose
+    end did not say so itself, since it was stopped or its process was lost."""
+    read = await generator.count(before)
+    return Usage(prompt_tokens=read, completion_tokens=max(0, await generator.count(after) - read))
+
+
+def _sum(first: Usage, second: Usage) -> Usage:
+    """The usage of an answer that was written in two runs."""
+    return Usage(
+        prompt_tokens=max(first.prompt_tokens, second.prompt_tokens),
+        cached_tokens=second.cached_tokens,
+        completion_tokens=first.completion_tokens + second.completion_tokens,
+        first_token_seconds=first.first_token_seconds or second.first_token_seconds,
+        total_seconds=first.total_seconds + second.total_seconds,
+    )
