@@ -1,0 +1,1 @@
+"""Where conversations are kept: in a database, or in memory."""

@@ -1,0 +1,343 @@
+"""A store in memory: for rehearsals and tests. It does all that the SQL store does, but lasts."""
+
+import bisect
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.errors import NothingToDo
+from bot.messages import ConversationKey, Person, Question, Usage
+from bot.ports import (
+    AnswerState,
+    ArchivedAnswer,
+    ArchivedExchange,
+    ConversationSettings,
+    ConversationSummary,
+    Quota,
+    Spent,
+    StoredAnswer,
+    StoredExchange,
+)
+from storage.limits import EVENT_DAYS, check_quota, check_verdict, storable
+
+
+@dataclass(slots=True)
+class _Answer:
+    id: int
+    created_at: datetime
+    charged_to: str | None
+    state: AnswerState = AnswerState.QUEUED
+    delivered: bool = False
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    messages: dict[int, str] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state.open or not self.delivered
+
+    def archived(self, *, current: bool) -> ArchivedAnswer:
+        verdicts = tuple(self.verdicts[person] for person in sorted(self.verdicts))
+        return ArchivedAnswer(self.state, self.text, self.created_at, current, verdicts)
+
+
+@dataclass(slots=True)
+class _Question:
+    id: int
+    question: Question
+    asked_at: datetime
+    answers: list[_Answer]
+    """Oldest first; the last is current."""
+
+    def stored(self) -> StoredAnswer:
+        answer = self.answers[-1]
+        messages = tuple(answer.messages[index] for index in sorted(answer.messages))
+        return StoredAnswer(
+            answer.id, self.id, self.question, answer.state, answer.text, messages, answer.usage
+        )
+
+    def exchange(self) -> StoredExchange:
+        answer = self.answers[-1]
+        return StoredExchange(
+            self.id, self.question, self.asked_at, answer.id, answer.text, answer.state
+        )
+
+
+@dataclass(slots=True)
+class _Conversation:
+    questions: list[_Question] = field(default_factory=list)
+    """By id."""
+    hidden_to: int = 0
+    """The id of the newest question that a reset hid."""
+    settings: ConversationSettings = field(default_factory=ConversationSettings)
+
+    def position(self, after: int) -> int:
+        """Where in `questions` those with a larger id than `after` begin."""
+        return bisect.bisect_right(self.questions, after, key=lambda asked: asked.id)
+
+    def visible(self, before: int | None = None) -> Iterator[_Question]:
+        """What no reset hid, newest first."""
+        last = len(self.questions) if before is None else self.position(before - 1)
+        for index in range(last - 1, self.position(self.hidden_to) - 1, -1):
+            yield self.questions[index]
+
+
+class MemoryStore:
+    """`bot.ports.Store` in plain dictionaries."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last_id = 0
+        self._conversations: dict[ConversationKey, _Conversation] = {}
+        self._asked: dict[int, _Question] = {}
+        """By the ids of all answers to the question."""
+        self._events: dict[tuple[str, str], datetime] = {}
+        self._spent: dict[str, tuple[object, Spent]] = {}
+
+    def _new_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _of(self, conversation: ConversationKey) -> _Conversation:
+        """For reading."""
+        return self._conversations.get(conversation) or _Conversation()
+
+    def _in(self, conversation: ConversationKey) -> _Conversation:
+        """For writing."""
+        return self._conversations.setdefault(conversation, _Conversation())
+
+    # ------------------------------------------------------------ questions
+
+    async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
+        now = self._now()
+        event = (question.conversation.platform, question.event_id)
+        self._forget_events(now - timedelta(days=EVENT_DAYS))
+        if event in self._events:
+            return None
+        self._charge_answer(question.author.key, quota)
+        self._events[event] = now
+        author = replace(question.author, name=storable(question.author.name))
+        question = replace(question, text=storable(question.text), author=author)
+        answer = _Answer(self._new_id(), now, author.key)
+        asked = _Question(self._new_id(), question, now, [answer])
+        self._in(question.conversation).questions.append(asked)
+        self._asked[answer.id] = asked
+        return asked.stored()
+
+    def _forget_events(self, until: datetime) -> None:
+        for event, _ in list(
+            itertools.takewhile(lambda item: item[1] <= until, self._events.items())
+        ):
+            del self._events[event]
+
+    async def reopen(
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+    ) -> StoredAnswer:
+        asked = self._asked.get(answer_id)
+        if asked is None or asked.answers[-1].id != answer_id:
+            raise NothingToDo("There is no such answer any more.")
+        answer = asked.answers[-1]
+        if answer.state.open:
+            raise NothingToDo("This answer is still being written.")
+        self._charge_answer(person.key, quota)
+        if anew:
+            messages, answer.messages = answer.messages, {}
+            answer = _Answer(self._new_id(), self._now(), person.key, messages=messages)
+            asked.answers.append(answer)
+            self._asked[answer.id] = asked
+        answer.state = AnswerState.QUEUED
+        answer.delivered = False
+        answer.charged_to = person.key
+        return asked.stored()
+
+    async def exchanges(
+        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+    ) -> list[StoredExchange]:
+        found = self._of(conversation).visible(before)
+        return [asked.exchange() for asked in itertools.islice(found, limit)]
+
+    async def reset(self, conversation: ConversationKey) -> int:
+        kept = self._of(conversation)
+        hidden = sum(1 for _ in kept.visible())
+        if hidden:
+            kept.hidden_to = kept.questions[-1].id
+        return hidden
+
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        asked = self._in_message(conversation, message_id)
+        if not asked:
+            return None
+        newest = asked[-1]
+        newest.question = replace(newest.question, text=storable(text))
+        return newest.stored()
+
+    async def delete_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        asked = self._in_message(conversation, message_id)
+        self._drop(lambda one: any(one is unwanted for unwanted in asked))
+        return asked[-1].stored() if asked else None
+
+    def _in_message(self, conversation: ConversationKey, message_id: str) -> list[_Question]:
+        asked = self._of(conversation).questions
+        return [one for one in asked if message_id and one.question.message_id == message_id]
+
+    # ------------------------------------------------------------ the ledger
+
+    def _answer(self, answer_id: int) -> _Answer | None:
+        asked = self._asked.get(answer_id)
+        if asked is None:
+            return None
+        return next(answer for answer in asked.answers if answer.id == answer_id)
+
+    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+        if not state.open:
+            raise ValueError(f"a checkpoint is of an open answer, not of one that is {state}")
+        answer = self._answer(answer_id)
+        if answer is not None and answer.state.open:
+            answer.state, answer.text = state, storable(text)
+
+    async def shown(self, answer_id: int, index: int, message: str) -> None:
+        answer = self._answer(answer_id)
+        if answer is None:
+            return
+        if message:
+            answer.messages[index] = message
+        else:
+            answer.messages.pop(index, None)
+
+    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+        if state.open:
+            raise ValueError(f"an answer that is {state} is not at its end")
+        answer = self._answer(answer_id)
+        if answer is None or not answer.state.open:
+            return
+        answer.state, answer.text, answer.usage = state, storable(text), usage
+        if answer.charged_to is not None:
+            self._charge(answer.charged_to, Spent(tokens=usage.tokens))
+
+    async def delivered(self, answer_id: int) -> None:
+        answer = self._answer(answer_id)
+        if answer is not None and not answer.state.open:
+            answer.delivered = True
+
+    async def answers(
+        self,
+        *,
+        answer_id: int | None = None,
+        conversation: ConversationKey | None = None,
+        unfinished: bool = False,
+        limit: int = 1000,
+    ) -> list[StoredAnswer]:
+        found = self._current(conversation)
+        wanted = (
+            asked
+            for asked in found
+            if (answer_id is None or asked.answers[-1].id == answer_id)
+            and (asked.answers[-1].unfinished or not unfinished)
+        )
+        return [asked.stored() for asked in itertools.islice(wanted, limit)]
+
+    def _current(self, conversation: ConversationKey | None) -> Iterator[_Question]:
+        """Newest first; of one conversation, what no reset hid."""
+        if conversation is not None:
+            return self._of(conversation).visible()
+        return iter(sorted(self._all(), key=lambda asked: asked.id, reverse=True))
+
+    def _all(self) -> Iterator[_Question]:
+        for kept in self._conversations.values():
+            yield from kept.questions
+
+    # ------------------------------------------------------------ settings, verdicts, usage
+
+    async def settings(self, conversation: ConversationKey) -> ConversationSettings:
+        return self._of(conversation).settings
+
+    async def change_settings(
+        self, conversation: ConversationKey, settings: ConversationSettings
+    ) -> None:
+        if settings.system_prompt is not None:
+            settings = replace(settings, system_prompt=storable(settings.system_prompt))
+        self._in(conversation).settings = settings
+
+    async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
+        check_verdict(verdict)
+        answer = self._answer(answer_id)
+        if answer is None:
+            raise NothingToDo("There is no such answer any more.")
+        if verdict:
+            answer.verdicts[person.key] = verdict
+        else:
+            answer.verdicts.pop(person.key, None)
+
+    async def spent(self, person: Person) -> Spent:
+        return self._spent_today(person.key)
+
+    def _spent_today(self, person: str) -> Spent:
+        day, spent = self._spent.get(person, (None, Spent()))
+        return spent if day == self._now().date() else Spent()
+
+    def _charge(self, person: str, cost: Spent) -> None:
+        spent = self._spent_today(person)
+        total = Spent(spent.answers + cost.answers, spent.tokens + cost.tokens)
+        self._spent[person] = (self._now().date(), total)
+
+    def _charge_answer(self, person: str, quota: Quota) -> None:
+        check_quota(quota, self._spent_today(person))
+        self._charge(person, Spent(answers=1))
+
+    # ------------------------------------------------------------ the archive
+
+    async def conversations(self) -> list[ConversationSummary]:
+        found = [(key, kept.questions) for key, kept in self._conversations.items()]
+        held = [(key, asked) for key, asked in found if asked]
+        held.sort(key=lambda one: (max(q.asked_at for q in one[1]), one[1][-1].id), reverse=True)
+        return [
+            ConversationSummary(
+                key, len(asked), min(q.asked_at for q in asked), max(q.asked_at for q in asked)
+            )
+            for key, asked in held
+        ]
+
+    async def archived(self, conversation: ConversationKey) -> AsyncIterator[ArchivedExchange]:
+        kept = self._of(conversation)
+        for asked in list(kept.questions):
+            *old, current = asked.answers
+            answers = [answer.archived(current=False) for answer in old]
+            answers.append(current.archived(current=True))
+            forgotten = asked.id <= kept.hidden_to
+            yield ArchivedExchange(asked.question, asked.asked_at, forgotten, tuple(answers))
+
+    async def forget(
+        self, *, conversation: ConversationKey | None = None, person: str | None = None
+    ) -> int:
+        if (conversation is None) == (person is None):
+            raise ValueError("forget takes either a conversation or a person")
+        if conversation is not None:
+            gone = self._drop(lambda asked: asked.question.conversation == conversation)
+            self._conversations.pop(conversation, None)
+            return gone
+        assert person is not None
+        self._spent.pop(person, None)
+        for answer in [answer for asked in self._all() for answer in asked.answers]:
+            answer.verdicts.pop(person, None)
+            answer.charged_to = None if answer.charged_to == person else answer.charged_to
+        return self._drop(lambda asked: asked.question.author.key == person)
+
+    async def purge(self, before: datetime) -> int:
+        if before.tzinfo is None:
+            raise ValueError("purge needs a time with its zone")
+        return self._drop(lambda asked: asked.asked_at < before)
+
+    def _drop(self, unwanted: Callable[[_Question], bool]) -> int:
+        """Delete questions with all that hangs on them; gives their number."""
+        gone = [asked for asked in self._all() if unwanted(asked)]
+        for asked in gone:
+            self._conversations[asked.question.conversation].questions.remove(asked)
+            for answer in asked.answers:
+                del self._asked[answer.id]
+        return len(gone)
