@@ -1,0 +1,266 @@
+"""What a model's folder says of the model: window, end tokens, chat template, size.
+
+Reads the JSON files that Hugging Face's tools write beside the weights, and Optimum beside an
+OpenVINO model: ``config.json``, ``generation_config.json``, ``tokenizer_config.json``, and
+``chat_template.jinja`` or ``chat_template.json``. Weights and tokenizer are not opened. Imports
+nothing but the standard library, so that the model's process can use it as well.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from bot.errors import ModelError
+
+DEFAULT_CONTEXT = 2048
+"""Tokens, where no file names the window: what even small chat models were trained for."""
+
+# Hugging Face writes 10**30 where a tokenizer has no limit of its own.
+_LONGEST_CONTEXT = 1 << 24
+
+_CONTEXT_NAMES = (
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "max_sequence_length",
+    "seq_length",
+)
+
+
+class PromptStyle(StrEnum):
+    """How a conversation is written for the model."""
+
+    LLAMA2 = "llama2"
+    """Meta's format: [INST] and <<SYS>>."""
+    TEMPLATE = "template"
+    """The model's own chat template."""
+    PLAIN = "plain"
+    """The model has no chat format: it can only complete a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model's folder, read."""
+
+    path: Path
+    model_type: str
+    """``config.json``'s, such as "llama"; "" where it says nothing."""
+    architectures: tuple[str, ...]
+    context: int
+    """Tokens that the model was trained to hold."""
+    vocab_size: int
+    """0 where it is unknown."""
+    bos: int | None
+    eos: tuple[int, ...]
+    """Ids that end an answer, as the files say; the chat format may know more."""
+    special_tokens: Mapping[str, str]
+    """``bos_token``, ``eos_token`` and the like, as templates name them, with their texts."""
+    chat_template: str | None
+    chat_template_file: Path | None
+    """Where the template stands, for messages about it."""
+    style: PromptStyle
+    parameters: int
+    """About how many weights; 0 where nothing tells."""
+    openvino: bool
+    """The folder holds an OpenVINO model."""
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelFolder":
+        """Raises ModelError, with the remedy, where the folder or one of its files is unusable."""
+        _require_folder(path)
+        openvino = (path / "openvino_model.xml").is_file()
+        config = _read_config(path, openvino=openvino)
+        generation = _read_json(path / "generation_config.json") or {}
+        tokenizer = _read_json(path / "tokenizer_config.json") or {}
+        text = config.get("text_config")
+        text = {**config, **text} if isinstance(text, dict) else config
+        template, template_file = _chat_template(path, tokenizer)
+        model_type = str(text.get("model_type") or "")
+        bos, eos = _first_id(generation, text, "bos"), _end_ids(generation, text, tokenizer)
+        vocab_size = _whole(text.get("vocab_size"))
+        return cls(
+            path=path,
+            model_type=model_type,
+            architectures=tuple(str(name) for name in config.get("architectures") or ()),
+            context=_context(text, tokenizer),
+            vocab_size=vocab_size,
+            bos=bos,
+            eos=eos,
+            special_tokens=_special_tokens(tokenizer),
+            chat_template=template,
+            chat_template_file=template_file,
+            style=_style(template, model_type, vocab_size, bos, eos),
+            parameters=_parameters(text) or _weights_in(path, text),
+            openvino=openvino,
+        )
+
+
+# ---------------------------------------------------------------- files
+
+
+def _require_folder(path: Path) -> None:
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+            return
+        exists = path.exists()
+    except OSError as error:
+        raise ModelError(f"The model's folder {path} cannot be read: {error.strerror}.") from error
+    if exists:
+        raise ModelError(
+            f"{path} is a file: name the folder that holds the model and its config.json."
+        )
+    raise ModelError(
+        f"The model's folder {path} does not exist: download the model or correct its name."
+    )
+
+
+def _read_config(path: Path, *, openvino: bool) -> dict[str, Any]:
+    config = _read_json(path / "config.json")
+    if config is None and not openvino:
+        raise ModelError(
+            f"{path} holds no config.json: name a folder with a Hugging Face model, or download "
+            "the model again."
+        )
+    return config or {}
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object from a file; None where there is no such file."""
+    text = _read_text(path)
+    if text is None:
+        return None
+    if text.startswith("version https://git-lfs"):
+        raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {path.parent}.")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged ({error}): download it again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is damaged (it holds no JSON object): download it again.")
+    return value
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is damaged (it is not UTF-8): download it again.") from error
+
+
+def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, Path | None]:
+    """The template and its file. A file of its own goes before ``tokenizer_config.json``."""
+    jinja = path / "chat_template.jinja"
+    text = _read_text(jinja)
+    if text is not None:
+        return text, jinja
+    other = path / "chat_template.json"
+    for file, holder in ((other, _read_json(other) or {}), (None, tokenizer)):
+        template = _named_template(holder.get("chat_template"))
+        if template is not None:
+            return template, file or path / "tokenizer_config.json"
+    return None, None
+
+
+def _named_template(value: object) -> str | None:
+    """The template itself, or of a list of named ones the default."""
+    if isinstance(value, list):
+        value = {e.get("name"): e.get("template") for e in value if isinstance(e, dict)}
+    if isinstance(value, dict):
+        value = value.get("default") or next(iter(value.values()), None)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+# ---------------------------------------------------------------- facts
+
+
+def _whole(value: object) -> int:
+    """`value` as a number that is not negative; 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _ids(value: object) -> list[int]:
+    values = value if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0]
+
+
+def _first_id(generation: dict[str, Any], config: dict[str, Any], name: str) -> int | None:
+    ids = [*_ids(generation.get(f"{name}_token_id")), *_ids(config.get(f"{name}_token_id"))]
+    return ids[0] if ids else None
+
+
+def _end_ids(
+    generation: dict[str, Any], config: dict[str, Any], tokenizer: dict[str, Any]
+) -> tuple[int, ...]:
+    ids = [*_ids(generation.get("eos_token_id")), *_ids(config.get("eos_token_id"))]
+    eos = _special_tokens(tokenizer).get("eos_token")
+    added = tokenizer.get("added_tokens_decoder")
+    for number, token in added.items() if isinstance(added, dict) else ():
+        if isinstance(token, dict) and token.get("content") == eos and str(number).isdecimal():
+            ids.append(int(number))
+    return tuple(dict.fromkeys(ids))
+
+
+def _special_tokens(tokenizer: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for name in ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token"):
+        value = tokenizer.get(name)
+        # Older files hold the whole token, newer ones its text.
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str):
+            found[name] = text
+    return found
+
+
+def _context(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
+    named = [_whole(config.get(name)) for name in _CONTEXT_NAMES]
+    named.append(_whole(tokenizer.get("model_max_length")))
+    return next((n for n in named if 0 < n <= _LONGEST_CONTEXT), DEFAULT_CONTEXT)
+
+
+def _style(
+    template: str | None, model_type: str, vocab_size: int, bos: int | None, eos: tuple[int, ...]
+) -> PromptStyle:
+    if template is not None:
+        is_llama2 = "[INST]" in template and "<<SYS>>" in template
+        return PromptStyle.LLAMA2 if is_llama2 else PromptStyle.TEMPLATE
+    # Llama 2 was published without a template. Its 32,000 tokens (a few more where padding or
+    # infilling was added) begin with <unk>, <s> and </s>; Llama 3 has 128,256.
+    if model_type == "llama" and 0 < vocab_size <= 33_000 and bos == 1 and 2 in eos:
+        return PromptStyle.LLAMA2
+    return PromptStyle.PLAIN
+
+
+def _parameters(config: dict[str, Any]) -> int:
+    """The weights of a decoder of Llama's kind with these dimensions; 0 where one is missing."""
+    width, layers = _whole(config.get("hidden_size")), _whole(config.get("num_hidden_layers"))
+    inner, vocab = _whole(config.get("intermediate_size")), _whole(config.get("vocab_size"))
+    heads = _whole(config.get("num_attention_heads"))
+    if not (width and layers and inner and vocab and heads):
+        return 0
+    head = _whole(config.get("head_dim")) or width // heads
+    key_heads = _whole(config.get("num_key_value_heads")) or heads
+    experts = _whole(config.get("num_local_experts")) or _whole(config.get("num_experts")) or 1
+    attention = 2 * width * head * (heads + key_heads)
+    embeddings = vocab * width * (1 if config.get("tie_word_embeddings") else 2)
+    return embeddings + layers * (attention + experts * 3 * width * inner)
+
+
+def _weights_in(path: Path, config: dict[str, Any]) -> int:
+    """An estimate from the size of the weights' files, by the type that the config names."""
+    files = [*path.glob("*.safetensors"), *path.glob("openvino_model.bin")]
+    try:
+        size = sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise ModelError(f"The weights in {path} cannot be read: {error.strerror}.") from error
+    if (path / "openvino_model.bin").exists():
+        return size  # eight bits, or four with their scales: right within a factor of two
+    wide = str(config.get("torch_dtype") or config.get("dtype") or "") == "float32"
+    return size // (4 if wide else 2)
