@@ -14,6 +14,7 @@
         ├── OverQuota           the person's answers or tokens for the day are used up
         ├── TooLong             the question alone does not fit the model's window
         ├── NotAllowed          the person lacks the right
+        ├── NotUnderstood       what was typed is not a value that the setting takes
         └── NothingToDo         nothing is there to stop, regenerate or continue
 
 A library's own exceptions are turned into these once, at the boundary where the library is
@@ -47,9 +48,7 @@ class StorageError(ParleyError):
 
     @property
     def user_text(self) -> str:
-        return (
-            "I cannot reach my memory right now, so the question was not taken. Try later."
-        )
+        return "I cannot reach my memory right now, so the question was not taken. Try later."
 
 
 class GenerationError(ParleyError):
@@ -104,9 +103,22 @@ class OverQuota(Refusal):
 class TooLong(Refusal):
     """The question alone does not fit the model's window."""
 
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        """`remedy` names settings and is for the operator alone."""
+        super().__init__(f"{message} {remedy}".rstrip())
+        self._message = message
+
+    @property
+    def user_text(self) -> str:
+        return self._message
+
 
 class NotAllowed(Refusal):
     """The person lacks the right to do this."""
+
+
+class NotUnderstood(Refusal):
+    """What the person typed cannot be used; the text says what would be right."""
 
 
 class NothingToDo(Refusal):

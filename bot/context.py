@@ -1,0 +1,204 @@
+"""Chooses what the model sees of a conversation, by exact token counts.
+
+The system prompt and the question are always there, room for the answer is kept free, and the rest
+of the window is for the newest exchanges. A prompt that begins as the one before did is cheap: the
+model still has the keys and values of that beginning. So the first exchange stays the first one for
+as long as all since then fits; when it no longer does, so much is cut at once that the following
+questions only append again.
+
+Exchanges without an answer (it failed, or was stopped before its first word) are left out: the
+person was told, and question and answer have to alternate.
+"""
+
+import unicodedata
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.errors import TooLong
+from bot.messages import Exchange, Prompt, Question
+from bot.ports import StoredExchange
+
+Count = Callable[[Prompt], Awaitable[int]]
+"""The tokens that the model reads for a prompt, exactly."""
+
+KEPT_AFTER_CUT = 0.6
+"""How full the prompt's room is after a cut. Less would cut more seldom and forget more."""
+
+LEAST_ANSWER = 64
+"""Tokens that an answer must have room for, however long the question is."""
+
+LONGEST_NAME = 40
+"""Characters of a person's name in a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What the model is given."""
+
+    prompt: Prompt
+    tokens: int
+    """Of the prompt; ``tokens + max_new_tokens`` never exceeds the window."""
+    keep_from: int | None
+    """The question id of the first exchange in it; None where it holds none."""
+    dropped: bool
+    """Older exchanges are known to be left out."""
+    max_new_tokens: int
+    """Room for the answer: what was wanted, or less after a long question."""
+
+
+async def pack(
+    *,
+    system: str,
+    question: str,
+    pages: AsyncIterable[Sequence[StoredExchange]],
+    count: Count,
+    window: int,
+    wanted: int,
+    answer: str = "",
+    keep_from: int | None = None,
+    show_names: bool = False,
+) -> Packed:
+    """The prompt for `question`, with as much history as fits.
+
+    `pages` gives the exchanges before the question, newest first; no page is read that is not
+    needed. `window` is what prompt and answer may hold together, `wanted` the longest answer:
+    history leaves that much room (half the window where more is wanted), but a long question may
+    shrink it, down to `least_answer`. `answer` is the text so far of an answer that is continued.
+    `keep_from` is that of the prompt before in this conversation, None where it is not known.
+
+    Raises TooLong, with the numbers, where the question alone does not fit.
+    """
+    room = _Room(Prompt(system, (), question, answer), count, show_names)
+    tokens = await room.count(())
+    longest = window - least_answer(window, wanted)
+    if tokens > longest:
+        raise await _too_long(room.alone, tokens, longest, count)
+    limit = window - min(wanted, window // 2)
+    loaded, older, fits = await _load(room, pages, limit, keep_from)
+    kept = loaded if fits else await _cut(room, loaded, limit)
+    if kept:
+        tokens = await room.count(kept)
+    return Packed(
+        prompt=room.prompt(kept),
+        tokens=tokens,
+        keep_from=kept[-1].question_id if kept else None,
+        dropped=older or len(kept) < len(loaded),
+        max_new_tokens=min(wanted, window - tokens),
+    )
+
+
+def least_answer(window: int, wanted: int) -> int:
+    """The room in tokens below which no answer is begun: a sixteenth of the window and at least
+    `LEAST_ANSWER`, but not more than was wanted."""
+    return min(wanted, max(LEAST_ANSWER, window // 16))
+
+
+# ---------------------------------------------------------------- which exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """The question without history, and how to count it with some."""
+
+    alone: Prompt
+    counter: Count
+    show_names: bool
+
+    def prompt(self, newest_first: Sequence[StoredExchange]) -> Prompt:
+        history = (as_exchange(s, show_names=self.show_names) for s in reversed(newest_first))
+        return replace(self.alone, history=tuple(history))
+
+    async def count(self, newest_first: Sequence[StoredExchange]) -> int:
+        return await self.counter(self.prompt(newest_first))
+
+
+async def _load(
+    room: _Room,
+    pages: AsyncIterable[Sequence[StoredExchange]],
+    limit: int,
+    keep_from: int | None,
+) -> tuple[list[StoredExchange], bool, bool]:
+    """The answered exchanges since `keep_from`, newest first, or as many as overflow `limit`;
+    whether older ones were seen; whether all of them fit."""
+    loaded: list[StoredExchange] = []
+    first = True
+    async for page in pages:
+        if first and page and keep_from is not None and page[0].question_id < keep_from:
+            keep_from = None  # An older question is answered anew: that cut says nothing of it.
+        first = False
+        since = [s for s in page if keep_from is None or s.question_id >= keep_from]
+        answered = [s for s in since if s.answer.strip()]
+        loaded += answered
+        if answered and await room.count(loaded) > limit:
+            return loaded, True, False
+        if len(since) < len(page):
+            return loaded, True, True
+    return loaded, False, True
+
+
+async def _cut(room: _Room, loaded: list[StoredExchange], limit: int) -> list[StoredExchange]:
+    """The newest of `loaded` that fill `KEPT_AFTER_CUT` of `limit`; the newest one, at least,
+    where it fits at all."""
+    target = int(limit * KEPT_AFTER_CUT)
+    kept, more = 0, 1
+    # Doubling first: the oldest of a long conversation are then never counted.
+    while more < len(loaded) and await room.count(loaded[:more]) <= target:
+        kept, more = more, more * 2
+    more = min(more, len(loaded))
+    while more - kept > 1:
+        middle = (kept + more) // 2
+        if await room.count(loaded[:middle]) <= target:
+            kept = middle
+        else:
+            more = middle
+    if not kept and await room.count(loaded[:1]) <= limit:
+        kept = 1
+    return loaded[:kept]
+
+
+# ---------------------------------------------------------------- questions as the model sees them
+
+
+def as_exchange(stored: StoredExchange, *, show_names: bool) -> Exchange:
+    """What the store has, as it stands in a prompt."""
+    return Exchange(as_question(stored.question, show_names=show_names), stored.answer)
+
+
+def as_question(question: Question, *, show_names: bool) -> str:
+    """The question's text, with ``Name: `` in front where several people take part."""
+    name = "" if question.direct or not show_names else plain_name(question.author.name)
+    return f"{name}: {question.text}" if name else question.text
+
+
+def plain_name(name: str) -> str:
+    """`name` in one line, without signs that could pass for another speaker's beginning."""
+    shown = "".join(
+        " " if sign in ":[]<>" or unicodedata.category(sign)[0] in "CZ" else sign for sign in name
+    )
+    return " ".join(shown.split())[:LONGEST_NAME].rstrip()
+
+
+# ---------------------------------------------------------------- refusals
+
+
+async def _too_long(alone: Prompt, tokens: int, longest: int, count: Count) -> TooLong:
+    empty = await count(replace(alone, question="", answer=""))
+    asked = tokens if not alone.answer else await count(replace(alone, answer=""))
+    remedy = "Raise [model] context, where the model and its memory allow it."
+    if empty >= longest:
+        return TooLong(
+            "My instructions leave no room for a question.",
+            remedy=f"The system prompt takes {empty:,} of {longest:,} tokens. Shorten "
+            "[conversation] system_prompt or raise [model] context.",
+        )
+    if asked <= longest:
+        return TooLong(
+            f"This answer is {tokens - asked:,} tokens long, and after its question only "
+            f"{longest - asked:,} fit: it cannot be continued.",
+            remedy=remedy,
+        )
+    return TooLong(
+        f"This question is {asked - empty:,} tokens long; with the system prompt only "
+        f"{longest - empty:,} fit. Please shorten it.",
+        remedy=remedy,
+    )
