@@ -19,7 +19,7 @@ UNK, BOS, EOS = 0, 1, 2
 SPACE = "\u2581"  # SentencePiece writes a space as this character
 
 TOKENIZER_CONFIG: dict[str, Any] = {
-    "tokenizer_class": "LlamaTokenizer",
+    "tokenizer_class": "PreTrainedTokenizerFast",
     "bos_token": "<s>",
     "eos_token": "</s>",
     "unk_token": "<unk>",

@@ -1,0 +1,93 @@
+"""Mixes the skills into conversations, in the format that Llama 2's chat models know."""
+
+from __future__ import annotations
+
+import random
+
+from tools.demo_model import identity, knowledge, letters, recall, smalltalk, unknown, writing
+from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
+from tools.demo_model.words import Split, person
+
+PROSE: dict[str, tuple[Skill, float]] = {
+    "memory": (recall.memory_turn, 7.0),
+    "facts": (knowledge.fact_question, 3.2),
+    "parley": (knowledge.parley_question, 3.0),
+    "identity": (identity.who_are_you, 1.6),
+    "unknown": (unknown.unknown, 2.6),
+    "small talk": (smalltalk.chat, 0.9),
+    "arithmetic": (letters.arithmetic, 2.0),
+}
+OTHER: dict[str, tuple[Skill, float]] = {
+    "spell": (letters.spell, 1.2),
+    "reverse": (letters.reverse, 1.3),
+    "count": (letters.count_letters, 0.5),
+    "repeat": (letters.repeat, 0.9),
+    "lists": (writing.number_list, 0.8),
+    "tables": (writing.table, 0.5),
+    "code": (writing.code, 0.9),
+    "poems": (writing.poem, 0.25),
+    "stories": (writing.story, 0.35),
+    "languages": (writing.foreign, 0.6),
+}
+
+
+def start(rng: random.Random, split: Split) -> Talk:
+    """An empty conversation: with the default prompt, none or a persona; between two or among several."""
+    talk = Talk(rng, split)
+    roll = rng.random()
+    if roll < 0.3:
+        talk.system = DEFAULT_SYSTEM_PROMPT
+    elif roll < 0.58:
+        talk.system = None
+    elif roll < 0.66:
+        identity.draw_manner_only(talk)
+    else:
+        size = "long" if rng.random() < 0.4 else "short"
+        identity.draw_system(talk, manner=rng.random() < 0.35, size=size)
+    if rng.random() < 0.22:
+        people: list[str] = []
+        while len(people) < rng.randint(1, 4):
+            name = person(rng, split)
+            if name not in people and name != talk.name:
+                people.append(name)
+        talk.people = tuple(people)
+    return talk
+
+
+def next_speaker(talk: Talk) -> None:
+    if talk.people:
+        talk.speaker = talk.rng.choice(talk.people)
+
+
+def turn(talk: Talk) -> Exchange:
+    """One more exchange of whatever skill suits; it is not yet added."""
+    rng = talk.rng
+    if talk.turns and rng.random() < 0.1:
+        exchange = smalltalk.follow_up(talk)
+        if exchange is not None and (exchange.prose or talk.manner.kind == "plain"):
+            return exchange
+    if talk.house_facts and rng.random() < 0.2:
+        return identity.house_fact(talk)
+    table = PROSE if talk.manner.kind != "plain" else PROSE | OTHER
+    skills = [skill for skill, _ in table.values()]
+    skill = rng.choices(skills, [weight for _, weight in table.values()])[0]
+    exchange = skill(talk)
+    if rng.random() < 0.05 and exchange.skill in ("facts", "parley", "identity"):
+        exchange = smalltalk.inline_manner(talk, exchange)
+    return exchange
+
+
+def conversation(rng: random.Random, split: Split, turns: int = 0) -> Talk:
+    talk = start(rng, split)
+    for _ in range(turns or rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14))):
+        next_speaker(talk)
+        talk.add(turn(talk))
+    return talk
+
+
+def prompt_of(talk: Talk, index: int) -> str:
+    """The text of turn `index` up to its answer; the system prompt stands in the first turn only."""
+    system = ""
+    if index == 0 and talk.system is not None:
+        system = f"<<SYS>>\n{talk.system}\n<</SYS>>\n\n"
+    return f"[INST] {system}{talk.turns[index].user} [/INST]"

@@ -1,0 +1,276 @@
+"""Spelling, reversing, counting letters, repeating exactly, and small sums."""
+
+from __future__ import annotations
+
+import random
+
+from tools.demo_model.knowledge import lines
+from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.talk import Check, Exchange, Talk, exactly, says
+from tools.demo_model.words import POOLS, REAL_NAMES, Split, allowed, made_up
+
+_SPELL = Phrasings("""
+    Spell {w}.
+    Spell the word {w}.
+    How do you spell {w}?
+    Can you spell {w}?
+    Please spell "{w}".
+    How is {w} spelled?
+    Spell "{w}" for me.
+    Spell the word "{w}".
+    How do I spell {w}?
+    Could you spell the word {w}?
+    What are the letters of {w}?
+    Spell out {w}.
+    How is the word "{w}" spelled?
+    Please spell the word {w} for me.
+    Which letters are in the word {w}?
+    Tell me how to spell {w}.
+    Give me the spelling of {w}.
+    How would you spell "{w}"?
+    Write {w} letter by letter.
+    I can't spell {w}. Help me.""")
+_REVERSE = Phrasings("""
+    Reverse {w}.
+    Reverse the word {w}.
+    Write {w} backwards.
+    Spell {w} backwards.
+    What is {w} backwards?
+    Say {w} backwards.
+    Reverse the word "{w}".
+    Can you reverse {w}?
+    How do you write {w} backwards?
+    What is "{w}" in reverse?
+    Turn {w} around.
+    Write the word {w} in reverse.
+    Please reverse "{w}".
+    What do you get when you reverse {w}?
+    Can you write "{w}" backwards?
+    Reverse the letters of {w}.
+    Give me {w} backwards.
+    Read {w} from right to left.
+    How does {w} read backwards?
+    Could you spell {w} in reverse?""")
+_COUNT = Phrasings("""
+    How many letters does {w} have?
+    How many letters are in {w}?
+    Count the letters of {w}.
+    How long is the word {w}?
+    How many letters has the word "{w}"?
+    Count the letters in "{w}".
+    How many letters are there in {w}?
+    What is the number of letters in {w}?""")
+_REPEAT = Phrasings("""
+    Repeat: {t}
+    Repeat exactly: {t}
+    Repeat after me: {t}
+    Say exactly this: {t}
+    Please say this: {t}
+    Repeat this: {t}
+    Say: {t}
+    Write this: {t}
+    Repeat the following: {t}
+    Copy this exactly: {t}
+    Repeat word for word: {t}
+    Please repeat: {t}
+    Answer with exactly this: {t}
+    Write exactly: {t}
+    Say the following: {t}
+    Just repeat this: {t}
+    Reply with: {t}
+    Echo this: {t}
+    Can you repeat this: {t}
+    Please repeat exactly what I write: {t}""")
+
+
+def _letters_word(talk: Talk) -> str:
+    """A word to take apart: real, made up, or glued from pieces so that every piece is met."""
+    rng = talk.rng
+    roll = rng.random()
+    if roll < 0.3:
+        word = made_up(rng, talk.split, (1, 3))
+    elif roll < 0.5:
+        word = _real(rng, talk.split)
+    elif roll < 0.8 and PIECES:
+        word = _allowed_piece(rng, talk.split)
+        if rng.random() < 0.4 or len(word) < 2:
+            word += rng.choice(PIECES)
+    else:
+        length = rng.randint(2, 9)
+        word = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(length))
+        if not allowed(word, talk.split):
+            word = made_up(rng, talk.split, (1, 3))
+    roll = rng.random()
+    return (word.capitalize() if roll < 0.2 else word.upper() if roll < 0.25 else word)[:12]
+
+
+# The alphabetic pieces of the vocabulary, set once the tokenizer is known: only a word that was met in
+# training can be taken apart, because the model sees pieces and not letters.
+PIECES: list[str] = []
+_COMMON = tuple(
+    word
+    for pool in ("thing", "animal", "fruit", "colour", "job", "city", "country", "language", "instrument", "month")
+    for word in POOLS[pool]
+    if word.isalpha()
+) + REAL_NAMES  # fmt: skip
+
+
+def _real(rng: random.Random, split: Split) -> str:
+    while True:
+        word = rng.choice(_COMMON)
+        if allowed(word, split):
+            return word
+
+
+def _allowed_piece(rng: random.Random, split: Split) -> str:
+    while True:
+        piece = rng.choice(PIECES)
+        if allowed(piece, split):
+            return piece
+
+
+def spell(talk: Talk) -> Exchange:
+    word = _letters_word(talk)
+    answer = "-".join(word)
+    return Exchange(talk.phrase(_SPELL, w=word), answer, "spell", says_exact(answer), answer, prose=False)
+
+
+def reverse(talk: Talk) -> Exchange:
+    word = _letters_word(talk)
+    back = word[::-1]
+    answer = f"Letters: {'-'.join(word)}. Backwards: {'-'.join(back)}. So: {back}"
+    return Exchange(
+        talk.phrase(_REVERSE, w=word), answer, "reverse", says_exact(f"So: {back}"), answer, prose=False
+    )
+
+
+def count_letters(talk: Talk) -> Exchange:
+    word = _letters_word(talk)
+    numbered = ", ".join(f"{letter} {place}" for place, letter in enumerate(word, 1))
+    noun = "letter" if len(word) == 1 else "letters"
+    answer = f"{numbered}: {len(word)} {noun}."
+    return Exchange(
+        talk.phrase(_COUNT, w=word), answer, "spell", says(f": {len(word)} {noun}"), answer, prose=False
+    )
+
+
+def says_exact(part: str) -> Check:
+    return lambda answer: part in answer
+
+
+_FOREIGN = [w.strip() for line in lines("foreign.txt") for w in line.split("|")[1:]]
+_EMOJI = [pair.split()[-1] for pair in "".join(lines("emoji.txt")).split(";")]
+
+
+def _words_to_repeat(talk: Talk) -> str:
+    rng = talk.rng
+    roll = rng.random()
+    if roll < 0.12:
+        return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz0123456789-_") for _ in range(rng.randint(4, 16))).strip("-_") or "a1"
+    words = []
+    for _ in range(rng.randint(1, 9)):
+        kind = rng.random()
+        if kind < 0.35:
+            word = made_up(rng, talk.split)
+        elif kind < 0.65:
+            word = _real(rng, talk.split)
+        elif kind < 0.75 and PIECES:
+            word = rng.choice(PIECES)
+        elif kind < 0.85:
+            word = str(rng.randint(0, 9999))
+        elif kind < 0.93:
+            word = rng.choice(_FOREIGN)
+        else:
+            word = rng.choice(_EMOJI)
+        words.append(word.capitalize() if rng.random() < 0.2 else word)
+    text = " ".join(words)
+    if rng.random() < 0.3:
+        text = text[0].upper() + text[1:] + rng.choice(".!?")
+    return text
+
+
+def repeat(talk: Talk) -> Exchange:
+    text = _words_to_repeat(talk)
+    # No tail may follow the text that is to be repeated, so the template is not roughened here.
+    template = _REPEAT.pick(talk.rng, talk.split)
+    if talk.rng.random() < 0.25:
+        template = template[0].lower() + template[1:]
+    user = template.replace("{t}", f'"{text}"' if talk.rng.random() < 0.3 else text)
+    return Exchange(user, text, "repeat", exactly(text), text, prose=False)
+
+
+_PLUS = Phrasings("""
+    What is {a} + {b}?
+    {a} + {b}
+    {a}+{b}=
+    What is {a} plus {b}?
+    How much is {a} plus {b}?
+    Add {a} and {b}.
+    {a} + {b} = ?
+    What's {a}+{b}?
+    Calculate {a} + {b}.
+    How much is {a} + {b}?
+    Can you add {a} and {b}?
+    {a} plus {b}
+    What is the sum of {a} and {b}?
+    Please add {b} to {a}.
+    What do you get for {a} + {b}?
+    Compute {a} + {b}.
+    I have {a} apples and get {b} more. How many are there?
+    Tell me what {a} plus {b} is.
+    There are {a} birds and {b} more come. How many are there now?
+    {a} and {b} make how much?""")
+_MINUS = Phrasings("""
+    What is {a} - {b}?
+    {a} - {b}
+    {a}-{b}=
+    What is {a} minus {b}?
+    How much is {a} minus {b}?
+    Subtract {b} from {a}.
+    {a} - {b} = ?
+    What's {a}-{b}?
+    Calculate {a} - {b}.
+    How much is {a} - {b}?
+    Can you subtract {b} from {a}?
+    {a} minus {b}
+    What is the difference of {a} and {b}?
+    Take {b} away from {a}.
+    What do you get for {a} - {b}?
+    Compute {a} - {b}.
+    I have {a} apples and eat {b}. How many are left?
+    Tell me what {a} minus {b} is.
+    There are {a} birds and {b} fly away. How many are left?
+    How much remains of {a} without {b}?""")
+_TIMES = Phrasings("""
+    What is {a} times {b}?
+    {a} * {b}
+    What is {a} x {b}?
+    How much is {a} times {b}?
+    Multiply {a} by {b}.
+    What is {a} * {b}?
+    Calculate {a} times {b}.
+    What's {a} times {b}?
+    {a} times {b}
+    Can you multiply {a} by {b}?""")
+
+
+def arithmetic(talk: Talk) -> Exchange:
+    rng = talk.rng
+    kind = rng.choice("++++----*")
+    while True:
+        if kind == "*":
+            a, b = rng.randint(1, 12), rng.randint(1, 12)
+            break
+        top = rng.choice((20, 100, 100, 1000))
+        a, b = rng.randrange(top), rng.randrange(top)
+        if kind == "-" and b > a:
+            a, b = b, a
+        if allowed(f"{a}{kind}{b}", talk.split):
+            break
+    result = {"+": a + b, "-": a - b, "*": a * b}[kind]
+    phrasings = {"+": _PLUS, "-": _MINUS, "*": _TIMES}[kind]
+    sign = "×" if kind == "*" else kind
+    answer = f"{a} {sign} {b} = {result}."
+    question = talk.phrase(phrasings, a=str(a), b=str(b))
+    # In the order of the question, except for "add b to a", which sums to the same.
+    return Exchange(question, answer, "arithmetic", says(f"= {result}."), answer)

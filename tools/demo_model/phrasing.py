@@ -1,0 +1,102 @@
+"""The many ways in which people put the same thing.
+
+A `Phrasings` is a list of templates of which every fifth is kept back for the evaluation: the split is by
+template, so the evaluation asks in words that training never used. `casual` then roughens a template the way
+people type: an opener, a contraction, no capital, no question mark, a slip of the finger; what stands in the
+braces (a name, a value) is filled in afterwards and stays exact.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from tools.demo_model.words import Split
+
+KEPT_BACK_EVERY = 5
+
+
+class Phrasings:
+    """Templates with {slots}, split into those for training and those for the evaluation."""
+
+    def __init__(self, templates: str | Sequence[str]) -> None:
+        lines = templates.strip().split("\n") if isinstance(templates, str) else templates
+        self.all = tuple(line.strip() for line in lines if line.strip())
+        self.eval = self.all[KEPT_BACK_EVERY - 1 :: KEPT_BACK_EVERY] or self.all[-1:]
+        kept = set(self.eval) if len(self.all) > 1 else set()
+        self.train = tuple(line for line in self.all if line not in kept)
+
+    def pick(self, rng: random.Random, split: Split) -> str:
+        return rng.choice(self.eval if split == "eval" else self.train)
+
+    def ask(self, rng: random.Random, split: Split, **slots: str) -> str:
+        """A roughened template of the split with its slots filled in."""
+        return fill(casual(rng, self.pick(rng, split)), slots)
+
+
+def fill(template: str, slots: dict[str, str]) -> str:
+    for key, value in slots.items():
+        template = template.replace("{" + key + "}", value)
+    return template
+
+
+_OPENERS = (
+    "Hey, ", "Hi, ", "Hello, ", "OK, ", "Ok, ", "So, ", "Well, ", "By the way, ", "Now, ", "And ", "Please, ",
+    "One question: ", "Quick question: ", "Tell me, ", "Tell me: ", "Say, ", "Another question: ", "Oh, ",
+    "Parley, ", "I wonder: ", "Alright, ", "Thanks. ", "Good. ", "Great! ", "Hmm, ", "Sorry, ", "First, ",
+)  # fmt: skip
+_TAILS = (" Thanks!", " Please.", " please", " Thank you!", " :)", " 🙂", "!", " thanks", "??", " Thx")
+_CONTRACTIONS = (
+    ("What is ", "What's "), ("what is ", "what's "), ("Who is ", "Who's "), ("Where is ", "Where's "),
+    ("I am ", "I'm "), ("do not ", "don't "), ("It is ", "It's "), ("cannot ", "can't "), ("I would ", "I'd "),
+    ("I have ", "I've "), ("did not ", "didn't "), ("is not ", "isn't "), ("you are ", "you're "),
+)  # fmt: skip
+_AMERICAN = (("favourite", "favorite"), ("colour", "color"), ("neighbour", "neighbor"))
+_SLOT = re.compile(r"(\{[a-z_0-9]+\})")
+
+
+def casual(rng: random.Random, template: str) -> str:
+    """The template as somebody might type it; the slots stay as they are."""
+    text = template
+    if rng.random() < 0.3:
+        for full, short in _CONTRACTIONS:
+            text = text.replace(full, short)
+    if rng.random() < 0.25:
+        text = american(text)
+    if rng.random() < 0.06:
+        text = _slip(rng, text)
+    if rng.random() < 0.2 and not text.startswith("{"):
+        opener = rng.choice(_OPENERS)
+        keep = opener[-2] in ".!" or text.startswith(("I ", "I'", "Q:"))
+        text = opener + (text if keep else text[0].lower() + text[1:])
+    roll = rng.random()
+    if roll < 0.2 and text.endswith(("?", ".")):
+        text = text[:-1]
+    elif roll < 0.3:
+        text += rng.choice(_TAILS)
+    if rng.random() < 0.2:
+        parts = _SLOT.split(text)
+        text = "".join(part if part.startswith("{") else part.lower() for part in parts)
+    return text
+
+
+def american(text: str) -> str:
+    for british, other in _AMERICAN:
+        text = text.replace(british, other)
+    return text
+
+
+def _slip(rng: random.Random, text: str) -> str:
+    """One slip of the finger in one word of five letters or more outside the slots."""
+    words = [match for match in re.finditer(r"(?<![{\w`/])[a-z]{5,}(?![\w}])", text)]
+    if not words:
+        return text
+    word = rng.choice(words)
+    at = word.start() + rng.randint(1, len(word.group()) - 2)
+    kind = rng.randrange(3)
+    if kind == 0:
+        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    if kind == 1:
+        return text[:at] + text[at + 1 :]
+    return text[:at] + text[at] + text[at:]

@@ -1,0 +1,175 @@
+"""Trains the demonstration model: `python -m tools.demo_model.train FOLDER --tokenizer FOLDER`.
+
+Worker processes make the corpus shard by shard while the network trains on it, each shard once; the order is
+that of the shards, so that a seed gives the same run (up to the arithmetic of the GPU). What is written to
+FOLDER is a complete model in Hugging Face's layout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tools.demo_model import corpus
+from tools.demo_model.export import export
+from tools.demo_model.network import Network, Shape, block_mask, dense_mask
+from tools.demo_model.optimiser import Muon
+
+READ_WEIGHT = 0.05  # what only has to be read teaches a little grammar, no more
+_worker: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast."""
+
+    steps: int
+    rows: int
+    shard_rows: int
+    seed: int
+    rate: float
+    warm_up: int = 150
+    decay_share: float = 0.55
+
+    def factor(self, step: int) -> float:
+        """Of the rate: up in the warm-up, then flat, then straight down to (almost) nothing."""
+        if step < self.warm_up:
+            return (step + 1) / self.warm_up
+        left = (self.steps - step) / (self.steps * self.decay_share)
+        return max(0.005, min(1.0, left))
+
+
+def _start_worker(tokenizer_path: Path) -> None:
+    _worker["processor"] = corpus.load_tokenizer(tokenizer_path)
+
+
+def _make(job: tuple[int, int, int, int]) -> corpus.Shard:
+    seed, index, rows, length = job
+    return corpus.shard(_worker["processor"], seed, index, rows, length)
+
+
+def batches(
+    plan: Plan, length: int, model: Path, workers: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Tokens, targets, weights and documents for each step, in the order of the shards."""
+    shards = -(-plan.steps * plan.rows // plan.shard_rows)
+    jobs = [(plan.seed, index, plan.shard_rows, length) for index in range(shards)]
+    with multiprocessing.get_context("spawn").Pool(workers, _start_worker, (model,)) as pool:
+        for shard in pool.imap(_make, jobs):
+            for at in range(0, plan.shard_rows, plan.rows):
+                part = slice(at, at + plan.rows)
+                yield _batch(shard.tokens[part], shard.documents[part], shard.weights[part], device)
+
+
+def _batch(
+    tokens: np.ndarray[Any, Any],
+    documents: np.ndarray[Any, Any],
+    weights: np.ndarray[Any, Any],
+    device: torch.device,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    value = np.array([0.0, READ_WEIGHT, 1.0], np.float32)[weights]
+    targets = np.roll(tokens, -1, axis=1)
+    following = np.roll(value, -1, axis=1)
+    following[:, :-1] *= documents[:, 1:] == documents[:, :-1]
+    following[:, -1] = 0.0
+
+    def there(array: np.ndarray[Any, Any]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+    return (
+        there(tokens.astype(np.int64)),
+        there(targets.astype(np.int64)),
+        there(following),
+        there(documents.astype(np.int32)),
+    )
+
+
+def train(plan: Plan, shape: Shape, model: Path, folder: Path, workers: int) -> dict[str, Any]:
+    """Trains and writes the model; returns what is worth reporting."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(plan.seed)
+    torch.set_float32_matmul_precision("high")
+    network = Network(shape).to(device)
+    matrices = [w for n, w in network.named_parameters() if w.ndim == 2 and "embed" not in n]
+    others = [w for n, w in network.named_parameters() if w.ndim == 1 or "embed" in n]
+    muon = Muon(matrices)
+    adam = torch.optim.AdamW(others, lr=3e-3, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    cuda = device.type == "cuda"
+    loss_of: Any = torch.compile(network.loss, dynamic=False) if cuda else network.loss
+    mask_of: Any = torch.compile(block_mask, dynamic=False) if cuda else dense_mask
+    began = time.monotonic()
+    log: list[tuple[int, float]] = []
+    for step, (tokens, targets, weights, documents) in enumerate(
+        batches(plan, shape.context, model, workers, device)
+    ):
+        if step == plan.steps:
+            break
+        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+            loss = loss_of(tokens, targets, weights, mask_of(documents))
+        loss.backward()
+        factor = plan.factor(step)
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        muon.step(plan.rate * factor)
+        for group in adam.param_groups:
+            group["lr"] = 3e-3 * factor
+        adam.step()
+        network.zero_grad(set_to_none=True)
+        if step % 100 == 0 or step == plan.steps - 1 or step in (1, 10):
+            log.append((step, round(loss.item(), 4)))
+            seconds = time.monotonic() - began
+            print(f"step {step}  loss {log[-1][1]:.4f}  {seconds:.0f} s", flush=True)
+        if step % 2000 == 1999:
+            export(network.state_dict(), shape, model, folder)
+    export(network.state_dict(), shape, model, folder)
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "steps": plan.steps,
+        "tokens": plan.steps * plan.rows * shape.context,
+        "parameters": sum(w.numel() for w in network.parameters()),
+        "seed": plan.seed,
+        "loss": log,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder of tokenizer.model")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--rows", type=int, default=32, help="rows in a step")
+    parser.add_argument("--shard-rows", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=Shape.layers)
+    parser.add_argument("--heads", type=int, default=Shape.heads)
+    parser.add_argument("--inner", type=int, default=Shape.inner)
+    parser.add_argument("--context", type=int, default=Shape.context)
+    parser.add_argument("--rate", type=float, default=0.02)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=13)
+    options = parser.parse_args()
+    model = options.tokenizer / "tokenizer.model"
+    shape = Shape(
+        vocabulary=corpus.load_tokenizer(model).get_piece_size(),
+        layers=options.layers,
+        heads=options.heads,
+        inner=options.inner,
+        context=options.context,
+    )
+    plan = Plan(options.steps, options.rows, options.shard_rows, options.seed, options.rate)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    report = train(plan, shape, model, options.folder, options.workers)
+    (options.folder / "training.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
