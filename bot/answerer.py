@@ -114,9 +114,12 @@ class Answerer:
         """For an answer that did not come to its end, where the model itself did not say."""
         if job.prompt is None:
             return Usage()
-        return await usage_between(
-            self._generator, job.prompt, replace(job.prompt, answer=job.text)
-        )
+        longer = replace(job.prompt, answer=job.text)
+        try:
+            return await usage_between(self._generator, job.prompt, longer)
+        except ParleyError as error:
+            logger.warning("answer %d: its tokens could not be counted: %s", job.id, error)
+            return Usage()
 
     async def _record(self, job: Answering, outcome: Outcome) -> None:
         try:

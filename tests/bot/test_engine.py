@@ -22,7 +22,15 @@ from bot.errors import (
     WorkerLost,
 )
 from bot.messages import ConversationKey, Person, Question, Sampling, Usage
-from bot.ports import AnswerState, ConversationSettings, Phase, Quota, StoredAnswer, Surface
+from bot.ports import (
+    AnswerState,
+    ConversationSettings,
+    Phase,
+    Quota,
+    StoredAnswer,
+    Surface,
+    SurfaceLimits,
+)
 from bot.window import WindowOptions
 from storage.memory import MemoryStore
 from tests.fake_surface import FakeSurface
@@ -35,6 +43,11 @@ BEN = Person("test", "2", "Ben")
 ADMIN = Person("test", "3", "Ada", admin=True)
 
 POEM = " ".join(f"word{n}" for n in range(40))
+
+
+def a_surface() -> FakeSurface:
+    """A place with room for everything at once: the engine's order is tested, not the pacing."""
+    return FakeSurface(SystemClock(), SurfaceLimits(1900, edits_per_second=1e4, burst=10_000))
 
 
 @dataclass
@@ -57,7 +70,7 @@ class Bench:
     ) -> Answering:
         self.asked += 1
         question = Question(where, by, text, f"event {self.asked}", f"message {self.asked}")
-        surface = surface or FakeSurface()
+        surface = surface or a_surface()
         job = await self.engine.ask(question, surface)
         assert job is not None
         self.surfaces[job.id] = surface
@@ -127,7 +140,7 @@ async def test_conversations_know_nothing_of_each_other() -> None:
 
 async def test_names_are_left_out_between_one_person_and_the_bot() -> None:
     async with bench() as b:
-        surface = FakeSurface()
+        surface = a_surface()
         job = await b.engine.ask(Question(GENERAL, ANA, "Hi", "e", direct=True), surface)
         assert job is not None
         await job.ended()
@@ -150,11 +163,11 @@ async def test_a_question_is_recorded_before_anything_is_generated_for_it() -> N
 async def test_the_same_event_is_answered_once() -> None:
     async with bench() as b:
         question = Question(GENERAL, ANA, "Hello", "the same", "m")
-        first = await b.engine.ask(question, FakeSurface())
+        first = await b.engine.ask(question, a_surface())
         assert first is not None
-        assert await b.engine.ask(question, FakeSurface()) is None
+        assert await b.engine.ask(question, a_surface()) is None
         await first.ended()
-        assert await b.engine.ask(question, FakeSurface()) is None
+        assert await b.engine.ask(question, a_surface()) is None
         assert len(b.generator.prompts) == 1
 
 
@@ -162,11 +175,11 @@ async def test_the_same_event_is_answered_once_over_a_restart() -> None:
     store = MemoryStore()
     question = Question(GENERAL, ANA, "Hello", "the same", "m")
     async with bench(store=store) as b:
-        job = await b.engine.ask(question, FakeSurface())
+        job = await b.engine.ask(question, a_surface())
         assert job is not None
         await job.ended()
     async with bench(store=store) as b:
-        assert await b.engine.ask(question, FakeSurface()) is None
+        assert await b.engine.ask(question, a_surface()) is None
         assert b.engine.status.waiting == b.engine.status.writing == 0
 
 
@@ -199,10 +212,10 @@ async def test_the_place_in_the_queue_is_shown() -> None:
         waiting = await b.ask("second", where=RANDOM)
         surface = b.surfaces[waiting.id]
         await until(lambda: bool(surface.messages))
-        assert surface.parts()[0].phase is Phase.QUEUED
+        assert surface.visible[0].phase is Phase.QUEUED
         generator.let(1000)
         await waiting.ended()
-        assert surface.parts()[-1].phase is Phase.DONE
+        assert surface.visible[-1].phase is Phase.DONE
 
 
 # ---------------------------------------------------------------- refusing
@@ -264,9 +277,10 @@ async def test_stop_halts_the_model_within_one_step() -> None:
         assert generator.steps == 5
         assert outcome.state is AnswerState.STOPPED
         stored = await b.stored(job)
-        assert stored.text == b.surfaces[job.id].joined() == "word0 word1 word2 word3 word4 "
+        assert stored.text == "word0 word1 word2 word3 word4 "
+        assert b.surfaces[job.id].joined() == stored.text.rstrip()
         assert stored.usage == Usage(prompt_tokens=5, completion_tokens=5)
-        assert b.surfaces[job.id].parts()[-1].phase is Phase.STOPPED
+        assert b.surfaces[job.id].visible[-1].phase is Phase.STOPPED
         assert generator.writing == 0
 
 
@@ -348,7 +362,7 @@ async def test_continue_goes_on_where_the_length_cut() -> None:
         job = await b.ask("A poem")
         assert (await job.ended()).state is AnswerState.CUT
         surface = b.surfaces[job.id]
-        assert surface.parts()[-1].phase is Phase.CUT
+        assert surface.visible[-1].phase is Phase.CUT
         for _ in range(2):
             job = await b.engine.continue_(ANA, surface, answer_id=job.id)
             await job.ended()
@@ -363,9 +377,9 @@ async def test_nothing_can_be_done_again_while_it_is_written() -> None:
     async with bench(generator) as b:
         job = await b.ask("Hello")
         with pytest.raises(NothingToDo):
-            await b.engine.regenerate(ANA, FakeSurface(), answer_id=job.id)
+            await b.engine.regenerate(ANA, a_surface(), answer_id=job.id)
         with pytest.raises(NothingToDo):
-            await b.engine.regenerate(ANA, FakeSurface(), answer_id=job.id + 99)
+            await b.engine.regenerate(ANA, a_surface(), answer_id=job.id + 99)
         generator.let(100)
         await job.ended()
 
@@ -390,8 +404,8 @@ async def test_an_edited_older_question_changes_only_what_is_remembered() -> Non
     async with bench() as b:
         await b.answer("one")
         await b.answer("two")
-        assert await b.engine.question_edited(GENERAL, "message 1", "uno", FakeSurface()) is None
-        assert await b.engine.question_edited(GENERAL, "message 9", "x", FakeSurface()) is None
+        assert await b.engine.question_edited(GENERAL, "message 1", "uno", a_surface()) is None
+        assert await b.engine.question_edited(GENERAL, "message 9", "x", a_surface()) is None
         assert "[Ana: uno | Ana: two]" in await b.answer("three")
 
 
@@ -438,8 +452,8 @@ async def test_a_process_that_keeps_dying_fails_the_answer_and_keeps_its_text() 
         job = await b.ask("A poem")
         outcome = await job.ended()
         assert outcome.state is AnswerState.FAILED
-        assert b.surfaces[job.id].joined() == "word0 word1 word2 "
-        last = b.surfaces[job.id].parts()[-1]
+        assert b.surfaces[job.id].joined() == "word0 word1 word2"
+        last = b.surfaces[job.id].visible[-1]
         assert last.phase is Phase.FAILED
         assert "Try again" in last.note
         again = await b.engine.continue_(ANA, b.surfaces[job.id], answer_id=job.id)
@@ -466,7 +480,7 @@ async def test_a_deleted_message_stops_the_model_without_an_error(
         surface = b.surfaces[job.id]
         generator.let(2)
         await until(lambda: surface.joined().startswith("word0"))
-        surface.delete_by_somebody(0)
+        surface.delete(next(iter(surface.messages)))
         generator.let(1)
         outcome = await job.ended()
         assert outcome.state is AnswerState.STOPPED
@@ -486,7 +500,7 @@ async def test_an_answer_that_cannot_be_saved_is_shown_all_the_same() -> None:
         job = await b.ask("Hello")
         await job.ended()
         assert b.surfaces[job.id].joined() == "[Be kind.] [] Ana: Hello"
-        assert "not save" in b.surfaces[job.id].parts()[-1].note
+        assert "not save" in b.surfaces[job.id].visible[-1].note
 
 
 @dataclass
@@ -511,7 +525,7 @@ async def parked(store: MemoryStore, surface: FakeSurface, words: int) -> Answer
 
 
 async def test_leaving_parks_an_answer_and_the_next_run_goes_on_in_the_same_message() -> None:
-    store, surface = MemoryStore(), FakeSurface()
+    store, surface = MemoryStore(), a_surface()
     job = await parked(store, surface, 9)
     (left,) = await store.answers(unfinished=True)
     assert left.text.split() == POEM.split()[:9]
@@ -533,7 +547,7 @@ async def test_leaving_while_waiting_loses_no_question() -> None:
     async with bench(generator, store) as b:
         for n in range(3):
             await b.ask(f"question {n}")
-    surface = FakeSurface()
+    surface = a_surface()
     async with bench(store=store) as b:
         jobs = await b.engine.recover("test", Finder(surface), resume=True)
         await asyncio.gather(*(job.ended() for job in jobs))
@@ -541,12 +555,12 @@ async def test_leaving_while_waiting_loses_no_question() -> None:
 
 
 async def test_an_unfinished_answer_can_be_marked_instead_and_continued_by_hand() -> None:
-    store, surface = MemoryStore(), FakeSurface()
+    store, surface = MemoryStore(), a_surface()
     await parked(store, surface, 9)
     async with bench(ScriptedGenerator(lambda _: POEM), store) as b:
         (marked,) = await b.engine.recover("test", Finder(surface), resume=False)
         assert (await marked.ended()).state is AnswerState.INTERRUPTED
-        assert surface.parts()[-1].phase is Phase.INTERRUPTED
+        assert surface.visible[-1].phase is Phase.INTERRUPTED
         assert b.generator.prompts == []
         again = await b.engine.continue_(ANA, surface, answer_id=marked.id)
         await again.ended()
@@ -554,7 +568,7 @@ async def test_an_unfinished_answer_can_be_marked_instead_and_continued_by_hand(
 
 
 async def test_an_unfinished_answer_whose_place_is_gone_is_closed() -> None:
-    store, surface = MemoryStore(), FakeSurface()
+    store, surface = MemoryStore(), a_surface()
     job = await parked(store, surface, 3)
     async with bench(store=store) as b:
         assert await b.engine.recover("test", Finder(None), resume=True) == []
@@ -563,7 +577,7 @@ async def test_an_unfinished_answer_whose_place_is_gone_is_closed() -> None:
 
 
 async def test_another_platforms_answers_are_left_alone() -> None:
-    store, surface = MemoryStore(), FakeSurface()
+    store, surface = MemoryStore(), a_surface()
     await parked(store, surface, 3)
     async with bench(store=store) as b:
         assert await b.engine.recover("discord", Finder(surface), resume=True) == []
@@ -571,7 +585,7 @@ async def test_another_platforms_answers_are_left_alone() -> None:
 
 
 async def test_an_end_that_was_written_but_not_shown_is_shown_after_a_restart() -> None:
-    store, surface = MemoryStore(), FakeSurface()
+    store, surface = MemoryStore(), a_surface()
     job = await parked(store, surface, 9)
     await store.close(job.id, AnswerState.DONE, POEM, Usage())
     async with bench(store=store) as b:
@@ -579,7 +593,7 @@ async def test_an_end_that_was_written_but_not_shown_is_shown_after_a_restart() 
         await again.ended()
         assert b.generator.prompts == []
     assert surface.joined() == POEM
-    assert surface.parts()[-1].phase is Phase.DONE
+    assert surface.visible[-1].phase is Phase.DONE
 
 
 async def test_the_text_is_saved_while_it_is_written() -> None:
@@ -599,7 +613,7 @@ async def test_settings_of_a_conversation_reach_the_model() -> None:
         with pytest.raises(NotAllowed):
             await b.engine.change_settings(GENERAL, ANA, changed)
         await b.engine.change_settings(GENERAL, ADMIN, changed)
-        assert await b.answer("Hello") == "word0 word1 word2 "
+        assert await b.answer("Hello") == "word0 word1 word2"
         assert (b.generator.prompts[0].system, b.generator.prompts[0].question) == (
             "Be brief.",
             "Hello",
