@@ -19,7 +19,15 @@ from bot.ports import (
     StoredAnswer,
     StoredExchange,
 )
-from storage.limits import EVENT_DAYS, check_quota, check_verdict, storable
+from storage.rules import (
+    EVENT_DAYS,
+    Clock,
+    check_quota,
+    check_verdict,
+    cleaned,
+    storable,
+    utc_now,
+)
 
 
 @dataclass(slots=True)
@@ -87,7 +95,7 @@ class _Conversation:
 class MemoryStore:
     """`bot.ports.Store` in plain dictionaries."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Clock = utc_now) -> None:
         self._now = now
         self._last_id = 0
         self._conversations: dict[ConversationKey, _Conversation] = {}
@@ -118,10 +126,8 @@ class MemoryStore:
             return None
         self._charge_answer(question.author.key, quota)
         self._events[event] = now
-        author = replace(question.author, name=storable(question.author.name))
-        question = replace(question, text=storable(question.text), author=author)
-        answer = _Answer(self._new_id(), now, author.key)
-        asked = _Question(self._new_id(), question, now, [answer])
+        answer = _Answer(self._new_id(), now, question.author.key)
+        asked = _Question(self._new_id(), cleaned(question), now, [answer])
         self._in(question.conversation).questions.append(asked)
         self._asked[answer.id] = asked
         return asked.stored()

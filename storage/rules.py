@@ -1,12 +1,24 @@
-"""What both stores hold to: the day's quota, the age of an event, and what text can be kept."""
+"""What both stores hold to: the clock, the day's quota, an event's age, what text can be kept."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.errors import OverQuota
+from bot.messages import Question
 from bot.ports import Quota, Spent
+
+Clock = Callable[[], datetime]
+"""Gives the time, in UTC."""
 
 EVENT_DAYS = 7
 """How long an event is remembered. Platforms deliver one again within hours at most."""
 
 MIDNIGHT = "The next day begins at midnight UTC."
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def check_quota(quota: Quota, spent: Spent) -> None:
@@ -37,3 +49,9 @@ def storable(text: str) -> str:
         return text
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def cleaned(question: Question) -> Question:
+    """`question` as it comes back from the store."""
+    author = replace(question.author, name=storable(question.author.name))
+    return replace(question, text=storable(question.text), author=author)

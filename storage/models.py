@@ -1,0 +1,177 @@
+"""The tables.
+
+    conversations ─┬─ settings
+                   └─ questions ── answers ─┬─ shown       which messages show it
+                                            └─ feedback    people's verdicts
+    usage (person, day)      events (platform, event)
+
+What hangs on a question goes with it (ON DELETE CASCADE). Numbers are never given twice
+(AUTOINCREMENT): a button on an old message must not reach another person's answer.
+A change here needs a migration; a test compares both.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, MetaData, true
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from bot.ports import AnswerState
+from storage.columns import STATE, Instant, RowId, StoredText
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class ConversationRow(Base):
+    __tablename__ = "conversations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    key: Mapped[str] = mapped_column(StoredText, unique=True)
+    """`str` of the ConversationKey."""
+    hidden_to: Mapped[int] = mapped_column(RowId, default=0)
+    """The id of the newest question that a reset hid."""
+
+
+class SettingsRow(Base):
+    __tablename__ = "settings"
+
+    conversation_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
+    )
+    system_prompt: Mapped[str | None] = mapped_column(StoredText)
+    temperature: Mapped[float | None]
+    max_new_tokens: Mapped[int | None]
+    show_names: Mapped[bool | None]
+    muted: Mapped[bool]
+
+
+class QuestionRow(Base):
+    __tablename__ = "questions"
+    __table_args__ = (
+        Index("ix_questions_paging", "conversation_id", "id"),
+        Index("ix_questions_message", "conversation_id", "message_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(RowId, ForeignKey("conversations.id"))
+    event_id: Mapped[str] = mapped_column(StoredText)
+    message_id: Mapped[str] = mapped_column(StoredText)
+    author: Mapped[str] = mapped_column(StoredText, index=True)
+    """`Person.key`."""
+    author_name: Mapped[str] = mapped_column(StoredText)
+    author_admin: Mapped[bool]
+    direct: Mapped[bool]
+    asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    text: Mapped[str] = mapped_column(StoredText)
+
+    conversation: Mapped[ConversationRow] = relationship(lazy="raise")
+    answers: Mapped[list["AnswerRow"]] = relationship(
+        lazy="raise", back_populates="question", order_by="AnswerRow.id"
+    )
+
+
+class AnswerRow(Base):
+    """The delivery ledger: one row for each answer, the current one and those it replaced."""
+
+    __tablename__ = "answers"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    question_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("questions.id", ondelete="CASCADE"), index=True
+    )
+    current: Mapped[bool] = mapped_column()
+    state: Mapped[AnswerState] = mapped_column(STATE)
+    unfinished: Mapped[bool] = mapped_column()
+    """Open, or closed and its end not yet shown."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    charged_to: Mapped[str | None] = mapped_column(StoredText, index=True)
+    """`Person.key` of who asked for it; None where that person was forgotten."""
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    cached_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    first_token_seconds: Mapped[float] = mapped_column(default=0.0)
+    total_seconds: Mapped[float] = mapped_column(default=0.0)
+    text: Mapped[str] = mapped_column(StoredText)
+    """As far as it got: checkpointed while it is written."""
+
+    question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
+    shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")
+    feedback: Mapped[list["FeedbackRow"]] = relationship(
+        lazy="raise", order_by="FeedbackRow.person"
+    )
+
+    __table_args__ = (
+        Index(
+            "uq_answers_current",
+            question_id,
+            unique=True,
+            sqlite_where=current == true(),
+            postgresql_where=current == true(),
+        ),
+        # Few answers are unfinished: with this their number alone says how long the search takes.
+        Index(
+            "ix_answers_unfinished",
+            question_id,
+            sqlite_where=unfinished == true(),
+            postgresql_where=unfinished == true(),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class ShownRow(Base):
+    """A platform's message that shows a part of an answer."""
+
+    __tablename__ = "shown"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    answer_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    message: Mapped[str] = mapped_column(StoredText)
+    """The surface's reference."""
+
+
+class FeedbackRow(Base):
+    __tablename__ = "feedback"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    answer_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    person: Mapped[str] = mapped_column(StoredText, primary_key=True, index=True)
+    verdict: Mapped[int]
+
+
+class UsageRow(Base):
+    """What a person used on one day (UTC): what quotas are checked against."""
+
+    __tablename__ = "usage"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    person: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True)
+    answers: Mapped[int] = mapped_column(default=0)
+    tokens: Mapped[int] = mapped_column(RowId, default=0)
+
+
+class EventRow(Base):
+    """An event that was taken in: delivered again, it is not answered twice."""
+
+    __tablename__ = "events"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    event_id: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(Instant, index=True)

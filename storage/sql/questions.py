@@ -1,0 +1,198 @@
+"""Questions in SQL: taking them in, the conversation that they make, and following edits."""
+
+from datetime import timedelta
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.errors import NothingToDo
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import AnswerState, Quota, Spent, StoredAnswer, StoredExchange
+from storage.models import AnswerRow, ConversationRow, EventRow, QuestionRow, ShownRow
+from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
+from storage.sql import rows
+from storage.sql.part import SqlPart, charge, conversation_id, insert_into, spent_on
+
+
+class SqlQuestions(SqlPart):
+    """`bot.ports.QuestionStore`."""
+
+    async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
+        async def work(session: AsyncSession) -> StoredAnswer | None:
+            if not await self._is_new(session, question):
+                return None
+            await self._charge_answer(session, question.author, quota)
+            return await self._record(session, cleaned(question))
+
+        return await self._database.write(work)
+
+    async def _is_new(self, session: AsyncSession, question: Question) -> bool:
+        now = self._now()
+        old = EventRow.seen_at <= now - timedelta(days=EVENT_DAYS)
+        await session.execute(delete(EventRow).where(old))
+        insert = insert_into(session, EventRow).values(
+            platform=question.conversation.platform, event_id=question.event_id, seen_at=now
+        )
+        inserted = insert.on_conflict_do_nothing().returning(EventRow.event_id)
+        return (await session.scalars(inserted)).one_or_none() is not None
+
+    async def _charge_answer(self, session: AsyncSession, person: Person, quota: Quota) -> None:
+        today = self._today()
+        if quota != Quota():
+            check_quota(quota, await spent_on(session, person.key, today))
+        await charge(session, person.key, today, Spent(answers=1))
+
+    async def _record(self, session: AsyncSession, question: Question) -> StoredAnswer:
+        asked = QuestionRow(
+            conversation_id=await conversation_id(session, question.conversation),
+            event_id=question.event_id,
+            message_id=question.message_id,
+            author=question.author.key,
+            author_name=question.author.name,
+            author_admin=question.author.admin,
+            direct=question.direct,
+            asked_at=self._now(),
+            text=question.text,
+        )
+        session.add(asked)
+        await session.flush()
+        answer = await self._queue_answer(session, asked.id, question.author)
+        return StoredAnswer(answer.id, asked.id, question, answer.state, "")
+
+    async def _queue_answer(
+        self, session: AsyncSession, question_id: int, person: Person
+    ) -> AnswerRow:
+        answer = AnswerRow(
+            question_id=question_id,
+            current=True,
+            state=AnswerState.QUEUED,
+            unfinished=True,
+            created_at=self._now(),
+            charged_to=person.key,
+            text="",
+        )
+        session.add(answer)
+        await session.flush()
+        return answer
+
+    async def reopen(
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+    ) -> StoredAnswer:
+        async def work(session: AsyncSession) -> StoredAnswer:
+            found = await session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
+            if found is None:
+                raise NothingToDo("There is no such answer any more.")
+            if found.state.open:
+                raise NothingToDo("This answer is still being written.")
+            await self._charge_answer(session, person, quota)
+            if anew:
+                return await self._replace(session, found, person)
+            found.state = AnswerState.QUEUED
+            found.unfinished = True
+            found.charged_to = person.key
+            return rows.answer(found)
+
+        return await self._database.write(work)
+
+    async def _replace(self, session: AsyncSession, old: AnswerRow, person: Person) -> StoredAnswer:
+        old.current = False
+        old.unfinished = False
+        await session.flush()  # a question has one current answer at any time
+        new = await self._queue_answer(session, old.question_id, person)
+        await session.execute(
+            update(ShownRow)
+            .where(ShownRow.answer_id == old.id)
+            .values(answer_id=new.id)
+            .execution_options(synchronize_session=False)
+        )
+        before = rows.answer(old)
+        return StoredAnswer(
+            new.id, before.question_id, before.question, new.state, "", before.messages
+        )
+
+    async def exchanges(
+        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+    ) -> list[StoredExchange]:
+        newest = (
+            rows.current_answers()
+            .where(
+                ConversationRow.key == str(conversation),
+                QuestionRow.id > ConversationRow.hidden_to,
+            )
+            .order_by(QuestionRow.id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            newest = newest.where(QuestionRow.id < before)
+        async with self._database.read() as session:
+            return [rows.exchange(row) for row in await session.scalars(newest)]
+
+    async def reset(self, conversation: ConversationKey) -> int:
+        async def work(session: AsyncSession) -> int:
+            kept = await session.scalar(
+                select(ConversationRow).where(ConversationRow.key == str(conversation))
+            )
+            if kept is None:
+                return 0
+            seen = select(func.count(), func.max(QuestionRow.id)).where(
+                QuestionRow.conversation_id == kept.id, QuestionRow.id > kept.hidden_to
+            )
+            number, newest = (await session.execute(seen)).one()
+            if newest is not None:
+                kept.hidden_to = newest
+            return int(number)
+
+        return await self._database.write(work)
+
+
+class SqlQuestionEdits(SqlPart):
+    """`bot.ports.QuestionEdits`."""
+
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        async def work(session: AsyncSession) -> StoredAnswer | None:
+            found = await session.scalar(_asked_in(conversation, message_id))
+            if found is None:
+                return None
+            found.question.text = storable(text)
+            return rows.answer(found)
+
+        return await self._database.write(work)
+
+    async def delete_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        async def work(session: AsyncSession) -> StoredAnswer | None:
+            found = await session.scalar(_asked_in(conversation, message_id))
+            if found is None:
+                return None
+            before = rows.answer(found)
+            await session.execute(
+                delete(QuestionRow)
+                .where(
+                    QuestionRow.conversation_id == found.question.conversation_id,
+                    QuestionRow.message_id == message_id,
+                )
+                .execution_options(synchronize_session=False)
+            )
+            return before
+
+        deleted = await self._database.write(work)
+        if deleted is not None:
+            await self._database.empty_log()
+        return deleted
+
+
+def _asked_in(conversation: ConversationKey, message_id: str) -> Select[AnswerRow]:
+    """The newest question in a message; a question without a message is in none."""
+    return (
+        rows.whole_answers()
+        .where(
+            ConversationRow.key == str(conversation),
+            QuestionRow.message_id == message_id,
+            QuestionRow.message_id != "",
+        )
+        .order_by(QuestionRow.id.desc())
+        .limit(1)
+    )
