@@ -1,0 +1,55 @@
+"""Starting the worker's process, and saying how it ended."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot import worker
+from bot.errors import ModelError
+
+
+async def spawn(python: str) -> asyncio.subprocess.Process:
+    """Start the worker's interpreter with three pipes. Raises ModelError where it cannot be."""
+    main = str(Path(worker.__file__).with_name("__main__.py"))
+    try:
+        return await asyncio.create_subprocess_exec(
+            python,
+            "-X",
+            "utf8",
+            main,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=worker_environment(os.environ),
+        )
+    except OSError as exc:
+        raise ModelError(
+            f"{python} cannot be started ({exc.strerror}): name a Python interpreter in "
+            '[model] python, or "" for Parley\'s own.'
+        ) from exc
+
+
+def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment: this one without Python's paths, which belong to this process's
+    interpreter, without Parley's settings, and with every library told to call nobody."""
+    ours = ("PARLEY_", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+    kept = {k: v for k, v in environment.items() if not k.upper().startswith(ours)}
+    return kept | {
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def exit_text(code: int | None) -> str:
+    """How a process ended, for people."""
+    if code is None:
+        return "it is still running"
+    if code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+    hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+    return f"killed by {name}{hint}"

@@ -1,0 +1,158 @@
+"""A model on this machine as a `bot.ports.Generator`."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+from bot.errors import GenerationError, ModelError
+from bot.generation.answer_stream import AnswerEnd, AnswerStream
+from bot.generation.codec import Codec, load_codec
+from bot.generation.options import WorkerOptions
+from bot.generation.supervisor import RestartPolicy, Supervisor
+from bot.generation.worker_client import Progress, WorkerClient
+from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling
+from bot.worker.protocol import CANCELLED, END, LENGTH, LoadOptions
+
+_REASONS = {
+    END: FinishReason.END,
+    LENGTH: FinishReason.LENGTH,
+    CANCELLED: FinishReason.STOPPED,
+}
+_MAX_SEED = 2**32
+
+
+class WorkerGenerator:
+    """Formats, sends, decodes. At most ``max_parallel`` answers are in the worker at a time; more
+    wait here, in the order in which they came. A worker that dies is started again."""
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        *,
+        on_progress: Progress | None = None,
+        restarts: RestartPolicy | None = None,
+    ) -> None:
+        """Starts nothing yet. `on_progress` is called on the event loop while a model loads."""
+        backend = "openvino" if options.backend == "auto" else options.backend
+        self._options = replace(options, backend=backend)
+        self._on_progress = on_progress
+        self._supervisor = Supervisor(self._launch, restarts)
+        self._free = asyncio.Semaphore(options.max_parallel)
+        self._starting = asyncio.Lock()
+        self._codec: Codec | None = None
+
+    async def start(self) -> ModelInfo:
+        codec = await self._load_codec()
+        client = await self._supervisor.worker()
+        facts = client.facts
+        return ModelInfo(
+            name=self._options.name or codec.name,
+            backend=self._options.backend,
+            device=facts.device,
+            low_bit=facts.low_bit,
+            context=facts.context,
+        )
+
+    async def count(self, prompt: Prompt | Completion) -> int:
+        return await (await self._load_codec()).count(prompt)
+
+    async def stream(
+        self, prompt: Prompt | Completion, sampling: Sampling
+    ) -> AsyncGenerator[str | Finished]:
+        asked = time.monotonic()
+        codec = await self._load_codec()
+        ids = await codec.encode(prompt)
+        request = _request(codec, ids, sampling)
+        client, answer = await self._begin(request)
+        waited = time.monotonic() - asked
+        decoder = codec.decoder(prompt, ids)
+        try:
+            end: AnswerEnd | None = None
+            while end is None:
+                new, end = await answer.next()
+                if text := decoder.feed(new):
+                    yield text
+            if text := decoder.flush():
+                yield text
+            yield _finished(end, waited)
+        finally:
+            client.cancel(answer)
+
+    async def aclose(self) -> None:
+        await self._supervisor.aclose()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process id while one runs."""
+        return self._supervisor.pid
+
+    async def _load_codec(self) -> Codec:
+        async with self._starting:
+            if self._codec is None:
+                self._codec = await asyncio.to_thread(load_codec, self._options)
+            return self._codec
+
+    async def _launch(self) -> WorkerClient:
+        options = self._options
+        codec = await self._load_codec()
+        load = LoadOptions(
+            backend=options.backend,
+            model=str(options.model or ""),
+            device=options.device,
+            low_bit=options.low_bit,
+            context=codec.context,
+            max_parallel=options.max_parallel,
+            cache_dir=str(options.cache_dir or ""),
+            script=options.script,
+            tokens_per_second=options.tokens_per_second,
+        )
+        return await WorkerClient.launch(
+            load, python=options.python, patience=options.patience, on_progress=self._on_progress
+        )
+
+    async def _begin(self, request: dict[str, Any]) -> tuple[WorkerClient, AnswerStream]:
+        """Send the request when its turn has come. Its place is free again when the worker says
+        that it is done with it, or is gone."""
+        await self._free.acquire()
+        try:
+            client = await self._supervisor.worker()
+            return client, client.add(request, self._free.release)
+        except ModelError as exc:
+            self._free.release()
+            raise GenerationError(str(exc)) from exc
+        except BaseException:
+            self._free.release()
+            raise
+
+
+def _request(codec: Codec, ids: list[int], sampling: Sampling) -> dict[str, Any]:
+    """The fields of a `bot.worker.protocol.Request`. Raises GenerationError where the prompt
+    leaves no room for an answer."""
+    room = codec.context - len(ids)
+    if room < 1:
+        raise GenerationError(
+            f"The prompt has {len(ids)} tokens and the model's window only {codec.context}."
+        )
+    seed = sampling.seed if sampling.seed is not None else random.randrange(_MAX_SEED)
+    return {
+        "prompt": ids,
+        "stop": sorted(codec.ends),
+        "max_new_tokens": min(sampling.max_new_tokens, room),
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "repetition_penalty": sampling.repetition_penalty,
+        "seed": seed % _MAX_SEED,
+    }
+
+
+def _finished(end: AnswerEnd, waited: float) -> Finished:
+    usage = replace(
+        end.usage,
+        first_token_seconds=end.usage.first_token_seconds + waited,
+        total_seconds=end.usage.total_seconds + waited,
+    )
+    return Finished(_REASONS[end.reason], usage)

@@ -1,0 +1,32 @@
+"""Starts the worker when this file is run by its path.
+
+The package ``bot`` above it stays unimported, and its folder (perhaps another interpreter's
+site-packages) stays off ``sys.path``: a foreign interpreter must find its own libraries, not
+ours. Written so that an old Python can at least say that it is too old.
+"""
+
+import os
+import sys
+import types
+
+
+def main():  # type: () -> int
+    """Run the worker; the process's exit code."""
+    if sys.version_info < (3, 10):  # noqa: UP036
+        message = "the model's process needs Python 3.10 or newer; {} is Python {}\n"
+        sys.stderr.write(message.format(sys.executable, sys.version.split()[0]))
+        return 2
+    worker_dir = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    if sys.path and os.path.abspath(sys.path[0] or ".") == worker_dir:  # noqa: PTH100
+        del sys.path[0]  # the script's own folder: its modules are reached as bot.worker.…
+    package = types.ModuleType("bot")
+    package.__path__ = [os.path.dirname(worker_dir)]  # noqa: PTH120
+    sys.modules["bot"] = package
+
+    from bot.worker.process import run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
