@@ -9,10 +9,16 @@ folder has it and `write_model_folder` adds a Llama 2 ``config.json``: a model w
 import functools
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import sentencepiece
+import tokenizers
+import tokenizers.decoders
+import tokenizers.models
+import tokenizers.pre_tokenizers
+import tokenizers.trainers
 
 UNK, BOS, EOS = 0, 1, 2
 VOCAB_SIZE = 512
@@ -172,3 +178,37 @@ def write_model_folder(
     }
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
+
+
+@functools.cache
+def _byte_level_model() -> str:
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=VOCAB_SIZE,
+        show_progress=False,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(TEXT.splitlines(), trainer)
+    return str(tokenizer.to_str())
+
+
+def byte_level_spec(special: Sequence[str], *, bos: str | None = None) -> dict[str, Any]:
+    """The content of a ``tokenizer.json`` of the byte-level kind that Llama 3 and Qwen have, with
+    these control tokens after its 512 others; with `bos`, the tokenizer puts that one before each
+    text."""
+    spec: dict[str, Any] = json.loads(_byte_level_model())
+    size = len(spec["model"]["vocab"])
+    spec["added_tokens"] = [_added(token, size + place) for place, token in enumerate(special)]
+    if bos is not None:
+        start = {"SpecialToken": {"id": bos, "type_id": 0}}
+        text = {"Sequence": {"id": "A", "type_id": 0}}
+        number = size + special.index(bos)
+        spec["post_processor"] = {
+            "type": "TemplateProcessing",
+            "single": [start, text],
+            "pair": [start, text, text],
+            "special_tokens": {bos: {"id": bos, "ids": [number], "tokens": [bos]}},
+        }
+    return spec

@@ -1,0 +1,73 @@
+"""Chat templates of the kinds that models come with, and the control tokens that each names."""
+
+CHATML = """\
+{%- for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}
+"""
+CHATML_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+LLAMA3 = """\
+{% for message in messages -%}
+{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'
+   + message['content'] | trim + '<|eot_id|>' -%}
+{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif -%}
+{{ content -}}
+{% endfor -%}
+{% if add_generation_prompt -%}
+{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif -%}
+"""
+LLAMA3_TOKENS = (
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+)
+
+# No system role, and turns marked by plain text.
+MISTRAL = """\
+{{ bos_token }}{% for message in messages %}
+{% if message.role not in ['user', 'assistant'] %}
+{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}
+{% if message.role == 'user' %}{{ '[INST] ' + message.content + ' [/INST]' }}
+{%- else %}{{ ' ' + message.content.strip() + eos_token }}{% endif %}
+{% endfor %}
+"""
+
+GEMMA = """\
+{{ bos_token }}
+{%- if messages[0]['role'] == 'system' %}
+{{- raise_exception('System role not supported') }}{% endif %}
+{%- for message in messages %}
+{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
+{%- endif %}
+{%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}
+{{- '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}
+"""
+GEMMA_TOKENS = ("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>")
+
+PHI3 = """\
+{% for message in messages %}
+{% generation %}{{ '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' }}
+{%- endgeneration %}
+{% endfor %}
+{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}
+"""
+PHI3_TOKENS = ("<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+
+# Everything but the end of an answer is plain text.
+VICUNA = """\
+{{ bos_token }}{% if messages[0]['role'] == 'system' %}
+{% set turns = messages[1:] %}{{ messages[0]['content'] + '\\n\\n' }}{% else %}
+{% set turns = messages %}{% endif %}
+{% for message in turns %}
+{% if message['role'] == 'user' %}{{ 'USER: ' + message['content'] + '\\n' }}
+{%- else %}{{ 'ASSISTANT: ' + message['content'] + eos_token + '\\n' }}{% endif %}
+{% endfor %}
+{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}
+"""
