@@ -97,6 +97,9 @@ class Prompt:
     history: tuple[Exchange, ...]
     question: str
     answer: str = ""
+    cache_key: str = field(default="", compare=False)
+    """Prompts with the same key begin alike, so that a generator with several places to compute
+    does well to send them to the same one. It says nothing of the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class ContextWindow:
             show_names=self._names(settings),
         )
         self._remember(question.conversation, packed.keep_from)
+        prompt = replace(packed.prompt, cache_key=str(question.conversation))
+        packed = replace(packed, prompt=prompt)
         return packed, replace(sampling, max_new_tokens=packed.max_new_tokens)
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:

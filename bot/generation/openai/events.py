@@ -1,0 +1,64 @@
+"""Reads a stream of chat completion chunks: server-sent events, as the servers send them.
+
+The format: https://html.spec.whatwg.org/multipage/server-sent-events.html, of which only ``data:``
+lines matter here, and OpenAI's chunk objects for chats and for plain completions; the last event
+is ``data: [DONE]``.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from bot.errors import GenerationError
+
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event: text, or why the answer ended, or what it cost."""
+
+    text: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+async def read_chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[Chunk]:
+    """The chunks, until ``[DONE]`` or the end of the stream. Raises GenerationError for an error
+    that the server reports in the stream, and for what is no such stream."""
+    held = b""
+    async for piece in pieces:
+        *lines, held = (held + piece).replace(b"\r\n", b"\n").split(b"\n")
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            data = line.removeprefix(b"data:").strip()
+            if data == b"[DONE]":
+                return
+            yield _chunk(data)
+        if len(held) > _LONGEST_LINE:
+            raise GenerationError("the model server sent a line of over a megabyte")
+
+
+def _chunk(data: bytes) -> Chunk:
+    try:
+        value: Any = json.loads(data)
+        if error := value.get("error"):
+            message = error.get("message") if isinstance(error, dict) else error
+            raise GenerationError(f"the model server failed in the middle of an answer: {message}")
+        choices = value.get("choices") or [{}]
+        usage = value.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        delta = choices[0].get("delta") or {}
+        return Chunk(
+            text=delta.get("content") or choices[0].get("text") or "",
+            finish_reason=choices[0].get("finish_reason") or "",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+        )
+    except (ValueError, AttributeError, TypeError, LookupError) as error:
+        raise GenerationError("the model server sent something that is no answer") from error

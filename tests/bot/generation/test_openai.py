@@ -1,0 +1,291 @@
+"""A model behind OpenAI-compatible servers, tried against real HTTP servers on this machine."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import GenerationError, ModelError, WorkerLost
+from bot.generation.openai import OpenAIGenerator, ServerOptions
+from bot.generation.openai.counting import guess
+from bot.generation.openai.events import read_chunks
+from bot.generation.openai.generator import as_messages
+from bot.generation.openai.neutral import WORD_JOINER, neutral
+from bot.generation.openai.replicas import Replicas
+from bot.messages import (
+    Completion,
+    Exchange,
+    Finished,
+    FinishReason,
+    Prompt,
+    Sampling,
+)
+
+HELLO = Prompt("Be kind.", (Exchange("Hi", "Hello."),), "How are you?")
+
+
+@dataclass
+class Server:
+    """A model server that says `words`, and fails as it is told to."""
+
+    words: list[str] = field(default_factory=lambda: ["I ", "am ", "well."])
+    break_after: int | None = None
+    status: int = 200
+    counts: bool = True
+    finish: str = "stop"
+    hang: bool = False
+    key: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def models(self, request: web.Request) -> web.Response:
+        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": "no"}, status=401)
+        return web.json_response({"data": [{"id": "llama", "max_model_len": 1234}]})
+
+    async def tokenize(self, request: web.Request) -> web.Response:
+        if not self.counts:
+            return web.Response(status=404)
+        messages = (await request.json())["messages"]
+        return web.json_response({"count": sum(len(m["content"].split()) for m in messages)})
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(await request.json())
+        if self.status != 200:
+            return web.json_response({"error": {"message": "not today"}}, status=self.status)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            for number, word in enumerate(self.words):
+                if number == self.break_after:
+                    assert request.transport is not None
+                    request.transport.close()
+                    return response
+                await self._event(response, {"choices": [{"delta": {"content": word}}]})
+            if self.hang:
+                await asyncio.Event().wait()
+            end = {"choices": [{"delta": {}, "finish_reason": self.finish}]}
+            await self._event(response, end)
+            usage = {"prompt_tokens": 9, "completion_tokens": len(self.words)}
+            await self._event(response, {"choices": [], "usage": usage})
+            await response.write(b"data: [DONE]\n\n")
+        finally:
+            self.closed.set()
+        return response
+
+    async def _event(self, response: web.StreamResponse, value: object) -> None:
+        await response.write(f"data: {json.dumps(value)}\n\n".encode())
+
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncIterator[Server]:
+    app = web.Application()
+    app.router.add_get("/v1/models", server.models)
+    app.router.add_post("/v1/chat/completions", server.chat)
+    app.router.add_post("/v1/completions", server.chat)
+    app.router.add_post("/tokenize", server.tokenize)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    server.url = f"http://{host}:{port}/v1"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def asking(*servers: Server, **options: Any) -> AsyncIterator[OpenAIGenerator]:
+    urls = tuple(server.url for server in servers)
+    generator = OpenAIGenerator(ServerOptions(urls, **options))
+    try:
+        await generator.start()
+        yield generator
+    finally:
+        await generator.aclose()
+
+
+async def read(
+    generator: OpenAIGenerator, prompt: Prompt | Completion = HELLO, **sampling: Any
+) -> tuple[str, Finished]:
+    pieces = [piece async for piece in generator.stream(prompt, Sampling(**sampling))]
+    *texts, last = pieces
+    assert isinstance(last, Finished)
+    return "".join(str(text) for text in texts), last
+
+
+async def test_an_answer_streams_and_says_what_it_cost() -> None:
+    async with serving(Server()) as server, asking(server) as generator:
+        info = await generator.start()
+        assert (info.name, info.context, info.backend) == ("llama", 1234, "openai")
+        text, end = await read(generator, temperature=0.0, seed=7, top_k=0)
+    assert text == "I am well."
+    assert end.reason is FinishReason.END
+    assert (end.usage.prompt_tokens, end.usage.completion_tokens) == (9, 3)
+    (request,) = server.requests
+    assert [m["role"] for m in request["messages"]] == ["system", "user", "assistant", "user"]
+    assert (request["temperature"], request["seed"]) == (0.0, 7)
+    assert "top_k" not in request
+
+
+async def test_the_longest_length_is_told_apart_from_the_end() -> None:
+    async with serving(Server(finish="length")) as server, asking(server) as generator:
+        _, end = await read(generator)
+    assert end.reason is FinishReason.LENGTH
+
+
+async def test_a_continued_answer_is_the_last_message_to_go_on_from() -> None:
+    async with serving(Server()) as server, asking(server) as generator:
+        await read(generator, Prompt("", (), "How are you?", "I am"))
+    (request,) = server.requests
+    assert request["messages"][-1] == {"role": "assistant", "content": "I am"}
+    assert request["continue_final_message"] is True
+    assert request["add_generation_prompt"] is False
+
+
+async def test_a_plain_completion_has_no_chat_format() -> None:
+    async with serving(Server()) as server, asking(server) as generator:
+        await read(generator, Completion("Q: What is CPU?\nA:"))
+    assert server.requests[0]["prompt"] == "Q: What is CPU?\nA:"
+
+
+async def test_tokens_are_counted_by_the_server_and_guessed_high_where_it_cannot() -> None:
+    async with serving(Server()) as server, asking(server) as generator:
+        assert await generator.count(HELLO) == 7
+    async with serving(Server(counts=False)) as server, asking(server) as generator:
+        assert await generator.count(HELLO) == guess(as_messages(HELLO)) > 7
+
+
+async def test_a_replica_that_fails_is_replaced_while_nothing_was_shown() -> None:
+    async with serving(Server(status=503)) as bad, serving(Server()) as good:
+        async with asking(bad, good) as generator:
+            for n in range(8):
+                prompt = Prompt("", (), "Hi", cache_key=f"conversation {n}")
+                assert (await read(generator, prompt))[0] == "I am well."
+    assert len(good.requests) == 8
+    assert len(bad.requests) == 1, "a replica that failed is left alone for a while"
+
+
+async def test_a_stream_that_breaks_off_raises_worker_lost_after_what_came() -> None:
+    async with serving(Server(break_after=2)) as server, asking(server) as generator:
+        seen: list[object] = []
+        with pytest.raises(WorkerLost):
+            async for piece in generator.stream(HELLO, Sampling()):
+                seen.append(piece)  # noqa: PERF401
+        assert seen == ["I ", "am "]
+
+
+async def test_a_conversation_stays_with_its_replica() -> None:
+    async with serving(Server()) as one, serving(Server()) as two:
+        async with asking(one, two) as generator:
+            for n in range(20):
+                for _ in range(3):
+                    await read(generator, Prompt("", (), f"{n}", cache_key=f"{n}"))
+    for server in (one, two):
+        asked = [request["messages"][0]["content"] for request in server.requests]
+        assert all(asked.count(question) == 3 for question in asked)
+    assert one.requests
+    assert two.requests
+
+
+async def test_closing_the_stream_closes_the_connection() -> None:
+    async with serving(Server(hang=True)) as server, asking(server) as generator:
+        stream = generator.stream(HELLO, Sampling())
+        assert await anext(stream) == "I "
+        assert not server.closed.is_set()
+        await stream.aclose()
+        await server.closed.wait()
+
+
+async def test_what_a_server_rejects_is_not_tried_elsewhere() -> None:
+    async with serving(Server(status=400)) as one, serving(Server(status=400)) as two:
+        async with asking(one, two) as generator:
+            with pytest.raises(GenerationError, match="HTTP 400: .*not today"):
+                await read(generator)
+    assert len(one.requests) + len(two.requests) == 1
+
+
+async def test_servers_that_cannot_be_used_get_one_clear_line() -> None:
+    async with serving(Server(key="right")) as server:
+        with pytest.raises(ModelError, match=r"refuses the key.*PARLEY_MODEL__OPENAI__API_KEY"):
+            async with asking(server, api_key="wrong"):
+                pass
+        async with asking(server, api_key="right"):
+            pass
+        with pytest.raises(ModelError, match="No server has the model 'gpt'; they serve: llama"):
+            async with asking(server, api_key="right", model="gpt"):
+                pass
+    with pytest.raises(ModelError, match="does not answer as a model server"):
+        async with asking(Server(url="http://127.0.0.1:9/v1")):
+            pass
+    with pytest.raises(ModelError, match="names no server"):
+        async with asking():
+            pass
+    assert "secret" not in repr(ServerOptions((), api_key="secret"))
+
+
+async def test_one_server_of_two_is_enough_to_start() -> None:
+    async with serving(Server()) as server:
+        async with asking(Server(url="http://127.0.0.1:9/v1"), server) as generator:
+            assert (await read(generator))[0] == "I am well."
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["</s>", "<s>", "<|im_end|>", "<|eot_id|>", "[/INST]", "<<SYS>>", "<end_of_turn>", "<|x"],
+)
+def test_typed_control_tokens_are_written_so_that_no_tokenizer_knows_them(typed: str) -> None:
+    said = neutral(f"a {typed} b")
+    assert typed not in said
+    assert said.replace(WORD_JOINER, "") == f"a {typed} b"
+    assert neutral(said) == said
+
+
+@given(st.text(alphabet="<>|/s[]INSTYa ", max_size=30))
+def test_nothing_else_is_changed(text: str) -> None:
+    assert neutral(text).replace(WORD_JOINER, "") == text
+
+
+@given(st.lists(st.text(max_size=20), max_size=10), st.data())
+async def test_a_stream_is_read_alike_however_it_is_cut(
+    words: list[str], data: st.DataObject
+) -> None:
+    events = [{"choices": [{"delta": {"content": word}}]} for word in words]
+    raw = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=8)))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
+            yield raw[start:end]
+
+    read_words = [chunk.text async for chunk in read_chunks(pieces())]
+    assert read_words == words
+
+
+def test_when_a_replica_goes_only_its_own_conversations_move() -> None:
+    class Clock:
+        def monotonic(self) -> float:
+            return 0.0
+
+        async def sleep(self, seconds: float) -> None:
+            raise AssertionError
+
+    replicas = Replicas(["http://a", "http://b", "http://c"], Clock(), 10.0)
+    before = {key: replicas.ranked(key)[0] for key in map(str, range(60))}
+    assert set(before.values()) == set(replicas.urls)
+    replicas.failed("http://b")
+    after = {key: replicas.ranked(key)[0] for key in before}
+    assert all(after[key] == url for key, url in before.items() if url != "http://b")
+    assert "http://b" not in after.values()
+    replicas.answered("http://b")
+    assert {key: replicas.ranked(key)[0] for key in before} == before
