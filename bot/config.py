@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
@@ -92,6 +101,7 @@ class LimitSettings(_Section):
     answers_per_day: Annotated[int, Field(ge=0)] = 0
     tokens_per_day: Annotated[int, Field(ge=0)] = 0
     question_characters: Annotated[int, Field(ge=1)] = 20_000
+    attachment_characters: Annotated[int, Field(ge=0)] = 12_000
 
 
 class DeliverySettings(_Section):
@@ -101,10 +111,58 @@ class DeliverySettings(_Section):
     after_restart: Literal["continue", "mark"] = "continue"
 
 
+def _ids(value: object) -> object:
+    """Ids may be written as numbers or texts; a variable of the environment holds several with
+    commas between them."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(part) if isinstance(part, int) else part for part in value]
+    return value
+
+
+Ids = Annotated[frozenset[str], BeforeValidator(_ids)]
+
+
+def _snowflakes(ids: frozenset[str]) -> frozenset[str]:
+    for wrong in ids:
+        if not re.fullmatch("[0-9]{1,20}", wrong):
+            raise ValueError(
+                "an id of Discord is a number such as 80351110224678912; with Developer Mode on, "
+                "Copy ID in Discord's menus gives it"
+            )
+    return ids
+
+
+Snowflakes = Annotated[Ids, AfterValidator(_snowflakes)]
+
+
+def _url(schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if url and not re.fullmatch(rf"({schemes})://[^\s/]+(/\S*)?", url):
+            raise ValueError(f"an address begins with {schemes.replace('|', ' or ')} and ://")
+        return url.rstrip("/")
+
+    return AfterValidator(check)
+
+
 class DiscordSettings(_Section):
     token: SecretStr = SecretStr("")
-    api_url: str = ""
-    gateway_url: str = ""
+    api_url: Annotated[str, _url("https|http")] = ""
+    gateway_url: Annotated[str, _url("wss|ws")] = ""
+    message_content: bool = True
+    shards: Annotated[int, Field(ge=0)] = 1
+    direct_messages: bool = True
+    allowed_guilds: Snowflakes = frozenset()
+    blocked_guilds: Snowflakes = frozenset()
+    allowed_channels: Snowflakes = frozenset()
+    blocked_channels: Snowflakes = frozenset()
+    allowed_roles: Snowflakes = frozenset()
+    blocked_roles: Snowflakes = frozenset()
+    allowed_people: Snowflakes = frozenset()
+    blocked_people: Snowflakes = frozenset()
+    admin_roles: Snowflakes = frozenset()
+    admin_people: Snowflakes = frozenset()
 
 
 class SlackSettings(_Section):

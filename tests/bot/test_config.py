@@ -119,3 +119,20 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
 def test_a_negative_seed_draws_a_new_one_each_time() -> None:
     assert Settings().generation.sampling() == Sampling()
     assert load(None, {"PARLEY_GENERATION__SEED": "3"}).generation.sampling().seed == 3
+
+
+def test_lists_of_ids_take_numbers_texts_and_commas(tmp_path: Path) -> None:
+    file = write(tmp_path, '[discord]\nadmin_people = [1, "2"]\n')
+    settings = load(file, {"PARLEY_DISCORD__ALLOWED_GUILDS": "3, 4"})
+    assert settings.discord.admin_people == {"1", "2"}
+    assert settings.discord.allowed_guilds == {"3", "4"}
+
+
+def test_an_id_that_is_none_is_explained_at_its_list(tmp_path: Path) -> None:
+    file = write(tmp_path, '[discord]\nadmin_people = ["Ana"]\n')
+    assert fault(file).startswith(f"{file}:2: [discord] admin_people: an id of Discord is a number")
+
+
+def test_an_address_without_its_scheme_is_explained() -> None:
+    said = fault(None, {"PARLEY_DISCORD__API_URL": "localhost:8080"})
+    assert said.startswith("PARLEY_DISCORD__API_URL: [discord] api_url: an address begins with")
