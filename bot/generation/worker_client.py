@@ -225,7 +225,7 @@ class WorkerClient:
                 self._reason = f"The model's process hung: it did nothing for {limit:g} seconds."
                 self._kill()
                 return
-            await asyncio.sleep(min(left, patience.silence))
+            await asyncio.sleep(min(left, patience.silence, patience.stall))
 
     async def _end_process(self) -> None:
         """The process's output has ended: see that it does too."""

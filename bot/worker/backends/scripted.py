@@ -68,7 +68,9 @@ class ScriptedBackend:
         if now < self._due:
             return Step(pause=self._due - now)
         # After a stall the rate is kept from here on, not caught up with.
-        self._due = max(self._due + self._interval, now)
+        self._due += self._interval
+        if self._due < now:
+            self._due = now + self._interval
         step = Step(pause=self._due - now)
         for answer in list(self._answers.values()):
             self._advance(answer, step)

@@ -1,0 +1,279 @@
+"""A generator over a real worker process, whose back end is the scripted one."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.errors import GenerationError, ModelError, WorkerLost
+from bot.generation import Patience, WorkerGenerator, WorkerOptions
+from bot.generation.process import worker_environment
+from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
+from bot.worker.frames import MAGIC
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+WORDS = " ".join(f"word{n}" for n in range(60))
+PROMPT = Prompt("Be brief.", (), "What is new?")
+FAST = WorkerOptions(backend="scripted", script=WORDS, tokens_per_second=0.0, context=1000)
+STEADY = replace(FAST, tokens_per_second=100.0)
+ENDLESS = replace(STEADY, script="la " * 900)
+
+
+@asynccontextmanager
+async def running(options: WorkerOptions) -> AsyncIterator[WorkerGenerator]:
+    generator = WorkerGenerator(options)
+    try:
+        await generator.start()
+        yield generator
+    finally:
+        await generator.aclose()
+
+
+async def answer(
+    generator: WorkerGenerator,
+    prompt: Prompt | Completion = PROMPT,
+    sampling: Sampling | None = None,
+    *,
+    into: list[str] | None = None,
+) -> tuple[str, Finished]:
+    texts = [] if into is None else into
+    async for piece in generator.stream(prompt, sampling or Sampling()):
+        if isinstance(piece, Finished):
+            return "".join(texts), piece
+        texts.append(piece)
+    raise AssertionError("the stream ended without an end")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+# ---------------------------------------------------------------- answers
+
+
+async def test_an_answer_is_the_models_text_whole() -> None:
+    async with running(FAST) as generator:
+        text, finished = await answer(generator)
+    assert text == WORDS
+    assert finished.reason is FinishReason.END
+    assert finished.usage.completion_tokens == 60
+    assert finished.usage.prompt_tokens == 5
+    assert 0 < finished.usage.first_token_seconds <= finished.usage.total_seconds
+
+
+async def test_the_model_says_what_it_is() -> None:
+    async with running(replace(FAST, name="a rehearsal")) as generator:
+        info = await generator.start()
+    assert (info.name, info.backend, info.context) == ("a rehearsal", "scripted", 1000)
+
+
+async def test_many_answers_at_a_time_are_each_right() -> None:
+    prompts = [replace(PROMPT, answer=" ".join(f"word{n}" for n in range(k))) for k in range(40)]
+    async with running(replace(STEADY, max_parallel=64)) as generator:
+        answers = await asyncio.gather(*(answer(generator, prompt) for prompt in prompts))
+    for prompt, (text, _) in zip(prompts, answers, strict=True):
+        assert prompt.answer + text == WORDS
+
+
+async def test_more_answers_than_fit_at_a_time_wait_their_turn() -> None:
+    async with running(replace(FAST, max_parallel=2)) as generator:
+        answers = await asyncio.gather(*(answer(generator) for _ in range(7)))
+    assert [text for text, _ in answers] == [WORDS] * 7
+
+
+async def test_an_answer_is_continued_without_repeating() -> None:
+    async with running(FAST) as generator:
+        first, cut = await answer(generator, sampling=Sampling(max_new_tokens=7))
+        rest, end = await answer(generator, replace(PROMPT, answer=first))
+    assert (cut.reason, end.reason) == (FinishReason.LENGTH, FinishReason.END)
+    assert first + rest == WORDS
+
+
+async def test_a_plain_text_can_be_completed() -> None:
+    async with running(FAST) as generator:
+        text, _ = await answer(generator, Completion("Once upon"))
+        assert await generator.count(Completion("Once upon")) == 2
+    assert text == WORDS
+
+
+async def test_counting_needs_no_worker() -> None:
+    generator = WorkerGenerator(FAST)
+    assert await generator.count(PROMPT) == 5
+    assert generator.worker_pid is None
+
+
+async def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
+    async with running(replace(FAST, context=4)) as generator:
+        with pytest.raises(GenerationError, match="has 5 tokens and the model's window only 4"):
+            await answer(generator)
+        text, finished = await answer(generator, Completion("one two"))
+    assert (text, finished.reason) == ("word0 word1", FinishReason.LENGTH)
+
+
+# ---------------------------------------------------------------- stopping
+
+
+async def test_closing_the_stream_stops_the_model_and_frees_the_place() -> None:
+    async with running(replace(ENDLESS, max_parallel=1)) as generator:
+        for _ in range(3):
+            async with aclosing(generator.stream(PROMPT, Sampling())) as stream:
+                assert await anext(stream) == "la"
+        text, _ = await answer(generator, sampling=Sampling(max_new_tokens=2))
+    assert text == "la la"
+
+
+async def test_a_cancelled_reader_stops_the_model_too() -> None:
+    async with running(replace(ENDLESS, max_parallel=1)) as generator:
+        texts: list[str] = []
+        reading = asyncio.create_task(answer(generator, into=texts))
+        waiting = asyncio.create_task(answer(generator))
+        await until(lambda: bool(texts))
+        waiting.cancel()
+        reading.cancel()
+        await asyncio.wait([reading, waiting])
+        short = await answer(generator, sampling=Sampling(max_new_tokens=2))
+    assert short[0] == "la la"
+
+
+# ---------------------------------------------------------------- death
+
+
+@needs_signals
+async def test_a_killed_worker_is_reported_and_the_answer_can_be_taken_up_again() -> None:
+    async with running(STEADY) as generator:
+        before: list[str] = []
+        reading = asyncio.create_task(answer(generator, into=before))
+        await until(lambda: len(before) > 5)
+        first_pid = generator.worker_pid
+        assert first_pid is not None
+        os.kill(first_pid, signal.SIGKILL)
+        with pytest.raises(WorkerLost, match="killed by SIGKILL"):
+            await reading
+        rest, finished = await answer(generator, replace(PROMPT, answer="".join(before)))
+        assert generator.worker_pid != first_pid
+    assert "".join(before) + rest == WORDS
+    assert finished.reason is FinishReason.END
+
+
+@needs_signals
+async def test_a_worker_that_hangs_is_ended() -> None:
+    patient = replace(ENDLESS, patience=Patience(silence=3.0))
+    async with running(patient) as generator:
+        before: list[str] = []
+        reading = asyncio.create_task(answer(generator, into=before))
+        await until(lambda: bool(before))
+        pid = generator.worker_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(WorkerLost, match="hung: it did nothing for 3 seconds"):
+            await reading
+
+
+async def test_a_worker_that_lives_but_makes_no_step_is_ended() -> None:
+    stuck = replace(FAST, tokens_per_second=0.001, patience=Patience(stall=0.2))
+    async with running(stuck) as generator:
+        with pytest.raises(WorkerLost, match=r"hung: it did nothing for 0\.2 seconds"):
+            await answer(generator)
+
+
+async def test_closing_the_generator_ends_open_answers() -> None:
+    async with running(ENDLESS) as generator:
+        before: list[str] = []
+        reading = asyncio.create_task(answer(generator, into=before))
+        await until(lambda: bool(before))
+        await generator.aclose()
+        with pytest.raises(WorkerLost):
+            await reading
+        await generator.aclose()
+
+
+# ---------------------------------------------------------------- a worker that does not start
+
+
+def interpreter(folder: Path, *lines: str) -> WorkerOptions:
+    """Options whose interpreter is a script that does this, and then what an interpreter does."""
+    script = folder / "python"
+    code = [f"#!{sys.executable}", "import os, sys", f"MAGIC = {MAGIC!r}", *lines]
+    code.append(f"os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])")
+    script.write_text("\n".join(code))
+    script.chmod(0o755)
+    return replace(FAST, python=str(script))
+
+
+async def refusal(options: WorkerOptions) -> str:
+    generator = WorkerGenerator(options)
+    with pytest.raises(ModelError) as caught:
+        await generator.start()
+    await generator.aclose()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@needs_signals
+async def test_what_an_interpreter_prints_first_is_skipped(tmp_path: Path) -> None:
+    options = interpreter(tmp_path, 'print("Activating environment…", flush=True)')
+    async with running(options) as generator:
+        assert (await answer(generator))[0] == WORDS
+
+
+@needs_signals
+async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    options = interpreter(tmp_path, 'sys.exit("no such environment")')
+    said = await refusal(options)
+    assert "exit code 1" in said
+    assert "check [model] python" in said
+    assert "It said: no such environment" in said
+
+
+@needs_signals
+async def test_a_process_that_dies_while_it_loads_is_reported(tmp_path: Path) -> None:
+    options = interpreter(tmp_path, "os.write(1, MAGIC)", "os.kill(os.getpid(), 9)")
+    assert "ended unexpectedly: killed by SIGKILL, perhaps for want of memory" in await refusal(
+        options
+    )
+
+
+@needs_signals
+async def test_a_process_that_talks_nonsense_is_reported(tmp_path: Path) -> None:
+    options = interpreter(tmp_path, 'os.write(1, MAGIC + b"Welcome to the shell")')
+    assert "sent something unreadable" in await refusal(options)
+
+
+async def test_an_interpreter_that_is_none_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "python3.99")
+    said = await refusal(replace(FAST, python=missing))
+    assert said.startswith(f"{missing} cannot be started (No such file")
+
+
+async def test_what_the_worker_refuses_reaches_the_operator() -> None:
+    assert "[model.scripted] text" in await refusal(replace(FAST, script=""))
+
+
+# ---------------------------------------------------------------- what crosses the border
+
+
+def test_the_worker_gets_neither_secrets_nor_import_paths() -> None:
+    given = {"PATH": "/bin", "PARLEY_DISCORD__TOKEN": "x", "PYTHONPATH": "/p", "HOME": "/h"}
+    kept = worker_environment(given)
+    assert kept["PATH"] == "/bin"
+    assert kept["HOME"] == "/h"
+    assert "PARLEY_DISCORD__TOKEN" not in kept
+    assert "PYTHONPATH" not in kept
+
+
+def test_this_process_loads_no_library_that_runs_models() -> None:
+    code = (
+        "import sys, bot.generation\n"
+        "heavy = {'torch', 'openvino', 'openvino_genai', 'transformers', 'ipex_llm', 'gguf'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
