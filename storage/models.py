@@ -121,6 +121,7 @@ class AnswerRow(Base):
         # Few answers are unfinished: with this their number alone says how long the search takes.
         Index(
             "ix_answers_unfinished",
+            unfinished,
             question_id,
             sqlite_where=unfinished == true(),
             postgresql_where=unfinished == true(),

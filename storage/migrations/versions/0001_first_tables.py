@@ -100,20 +100,17 @@ def _answers() -> None:
     )
     op.create_index("ix_answers_question_id", "answers", ["question_id"])
     op.create_index("ix_answers_charged_to", "answers", ["charged_to"])
-    _partial_index("uq_answers_current", "current", unique=True)
-    _partial_index("ix_answers_unfinished", "unfinished", unique=False)
+    _partial_index("uq_answers_current", ["question_id"], where="current", unique=True)
+    _partial_index(
+        "ix_answers_unfinished", ["unfinished", "question_id"], where="unfinished", unique=False
+    )
 
 
-def _partial_index(name: str, column: str, *, unique: bool) -> None:
-    """On the questions of those answers for which `column` is true."""
-    where = sa.column(column, sa.Boolean()) == sa.true()
+def _partial_index(name: str, columns: list[str], *, where: str, unique: bool) -> None:
+    """Of those answers for which `where` is true."""
+    true = sa.column(where, sa.Boolean()) == sa.true()
     op.create_index(
-        name,
-        "answers",
-        ["question_id"],
-        unique=unique,
-        sqlite_where=where,
-        postgresql_where=where,
+        name, "answers", columns, unique=unique, sqlite_where=true, postgresql_where=true
     )
 
 
