@@ -1,0 +1,162 @@
+"""Where to cut a text that is too long for one message."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, auto
+
+import regex
+
+from bot.delivery.inline import scan
+from bot.delivery.markdown import Context, Kind, is_rule
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a part."""
+
+    start: int
+    """Its offset in the part's text."""
+    kind: Kind
+    context: Context
+    """What is open where it begins."""
+
+
+class _Break(IntEnum):
+    """How good it is to cut before a line, best first."""
+
+    BLOCK = auto()
+    LINE = auto()
+    BLANK_IN_CODE = auto()
+    IN_BLOCK = auto()
+    """Between two lines of code or two rows of a table."""
+    BAD = auto()
+    """It leaves a heading, an empty code block or a table's head behind, or drops blank lines."""
+
+
+_SENTENCE = re.compile(
+    r"""[.!?…]++["'”’»)\]*_`]*+\s++ | [。！？．]++[」』”’）]*+\s*+""", re.VERBOSE
+)
+_WORD = re.compile(r"\s++")
+_GRAPHEME = regex.compile(r"\X")
+_PROSE = (Kind.TEXT, Kind.ITEM)
+
+
+def choose_cut(
+    head: str, lines: Sequence[Line], lead: int, fits: Callable[[int], bool]
+) -> int | None:
+    """The best offset at which to cut ``head``, of which all but the last sign can be shown.
+
+    `lines` are its lines, the last one included; what comes before `lead` is not shown. The result
+    is at least 1 and less than ``len(head)``, and `fits` holds for it; None where it never does.
+
+    In order: a paragraph, a line, a line of code or of a table, a sentence, a word, each if it
+    leaves the part half full; then the same if it leaves an eighth; then any line; then a
+    grapheme; and a code point at last. Depends on nothing but its arguments, so that a cut once
+    made is made again.
+    """
+    size = len(head) - lead
+    breaks = [(line.start, _break(head, lines, i)) for i, line in enumerate(lines) if i]
+    for least in (lead + size // 2, lead + size // 8):
+        for offset in _ranked(head, lines, breaks, least):
+            if fits(offset):
+                return offset
+    for offset in _last_resorts(head, breaks):
+        if fits(offset):
+            return offset
+    return None
+
+
+def _ranked(
+    head: str, lines: Sequence[Line], breaks: Sequence[tuple[int, _Break]], least: int
+) -> Iterator[int]:
+    for wanted in (_Break.BLOCK, _Break.LINE, _Break.BLANK_IN_CODE, _Break.IN_BLOCK):
+        for offset, quality in reversed(breaks):
+            if quality is wanted and offset >= least:
+                yield offset
+    yield from _within_lines(head, lines, _SENTENCE, least)
+    yield from _within_lines(head, lines, _WORD, least)
+
+
+def _within_lines(
+    head: str, lines: Sequence[Line], pattern: re.Pattern[str], least: int
+) -> Iterator[int]:
+    """Offsets after a match of `pattern` in a line of prose, the last first; those that part marks
+    which belong together come last."""
+    parting: list[int] = []
+    stop = len(head)
+    for line in reversed(lines):
+        if line.start < stop and stop > least and line.kind in _PROSE:
+            text = head[line.start : stop]
+            marks = scan(text)
+            for match in reversed(list(pattern.finditer(text))):
+                offset = line.start + match.end()
+                if least <= offset < stop:
+                    if marks.cut_by(match.end()):
+                        parting.append(offset)
+                    else:
+                        yield offset
+        stop = line.start
+    yield from parting
+
+
+def _last_resorts(head: str, breaks: Sequence[tuple[int, _Break]]) -> Iterator[int]:
+    """Any line, any word (in code and tables too), any grapheme, any code point."""
+    least = len(head) // 8
+    yield from (offset for offset, _ in reversed(breaks) if offset >= least)
+    words = [match.end() for match in _WORD.finditer(head)]
+    yield from (offset for offset in reversed(words) if least <= offset < len(head))
+    graphemes = [match.end() for match in _GRAPHEME.finditer(head)]
+    yield from reversed(graphemes[:-1])
+    yield from range(len(head) - 1, 0, -1)
+
+
+def _break(head: str, lines: Sequence[Line], index: int) -> _Break:
+    """How good it is to cut before line `index`, which is not the first."""
+    line, before = lines[index], lines[index - 1]
+    if line.kind in (Kind.CODE, Kind.CLOSE):
+        return _break_in_code(head, lines, index)
+    if line.kind is Kind.BLANK:
+        return _Break.BAD  # after all of the blank lines is the place
+    if before.kind is Kind.ROW and line.kind is Kind.ROW:
+        return _Break.BAD if _in_table_head(head, lines, index) else _Break.IN_BLOCK
+    if _after_heading(head, lines, index):
+        return _Break.BAD
+    apart = before.kind in (Kind.BLANK, Kind.ROW) or line.kind in (Kind.OPEN, Kind.ROW)
+    return _Break.BLOCK if apart else _Break.LINE
+
+
+def _break_in_code(head: str, lines: Sequence[Line], index: int) -> _Break:
+    line, before = lines[index], lines[index - 1]
+    if line.kind is Kind.CLOSE or before.kind is Kind.OPEN:
+        return _Break.BAD
+    if _blank(head, lines, index - 1):
+        return _Break.BAD  # blank lines at a part's end are not shown; before them they are
+    return _Break.BLANK_IN_CODE if _blank(head, lines, index) else _Break.IN_BLOCK
+
+
+def _blank(head: str, lines: Sequence[Line], index: int) -> bool:
+    stop = lines[index + 1].start if index + 1 < len(lines) else len(head)
+    return not head[lines[index].start : stop].strip()
+
+
+def _in_table_head(head: str, lines: Sequence[Line], index: int) -> bool:
+    """Whether the row above the line is the table's first one or the rule below that."""
+    above = head[lines[index - 1].start : lines[index].start]
+    return index < 2 or lines[index - 2].kind is not Kind.ROW or is_rule(above)
+
+
+def _after_heading(head: str, lines: Sequence[Line], index: int) -> bool:
+    """Whether the last line above that is not blank is a heading."""
+    while index > 0 and lines[index - 1].kind is Kind.BLANK:
+        index -= 1
+    if index == 0:
+        return False
+    above = lines[index - 1]
+    return above.kind is Kind.ITEM and head[above.start : above.start + 8].lstrip().startswith("#")
+
+
+def line_at(lines: Sequence[Line], offset: int) -> Line:
+    """The line in which `offset` lies, or which begins there."""
+    return lines[bisect_right(lines, offset, key=lambda line: line.start) - 1]

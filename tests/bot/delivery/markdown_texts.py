@@ -1,0 +1,66 @@
+"""Random answers, of the kind that models write and of the kind that nobody should."""
+
+from hypothesis import strategies as st
+
+LETTERS = st.text("abc defg.,!? ", min_size=1, max_size=60)
+UNICODE = st.text(max_size=40)
+GRAPHEMES = st.lists(
+    st.sampled_from(
+        [
+            "👨‍👩‍👧‍👦",
+            "🏳️‍🌈",
+            "🇩🇪",
+            "🇫🇷",
+            "e\u0301",
+            "☝🏽",
+            "1️⃣",
+            "क्षि",
+            "한",
+            "각",
+            "שָׁלוֹם",
+            "مرحبا",
+            "。",
+            "你好",
+            "\u200b",
+        ]
+    ),
+    min_size=1,
+    max_size=60,
+).map("".join)
+WORDS = st.text("abcdefghij", min_size=1, max_size=300)
+SPACES = st.text(" \t\n\r\u00a0\u3000", min_size=1, max_size=80)
+INLINE = st.sampled_from(
+    ["**bold** ", "*a*", "`code` ", "``a ` b``", "[a link](https://example.org/a_b) ", "![", "**", "`",
+     "\\", "\\*", "<https://x.y> ", "||spoiler||", "~~gone~~ ", "_", "https://example.org/x_y_z "]
+)  # fmt: skip
+MARKERS = st.sampled_from(
+    ["```", "~~~", "````", "``````", "   ```", "> ```", "- ```", "1. ", "`" * 70]
+)
+FENCES = st.builds(
+    lambda mark, info, body, end: f"{mark}{info}\n{body}\n{end}\n",
+    MARKERS,
+    st.sampled_from(["", "py", "python title=x", "c++", "a`b", "x" * 90]),
+    st.lists(LETTERS | WORDS | SPACES, max_size=12).map("\n".join),
+    MARKERS | st.just("```"),
+)
+ROWS = st.lists(LETTERS, min_size=1, max_size=4).map(lambda cells: "|" + "|".join(cells) + "|\n")
+TABLES = st.builds(lambda head, rows: head + "|-|:-:|\n" + "".join(rows), ROWS, st.lists(ROWS))
+ITEMS = st.lists(LETTERS, min_size=1).map(lambda xs: "".join(f"- {x}\n" for x in xs))
+BREAKS = st.sampled_from(["\n", "\n\n", "\r\n", "\r\n\r\n", " ", ". ", "\r", "\n> ", "\n## "])
+TEXTS = st.lists(
+    st.one_of(LETTERS, UNICODE, GRAPHEMES, WORDS, SPACES, INLINE, FENCES, TABLES, ITEMS, BREAKS),
+    max_size=25,
+).map("".join)
+"""Whole answers."""
+
+LIMITS = st.sampled_from([16, 17, 24, 40, 64, 100, 200, 1000])
+
+
+def chunks(data: st.DataObject, text: str) -> list[str]:
+    """The text in random pieces, as a model might have written it."""
+    pieces = []
+    while text:
+        size = data.draw(st.integers(1, max(1, len(text))) | st.integers(1, 5))
+        pieces.append(text[:size])
+        text = text[size:]
+    return pieces
