@@ -68,8 +68,10 @@ class ChatTemplate:
                 add_generation_prompt=answer_next,
                 **self._globals,
             )
-        except TemplateRefusal:
-            raise
+        except _RefusedError as error:
+            raise TemplateRefusal(
+                f"The chat template in {self._file} refuses a plain conversation: {_line(error)}."
+            ) from error
         # A template is a program: what it can raise is open.
         except Exception as error:
             raise self._broken(error) from error
@@ -84,7 +86,7 @@ class ChatTemplate:
         return parts
 
     def _broken(self, error: Exception) -> ModelError:
-        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        reason = _line(error) or type(error).__name__
         line = f", line {error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         return ModelError(
             f"The chat template in {self._file} cannot be used ({reason}{line}): take the "
@@ -94,6 +96,14 @@ class ChatTemplate:
 
 class TemplateRefusal(ModelError):
     """The template does not take these roles."""
+
+
+class _RefusedError(Exception):
+    """What a template's ``raise_exception`` raises."""
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def _cut(text: str, mark: str) -> list[Part]:
@@ -123,7 +133,7 @@ def _environment() -> jinja2.sandbox.ImmutableSandboxedEnvironment:
 
 
 def _raise_exception(message: str) -> None:
-    raise TemplateRefusal(f"The chat template refuses the conversation: {message}")
+    raise _RefusedError(message)
 
 
 def _strftime_now(pattern: str) -> str:

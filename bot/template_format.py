@@ -91,7 +91,7 @@ class TemplateFormat:
         roles = ["user", "assistant"] * len(prompt.history) + ["user"]
         system = prompt.system.strip()
         if system and self._folds_system:
-            contents[0] = f"{system}\n\n{contents[0]}"
+            contents[0] = f"{system}\n\n{contents[0]}".rstrip()
         elif system:
             roles.insert(0, "system")
             contents.insert(0, system)
