@@ -124,7 +124,7 @@ class Answerer:
     async def _record(self, job: Answering, outcome: Outcome) -> None:
         try:
             await self._store.close(job.id, outcome.state, job.text, outcome.usage)
-            job.recorded = True
+            job.saved = job.text
         except StorageError as error:
             # The person still gets to see the answer; only the memory of it is lacking.
             logger.error("answer %d could not be saved: %s", job.id, error)

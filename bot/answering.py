@@ -35,8 +35,6 @@ class Answering:
         self.state = AnswerState.QUEUED
         self.saved = answer.text
         """What the last checkpoint holds."""
-        self.recorded = False
-        """The database holds its whole text and its end."""
         self.stopped = False
         self.quiet = False
         """Stopped because something else takes its place: nothing more is shown for it."""

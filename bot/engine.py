@@ -403,7 +403,7 @@ class Engine:
         is still in memory and is saved with the next checkpoint, or at the end."""
         for job in list(jobs):
             text = job.text
-            if text == job.saved or job.recorded:
+            if text == job.saved:
                 continue
             try:
                 await self._store.checkpoint(job.id, AnswerState.WRITING, text)

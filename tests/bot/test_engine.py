@@ -218,6 +218,28 @@ async def test_the_place_in_the_queue_is_shown() -> None:
         assert surface.visible[-1].phase is Phase.DONE
 
 
+class SlowForTheFirst(MemoryStore):
+    """Takes long for the first question that it is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = 50
+
+    async def settings(self, conversation: ConversationKey) -> ConversationSettings:
+        turns, self.slow = self.slow, 0
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await super().settings(conversation)
+
+
+async def test_questions_are_recorded_in_the_order_in_which_they_came() -> None:
+    async with bench(store=SlowForTheFirst()) as b:
+        first, second = await asyncio.gather(b.ask("first"), b.ask("second"))
+        assert first.answer.question_id < second.answer.question_id
+        await b.engine.finish()
+    assert [p.question for p in b.generator.prompts] == ["Ana: first", "Ana: second"]
+
+
 # ---------------------------------------------------------------- refusing
 
 
@@ -229,6 +251,16 @@ async def test_a_full_queue_says_so_and_records_nothing() -> None:
         with pytest.raises(Busy):
             await b.ask("third", where=ConversationKey("test", "third"))
         assert len(await b.store.answers()) == 2
+        generator.let(1000)
+        await b.engine.finish()
+
+
+async def test_a_duplicate_is_not_told_that_the_queue_is_full() -> None:
+    generator = ScriptedGenerator(paced=True)
+    async with bench(generator, slots=1, queue_per_person=1) as b:
+        question = Question(GENERAL, ANA, "Hello", "the same", "m")
+        assert await b.engine.ask(question, a_surface()) is not None
+        assert await b.engine.ask(question, a_surface()) is None
         generator.let(1000)
         await b.engine.finish()
 
@@ -356,6 +388,16 @@ async def test_regenerate_answers_anew_in_the_same_message() -> None:
     assert b.generator.prompts[1].history == ()
 
 
+async def test_an_older_answer_done_anew_does_not_see_what_came_later() -> None:
+    async with bench() as b:
+        first = await b.ask("one")
+        await first.ended()
+        await b.answer("two")
+        again = await b.engine.regenerate(ANA, b.surfaces[first.id], answer_id=first.id)
+        await again.ended()
+        assert b.surfaces[first.id].joined() == "[Be kind.] [] Ana: one"
+
+
 async def test_continue_goes_on_where_the_length_cut() -> None:
     window = WindowOptions("", True, Sampling(max_new_tokens=15))
     async with bench(ScriptedGenerator(lambda _: POEM), window=window) as b:
@@ -396,6 +438,8 @@ async def test_an_edited_newest_question_is_answered_anew_in_the_same_message() 
         generator.let(100)
         await edited.ended()
         assert surface.joined() == "[Be kind.] [] Ana: What is 3+3?"
+        (message,) = surface.messages.values()
+        assert Phase.STOPPED not in [part.phase for part in message.history]
         assert len(surface.messages) == 1
         assert await b.answer("So?") == "[Be kind.] [Ana: What is 3+3?] Ana: So?"
 
@@ -445,9 +489,20 @@ async def test_a_lost_model_process_is_taken_up_again_and_nothing_is_said_twice(
     assert [len(prompt.answer.split()) for prompt in generator.prompts] == [0, 7, 12]
 
 
+async def test_taking_up_again_makes_no_answer_longer_than_allowed() -> None:
+    window = WindowOptions("", True, Sampling(max_new_tokens=15))
+    generator = ScriptedGenerator(lambda _: POEM)
+    generator.failures = [(7, WorkerLost("gone"))]
+    async with bench(generator, window=window) as b:
+        job = await b.ask("A poem")
+        assert (await job.ended()).state is AnswerState.CUT
+        assert b.surfaces[job.id].joined().split() == POEM.split()[:15]
+
+
 async def test_a_process_that_keeps_dying_fails_the_answer_and_keeps_its_text() -> None:
     generator = ScriptedGenerator(lambda _: POEM)
-    generator.failures = [(3, WorkerLost("gone"))] + [(0, WorkerLost("gone"))] * 3
+    generator.failures = [(3, WorkerLost("gone"))]
+    generator.failures += [(0, WorkerLost("gone"))] * 3
     async with bench(generator) as b:
         job = await b.ask("A poem")
         outcome = await job.ended()

@@ -1,0 +1,239 @@
+"""How far what a reader sees trails what the model wrote, against the best that could be done.
+
+    python -m benchmarks.delivery
+
+One to eight answers are written at once in one channel, in virtual time, on a surface that
+enforces its rate limit as a platform does. The lag of an answer is the number of characters that
+are written and not to be seen, summed over the time from its first word until all of it is shown.
+
+The best possible is the plan of somebody who knows the future: when each answer begins and ends,
+and how fast it grows. For each number of edits that the limit allows, the plan's moments are moved
+until the sum of the lags is least; the best of those counts. Delivery knows none of that, shows
+the first words early and holds half-written Markdown back.
+
+Below that stands what delivery costs in processor time, per token.
+"""
+
+import argparse
+import asyncio
+import time
+from dataclasses import dataclass
+
+from bot.clock import SystemClock
+from bot.delivery import Delivery
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import AnswerState, Phase, StoredAnswer, SurfaceLimits
+from tests.fake_surface import Bucket, FakeSurface
+from tests.virtual_clock import VirtualClock
+
+SENTENCES = (
+    "The quick answer is that it depends on **what you measure** and when. ",
+    "Most of the time goes into reading the weights, not into `multiply-adds`.\n\n",
+    "So a smaller type, such as four bits a weight, helps more than a faster clock would. ",
+    "See [the manual](https://example.org/manual/chapter_3) for the figures.\n",
+)
+TOKEN = 4
+"""Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A situation to measure."""
+
+    name: str
+    rate: float
+    burst: int
+    answers: int
+    seconds: float = 30.0
+    tokens_per_second: float = 10.0
+    latency: float = 0.15
+    max_units: int = 100_000
+
+    @property
+    def text(self) -> str:
+        length = round(self.seconds * self.tokens_per_second) * TOKEN
+        return ("".join(SENTENCES) * (length // 200 + 1))[:length]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Characters times seconds, seconds, and calls that the platform refused."""
+
+    lag: float
+    first_text: float
+    last_text: float
+    refused: int
+
+
+class NoLedger:
+    """Remembers nothing. Only `shown` is called by delivery."""
+
+    async def shown(self, answer_id: int, index: int, message: str) -> None:
+        pass
+
+    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None: ...
+    async def close(self, answer_id: int, state: AnswerState, text: str, usage: object) -> None: ...
+    async def delivered(self, answer_id: int) -> None: ...
+    async def answers(self, **_: object) -> list[StoredAnswer]:
+        return []
+
+
+def stored(number: int) -> StoredAnswer:
+    question = Question(ConversationKey("bench", "c"), Person("bench", "p", "P"), "?", str(number))
+    return StoredAnswer(number, number, question, AnswerState.QUEUED, "")
+
+
+async def measure(case: Case) -> Outcome:
+    clock = VirtualClock()
+    bucket = Bucket(clock, case.rate, case.burst)
+    limits = SurfaceLimits(case.max_units, edits_per_second=case.rate, burst=case.burst)
+    surfaces = [
+        FakeSurface(clock, limits, bucket=bucket, latency=case.latency)
+        for _ in range(case.answers)
+    ]
+    delivery = Delivery(clock, NoLedger())
+    start = clock.monotonic()
+
+    async def answer(number: int) -> None:
+        async with delivery.open(stored(number), surfaces[number]) as live:
+            for token in range(0, len(case.text), TOKEN):
+                live.write(case.text[token : token + TOKEN])
+                await clock.sleep(1 / case.tokens_per_second)
+            await live.finish(Phase.DONE)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(case.answers):
+            tasks.create_task(answer(number))
+    seen = [visible(surface, start) for surface in surfaces]
+    return Outcome(
+        sum(lag(case, moments) for moments in seen),
+        max(moments[0][0] for moments in seen),
+        max(moments[-1][0] for moments in seen) - case.seconds,
+        bucket.refused,
+    )
+
+
+def visible(surface: FakeSurface, start: float) -> list[tuple[float, int]]:
+    """When how many characters (whitespace apart) became visible."""
+    shown: dict[str, int] = {}
+    moments = []
+    for call in sorted(surface.calls, key=lambda call: call.done or 0.0):
+        if call.part is not None and call.done is not None:
+            shown[call.message] = len("".join(call.part.text.split()))
+            moments.append((call.done - start, sum(shown.values())))
+    return moments
+
+
+def lag(case: Case, moments: list[tuple[float, int]]) -> float:
+    """The characters written and not visible, summed over the seconds."""
+    end = moments[-1][0]
+    written, total = 0, 0.0
+    for index in range(0, len(case.text), TOKEN):
+        at = index / TOKEN / case.tokens_per_second
+        count = len("".join(case.text[index : index + TOKEN].split()))
+        written += count
+        total += count * (end - at)
+    assert moments[-1][1] == written, "not all of the answer is visible"
+    times = [moment for moment, _ in moments[1:]] + [end]
+    return total - sum(
+        count * (until - since)
+        for (since, count), until in zip(moments, times, strict=True)
+    )
+
+
+# ---------------------------------------------------------------- the best possible
+
+
+def best_lag(case: Case) -> float:
+    """The least sum of lags, in characters times seconds, of any plan in which answers take turns."""
+    most = int(case.burst + case.rate * case.seconds)
+    plans = (_plan(case, edits) for edits in range(case.answers, most + 1))
+    per_second = len("".join(case.text.split())) / case.seconds
+    waiting = case.answers * case.latency * case.seconds
+    return per_second * (min(plans) + waiting)
+
+
+def _plan(case: Case, edits: int) -> float:
+    """Seconds squared: the lag of `edits` edits at the best moments, and an end for each answer."""
+    n = case.answers
+    earliest = [max(0.0, (m + 1 - case.burst) / case.rate) for m in range(edits + n)]
+    ends = [max(case.seconds, earliest[edits + j]) for j in range(n)]
+    times = [max(earliest[m], case.seconds * (m + 1) / (edits + n)) for m in range(edits)]
+    times = [min(t, case.seconds) for t in times] + ends
+    for _ in range(400):
+        moved = 0.0
+        for m in range(edits):
+            before = times[m - n] if m >= n else 0.0
+            target = min(max((before + times[m + n]) / 2, earliest[m]), case.seconds)
+            moved = max(moved, abs(target - times[m]))
+            times[m] = target
+        if moved < 1e-4:
+            break
+    gaps = (times[m] - (times[m - n] if m >= n else 0.0) for m in range(edits + n))
+    return sum(gap * gap for gap in gaps) / 2 - sum((end - case.seconds) ** 2 for end in ends) / 2
+
+
+# ---------------------------------------------------------------- processor time
+
+
+async def seconds_per_token(answers: int, tokens: int) -> float:
+    """Processor seconds for each token of answers that arrive in real time, four a token."""
+    clock = SystemClock()
+    limits = SurfaceLimits(1900, edits_per_second=1.0, burst=5)
+    text = ("".join(SENTENCES) * (tokens * TOKEN // 200 + 1))[: tokens * TOKEN]
+    delivery = Delivery(clock, NoLedger())
+    every = 0.05
+    begun = time.process_time()
+
+    async def answer(number: int) -> None:
+        own = SurfaceLimits(1900, budget=f"c{number // 4}", edits_per_second=1.0, burst=5)
+        bucket = Bucket(clock, 100.0, 100)
+        surface = FakeSurface(clock, own, bucket=bucket)
+        async with delivery.open(stored(number), surface) as live:
+            for token in range(0, len(text), TOKEN):
+                live.write(text[token : token + TOKEN])
+                await clock.sleep(every)
+            await live.abandon()
+
+    async def idle() -> None:
+        for _ in range(tokens):
+            await clock.sleep(every)
+
+    assert limits.max_units == 1900
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(answers):
+            tasks.create_task(answer(number))
+    busy = time.process_time() - begun
+    begun = time.process_time()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(answers):
+            tasks.create_task(idle())
+    return (busy - (time.process_time() - begun)) / (answers * tokens)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long answers are written")
+    seconds = parser.parse_args().seconds
+    print(f"{'limit':<28}{'answers':>8}{'lag':>9}{'best':>9}{'ratio':>7}"
+          f"{'first':>8}{'end':>7}{'refused':>9}")  # fmt: skip
+    for name, rate, burst, max_units in (
+        ("1 a second, 5 at once", 1.0, 5, 100_000),
+        ("1 a second, 1 at once", 1.0, 1, 100_000),
+        ("0.83 a second, 3 at once", 0.83, 3, 100_000),
+        ("1 a second, 5, messages", 1.0, 5, 1900),
+    ):
+        for answers in (1, 2, 4, 8):
+            case = Case(name, rate, burst, answers, seconds, max_units=max_units)
+            outcome, best = asyncio.run(measure(case)), best_lag(case)
+            characters = answers * seconds
+            print(f"{name:<28}{answers:>8}{outcome.lag / characters:>9.1f}"
+                  f"{best / characters:>9.1f}{outcome.lag / best:>7.2f}{outcome.first_text:>7.1f}s"
+                  f"{outcome.last_text:>6.1f}s{outcome.refused:>9}")  # fmt: skip
+    for answers in (1, 40, 200):
+        cost = asyncio.run(seconds_per_token(answers, 100))
+        print(f"{answers:>4} answers at 20 tokens a second: {cost * 1e6:.0f} µs a token")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What Parley itself costs, the model left out: engine, pipe, store and delivery together.
+
+Prints, and asserts nothing: how long a machine takes is no test.
+
+    python -m benchmarks.whole
+
+Three measurements, with the scripted back end and a SQLite database in a temporary folder:
+the cost of a token when one answer comes as fast as it can; the lag of the event loop while two
+hundred conversations stream at once; the time and the memory that the bot's process needs until
+it is ready.
+"""
+
+import asyncio
+import gc
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.clock import SystemClock
+from bot.delivery import Delivery
+from bot.engine import Engine, EngineOptions
+from bot.generation import WorkerGenerator, WorkerOptions
+from bot.messages import ConversationKey, Person, Question, Sampling
+from bot.ports import Part, Quota, SurfaceLimits
+from bot.window import WindowOptions
+from storage import open_store
+
+TICK = 0.005
+"""Seconds between two looks at the event loop's lag."""
+
+READY = """
+import asyncio, resource, sys, time
+begun = time.perf_counter()
+from bot.config import load
+from bot.app import parley
+async def main():
+    async with parley(load(None, {settings!r}), on_progress=lambda progress: None):
+        ready = time.perf_counter() - begun
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{{ready:.2f}} s after Python's start-up, {{size:.0f}} MB")
+        foreign = {{"torch", "openvino", "openvino_genai", "transformers"}} & set(sys.modules)
+        print("imports of models' libraries:", ", ".join(foreign) or "none")
+asyncio.run(main())
+"""
+
+
+class Nowhere:
+    """A surface that takes everything at once, so many edits a second for each answer."""
+
+    def __init__(self, name: str, rate: float) -> None:
+        self._limits = SurfaceLimits(1900, budget=name, edits_per_second=rate, burst=5)
+        self.calls = 0
+
+    @property
+    def limits(self) -> SurfaceLimits:
+        return self._limits
+
+    async def send(self, part: Part) -> str:
+        self.calls += 1
+        return part.key
+
+    async def edit(self, message: str, part: Part) -> None:
+        self.calls += 1
+
+    async def remove(self, message: str) -> None:
+        self.calls += 1
+
+    async def attach(self, name: str, text: str) -> str | None:
+        return None
+
+
+@asynccontextmanager
+async def engine(words: int, tokens_per_second: float, parallel: int) -> AsyncIterator[Engine]:
+    script = " ".join(f"word{n}" for n in range(words))
+    worker = WorkerOptions(
+        backend="scripted",
+        script=script,
+        tokens_per_second=tokens_per_second,
+        max_parallel=parallel,
+        context=2 * words + 100,
+    )
+    options = EngineOptions(
+        window=WindowOptions("Be kind.", True, Sampling(max_new_tokens=words + 10)),
+        slots=parallel,
+        queue=1000,
+        queue_per_person=1000,
+        quota=Quota(),
+        question_characters=1000,
+        checkpoint_interval=1.0,
+    )
+    generator = WorkerGenerator(worker)
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_store(f"sqlite:///{folder}/benchmark.sqlite3") as store:
+            delivery = Delivery(clock, store, edit_interval=0.5, max_messages=50)
+            async with Engine(generator, store, delivery, clock, options) as running:
+                yield running
+            await generator.aclose()
+
+
+async def answer(running: Engine, conversation: int, edits_per_second: float) -> None:
+    key = ConversationKey("benchmark", f"channel-{conversation}")
+    person = Person("benchmark", str(conversation), "Ana")
+    question = Question(key, person, "Go on.", f"{conversation}-{time.monotonic_ns()}")
+    job = await running.ask(question, Nowhere(f"channel-{conversation}", edits_per_second))
+    assert job is not None
+    await job.ended()
+
+
+async def cost_of_a_token(words: int = 20_000) -> None:
+    async with engine(words, tokens_per_second=0, parallel=1) as running:
+        await answer(running, 1, 100.0)  # everything is loaded and warm
+        wall, cpu = time.perf_counter(), time.process_time()
+        await answer(running, 2, 100.0)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(
+        f"one answer of {words:,} tokens, as fast as it can: {1e6 * wall / words:.0f} µs a token "
+        f"({1e6 * cpu / words:.0f} µs of the bot's own processor time)"
+    )
+
+
+async def lag_of_the_loop(conversations: int = 200, rate: float = 20.0, seconds: int = 15) -> None:
+    lags: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(TICK)
+            lags.append(time.perf_counter() - begun - TICK)
+
+    words = int(rate * seconds)
+    async with engine(words, rate, conversations) as running:
+        gc.collect()
+        watching = asyncio.create_task(watch())
+        wall, cpu = time.perf_counter(), time.process_time()
+        async with asyncio.TaskGroup() as tasks:
+            for conversation in range(conversations):
+                tasks.create_task(answer(running, conversation, 2.0))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        watching.cancel()
+    p50, p99 = statistics.quantiles(lags, n=100)[49], statistics.quantiles(lags, n=100)[98]
+    tokens = conversations * words
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{conversations} conversations at {rate:g} tokens a second for {wall:.1f} s: lag of the "
+        f"loop p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms, worst {1e3 * max(lags):.1f} ms; "
+        f"{1e6 * cpu / tokens:.0f} µs a token; {size:.0f} MB at most"
+    )
+
+
+def time_to_be_ready() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "PARLEY_MODEL__BACKEND": "scripted",
+            "PARLEY_STORAGE__URL": f"sqlite:///{Path(folder) / 'benchmark.sqlite3'}",
+        }
+        code = READY.format(settings=settings)
+        for which in ("first start (the database is made)", "next start"):
+            print(f"{which}: ", end="", flush=True)
+            subprocess.run([sys.executable, "-c", code], check=True)
+
+
+if __name__ == "__main__":
+    time_to_be_ready()
+    asyncio.run(cost_of_a_token())
+    asyncio.run(lag_of_the_loop())
