@@ -84,7 +84,7 @@ class ModelFolder:
         return cls(
             path=path,
             model_type=model_type,
-            architectures=tuple(str(name) for name in config.get("architectures") or ()),
+            architectures=_names(config.get("architectures")),
             context=_context(text, tokenizer),
             vocab_size=vocab_size,
             bos=bos,
@@ -184,6 +184,10 @@ def _named_template(value: object) -> str | None:
 def _whole(value: object) -> int:
     """`value` as a number that is not negative; 0 for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()
 
 
 def _ids(value: object) -> list[int]:
