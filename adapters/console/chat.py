@@ -1,0 +1,186 @@
+"""`parley chat`: one person and the model, in a terminal or through pipes."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, closing
+from uuid import uuid4
+
+from adapters.console.lines import Lines
+from adapters.console.report import context_text, outcome_text, remembered_text
+from adapters.console.screen import Screen
+from adapters.console.slash import help_text, parse
+from bot.answering import Answering
+from bot.commands import reset_text, status_text, with_system_prompt
+from bot.engine import Engine
+from bot.errors import ParleyError
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import QuestionStore, StoredAnswer, StoredExchange, Surface
+
+LEAVE = ("stop", "/quit")
+"""What ends the chat, in any case."""
+
+HINTED = 99
+"""Exchanges of an earlier chat that are counted for the hint, and found with the up arrow."""
+
+
+class Chat:
+    """A chat in one conversation, which nobody else has open."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: QuestionStore,
+        screen: Screen,
+        conversation: ConversationKey,
+        person: Person,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._screen = screen
+        self._conversation = conversation
+        self._person = person
+        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "reset": self._reset,
+            "stop": self._stop,
+            "regenerate": self._regenerate,
+            "continue": self._continue,
+            "system": self._system,
+            "context": self._context,
+            "status": self._status,
+            "help": self._help,
+        }
+        self._jobs: tuple[Answering, ...] = ()
+        self._interrupted = False
+        self.failed = False
+        """An answer failed or a question was refused."""
+
+    async def earlier_questions(self) -> list[str]:
+        """The newest questions of this conversation, oldest first."""
+        newest = await self._store.exchanges(self._conversation, limit=HINTED + 1)
+        return [exchange.question.text for exchange in reversed(newest)]
+
+    async def run(self, lines: Lines, *, resume: bool) -> None:
+        """Talk until the person leaves. With `resume`, an answer that an earlier run left
+        unfinished is written to its end first; else it is shown as it is."""
+        model = self._engine.status.model
+        self._screen.greet(model)
+        if number := len(await self.earlier_questions()):
+            self._screen.note(remembered_text(number, HINTED))
+        self._screen.space()
+        with lines.interruptible(self._interrupt):
+            await self._take_up(resume=resume)
+        tell = self._screen.note
+        while (line := await lines.read()) is not None:
+            if line.strip().lower() in LEAVE:
+                tell = self._screen.say
+                break
+            if line.strip():
+                self._screen.space()
+                with lines.interruptible(self._interrupt):
+                    await self._respond(line)
+                self._screen.space()
+        tell(f"Stream Chat with {model.name} stopped.")
+
+    def _interrupt(self) -> None:
+        """Ctrl-C: the model stops, what it wrote stays, and the chat goes on."""
+        self._interrupted = True
+        for job in self._jobs:
+            job.stop()
+
+    async def _respond(self, line: str) -> None:
+        try:
+            if command := parse(line):
+                name, argument = command
+                await self._commands[name](argument)
+            else:
+                await self._ask(line.strip())
+        except ParleyError as error:
+            self.failed = True
+            self._screen.warn(str(error))
+
+    # ---------------------------------------------------------------- answers
+
+    async def _ask(self, text: str) -> None:
+        question = Question(
+            self._conversation, self._person, text, event_id=uuid4().hex, direct=True
+        )
+        with closing(self._screen.surface()) as surface:
+            job = await self._engine.ask(question, surface)
+            assert job is not None, "an event id of its own"
+            await self._watch(job)
+
+    async def _take_up(self, *, resume: bool) -> None:
+        """Show what an earlier run of the program left unfinished."""
+        with ExitStack() as surfaces:
+
+            async def find(answer: StoredAnswer) -> Surface:
+                heading = f"> {answer.question.text}\n"
+                return surfaces.enter_context(closing(self._screen.surface(heading=heading)))
+
+            jobs = await self._engine.recover(
+                self._conversation.platform, find, resume=resume, conversation=self._conversation
+            )
+            await self._watch(*jobs)
+
+    async def _regenerate(self, _: str) -> None:
+        newest = await self._newest()
+        heading = f"> {newest.question.text}\n" if newest else ""
+        with closing(self._screen.surface(heading=heading)) as surface:
+            await self._watch(
+                await self._engine.regenerate(
+                    self._person, surface, conversation=self._conversation
+                )
+            )
+
+    async def _continue(self, _: str) -> None:
+        newest = await self._newest()
+        with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
+            await self._watch(
+                await self._engine.continue_(self._person, surface, conversation=self._conversation)
+            )
+
+    async def _newest(self) -> StoredExchange | None:
+        found = await self._store.exchanges(self._conversation, limit=1)
+        return found[0] if found else None
+
+    async def _watch(self, *jobs: Answering) -> None:
+        """Wait for the ends of these answers, and say how they ended."""
+        self._jobs = jobs
+        if self._interrupted:  # Ctrl-C came while the question was recorded
+            self._interrupt()
+        for job in jobs:
+            outcome = await job.ended()
+            if outcome.error is not None:
+                self.failed = True
+                self._screen.warn(str(outcome.error))
+            if text := outcome_text(outcome):
+                self._screen.note(text)
+        self._jobs, self._interrupted = (), False
+
+    # ---------------------------------------------------------------- commands
+
+    async def _reset(self, _: str) -> None:
+        number = await self._engine.reset(self._conversation, self._person)
+        self._screen.say(reset_text(number))
+
+    async def _stop(self, _: str) -> None:
+        await self._engine.stop(self._conversation, self._person)
+
+    async def _system(self, text: str) -> None:
+        if text:
+            new = "" if text.lower() == "default" else text
+            settings = await self._engine.settings(self._conversation)
+            await self._engine.change_settings(
+                self._conversation, self._person, with_system_prompt(settings, new)
+            )
+        packed = await self._engine.context(self._conversation)
+        self._screen.say(f"System prompt: {packed.prompt.system or 'none'}")
+
+    async def _context(self, _: str) -> None:
+        packed = await self._engine.context(self._conversation)
+        self._screen.say(context_text(packed, self._engine.status.model))
+
+    async def _status(self, _: str) -> None:
+        self._screen.say(status_text(self._engine.status))
+
+    async def _help(self, _: str) -> None:
+        self._screen.say(help_text())

@@ -1,0 +1,163 @@
+"""Where a chat's questions come from: somebody who types, or a pipe."""
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from adapters.console.slash import COMMANDS
+
+READ_AHEAD = 16
+"""Lines read from a pipe before they are asked for."""
+
+
+class Lines(Protocol):
+    """Questions and commands, one after the other."""
+
+    async def read(self) -> str | None:
+        """The next one, or None at the end."""
+        ...
+
+    def interruptible(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `interrupt` when Ctrl-C is pressed within it."""
+        ...
+
+
+# ---------------------------------------------------------------- typed
+
+
+class TypedLines:
+    """Lines typed on a terminal. The terminal echoes nothing outside of `read`, so that an answer
+    is not garbled; what is typed meanwhile is there at the next prompt."""
+
+    def __init__(self, source: Input, earlier: Iterable[str]) -> None:
+        self._input = source
+        self._session: PromptSession[str] = PromptSession(
+            HTML("<b>&gt; </b>"),
+            input=source,
+            multiline=True,
+            prompt_continuation="  ",
+            history=InMemoryHistory(list(earlier)),
+            completer=_Commands(),
+            complete_while_typing=Condition(self._begins_with_slash),
+            reserve_space_for_menu=4,
+            key_bindings=_keys(),
+        )
+
+    @classmethod
+    @contextmanager
+    def open(cls, earlier: Iterable[str]) -> Iterator["TypedLines"]:
+        """Take the terminal over. `earlier`: what the up arrow finds, oldest first."""
+        source = create_input()
+        with source.raw_mode():
+            yield cls(source, earlier)
+
+    async def read(self) -> str | None:
+        try:
+            return await self._session.prompt_async()
+        except EOFError:
+            return None
+
+    @contextmanager
+    def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        typed: list[KeyPress] = []
+
+        def ready() -> None:
+            for press in self._input.read_keys():
+                if press.key == Keys.ControlC:
+                    interrupt()
+                else:
+                    typed.append(press)
+
+        with self._input.attach(ready):
+            yield
+        store_typeahead(self._input, typed)
+
+    def _begins_with_slash(self) -> bool:
+        return self._session.default_buffer.text.startswith("/")
+
+
+class _Commands(Completer):
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        del complete_event
+        typed = document.text_before_cursor
+        for command in COMMANDS:
+            word = f"/{command.name}"
+            if typed.startswith("/") and word.startswith(typed):
+                yield Completion(word, -len(typed), display_meta=command.help)
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    def _clear_or_leave(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=EOFError)
+
+    return keys
+
+
+# ---------------------------------------------------------------- piped
+
+
+class PipedLines:
+    """Lines of a pipe or a file, as they come. Ctrl-C is not a key here: it ends the program."""
+
+    def __init__(self, source: io.RawIOBase) -> None:
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue(READ_AHEAD)
+        # A thread that may be left behind: a read from a pipe cannot be interrupted.
+        threading.Thread(target=self._read_all, daemon=True).start()
+
+    async def read(self) -> str | None:
+        return await self._lines.get()
+
+    def interruptible(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        del interrupt
+        return nullcontext()
+
+    def _read_all(self) -> None:
+        rest = b""
+        while data := self._source.read(1 << 16):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                if not self._put(line):
+                    return
+        if not rest or self._put(rest):
+            self._put(None)
+
+    def _put(self, line: bytes | None) -> bool:
+        """False where nobody waits for lines any more."""
+        text = None if line is None else line.decode("utf-8", "replace").rstrip("\r")
+        try:
+            asyncio.run_coroutine_threadsafe(self._lines.put(text), self._loop).result()
+        except (RuntimeError, asyncio.CancelledError):
+            return False
+        return True

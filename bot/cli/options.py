@@ -1,0 +1,40 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Settings to use, instead of config.toml here or in your configuration folder.",
+    ),
+]
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log everything, message texts included.")
+]
+
+Conversation = Annotated[
+    str, typer.Option("--conversation", metavar="NAME", help="Which conversation to go on with.")
+]
+
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option("--max-new-tokens", metavar="N", min=1, help="The longest answer, in tokens."),
+]
+
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature", metavar="T", min=0, max=2, help="0 is exact, higher is livelier."
+    ),
+]
+
+Kept = Annotated[str, typer.Argument(metavar="NAME|KEY", help="As “parley history list” has it.")]
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
