@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,7 +37,7 @@ DEFAULT_SYSTEM_PROMPT = (
     "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
 )
 
-BackendName = Literal["auto", "openvino", "torch", "scripted"]
+BackendName = Literal["auto", "openvino", "torch", "openai", "scripted"]
 LowBit = Literal["auto", "sym_int4", "asym_int4", "sym_int8", "fp16", "bf16", "fp32"]
 
 
@@ -50,6 +50,20 @@ class ScriptedSettings(_Section):
     tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
 
 
+class OpenAISettings(_Section):
+    base_urls: tuple[str, ...] = ()
+    model: str = ""
+    api_key: SecretStr = SecretStr("")
+
+    @field_validator("base_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """The environment has no lists: there, addresses are parted by commas."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
 class ModelSettings(_Section):
     name: Annotated[str, Field(min_length=1)] = "demo"
     backend: BackendName = "auto"
@@ -60,6 +74,7 @@ class ModelSettings(_Section):
     python: str = ""
     cache_dir: str = ""
     scripted: ScriptedSettings = ScriptedSettings()
+    openai: OpenAISettings = OpenAISettings()
 
     @field_validator("device")
     @classmethod
@@ -207,11 +222,25 @@ class Settings(_Section):
         return url
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that is set, for the log to blot out."""
+        return tuple(_secrets(self))
+
+    @property
     def cache_folder(self) -> Path:
         """``[model] cache_dir`` with its default: where converted models are kept."""
         if self.model.cache_dir:
             return self.path(self.model.cache_dir)
         return user_cache_path(APP)
+
+
+def _secrets(section: BaseModel) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _secrets(value)
+        elif isinstance(value, SecretStr) and value.get_secret_value():
+            yield value.get_secret_value()
 
 
 # ---------------------------------------------------------------- reading

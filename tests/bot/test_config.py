@@ -106,6 +106,15 @@ def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:
     assert secret not in fault(None, {"PARLEY_SLACK__BOT_TOKEN__X": secret})
 
 
+def test_every_secret_is_known_to_be_one() -> None:
+    variables = {
+        "PARLEY_DISCORD__TOKEN": "one",
+        "PARLEY_SLACK__APP_TOKEN": "two",
+        "PARLEY_MODEL__OPENAI__API_KEY": "three",
+    }
+    assert set(load(None, variables).secrets) == {"one", "two", "three"}
+
+
 def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     file = write(
         tmp_path, '[storage]\nurl = "sqlite:///data/parley.db"\n[model]\ncache_dir = "c"\n'
@@ -114,6 +123,11 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'parley.db'}"
     assert settings.cache_folder == tmp_path / "c"
     assert load(None, {}).database_url.endswith("parley.sqlite3")
+
+
+def test_a_list_in_the_environment_is_parted_by_commas() -> None:
+    variables = {"PARLEY_MODEL__OPENAI__BASE_URLS": "http://a/v1, http://b/v1"}
+    assert load(None, variables).model.openai.base_urls == ("http://a/v1", "http://b/v1")
 
 
 def test_a_negative_seed_draws_a_new_one_each_time() -> None:

@@ -14,8 +14,6 @@ class ServerOptions:
     api_key: str = field(default="", repr=False)
     context: int = 0
     """Tokens that prompt and answer may hold together; 0 is what the server says, else 4,096."""
-    tokenizer: str = ""
-    """A folder with the model's tokenizer, for exact counts with a server that cannot count."""
     connect_seconds: float = 5.0
     silence_seconds: float = 120.0
     """The longest that a server may say nothing in the middle of an answer."""
