@@ -13,6 +13,7 @@ from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
+from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.installed_models import display_name, find_model
 from bot.ports import Archive, Generator, Quota, Store
 from bot.window import WindowOptions
@@ -70,8 +71,12 @@ async def model(
 ) -> AsyncIterator[Generator]:
     """The model alone. It is loaded by its `start`, and let go of at the end. With ``chat=False``
     models that can only complete texts are taken too. Raises ModelError."""
-    options = await asyncio.to_thread(worker_options, settings, chat=chat)
-    generator = WorkerGenerator(options, on_progress=on_progress)
+    generator: Generator
+    if settings.model.backend == "openai":
+        generator = OpenAIGenerator(server_options(settings))
+    else:
+        options = await asyncio.to_thread(worker_options, settings, chat=chat)
+        generator = WorkerGenerator(options, on_progress=on_progress)
     try:
         yield generator
     finally:
@@ -95,6 +100,17 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         script=section.scripted.text,
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,
+    )
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """``[model.openai]`` as the generator takes it."""
+    section = settings.model.openai
+    return ServerOptions(
+        base_urls=section.base_urls,
+        model=section.model,
+        api_key=section.api_key.get_secret_value(),
+        context=settings.model.context,
     )
 
 

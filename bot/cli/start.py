@@ -29,7 +29,7 @@ def started(config: Path | None, *, verbose: bool, log_to_file: bool) -> Setting
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     handler = _file_handler() if log_to_file else None
-    set_up(level, secrets_of(settings), handler)
+    set_up(level, settings.secrets, handler)
     return settings
 
 
@@ -46,13 +46,6 @@ def with_generation(
 def log_file() -> Path:
     """Where the commands that talk in the terminal log."""
     return user_log_path(APP) / "parley.log"
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """What may never be logged."""
-    discord, slack = settings.discord, settings.slack
-    secrets = (discord.token, slack.bot_token, slack.app_token, slack.signing_secret)
-    return [secret.get_secret_value() for secret in secrets]
 
 
 def _file_handler() -> logging.Handler:
