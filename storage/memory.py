@@ -97,16 +97,13 @@ class MemoryStore:
 
     def __init__(self, now: Clock = utc_now) -> None:
         self._now = now
-        self._last_id = 0
+        self._question_ids = itertools.count(1)
+        self._answer_ids = itertools.count(1)
         self._conversations: dict[ConversationKey, _Conversation] = {}
         self._asked: dict[int, _Question] = {}
         """By the ids of all answers to the question."""
         self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
-
-    def _new_id(self) -> int:
-        self._last_id += 1
-        return self._last_id
 
     def _of(self, conversation: ConversationKey) -> _Conversation:
         """For reading."""
@@ -126,8 +123,8 @@ class MemoryStore:
             return None
         self._charge_answer(question.author.key, quota)
         self._events[event] = now
-        answer = _Answer(self._new_id(), now, question.author.key)
-        asked = _Question(self._new_id(), cleaned(question), now, [answer])
+        answer = _Answer(next(self._answer_ids), now, question.author.key)
+        asked = _Question(next(self._question_ids), cleaned(question), now, [answer])
         self._in(question.conversation).questions.append(asked)
         self._asked[answer.id] = asked
         return asked.stored()
@@ -150,7 +147,7 @@ class MemoryStore:
         self._charge_answer(person.key, quota)
         if anew:
             messages, answer.messages = answer.messages, {}
-            answer = _Answer(self._new_id(), self._now(), person.key, messages=messages)
+            answer = _Answer(next(self._answer_ids), self._now(), person.key, messages=messages)
             asked.answers.append(answer)
             self._asked[answer.id] = asked
         answer.state = AnswerState.QUEUED

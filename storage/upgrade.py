@@ -61,8 +61,10 @@ async def _bring_up(url: URL, place: Place, busy_seconds: float) -> None:
                 await connection.run_sync(_prepare_sqlite, place)
                 await connection.rollback()
                 await connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-            await connection.run_sync(_upgrade, place)
-            await connection.commit()
+            if await connection.run_sync(_upgrade, place):
+                await connection.commit()
+            else:
+                await connection.rollback()
     finally:
         await engine.dispose()
 
@@ -108,14 +110,16 @@ def _prepare_sqlite(connection: Connection, place: Place) -> None:
         )
 
 
-def _upgrade(connection: Connection, place: Place) -> None:
-    """In one transaction that is alone in the database."""
+def _upgrade(connection: Connection, place: Place) -> bool:
+    """In one transaction that is alone in the database; whether it is to be kept."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
     found = _revision(connection, place)  # again: another program may have been at it
     newest = _scripts(connection).get_current_head()
     if found == newest:
-        return
+        # Written and taken back: a database that is read-only says so now, not to who asks first.
+        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        return False
     upgrade(_config(connection), "head")
     if connection.dialect.name == "sqlite":
         broken = connection.execute(text("PRAGMA foreign_key_check")).first()
@@ -125,3 +129,4 @@ def _upgrade(connection: Connection, place: Place) -> None:
                 "belong to) and was left as it is; please report this"
             )
     logger.info("%s: tables brought from %s to %s", place.name, found or "nothing", newest)
+    return True

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Quota, Store, StoredAnswer
@@ -50,3 +51,8 @@ async def asked(store: Store, *args: object, **kwargs: object) -> StoredAnswer:
     accepted = await store.accept(question(*args, **kwargs), NO_LIMIT)  # type: ignore[arg-type]
     assert accepted is not None
     return accepted
+
+
+def content(file: Path) -> bytes:
+    """The database alone, without its write-ahead log."""
+    return file.read_bytes()

@@ -1,0 +1,200 @@
+"""The tables as migrations make them, and what a database from elsewhere meets at the start."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+
+from bot.errors import StorageError
+from storage import open_store
+from storage.models import Base
+from storage.upgrade import MIGRATIONS
+from tests.storage.samples import CHANNEL, asked, content
+
+
+async def made(file: Path) -> Path:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store, "Why?")
+    return file
+
+
+def change(file: Path, *statements: str) -> None:
+    connection = sqlite3.connect(file)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+async def test_migrations_make_the_tables_that_the_models_describe(file: Path) -> None:
+    engine = create_engine(f"sqlite:///{await made(file)}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+async def test_migrations_make_what_the_comparison_does_not_see(file: Path, tmp_path: Path) -> None:
+    """Cascades, AUTOINCREMENT, partial indexes and WITHOUT ROWID are the same as the models'."""
+    by_models = create_engine(f"sqlite:///{tmp_path / 'models.sqlite3'}")
+    Base.metadata.create_all(by_models)
+    by_migrations = create_engine(f"sqlite:///{await made(file)}")
+    for table in Base.metadata.tables:
+        one, other = (inspect(engine) for engine in (by_models, by_migrations))
+        assert _by_name(one.get_foreign_keys(table)) == _by_name(other.get_foreign_keys(table))
+        assert _indexes(by_models, table) == _indexes(by_migrations, table)
+        for word in ("AUTOINCREMENT", "WITHOUT ROWID"):
+            made_by = [_sql(engine, table) for engine in (by_models, by_migrations)]
+            assert (word in made_by[0]) == (word in made_by[1]), table
+    by_models.dispose()
+    by_migrations.dispose()
+
+
+def _by_name(described: object) -> list[str]:
+    return sorted(str(one) for one in described)  # type: ignore[attr-defined]
+
+
+def _indexes(engine: object, table: str) -> set[str]:
+    """As SQLite keeps them, the WHERE of a partial one included."""
+    with engine.connect() as connection:  # type: ignore[attr-defined]
+        found = connection.exec_driver_sql(
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table,)
+        )
+        return set(found.scalars())
+
+
+def _sql(engine: object, table: str) -> str:
+    with engine.connect() as connection:  # type: ignore[attr-defined]
+        found = connection.exec_driver_sql(
+            "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)
+        )
+        return str(found.scalar_one())
+
+
+def test_there_is_one_newest_revision() -> None:
+    assert len(ScriptDirectory(str(MIGRATIONS)).get_heads()) == 1
+
+
+def test_the_migrations_are_part_of_the_package() -> None:
+    folder = files("storage.migrations")
+    assert (folder / "env.py").is_file()
+    assert (folder / "versions" / "0001_first_tables.py").is_file()
+    assert (folder / "versions" / "__init__.py").is_file()  # else setuptools leaves it out
+
+
+async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
+    await made(file)
+    before = content(file)
+    async with open_store(f"sqlite:///{file}"):
+        pass
+    assert content(file) == before
+
+
+async def test_an_empty_file_is_a_new_database(file: Path) -> None:
+    change(file)
+    assert content(file) == b""
+    await made(file)
+
+
+async def test_a_database_from_a_newer_version_is_left_as_it_is(file: Path) -> None:
+    await made(file)
+    change(file, "UPDATE alembic_version SET version_num = '9999'")
+    before = content(file)
+    with pytest.raises(StorageError, match=r"written by a newer Parley \(revision 9999\)") as info:
+        async with open_store(f"sqlite:///{file}"):
+            pass
+    assert str(file) in str(info.value)
+    assert "upgrade Parley or point [storage] url elsewhere" in str(info.value)
+    assert content(file) == before
+
+
+async def test_another_programs_database_is_left_as_it_is(file: Path) -> None:
+    change(file, "CREATE TABLE bookmarks (id INTEGER)")
+    before = content(file)
+    with pytest.raises(StorageError, match="of another program"):
+        async with open_store(f"sqlite:///{file}"):
+            pass
+    assert content(file) == before
+
+
+async def test_an_upgrade_that_fails_changes_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(config: object, revision: str) -> None:
+        connection = config.attributes["connection"]  # type: ignore[attr-defined]
+        connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
+        raise RuntimeError("the revision has a defect")
+
+    monkeypatch.setattr("storage.upgrade.upgrade", half)
+    with pytest.raises(RuntimeError):
+        async with open_store(f"sqlite:///{file}"):
+            pass
+    monkeypatch.undo()
+    connection = sqlite3.connect(file)
+    assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+    connection.close()
+    await made(file)
+
+
+async def test_an_upgrade_that_orphans_rows_is_taken_back(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(file)
+    change(file, "UPDATE alembic_version SET version_num = '0001'")
+
+    def orphan(config: object, revision: str) -> None:
+        connection = config.attributes["connection"]  # type: ignore[attr-defined]
+        connection.exec_driver_sql("DELETE FROM questions")
+
+    monkeypatch.setattr("storage.upgrade.upgrade", orphan)
+    monkeypatch.setattr(ScriptDirectory, "get_current_head", lambda _: "0002")
+    with pytest.raises(StorageError, match="'answers' lost what they belong to"):
+        async with open_store(f"sqlite:///{file}"):
+            pass
+    monkeypatch.undo()
+    async with open_store(f"sqlite:///{file}") as store:
+        assert len(await store.exchanges(CHANNEL)) == 1
+
+
+OPEN = """
+import asyncio, sys
+from storage import open_store
+from tests.storage.samples import asked
+
+async def main():
+    async with open_store(sys.argv[1]) as store:
+        await asked(store, event_id=sys.argv[2])
+
+asyncio.run(main())
+"""
+
+
+async def test_programs_that_start_at_once_make_one_database(file: Path) -> None:
+    starting = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            OPEN,
+            f"sqlite:///{file}",
+            f"event {number}",
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+        )
+        for number in range(3)
+    ]
+    for process in starting:
+        _, said = await process.communicate()
+        assert (process.returncode, said) == (0, b"")
+    async with open_store(f"sqlite:///{file}") as store:
+        assert len(await store.exchanges(CHANNEL)) == 3
+
+
+async def test_many_stores_are_opened_at_once_in_one_program(tmp_path: Path) -> None:
+    await asyncio.gather(*(made(tmp_path / f"{number}.sqlite3") for number in range(4)))
