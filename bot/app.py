@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
@@ -13,11 +14,13 @@ from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
-from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.installed_models import display_name, find_model
 from bot.ports import Archive, Generator, Quota, Store
 from bot.window import WindowOptions
 from storage import open_store
+
+if TYPE_CHECKING:
+    from bot.generation.openai import ServerOptions
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +76,9 @@ async def model(
     models that can only complete texts are taken too. Raises ModelError."""
     generator: Generator
     if settings.model.backend == "openai":
+        # It brings an HTTP client, which takes a while to import.
+        from bot.generation.openai import OpenAIGenerator
+
         generator = OpenAIGenerator(server_options(settings))
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
@@ -103,8 +109,10 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     )
 
 
-def server_options(settings: Settings) -> ServerOptions:
+def server_options(settings: Settings) -> "ServerOptions":
     """``[model.openai]`` as the generator takes it."""
+    from bot.generation.openai import ServerOptions
+
     section = settings.model.openai
     return ServerOptions(
         base_urls=section.base_urls,

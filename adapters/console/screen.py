@@ -72,9 +72,8 @@ class RichScreen:
         return _RichSurface(self, GrowingAnswer(self._console, shown), heading)
 
     def greet(self, model: ModelInfo) -> None:
-        name = Text(f"Parley talks with {model.name}", style="bold")
-        runs = Text(f" on {model.device} ({model.backend}, {model.low_bit})", style="dim")
-        self._console.print(name + runs)
+        runs = f" on {model.device} ({model.backend}, {model.low_bit})"
+        self._console.print(Text.assemble((f"You talk with {model.name}", "bold"), (runs, "dim")))
         self.note("/help lists the commands. Ctrl-C stops an answer; the word stop ends the chat.")
 
     def say(self, text: str) -> None:

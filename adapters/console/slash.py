@@ -49,8 +49,10 @@ def parse(line: str) -> tuple[str, str] | None:
 
 
 def _unknown(word: str) -> str:
-    near = difflib.get_close_matches(word.lower(), _BY_NAME, n=1, cutoff=0.5)
-    remedy = f"Did you mean /{near[0]}?" if near else "/help lists the commands."
+    begun = [name for name in _BY_NAME if word and name.startswith(word.lower())]
+    near = begun or difflib.get_close_matches(word.lower(), _BY_NAME, n=1, cutoff=0.5)
+    meant = " or ".join(f"/{name}" for name in near)
+    remedy = f"Did you mean {meant}?" if near else "/help lists the commands."
     return f"/{word} is not a command. {remedy} (A space in front makes it a question.)"
 
 

@@ -81,8 +81,7 @@ def _show_one(console: Console, exchange: ArchivedExchange) -> None:
     if not console.is_terminal:
         typer.echo(_as_markdown(exchange))
         return
-    from adapters.console.growing import GrowingAnswer
-    from adapters.console.markdown import harmless
+    from adapters.console import GrowingAnswer, harmless
 
     forgotten = " · the model was made to forget this" if exchange.forgotten else ""
     head = f"{exchange.question.author.name} · {_local(exchange.asked_at)}{forgotten}"

@@ -84,7 +84,7 @@ async def _chat_through_pipes(settings: Settings, conversation: ConversationKey)
 
 
 async def _loaded(stack: AsyncExitStack, settings: Settings, console: Console) -> Parley:
-    with loading(console, settings.model.name) as on_progress:
+    with loading(console, settings) as on_progress:
         return await stack.enter_async_context(
             parley(settings, on_progress=on_progress, edit_interval=EDIT_INTERVAL)
         )
@@ -146,7 +146,7 @@ async def complete(settings: Settings, text: str) -> None:
     console = Console(stderr=True)
     with _to_stdout() as out:
         async with AsyncExitStack() as stack:
-            with loading(console, settings.model.name) as on_progress:
+            with loading(console, settings) as on_progress:
                 generator = await stack.enter_async_context(
                     model(settings, on_progress, chat=False)
                 )
