@@ -108,10 +108,10 @@ class TextTokenizer:
             return []
         encoder = self._encoders.start if start else self._encoders.continuation
         try:
-            return list(encoder.encode(text, add_special_tokens=False).ids)
+            return _ids(encoder, text)
         except (UnicodeEncodeError, TypeError):
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            return list(encoder.encode(whole, add_special_tokens=False).ids)
+            return _ids(encoder, whole)
 
     def split_control(self, text: str) -> list[str | ControlToken]:
         """A template's own `text`, cut at the control tokens that it names."""
@@ -230,6 +230,11 @@ def whole_characters(data: bytes) -> tuple[str, bytes]:
             texts.append("\ufffd" * (error.end - error.start))
             data = data[error.end :]
     return "".join(texts), b""
+
+
+def _ids(encoder: tokenizers.Tokenizer, text: str) -> list[int]:
+    # Of the library's ways to encode, only those for batches let other threads run meanwhile.
+    return list(encoder.encode_batch_fast([text], add_special_tokens=False)[0].ids)
 
 
 def _encoders(spec: Mapping[str, Any], *, differ: bool) -> _Encoders:

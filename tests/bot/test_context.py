@@ -145,12 +145,12 @@ async def test_every_prompt_fits_with_its_answer_or_is_refused(
         assert result.keep_from is None
 
 
-@given(past=conversations)
-async def test_the_newest_exchange_is_kept_where_it_fits(past: list[StoredExchange]) -> None:
-    result = await packed(past, window=200)
-    newest = next((each for each in reversed(past) if each.answer), None)
-    if newest is not None:
-        assert len(result.prompt.history) >= 1
+@given(size=st.integers(1, 120))
+async def test_the_newest_exchange_is_kept_where_it_fits(size: int) -> None:
+    past = [stored(1, words(30), words(30)), stored(2, "a", words(size))]
+    result = await packed(past, window=120, wanted=20)
+    # The system prompt, the question and what their exchange costs take nine tokens of 100.
+    assert len(result.prompt.history) == (0 if size > 91 else 2 if size < 29 else 1)
 
 
 async def test_all_is_kept_while_it_fits() -> None:

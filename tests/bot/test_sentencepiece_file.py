@@ -14,6 +14,7 @@ from tests.tiny_tokenizer import BOS, TEXT, VOCAB_SIZE, sentencepiece_model, tok
 
 texts = st.lists(
     st.sampled_from([*"aehinorst .,\n\t[]<>/é😀€", "the", " answer", "[INST]", "<s>", "  ", "SYS"])
+    | st.sampled_from([f" {word}" for word in TEXT.split()])
     | st.characters(exclude_categories=["Cs"])
 ).map("".join)
 

@@ -274,12 +274,13 @@ def test_a_character_comes_only_when_it_is_whole() -> None:
     assert [decoder.feed([token]) for token in tokens] == ["", "", "", "😀"]
 
 
-def test_an_answer_cut_inside_a_character_goes_on_without_a_replacement() -> None:
+@pytest.mark.parametrize("cut", [2, 3, 4])
+def test_an_answer_cut_inside_a_character_goes_on_without_a_replacement(cut: int) -> None:
     tokens = LLAMA.encode_text("a😀b", start=False)
-    cut = StreamDecoder(LLAMA)
-    shown = cut.feed(tokens[:3]) + cut.flush()
+    decoder = StreamDecoder(LLAMA)
+    shown = decoder.feed(tokens[:cut]) + decoder.flush()
     assert shown == "a"
-    assert shown + StreamDecoder(LLAMA, after=tokens[:3]).feed(tokens[3:]) == "a😀b"
+    assert shown + StreamDecoder(LLAMA, after=tokens[:cut]).feed(tokens[cut:]) == "a😀b"
 
 
 def test_only_a_fresh_answer_loses_its_first_space() -> None:
