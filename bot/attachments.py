@@ -4,9 +4,14 @@ Nothing is read that is not text or is larger than `MOST_BYTES`; what does not f
 person is told of both, in one line each.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+
+from bot.errors import SurfaceError
+
+logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
 """Files above this are not fetched at all."""
@@ -29,7 +34,7 @@ _TEXT_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file beside a message. `read` fetches it; what it raises is the caller's affair."""
+    """A file beside a message. `read` fetches it and raises SurfaceError where it cannot."""
 
     name: str
     content_type: str
@@ -75,7 +80,11 @@ async def _content(file: Attachment) -> tuple[str | None, str]:
     if file.size > MOST_BYTES:
         size = file.size / MOST_BYTES
         return None, f"{name} was left out: it has {size:,.1f} MB, and I read text up to 1 MB."
-    content = _decoded(await file.read())
+    try:
+        content = _decoded(await file.read())
+    except SurfaceError as error:
+        logger.warning("an attachment could not be fetched: %s", error)
+        return None, f"{name} was left out: it could not be fetched."
     if content is None:
         return None, f"{name} was left out: it says that it is text, but it is not."
     if not content.strip():

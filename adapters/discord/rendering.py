@@ -7,7 +7,7 @@ The shapes are those of Discord's "Create Message" and of its message components
 from enum import StrEnum
 from typing import Any
 
-from bot.commands import WORKING
+from bot.commands import WORKING, note_of
 from bot.delivery import PLACEHOLDER
 from bot.ports import Part, Phase
 
@@ -62,12 +62,13 @@ def payload(part: Part) -> dict[str, Any]:
 
 def content(part: Part) -> str:
     """The text and, as small print below it, the note."""
+    note = note_of(part)
     if part.text == PLACEHOLDER:
-        return _small(part.note or WORKING)
-    if not part.note:
+        return _small(note or WORKING)
+    if not note:
         return part.text
     room = MOST_UNITS - utf16_units(part.text) - len("\n-# ")
-    return f"{part.text}\n{_small(cut_to(part.note, room))}"
+    return f"{part.text}\n{_small(cut_to(note, room))}"
 
 
 def cut_to(text: str, units: int) -> str:

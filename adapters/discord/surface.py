@@ -24,7 +24,7 @@ class DiscordSurface:
         another run with the same numbers, are not taken for ours. `reply_to`: the message that
         the answer's first message replies to; one that is gone is no hindrance."""
         self._writes = writes
-        self._channel = channel
+        self.channel = channel
         self._seed = seed
         self._reply_to = reply_to
         self._removals = 0
@@ -34,8 +34,8 @@ class DiscordSurface:
         return SurfaceLimits(
             max_units=TEXT_UNITS,
             units=utf16_units,
-            budget=f"discord:{self._channel}",
-            edits_per_second=self._writes.edit_rate(self._channel) or EDITS_PER_SECOND,
+            budget=f"discord:{self.channel}",
+            edits_per_second=self._writes.edit_rate(self.channel) or EDITS_PER_SECOND,
             burst=BURST,
         )
 
@@ -46,23 +46,26 @@ class DiscordSurface:
                 "message_id": self._reply_to,
                 "fail_if_not_exists": False,
             }
-        return await self._writes.create(self._channel, message)
+        return await self._writes.create(self.channel, message)
 
     async def edit(self, message: str, part: Part) -> None:
-        await self._writes.edit(self._channel, message, payload(part))
+        await self._writes.edit(self.channel, message, payload(part))
 
     async def remove(self, message: str) -> None:
         self._removals += 1
         try:
-            await self._writes.delete(self._channel, message)
+            await self._writes.delete(self.channel, message)
         except MessageGone:
             return
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
-        message: dict[str, Any] = {"content": "-# The whole answer as a file:", "allowed_mentions": PINGS_NOBODY}
+        message: dict[str, Any] = {
+            "content": "-# The whole answer as a file:",
+            "allowed_mentions": PINGS_NOBODY,
+        }
         message |= self._once(blake2s(data).hexdigest())
-        return await self._writes.create(self._channel, message, Upload(name, data))
+        return await self._writes.create(self.channel, message, Upload(name, data))
 
     def _once(self, key: str) -> dict[str, Any]:
         """A nonce, the same for each attempt to post the same: Discord makes one message of them.

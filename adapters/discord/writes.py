@@ -69,10 +69,13 @@ class HttpWire:
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
     ) -> Reply:
         url = self._base + path
-        body = _form(payload, upload) if upload else payload
-        kind = "data" if upload else "json"
+        data: aiohttp.FormData | aiohttp.JsonPayload | None = None
+        if upload:
+            data = _form(payload, upload)
+        elif payload is not None:
+            data = aiohttp.JsonPayload(payload)
         async with self._session.request(
-            method, url, headers=self._headers, timeout=self._timeout, **{kind: body}
+            method, url, headers=self._headers, timeout=self._timeout, data=data
         ) as response:
             text = await response.text("utf-8", "replace")
             is_json = response.headers.get("Content-Type", "").startswith("application/json")

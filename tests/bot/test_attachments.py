@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.attachments import MOST_BYTES, Attachment, compose
+from bot.errors import SurfaceError
 
 
 def a_file(
@@ -59,6 +60,15 @@ async def test_other_kinds_are_named_and_never_fetched() -> None:
 async def test_bytes_that_only_claim_to_be_text_are_left_out() -> None:
     composed = await compose("?", [a_file("x.txt", b"\x7fELF\x00\xff\xfe")], 1000)
     assert composed.notes == ("x.txt was left out: it says that it is text, but it is not.",)
+
+
+async def test_a_file_that_cannot_be_fetched_is_named() -> None:
+    async def read() -> bytes:
+        raise SurfaceError("status 404")
+
+    composed = await compose("?", [Attachment("x.txt", "text/plain", 9, read)], 1000)
+    assert composed.text == "?"
+    assert composed.notes == ("x.txt was left out: it could not be fetched.",)
 
 
 async def test_an_empty_file_is_named() -> None:

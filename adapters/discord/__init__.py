@@ -1,0 +1,5 @@
+"""Parley on Discord."""
+
+from adapters.discord.serving import serve
+
+__all__ = ["serve"]

@@ -1,0 +1,178 @@
+"""The connection to Discord: its events, handed to whoever handles them."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from adapters.discord.buttons import answer_button
+from adapters.discord.desk import Desk, Rules
+from adapters.discord.handling import MessageHandling
+from adapters.discord.places import place_of
+from adapters.discord.slash import add_commands
+from adapters.discord.writes import HttpWire, MessageWrites, Wire
+from bot.clock import Clock
+from bot.engine import Engine
+from bot.ports import StoredAnswer, Surface
+
+logger = logging.getLogger(__name__)
+
+
+def use_addresses(api_url: str, gateway_url: str) -> None:
+    """Let discord.py talk to these addresses; "" is Discord's own. For the whole process, since
+    discord.py keeps them in classes. Call it before a client is made."""
+    if api_url:
+        Route.BASE = api_url
+    if gateway_url:
+        DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway_url)
+
+
+def intents(*, message_content: bool) -> discord.Intents:
+    """What Parley wants to be told of: guilds with their channels and roles, and messages."""
+    wanted = discord.Intents.none()
+    wanted.guilds = wanted.guild_messages = wanted.dm_messages = True
+    wanted.message_content = message_content
+    return wanted
+
+
+class ParleyClient(discord.AutoShardedClient):
+    """Parley on Discord, for one run of the connection."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        rules: Rules,
+        clock: Clock,
+        *,
+        message_content: bool = True,
+        shards: int = 1,
+        on_up: Callable[[str], None] = lambda _: None,
+        wire: Wire | None = None,
+        **options: Any,
+    ) -> None:
+        """`shards` 0 asks Discord how many. `on_up` is told once, when the connection stands.
+        `wire` takes the place of the one to the REST address."""
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
+        super().__init__(
+            intents=intents(message_content=message_content),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            shard_count=shards or None,
+            **options,
+        )
+        self._engine = engine
+        self._rules = rules
+        self._clock = clock
+        self._on_up = on_up
+        self._wire = wire
+        self._session: aiohttp.ClientSession | None = None
+        self._handling: MessageHandling | None = None
+        self._up = False
+        self.desk: Desk
+        self.tree = app_commands.CommandTree(
+            self,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True),
+        )
+
+    # ------------------------------------------------------------ life
+
+    async def setup_hook(self) -> None:
+        """Logged in, not yet connected: what the handlers need is made here."""
+        assert self.user is not None
+        wire = self._wire or self._http_wire()
+        self.desk = Desk(self._engine, MessageWrites(wire, self._clock), self._rules)
+        self._handling = MessageHandling(self.desk, self.user)
+        add_commands(self.tree, self.desk)
+        self.add_dynamic_items(answer_button(self.desk))
+
+    def _http_wire(self) -> HttpWire:
+        assert self.http.token is not None
+        self._session = aiohttp.ClientSession()
+        return HttpWire(self._session, Route.BASE, self.http.token, self.http.user_agent)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def find_surface(self, answer: StoredAnswer) -> Surface | None:
+        """A `bot.ports.SurfaceFinder`: None where the channel is gone or closed to the bot. Where
+        Discord cannot say so now, the surface is given: it will find out."""
+        surface = self.desk.surface_again(answer)
+        try:
+            await self.fetch_channel(int(surface.channel))
+        except (discord.NotFound, discord.Forbidden, ValueError):
+            return None
+        except (discord.HTTPException, discord.InvalidData, aiohttp.ClientError) as error:
+            logger.warning("channel %s could not be looked up: %s", surface.channel, error)
+        return surface
+
+    # ------------------------------------------------------------ events
+
+    async def on_ready(self) -> None:
+        """The connection stands; comes again after one that was lost for good."""
+        if self._up:
+            return
+        self._up = True
+        self._name_unknown_places()
+        guilds = f"{len(self.guilds)} server{'' if len(self.guilds) == 1 else 's'}"
+        self._on_up(f"Discord: {self.user} in {guilds}")
+
+    async def on_message(self, message: discord.Message) -> None:
+        if self._handling is not None:
+            await self._handling.came(message)
+
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        if self._handling is not None:
+            await self._handling.changed(event.message)
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        await self._gone(event.channel_id, event.guild_id, [event.message_id])
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        await self._gone(event.channel_id, event.guild_id, sorted(event.message_ids))
+
+    async def _gone(self, channel_id: int, guild_id: int | None, messages: list[int]) -> None:
+        guild = self.get_guild(guild_id) if guild_id else None
+        channel = guild.get_channel_or_thread(channel_id) if guild else None
+        if self._handling is not None:
+            await self._handling.gone(place_of(channel, channel_id, guild_id), messages)
+
+    async def on_error(self, event: str, /, *_args: Any, **_kwargs: Any) -> None:
+        """A handler failed by a defect; the others go on."""
+        logger.error("the handling of %s failed by a defect of Parley", event, exc_info=True)  # noqa: LOG014
+
+    # ------------------------------------------------------------ what the operator should know
+
+    def _name_unknown_places(self) -> None:
+        """A typing error in a list would silently change who is answered."""
+        access = self._rules.access
+        for key, ids in (
+            ("allowed_guilds", access.workspaces.allowed),
+            ("blocked_guilds", access.workspaces.blocked),
+        ):
+            for unknown in sorted(i for i in ids if self.get_guild(int(i)) is None):
+                logger.warning(
+                    "[discord] %s: %s is no server that Parley is in. Check the id, or invite "
+                    "Parley there (parley discord invite).",
+                    key,
+                    unknown,
+                )
+        for key, ids in (
+            ("allowed_channels", access.channels.allowed),
+            ("blocked_channels", access.channels.blocked),
+        ):
+            for unknown in sorted(i for i in ids if self.get_channel(int(i)) is None):
+                logger.warning(
+                    "[discord] %s: %s is no channel that Parley can see. Check the id, or let "
+                    "Parley's role view it.",
+                    key,
+                    unknown,
+                )
