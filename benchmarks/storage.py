@@ -1,0 +1,180 @@
+"""What the SQL store costs: reading from a very long conversation, and writing.
+
+    python -m benchmarks.storage [--turns 1000000] [--folder .]
+
+Makes a database in a folder of its own, with one conversation of that many turns, and removes it
+at the end. A commit waits for the disk, so look at the disk's own number, too.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from bot.messages import ConversationKey, Person, Question, Usage
+from bot.ports import AnswerState, Quota, Store, StoredAnswer
+from storage import open_store
+
+LONG = ConversationKey("discord", "1", workspace="1")
+NEW = ConversationKey("discord", "2", workspace="1")
+ANN = Person("discord", "1", "Ann")
+QUESTION = "What did we say about the garden, and who was to water it? " * 2
+ANSWER = "You said that the tomatoes want water every evening, and that Bob has the key. " * 5
+MOMENT = "2026-01-01 00:00:00.000000"
+AT_ONCE = 200
+"""Answers that are written side by side."""
+
+Result = TypeVar("Result")
+
+_events = itertools.count()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--turns", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, default=Path())
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        asyncio.run(_measure(Path(folder) / "parley.sqlite3", options.turns))
+
+
+async def _measure(file: Path, turns: int) -> None:
+    url = f"sqlite:///{file}"
+    async with open_store(url) as store:
+        for _ in range(100):
+            await _ask(store, NEW)
+    _fill(file, turns)
+    print(f"fsync of 4 KiB: {_fsync(file.parent) * 1e3:.2f} ms")
+    started = time.perf_counter()
+    async with open_store(url) as store:
+        print(f"opened in {time.perf_counter() - started:.2f} s")
+        await _reading(store)
+        await _writing(store)
+        await _deleting(store)
+
+
+def _fill(file: Path, turns: int) -> None:
+    """In bulk, past the store."""
+    started = time.perf_counter()
+    connection = sqlite3.connect(file)
+    connection.execute("INSERT INTO conversations VALUES (1000, ?, 0)", (str(LONG),))
+    ids = range(1_000, turns + 1_000)
+    connection.executemany(
+        "INSERT INTO questions VALUES (?, 1000, ?, ?, 'discord:1', 'Ann', 0, 0, ?, ?)",
+        ((n, f"old {n}", f"message {n}", MOMENT, f"{n} {QUESTION}") for n in ids),
+    )
+    connection.executemany(
+        "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 90, 60, 80, 0.3, 4, ?)",
+        ((n, n, MOMENT, f"{n} {ANSWER}") for n in ids),
+    )
+    connection.commit()
+    connection.close()
+    seconds, megabytes = time.perf_counter() - started, file.stat().st_size / 1e6
+    print(f"{turns:,} turns made in {seconds:.0f} s, {megabytes:,.0f} MB")
+
+
+def _fsync(folder: Path) -> float:
+    """Seconds that one takes here: what every commit waits for at least."""
+    with (folder / "probe").open("wb", buffering=0) as probe:
+        times = []
+        for _ in range(50):
+            probe.write(b"x" * 4096)
+            started = time.perf_counter()
+            os.fsync(probe.fileno())
+            times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+async def _reading(store: Store) -> None:
+    print("\nexchanges(limit=32), ms: median, worst of 300")
+    newest = {}
+    for name, conversation in (("new", NEW), ("long", LONG), ("new", NEW), ("long", LONG)):
+        newest[name] = (await store.exchanges(conversation, limit=1))[0].question_id
+        times = await _times(300, lambda: store.exchanges(conversation))  # noqa: B023
+        print(f"  {name:5} conversation: {_summary(times)}")
+    for name, conversation in (("new", NEW), ("long", LONG)):
+        middle = newest[name] - 50
+        times = await _times(300, lambda: store.exchanges(conversation, before=middle))  # noqa: B023
+        print(f"  {name:5} conversation, an older page: {_summary(times)}")
+    for name, conversation in (("new", NEW), ("long", LONG)):
+        times = await _times(300, lambda: store.answers(conversation=conversation, limit=1))  # noqa: B023
+        print(f"  {name:5} conversation, the last answer: {_summary(times)}")
+
+
+async def _writing(store: Store) -> None:
+    print("\nwriting")
+    times = await _times(300, lambda: _ask(store, LONG))
+    print(f"  accept, one after another: {_summary(times)} ms, {1 / statistics.mean(times):,.0f}/s")
+    answers, seconds = await _together(AT_ONCE, lambda _: _ask(store, NEW))
+    print(f"  accept, {AT_ONCE} at once: {AT_ONCE / seconds:,.0f}/s")
+    rounds = []
+    cpu = time.process_time()
+    for _ in range(20):
+        _, seconds = await _together(
+            AT_ONCE,
+            lambda n: store.checkpoint(answers[n].id, AnswerState.WRITING, ANSWER),
+        )
+        rounds.append(seconds)
+    cpu = (time.process_time() - cpu) / len(rounds)
+    print(
+        f"  checkpoint, {AT_ONCE} at once: {_summary(rounds)} ms each round, {cpu * 1e3:.0f} of CPU"
+    )
+    usage = Usage(90, 60, 80, 0.3, 4.0)
+    _, seconds = await _together(
+        AT_ONCE, lambda n: store.close(answers[n].id, AnswerState.DONE, ANSWER, usage)
+    )
+    print(f"  close, {AT_ONCE} at once: {AT_ONCE / seconds:,.0f}/s")
+    one_by_one = [await _ask(store, NEW) for _ in range(100)]
+    left: Iterator[StoredAnswer] = iter(one_by_one)
+    times = await _times(100, lambda: store.close(next(left).id, AnswerState.DONE, ANSWER, usage))
+    print(f"  close, one after another: {_summary(times)} ms, {1 / statistics.mean(times):,.0f}/s")
+
+
+async def _deleting(store: Store) -> None:
+    print("\ndeleting")
+    started = time.perf_counter()
+    gone = await store.forget(conversation=NEW)
+    seconds = time.perf_counter() - started
+    print(f"  forget a conversation of {gone} turns, the file written afresh: {seconds:.1f} s")
+    started = time.perf_counter()
+    hidden = await store.reset(LONG)
+    print(f"  reset a conversation of {hidden:,} turns: {time.perf_counter() - started:.2f} s")
+
+
+async def _ask(store: Store, conversation: ConversationKey) -> StoredAnswer:
+    question = Question(conversation, ANN, QUESTION, f"event {next(_events)}")
+    accepted = await store.accept(question, Quota(answers_per_day=10**9))
+    assert accepted is not None
+    return accepted
+
+
+async def _times(number: int, call: Callable[[], Awaitable[object]]) -> list[float]:
+    times = []
+    for _ in range(number):
+        started = time.perf_counter()
+        await call()
+        times.append(time.perf_counter() - started)
+    return times
+
+
+async def _together(
+    number: int, call: Callable[[int], Awaitable[Result]]
+) -> tuple[list[Result], float]:
+    started = time.perf_counter()
+    results = await asyncio.gather(*(call(n) for n in range(number)))
+    return results, time.perf_counter() - started
+
+
+def _summary(times: list[float]) -> str:
+    return f"{statistics.median(times) * 1e3:.2f}, {max(times) * 1e3:.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Works that wait together share a commit; one that fails takes nobody with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.errors import StorageError
+from storage.writer import MOST_TOGETHER, Work, Writer
+
+
+class Paper:
+    """A database of one list. A transaction's lines are kept when it ends well."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.commits: list[list[str]] = []
+        self.broken = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Paper"]:
+        before = list(self.lines)
+        try:
+            yield self
+            if self.broken:
+                raise StorageError("the paper is wet")
+        except BaseException:
+            self.lines = before
+            raise
+        self.commits.append(self.lines[len(before) :])
+
+    async def flush(self) -> None: ...
+
+    def expunge_all(self) -> None: ...
+
+
+def line(text: str) -> Work[str]:
+    async def work(paper: object) -> str:
+        assert isinstance(paper, Paper)
+        await asyncio.sleep(0)
+        paper.lines.append(text)
+        return text.upper()
+
+    return work
+
+
+def mistake(text: str) -> Work[str]:
+    async def work(paper: object) -> str:
+        await line(text)(paper)  # type: ignore[arg-type]
+        raise LookupError(text)
+
+    return work
+
+
+@asynccontextmanager
+async def writing(paper: Paper) -> AsyncIterator[Writer]:
+    writer = Writer(paper.transaction, paper.transaction)  # type: ignore[arg-type]
+    async with writer.running():
+        yield writer
+
+
+async def test_each_gets_its_own_result_in_the_order_of_the_calls() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        results = await asyncio.gather(*(writer.write(line(text)) for text in "abc"))
+    assert results == ["A", "B", "C"]
+    assert paper.lines == ["a", "b", "c"]
+
+
+async def test_works_that_wait_together_share_a_commit() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        await asyncio.gather(*(writer.write(line("x")) for _ in range(MOST_TOGETHER + 3)))
+    assert [len(lines) for lines in paper.commits] == [MOST_TOGETHER, 3]
+
+
+async def test_a_work_that_fails_takes_nobody_with_it() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        results = await asyncio.gather(
+            writer.write(line("a")),
+            writer.write(mistake("b")),
+            writer.write(line("c")),
+            return_exceptions=True,
+        )
+    assert paper.lines == ["a", "c"]
+    assert (results[0], results[2]) == ("A", "C")
+    assert isinstance(results[1], LookupError)
+
+
+async def test_a_database_that_fails_is_not_tried_for_each_work() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        paper.broken = True
+        results = await asyncio.gather(
+            *(writer.write(line(text)) for text in "abc"), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [StorageError] * 3
+        assert (paper.lines, paper.commits) == ([], [])
+        paper.broken = False
+        await writer.write(line("d"))
+    assert paper.lines == ["d"]
+
+
+async def test_a_lone_work_runs_between_transactions() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        await asyncio.gather(
+            writer.write(line("a")),
+            writer.write(line("b")),
+            writer.outside(line("alone")),
+            writer.write(line("c")),
+            writer.write(line("d")),
+        )
+    assert paper.commits == [["a", "b"], ["alone"], ["c", "d"]]
+
+
+async def test_cancelled_before_it_began_a_work_is_not_done() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        calls = [asyncio.create_task(writer.write(line(text))) for text in "abc"]
+        await asyncio.sleep(0)
+        calls[1].cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert paper.lines == ["a", "c"]
+
+
+async def test_cancelled_while_it_runs_a_work_is_completed() -> None:
+    paper = Paper()
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(paper: object) -> str:
+        began.set()
+        await go_on.wait()
+        return await line("slow")(paper)  # type: ignore[arg-type]
+
+    async with writing(paper) as writer:
+        call = asyncio.create_task(writer.write(slow))
+        await began.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        go_on.set()
+        await writer.write(line("next"))
+    assert paper.lines == ["slow", "next"]
+
+
+async def test_at_the_end_what_waits_is_done_and_no_more_is_taken() -> None:
+    paper = Paper()
+    async with writing(paper) as writer:
+        calls = [asyncio.create_task(writer.write(line(text))) for text in "ab"]
+        await asyncio.sleep(0)
+    assert paper.lines == ["a", "b"]
+    assert await asyncio.gather(*calls) == ["A", "B"]
+    with pytest.raises(StorageError, match="closed"):
+        await writer.write(line("c"))
