@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 """Seconds between two attempts to reach Discord at the start."""
+GUILDS_SETTLE = 2.0
+"""Seconds without news of another server after which the list of servers is taken as whole."""
 PORTAL = "https://discord.com/developers/applications"
 
 
@@ -99,6 +101,7 @@ class _Run:
             message_content=self._message_content,
             shards=self._settings.discord.shards,
             on_up=self._ready,
+            guild_ready_timeout=GUILDS_SETTLE,
         )
         async with client:
             await log_in(client, self._settings)
