@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 LONG_TEXT = 4000
-"""Characters from which a prompt is encoded in a thread: some two milliseconds of work."""
+"""Characters from which a prompt is encoded in a thread: some three milliseconds of work."""
 
 
 class PromptFormat(Protocol):
