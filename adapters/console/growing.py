@@ -41,7 +41,8 @@ class GrowingAnswer:
         self._tail = _Tail()
         self._live: Live | None = None
         shown = harmless(shown.strip())
-        self._done = shown[: finished(shown)]
+        last = blocks(shown)[-1:]
+        self._done = shown[: last[0].start] if last else ""
         self._code_lines = 0
         """Lines that are printed for good, of the code block that comes after `_done`."""
         self._first = True
@@ -96,7 +97,7 @@ class GrowingAnswer:
 
     def _print_for_good(self, source: str) -> list[RenderableType]:
         printed = self._drawn(source)
-        if printed:
+        if source.strip():
             self._first, self._code_lines = False, 0
         self._done += source
         return printed
