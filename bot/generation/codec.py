@@ -1,5 +1,6 @@
 """Between text and the token ids that the worker knows: one codec for each kind of model."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -117,7 +118,7 @@ class ScriptedCodec:
         """How many whole words of the script `answer` holds; 0 where it is something else."""
         if not self._script.startswith(answer):
             return 0
-        return sum(end <= len(answer) for end in self._ends)
+        return bisect_right(self._ends, len(answer))
 
 
 class _ScriptDecoder:
