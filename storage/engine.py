@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StorageError
 from storage.faults import Place
 from storage.writer import Result, Work, Writer
 
@@ -33,6 +33,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, place: Place) -> None:
         self._engine = engine
         self.place = place
+        self._closed = False
         self._writer = Writer(
             lambda: self._transaction("BEGIN IMMEDIATE"), lambda: self._transaction("")
         )
@@ -48,6 +49,7 @@ class Database:
             async with self._writer.running():
                 yield
         finally:
+            self._closed = True
             with self.place.faults():
                 await self._engine.dispose()
 
@@ -90,6 +92,8 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncSession]:
+        if self._closed:
+            raise StorageError(f"the database {self.place.name} was closed; Parley is ending")
         with self.place.faults():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={BEGIN: begin})
@@ -125,7 +129,9 @@ def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
     """An engine that has not connected yet. Raises ConfigError where its driver is missing."""
     try:
         if url.get_backend_name() != "sqlite":
-            return create_async_engine(url, hide_parameters=True, pool_size=READERS + 1)
+            return create_async_engine(
+                url, hide_parameters=True, pool_size=READERS + 1, pool_pre_ping=True
+            )
         engine = create_async_engine(
             url,
             hide_parameters=True,  # errors are logged; what people wrote is not

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.errors import StorageError
 
+OURS = (DataError, IntegrityError, ProgrammingError)
+"""What a server answers to a statement that is wrong; all else is about reaching it."""
 NO_ROOM = 1 << 20
 """A disk with fewer bytes free than this is full, whatever the error was called."""
 
@@ -45,9 +47,9 @@ class Place:
     def _explain(self, exc: DBAPIError) -> str | None:
         if isinstance(exc.orig, sqlite3.Error):
             return self._explain_sqlite(exc.orig)
-        if isinstance(exc, (OperationalError, InterfaceError)):
-            return self._unreachable(exc.orig)
-        return None
+        if isinstance(exc, OURS):
+            return None
+        return self._unreachable(exc.orig)
 
     def _explain_sqlite(self, error: sqlite3.Error) -> str | None:
         match getattr(error, "sqlite_errorcode", 0) & 0xFF:

@@ -58,7 +58,7 @@ class Writer:
 
     async def _put(self, work: Work[Result], *, alone: bool) -> Result:
         if self._closed:
-            raise StorageError("the database is closed; Parley is on its way out")
+            raise StorageError("the database was closed; Parley is ending")
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Job(work, alone, done))
         self._wake.set()

@@ -255,6 +255,8 @@ async def test_what_waits_when_the_store_is_closed_is_written(file: Path) -> Non
     await asyncio.gather(*closing)
     with pytest.raises(StorageError, match="closed"):
         await store.close(accepted.id, AnswerState.DONE, "", Usage())
+    with pytest.raises(StorageError, match="closed"):
+        await store.answers()
     async with open_store(url) as store:
         assert [one.text for one in await store.answers()] == ["So."]
 
