@@ -9,7 +9,7 @@ import jinja2.ext
 import jinja2.sandbox
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
@@ -121,6 +121,7 @@ MODELS = [
     Model("vicuna", folder(VICUNA, bos="<s>"), llama_spec()),
 ]
 FORMATS = {model.name: model.format for model in MODELS}
+few = settings(max_examples=max(30, settings().max_examples // 4))  # for each of the models
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 
 
@@ -170,6 +171,7 @@ def prompts(contents: st.SearchStrategy[str]) -> st.SearchStrategy[Prompt]:
 
 
 @each_model
+@few
 @given(prompt=prompts(harmless))
 def test_the_ids_are_those_of_the_rendered_template(model: Model, prompt: Prompt) -> None:
     library = tokenizers.Tokenizer.from_str(json.dumps(model.spec))
@@ -178,6 +180,7 @@ def test_the_ids_are_those_of_the_rendered_template(model: Model, prompt: Prompt
 
 
 @each_model
+@few
 @given(prompt=prompts(typed))
 def test_only_the_template_puts_control_tokens(model: Model, prompt: Prompt) -> None:
     ours = FORMATS[model.name]
@@ -190,6 +193,7 @@ def test_only_the_template_puts_control_tokens(model: Model, prompt: Prompt) -> 
 
 
 @each_model
+@few
 @given(prompt=prompts(typed))
 def test_decoding_gives_the_rendered_text_back(model: Model, prompt: Prompt) -> None:
     tokenizer = FORMATS[model.name].tokenizer
@@ -301,6 +305,7 @@ def test_a_completion_has_the_start_token_that_the_tokenizer_adds() -> None:
 
 
 @each_model
+@few
 @given(prompt=prompts(typed), answer=typed.filter(str.strip))
 def test_a_continued_answer_follows_the_prompt(model: Model, prompt: Prompt, answer: str) -> None:
     ours = FORMATS[model.name]
@@ -332,6 +337,7 @@ def test_what_is_streamed_after_a_continuation_joins_exactly(model: Model) -> No
 
 
 @each_model
+@few
 @given(prompt=prompts(typed))
 def test_counting_counts_the_ids(model: Model, prompt: Prompt) -> None:
     ours = FORMATS[model.name]
