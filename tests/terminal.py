@@ -130,5 +130,5 @@ class TerminalProgram:
         self.terminal.feed(text)
         return bool(data)
 
-    def _reply(self, text: str) -> None:
-        os.write(self._master, text.encode())
+    def _reply(self, data: str) -> None:
+        os.write(self._master, data.encode())

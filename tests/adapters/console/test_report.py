@@ -1,0 +1,54 @@
+"""What is said of answers and of the context."""
+
+import pytest
+
+from adapters.console.report import clip, context_text, outcome_text, remembered_text
+from bot.answering import Outcome
+from bot.context import Packed
+from bot.errors import StorageError
+from bot.messages import Exchange, ModelInfo, Prompt, Usage
+from bot.ports import AnswerState
+
+USAGE = Usage(prompt_tokens=10, completion_tokens=21, first_token_seconds=1.0, total_seconds=3.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome(AnswerState.DONE, USAGE), "21 tokens · 10.0 tokens/s"),
+        (Outcome(AnswerState.DONE, Usage(completion_tokens=1)), "1 token"),
+        (Outcome(AnswerState.DONE, Usage(), "Nothing to say."), "Nothing to say."),
+        (Outcome(AnswerState.STOPPED), "stopped: /continue goes on"),
+        (
+            Outcome(AnswerState.CUT, USAGE),
+            "21 tokens · 10.0 tokens/s · cut at its longest length: /continue goes on",
+        ),
+        (Outcome(AnswerState.DONE, Usage(), "Not saved.", StorageError("disk full")), ""),
+    ],
+)
+def test_an_answers_end_is_told_with_what_can_be_done(outcome: Outcome, text: str) -> None:
+    assert outcome_text(outcome) == text
+
+
+def test_what_is_remembered_is_counted_up_to_a_bound() -> None:
+    assert remembered_text(1, 99) == "1 earlier exchange is remembered; /reset forgets."
+    assert remembered_text(2, 99) == "2 earlier exchanges are remembered; /reset forgets."
+    assert remembered_text(100, 99).startswith("More than 99 ")
+
+
+def test_the_context_is_told_in_numbers_and_in_its_newest_exchanges() -> None:
+    history = tuple(Exchange(f"question {n}", "long " * 100) for n in range(12))
+    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512)
+    text = context_text(packed, ModelInfo("m", "b", "CPU", "fp16", 4096))
+    assert "1,000 of 4,096; 3,096 are left" in text
+    assert "System prompt: Be kind." in text
+    assert "12, older ones are left out" in text
+    assert "(2 before these)" in text
+    assert "> question 1\n" not in text
+    assert "> question 2\n" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_a_clip_is_one_line_and_says_that_more_follows() -> None:
+    assert clip("a\n b") == "a b"
+    assert clip("x" * 61) == "x" * 59 + "…"
