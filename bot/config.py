@@ -180,11 +180,43 @@ class DiscordSettings(_Section):
     admin_people: Snowflakes = frozenset()
 
 
+def _slack_ids(ids: frozenset[str]) -> frozenset[str]:
+    for wrong in ids:
+        if not re.fullmatch("[A-Z][A-Z0-9]{1,20}", wrong):
+            raise ValueError(
+                "an id of Slack is such as U024BE7LH or C024BE91L; it stands at the end of a "
+                "profile's or a channel's details"
+            )
+    return ids
+
+
+SlackIds = Annotated[Ids, AfterValidator(_slack_ids)]
+
+
 class SlackSettings(_Section):
     bot_token: SecretStr = SecretStr("")
     app_token: SecretStr = SecretStr("")
+    mode: Literal["socket", "http"] = "socket"
     signing_secret: SecretStr = SecretStr("")
-    base_url: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    public_url: Annotated[str, _url("https|http")] = ""
+    base_url: Annotated[str, _url("https|http")] = ""
+    streaming: bool = True
+    allowed_workspaces: SlackIds = frozenset()
+    blocked_workspaces: SlackIds = frozenset()
+    allowed_channels: SlackIds = frozenset()
+    blocked_channels: SlackIds = frozenset()
+    allowed_people: SlackIds = frozenset()
+    blocked_people: SlackIds = frozenset()
+    admin_people: SlackIds = frozenset()
+
+    @property
+    def on(self) -> bool:
+        """Parley is to speak on Slack."""
+        return bool(self.bot_token.get_secret_value() or self.client_id)
 
 
 class LogSettings(_Section):

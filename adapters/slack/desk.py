@@ -1,0 +1,251 @@
+"""What every handler needs: the engine, the rules, who asks and where; and the one way to ask."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from adapters.slack.files import attachments_of
+from adapters.slack.mrkdwn import escaped, harmless
+from adapters.slack.places import PLATFORM, Place, Scope
+from adapters.slack.surface import SlackSurface
+from adapters.slack.workspaces import Workspace, Workspaces
+from bot.access import Access
+from bot.answering import Answering
+from bot.attachments import Composed, compose
+from bot.commands import NOTHING_ASKED, ControlWord, reset_text, stopped_text
+from bot.engine import Engine
+from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal, SurfaceError
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import ConversationSettings, Store, StoredAnswer
+
+logger = logging.getLogger(__name__)
+
+JSON = Mapping[str, Any]
+
+DEFECT = "Something went wrong on my side. The operator's log says what."
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says to this adapter."""
+
+    access: Access = field(default_factory=Access)
+    scope: Scope = "channel"
+    attachment_characters: int = 12_000
+    retention_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that a person asked, before it is a question."""
+
+    id: str
+    """Of the event, unique within the workspace: the same delivered twice has the same."""
+    message: str
+    """The ``ts`` of the message that shows the question."""
+    text: str
+    files: Sequence[JSON] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """The way to tell one person something that nobody else sees."""
+
+    workspace: Workspace
+    place: Place
+    user: str
+    response_url: str = ""
+    """Of a command or a button: it reaches the person even where the bot may not write. Five uses
+    in half an hour."""
+
+    async def tell(self, text: str) -> None:
+        """Raises nothing: what cannot be told is logged."""
+        body: dict[str, Any] = {
+            "text": escaped(text),
+            "blocks": [{"type": "markdown", "text": harmless(text)}],
+        }
+        try:
+            if self.response_url:
+                hook = AsyncWebhookClient(self.response_url)
+                await hook.send(**body, response_type="ephemeral", replace_original=False)
+                return
+            await self.workspace.gateway.patiently(
+                "chat.postEphemeral",
+                channel=self.place.channel,
+                user=self.user,
+                thread_ts=self.place.thread or None,
+                **body,
+            )
+        except SurfaceError as error:
+            logger.warning("%s: a person could not be told something: %s", self.place.key, error)
+        except OSError as error:
+            logger.warning("%s: a response URL failed: %s", self.place.key, error)
+
+
+class Desk:
+    """The handlers' shared ground."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        workspaces: Workspaces,
+        rules: Rules,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.engine = engine
+        self.store = store
+        self.workspaces = workspaces
+        self.rules = rules
+        self._tasks = tasks
+        self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._answering: WeakSet[Answering] = WeakSet()
+
+    # ------------------------------------------------------------ doing things
+
+    def begin(self, teller: Teller, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do `work` beside everything else; what goes wrong is told to the person and the log."""
+        self._tasks.create_task(self._guarded(teller, work))
+
+    async def _guarded(self, teller: Teller, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work()
+        except ParleyError as error:
+            if not isinstance(error, Refusal):
+                logger.error("%s: %s", teller.place.key, error)
+            await teller.tell(error.user_text)
+        except Exception:
+            logger.exception("%s: a defect of Parley", teller.place.key)
+            await teller.tell(DEFECT)
+
+    def order(self, place: Place) -> asyncio.Lock:
+        """Hold it while a question is made ready: what happens in a channel is handled in the order
+        in which it came, however long one question's files take."""
+        name = f"{place.workspace}/{place.channel}"
+        lock = self._orders.get(name)
+        if lock is None:
+            self._orders[name] = lock = asyncio.Lock()
+        return lock
+
+    # ------------------------------------------------------------ who and where
+
+    def speaks_in(self, place: Place) -> bool:
+        """Whether the configuration lets Parley speak here at all."""
+        access, team = self.rules.access, place.workspace.rpartition(".")[2]
+        if not access.workspaces.permits([team]):
+            return False
+        return place.direct or access.channels.permits([place.channel])
+
+    async def person(self, workspace: Workspace, place: Place, user: str) -> Person:
+        """Who this is, here and now. In a direct message everybody is the admin of their own
+        conversation. Raises NotAllowed where they may not ask."""
+        access = self.rules.access
+        if not self.speaks_in(place):
+            raise NotAllowed("I am not set up to answer here.")
+        if not access.person(user, ()):
+            raise NotAllowed("You are not among the people whom I answer here.")
+        profile = await workspace.people.profile(user)
+        admin = place.direct or profile.admin or access.named_admin(user, ())
+        return Person(PLATFORM, f"{workspace.key}.{user}", profile.name, admin=admin)
+
+    # ------------------------------------------------------------ asking
+
+    async def ask(
+        self, workspace: Workspace, place: Place, person: Person, asked: Asked
+    ) -> Sequence[str] | None:
+        """Ask it; notes for the person come back, None where it was asked before. Raises Refusal
+        and StorageError."""
+        composed = await self.compose(workspace, asked)
+        question = Question(
+            place.key, person, composed.text, asked.id, asked.message, direct=place.direct
+        )
+        surface = self.surface(workspace, place, person.id, asked.message)
+        job = await self.engine.ask(question, surface)
+        if job is None:
+            return None
+        self.watch(job)
+        return composed.notes
+
+    def watch(self, job: Answering) -> None:
+        """Know of an answer until it ends, so that a channel's /stop reaches its threads."""
+        self._answering.add(job)
+
+    async def compose(self, workspace: Workspace, asked: Asked) -> Composed:
+        """The question with its files. Raises NothingToDo where nothing is left of it."""
+        files = attachments_of(asked.files, workspace.gateway)
+        composed = await compose(asked.text, files, self.rules.attachment_characters)
+        if not composed.text.strip():
+            raise NothingToDo("\n".join(composed.notes) or NOTHING_ASKED)
+        return composed
+
+    async def opened(self, place: Place, ts: str) -> Place:
+        """Where the question in message `ts` is answered. A thread that a question opens begins
+        with the settings of its channel."""
+        there = place.asked_in(self.rules.scope, ts)
+        if there != place:
+            settings = await self.engine.settings(place.key)
+            if settings != ConversationSettings():
+                await self.store.change_settings(there.key, settings)
+        return there
+
+    async def takes_part(self, place: Place) -> bool:
+        """Whether this conversation holds anything that was asked."""
+        return bool(await self.store.answers(conversation=place.key, limit=1))
+
+    # ------------------------------------------------------------ stopping
+
+    async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
+        """Do what a plain word says, and say so. Raises Refusal."""
+        if word is ControlWord.RESET:
+            return reset_text(await self.engine.reset(place.key, person))
+        return stopped_text(await self.stop(place, person))
+
+    async def stop(self, place: Place, person: Person) -> int:
+        """Stop this person's answers here, those in the channel's threads included where `place` is
+        a channel; an admin who has none stops all. Raises NothingToDo, NotAllowed."""
+        keys = [place.key]
+        if not place.thread:
+            keys += sorted(self._threads_of(place), key=str)
+        for everyone in (False, True) if person.admin else (False,):
+            stopped = 0
+            for key in keys:
+                stopped += await self._stopped(key, person, everyone=everyone)
+            if stopped:
+                return stopped
+        raise NothingToDo("Nothing is being answered here that you could stop.")
+
+    async def _stopped(self, key: ConversationKey, person: Person, *, everyone: bool) -> int:
+        try:
+            return await self.engine.stop(key, person, everyone=everyone)
+        except NothingToDo:
+            return 0
+
+    def _threads_of(self, place: Place) -> set[ConversationKey]:
+        keys = {job.answer.question.conversation for job in self._answering}
+        return {
+            key
+            for key in keys
+            if (key.workspace, key.channel) == (place.workspace, place.channel) and key.thread
+        }
+
+    # ------------------------------------------------------------ showing
+
+    def surface(self, workspace: Workspace, place: Place, person: str, seed: str) -> SlackSurface:
+        """Where an answer is shown to this person (`Person.id`)."""
+        user = person.rpartition(".")[2]
+        return SlackSurface(workspace, place, asker=user, seed=seed)
+
+    async def find(self, answer: StoredAnswer) -> SlackSurface | None:
+        """Where an answer of this or an earlier run is shown; None where the app is not installed
+        any more."""
+        asked = answer.question
+        workspace = await self.workspaces.by_key(asked.conversation.workspace)
+        if workspace is None:
+            return None
+        place = Place.of(asked.conversation)
+        return self.surface(workspace, place, asked.author.id, asked.message_id)

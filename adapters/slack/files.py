@@ -1,0 +1,26 @@
+"""Files that people share beside a question."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from adapters.slack.gateway import Gateway
+from bot.attachments import Attachment
+
+_HELD_BY_SLACK = frozenset({"hosted", "snippet", "post"})
+"""The modes of files whose content Slack has. Others are links elsewhere, and the bot's token is
+not for elsewhere."""
+
+
+def attachments_of(files: Sequence[Mapping[str, Any]], gateway: Gateway) -> list[Attachment]:
+    """The files of an event as the core reads them. Needs the scope files:read."""
+    return [
+        Attachment(
+            str(file.get("name") or "a file"),
+            str(file.get("mimetype") or ""),
+            int(file.get("size") or 0),
+            partial(gateway.download, str(file["url_private_download"])),
+        )
+        for file in files
+        if file.get("mode") in _HELD_BY_SLACK and file.get("url_private_download")
+    ]

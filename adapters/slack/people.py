@@ -1,0 +1,62 @@
+"""Who somebody is: the name, and whether an admin or an owner of the workspace. From users.info."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from adapters.slack.gateway import Gateway
+from bot.clock import Clock
+from bot.commands import clean_name
+from bot.errors import SurfaceError
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 300.0
+"""How long an answer of Slack is believed: a former admin loses the rights within that time."""
+REMEMBERED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What Slack says of a person. ``admin``: an admin or an owner of the workspace."""
+
+    name: str
+    admin: bool = False
+
+
+class People:
+    """The people of one workspace."""
+
+    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
+
+    async def profile(self, user: str) -> Profile:
+        """The profile; where Slack does not give it now, somebody without rights."""
+        now = self._clock.monotonic()
+        asked, known = self._known.get(user, (0.0, None))
+        if known is not None and now - asked < FRESH_SECONDS:
+            return known
+        try:
+            said = await self._gateway.call("users.info", user=user)
+        except SurfaceError as error:
+            logger.warning("who %s is cannot be looked up: %s", user, error)
+            return Profile(known.name if known else f"user {user}")
+        profile = _profile(user, said.get("user") or {})
+        self._known[user] = (now, profile)
+        self._known.move_to_end(user)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return profile
+
+    async def name(self, user: str) -> str:
+        return (await self.profile(user)).name
+
+
+def _profile(user: str, said: dict[str, object]) -> Profile:
+    profile = said.get("profile")
+    names = profile if isinstance(profile, dict) else {}
+    chosen = names.get("display_name") or names.get("real_name") or said.get("name") or ""
+    admin = any(said.get(flag) for flag in ("is_admin", "is_owner", "is_primary_owner"))
+    return Profile(clean_name(str(chosen), f"user {user}"), admin and not said.get("deleted"))

@@ -1,0 +1,151 @@
+"""A Parley on a loopback Slack: the real Bolt app, a scripted model, a clock that runs fast."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.slack import serve
+from bot.config import Settings
+from bot.delivery import Delivery
+from bot.engine import Engine, EngineOptions
+from bot.messages import Sampling
+from bot.ports import Generator, Quota, Store
+from bot.window import WindowOptions
+from storage.memory import MemoryStore
+from tests.scaled_clock import ScaledClock
+from tests.scripted_generator import Reply, ScriptedGenerator, echo
+from tests.slack_loopback import APP_TOKEN, LoopbackSlack, Message, Someone, Team
+
+
+@dataclass
+class Bench:
+    """All that a test needs. `team` has the channel C1 (joined), the private G1 (not joined) and
+    the direct message D1 of Ana; Ana is nobody special, Ada is an admin."""
+
+    slack: LoopbackSlack
+    team: Team
+    engine: Engine
+    store: Store
+    generator: Generator
+    ana: Someone
+    ada: Someone
+
+    @property
+    def scripted(self) -> ScriptedGenerator:
+        assert isinstance(self.generator, ScriptedGenerator)
+        return self.generator
+
+    async def answered(self) -> None:
+        """Wait until every question that came is answered and shown."""
+        await until(lambda: not self.busy())
+        await self.engine.finish()
+
+    def busy(self) -> bool:
+        """Work of the handlers that has not reached the engine yet."""
+        return any("Desk._guarded" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    def joined(self, channel: str, thread: str = "") -> str:
+        """All that the bot says in a place."""
+        return "\n".join(m.shown for m in self.team.answers(channel, thread))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until the condition holds; the test's own timeout ends a hopeless wait."""
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def settings_for(slack: LoopbackSlack, team: Team, **changes: Any) -> Settings:
+    section = {
+        "bot_token": team.bot_token,
+        "app_token": APP_TOKEN,
+        "base_url": slack.url,
+        **changes.pop("slack", {}),
+    }
+    return Settings.model_validate({"slack": section, **changes})
+
+
+def options(**changes: Any) -> EngineOptions:
+    values: dict[str, Any] = {
+        "window": WindowOptions("Be kind.", True, Sampling(max_new_tokens=20_000)),
+        "slots": 64,
+        "queue": 100,
+        "queue_per_person": 100,
+        "quota": Quota(),
+        "question_characters": 20_000,
+        "checkpoint_interval": 60.0,
+    }
+    return EngineOptions(**{**values, **changes})
+
+
+@asynccontextmanager
+async def bench(
+    reply: Reply = echo,
+    *,
+    generator: Generator | None = None,
+    paced: bool = False,
+    factor: float = 60.0,
+    store: Store | None = None,
+    slack: LoopbackSlack | None = None,
+    engine: dict[str, Any] | None = None,
+    edit_interval: float = 0.5,
+    **settings: Any,
+) -> AsyncIterator[Bench]:
+    """A Parley that serves one team. `factor`: seconds of the clock in one of the wall's."""
+    clock = slack.clock if slack else ScaledClock(factor)
+    generator = generator or ScriptedGenerator(reply, context=100_000, paced=paced)
+    store = store or MemoryStore()
+    delivery = Delivery(clock, store, edit_interval=edit_interval)
+    if slack is None:
+        async with LoopbackSlack(clock) as slack:
+            async with _serving(slack, generator, store, delivery, engine or {}, settings) as b:
+                yield b
+        return
+    async with _serving(slack, generator, store, delivery, engine or {}, settings) as b:
+        yield b
+
+
+@asynccontextmanager
+async def _serving(
+    slack: LoopbackSlack,
+    generator: Generator,
+    store: Store,
+    delivery: Delivery,
+    changes: dict[str, Any],
+    settings: dict[str, Any],
+) -> AsyncIterator[Bench]:
+    team = slack.team
+    ana, ada = Someone(slack, "U1", "Ana"), Someone(slack, "U2", "Ada", is_admin=True)
+    if "C1" not in team.channels:
+        team.channel("C1")
+        team.channel("G1", "group", joined=False)
+        team.channel("D1", "im")
+    chosen = settings_for(slack, team, **settings)
+    up = asyncio.Event()
+    engine = Engine(generator, store, delivery, slack.clock, options(**changes))
+    async with engine:
+        running = Bench(slack, team, engine, store, generator, ana, ada)
+        serving = asyncio.create_task(
+            serve(running, chosen, ready=lambda _: up.set(), clock=slack.clock)
+        )
+        waiting = asyncio.create_task(up.wait())
+        await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            waiting.cancel()
+            serving.result()
+        try:
+            yield running
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+            if not serving.cancelled() and serving.exception():
+                serving.result()
+
+
+def labels(message: Message) -> list[str]:
+    """The labels of a message's buttons."""
+    return [
+        element["text"]["text"] for element in message.elements() if element["type"] == "button"
+    ]

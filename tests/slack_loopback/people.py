@@ -1,0 +1,231 @@
+"""What people do in Slack: say, mention, edit, delete, use commands, press buttons."""
+
+from typing import Any
+
+from tests.slack_loopback.server import Envelope, LoopbackSlack
+from tests.slack_loopback.state import JSON, File, Message, Team
+
+
+class Someone:
+    """A person in a team. Every method returns when the app has acknowledged what it caused."""
+
+    def __init__(
+        self, slack: LoopbackSlack, user: str, name: str, team: Team | None = None, **flags: Any
+    ) -> None:
+        self.slack = slack
+        self.team = team or slack.team
+        self.id = user
+        self.team.user(user, name, **flags)
+
+    # ---------------------------------------------------------------- messages
+
+    async def say(
+        self,
+        channel: str,
+        text: str,
+        *,
+        thread: str = "",
+        files: list[File] | None = None,
+        twice: bool = False,
+    ) -> Message:
+        """Post a message. A mention of the bot fires app_mention beside the message event, and
+        `twice` delivers each of them again."""
+        message = Message(self.team.next_ts(), channel, self.id, text=text, thread_ts=thread)
+        message.files = [self._file(file) for file in files or []]
+        self.team.messages[channel, message.ts] = message
+        event = self._event(message)
+        events = [event]
+        if f"<@{self.team.bot_user}>" in text and event["channel_type"] != "im":
+            events.insert(0, {**event, "type": "app_mention"})
+        for one in events:
+            envelope = await self._deliver(one)
+            if twice:
+                await self.slack.redeliver(envelope)
+        return message
+
+    async def mention(self, channel: str, text: str, **options: Any) -> Message:
+        """Post a message that begins with the mention of the bot."""
+        return await self.say(channel, f"<@{self.team.bot_user}> {text}", **options)
+
+    async def edit(self, message: Message, text: str) -> None:
+        before = message.payload()
+        message.text = text
+        changed = {**message.payload(), "edited": {"user": self.id, "ts": self.team.next_ts()}}
+        await self._changed(message, "message_changed", message=changed, previous_message=before)
+
+    async def delete(self, message: Message) -> None:
+        """Delete one's own message, or as an admin any."""
+        message.deleted = True
+        before = message.payload()
+        await self._changed(
+            message, "message_deleted", deleted_ts=message.ts, previous_message=before
+        )
+
+    async def _changed(self, changed: Message, subtype: str, **fields: Any) -> None:
+        event = {
+            "type": "message",
+            "subtype": subtype,
+            "channel": changed.channel,
+            "channel_type": self._kind(changed.channel),
+            "hidden": True,
+            "ts": self.team.next_ts(),
+            "event_ts": self.team.next_ts(),
+            **fields,
+        }
+        await self._deliver(event)
+
+    def _event(self, message: Message) -> JSON:
+        event = {
+            **message.payload(),
+            "channel": message.channel,
+            "channel_type": self._kind(message.channel),
+            "event_ts": message.ts,
+            "team": self.team.id,
+        }
+        if message.files:
+            event["subtype"] = "file_share"
+        first = self.team.messages.get((message.channel, message.thread_ts))
+        if message.thread_ts and first is not None:
+            event["parent_user_id"] = first.user
+        return event
+
+    def _file(self, file: File) -> JSON:
+        self.team.files[file.id] = file
+        url = f"{self.slack.origin}/files/{self.team.id}/{file.id}"
+        return {
+            "id": file.id,
+            "name": file.name,
+            "mimetype": file.mimetype,
+            "size": len(file.content),
+            "mode": "hosted",
+            "url_private": url,
+            "url_private_download": url,
+        }
+
+    def _kind(self, channel: str) -> str:
+        kind = self.team.channels[channel].kind
+        return "channel" if kind == "channel" else kind
+
+    async def _deliver(self, event: JSON) -> Envelope:
+        return await self.slack.send("events_api", self.event_payload(event))
+
+    def event_payload(self, event: JSON) -> JSON:
+        """An event in what the Events API wraps around it."""
+        return {
+            "token": "legacy",
+            "team_id": self.team.id,
+            "api_app_id": "A1",
+            "type": "event_callback",
+            "event_id": f"Ev{self.team.next_ts()}",
+            "event_time": 1,
+            "event": event,
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": self.team.id,
+                    "user_id": self.team.bot_user,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
+        }
+
+    # ---------------------------------------------------------------- commands, buttons, the app
+
+    async def command(self, command: str, text: str, channel: str) -> "Used":
+        """Use a slash command."""
+        payload = {
+            "token": "legacy",
+            "command": command,
+            "text": text,
+            "team_id": self.team.id,
+            "team_domain": "loopback",
+            "channel_id": channel,
+            "channel_name": channel.lower(),
+            "user_id": self.id,
+            "user_name": self.id.lower(),
+            "api_app_id": "A1",
+            "trigger_id": self.team.trigger(),
+            "response_url": self.slack.response_url(),
+        }
+        return Used(self.slack, await self.slack.send("slash_commands", payload))
+
+    async def press(self, message: Message, label: str) -> "Used":
+        """Press the button with this label, or give the feedback with it."""
+        element, action = _find(message, label)
+        container: JSON = {"type": "message", "message_ts": message.ts}
+        container["channel_id"] = message.channel
+        shown = message.payload()
+        if message.thread_ts:
+            container["thread_ts"] = message.thread_ts
+        payload = {
+            "type": "block_actions",
+            "user": {"id": self.id, "team_id": self.team.id},
+            "api_app_id": "A1",
+            "token": "legacy",
+            "container": container,
+            "trigger_id": self.team.trigger(),
+            "team": {"id": self.team.id, "domain": "loopback"},
+            "channel": {"id": message.channel, "name": message.channel.lower()},
+            "message": shown,
+            "response_url": self.slack.response_url(),
+            "actions": [{**action, "action_id": element["action_id"], "block_id": "b"}],
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
+
+    async def stop_natively(self, message: Message) -> None:
+        """Press the stop button that Slack itself shows beside a stream."""
+        message.stopped_by_user, message.streaming = True, False
+        event = {
+            "type": "agent_session_stopped",
+            "channel": message.channel,
+            "thread_ts": message.thread_ts,
+            "user": self.id,
+            "streaming_message_ts": [message.ts],
+            "event_ts": self.team.next_ts(),
+        }
+        await self._deliver(event)
+
+    async def open_app(self, channel: str) -> None:
+        """Open the app's messages tab."""
+        event = {"type": "app_home_opened", "user": self.id, "channel": channel, "tab": "messages"}
+        await self._deliver({**event, "event_ts": self.team.next_ts()})
+
+    async def submit(self, view: JSON, values: JSON) -> "Used":
+        """Submit a modal with these state values."""
+        payload = {
+            "type": "view_submission",
+            "team": {"id": self.team.id, "domain": "loopback"},
+            "user": {"id": self.id, "team_id": self.team.id},
+            "api_app_id": "A1",
+            "token": "legacy",
+            "trigger_id": self.team.trigger(),
+            "view": {**view, "state": {"values": values}},
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
+
+
+class Used:
+    """A command or a button that was used."""
+
+    def __init__(self, slack: LoopbackSlack, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self._slack = slack
+
+    @property
+    def told(self) -> list[str]:
+        """What only the person was told, in the acknowledgement or through the response URL."""
+        ack = (self.envelope.ack or {}).get("text")
+        url = self.envelope.payload.get("response_url", "")
+        return [*([str(ack)] if ack else []), *(self._slack.responded(url) if url else [])]
+
+
+def _find(message: Message, label: str) -> tuple[JSON, JSON]:
+    for element in message.elements():
+        if element["type"] == "button" and element["text"]["text"] == label:
+            return element, {"type": "button", "value": element["value"]}
+        if element["type"] == "feedback_buttons":
+            for side in ("positive_button", "negative_button"):
+                if element[side]["text"]["text"] == label:
+                    return element, {"type": "feedback_buttons", "value": element[side]["value"]}
+    raise AssertionError(f"no button {label!r} on {message.shown!r}")

@@ -1,0 +1,247 @@
+"""What a Slack workspace holds: people, channels, messages, files, and the limits on calls."""
+
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bot.clock import Clock
+
+JSON = dict[str, Any]
+ChannelKind = Literal["channel", "group", "im", "mpim"]
+
+ALL_SCOPES = frozenset(
+    (
+        *("app_mentions:read", "assistant:write", "channels:history", "groups:history"),
+        *("im:history", "mpim:history", "chat:write", "chat:write.public", "commands"),
+        *("files:read", "files:write", "users:read"),
+    )
+)
+
+
+class ApiError(Exception):
+    """A call is refused: ``{"ok": false, "error": code}``, with `extra` beside it."""
+
+    def __init__(self, code: str, **extra: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.extra = extra
+
+
+class TooFast(ApiError):
+    """HTTP 429 with Retry-After."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("ratelimited")
+        self.retry_after = retry_after
+
+
+@dataclass
+class Message:
+    """A message, as it stands and as it stood."""
+
+    ts: str
+    channel: str
+    user: str
+    bot_id: str = ""
+    text: str = ""
+    markdown: str = ""
+    blocks: list[JSON] = field(default_factory=list)
+    thread_ts: str = ""
+    ephemeral_to: str = ""
+    files: list[JSON] = field(default_factory=list)
+    metadata: JSON | None = None
+    unfurls: bool = True
+    deleted: bool = False
+    streaming: bool = False
+    stream_began: float = 0.0
+    stopped_by_user: bool = False
+    history: list[str] = field(default_factory=list)
+    """Every text that a reader could see, in order."""
+
+    @property
+    def shown(self) -> str:
+        """The text as a reader sees it, without buttons and small print."""
+        if self.blocks:
+            texts = [block["text"] for block in self.blocks if block["type"] == "markdown"]
+            return "\n".join([*([self.markdown] if self.markdown else []), *texts])
+        return self.markdown or self.text
+
+    @property
+    def small_print(self) -> str:
+        """The texts of its context blocks."""
+        return " ".join(
+            element["text"]
+            for block in self.blocks
+            if block["type"] == "context"
+            for element in block["elements"]
+        )
+
+    def elements(self) -> Iterable[JSON]:
+        """Its buttons."""
+        for block in self.blocks:
+            if block["type"] in ("actions", "context_actions"):
+                yield from block["elements"]
+
+    def payload(self) -> JSON:
+        """As the API and the events show it."""
+        shown: JSON = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
+        if self.bot_id:
+            shown["bot_id"] = self.bot_id
+        if self.thread_ts:
+            shown["thread_ts"] = self.thread_ts
+        if self.blocks:
+            shown["blocks"] = self.blocks
+        if self.files:
+            shown["files"] = self.files
+        if self.metadata:
+            shown["metadata"] = self.metadata
+        return shown
+
+
+@dataclass
+class Channel:
+    """A place. `members` are those who can post; the bot among them or not."""
+
+    id: str
+    kind: ChannelKind
+    members: set[str]
+    streams: bool = True
+    """Native streams are allowed here."""
+
+
+@dataclass
+class File:
+    id: str
+    name: str
+    content: bytes = b""
+    mimetype: str = "text/plain"
+    channel: str = ""
+    thread_ts: str = ""
+    deleted: bool = False
+
+
+class Window:
+    """At most `most` calls in any `seconds`."""
+
+    def __init__(self, clock: Clock, most: int, seconds: float) -> None:
+        self._clock = clock
+        self._most = most
+        self._seconds = seconds
+        self._calls: deque[float] = deque()
+
+    def take(self) -> None:
+        now = self._clock.monotonic()
+        while self._calls and self._calls[0] <= now - self._seconds:
+            self._calls.popleft()
+        if len(self._calls) >= self._most:
+            raise TooFast(max(1, math.ceil(self._calls[0] + self._seconds - now)))
+        self._calls.append(now)
+
+
+TIERS: dict[str, tuple[int, float]] = {
+    "chat.update": (50, 60),
+    "chat.startStream": (20, 60),
+    "chat.stopStream": (20, 60),
+    "chat.appendStream": (100, 60),
+    "users.info": (100, 60),
+    "conversations.history": (50, 60),
+    "conversations.replies": (50, 60),
+}
+"""Calls a minute for an app in a workspace: Slack's tiers 2 to 4, taken at their word."""
+POSTS_PER_CHANNEL = (12, 10.0)
+"""About one a second, with a short burst allowed."""
+
+
+class Team:
+    """A workspace in which the app is installed."""
+
+    def __init__(self, clock: Clock, team_id: str = "T1", scopes: Iterable[str] = ALL_SCOPES):
+        self.clock = clock
+        self.id = team_id
+        self.bot_token = f"xoxb-{team_id.lower()}-secret-token"
+        self.bot_user = f"UBOT{team_id}"
+        self.bot_id = f"B{team_id}"
+        self.scopes = set(scopes)
+        self.revoked = False
+        self.users: dict[str, JSON] = {}
+        self.channels: dict[str, Channel] = {}
+        self.messages: dict[tuple[str, str], Message] = {}
+        self.files: dict[str, File] = {}
+        self.prompts: list[JSON] = []
+        self.sessions: dict[tuple[str, str], str] = {}
+        self.views: list[JSON] = []
+        self.triggers: dict[str, float] = {}
+        self.calls: list[tuple[str, JSON]] = []
+        self.refused: Counter[str] = Counter()
+        self.troubles: defaultdict[str, deque[Exception]] = defaultdict(deque)
+        self._windows: dict[str, Window] = {}
+        self._clock_ts = 1_700_000_000_000_000
+        self.user(self.bot_user, "parley", is_bot=True)
+
+    def user(self, user: str, name: str, **flags: Any) -> None:
+        profile = {"display_name": name, "real_name": f"{name} Realname"}
+        self.users[user] = {"id": user, "name": name.lower(), "profile": profile, **flags}
+
+    def channel(self, channel: str, kind: ChannelKind = "channel", *, joined: bool = True) -> str:
+        """Make a channel that everybody is in, the bot too if it `joined`."""
+        members = set(self.users)
+        if not joined:
+            members.discard(self.bot_user)
+        self.channels[channel] = Channel(channel, kind, members)
+        return channel
+
+    def next_ts(self) -> str:
+        self._clock_ts += 1_000_001
+        return f"{self._clock_ts // 1_000_000}.{self._clock_ts % 1_000_000:06d}"
+
+    def trigger(self) -> str:
+        """A trigger id; it is good for three seconds."""
+        trigger = f"{len(self.triggers) + 1}.{self.id}.trigger"
+        self.triggers[trigger] = self.clock.monotonic()
+        return trigger
+
+    def fail(self, method: str, *troubles: Exception) -> None:
+        """Let the next calls of `method` meet these troubles: an ApiError, or a ConnectionError
+        for a lost answer (the call takes effect and the connection breaks)."""
+        self.troubles[method].extend(troubles)
+
+    def limit(self, method: str, channel: str) -> None:
+        """Count a call. Raises TooFast."""
+        name, bounds = method, TIERS.get(method)
+        if method == "chat.postMessage":
+            name, bounds = f"{method} {channel}", POSTS_PER_CHANNEL
+        if bounds is None:
+            return
+        window = self._windows.setdefault(name, Window(self.clock, *bounds))
+        try:
+            window.take()
+        except TooFast:
+            self.refused[method] += 1
+            raise
+
+    # ---------------------------------------------------------------- what people see
+
+    def visible(self, channel: str, thread_ts: str = "") -> list[Message]:
+        """The messages of a place in order: a channel without its threads, or a thread without
+        its first message. Ephemeral ones are left out."""
+        return sorted(
+            (
+                message
+                for message in self.messages.values()
+                if message.channel == channel
+                and not message.deleted
+                and not message.ephemeral_to
+                and (message.thread_ts if message.thread_ts != message.ts else "") == thread_ts
+            ),
+            key=lambda message: message.ts,
+        )
+
+    def answers(self, channel: str, thread_ts: str = "") -> list[Message]:
+        """Those of them that the bot posted."""
+        return [m for m in self.visible(channel, thread_ts) if m.bot_id]
+
+    def ephemeral(self, user: str) -> list[str]:
+        """What only this person sees, oldest first."""
+        return [m.shown for m in self.messages.values() if m.ephemeral_to == user]
