@@ -20,8 +20,6 @@ class _Bucket:
     remaining: int = 0
     resets_at: float = 0.0
     in_flight: int = 0
-    window: float = 0.0
-    """Seconds; 0.0 while it isn't known."""
 
 
 class Buckets:
@@ -31,6 +29,7 @@ class Buckets:
         self._clock = clock
         self._hashes: dict[str, str] = {}
         self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._rates: dict[str, float] = {}
         self._global_until = 0.0
 
     @contextmanager
@@ -63,7 +62,7 @@ class Buckets:
         bucket.limit, bucket.remaining = limit, remaining
         bucket.resets_at = self._clock.monotonic() + reset_after
         if remaining == limit - 1:  # the first request of a window: all of it lies ahead
-            bucket.window = reset_after
+            self._rates[self._name(route)] = limit / max(reset_after, 0.001)
 
     def pause(self, route: str, channel: str, seconds: float, *, everywhere: bool) -> None:
         """A request was refused for so long: here, or (the bot's global limit) everywhere."""
@@ -76,14 +75,15 @@ class Buckets:
         bucket.remaining = 0
         bucket.resets_at = max(bucket.resets_at, until)
 
-    def rate(self, route: str, channel: str) -> float | None:
-        """Requests a second that this bucket sustains, once an answer has shown it."""
-        bucket = self._bucket(route, channel)
-        return bucket.limit / bucket.window if bucket.window > 0 else None
+    def rate(self, route: str) -> float | None:
+        """Requests a second that each channel's bucket sustains, once an answer has shown it."""
+        return self._rates.get(self._name(route))
+
+    def _name(self, route: str) -> str:
+        return self._hashes.get(route, route)
 
     def _bucket(self, route: str, channel: str) -> _Bucket:
-        key = (self._hashes.get(route, route), channel)
-        return self._buckets.setdefault(key, _Bucket())
+        return self._buckets.setdefault((self._name(route), channel), _Bucket())
 
     def _move(self, route: str, channel: str, name: str) -> None:
         """The route's bucket has a name: what was counted for the route alone goes along."""

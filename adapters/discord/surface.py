@@ -35,7 +35,7 @@ class DiscordSurface:
             max_units=TEXT_UNITS,
             units=utf16_units,
             budget=f"discord:{self.channel}",
-            edits_per_second=self._writes.edit_rate(self.channel) or EDITS_PER_SECOND,
+            edits_per_second=self._writes.edit_rate or EDITS_PER_SECOND,
             burst=BURST,
         )
 

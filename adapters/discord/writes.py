@@ -107,9 +107,10 @@ class MessageWrites:
     async def delete(self, channel: str, message: str) -> None:
         await self._call("DELETE", channel, f"/{message}", None)
 
-    def edit_rate(self, channel: str) -> float | None:
-        """Edits a second that the channel sustains, once Discord has said so."""
-        return self._buckets.rate("PATCH", channel)
+    @property
+    def edit_rate(self) -> float | None:
+        """Edits a second that a channel sustains, once Discord has said so."""
+        return self._buckets.rate("PATCH")
 
     async def _call(
         self,

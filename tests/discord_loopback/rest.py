@@ -284,7 +284,9 @@ async def _body(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]
         for name, part in form.items()
         if name.startswith("files[") and isinstance(part, web.FileField)
     }
-    return json.loads(str(form["payload_json"])), files
+    payload = form["payload_json"]
+    assert isinstance(payload, (str, bytes, bytearray))
+    return json.loads(payload), files
 
 
 def _fault(body: dict[str, Any], files: dict[str, bytes]) -> web.Response | None:

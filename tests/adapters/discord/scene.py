@@ -9,7 +9,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from pydantic import SecretStr
 
-from adapters.discord import serving
+from adapters.discord import serving, surface
 from adapters.discord.rendering import MOST_UNITS, utf16_units
 from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
@@ -33,14 +33,16 @@ async def until(condition: Callable[[], object]) -> None:
 @contextmanager
 def own_addresses() -> Iterator[None]:
     """discord.py keeps addresses in classes: give them back what they had. And don't wait for
-    servers that the loopback hasn't got."""
+    servers that the loopback hasn't got, nor go as slowly as Discord wants it: the loopback says
+    itself how fast it may be."""
     base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     settle, serving.GUILDS_SETTLE = serving.GUILDS_SETTLE, 0.02
+    rate, surface.EDITS_PER_SECOND = surface.EDITS_PER_SECOND, 1000.0
     try:
         yield
     finally:
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-        serving.GUILDS_SETTLE = settle
+        serving.GUILDS_SETTLE, surface.EDITS_PER_SECOND = settle, rate
 
 
 @dataclass
