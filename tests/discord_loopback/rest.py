@@ -55,7 +55,8 @@ class Rest:
     calls: list[Call] = field(default_factory=list)
     interactions: dict[str, Interaction] = field(default_factory=dict)
     nonces: dict[str, Message] = field(default_factory=dict)
-    base: str = ""
+    logins_refused: int = 0
+    """How many of the next logins meet a server that is down."""
 
     def routes(self) -> list[web.AbstractRouteDef]:
         message = "/channels/{channel}/messages/{message}"
@@ -116,6 +117,9 @@ class Rest:
     # ------------------------------------------------------------ who and where
 
     async def me(self, _: web.Request) -> web.Response:
+        if self.logins_refused:
+            self.logins_refused -= 1
+            return _error(503, 0, "down")
         return _json(BOT.payload())
 
     async def application(self, _: web.Request) -> web.Response:

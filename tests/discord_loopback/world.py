@@ -40,7 +40,7 @@ class User:
             "id": self.id,
             "username": self.name.lower(),
             "global_name": self.name,
-            "discriminator": "0000",
+            "discriminator": "0",
             "avatar": None,
             "bot": self.bot,
         }

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from pydantic import SecretStr
 
 from adapters.discord import serving, surface
+from adapters.discord.client import ParleyClient
 from adapters.discord.rendering import MOST_UNITS, utf16_units
 from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
@@ -30,19 +32,21 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.002)
 
 
+async def _at_once(*_: object, **__: object) -> None:
+    """In place of the seconds that Discord wants between two identifies."""
+
+
 @contextmanager
 def own_addresses() -> Iterator[None]:
-    """discord.py keeps addresses in classes: give them back what they had. And don't wait for
-    servers that the loopback hasn't got, nor go as slowly as Discord wants it: the loopback says
-    itself how fast it may be."""
-    base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    settle, serving.GUILDS_SETTLE = serving.GUILDS_SETTLE, 0.02
-    rate, surface.EDITS_PER_SECOND = surface.EDITS_PER_SECOND, 1000.0
-    try:
+    """discord.py keeps addresses in classes: give them back what they had. And don't be as patient
+    as with Discord: the loopback has no other servers to wait for, and says how fast it may go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Route, "BASE", Route.BASE)
+        patch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
+        patch.setattr(serving, "GUILDS_SETTLE", 0.02)
+        patch.setattr(surface, "EDITS_PER_SECOND", 1000.0)
+        patch.setattr(ParleyClient, "before_identify_hook", _at_once)
         yield
-    finally:
-        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-        serving.GUILDS_SETTLE, surface.EDITS_PER_SECOND = settle, rate
 
 
 @dataclass

@@ -23,10 +23,14 @@ class TextGenerator(ScriptedGenerator):
         self.prompts.append(prompt)
         done = len(re.findall(r"\s*\S+\s*", prompt.answer))
         words = self._words[done:][: sampling.max_new_tokens]
-        for word in words:
-            await (self._permits.acquire() if self._permits else asyncio.sleep(0))
-            self.steps += 1
-            yield word
+        self.writing += 1
+        try:
+            for word in words:
+                await (self._permits.acquire() if self._permits else asyncio.sleep(0))
+                self.steps += 1
+                yield word
+        finally:
+            self.writing -= 1
         cut = done + len(words) < len(self._words)
         reason = FinishReason.LENGTH if cut else FinishReason.END
         yield Finished(reason, Usage(await self.count(prompt), 0, len(words)))
