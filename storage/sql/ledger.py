@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
@@ -97,21 +97,20 @@ class SqlLedger(SqlPart):
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
-        key: ColumnElement[str] = ConversationRow.key.expression
-        newest: ColumnElement[int] = QuestionRow.id.expression
         found = rows.whole_answers().limit(limit)
+        # Unfinished answers are few, a conversation may be long: the order is that of the index
+        # at which the database should begin.
+        newest = AnswerRow.question_id if unfinished else QuestionRow.id
+        found = found.order_by(newest.desc())
         if unfinished:
-            # These are few, and a conversation may be long: a key that is no plain column and
-            # an order by the answers' own index keep the database from starting at the other end.
-            key, newest = key + "", AnswerRow.question_id.expression
             found = found.where(AnswerRow.unfinished)
         if conversation is not None:
             found = found.where(
-                key == str(conversation), QuestionRow.id > ConversationRow.hidden_to
+                ConversationRow.key == str(conversation),
+                QuestionRow.id > ConversationRow.hidden_to,
             )
         if answer_id is not None:
             found = found.where(AnswerRow.id == answer_id)
-        found = found.order_by(newest.desc())
         async with self._database.read() as session:
             return [rows.answer(row) for row in await session.scalars(found)]
 

@@ -269,6 +269,21 @@ async def test_the_event_of_a_deleted_question_stays_seen(store: Store) -> None:
     assert await store.accept(sent, NO_LIMIT) is None
 
 
+async def test_calls_at_once_are_as_if_one_came_after_the_other(store: Store) -> None:
+    accepted = await asked(store, message_id="m1")
+    before, _, after, again = await asyncio.gather(
+        store.edit_question(CHANNEL, "m1", "one"),
+        store.close(accepted.id, AnswerState.DONE, "So.", USAGE),
+        store.edit_question(CHANNEL, "m1", "two"),
+        store.reopen(accepted.id, ANN, NO_LIMIT, anew=False),
+    )
+    assert before is not None
+    assert after is not None
+    assert (before.question.text, before.text) == ("one", "")
+    assert (after.question.text, after.text, after.usage) == ("two", "So.", USAGE)
+    assert again == replace(after, state=AnswerState.QUEUED)
+
+
 # ---------------------------------------------------------------- the ledger
 
 

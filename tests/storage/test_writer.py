@@ -17,6 +17,7 @@ class Paper:
         self.lines: list[str] = []
         self.commits: list[list[str]] = []
         self.broken = False
+        self.forgotten = 0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Paper"]:
@@ -32,7 +33,8 @@ class Paper:
 
     async def flush(self) -> None: ...
 
-    def expunge_all(self) -> None: ...
+    def expunge_all(self) -> None:
+        self.forgotten += 1
 
 
 def line(text: str) -> Work[str]:
@@ -66,6 +68,7 @@ async def test_each_gets_its_own_result_in_the_order_of_the_calls() -> None:
         results = await asyncio.gather(*(writer.write(line(text)) for text in "abc"))
     assert results == ["A", "B", "C"]
     assert paper.lines == ["a", "b", "c"]
+    assert paper.forgotten == 3  # none sees rows as another knew them
 
 
 async def test_works_that_wait_together_share_a_commit() -> None:
