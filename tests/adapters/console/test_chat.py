@@ -35,11 +35,12 @@ OPTIONS = EngineOptions(
 
 
 class Typist:
-    """Types the lines one after the other; `during` what happens while a line is answered."""
+    """Types the lines one after the other."""
 
-    def __init__(self, *lines: str, during: dict[str, Callable[[], None]] | None = None) -> None:
+    def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
-        self._during = during or {}
+        self.during: dict[str, Callable[[], None]] = {}
+        """What happens while a line is answered."""
         self._line = ""
         self.interrupt: Callable[[], None] = lambda: None
 
@@ -50,7 +51,7 @@ class Typist:
     @contextmanager
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
         self.interrupt = interrupt
-        if act := self._during.get(self._line):
+        if act := self.during.get(self._line):
             asyncio.get_running_loop().call_soon(act)
         yield
 
@@ -115,7 +116,7 @@ async def test_an_unknown_command_does_not_reach_the_model() -> None:
 async def test_ctrl_c_stops_the_answer_and_the_chat_goes_on() -> None:
     desk = Desk(ScriptedGenerator(lambda _: "a b c d e f", paced=True))
     typist = Typist("one", "/status", "stop")
-    typist._during["one"] = lambda: (desk.generator.let(3), stop_later(desk, typist))[0]
+    typist.during["one"] = lambda: stop_after_three_words(desk, typist)
     shown = await desk.chat(typist=typist)
     assert "a b c" in shown
     assert "stopped: /continue goes on" in shown
@@ -123,8 +124,8 @@ async def test_ctrl_c_stops_the_answer_and_the_chat_goes_on() -> None:
     assert desk.generator.steps == 3
 
 
-def stop_later(desk: Desk, typist: Typist) -> None:
-    """Press Ctrl-C as soon as three words are there."""
+def stop_after_three_words(desk: Desk, typist: Typist) -> None:
+    desk.generator.let(3)
 
     def look() -> None:
         if desk.generator.steps < 3:
@@ -138,7 +139,7 @@ def stop_later(desk: Desk, typist: Typist) -> None:
 async def test_ctrl_c_before_the_first_word_stops_as_well() -> None:
     desk = Desk(ScriptedGenerator(paced=True))
     typist = Typist("one", "stop")
-    typist._during["one"] = lambda: typist.interrupt()
+    typist.during["one"] = lambda: typist.interrupt()
     assert "stopped" in await desk.chat(typist=typist)
     assert desk.generator.steps == 0
 

@@ -2,7 +2,6 @@
 
 import io
 
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
