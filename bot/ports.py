@@ -190,7 +190,8 @@ class AnswerLedger(Protocol):
         ...
 
     async def shown(self, answer_id: int, index: int, message: str) -> None:
-        """Record that part `index` of the answer is shown in the platform's `message`."""
+        """Record that part `index` of the answer is shown in the platform's `message`; "" where
+        it is not shown any more."""
         ...
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
@@ -210,8 +211,8 @@ class AnswerLedger(Protocol):
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
-        """Current answers, newest first, that meet every condition given. `unfinished`: only those
-        that are open (after a crash they are taken up again) or closed and not yet delivered
+        """Current answers, those of the newest questions first, that meet every condition given.
+        `unfinished`: only those that are open (after a crash they are taken up again) or closed and not yet delivered
         (their end is shown then). Answers that `reset` hid are left out where `conversation` is
         given."""
         ...
