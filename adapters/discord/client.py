@@ -6,7 +6,6 @@ from typing import Any
 
 import aiohttp
 import discord
-from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
@@ -15,7 +14,7 @@ from adapters.discord.buttons import answer_button
 from adapters.discord.desk import Desk, Rules
 from adapters.discord.handling import MessageHandling
 from adapters.discord.places import place_of
-from adapters.discord.slash import add_commands
+from adapters.discord.slash import new_tree
 from adapters.discord.writes import HttpWire, MessageWrites, Wire
 from bot.clock import Clock
 from bot.engine import Engine
@@ -75,11 +74,7 @@ class ParleyClient(discord.AutoShardedClient):
         self._handling: MessageHandling | None = None
         self._up = False
         self.desk: Desk
-        self.tree = app_commands.CommandTree(
-            self,
-            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
-            allowed_installs=app_commands.AppInstallationType(guild=True),
-        )
+        self.tree = new_tree(self, lambda: self.desk)
 
     # ------------------------------------------------------------ life
 
@@ -89,7 +84,6 @@ class ParleyClient(discord.AutoShardedClient):
         wire = self._wire or self._http_wire()
         self.desk = Desk(self._engine, MessageWrites(wire, self._clock), self._rules)
         self._handling = MessageHandling(self.desk, self.user)
-        add_commands(self.tree, self.desk)
         self.add_dynamic_items(answer_button(self.desk))
 
     def _http_wire(self) -> HttpWire:

@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 history = typer.Typer(help="List, show, export and delete what is kept.", no_args_is_help=True)
 app.add_typer(history, name="history")
+discord = typer.Typer(help="Tell Discord the commands; invite Parley.", no_args_is_help=True)
+app.add_typer(discord, name="discord")
 
 
 def run_program() -> None:
@@ -116,6 +118,43 @@ def complete(
     settings = started(config, verbose=verbose, log_to_file=not verbose)
     settings = with_generation(settings, max_new_tokens, temperature)
     run(complete(settings, text))
+
+
+# ---------------------------------------------------------------- platforms
+
+
+@app.command("run")
+def run_(config: options.Config = None, verbose: options.Verbose = False) -> None:
+    """Answer on Discord and Slack, wherever a token is set, until Ctrl-C."""
+    from bot.cli.run import run_all
+    from bot.cli.start import run, started
+
+    run(run_all(started(config, verbose=verbose, log_to_file=False)))
+
+
+@discord.command()
+def sync(
+    guild: Annotated[
+        str,
+        typer.Option("--guild", metavar="ID", help="Only in this server, where they show at once."),
+    ] = "",
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Tell Discord which slash commands Parley has. Once, and after each update of Parley."""
+    from bot.cli import discord
+    from bot.cli.start import run, started
+
+    run(discord.sync(started(config, verbose=verbose, log_to_file=False), guild))
+
+
+@discord.command()
+def invite(config: options.Config = None, verbose: options.Verbose = False) -> None:
+    """Print the link that adds Parley to a server, with the rights that it needs."""
+    from bot.cli import discord
+    from bot.cli.start import run, started
+
+    run(discord.invite(started(config, verbose=verbose, log_to_file=False)))
 
 
 # ---------------------------------------------------------------- what is kept

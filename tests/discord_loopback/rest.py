@@ -55,6 +55,8 @@ class Rest:
     calls: list[Call] = field(default_factory=list)
     interactions: dict[str, Interaction] = field(default_factory=dict)
     nonces: dict[str, Message] = field(default_factory=dict)
+    synced: list[str] = field(default_factory=list)
+    """Where commands were told: a server's id, or "" for everywhere."""
     logins_refused: int = 0
     """How many of the next logins meet a server that is down."""
 
@@ -269,6 +271,7 @@ class Rest:
 
     async def sync(self, request: web.Request) -> web.Response:
         self.world.commands = await request.json()
+        self.synced.append(request.match_info.get("guild", ""))
         said = [
             {"id": str(n + 1), "application_id": BOT.id, "version": "1", "description": ""}
             | command

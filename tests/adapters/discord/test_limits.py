@@ -1,6 +1,7 @@
 """Rate limits, failures and slowness of Discord: nothing is lost, nothing comes twice."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ async def test_the_text_after_a_refusal_is_the_newest() -> None:
 
 @pytest.mark.parametrize("how", [{"everywhere": True, "retry_after": 0.05}, {"html": True}])
 async def test_a_global_limit_holds_everything_back(
-    how: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.discord.writes.LONGEST_BACKOFF", 0.05)
     async with scene(TextGenerator("one two three")) as s:
