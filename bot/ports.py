@@ -212,9 +212,9 @@ class AnswerLedger(Protocol):
         limit: int = 1000,
     ) -> list[StoredAnswer]:
         """Current answers, those of the newest questions first, that meet every condition given.
-        `unfinished`: only those that are open (after a crash they are taken up again) or closed and not yet delivered
-        (their end is shown then). Answers that `reset` hid are left out where `conversation` is
-        given."""
+        `unfinished`: only those that are open (after a crash they are taken up again) or closed and
+        not yet delivered (their end is shown then). Answers that `reset` hid are left out where
+        `conversation` is given."""
         ...
 
 
