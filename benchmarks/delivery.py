@@ -17,7 +17,8 @@ Below that stands what delivery costs in processor time, per token.
 import argparse
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, replace
 
 from bot.clock import SystemClock
 from bot.delivery import Delivery
@@ -26,14 +27,17 @@ from bot.ports import AnswerState, Phase, StoredAnswer, SurfaceLimits
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
 
-SENTENCES = (
+PLAIN = ("The quick answer is that it depends on what you measure and on when you measure it. ",)
+MARKED = (
     "The quick answer is that it depends on **what you measure** and when. ",
     "Most of the time goes into reading the weights, not into `multiply-adds`.\n\n",
     "So a smaller type, such as four bits a weight, helps more than a faster clock would. ",
     "See [the manual](https://example.org/manual/chapter_3) for the figures.\n",
 )
-TOKEN = 4
-"""Characters."""
+TOKEN = 1
+"""Characters; fine-grained, so that it matters little how edits and tokens fall together."""
+
+TOKEN_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,16 @@ class Case:
     burst: int
     answers: int
     seconds: float = 30.0
-    tokens_per_second: float = 10.0
+    tokens_per_second: float = 40.0
     latency: float = 0.15
     max_units: int = 100_000
+
+    sentences: tuple[str, ...] = PLAIN
 
     @property
     def text(self) -> str:
         length = round(self.seconds * self.tokens_per_second) * TOKEN
-        return ("".join(SENTENCES) * (length // 200 + 1))[:length]
+        return ("".join(self.sentences) * (length // 50))[:length]
 
 
 @dataclass(slots=True)
@@ -88,8 +94,7 @@ async def measure(case: Case) -> Outcome:
     bucket = Bucket(clock, case.rate, case.burst)
     limits = SurfaceLimits(case.max_units, edits_per_second=case.rate, burst=case.burst)
     surfaces = [
-        FakeSurface(clock, limits, bucket=bucket, latency=case.latency)
-        for _ in range(case.answers)
+        FakeSurface(clock, limits, bucket=bucket, latency=case.latency) for _ in range(case.answers)
     ]
     delivery = Delivery(clock, NoLedger())
     start = clock.monotonic()
@@ -136,8 +141,7 @@ def lag(case: Case, moments: list[tuple[float, int]]) -> float:
     assert moments[-1][1] == written, "not all of the answer is visible"
     times = [moment for moment, _ in moments[1:]] + [end]
     return total - sum(
-        count * (until - since)
-        for (since, count), until in zip(moments, times, strict=True)
+        count * (until - since) for (since, count), until in zip(moments, times, strict=True)
     )
 
 
@@ -145,7 +149,7 @@ def lag(case: Case, moments: list[tuple[float, int]]) -> float:
 
 
 def best_lag(case: Case) -> float:
-    """The least sum of lags, in characters times seconds, of any plan in which answers take turns."""
+    """The least sum of lags, in characters times seconds, of plans in which answers take turns."""
     most = int(case.burst + case.rate * case.seconds)
     plans = (_plan(case, edits) for edits in range(case.answers, most + 1))
     per_second = len("".join(case.text.split())) / case.seconds
@@ -177,62 +181,71 @@ def _plan(case: Case, edits: int) -> float:
 
 
 async def seconds_per_token(answers: int, tokens: int) -> float:
-    """Processor seconds for each token of answers that arrive in real time, four a token."""
+    """Processor seconds for each token of answers that arrive in real time, four characters a
+    token, four answers a channel; what waiting for the tokens costs is taken off."""
     clock = SystemClock()
-    limits = SurfaceLimits(1900, edits_per_second=1.0, burst=5)
-    text = ("".join(SENTENCES) * (tokens * TOKEN // 200 + 1))[: tokens * TOKEN]
+    text = ("".join(MARKED) * (tokens // 50 + 1))[: tokens * 4]
     delivery = Delivery(clock, NoLedger())
-    every = 0.05
-    begun = time.process_time()
 
     async def answer(number: int) -> None:
-        own = SurfaceLimits(1900, budget=f"c{number // 4}", edits_per_second=1.0, burst=5)
-        bucket = Bucket(clock, 100.0, 100)
-        surface = FakeSurface(clock, own, bucket=bucket)
+        limits = SurfaceLimits(1900, budget=f"c{number // 4}", edits_per_second=1.0, burst=5)
+        surface = FakeSurface(clock, limits, bucket=Bucket(clock, 100.0, 100))
         async with delivery.open(stored(number), surface) as live:
-            for token in range(0, len(text), TOKEN):
-                live.write(text[token : token + TOKEN])
-                await clock.sleep(every)
-            await live.abandon()
+            for token in range(0, len(text), 4):
+                live.write(text[token : token + 4])
+                await clock.sleep(TOKEN_SECONDS)
 
-    async def idle() -> None:
+    async def wait() -> None:
         for _ in range(tokens):
-            await clock.sleep(every)
+            await clock.sleep(TOKEN_SECONDS)
 
-    assert limits.max_units == 1900
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(answers):
-            tasks.create_task(answer(number))
-    busy = time.process_time() - begun
+    busy = await processor_seconds(*map(answer, range(answers)))
+    idle = await processor_seconds(*(wait() for _ in range(answers)))
+    return (busy - idle) / (answers * tokens)
+
+
+async def processor_seconds(*works: Coroutine[None, None, None]) -> float:
+    """What it takes to do them all at once."""
     begun = time.process_time()
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(answers):
-            tasks.create_task(idle())
-    return (busy - (time.process_time() - begun)) / (answers * tokens)
+        for work in works:
+            tasks.create_task(work)
+    return time.process_time() - begun
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Measure what delivery adds to the waiting.")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long answers are written")
     seconds = parser.parse_args().seconds
-    print(f"{'limit':<28}{'answers':>8}{'lag':>9}{'best':>9}{'ratio':>7}"
-          f"{'first':>8}{'end':>7}{'refused':>9}")  # fmt: skip
-    for name, rate, burst, max_units in (
-        ("1 a second, 5 at once", 1.0, 5, 100_000),
-        ("1 a second, 1 at once", 1.0, 1, 100_000),
-        ("0.83 a second, 3 at once", 0.83, 3, 100_000),
-        ("1 a second, 5, messages", 1.0, 5, 1900),
+    print(
+        f"{'limit, text':<36}{'answers':>8}{'behind':>8}{'best':>8}{'ratio':>7}"
+        f"{'first':>7}{'end':>7}{'refused':>9}"
+    )
+    for case in cases(seconds):
+        outcome, best = asyncio.run(measure(case)), best_lag(case)
+        life = case.answers * case.seconds
+        print(
+            f"{case.name:<36}{case.answers:>8}{outcome.lag / life:>8.1f}{best / life:>8.1f}"
+            f"{outcome.lag / best:>7.2f}{outcome.first_text:>6.1f}s{outcome.last_text:>6.1f}s"
+            f"{outcome.refused:>9}"
+        )
+    print("behind, best: characters, on average; first, end: of the last answer to get there")
+    for answers in (1, 40, 200):
+        cost = asyncio.run(seconds_per_token(answers, 200))
+        print(f"{answers} answers at 20 tokens a second: {cost * 1e6:.0f} µs of processor a token")
+
+
+def cases(seconds: float) -> Iterator[Case]:
+    for name, rate, burst, longer, max_units, sentences in (
+        ("1 a second, 5 at once", 1.0, 5, 1, 100_000, PLAIN),
+        ("1 a second, 1 at once", 1.0, 1, 1, 100_000, PLAIN),
+        ("0.83 a second, 3 at once", 0.83, 3, 1, 100_000, PLAIN),
+        ("1 a second, 5 at once, 2 messages", 1.0, 5, 3, 1900, PLAIN),
+        ("1 a second, 5 at once, Markdown", 1.0, 5, 1, 100_000, MARKED),
     ):
         for answers in (1, 2, 4, 8):
-            case = Case(name, rate, burst, answers, seconds, max_units=max_units)
-            outcome, best = asyncio.run(measure(case)), best_lag(case)
-            characters = answers * seconds
-            print(f"{name:<28}{answers:>8}{outcome.lag / characters:>9.1f}"
-                  f"{best / characters:>9.1f}{outcome.lag / best:>7.2f}{outcome.first_text:>7.1f}s"
-                  f"{outcome.last_text:>6.1f}s{outcome.refused:>9}")  # fmt: skip
-    for answers in (1, 40, 200):
-        cost = asyncio.run(seconds_per_token(answers, 100))
-        print(f"{answers:>4} answers at 20 tokens a second: {cost * 1e6:.0f} µs a token")
+            case = Case(name, rate, burst, answers, longer * seconds)
+            yield replace(case, max_units=max_units, sentences=sentences)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 from itertools import count
 
 
@@ -27,7 +28,9 @@ class VirtualClock:
             return
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
-        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), woken))
+        # However short the sleep, time passes, as it does on any real clock.
+        moment = max(self._now + seconds, math.nextafter(self._now, math.inf))
+        heapq.heappush(self._sleepers, (moment, next(self._order), woken))
         if not self._watching:
             self._watching = True
             loop.call_soon(self._watch, loop)

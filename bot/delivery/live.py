@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from bot.clock import Clock, sleep_unless
 from bot.delivery.messages import AnswerMessages, Step
-from bot.delivery.pacing import Budgets, Claim, Lag
+from bot.delivery.pacing import Budgets, Claim, Lag, Urgency
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, Phase, StoredAnswer, Surface
@@ -39,7 +39,9 @@ class LiveAnswer:
         self._clock = delivery.clock
         self._edit_interval = delivery.edit_interval
         self._patience = delivery.patience
-        self._budget = delivery.budgets.of(surface.limits)
+        self._budgets = delivery.budgets
+        self._surface = surface
+        self._budget = self._budgets.of(surface.limits)
         self._pages = Pages(answer.id, surface.limits, answer.text)
         self._messages = AnswerMessages(
             answer, surface, delivery.ledger, self._pages, delivery.max_messages
@@ -135,7 +137,7 @@ class LiveAnswer:
             elif (wait := self._too_early(step)) > 0:
                 await sleep_unless(self._clock, wait, self._ending)
             else:
-                await self._take_turn(urgent=self._ending.is_set() or step.first)
+                await self._take_turn(Urgency.FIRST if step.first else Urgency.EDIT)
 
     def _next(self) -> Step | None:
         """The next call that brings the messages nearer to the text."""
@@ -161,8 +163,9 @@ class LiveAnswer:
             earliest = max(earliest, gathered)
         return earliest - now
 
-    async def _take_turn(self, *, urgent: bool) -> None:
-        self._claim = Claim(self._lag, urgent)
+    async def _take_turn(self, urgency: Urgency) -> None:
+        self._claim = Claim(self._lag, Urgency.END if self._ending.is_set() else urgency)
+        self._budget = self._budgets.of(self._surface.limits)  # a surface may change its way
         try:
             await self._budget.turn(self._claim)
         finally:
@@ -172,7 +175,7 @@ class LiveAnswer:
             self._budget.give_back()
             return
         self._next_edit = self._clock.monotonic() + self._edit_interval
-        lag = self._lag.take()
+        lag = self._lag.take() if step.newest else (0, 0.0)
         try:
             await self._to_its_end(step)
         except SurfaceBusy as busy:

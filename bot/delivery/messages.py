@@ -29,6 +29,8 @@ class Step:
     """Something new begins to be seen: a message, or an answer's first text."""
     post: bool = False
     """It is a message of its own, to which the distance of edits does not apply."""
+    newest: bool = False
+    """It shows the newest text."""
 
 
 @dataclass(slots=True)
@@ -80,13 +82,12 @@ class AnswerMessages:
     def next(self, *, ending: bool) -> Step | None:
         """The next call that brings the messages nearer to `pages`, or None where they agree."""
         for index in range(self._settled, self._pages.count):
-            message = self._message(index)
+            message, part = self._message(index), self._pages.part(index)
             if not message.ref:
-                return Step(partial(self._send, index), first=True, post=True)
-            part = self._pages.part(index)
+                return Step(partial(self._send, index), True, True, part.last)
             if message.shown != part:
                 first = not self._text_shown and part.text != PLACEHOLDER
-                return Step(partial(self._edit, index), first)
+                return Step(partial(self._edit, index), first, False, part.last)
             if self._pages.closed(index):
                 self._settled = index + 1
         return self._last_step() if ending else None

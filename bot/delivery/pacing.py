@@ -2,8 +2,9 @@
 
 Each platform limit is a `Budget`: a token bucket that the answers drawing on it share.
 
-- First messages, first texts and ends go at once where the bucket has a token, the oldest claim
-  first.
+- The end of an answer goes at once where the bucket has a token, the oldest claim first.
+- Then come first messages and first texts, in the same order. Where many come at once, what the
+  bucket holds is spread over a few seconds, so that it buys more than a first word for each.
 - Other edits are spread evenly, since a reader is behind least when edits come at equal distances.
   What the bucket holds above a reserve (for the next first message or end) is spent over some
   seconds: at the beginning of an answer text comes faster than the limit sustains.
@@ -19,13 +20,16 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from enum import IntEnum
 from weakref import WeakValueDictionary
 
 from bot.clock import Clock, sleep_unless
 from bot.ports import SurfaceLimits
 
-SPENDING_SECONDS = 8.0
-"""Over how many seconds a full bucket is spent down to its reserve."""
+FIRST_SECONDS = 3.0
+"""Over how many seconds a full bucket is spent on first messages."""
+EDIT_SECONDS = 6.0
+"""Over how many seconds it is spent on other edits, down to the reserve."""
 SLOWER = 0.7
 """What a refusal leaves of the rate."""
 SLOWEST = 0.1
@@ -34,6 +38,15 @@ RECOVERY_SECONDS = 120.0
 """In which the rate would recover from nothing to what was declared."""
 _REMEMBERED = 1000
 _FASTEST = 1e6
+
+
+class Urgency(IntEnum):
+    """Who goes before whom."""
+
+    EDIT = 0
+    FIRST = 1
+    """Something new begins to be seen."""
+    END = 2
 
 
 class Lag:
@@ -69,7 +82,7 @@ class Claim:
     """Somebody who waits for a turn."""
 
     lag: Lag
-    urgent: bool
+    urgency: Urgency
     granted: bool = False
     called: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to make the claimant look again: it was granted, or has to keep the time."""
@@ -87,7 +100,7 @@ class Budget:
         self._tokens = float(self._burst)
         self._stamp = clock.monotonic()
         self._paused_until = -math.inf
-        self._next_edit = -math.inf
+        self._next = dict.fromkeys(Urgency, -math.inf)
         self._claims: list[Claim] = []
         self._keeper: Claim | None = None
         self._news = asyncio.Event()
@@ -122,8 +135,8 @@ class Budget:
                 self._claims[0].called.set()
 
     def hurry(self, claim: Claim) -> None:
-        """Make a claim urgent that may be waiting."""
-        claim.urgent = True
+        """The claim, which may be waiting, has become that of an answer's end."""
+        claim.urgency = Urgency.END
         self._news.set()
 
     def give_back(self) -> None:
@@ -155,29 +168,34 @@ class Budget:
         best.granted = True
         best.called.set()
         self._tokens -= 1
-        if not best.urgent:
-            self._next_edit = self._clock.monotonic() + self._distance()
+        self._keep_distance(best.urgency)
 
     @staticmethod
-    def _rank(claim: Claim) -> tuple[bool, float]:
+    def _rank(claim: Claim) -> tuple[Urgency, float]:
         """The greatest goes first; of equals the oldest."""
-        return claim.urgent, 0.0 if claim.urgent else claim.lag.missed
+        return claim.urgency, claim.lag.missed if claim.urgency is Urgency.EDIT else 0.0
 
     def _delay(self, claim: Claim) -> float:
         """Seconds until the claim may be granted."""
         self._refill()
         now = self._clock.monotonic()
-        delay = max(0.0, self._paused_until - now)
-        if not claim.urgent:
-            delay = max(delay, self._next_edit - now)
         lacking = 1.0 - 1e-9 - self._tokens
-        return max(delay, lacking / (self._rate * self._share))
+        return max(
+            0.0,
+            self._paused_until - now,
+            self._next[claim.urgency] - now,
+            lacking / (self._rate * self._share),
+        )
 
-    def _distance(self) -> float:
-        """Seconds between this edit and the next."""
-        reserve = min(1.0, self._burst - 1.0)
-        surplus = max(0.0, self._tokens - reserve)
-        return 1.0 / (self._rate * self._share + surplus / SPENDING_SECONDS)
+    def _keep_distance(self, urgency: Urgency) -> None:
+        """Let the next of that kind come as much later as what the bucket holds asks for."""
+        if urgency is Urgency.END:
+            return
+        rate, now = self._rate * self._share, self._clock.monotonic()
+        if urgency is Urgency.FIRST:
+            self._next[urgency] = now + 1.0 / (rate + self._tokens / FIRST_SECONDS)
+        surplus = max(0.0, self._tokens - min(1.0, self._burst - 1.0))
+        self._next[Urgency.EDIT] = now + 1.0 / (rate + surplus / EDIT_SECONDS)
 
     def _refill(self) -> None:
         now = self._clock.monotonic()
