@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +57,11 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.001)
 
 
-def settings_for(slack: LoopbackSlack, team: Team, **changes: Any) -> Settings:
+def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Settings:
     section = {
         "bot_token": team.bot_token,
         "app_token": APP_TOKEN,
-        "base_url": slack.url,
+        "base_url": where.url,
         **changes.pop("slack", {}),
     }
     return Settings.model_validate({"slack": section, **changes})
@@ -88,23 +88,22 @@ async def bench(
     paced: bool = False,
     factor: float = 60.0,
     store: Store | None = None,
-    slack: LoopbackSlack | None = None,
+    at: LoopbackSlack | None = None,
     engine: dict[str, Any] | None = None,
     edit_interval: float = 0.5,
     **settings: Any,
 ) -> AsyncIterator[Bench]:
-    """A Parley that serves one team. `factor`: seconds of the clock in one of the wall's."""
-    clock = slack.clock if slack else ScaledClock(factor)
+    """A Parley that serves one team, on a Slack of its own or `at` one. `factor`: seconds of the
+    clock in one of the wall's. The rest are the settings."""
+    clock = at.clock if at else ScaledClock(factor)
     generator = generator or ScriptedGenerator(reply, context=100_000, paced=paced)
     store = store or MemoryStore()
     delivery = Delivery(clock, store, edit_interval=edit_interval)
-    if slack is None:
-        async with LoopbackSlack(clock) as slack:
-            async with _serving(slack, generator, store, delivery, engine or {}, settings) as b:
-                yield b
-        return
-    async with _serving(slack, generator, store, delivery, engine or {}, settings) as b:
-        yield b
+    async with AsyncExitStack() as stack:
+        if at is None:
+            at = await stack.enter_async_context(LoopbackSlack(clock))
+        serving = _serving(at, generator, store, delivery, engine or {}, settings)
+        yield await stack.enter_async_context(serving)
 
 
 @asynccontextmanager
