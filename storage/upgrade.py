@@ -69,7 +69,8 @@ async def _bring_up(url: URL, place: Place, busy_seconds: float) -> None:
         await engine.dispose()
 
 
-def _config(connection: Connection) -> Config:
+def config_for(connection: Connection) -> Config:
+    """What Alembic needs in place of an ini file: it works on `connection`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -96,7 +97,7 @@ def _revision(connection: Connection, place: Place) -> str | None:
 
 
 def _scripts(connection: Connection) -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(connection))
+    return ScriptDirectory.from_config(config_for(connection))
 
 
 def _prepare_sqlite(connection: Connection, place: Place) -> None:
@@ -120,7 +121,7 @@ def _upgrade(connection: Connection, place: Place) -> bool:
         # Written and taken back: a database that is read-only says so now, not to who asks first.
         connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         return False
-    upgrade(_config(connection), "head")
+    upgrade(config_for(connection), "head")
     if connection.dialect.name == "sqlite":
         broken = connection.execute(text("PRAGMA foreign_key_check")).first()
         if broken is not None:
