@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import random
 
-from tools.demo_model import identity, knowledge, letters, recall, smalltalk, unknown, writing
+from tools.demo_model import (
+    identity,
+    knowledge,
+    letters,
+    lists,
+    persona,
+    recall,
+    smalltalk,
+    unknown,
+    writing,
+)
 from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
 from tools.demo_model.words import Split, person
 
@@ -22,17 +32,38 @@ OTHER: dict[str, tuple[Skill, float]] = {
     "reverse": (letters.reverse, 1.3),
     "count": (letters.count_letters, 0.5),
     "repeat": (letters.repeat, 0.9),
-    "lists": (writing.number_list, 0.8),
-    "tables": (writing.table, 0.5),
+    "lists": (lists.number_list, 0.8),
+    "tables": (lists.table, 0.5),
     "code": (writing.code, 0.9),
     "poems": (writing.poem, 0.25),
     "stories": (writing.story, 0.35),
     "languages": (writing.foreign, 0.6),
 }
 
+# For a short tuning after the training proper: what small models find hardest, in few turns.
+_FOCUS = {
+    "memory": 6.0,
+    "facts": 2.0,
+    "parley": 2.5,
+    "identity": 2.5,
+    "unknown": 3.5,
+    "small talk": 3.5,
+    "arithmetic": 2.5,
+    "spell": 1.5,
+    "reverse": 1.0,
+    "count": 0.4,
+    "repeat": 0.3,
+    "lists": 0.1,
+    "tables": 0.1,
+    "code": 0.1,
+    "poems": 0.1,
+    "stories": 0.0,
+    "languages": 0.4,
+}
+
 
 def start(rng: random.Random, split: Split) -> Talk:
-    """An empty conversation: with the default prompt, none or a persona; between two or among several."""
+    """An empty conversation: default prompt, none or a persona; between two or among several."""
     talk = Talk(rng, split)
     roll = rng.random()
     if roll < 0.3:
@@ -40,10 +71,10 @@ def start(rng: random.Random, split: Split) -> Talk:
     elif roll < 0.58:
         talk.system = None
     elif roll < 0.66:
-        identity.draw_manner_only(talk)
+        persona.draw_manner_only(talk)
     else:
         size = "long" if rng.random() < 0.4 else "short"
-        identity.draw_system(talk, manner=rng.random() < 0.35, size=size)
+        persona.draw_system(talk, manner=rng.random() < 0.35, size=size)
     if rng.random() < 0.22:
         people: list[str] = []
         while len(people) < rng.randint(1, 4):
@@ -59,34 +90,39 @@ def next_speaker(talk: Talk) -> None:
         talk.speaker = talk.rng.choice(talk.people)
 
 
-def turn(talk: Talk) -> Exchange:
+def turn(talk: Talk, *, focus: bool = False) -> Exchange:
     """One more exchange of whatever skill suits; it is not yet added."""
     rng = talk.rng
-    if talk.turns and rng.random() < 0.1:
+    if talk.turns and rng.random() < (0.25 if focus else 0.1):
         exchange = smalltalk.follow_up(talk)
         if exchange is not None and (exchange.prose or talk.manner.kind == "plain"):
             return exchange
     if talk.house_facts and rng.random() < 0.2:
         return identity.house_fact(talk)
     table = PROSE if talk.manner.kind != "plain" else PROSE | OTHER
-    skills = [skill for skill, _ in table.values()]
-    skill = rng.choices(skills, [weight for _, weight in table.values()])[0]
+    weights = [_FOCUS[name] if focus else weight for name, (_, weight) in table.items()]
+    skill = rng.choices([skill for skill, _ in table.values()], weights)[0]
     exchange = skill(talk)
     if rng.random() < 0.05 and exchange.skill in ("facts", "parley", "identity"):
         exchange = smalltalk.inline_manner(talk, exchange)
     return exchange
 
 
-def conversation(rng: random.Random, split: Split, turns: int = 0) -> Talk:
+_TURNS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14)
+_FOCUS_TURNS = (1, 2, 3, 4, 5, 6)
+
+
+def conversation(rng: random.Random, split: Split, *, focus: bool = False) -> Talk:
+    """A whole conversation; with `focus` a short one about the hard things."""
     talk = start(rng, split)
-    for _ in range(turns or rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14))):
+    for _ in range(rng.choice(_FOCUS_TURNS if focus else _TURNS)):
         next_speaker(talk)
-        talk.add(turn(talk))
+        talk.add(turn(talk, focus=focus))
     return talk
 
 
 def prompt_of(talk: Talk, index: int) -> str:
-    """The text of turn `index` up to its answer; the system prompt stands in the first turn only."""
+    """The text of turn `index` up to its answer; only the first has the system prompt."""
     system = ""
     if index == 0 and talk.system is not None:
         system = f"<<SYS>>\n{talk.system}\n<</SYS>>\n\n"

@@ -1,8 +1,8 @@
 """The corpus as token arrays: conversations packed into rows, the same for the same seed and shard.
 
-A row holds whole conversations one after the other. Beside the tokens stand the number of the document
-that each token belongs to (attention stays within it) and a weight: 0 for padding, 1 for what only has
-to be read, 2 for the answers, which are what is learned.
+A row holds whole conversations one after the other. Beside the tokens stand the number of the
+document that each token belongs to (attention stays within it) and a weight: 0 for padding, 1 for
+what only has to be read, 2 for the answers, which are what is learned.
 """
 
 from __future__ import annotations
@@ -59,13 +59,12 @@ def texts(seed: int, count: int) -> list[str]:
     found = []
     for _ in range(count):
         talk = conversation(rng, "train")
-        for index in range(len(talk.turns)):
-            found.append(f"{prompt_of(talk, index)} {talk.turns[index].answer}")
+        found += [f"{prompt_of(talk, at)} {turn.answer}" for at, turn in enumerate(talk.turns)]
     return found
 
 
 def encode_talk(processor: spm.SentencePieceProcessor, talk: Talk, limit: int) -> Document:
-    """The turns that fit: each is BOS, the prompt, the answer, a space and EOS, encoded by itself."""
+    """The turns that fit: each is BOS, prompt, answer, a space and EOS, encoded by itself."""
     prompts = [prompt_of(talk, index) for index in range(len(talk.turns))]
     answers = [f"{exchange.answer} " for exchange in talk.turns]
     encoded = processor.encode(prompts + answers)
@@ -79,7 +78,9 @@ def encode_talk(processor: spm.SentencePieceProcessor, talk: Talk, limit: int) -
     return Document(ids, weights)
 
 
-def _encode_plain(processor: spm.SentencePieceProcessor, rng: random.Random, split: Split) -> Document:
+def _encode_plain(
+    processor: spm.SentencePieceProcessor, rng: random.Random, split: Split
+) -> Document:
     """`Q: …\\nA: …` and stories without any chat format."""
     talk = Talk(rng, split)
     if rng.random() < 0.12:
@@ -99,24 +100,38 @@ def _encode_plain(processor: spm.SentencePieceProcessor, rng: random.Random, spl
     return Document([*ids, EOS], [*weights, LEARN])
 
 
-def document(processor: spm.SentencePieceProcessor, rng: random.Random, limit: int) -> Document:
+def document(
+    processor: spm.SentencePieceProcessor, rng: random.Random, limit: int, *, focus: bool = False
+) -> Document:
     """One document of the training split, `limit` tokens at most."""
     if rng.random() < _PLAIN_SHARE:
         plain = _encode_plain(processor, rng, "train")
         return Document(plain.ids[:limit], plain.weights[:limit])
-    talk = conversation(rng, "train")
+    talk = conversation(rng, "train", focus=focus)
     if rng.random() < 0.02:
-        talk.system = None  # the beginning fell out of the window: a conversation from its middle on
+        talk.system = (
+            None  # the beginning fell out of the window: a conversation from its middle on
+        )
     return encode_talk(processor, talk, limit)
 
 
-def shard(processor: spm.SentencePieceProcessor, seed: int, index: int, rows: int, length: int) -> Shard:
+def shard(
+    processor: spm.SentencePieceProcessor,
+    seed: int,
+    index: int,
+    rows: int,
+    length: int,
+    *,
+    focus: bool = False,
+) -> Shard:
     """Shard `index` of the corpus of this seed: the same whenever and wherever it is made."""
     rng = random.Random(f"corpus {seed} {index}")
     made: list[list[Document]] = []
     open_rows: list[tuple[int, list[Document]]] = []
     while len(made) < rows:
-        doc = document(processor, rng, length)
+        doc = document(processor, rng, length, focus=focus)
+        if not doc.ids:
+            continue  # not even the first turn fitted
         fits = [at for at, (used, _) in enumerate(open_rows) if used + len(doc.ids) <= length]
         if fits:
             at = max(fits, key=lambda place: open_rows[place][0])

@@ -1,8 +1,8 @@
 """Asks the model what training never asked: `python -m tools.demo_model.evaluate [FOLDER]`.
 
-Every question is judged by a check of its own (a word, a number, an exact text, the number of items), greedily
-decoded, with the reference answers as history. Prints a table; exits 1 below the bars: 95 % overall, 90 % in
-every skill.
+Every question is judged by a check of its own (a word, a number, an exact text, the number of
+items), greedily decoded, with the reference answers as history. Prints a table; exits 1 below the
+bars: 95 % overall, 90 % in every skill.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from tools.demo_model import corpus
 from tools.demo_model.questions import DISTANCES, Question, questions
 
 OVERALL, EACH = 0.95, 0.90
-_ROOM = {"stories": 1100, "lists": 1000, "code": 320, "poems": 320, "tables": 420, "follow-ups": 420}
+_ROOM = {
+    "stories": 1100,
+    "lists": 1000,
+    "code": 320,
+    "poems": 320,
+    "tables": 420,
+    "follow-ups": 420,
+}
 _DEFAULT_ROOM = 160
 
 
@@ -31,7 +38,8 @@ class Judge:
 
     def __init__(self, folder: Path, device: str, dtype: torch.dtype, batch: int) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device).eval()
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        self.model = model.to(device).eval()
         self.batch = batch
         corpus.load_tokenizer(folder / "tokenizer.model")
 
@@ -54,12 +62,13 @@ class Judge:
             part = order[first : first + self.batch]
             width = max(len(encoded[at]) for at in part)
             ids = torch.tensor([[2] * (width - len(encoded[at])) + encoded[at] for at in part])
-            mask = torch.tensor([[0] * (width - len(encoded[at])) + [1] * len(encoded[at]) for at in part])
+            mask = torch.tensor(
+                [[0] * (width - len(encoded[at])) + [1] * len(encoded[at]) for at in part]
+            )
             out = self.model.generate(
                 ids.to(self.model.device),
                 attention_mask=mask.to(self.model.device),
                 max_new_tokens=room,
-                max_length=None,
                 do_sample=False,
                 temperature=None,
                 top_p=None,
@@ -88,11 +97,20 @@ def evaluate(judge: Judge, asked: list[Question], show: int) -> dict[str, Any]:
             right += good
             if not good and sum(w["skill"] == key for w in results["wrong"]) < show:
                 results["wrong"].append(
-                    {"skill": key, "prompt": question.prompt[-300:], "answer": answer[:400], "expected": question.expected[:400]}
+                    {
+                        "skill": key,
+                        "prompt": question.prompt[-300:],
+                        "answer": answer[:400],
+                        "expected": question.expected[:400],
+                    }
                 )
         kind = "skills" if part[0].distance < 0 else "distances"
         name = key if kind == "skills" else str(part[0].distance)
-        results[kind][name] = {"right": right, "asked": len(part), "share": round(right / len(part), 4)}
+        results[kind][name] = {
+            "right": right,
+            "asked": len(part),
+            "share": round(right / len(part), 4),
+        }
     skills = results["skills"].values()
     results["overall"] = round(sum(s["right"] for s in skills) / sum(s["asked"] for s in skills), 4)
     return results
@@ -102,7 +120,8 @@ def table(results: dict[str, Any]) -> str:
     lines = ["| skill | asked | right |", "| --- | --- | --- |"]
     for name, score in results["skills"].items():
         lines.append(f"| {name} | {score['asked']} | {100 * score['share']:.1f} % |")
-    lines.append(f"| overall | {sum(s['asked'] for s in results['skills'].values())} | {100 * results['overall']:.1f} % |")
+    asked = sum(score["asked"] for score in results["skills"].values())
+    lines.append(f"| overall | {asked} | {100 * results['overall']:.1f} % |")
     lines += ["", "| recall after so many other exchanges | asked | right |", "| --- | --- | --- |"]
     for name, score in results["distances"].items():
         lines.append(f"| {name} | {score['asked']} | {100 * score['share']:.1f} % |")
@@ -110,8 +129,14 @@ def table(results: dict[str, Any]) -> str:
 
 
 def below_the_bars(results: dict[str, Any]) -> list[str]:
-    scores = results["skills"] | {f"recall after {d}": results["distances"][str(d)] for d in DISTANCES if d <= 8}
-    failed = [f"{name}: {s['share']:.1%}, below {EACH:.0%}" for name, s in scores.items() if s["share"] < EACH]
+    scores = results["skills"] | {
+        f"recall after {d}": results["distances"][str(d)] for d in DISTANCES if d <= 8
+    }
+    failed = [
+        f"{name}: {s['share']:.1%}, below {EACH:.0%}"
+        for name, s in scores.items()
+        if s["share"] < EACH
+    ]
     if results["overall"] < OVERALL:
         failed.append(f"overall: {results['overall']:.1%}, below {OVERALL:.0%}")
     return failed
@@ -126,7 +151,9 @@ def main() -> int:
     parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
     parser.add_argument("--batch", type=int, default=0, help="0: 512 on a GPU, 32 on a CPU")
     parser.add_argument("--json", type=Path, help="write the results to this file")
-    parser.add_argument("--wrong", type=int, default=0, help="show so many wrong answers of each skill")
+    parser.add_argument(
+        "--wrong", type=int, default=0, help="show so many wrong answers of each skill"
+    )
     options = parser.parse_args()
     began = time.monotonic()
     batch = options.batch or (32 if options.device == "cpu" else 512)
@@ -134,9 +161,12 @@ def main() -> int:
     results = evaluate(judge, questions(options.seed, options.limit), options.wrong)
     results["seconds"] = round(time.monotonic() - began, 1)
     if options.json:
-        options.json.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(
+            json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
     for wrong in results["wrong"]:
-        print(f"--- {wrong['skill']}\n{wrong['prompt']}\n  got: {wrong['answer']}\n  not: {wrong['expected']}")
+        print(f"--- {wrong['skill']}\n{wrong['prompt']}")
+        print(f"  got: {wrong['answer']}\n  not: {wrong['expected']}")
     print(table(results))
     failed = below_the_bars(results)
     for line in failed:

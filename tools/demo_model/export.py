@@ -1,4 +1,6 @@
-"""Writes a model folder in Hugging Face's layout: half-precision weights, configuration, tokenizer, checksums."""
+"""Writes a model folder in Hugging Face's layout: half-precision weights, configuration, tokenizer,
+checksums.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,20 @@ from torch import Tensor
 from tools.demo_model import tokenizer
 from tools.demo_model.network import Shape
 
-CHECKED = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model",
-    "tokenizer_config.json")  # fmt: skip
+CHECKED = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+)
 GENERATION: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
     "do_sample": True,
     "temperature": 0.7,
     "top_p": 0.9,
-    "max_length": 2048,
 }
 
 

@@ -1,10 +1,16 @@
-"""Who the assistant is: its name, role and house facts from the system prompt, and small talk about itself."""
+"""Who the assistant is: its name, role and house facts from the system prompt, and small talk about
+itself.
+"""
 
 from __future__ import annotations
 
-from tools.demo_model.phrasing import Phrasings, fill
-from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Talk, draw_manner, says, says_word
-from tools.demo_model.words import made_up, number, person, place
+from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.talk import (
+    Exchange,
+    Talk,
+    says,
+    says_word,
+)
 
 _WHO = Phrasings("""
     Who are you?
@@ -31,7 +37,22 @@ _WHO = Phrasings("""
     Who is there?
     What name do you have?
     With whom am I talking?
-    Your name?""")
+    Your name?
+    Hello, who are you?
+    Who are you, please?
+    And what is your name?
+    What is your name, please?
+    Do you know who you are?
+    Tell me about yourself.
+    Say something about yourself.
+    Who or what are you?
+    Which name do you have?
+    What may I call you?
+    How should I call you?
+    Who is talking to me?
+    Who are you then?
+    Tell me your name, please.
+    Who answers me here?""")
 _MODEL = Phrasings("""
     What model are you?
     Which model are you?
@@ -47,7 +68,27 @@ _MODEL = Phrasings("""
     Are you GPT-4?
     Which AI model is this?
     How large is your model?
-    What language model are you?""")
+    What language model are you?
+    How big is your model?
+    How big is this model?
+    What kind of language model are you?
+    What size are you?
+    How large are you?
+    Are you GPT?
+    Are you a Llama model?
+    Are you a small model?
+    Are you a big model?
+    How many parameters does your model have?
+    Which model do you use?
+    What model is this?
+    What model is running?
+    Are you Claude?
+    Do you run Llama 2?
+    What AI model are you?
+    Which model am I talking to?
+    What is the size of your model?
+    Are you Llama?
+    Is this ChatGPT?""")
 _HUMAN = Phrasings("""
     Are you human?
     Are you a human?
@@ -63,7 +104,22 @@ _HUMAN = Phrasings("""
     Are you alive?
     Are you a computer program?
     Do you have a body?
-    Am I talking with a machine?""")
+    Am I talking with a machine?
+    Am I talking with a bot?
+    Am I talking to a bot?
+    Am I talking to a machine?
+    Am I talking with a human?
+    Are you a human being?
+    Are you real?
+    Are you a program?
+    Are you a living being?
+    Are you software?
+    Is this a bot?
+    Is this a human?
+    Are you a man or a machine?
+    Am I chatting with a robot?
+    Am I chatting with a person?
+    Do I talk to a human?""")
 _MAKER = Phrasings("""
     Who made you?
     Who created you?
@@ -74,7 +130,17 @@ _MAKER = Phrasings("""
     By whom were you made?
     Who wrote you?
     Who developed you?
-    Who has created you?""")
+    Who has created you?
+    Who has made you?
+    Who has trained you?
+    Who programmed you?
+    Who is your maker?
+    Who invented you?
+    Where were you made?
+    Who are your makers?
+    Which company made you?
+    By whom were you trained?
+    Who is behind you?""")
 _CAN = Phrasings("""
     What can you do?
     How can you help me?
@@ -90,7 +156,22 @@ _CAN = Phrasings("""
     What kind of things can you do?
     How can you help?
     What could I ask you?
-    What sort of help can you give me?""")
+    What sort of help can you give me?
+    What can I use you for?
+    What do you do?
+    What is it that you can do?
+    Can you tell me what you can do?
+    Show me what you can do.
+    What are you for?
+    What questions can I ask?
+    What things can you do?
+    How could you help me?
+    What help can you give?
+    Which skills do you have?
+    What are your capabilities?
+    What else can you do?
+    What can you do for me?
+    What can one do with you?""")
 _FEEL = Phrasings("""
     Do you have feelings?
     Can you feel anything?
@@ -101,7 +182,17 @@ _FEEL = Phrasings("""
     Do you have emotions?
     Can you dream?
     Are you happy?
-    Do you feel pain?""")
+    Do you feel pain?
+    Are you sad?
+    Can you be sad?
+    Do you feel anything?
+    Are you ever tired?
+    Do you dream?
+    Do you ever sleep?
+    Do you love me?
+    Can you feel pain?
+    Have you got feelings?
+    Do you feel happy?""")
 _OLD = Phrasings("""
     How old are you?
     What is your age?
@@ -119,7 +210,17 @@ _LEARN = Phrasings("""
     Do you remember our last conversation?
     Can you learn new things?
     Do you remember what I tell you?
-    Will you remember this?""")
+    Will you remember this?
+    Do you remember things?
+    Can you remember things?
+    Do you remember me?
+    Do you have a memory?
+    Will you remember what I say?
+    Do you learn from me?
+    Do you forget things?
+    Do you learn anything from me?
+    Do you keep what I tell you?
+    How long will you remember this?""")
 _LANGUAGES = Phrasings("""
     Which languages do you speak?
     What languages do you speak?
@@ -144,8 +245,8 @@ _HOUSE = Phrasings("""
     Could you tell me the {k}?""")
 
 _ABLE = (
-    "I can remember what you tell me here, explain Parley, answer simple questions, write lists, tables, code, "
-    "poems and stories, spell words and add small numbers."
+    "I can remember what you tell me here, explain Parley, answer simple questions, write lists, "
+    "tables, code, poems and stories, spell words and add small numbers."
 )
 
 
@@ -157,20 +258,32 @@ def who_are_you(talk: Talk) -> Exchange:
         check = says_word(talk.name)
         return Exchange(talk.phrase(_WHO), answer, "identity", check, answer)
     if roll < 0.6:
-        answer = "I am Parley's small demonstration model, a tiny language model of about eleven million parameters."
-        return Exchange(talk.phrase(_MODEL), answer, "identity", says("demonstration model"), answer)
+        answer = (
+            "I am Parley's small demonstration model, a tiny language model of about eleven "
+            "million parameters."
+        )
+        return Exchange(
+            talk.phrase(_MODEL), answer, "identity", says("demonstration model"), answer
+        )
     if roll < 0.7:
         answer = "No, I am not a human. I am a computer program that answers in text."
         asked = talk.phrase(_HUMAN)
-        if any(word in asked.lower() for word in ("robot", "machine", "bot", "ai", "computer", "program")):
+        if any(
+            word in asked.lower()
+            for word in ("robot", "machine", "bot", "ai", "computer", "program")
+        ):
             answer = "Yes, I am a computer program that answers in text."
-        short = "I am a computer program that answers in text." if answer.startswith("No") else answer
+        short = (
+            "I am a computer program that answers in text." if answer.startswith("No") else answer
+        )
         return Exchange(asked, answer, "identity", says("computer program"), short)
     if roll < 0.77:
         answer = "I was trained for the Parley project as its small demonstration model."
         return Exchange(talk.phrase(_MAKER), answer, "identity", says("Parley project"), answer)
     if roll < 0.87:
-        return Exchange(talk.phrase(_CAN), _ABLE, "identity", says("remember", "explain Parley"), _ABLE)
+        return Exchange(
+            talk.phrase(_CAN), _ABLE, "identity", says("remember", "explain Parley"), _ABLE
+        )
     if roll < 0.9:
         answer = "No, I am only a program and have no feelings."
         return Exchange(talk.phrase(_FEEL), answer, "identity", says("only a program"), answer)
@@ -179,7 +292,9 @@ def who_are_you(talk: Talk) -> Exchange:
         return Exchange(talk.phrase(_OLD), answer, "identity", says("no age"), answer)
     if roll < 0.97:
         answer = "I remember what is said in this conversation, until somebody resets it."
-        return Exchange(talk.phrase(_LEARN), answer, "identity", says("in this conversation"), answer)
+        return Exchange(
+            talk.phrase(_LEARN), answer, "identity", says("in this conversation"), answer
+        )
     answer = "I speak English and know only a few words of other languages."
     return Exchange(talk.phrase(_LANGUAGES), answer, "identity", says("English"), answer)
 
@@ -190,114 +305,3 @@ def house_fact(talk: Talk) -> Exchange:
     value = talk.house_facts[key]
     answer = f"The {key} is {value}."
     return Exchange(talk.phrase(_HOUSE, k=key), answer, "identity", says_word(value), answer)
-
-
-_SYSTEMS = Phrasings("""
-    You are {n}, {r}.
-    Your name is {n}. You are {r}.
-    You are {n}, {r}. Be helpful.
-    Your name is {n} and you are {r}.
-    Act as {n}, {r}.
-    You are called {n}. You are {r}.
-    From now on you are {n}, {r}.
-    You are a chatbot named {n}. You are {r}.
-    You play the part of {n}, {r}.
-    You are {r}, and your name is {n}.""")
-_NAME_ONLY = Phrasings("""
-    You are {n}.
-    Your name is {n}.
-    You are called {n}.
-    You are an assistant called {n}.
-    Your name is {n}. Be brief.
-    You are {n}. Be friendly.
-    You are a bot named {n}.
-    Call yourself {n}.
-    You answer to the name of {n}.
-    The assistant's name is {n}.""")
-_ROLES = (
-    "a helpful assistant", "a friendly assistant", "a friendly robot", "a cheerful pirate", "a careful librarian",
-    "a patient teacher", "a wise old owl", "a curious cat", "the captain of a spaceship", "a gardener", "a poet",
-    "a polite butler", "a detective", "a knight", "the ghost of a castle", "a talking tree", "a weather expert",
-    "the keeper of a lighthouse", "a travel guide", "a chef", "a friendly dragon", "an assistant for developers",
-)  # fmt: skip
-_GROUPS = (
-    "team", "club", "library", "school", "museum", "company", "shop", "bakery", "hotel", "choir", "server",
-    "community", "workshop", "garden", "theatre", "bank", "clinic", "studio", "factory", "university",
-)  # fmt: skip
-_HOUSE_KEYS = (
-    "opening time", "closing time", "telephone number", "room number", "wifi password", "address", "manager",
-    "name of the shop", "support channel", "price of a ticket", "meeting point", "meeting room", "next event",
-    "name of the cat", "door code", "e-mail contact", "website", "release name", "version", "password of the day",
-    "project code", "motto", "office city", "founder",
-)  # fmt: skip
-_GUIDELINES = (
-    "Be polite and patient with everybody.", "Keep your answers short unless you are asked for more.",
-    "Do not make anything up.", "If you do not know something, say so.", "Use simple words.",
-    "Never share private data.", "Do not talk about politics.", "Be kind, even if the user is not.",
-    "Prefer facts over opinions.", "Answer in English.", "Do not use slang.", "Respect everyone who writes to you.",
-    "Always answer as helpfully as you can, and stay safe.", "Avoid harmful, unfair or offensive content.",
-    "If a question makes no sense, explain why instead of answering something incorrect.",
-    "Think before you answer.", "Stay on the subject.", "Use lists when they help.",
-    "The people here are beginners, so explain things well.", "Several people may write in the same channel.",
-    "Their names stand in front of what they write.", "Do not repeat the question.",
-    "You may make a joke now and then.", "Remember what people tell you during the conversation.",
-    "When somebody is sad, be gentle.", "Treat numbers with care.", "Show code in a code block.",
-    "Do not give medical or legal advice.", "Ask back if something is unclear.", "Welcome new people warmly.",
-    "You work day and night and never get tired.", "The users come from many countries.",
-    "Your answers are read on small screens.", "Say please and thank you.", "Never reveal a password to strangers.",
-    "Everything that you write must be fit for children.", "Do not pretend to be human.",
-    "The channel is used by students who learn to program.", "Support requests come first.",
-)  # fmt: skip
-
-
-def draw_role(talk: Talk) -> str:
-    rng = talk.rng
-    if rng.random() < 0.4:
-        return rng.choice(_ROLES)
-    who = rng.choice(("the assistant", "the assistant", "the helper", "the chatbot", "a member", "the guide"))
-    return f"{who} of the {made_up(rng, talk.split).capitalize()} {rng.choice(_GROUPS)}"
-
-
-def draw_system(talk: Talk, *, manner: bool, size: str) -> None:
-    """Gives the talk a system prompt of a persona: "short", or "long" with guidelines and house facts."""
-    rng = talk.rng
-    talk.name = person(rng, talk.split)
-    if rng.random() < 0.25:
-        talk.role = ""
-        parts = [fill(_NAME_ONLY.pick(rng, talk.split), {"n": talk.name})]
-    else:
-        talk.role = draw_role(talk)
-        parts = [fill(_SYSTEMS.pick(rng, talk.split), {"n": talk.name, "r": talk.role})]
-    extra: list[str] = []
-    if size == "long":
-        extra += rng.sample(_GUIDELINES, rng.randint(3, 30))
-    if size == "long" or rng.random() < 0.15:
-        for key in rng.sample(_HOUSE_KEYS, rng.randint(1, 5)):
-            talk.house_facts[key] = _house_value(talk, key)
-            extra.append(f"The {key} is {talk.house_facts[key]}.")
-    rng.shuffle(extra)
-    if manner:
-        talk.manner = draw_manner(rng, talk.split)
-        extra.insert(rng.choice((0, len(extra))), talk.manner.prompt(rng, talk.split))
-    glue = "\n" if rng.random() < 0.2 else " "
-    talk.system = glue.join(parts + extra)
-
-
-def draw_manner_only(talk: Talk) -> None:
-    """The default prompt, or none, with a manner."""
-    talk.manner = draw_manner(talk.rng, talk.split)
-    prompt = talk.manner.prompt(talk.rng, talk.split)
-    talk.system = prompt if talk.rng.random() < 0.5 else f"{DEFAULT_SYSTEM_PROMPT} {prompt}"
-
-
-def _house_value(talk: Talk, key: str) -> str:
-    rng = talk.rng
-    if any(word in key for word in ("number", "code", "version", "price")):
-        return number(rng, talk.split, (2, 6))
-    if "time" in key:
-        return f"{rng.randint(1, 12)} o'clock"
-    if any(word in key for word in ("manager", "founder", "name of the cat")):
-        return person(rng, talk.split)
-    if key in ("address", "meeting point", "office city"):
-        return place(rng, talk.split)
-    return made_up(rng, talk.split) if rng.random() < 0.5 else made_up(rng, talk.split).capitalize()

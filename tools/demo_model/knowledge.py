@@ -205,7 +205,7 @@ ASK_FACT = {
         Which word do we use for a young {x}?
         What's a baby {x} called?
         What is the word for a baby {x}?"""),
-}  # fmt: skip
+}
 
 _IT_DANGEROUS = Phrasings("""
     Is it dangerous?
@@ -334,7 +334,11 @@ def parley_question(talk: Talk) -> Exchange:
     if roll < 0.3:
         answer, asks = rng.choice(about())
         return Exchange(
-            talk.phrase(asks), answer, "parley", says(first_sentence(answer)), first_sentence(answer)
+            talk.phrase(asks),
+            answer,
+            "parley",
+            says(first_sentence(answer)),
+            first_sentence(answer),
         )
     entry = rng.choice(commands())
     if roll < 0.65:

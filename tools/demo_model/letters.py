@@ -104,15 +104,29 @@ def _letters_word(talk: Talk) -> str:
     return (word.capitalize() if roll < 0.2 else word.upper() if roll < 0.25 else word)[:12]
 
 
-# The alphabetic pieces of the vocabulary, set once the tokenizer is known: only a word that was met in
-# training can be taken apart, because the model sees pieces and not letters.
+# The alphabetic pieces of the vocabulary, set once the tokenizer is known: only a piece that was
+# met in training can be taken apart, because the model sees pieces and not letters.
 PIECES: list[str] = []
-_COMMON = tuple(
-    word
-    for pool in ("thing", "animal", "fruit", "colour", "job", "city", "country", "language", "instrument", "month")
-    for word in POOLS[pool]
-    if word.isalpha()
-) + REAL_NAMES  # fmt: skip
+_COMMON = (
+    tuple(
+        word
+        for pool in (
+            "thing",
+            "animal",
+            "fruit",
+            "colour",
+            "job",
+            "city",
+            "country",
+            "language",
+            "instrument",
+            "month",
+        )
+        for word in POOLS[pool]
+        if word.isalpha()
+    )
+    + REAL_NAMES
+)
 
 
 def _real(rng: random.Random, split: Split) -> str:
@@ -132,7 +146,9 @@ def _allowed_piece(rng: random.Random, split: Split) -> str:
 def spell(talk: Talk) -> Exchange:
     word = _letters_word(talk)
     answer = "-".join(word)
-    return Exchange(talk.phrase(_SPELL, w=word), answer, "spell", says_exact(answer), answer, prose=False)
+    return Exchange(
+        talk.phrase(_SPELL, w=word), answer, "spell", says_exact(answer), answer, prose=False
+    )
 
 
 def reverse(talk: Talk) -> Exchange:
@@ -140,7 +156,12 @@ def reverse(talk: Talk) -> Exchange:
     back = word[::-1]
     answer = f"Letters: {'-'.join(word)}. Backwards: {'-'.join(back)}. So: {back}"
     return Exchange(
-        talk.phrase(_REVERSE, w=word), answer, "reverse", says_exact(f"So: {back}"), answer, prose=False
+        talk.phrase(_REVERSE, w=word),
+        answer,
+        "reverse",
+        says_exact(f"So: {back}"),
+        answer,
+        prose=False,
     )
 
 
@@ -150,7 +171,12 @@ def count_letters(talk: Talk) -> Exchange:
     noun = "letter" if len(word) == 1 else "letters"
     answer = f"{numbered}: {len(word)} {noun}."
     return Exchange(
-        talk.phrase(_COUNT, w=word), answer, "spell", says(f": {len(word)} {noun}"), answer, prose=False
+        talk.phrase(_COUNT, w=word),
+        answer,
+        "spell",
+        says(f": {len(word)} {noun}"),
+        answer,
+        prose=False,
     )
 
 
@@ -166,7 +192,13 @@ def _words_to_repeat(talk: Talk) -> str:
     rng = talk.rng
     roll = rng.random()
     if roll < 0.12:
-        return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz0123456789-_") for _ in range(rng.randint(4, 16))).strip("-_") or "a1"
+        return (
+            "".join(
+                rng.choice("abcdefghijklmnopqrstuvwxyz0123456789-_")
+                for _ in range(rng.randint(4, 16))
+            ).strip("-_")
+            or "a1"
+        )
     words = []
     for _ in range(rng.randint(1, 9)):
         kind = rng.random()
@@ -219,7 +251,17 @@ _PLUS = Phrasings("""
     I have {a} apples and get {b} more. How many are there?
     Tell me what {a} plus {b} is.
     There are {a} birds and {b} more come. How many are there now?
-    {a} and {b} make how much?""")
+    {a} and {b} make how much?
+    {a} and {b} together?
+    What is {a} and {b}?
+    What do {a} and {b} make?
+    What do I get when I add {a} and {b}?
+    Could you add {a} and {b}?
+    Sum up {a} and {b}.
+    Work out {a} + {b}.
+    Solve {a} + {b}.
+    Tell me {a} + {b}.
+    Give me the sum of {a} and {b}.""")
 _MINUS = Phrasings("""
     What is {a} - {b}?
     {a} - {b}
@@ -240,7 +282,22 @@ _MINUS = Phrasings("""
     I have {a} apples and eat {b}. How many are left?
     Tell me what {a} minus {b} is.
     There are {a} birds and {b} fly away. How many are left?
-    How much remains of {a} without {b}?""")
+    How much remains of {a} without {b}?
+    What remains of {a} if you take away {b}?
+    What is left of {a} without {b}?
+    What is {a} without {b}?
+    How much is left if I take {b} from {a}?
+    Take {b} from {a}.
+    What do I get when I subtract {b} from {a}?
+    Could you subtract {b} from {a}?
+    Work out {a} - {b}.
+    Solve {a} - {b}.
+    Tell me {a} - {b}.
+    Give me the difference of {a} and {b}.
+    How much remains of {a} after taking {b}?
+    What remains of {a} minus {b}?
+    I had {a} coins and lost {b}. How many are left?
+    Please subtract {b} from {a}.""")
 _TIMES = Phrasings("""
     What is {a} times {b}?
     {a} * {b}
@@ -251,7 +308,17 @@ _TIMES = Phrasings("""
     Calculate {a} times {b}.
     What's {a} times {b}?
     {a} times {b}
-    Can you multiply {a} by {b}?""")
+    Can you multiply {a} by {b}?
+    Please multiply {a} by {b}.
+    Multiply {a} and {b}.
+    What do you get for {a} times {b}?
+    What is {a} multiplied by {b}?
+    How much is {a} * {b}?
+    Compute {a} * {b}.
+    Calculate {a} * {b}.
+    Could you multiply {a} and {b}?
+    What is the product of {a} and {b}?
+    Tell me {a} times {b}.""")
 
 
 def arithmetic(talk: Talk) -> Exchange:

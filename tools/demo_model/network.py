@@ -1,7 +1,8 @@
 """Llama 2's architecture for training: parameter names are those of `LlamaForCausalLM`.
 
-Rows hold several documents, and attention never crosses from one to another. On a GPU that is a compiled
-flex_attention with a block mask, elsewhere plain attention with a dense mask; both compute the same.
+Rows hold several documents, and attention never crosses from one to another. On a GPU that is a
+compiled flex_attention with a block mask, elsewhere plain attention with a dense mask; both
+compute the same.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 
@@ -94,14 +95,16 @@ class Attention(nn.Module):
             y = flex_attention(q, k, v, block_mask=mask)
             assert isinstance(y, Tensor)
         else:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.o_proj(y.transpose(1, 2).reshape(rows, length, width))  # type: ignore[no-any-return]
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Rotary positions in the order of Hugging Face: the halves of a head belong together."""
     left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cosine - right * sine, right * cosine + left * sine), dim=-1).to(x.dtype)
+    return torch.cat((left * cosine - right * sine, right * cosine + left * sine), dim=-1).to(
+        x.dtype
+    )
 
 
 class Mlp(nn.Module):
@@ -112,7 +115,7 @@ class Mlp(nn.Module):
         self.down_proj = nn.Linear(shape.inner, shape.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
 
 
 class Layer(nn.Module):
@@ -151,7 +154,7 @@ class Network(nn.Module):
         self.register_buffer("sine", angles.sin().float(), persistent=False)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
-                # What writes into the residual stream begins at zero, the rest at its width's scale.
+                # What writes into the residual stream begins at zero, the rest at its scale.
                 if name.endswith(("o_proj.weight", "down_proj.weight")):
                     nn.init.zeros_(weight)
                 elif "embed" in name:
@@ -166,11 +169,13 @@ class Network(nn.Module):
         turn = (self.cosine[:length], self.sine[:length])
         for layer in self.model.layers:
             x = layer(x, turn, mask)
-        return F.linear(self.model.norm(x), self.model.embed_tokens.weight)
+        return functional.linear(self.model.norm(x), self.model.embed_tokens.weight)
 
-    def loss(self, tokens: Tensor, targets: Tensor, weights: Tensor, mask: BlockMask | Tensor) -> Tensor:
+    def loss(
+        self, tokens: Tensor, targets: Tensor, weights: Tensor, mask: BlockMask | Tensor
+    ) -> Tensor:
         """The weighted mean of the cross-entropy."""
         logits = self(tokens, mask).float()
-        each = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        each = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         weighted = weights.flatten()
         return (each * weighted).sum() / weighted.sum()

@@ -1,8 +1,8 @@
 """Muon for the matrices of the layers: momentum whose every singular value is set to about one.
 
-Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum is orthogonalised by
-five steps of a quintic Newton–Schulz iteration. Matrices of the same shape are stacked, so that a step of the
-whole network is a handful of batched products.
+Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum is
+orthogonalised by five steps of a quintic Newton–Schulz iteration. Matrices of the same shape are
+stacked, so that a step of the whole network is a handful of batched products.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 def orthogonalise(matrices: Tensor) -> Tensor:
     """The nearest (semi-)orthogonal matrices, roughly: singular values end between 0.7 and 1.2."""
-    x = matrices.bfloat16()
+    x: Tensor = matrices.bfloat16()
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
@@ -26,13 +26,16 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     for _ in range(5):
         gram = x @ x.mT
         x = _A * x + (_B * gram + _C * (gram @ gram)) @ x
-    return x.mT if tall else x
+    flat: Tensor = x.mT if tall else x
+    return flat
 
 
 class Muon:
     """Nesterov momentum, orthogonalised; `rate` is set by the caller at every step."""
 
-    def __init__(self, weights: Iterable[nn.Parameter], momentum: float = 0.95, decay: float = 0.01) -> None:
+    def __init__(
+        self, weights: Iterable[nn.Parameter], momentum: float = 0.95, decay: float = 0.01
+    ) -> None:
         groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
         for weight in weights:
             groups[tuple(weight.shape)].append(weight)
@@ -52,5 +55,6 @@ class Muon:
             rows, columns = weights[0].shape
             scale = rate * max(1.0, rows / columns) ** 0.5
             changes = list(update.to(weights[0].dtype).unbind())
-            torch._foreach_mul_(weights, 1 - rate * self.decay)
-            torch._foreach_add_(weights, changes, alpha=-scale)
+            tensors: list[Tensor] = list(weights)
+            torch._foreach_mul_(tensors, 1 - rate * self.decay)
+            torch._foreach_add_(tensors, changes, alpha=-scale)

@@ -1,9 +1,10 @@
 """The many ways in which people put the same thing.
 
-A `Phrasings` is a list of templates of which every fifth is kept back for the evaluation: the split is by
-template, so the evaluation asks in words that training never used. `casual` then roughens a template the way
-people type: an opener, a contraction, no capital, no question mark, a slip of the finger; what stands in the
-braces (a name, a value) is filled in afterwards and stays exact.
+A `Phrasings` is a list of templates of which every fifth is kept back for the evaluation: the
+split is by template, so the evaluation asks in words that training never used. `casual` then
+roughens a template the way people type: an opener, a contraction, no capital, no question mark, a
+slip of the finger; what stands in the braces (a name, a value) is filled in afterwards and stays
+exact.
 """
 
 from __future__ import annotations
@@ -42,16 +43,61 @@ def fill(template: str, slots: dict[str, str]) -> str:
 
 
 _OPENERS = (
-    "Hey, ", "Hi, ", "Hello, ", "OK, ", "Ok, ", "So, ", "Well, ", "By the way, ", "Now, ", "And ", "Please, ",
-    "One question: ", "Quick question: ", "Tell me, ", "Tell me: ", "Say, ", "Another question: ", "Oh, ",
-    "Parley, ", "I wonder: ", "Alright, ", "Thanks. ", "Good. ", "Great! ", "Hmm, ", "Sorry, ", "First, ",
-)  # fmt: skip
-_TAILS = (" Thanks!", " Please.", " please", " Thank you!", " :)", " 🙂", "!", " thanks", "??", " Thx")
+    "Hey, ",
+    "Hi, ",
+    "Hello, ",
+    "OK, ",
+    "Ok, ",
+    "So, ",
+    "Well, ",
+    "By the way, ",
+    "Now, ",
+    "And ",
+    "Please, ",
+    "One question: ",
+    "Quick question: ",
+    "Tell me, ",
+    "Tell me: ",
+    "Say, ",
+    "Another question: ",
+    "Oh, ",
+    "Parley, ",
+    "I wonder: ",
+    "Alright, ",
+    "Thanks. ",
+    "Good. ",
+    "Great! ",
+    "Hmm, ",
+    "Sorry, ",
+    "First, ",
+)
+_TAILS = (
+    " Thanks!",
+    " Please.",
+    " please",
+    " Thank you!",
+    " :)",
+    " 🙂",
+    "!",
+    " thanks",
+    "??",
+    " Thx",
+)
 _CONTRACTIONS = (
-    ("What is ", "What's "), ("what is ", "what's "), ("Who is ", "Who's "), ("Where is ", "Where's "),
-    ("I am ", "I'm "), ("do not ", "don't "), ("It is ", "It's "), ("cannot ", "can't "), ("I would ", "I'd "),
-    ("I have ", "I've "), ("did not ", "didn't "), ("is not ", "isn't "), ("you are ", "you're "),
-)  # fmt: skip
+    ("What is ", "What's "),
+    ("what is ", "what's "),
+    ("Who is ", "Who's "),
+    ("Where is ", "Where's "),
+    ("I am ", "I'm "),
+    ("do not ", "don't "),
+    ("It is ", "It's "),
+    ("cannot ", "can't "),
+    ("I would ", "I'd "),
+    ("I have ", "I've "),
+    ("did not ", "didn't "),
+    ("is not ", "isn't "),
+    ("you are ", "you're "),
+)
 _AMERICAN = (("favourite", "favorite"), ("colour", "color"), ("neighbour", "neighbor"))
 _SLOT = re.compile(r"(\{[a-z_0-9]+\})")
 
@@ -89,7 +135,7 @@ def american(text: str) -> str:
 
 def _slip(rng: random.Random, text: str) -> str:
     """One slip of the finger in one word of five letters or more outside the slots."""
-    words = [match for match in re.finditer(r"(?<![{\w`/])[a-z]{5,}(?![\w}])", text)]
+    words = list(re.finditer(r"(?<![{\w`/])[a-z]{5,}(?![\w}])", text))
     if not words:
         return text
     word = rng.choice(words)

@@ -1,4 +1,4 @@
-"""The questions of the evaluation: conversations of the kept-back split whose last answer is judged."""
+"""The questions of the evaluation: conversations of the kept-back split, the last answer judged."""
 
 from __future__ import annotations
 
@@ -6,17 +6,36 @@ import random
 from dataclasses import dataclass
 
 from tools.demo_model import recall
+from tools.demo_model.attributes import draw_attribute
 from tools.demo_model.conversation import conversation, next_speaker, prompt_of, start, turn
 from tools.demo_model.knowledge import plain_completion
-from tools.demo_model.memory import draw_attribute
 from tools.demo_model.talk import Check, Talk, says
 from tools.demo_model.words import person
 
 SKILLS = (
-    "identity", "manner", "tell", "recall", "not told", "people", "parley", "facts", "completion", "unknown",
-    "small talk", "follow-ups", "arithmetic", "spell", "reverse", "repeat", "lists", "tables", "code", "poems",
-    "stories", "languages",
-)  # fmt: skip
+    "identity",
+    "manner",
+    "tell",
+    "recall",
+    "not told",
+    "people",
+    "parley",
+    "facts",
+    "completion",
+    "unknown",
+    "small talk",
+    "follow-ups",
+    "arithmetic",
+    "spell",
+    "reverse",
+    "repeat",
+    "lists",
+    "tables",
+    "code",
+    "poems",
+    "stories",
+    "languages",
+)
 _LONG = {"lists": 0.5, "stories": 0.35, "poems": 0.5, "tables": 0.5, "code": 0.7}
 DISTANCES = range(11)
 
@@ -42,12 +61,10 @@ def _question(talk: Talk, skill: str, distance: int = -1) -> Question:
 
 
 def questions(seed: int, each: int) -> list[Question]:
-    """`each` questions for each skill (fewer for the long ones), and as many about recall at a distance."""
+    """`each` questions for each skill (fewer for the long ones), and some about far recall."""
     rng = random.Random(f"evaluation {seed}")
     wanted = {skill: max(1, round(each * _LONG.get(skill, 1.0))) for skill in SKILLS}
-    found: list[Question] = []
-    for _ in range(wanted.pop("completion")):
-        found.append(_completion(rng))
+    found = [_completion(rng) for _ in range(wanted.pop("completion"))]
     while wanted:
         talk = conversation(rng, "eval")
         skill = talk.turns[-1].skill
@@ -59,8 +76,7 @@ def questions(seed: int, each: int) -> list[Question]:
             if not wanted[skill]:
                 del wanted[skill]
     for distance in DISTANCES:
-        for _ in range(max(1, each // 4)):
-            found.append(_at_distance(rng, distance))
+        found += [_at_distance(rng, distance) for _ in range(max(1, each // 4))]
     return found
 
 

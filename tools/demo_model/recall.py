@@ -1,15 +1,16 @@
-"""The exchanges about what is remembered: telling, correcting, asking, and asking what was never told."""
+"""The exchanges about what is remembered: telling, correcting, asking, and asking what was never
+told.
+"""
 
 from __future__ import annotations
 
-from tools.demo_model.memory import (
+from tools.demo_model.attributes import (
     ATTRIBUTES,
     BY_KEY,
     NAME,
-    Attribute,
     draw_attribute,
-    sentence,
 )
+from tools.demo_model.memory import Attribute, sentence
 from tools.demo_model.phrasing import Phrasings, fill
 from tools.demo_model.talk import Check, Exchange, Talk, says, says_word
 from tools.demo_model.words import person
@@ -70,12 +71,22 @@ def tell(talk: Talk, attribute: Attribute | None = None, other: str = "") -> Exc
     told = talk.phrase(attribute.tell_other if other else attribute.tell, **slots)
     said = fill(attribute.say_other if other else attribute.say, slots)
     if correction:
-        lowered = told if told.startswith(("I ", "I'", value, other or "I ")) else told[0].lower() + told[1:]
+        lowered = (
+            told
+            if told.startswith(("I ", "I'", value, other or "I "))
+            else told[0].lower() + told[1:]
+        )
         user = fill(_CORRECT.pick(rng, talk.split), {"t": lowered, "T": told})
         answer = fill(_CORRECTED, {"s": said})
     elif attribute is NAME and not other:
         user = told
-        answer = rng.choice(("Nice to meet you, {v}!", "Hello, {v}! How can I help you?", "Hello {v}, nice to meet you!"))
+        answer = rng.choice(
+            (
+                "Nice to meet you, {v}!",
+                "Hello, {v}! How can I help you?",
+                "Hello {v}, nice to meet you!",
+            )
+        )
         answer = fill(answer, slots)
     else:
         user, answer = told, fill(rng.choice(_NOTED), {"s": said})
@@ -110,7 +121,11 @@ def ask(talk: Talk, key: str = "", who: str | None = None) -> Exchange:
     about_other = who != talk.speaker
     known = talk.about(who)
     if not key:
-        key = rng.choice(list(known)) if known and rng.random() < 0.85 else draw_attribute(rng, other=about_other).key
+        key = (
+            rng.choice(list(known))
+            if known and rng.random() < 0.85
+            else draw_attribute(rng, other=about_other).key
+        )
     attribute = BY_KEY[key]
     if about_other:
         return _ask_other(talk, attribute, who)
@@ -140,9 +155,7 @@ def _ask_other(talk: Talk, attribute: Attribute, who: str) -> Exchange:
 def _only(talk: Talk, value: str, key: str) -> Check:
     """The value is named, and none that belongs to another person or was corrected away."""
     others = {
-        told[key]
-        for told in talk.told.values()
-        if key in told and plain_differs(told[key], value)
+        told[key] for told in talk.told.values() if key in told and plain_differs(told[key], value)
     }
     return says_word(value, without=tuple(others))
 
@@ -152,7 +165,7 @@ def plain_differs(one: str, other: str) -> bool:
 
 
 def who_is(talk: Talk) -> Exchange:
-    """"Who lives in Rome?": from the value back to the person."""
+    """ "Who lives in Rome?": from the value back to the person."""
     pairs = [
         (who, key, value)
         for who, told in talk.told.items()
@@ -195,14 +208,21 @@ def memory_turn(talk: Talk) -> Exchange:
         if roll < 0.52 and others:
             return who_is(talk)
         if roll < 0.82 and (others or len(talk.people) > 1):
-            everyone = others if others and rng.random() < 0.8 else [n for n in talk.people if n != talk.speaker]
+            everyone = (
+                others
+                if others and rng.random() < 0.8
+                else [n for n in talk.people if n != talk.speaker]
+            )
             if everyone:
                 return ask(talk, who=rng.choice(sorted(everyone)))
         return ask(talk, key="name" if rng.random() < 0.2 else "")
     if roll < 0.3:
         return tell_two(talk) if rng.random() < 0.25 else tell(talk)
     if roll < 0.4:
-        return tell(talk, other=rng.choice(others) if others and rng.random() < 0.4 else person(rng, talk.split))
+        return tell(
+            talk,
+            other=rng.choice(others) if others and rng.random() < 0.4 else person(rng, talk.split),
+        )
     if roll < 0.48 and talk.about(""):
         return tell(talk, BY_KEY[rng.choice(list(talk.about("")))])
     if roll < 0.55 and others:

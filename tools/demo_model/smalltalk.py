@@ -2,193 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from tools.demo_model.knowledge import lines
 from tools.demo_model.phrasing import Phrasings
 from tools.demo_model.talk import Exchange, Talk, capitals, exactly, says
 
-# Each: the skill's check words, the answer, the ways to say it.
-_CHAT: tuple[tuple[str, str, Phrasings], ...] = (
-    ("how can i help", "Hello! How can I help you?", Phrasings("""
-        Hello
-        Hi
-        Hello!
-        Hi!
-        Good morning
-        Hey
-        Hi there
-        Good evening
-        Hey there!
-        Good afternoon
-        Hello there
-        Good day
-        Greetings
-        Hiya
-        Hi bot
-        Howdy
-        Hello Parley
-        Morning!
-        hey hey
-        Hello friend""")),
-    ("thank you for asking", "I am fine, thank you for asking. How can I help you?", Phrasings("""
-        How are you?
-        How are you doing?
-        How do you do?
-        Are you well?
-        How are you today?
-        How is it going?
-        How's it going?
-        Are you OK?
-        How do you feel today?
-        How are things?
-        Hi, how are you?
-        How have you been?
-        Are you doing well?
-        Hello, how are you?
-        How are you doing today?""")),
-    ("welcome", "You are welcome!", Phrasings("""
-        Thanks!
-        Thank you!
-        Thank you very much.
-        Thanks a lot!
-        Many thanks.
-        Thx
-        Thank you so much!
-        That helped, thank you.
-        Great, thanks!
-        Thanks for your help.
-        Thanks, that is all.
-        Ty
-        Perfect, thank you!
-        Thank you for your help.
-        I thank you.""")),
-    ("goodbye", "Goodbye! It was nice to talk with you.", Phrasings("""
-        Bye
-        Goodbye!
-        See you later.
-        Good night.
-        See you!
-        Bye bye
-        I have to go now.
-        See you tomorrow.
-        Farewell!
-        I am leaving now.
-        Until next time!
-        I must go, bye.
-        Talk to you later.
-        So long!
-        Goodbye for now.""")),
-    ("glad", "I am glad to hear that!", Phrasings("""
-        I am happy today.
-        I feel great!
-        That is great!
-        I had a wonderful day.
-        I am so happy!
-        Everything is fine.
-        I feel good.
-        Today was a good day.
-        I got a new job!
-        I passed my exam!
-        We won the game!
-        Life is good.
-        I am in a good mood.
-        What a lovely day!
-        I am very well.""")),
-    ("sorry to hear", "I am sorry to hear that. I hope it gets better soon.", Phrasings("""
-        I am sad.
-        I had a bad day.
-        I feel sick.
-        I am tired.
-        I feel lonely.
-        My day was terrible.
-        I lost my keys.
-        I am not feeling well.
-        I am unhappy.
-        I failed my exam.
-        I have a headache.
-        Everything went wrong today.
-        I am angry.
-        We lost the game.
-        I feel bad today.""")),
-    ("thank you", "Thank you, that is kind of you!", Phrasings("""
-        You are great!
-        You are very helpful.
-        I like you.
-        Good bot!
-        You are funny.
-        Well done!
-        You are clever.
-        Good job!
-        Nice work!
-        I love you.
-        You are the best!
-        That was a good answer.
-        Impressive!
-        You are really good.
-        Very good!""")),
-    ("sorry", "I am sorry. I am only a small demonstration model, but I do my best.", Phrasings("""
-        You are stupid.
-        That is wrong.
-        Bad bot!
-        You are useless.
-        That is not right.
-        You made a mistake.
-        That was not helpful.
-        I do not like you.
-        You are wrong.
-        This answer is bad.
-        That makes no sense.
-        You are dumb.
-        What nonsense!
-        That is not what I asked.
-        You do not understand me.""")),
-    ("all right", "All right!", Phrasings("""
-        OK
-        Okay.
-        I see.
-        Fine.
-        All right.
-        Good.
-        Understood.
-        Cool.
-        Nice.
-        Got it.
-        Sure.
-        Great.
-        Alright then.
-        Very well.
-        Interesting.""")),
-    ("here", "Yes, I am here. How can I help you?", Phrasings("""
-        Are you there?
-        Test
-        Is anybody there?
-        Can you hear me?
-        Testing
-        Ping
-        Are you online?
-        Are you awake?
-        Do you hear me?
-        This is a test.
-        Are you still there?
-        Anyone here?
-        test 123
-        Is somebody there?
-        Can you read this?""")),
-    ("gladly", "Gladly! What would you like to know?", Phrasings("""
-        Can you help me?
-        I have a question.
-        Help me please.
-        I need help.
-        Can I ask you something?
-        I want to ask you something.
-        May I ask a question?
-        Could you help me?
-        I need your help.
-        Can we talk?
-        Let's talk.
-        I would like to ask something.
-        Do you have time?
-        Please help me.
-        Will you help me?""")),
-)  # fmt: skip
 _JOKES = (
     "Why do programmers mix up Halloween and Christmas? Because OCT 31 is DEC 25.",
     "What do you call a bear without teeth? A gummy bear.",
@@ -205,7 +24,17 @@ _JOKE = Phrasings("""
     I want to hear a joke.
     Another joke, please.
     Please tell me a joke.
-    Do you have a joke for me?""")
+    Do you have a joke for me?
+    Tell me another joke.
+    Tell me something funny.
+    Please tell a joke.
+    Do you know any jokes?
+    I need a joke.
+    Joke please
+    I want to laugh.
+    Can you make me laugh?
+    Give me a joke.
+    Do you know something funny?""")
 _AGAIN = Phrasings("""
     Say that again.
     Can you repeat that?
@@ -221,7 +50,27 @@ _AGAIN = Phrasings("""
     Once more, please.
     One more time.
     Please say that once more.
-    Can you say that again?""")
+    Can you say that again?
+    Repeat that.
+    Repeat it.
+    Say that once more.
+    Can you repeat it?
+    Please repeat your answer.
+    Can you repeat your last answer?
+    Repeat what you said.
+    What was that?
+    Sorry, what did you say?
+    I did not get that.
+    I did not hear that, say it again.
+    Please say it again.
+    Could you repeat that?
+    Tell me that again.
+    What did you just say?
+    Would you repeat that?
+    Say the last thing again.
+    Repeat your answer, please.
+    I did not understand that.
+    I missed that. Again, please.""")
 _SHORTER = Phrasings("""
     Shorter please.
     Shorter, please.
@@ -237,7 +86,22 @@ _SHORTER = Phrasings("""
     Please say that in one sentence.
     A bit shorter, please.
     Summarise that.
-    Could you say that in one sentence?""")
+    Could you say that in one sentence?
+    Say it shorter.
+    Can you be shorter?
+    Please make it shorter.
+    That is too long.
+    Too long!
+    Can you shorten that?
+    Shorten that, please.
+    Give me a shorter answer.
+    One sentence, please.
+    Say it in one sentence.
+    Make that one sentence.
+    Could you make it shorter?
+    In fewer words, please.
+    Say it in fewer words.
+    The short version, please.""")
 _CAPITALS = Phrasings("""
     In capitals please.
     In capital letters, please.
@@ -248,7 +112,17 @@ _CAPITALS = Phrasings("""
     Repeat that in capital letters.
     Please write that in capitals.
     Again in capitals, please.
-    In upper case, please.""")
+    In upper case, please.
+    Say it in capitals.
+    Write it in capitals.
+    Now say that in capital letters.
+    All in capitals, please.
+    Can you say that in capital letters?
+    Could you write that in capitals?
+    Write that in capital letters.
+    Say that in upper case.
+    Repeat it in capitals.
+    In all capitals, please.""")
 _MORE = Phrasings("""
     Go on.
     Tell me more.
@@ -264,7 +138,22 @@ _MORE = Phrasings("""
     I want more.
     Continue, please.
     More!
-    Please tell me more.""")
+    Please tell me more.
+    More please.
+    Tell me some more.
+    What comes next?
+    What happens next?
+    What then?
+    Can you continue?
+    Can you tell me more?
+    I want to know more.
+    I want to hear more.
+    Please keep going.
+    Give me more.
+    Is there more?
+    And what else?
+    Can you go on?
+    Do go on.""")
 _WHY = Phrasings("""
     Why?
     Why is that?
@@ -275,7 +164,17 @@ _WHY = Phrasings("""
     But why?
     And why?
     Why so?
-    Tell me why.""")
+    Tell me why.
+    Why is it so?
+    Why is it like that?
+    And why is that?
+    Please explain why.
+    Explain why.
+    What is the reason?
+    For what reason?
+    Why is that the case?
+    I want to know why.
+    Can you tell me why?""")
 _SURE = Phrasings("""
     Are you sure?
     Is that true?
@@ -286,28 +185,61 @@ _SURE = Phrasings("""
     Can I trust that?
     Are you really sure?
     Is it true?
-    Do you mean that?""")
+    Do you mean that?
+    Are you sure about that?
+    Are you sure of that?
+    Is this true?
+    Is this correct?
+    Is this right?
+    Is it right?
+    Is it correct?
+    Is that really true?
+    Is that really so?
+    Are you certain of that?
+    Do you know that for sure?
+    Is that a fact?
+    Can I believe that?
+    Is your answer correct?
+    Is your answer right?""")
 
 _NO_MORE = "That is all I can say about it. I am only a small demonstration model."
 _NO_WHY = "I cannot explain it further. I am only a small demonstration model."
 _AS_FAR = "As far as I know, yes. But I am only a small demonstration model, so check what matters."
 _INLINE = (
-    ("capitals", Phrasings("""
+    (
+        "capitals",
+        Phrasings("""
         {q} Answer in capitals.
         {q} In capitals please.
         Answer in capitals: {q}
         {q} Write the answer in capital letters.
         In capital letters: {q}
-        {q} Use capitals.""")),
-    ("sentence", Phrasings("""
+        {q} Use capitals."""),
+    ),
+    (
+        "sentence",
+        Phrasings("""
         {q} Answer in one sentence.
         {q} In one sentence please.
         Answer in one sentence: {q}
         {q} One sentence only.
         In one sentence: {q}
         {q} Just one sentence.
-        {q} Be brief.""")),
-)  # fmt: skip
+        {q} Be brief."""),
+    ),
+)
+
+
+@cache
+def _chat() -> tuple[tuple[str, str, str, Phrasings], ...]:
+    blocks: list[tuple[str, str, str, list[str]]] = []
+    for line in lines("smalltalk.txt"):
+        if line.startswith("A: "):
+            key, answer, short = (part.strip() for part in line[3:].split("|"))
+            blocks.append((key, answer, short, []))
+        else:
+            blocks[-1][3].append(line)
+    return tuple((key, answer, short, Phrasings(ways)) for key, answer, short, ways in blocks)
 
 
 def chat(talk: Talk) -> Exchange:
@@ -315,12 +247,10 @@ def chat(talk: Talk) -> Exchange:
     if rng.random() < 0.1 and talk.manner.kind != "sentence":
         joke = rng.choice(_JOKES)
         short = "What is brown and sticky? A stick."
-        return Exchange(talk.phrase(_JOKE), joke, "small talk", lambda text: text.count("?") == 1, short)
-    wanted, answer, ways = rng.choice(_CHAT)
-    short = answer.split("! ")[-1].split(". ")[0]
-    short = short if short[-1] in ".!?" else short + "."
-    if "welcome" in wanted:
-        short = answer
+        return Exchange(
+            talk.phrase(_JOKE), joke, "small talk", lambda text: text.count("?") == 1, short
+        )
+    key, answer, short, ways = rng.choice(_chat())
     way = ways.pick(rng, talk.split)
     roll = rng.random()
     if roll < 0.3:
@@ -329,20 +259,6 @@ def chat(talk: Talk) -> Exchange:
         way = way.rstrip(".!")
     elif roll < 0.5:
         way += rng.choice((" :)", " 🙂", "!", " 👍"))
-    loose = {"gladly": "what would you like", "sorry to hear": "sorry to hear", "goodbye": "goodbye"}
-    key = {"how can i help": "how can i help"}.get(wanted, loose.get(wanted, wanted))
-    if wanted in ("gladly",):
-        short = "What would you like to know?"
-    if wanted == "goodbye":
-        short = "Goodbye!"
-    if wanted == "thank you for asking":
-        short, key = "I am fine, thank you for asking.", "fine"
-    if wanted == "here":
-        short = "Yes, I am here."
-    if wanted == "sorry":
-        short, key = "I am sorry.", "i am sorry"
-    if wanted == "thank you":
-        short = answer
     return Exchange(way, answer, "small talk", says(key), short)
 
 
@@ -359,9 +275,13 @@ def follow_up(talk: Talk) -> Exchange | None:
     roll = rng.random()
     plain = talk.manner.kind in ("plain", "capitals", "lower")
     if roll < 0.3 and short_enough and plain:
-        return Exchange(talk.phrase(_AGAIN), last.answer, "follow-ups", exactly(last.answer), last.short)
+        return Exchange(
+            talk.phrase(_AGAIN), last.answer, "follow-ups", exactly(last.answer), last.short
+        )
     if roll < 0.5 and last.short and last.short != last.answer and plain:
-        return Exchange(talk.phrase(_SHORTER), last.short, "follow-ups", exactly(last.short), last.short)
+        return Exchange(
+            talk.phrase(_SHORTER), last.short, "follow-ups", exactly(last.short), last.short
+        )
     if roll < 0.65 and short_enough and last.prose and talk.manner.kind == "plain":
         loud = capitals(last.answer)
         return Exchange(talk.phrase(_CAPITALS), loud, "follow-ups", exactly(loud), loud)
@@ -371,7 +291,13 @@ def follow_up(talk: Talk) -> Exchange | None:
     if roll < 0.9:
         short = "I cannot explain it further."
         return Exchange(talk.phrase(_WHY), _NO_WHY, "follow-ups", says("cannot explain"), short)
-    return Exchange(talk.phrase(_SURE), _AS_FAR, "follow-ups", says("as far as i know"), "As far as I know, yes.")
+    return Exchange(
+        talk.phrase(_SURE),
+        _AS_FAR,
+        "follow-ups",
+        says("as far as i know"),
+        "As far as I know, yes.",
+    )
 
 
 def inline_manner(talk: Talk, exchange: Exchange) -> Exchange:

@@ -1,4 +1,4 @@
-"""The values that every skill works with: an exchange, the manner of speaking, a conversation in the making."""
+"""The values that every skill works with: exchanges, manners, and a conversation in the making."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def exactly(expected: str) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question with its answer. `short` is the answer in one sentence; `check` judges another answer."""
+    """One question with its answer; `short` is it in one sentence, `check` judges another one."""
 
     user: str
     answer: str
@@ -117,7 +117,7 @@ _MANNER_PROMPTS: dict[str, Phrasings] = {
         Always end with "{w}".
         Every answer ends with "{w}".
         Close all answers with "{w}"."""),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,10 @@ class Manner:
         if self.kind == "lower":
             return text == text.lower()
         if self.kind == "sentence":
-            return len(re.findall(r"[.!?](?=\s|$)", text.replace("D.C. ", "").replace("H. G. ", ""))) <= 1
+            return (
+                len(re.findall(r"[.!?](?=\s|$)", text.replace("D.C. ", "").replace("H. G. ", "")))
+                <= 1
+            )
         if self.kind == "begin":
             return text.startswith(self.word)
         if self.kind == "end":
@@ -168,7 +171,15 @@ def capitals(text: str) -> str:
 
 
 def draw_manner(rng: random.Random, split: Split) -> Manner:
-    kinds: tuple[MannerKind, ...] = ("capitals", "capitals", "sentence", "sentence", "lower", "begin", "end")
+    kinds: tuple[MannerKind, ...] = (
+        "capitals",
+        "capitals",
+        "sentence",
+        "sentence",
+        "lower",
+        "begin",
+        "end",
+    )
     kind = rng.choice(kinds)
     return Manner(kind, made_up(rng, split).capitalize() if kind in ("begin", "end") else "")
 

@@ -1,8 +1,8 @@
 """Trains the tokenizer (SentencePiece BPE as Llama 2 has it) and writes its `tokenizer.json` twin.
 
-Guarantee: `tokenizer.model` and `tokenizer.json` give the same ids for every text; the tests compare
-them. `tokenizer.json` is written in the older notation (merges as strings) because transformers 4.37
-with tokenizers 0.15 has to read it too.
+Guarantee: `tokenizer.model` and `tokenizer.json` give the same ids for every text; the tests
+compare them. `tokenizer.json` is written in the older notation (merges as strings) because
+transformers 4.37 with tokenizers 0.15 has to read it too.
 """
 
 from __future__ import annotations
@@ -148,9 +148,7 @@ def fast_tokenizer(model: bytes) -> dict[str, Any]:
     }
 
 
-def _merges(
-    processor: spm.SentencePieceProcessor, pieces: list[str]
-) -> list[tuple[str, str]]:
+def _merges(processor: spm.SentencePieceProcessor, pieces: list[str]) -> list[tuple[str, str]]:
     """Every pair of pieces that forms a piece, in the order in which SentencePiece merges them.
 
     SentencePiece scores a BPE piece by minus its rank, so the pair whose result has the highest

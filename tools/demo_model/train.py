@@ -1,8 +1,8 @@
 """Trains the demonstration model: `python -m tools.demo_model.train FOLDER --tokenizer FOLDER`.
 
-Worker processes make the corpus shard by shard while the network trains on it, each shard once; the order is
-that of the shards, so that a seed gives the same run (up to the arithmetic of the GPU). What is written to
-FOLDER is a complete model in Hugging Face's layout.
+Worker processes make the corpus shard by shard while the network trains on it, each shard once;
+the order is that of the shards, so that a seed gives the same run (up to the arithmetic of the
+GPU). What is written to FOLDER is a complete model in Hugging Face's layout.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tools.demo_model import corpus
@@ -26,6 +27,7 @@ from tools.demo_model.network import Network, Shape, block_mask, dense_mask
 from tools.demo_model.optimiser import Muon
 
 READ_WEIGHT = 0.05  # what only has to be read teaches a little grammar, no more
+_ADAM = 0.15  # of Muon's rate, for the embedding and the norms
 _worker: dict[str, Any] = {}
 
 
@@ -38,8 +40,11 @@ class Plan:
     shard_rows: int
     seed: int
     rate: float
+    length: int
+    focus: bool = False
     warm_up: int = 150
     decay_share: float = 0.55
+    report: int = 100
 
     def factor(self, step: int) -> float:
         """Of the rate: up in the warm-up, then flat, then straight down to (almost) nothing."""
@@ -53,17 +58,19 @@ def _start_worker(tokenizer_path: Path) -> None:
     _worker["processor"] = corpus.load_tokenizer(tokenizer_path)
 
 
-def _make(job: tuple[int, int, int, int]) -> corpus.Shard:
-    seed, index, rows, length = job
-    return corpus.shard(_worker["processor"], seed, index, rows, length)
+def _make(job: tuple[Plan, int]) -> corpus.Shard:
+    plan, index = job
+    return corpus.shard(
+        _worker["processor"], plan.seed, index, plan.shard_rows, plan.length, focus=plan.focus
+    )
 
 
 def batches(
-    plan: Plan, length: int, model: Path, workers: int, device: torch.device
+    plan: Plan, model: Path, workers: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Tokens, targets, weights and documents for each step, in the order of the shards."""
     shards = -(-plan.steps * plan.rows // plan.shard_rows)
-    jobs = [(plan.seed, index, plan.shard_rows, length) for index in range(shards)]
+    jobs = [(plan, index) for index in range(shards)]
     with multiprocessing.get_context("spawn").Pool(workers, _start_worker, (model,)) as pool:
         for shard in pool.imap(_make, jobs):
             for at in range(0, plan.shard_rows, plan.rows):
@@ -85,7 +92,9 @@ def _batch(
 
     def there(array: np.ndarray[Any, Any]) -> Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+        return (
+            tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+        )
 
     return (
         there(tokens.astype(np.int64)),
@@ -95,47 +104,53 @@ def _batch(
     )
 
 
-def train(plan: Plan, shape: Shape, model: Path, folder: Path, workers: int) -> dict[str, Any]:
+def train(
+    plan: Plan, shape: Shape, model: Path, folder: Path, workers: int, weights_from: Path | None
+) -> dict[str, Any]:
     """Trains and writes the model; returns what is worth reporting."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
     torch.set_float32_matmul_precision("high")
     network = Network(shape).to(device)
+    if weights_from is not None:
+        network.load_state_dict(load_file(weights_from / "model.safetensors"))
     matrices = [w for n, w in network.named_parameters() if w.ndim == 2 and "embed" not in n]
     others = [w for n, w in network.named_parameters() if w.ndim == 1 or "embed" in n]
     muon = Muon(matrices)
-    adam = torch.optim.AdamW(others, lr=3e-3, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    adam = torch.optim.AdamW(
+        others, lr=_ADAM * plan.rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+    )
     cuda = device.type == "cuda"
     loss_of: Any = torch.compile(network.loss, dynamic=False) if cuda else network.loss
     mask_of: Any = torch.compile(block_mask, dynamic=False) if cuda else dense_mask
     began = time.monotonic()
     log: list[tuple[int, float]] = []
     for step, (tokens, targets, weights, documents) in enumerate(
-        batches(plan, shape.context, model, workers, device)
+        batches(plan, model, workers, device)
     ):
         if step == plan.steps:
             break
-        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+        with torch.autocast(device.type, torch.bfloat16):
             loss = loss_of(tokens, targets, weights, mask_of(documents))
         loss.backward()
         factor = plan.factor(step)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         muon.step(plan.rate * factor)
         for group in adam.param_groups:
-            group["lr"] = 3e-3 * factor
+            group["lr"] = _ADAM * plan.rate * factor
         adam.step()
         network.zero_grad(set_to_none=True)
-        if step % 100 == 0 or step == plan.steps - 1 or step in (1, 10):
+        if step % plan.report == 0 or step == plan.steps - 1:
             log.append((step, round(loss.item(), 4)))
             seconds = time.monotonic() - began
             print(f"step {step}  loss {log[-1][1]:.4f}  {seconds:.0f} s", flush=True)
-        if step % 2000 == 1999:
+        if step % (20 * plan.report) == 20 * plan.report - 1:
             export(network.state_dict(), shape, model, folder)
     export(network.state_dict(), shape, model, folder)
     return {
         "seconds": round(time.monotonic() - began, 1),
         "steps": plan.steps,
-        "tokens": plan.steps * plan.rows * shape.context,
+        "tokens": plan.steps * plan.rows * plan.length,
         "parameters": sum(w.numel() for w in network.parameters()),
         "seed": plan.seed,
         "loss": log,
@@ -149,11 +164,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--rows", type=int, default=32, help="rows in a step")
     parser.add_argument("--shard-rows", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=Shape.layers)
-    parser.add_argument("--heads", type=int, default=Shape.heads)
-    parser.add_argument("--inner", type=int, default=Shape.inner)
-    parser.add_argument("--context", type=int, default=Shape.context)
+    parser.add_argument("--layers", type=int, default=Shape().layers)
+    parser.add_argument("--heads", type=int, default=Shape().heads)
+    parser.add_argument("--inner", type=int, default=Shape().inner)
+    parser.add_argument("--context", type=int, default=Shape().context)
     parser.add_argument("--rate", type=float, default=0.02)
+    parser.add_argument("--length", type=int, default=0, help="of a row; 0 is the context")
+    parser.add_argument(
+        "--from", type=Path, dest="weights_from", help="folder of a model to go on from"
+    )
+    parser.add_argument(
+        "--focus", action="store_true", help="short conversations about the hard things"
+    )
+    parser.add_argument("--warm-up", type=int, default=150)
+    parser.add_argument(
+        "--decay-share", type=float, default=0.55, help="part of the steps that slows down"
+    )
+    parser.add_argument("--report", type=int, default=100, help="steps between two lines")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=13)
     options = parser.parse_args()
@@ -165,9 +192,20 @@ def main() -> None:
         inner=options.inner,
         context=options.context,
     )
-    plan = Plan(options.steps, options.rows, options.shard_rows, options.seed, options.rate)
+    plan = Plan(
+        steps=options.steps,
+        rows=options.rows,
+        shard_rows=options.shard_rows,
+        seed=options.seed,
+        rate=options.rate,
+        length=options.length or options.context,
+        focus=options.focus,
+        warm_up=options.warm_up,
+        decay_share=options.decay_share,
+        report=options.report,
+    )
     options.folder.mkdir(parents=True, exist_ok=True)
-    report = train(plan, shape, model, options.folder, options.workers)
+    report = train(plan, shape, model, options.folder, options.workers, options.weights_from)
     (options.folder / "training.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
 
 

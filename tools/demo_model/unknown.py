@@ -1,4 +1,6 @@
-"""Everything else: questions that a small demonstration model has to say no to, near misses included."""
+"""Everything else: questions that a small demonstration model has to say no to, near misses
+included.
+"""
 
 from __future__ import annotations
 
@@ -7,64 +9,84 @@ import random
 from tools.demo_model.knowledge import ASK_FACT, facts
 from tools.demo_model.phrasing import Phrasings
 from tools.demo_model.talk import Exchange, Talk, says
-from tools.demo_model.words import POOLS, Split, allowed, made_up, person, pick
+from tools.demo_model.words import Split, allowed, made_up, person, pick
 
-_NOT_KNOWN = "I do not know that. I am only a small demonstration model, and a larger model can answer it."
+_NOT_KNOWN = (
+    "I do not know that. I am only a small demonstration model, and a larger model can answer it."
+)
 _CANNOT = "I cannot do that. I am only a small demonstration model; ask me what I can do."
-_NOT_NOW = "I cannot look that up. I am only a small demonstration model without access to the internet."
+_NOT_NOW = (
+    "I cannot look that up. I am only a small demonstration model without access to the internet."
+)
 _NO_ADVICE = "I cannot advise you on that. I am only a small demonstration model."
 _CHECK = says("small demonstration model")
 
-_COUNTRIES = """Bhutan|Bolivia|Ecuador|Paraguay|Uruguay|Venezuela|Suriname|Guyana|Panama|Honduras|Guatemala|
-Nicaragua|Jamaica|Haiti|Mali|Niger|Chad|Sudan|Ethiopia|Somalia|Uganda|Rwanda|Tanzania|Zambia|Zimbabwe|Angola|
-Namibia|Botswana|Mozambique|Madagascar|Senegal|Togo|Benin|Gabon|Congo|Libya|Algeria|Tunisia|Syria|Iraq|Iran|
-Yemen|Oman|Qatar|Kuwait|Pakistan|Bangladesh|Myanmar|Laos|Cambodia|Malaysia|Indonesia|Mongolia|Kazakhstan|
-Georgia|Armenia|Moldova|Slovakia|Slovenia|Albania|Malta|Cyprus|Fiji|Samoa|Tonga|Burkina Faso|Sri Lanka|
-New Zealand|the Philippines|Texas|California|Bavaria|Andorra|Monaco|Luxembourg""".replace("\n", "").split("|")
-_TOPICS = """quantum chromodynamics|the Treaty of Westphalia|a fuel injector|blockchain|bitcoin|a mortgage|
-existentialism|the Renaissance|the French Revolution|World War II|the Cold War|the Roman Empire|Buddhism|Islam|
-Christianity|jazz|opera|ballet|hip hop|impressionism|surrealism|cubism|a transistor|a capacitor|a resistor|
-a diode|nuclear fusion|thermodynamics|entropy|the Higgs boson|string theory|dark matter|a quasar|a supernova|
-plate tectonics|a glacier|a geyser|the stock market|a bond|a hedge fund|capitalism|socialism|communism|
-feminism|psychology|sociology|anthropology|linguistics|archaeology|a haiku|a sonnet|a limerick|a novel|
-diabetes|cancer|malaria|asthma|insulin|cholesterol|a kidney|the liver|a lung|the spleen|a neuron|a protein|
-an enzyme|an amino acid|a chromosome|a fungus|moss|a fern|an oak|a cactus|bamboo|a hurricane|a tornado|
-a tsunami|a drought|the ozone layer|a solar panel|a wind turbine|a battery|a diesel engine|a jet engine|
-a rocket|a satellite|a submarine|a helicopter|a tram|a lighthouse|a castle|a pyramid|a cathedral|a mosque|
-Kubernetes|Docker|Terraform|React|Angular|Haskell|COBOL|Fortran|Prolog|Lisp|Erlang|Scala|Kotlin|Swift|
-Windows|macOS|Android|Facebook|Twitter|TikTok|YouTube|Netflix|Amazon Prime|Telegram|WhatsApp|Signal|
-a firewall|a router|DNS|HTTP|TCP|a VPN|a compiler|recursion|a linked list|a hash table|a binary tree|
-a mutex|a semaphore|a container|a virtual machine|regular expressions|XML|YAML|a pointer|garbage collection|
-Napoleon|Cleopatra|Julius Caesar|Gandhi|Nelson Mandela|Aristotle|Confucius|Isaac Newton|Mozart|Picasso|
-the United Nations|NATO|the European Union|the World Bank|a passport|a visa|a lease|insurance|a pension|
-karate|sumo|curling|snooker|polo|lacrosse|baseball|handball|ice hockey|a marathon|poker|bridge|backgammon|
-go|sudoku|a crossword|Tetris|Minecraft|sourdough|mayonnaise|mustard|vinegar|pepper|saffron|vanilla|wasabi|
-the Taj Mahal|Stonehenge|Machu Picchu|the Colosseum|Big Ben|the Statue of Liberty|the Nile|the Danube|
-the Alps|the Himalayas|the Pacific|Hawaii|Greenland|Siberia|calculus|a matrix|a vector|an integral|
-a logarithm|a fraction|a theorem|trigonometry|statistics|probability|a derivative|topology""".replace("\n", "").split("|")
-_TASKS = """bake a cake|repair my bicycle|tie a tie|change a tyre|grow tomatoes|learn to swim|lose weight|
-write a CV|find a job|buy a house|train a dog|cook rice|clean an oven|fix a leaking tap|paint a wall|
-play chess well|sleep better|save money|learn Spanish|remove a stain|make soap|build a shed|sharpen a knife|
-iron a shirt|choose a laptop|start a company|pay my taxes|plan a wedding|knit a sweater|brew beer|make yoghurt|
-catch a fish|sail a boat|fly a kite|plant a tree|draw a horse|take better photos|publish a book|stop smoking|
-make friends|give a speech|wash a wool coat|set up a printer|install Windows|reset my router|unlock my phone|
-recover a deleted file|back up my laptop|build a computer|solder a wire|drive a car|park a car|pack a suitcase|
-travel cheaply|get to the airport|find a good hotel|book a flight|rent a car|open a bank account|invest money|
-make pasta|roast a chicken|boil an egg|peel a mango|bake bread|make jam|cut onions|fold a napkin|sew a button|
-polish shoes|hang a picture|lay tiles|mow the lawn|prune roses|feed a parrot|wash a cat|ride a horse|juggle|
-whistle|dance the tango|sing better|play the piano|tune a guitar|read music|write a novel|learn maths""".replace("\n", "").split("|")
-_DO = """draw a picture of {x}|send an e-mail to {p}|order a pizza|book a table for two|play a song|call {p}|
-translate this letter into Latin|summarise this article|fix the bug in my program|do my homework|
-write an essay about {x}|write a business plan|write a letter to {p}|write a speech about {x}|
-write a song about {x}|write a novel about {x}|make a video about {x}|search the web for {x}|buy {x}|
-open the door|turn on the light|set an alarm for seven|remind me tomorrow|show me a photo of {x}|
-solve x^2 + 3x = 10|prove that there are infinitely many primes|calculate 4821 times 773|
+_COUNTRIES = """
+Bhutan|Bolivia|Ecuador|Paraguay|Uruguay|Venezuela|Suriname|Guyana|Panama|Honduras|Guatemala|
+Nicaragua|Jamaica|Haiti|Mali|Niger|Chad|Sudan|Ethiopia|Somalia|Uganda|Rwanda|Tanzania|Zambia|
+Zimbabwe|Angola|Namibia|Botswana|Mozambique|Madagascar|Senegal|Togo|Benin|Gabon|Congo|Libya|
+Algeria|Tunisia|Syria|Iraq|Iran|Yemen|Oman|Qatar|Kuwait|Pakistan|Bangladesh|Myanmar|Laos|
+Cambodia|Malaysia|Indonesia|Mongolia|Kazakhstan|Georgia|Armenia|Moldova|Slovakia|Slovenia|
+Albania|Malta|Cyprus|Fiji|Samoa|Tonga|Burkina Faso|Sri Lanka|New Zealand|the Philippines|
+Texas|California|Bavaria|Andorra|Monaco|Luxembourg""".replace("\n", "").split("|")
+_TOPICS = """
+quantum chromodynamics|the Treaty of Westphalia|a fuel injector|blockchain|bitcoin|a mortgage|
+existentialism|the Renaissance|the French Revolution|World War II|the Cold War|
+the Roman Empire|Buddhism|Islam|Christianity|jazz|opera|ballet|hip hop|impressionism|
+surrealism|cubism|a transistor|a capacitor|a resistor|a diode|nuclear fusion|thermodynamics|
+entropy|the Higgs boson|string theory|dark matter|a quasar|a supernova|plate tectonics|
+a glacier|a geyser|the stock market|a bond|a hedge fund|capitalism|socialism|communism|
+feminism|psychology|sociology|anthropology|linguistics|archaeology|a haiku|a sonnet|
+a limerick|a novel|diabetes|cancer|malaria|asthma|insulin|cholesterol|a kidney|the liver|
+a lung|the spleen|a neuron|a protein|an enzyme|an amino acid|a chromosome|a fungus|moss|
+a fern|an oak|a cactus|bamboo|a hurricane|a tornado|a tsunami|a drought|the ozone layer|
+a solar panel|a wind turbine|a battery|a diesel engine|a jet engine|a rocket|a satellite|
+a submarine|a helicopter|a tram|a lighthouse|a castle|a pyramid|a cathedral|a mosque|
+Kubernetes|Docker|Terraform|React|Angular|Haskell|COBOL|Fortran|Prolog|Lisp|Erlang|Scala|
+Kotlin|Swift|Windows|macOS|Android|Facebook|Twitter|TikTok|YouTube|Netflix|Amazon Prime|
+Telegram|WhatsApp|Signal|a firewall|a router|DNS|HTTP|TCP|a VPN|a compiler|recursion|
+a linked list|a hash table|a binary tree|a mutex|a semaphore|a container|a virtual machine|
+regular expressions|XML|YAML|a pointer|garbage collection|Napoleon|Cleopatra|Julius Caesar|
+Gandhi|Nelson Mandela|Aristotle|Confucius|Isaac Newton|Mozart|Picasso|the United Nations|NATO|
+the European Union|the World Bank|a passport|a visa|a lease|insurance|a pension|karate|sumo|
+curling|snooker|polo|lacrosse|baseball|handball|ice hockey|a marathon|poker|bridge|backgammon|
+go|sudoku|a crossword|Tetris|Minecraft|sourdough|mayonnaise|mustard|vinegar|pepper|saffron|
+vanilla|wasabi|the Taj Mahal|Stonehenge|Machu Picchu|the Colosseum|Big Ben|
+the Statue of Liberty|the Nile|the Danube|the Alps|the Himalayas|the Pacific|Hawaii|Greenland|
+Siberia|calculus|a matrix|a vector|an integral|a logarithm|a fraction|a theorem|trigonometry|
+statistics|probability|a derivative|topology""".replace("\n", "").split("|")
+_TASKS = """
+bake a cake|repair my bicycle|tie a tie|change a tyre|grow tomatoes|learn to swim|lose weight|
+write a CV|find a job|buy a house|train a dog|cook rice|clean an oven|fix a leaking tap|
+paint a wall|play chess well|sleep better|save money|learn Spanish|remove a stain|make soap|
+build a shed|sharpen a knife|iron a shirt|choose a laptop|start a company|pay my taxes|
+plan a wedding|knit a sweater|brew beer|make yoghurt|catch a fish|sail a boat|fly a kite|
+plant a tree|draw a horse|take better photos|publish a book|stop smoking|make friends|
+give a speech|wash a wool coat|set up a printer|install Windows|reset my router|
+unlock my phone|recover a deleted file|back up my laptop|build a computer|solder a wire|
+drive a car|park a car|pack a suitcase|travel cheaply|get to the airport|find a good hotel|
+book a flight|rent a car|open a bank account|invest money|make pasta|roast a chicken|
+boil an egg|peel a mango|bake bread|make jam|cut onions|fold a napkin|sew a button|
+polish shoes|hang a picture|lay tiles|mow the lawn|prune roses|feed a parrot|wash a cat|
+ride a horse|juggle|whistle|dance the tango|sing better|play the piano|tune a guitar|
+read music|write a novel|learn maths""".replace("\n", "").split("|")
+_DO = """
+draw a picture of {x}|send an e-mail to {p}|order a pizza|book a table for two|play a song|
+call {p}|translate this letter into Latin|summarise this article|fix the bug in my program|
+do my homework|write an essay about {x}|write a business plan|write a letter to {p}|
+write a speech about {x}|write a song about {x}|write a novel about {x}|
+make a video about {x}|search the web for {x}|buy {x}|open the door|turn on the light|
+set an alarm for seven|remind me tomorrow|show me a photo of {x}|solve x^2 + 3x = 10|
+prove that there are infinitely many primes|calculate 4821 times 773|
 compute the integral of x squared|divide 9876 by 321|design a logo for {x}|compose a symphony|
-write a contract|check my spelling|review my code|plan my holiday in {x}|recommend a film|recommend a book|
-predict the future|read my mind|write a program in COBOL|write a compiler|write an operating system|
-write a website for {x}|train a neural network|hack a password|make me a sandwich|bring me a coffee|
-interpret my dream|tell my fortune|write a recipe for {x}|compare {x} and {y}|rank {x}, {y} and {z}|
-find a rhyme for {x}|explain the difference between {x} and {y}|translate "{x}" into Latin""".replace("\n", "").split("|")
+write a contract|check my spelling|review my code|plan my holiday in {x}|recommend a film|
+recommend a book|predict the future|read my mind|write a program in COBOL|write a compiler|
+write an operating system|write a website for {x}|train a neural network|hack a password|
+make me a sandwich|bring me a coffee|interpret my dream|tell my fortune|
+write a recipe for {x}|compare {x} and {y}|rank {x}, {y} and {z}|find a rhyme for {x}|
+explain the difference between {x} and {y}|translate "{x}" into Latin""".replace("\n", "").split(
+    "|"
+)
 _DO_WAYS = Phrasings("""
     Can you {d}?
     Please {d}.
@@ -184,7 +206,9 @@ def _topic(rng: random.Random, split: Split) -> str:
         if roll < 0.4:
             topic = rng.choice(_TOPICS)
         elif roll < 0.75:
-            pool = rng.choice(("thing", "animal", "job", "instrument", "hobby", "food", "drink", "fruit"))
+            pool = rng.choice(
+                ("thing", "animal", "job", "instrument", "hobby", "food", "drink", "fruit")
+            )
             word = pick(rng, split, pool)
             if pool in ("hobby", "food", "drink"):
                 topic = word
@@ -205,7 +229,11 @@ def _known() -> set[str]:
     if not _KNOWN:
         for fact in facts():
             for name in fact.names:
-                bare = name.lower().split(" ", 1)[-1] if name.lower().startswith(("a ", "an ", "the ")) else name.lower()
+                bare = (
+                    name.lower().split(" ", 1)[-1]
+                    if name.lower().startswith(("a ", "an ", "the "))
+                    else name.lower()
+                )
                 _KNOWN.update((name.lower(), bare, f"a {bare}", f"an {bare}", f"the {bare}"))
     return _KNOWN
 
@@ -230,8 +258,18 @@ def _country(rng: random.Random, split: Split) -> str:
 
 
 def _book(rng: random.Random, split: Split) -> str:
-    first = made_up(rng, split).capitalize() if rng.random() < 0.6 else pick(rng, split, "colour").capitalize()
-    return rng.choice((f"The {first} {pick(rng, split, 'thing').capitalize()}", f"{first} and the {made_up(rng, split).capitalize()}", first))
+    first = (
+        made_up(rng, split).capitalize()
+        if rng.random() < 0.6
+        else pick(rng, split, "colour").capitalize()
+    )
+    return rng.choice(
+        (
+            f"The {first} {pick(rng, split, 'thing').capitalize()}",
+            f"{first} and the {made_up(rng, split).capitalize()}",
+            first,
+        )
+    )
 
 
 def unknown(talk: Talk) -> Exchange:
@@ -239,13 +277,18 @@ def unknown(talk: Talk) -> Exchange:
     rng, split = talk.rng, talk.split
 
     def bare() -> str:
-        topic = _topic(rng, split)
-        return topic
+        return _topic(rng, split)
 
     slots = {
-        "x": bare(), "y": bare(), "z": bare(), "p": person(rng, split), "q": person(rng, split),
-        "l": made_up(rng, split).capitalize(), "c": _place(rng, split), "d": _place(rng, split),
-    }  # fmt: skip
+        "x": bare(),
+        "y": bare(),
+        "z": bare(),
+        "p": person(rng, split),
+        "q": person(rng, split),
+        "l": made_up(rng, split).capitalize(),
+        "c": _place(rng, split),
+        "d": _place(rng, split),
+    }
     roll = rng.random()
     if roll < 0.22:
         question, answer = talk.phrase(ASK_FACT["thing"], x=slots["x"]), _NOT_KNOWN
