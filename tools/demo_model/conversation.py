@@ -75,7 +75,7 @@ def start(rng: random.Random, split: Split) -> Talk:
     else:
         size = "long" if rng.random() < 0.4 else "short"
         persona.draw_system(talk, manner=rng.random() < 0.35, size=size)
-    if rng.random() < 0.22:
+    if rng.random() < 0.3:
         people: list[str] = []
         while len(people) < rng.randint(1, 4):
             name = person(rng, split)
@@ -101,6 +101,10 @@ def turn(talk: Talk, *, focus: bool = False) -> Exchange:
         return identity.house_fact(talk)
     table = PROSE if talk.manner.kind != "plain" else PROSE | OTHER
     weights = [_FOCUS[name] if focus else weight for name, (_, weight) in table.items()]
+    if talk.people:
+        weights[0] *= (
+            2.0  # memory comes first in the table: who said what is what several people are for
+        )
     skill = rng.choices([skill for skill, _ in table.values()], weights)[0]
     exchange = skill(talk)
     if rng.random() < 0.05 and exchange.skill in ("facts", "parley", "identity"):
