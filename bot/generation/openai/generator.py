@@ -17,17 +17,18 @@ import aiohttp
 
 from bot.clock import Clock, SystemClock
 from bot.errors import GenerationError, ModelError, WorkerLost
-from bot.generation.openai.counting import Messages, ServerCounter
+from bot.generation.openai.counting import ServerCounter
 from bot.generation.openai.events import Chunk, read_chunks
-from bot.generation.openai.neutral import neutral
+from bot.generation.openai.health import HealthChecks
+from bot.generation.openai.listing import SETTING, Listed, choose, listed, why
 from bot.generation.openai.options import ServerOptions
+from bot.generation.openai.payload import as_messages, request_body
 from bot.generation.openai.replicas import Replicas
 from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_CONTEXT = 4096
-SETTING = "[model.openai] base_urls"
 
 
 class OpenAIGenerator:
@@ -35,10 +36,10 @@ class OpenAIGenerator:
 
     def __init__(self, options: ServerOptions, clock: Clock | None = None) -> None:
         self._options = options
-        self._replicas = Replicas(
-            options.base_urls, clock or SystemClock(), options.cooldown_seconds
-        )
+        self._clock = clock or SystemClock()
+        self._replicas = Replicas(options.base_urls)
         self._session: aiohttp.ClientSession | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._info: ModelInfo | None = None
         self._counter = ServerCounter(self._post_beside, options.model)
 
@@ -61,17 +62,14 @@ class OpenAIGenerator:
         )
         self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
         try:
-            listed = await asyncio.gather(*(self._models(url) for url in self._replicas.urls))
-            found = [models for models in listed if isinstance(models, list)]
-            if not found:
-                raise next(error for error in listed if isinstance(error, ModelError))
-            model = self._choose([entry for models in found for entry in models])
+            model = await self._find_model()
         except BaseException:
             await self.aclose()
             raise
         self._counter = ServerCounter(self._post_beside, model["id"])
         if not await self._counter.find_out():
             logger.warning("the model server cannot count tokens; lengths are guessed, rather high")
+        self._check_health(model["id"])
         context = self._options.context or int(model.get("max_model_len") or 0)
         self._info = ModelInfo(
             name=model["id"],
@@ -83,41 +81,48 @@ class OpenAIGenerator:
         return self._info
 
     async def aclose(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.wait([self._checking])
+            self._checking = None
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def _models(self, url: str) -> list[dict[str, Any]] | ModelError:
-        """What a replica serves, or why it cannot be asked."""
-        try:
-            async with self._http.get(f"{url}/models") as response:
-                if response.status in (401, 403):
-                    return ModelError(
-                        f"{url} refuses the key (HTTP {response.status}): set "
-                        "PARLEY_MODEL__OPENAI__API_KEY."
-                    )
-                if response.status != 200:
-                    return ModelError(
-                        f"{url}/models answers HTTP {response.status}: correct {SETTING}, which "
-                        "ends in /v1 for most servers."
-                    )
-                models = (await response.json(content_type=None))["data"]
-                return [entry for entry in models if isinstance(entry.get("id"), str)]
-        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
-            self._replicas.failed(url)
-            logger.warning("%s does not answer as a model server: %s", url, error)
-            return ModelError(
-                f"{url} does not answer as a model server ({_why(error)}): start it, or correct "
-                f"{SETTING}."
-            )
+    async def _find_model(self) -> dict[str, Any]:
+        """The model as a server lists it, which tells its window. Servers that lack it, or do not
+        answer, are marked. Raises ModelError where none has it."""
+        urls = self._replicas.urls
+        found = await asyncio.gather(*(self._listed(url) for url in urls))
+        answers = [models for models in found if not isinstance(models, ModelError)]
+        if not answers:
+            raise next(error for error in found if isinstance(error, ModelError))
+        model = choose([entry for models in answers for entry in models], self._options.model)
+        for url, models in zip(urls, found, strict=True):
+            if isinstance(models, ModelError):
+                self._replicas.failed(url)
+                logger.warning("%s", models)
+            elif all(entry["id"] != model["id"] for entry in models):
+                self._replicas.failed(url)
+                logger.warning("%s does not serve the model %s", url, model["id"])
+        return model
 
-    def _choose(self, models: list[dict[str, Any]]) -> dict[str, Any]:
-        wanted = self._options.model
-        for entry in models:
-            if wanted in ("", entry["id"]):
-                return entry
-        names = ", ".join(sorted({entry["id"] for entry in models})) or "none"
-        raise ModelError(f"No server has the model {wanted!r}; they serve: {names}.")
+    async def _listed(self, url: str) -> Listed | ModelError:
+        try:
+            return await listed(self._http, url, self._options.connect_seconds)
+        except ModelError as error:
+            return error
+
+    def _check_health(self, model: str) -> None:
+        """Begin to ask the servers in the background whether they are there."""
+        checks = HealthChecks(
+            self._replicas,
+            self._clock,
+            every=self._options.health_seconds,
+            patience=self._options.connect_seconds,
+            model=model,
+        )
+        self._checking = asyncio.create_task(checks.run(self._http), name="server health")
 
     @property
     def _http(self) -> aiohttp.ClientSession:
@@ -133,15 +138,21 @@ class OpenAIGenerator:
         return await self._counter.count(as_messages(prompt))
 
     async def _post_beside(self, path: str, body: dict[str, Any]) -> Any:
-        (url, *_) = self._replicas.ranked("")
-        root = url.removesuffix("/v1").removesuffix("/v3")
-        try:
-            async with self._http.post(root + path, json=body) as response:
-                if response.status != 200:
-                    raise GenerationError(f"{root}{path} answers HTTP {response.status}")
-                return await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise GenerationError(f"{root}{path}: {_why(error)}") from error
+        """Ask beside ``/v1``, where a server counts. One that does not answer is passed over."""
+        failure = GenerationError("no model server answers")
+        for url in self._replicas.ranked(""):
+            root = url.removesuffix("/v1").removesuffix("/v3")
+            try:
+                async with self._http.post(root + path, json=body) as response:
+                    if response.status != 200:
+                        raise GenerationError(f"{root}{path} answers HTTP {response.status}")
+                    return await response.json(content_type=None)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                self._replicas.failed(url)
+                failure = GenerationError(f"{root}{path}: {why(error)}")
+            except ValueError as error:
+                raise GenerationError(f"{root}{path}: {why(error)}") from error
+        raise failure
 
     # ------------------------------------------------------------ answering
 
@@ -149,7 +160,7 @@ class OpenAIGenerator:
         self, prompt: Prompt | Completion, sampling: Sampling
     ) -> AsyncGenerator[str | Finished]:
         assert self._info is not None, "start() comes first"
-        body = _request(self._info.name, prompt, sampling)
+        body = request_body(self._info.name, prompt, sampling)
         chat = isinstance(prompt, Prompt)
         key = prompt.cache_key if isinstance(prompt, Prompt) else ""
         failure = GenerationError("no model server answers")
@@ -192,7 +203,7 @@ class OpenAIGenerator:
                     if chunk.completion_tokens:
                         usage = chunk
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise GenerationError(f"{url}: {_why(error)}") from error
+            raise GenerationError(f"{url}: {why(error)}") from error
         if not end.finish_reason:
             raise GenerationError(f"{url} broke off in the middle of an answer")
         reason = FinishReason.LENGTH if end.finish_reason == "length" else FinishReason.END
@@ -217,48 +228,3 @@ async def _refused(url: str, response: aiohttp.ClientResponse) -> GenerationErro
     message = f"{url} answers HTTP {response.status}: {said}"
     retryable = response.status in (408, 425, 429) or response.status >= 500
     return GenerationError(message) if retryable else _Rejected(message)
-
-
-def _why(error: BaseException) -> str:
-    return str(error) or type(error).__name__
-
-
-def as_messages(prompt: Prompt) -> Messages:
-    """The conversation as the chat completions API has it, with nothing in it that a server could
-    take for a control token."""
-    messages: Messages = []
-    if prompt.system:
-        messages.append({"role": "system", "content": neutral(prompt.system)})
-    for exchange in prompt.history:
-        messages.append({"role": "user", "content": neutral(exchange.question)})
-        messages.append({"role": "assistant", "content": neutral(exchange.answer)})
-    messages.append({"role": "user", "content": neutral(prompt.question)})
-    if prompt.answer:
-        messages.append({"role": "assistant", "content": neutral(prompt.answer)})
-    return messages
-
-
-def _request(model: str, prompt: Prompt | Completion, sampling: Sampling) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": model,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "max_tokens": sampling.max_new_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
-    # What OpenAI's own API does not have is sent only where it says something.
-    if sampling.top_k:
-        body["top_k"] = sampling.top_k
-    if sampling.repetition_penalty != 1.0:
-        body["repetition_penalty"] = body["repeat_penalty"] = sampling.repetition_penalty
-    if sampling.seed is not None:
-        body["seed"] = sampling.seed
-    if isinstance(prompt, Completion):
-        body["prompt"] = prompt.text
-    else:
-        body["messages"] = as_messages(prompt)
-        if prompt.answer:
-            body["add_generation_prompt"] = False
-            body["continue_final_message"] = True
-    return body

@@ -17,5 +17,6 @@ class ServerOptions:
     connect_seconds: float = 5.0
     silence_seconds: float = 120.0
     """The longest that a server may say nothing in the middle of an answer."""
-    cooldown_seconds: float = 10.0
-    """A replica that failed is not asked again for so long, unless no other is left."""
+    health_seconds: float = 10.0
+    """Between two questions to each server whether it is there. One that failed gets no answers to
+    write until it has answered such a question, unless no other is left."""

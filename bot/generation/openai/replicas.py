@@ -8,21 +8,16 @@ goes only its own conversations move.
 import hashlib
 from collections.abc import Sequence
 
-from bot.clock import Clock
-
 
 class Replicas:
-    """The servers, and which of them failed lately."""
+    """The servers, and which of them failed when they were last asked for anything."""
 
-    def __init__(self, urls: Sequence[str], clock: Clock, cooldown: float) -> None:
-        """`cooldown`: seconds for which a replica that failed goes last."""
-        self.urls = tuple(url.rstrip("/") for url in urls)
-        self._clock = clock
-        self._cooldown = cooldown
-        self._failed: dict[str, float] = {}
+    def __init__(self, urls: Sequence[str]) -> None:
+        self.urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
+        self._failed: set[str] = set()
 
     def ranked(self, key: str) -> list[str]:
-        """All replicas in the order in which to try them for `key`."""
+        """All replicas in the order in which to try them for `key`; those that failed last."""
 
         def rank(url: str) -> tuple[bool, bytes]:
             return not self.healthy(url), hashlib.sha256(f"{key}\n{url}".encode()).digest()
@@ -30,13 +25,12 @@ class Replicas:
         return sorted(self.urls, key=rank)
 
     def healthy(self, url: str) -> bool:
-        failed = self._failed.get(url)
-        return failed is None or self._clock.monotonic() - failed >= self._cooldown
+        return url not in self._failed
 
     def failed(self, url: str) -> None:
-        """Ask others first for a while."""
-        self._failed[url] = self._clock.monotonic()
+        """Ask others first until it has answered."""
+        self._failed.add(url)
 
     def answered(self, url: str) -> None:
         """It works (again)."""
-        self._failed.pop(url, None)
+        self._failed.discard(url)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,13 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clock import Clock
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.generation.openai.counting import guess
 from bot.generation.openai.events import read_chunks
-from bot.generation.openai.generator import as_messages
 from bot.generation.openai.neutral import WORD_JOINER, neutral
+from bot.generation.openai.payload import as_messages
 from bot.generation.openai.replicas import Replicas
 from bot.messages import (
     Completion,
@@ -42,14 +43,18 @@ class Server:
     finish: str = "stop"
     hang: bool = False
     key: str = ""
+    model: str = "llama"
+    asked: int = 0
+    """How many health checks came."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
     async def models(self, request: web.Request) -> web.Response:
+        self.asked += 1
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": "no"}, status=401)
-        return web.json_response({"data": [{"id": "llama", "max_model_len": 1234}]})
+        return web.json_response({"data": [{"id": self.model, "max_model_len": 1234}]})
 
     async def tokenize(self, request: web.Request) -> web.Response:
         if not self.counts:
@@ -86,7 +91,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[Server]:
+async def serving(server: Server, port: int = 0) -> AsyncIterator[Server]:
     app = web.Application()
     app.router.add_get("/v1/models", server.models)
     app.router.add_post("/v1/chat/completions", server.chat)
@@ -94,7 +99,7 @@ async def serving(server: Server) -> AsyncIterator[Server]:
     app.router.add_post("/tokenize", server.tokenize)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     host, port = runner.addresses[0][:2]
     server.url = f"http://{host}:{port}/v1"
@@ -105,9 +110,11 @@ async def serving(server: Server) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def asking(*servers: Server, **options: Any) -> AsyncIterator[OpenAIGenerator]:
+async def asking(
+    *servers: Server, clock: Clock | None = None, **options: Any
+) -> AsyncIterator[OpenAIGenerator]:
     urls = tuple(server.url for server in servers)
-    generator = OpenAIGenerator(ServerOptions(urls, **options))
+    generator = OpenAIGenerator(ServerOptions(urls, **options), clock)
     try:
         await generator.start()
         yield generator
@@ -174,6 +181,95 @@ async def test_a_replica_that_fails_is_replaced_while_nothing_was_shown() -> Non
                 assert (await read(generator, prompt))[0] == "I am well."
     assert len(good.requests) == 8
     assert len(bad.requests) == 1, "a replica that failed is left alone for a while"
+
+
+class Rounds:
+    """A clock whose sleepers wake when a test says so."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(woken)
+        await woken
+
+    async def one(self) -> None:
+        """Let the sleeper that waits go on until it sleeps again."""
+        (await self._waiting.get()).set_result(None)
+        again = await self._waiting.get()
+        self._waiting.put_nowait(again)
+
+
+async def owner(*generators: OpenAIGenerator, of: str) -> str:
+    (generator,) = generators
+    stream = generator.stream(Prompt("", (), "Hi", cache_key=of), Sampling())
+    text = str(await anext(stream))
+    await stream.aclose()
+    return text
+
+
+async def test_a_replica_that_came_back_gets_its_conversations_again() -> None:
+    clock, keys = Rounds(), [f"conversation {n}" for n in range(8)]
+    async with serving(Server(words=["one"])) as one, AsyncExitStack() as second:
+        two = await second.enter_async_context(serving(Server(words=["two"])))
+        async with asking(one, two, clock=clock) as generator:
+            before = [await owner(generator, of=key) for key in keys]
+            assert set(before) == {"one", "two"}
+            await second.aclose()
+            await clock.one()
+            assert {await owner(generator, of=key) for key in keys} == {"one"}
+            port = int(two.url.split(":")[2].removesuffix("/v1"))
+            async with serving(Server(words=["two"]), port):
+                await clock.one()
+                assert [await owner(generator, of=key) for key in keys] == before
+
+
+async def test_a_replica_that_is_gone_is_noticed_before_a_question_is_sent_to_it() -> None:
+    clock = Rounds()
+    async with serving(Server()) as one, serving(Server()) as two:
+        async with asking(one, two, clock=clock) as generator:
+            one.key = "changed"  # it refuses the key from now on
+            await clock.one()
+            for n in range(8):
+                await read(generator, Prompt("", (), "Hi", cache_key=f"{n}"))
+    assert one.requests == []
+    assert len(two.requests) == 8
+
+
+async def test_a_replica_without_the_model_is_not_asked() -> None:
+    async with serving(Server(model="other")) as one, serving(Server()) as two:
+        async with asking(one, two, model="llama") as generator:
+            for n in range(8):
+                await read(generator, Prompt("", (), "Hi", cache_key=f"{n}"))
+    assert one.requests == []
+
+
+async def test_health_checks_end_with_the_generator() -> None:
+    clock = Rounds()
+    async with serving(Server()) as server:
+        async with asking(server, clock=clock) as generator:
+            await clock.one()
+            await clock.one()
+            assert server.asked == 3, "once at the start"
+        assert generator._checking is None
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "server health"]
+
+
+async def test_tokens_are_counted_elsewhere_when_a_replica_is_gone() -> None:
+    async with serving(Server()) as one, AsyncExitStack() as second:
+        two = await second.enter_async_context(serving(Server()))
+        async with asking(one, two) as generator:
+            await second.aclose()
+            assert await generator.count(HELLO) == 7
+    async with serving(Server()) as one, AsyncExitStack() as second:
+        two = await second.enter_async_context(serving(Server()))
+        async with asking(two, one) as generator:
+            await second.aclose()
+            assert await generator.count(HELLO) == 7
 
 
 async def test_a_stream_that_breaks_off_raises_worker_lost_after_what_came() -> None:
@@ -273,14 +369,7 @@ async def test_a_stream_is_read_alike_however_it_is_cut(
 
 
 def test_when_a_replica_goes_only_its_own_conversations_move() -> None:
-    class Clock:
-        def monotonic(self) -> float:
-            return 0.0
-
-        async def sleep(self, seconds: float) -> None:
-            raise AssertionError
-
-    replicas = Replicas(["http://a", "http://b", "http://c"], Clock(), 10.0)
+    replicas = Replicas(["http://a", "http://b", "http://c"])
     before = {key: replicas.ranked(key)[0] for key in map(str, range(60))}
     assert set(before.values()) == set(replicas.urls)
     replicas.failed("http://b")
