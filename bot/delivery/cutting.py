@@ -52,7 +52,7 @@ def choose_cut(
     is at least 1 and less than ``len(head)``, and `fits` holds for it; None where it never does.
 
     In order: a paragraph, a line, a line of code or of a table, a sentence, a word, each if it
-    leaves the part half full; then the same if it leaves an eighth; then any line; then a
+    leaves the part half full; then the same if it leaves an eighth; then any line; any word; a
     grapheme; and a code point at last. Depends on nothing but its arguments, so that a cut once
     made is made again.
     """
@@ -82,9 +82,8 @@ def _ranked(
 def _within_lines(
     head: str, lines: Sequence[Line], pattern: re.Pattern[str], least: int
 ) -> Iterator[int]:
-    """Offsets after a match of `pattern` in a line of prose, the last first; those that part marks
-    which belong together come last."""
-    parting: list[int] = []
+    """Offsets after a match of `pattern` in a line of prose, the last first, without those that
+    part marks which belong together."""
     stop = len(head)
     for line in reversed(lines):
         if line.start < stop and stop > least and line.kind in _PROSE:
@@ -92,13 +91,9 @@ def _within_lines(
             marks = scan(text)
             for match in reversed(list(pattern.finditer(text))):
                 offset = line.start + match.end()
-                if least <= offset < stop:
-                    if marks.cut_by(match.end()):
-                        parting.append(offset)
-                    else:
-                        yield offset
+                if least <= offset < stop and not marks.cut_by(match.end()):
+                    yield offset
         stop = line.start
-    yield from parting
 
 
 def _last_resorts(head: str, breaks: Sequence[tuple[int, _Break]]) -> Iterator[int]:

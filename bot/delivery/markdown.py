@@ -88,6 +88,7 @@ _OPENER = re.compile(
 _CLOSER = re.compile(rf"{_QUOTE}(?P<indent>[ \t]*)(?P<run>[`~]*)[ \t\r]*\n?\Z")
 _ITEM = re.compile(rf"{_BULLET}|[ ]{{0,3}}(?:\#{{1,6}}[ \t]|>)")
 _LIST_ITEM = re.compile(_BULLET)
+_LONGEST_CLOSER = 80
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*\Z")
 
 
@@ -131,3 +132,24 @@ def is_row(line: str) -> bool:
 def is_rule(line: str) -> bool:
     """Whether the line is the one between a table's head and its rows."""
     return "|" in line and _RULE.match(line) is not None
+
+
+def closing(text: str) -> str:
+    """What closes the fence that `text` leaves open, to be put after it; "" where none is open.
+
+    For platforms that show an open fence as it is typed. A growing part and the answer's last part
+    have room for it.
+    """
+    if "```" not in text and "~~~" not in text:
+        return ""
+    context = Context()
+    *complete, last = text.split("\n")
+    for line in complete:
+        _, context = read_line(f"{line}\n", context)
+    before = context.fence
+    after = read_line(last, context)[1].fence
+    if after is None or len(after.closer) > _LONGEST_CLOSER:
+        return ""
+    if last.strip() and before is not None and before.perhaps_closed_by(last):
+        return before.marker[len(last.strip(" \t\r>")) :]  # half of it is there
+    return f"\n{after.closer}" if last else after.closer
