@@ -16,6 +16,8 @@ from tests.discord_loopback.gateway import Gateway
 from tests.discord_loopback.limits import Limits
 from tests.discord_loopback.world import BOT, TOKEN, Channel, Interaction, Message, World, now
 
+MESSAGE, DEFERRED = 4, 5
+"""Types of an interaction's callback."""
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, MISSING_PERMISSIONS = 10003, 10008, 50013
 
 
@@ -242,7 +244,7 @@ class Rest:
         interaction.callback = body
         facts: dict[str, Any] = {"id": interaction.id, "type": 2}
         resource: dict[str, Any] = {"type": body["type"]}
-        if body["type"] in (4, 5):
+        if body["type"] in (MESSAGE, DEFERRED):
             message = self._message(interaction.channel, body.get("data") or {})
             interaction.original = message
             self.world.messages[message.id] = message
@@ -257,6 +259,10 @@ class Rest:
         if interaction.callback is None:
             return _error(404, 10015, "Unknown Webhook")
         message = self._message(interaction.channel, body)
+        original = interaction.original
+        if interaction.callback["type"] == DEFERRED and original and not original.content:
+            original.content = message.content  # the first one takes the place of "thinking"
+            return _json(original.payload(self.world))
         self.world.messages[message.id] = message
         interaction.followups.append(message)
         return _json(message.payload(self.world))
