@@ -25,6 +25,7 @@ from bot.clock import Clock
 from bot.context import Packed
 from bot.delivery import Delivery
 from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
+from bot.inheriting import settings_in
 from bot.messages import ConversationKey, ModelInfo, Person, Question
 from bot.ports import (
     AnswerState,
@@ -298,7 +299,7 @@ class Engine:
         return await self._store.reset(conversation)
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
-        """What was set for this conversation."""
+        """What was set for this conversation itself; a thread's channel may have set more."""
         return await self._store.settings(conversation)
 
     async def change_settings(
@@ -383,7 +384,7 @@ class Engine:
         return lock
 
     async def _check(self, question: Question) -> None:
-        settings = await self._store.settings(question.conversation)
+        settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
         await self._window.check(question, settings)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from bot.context import Packed, as_question, pack
+from bot.inheriting import settings_in
 from bot.messages import ConversationKey, ModelInfo, Question, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
 
@@ -43,7 +44,7 @@ class ContextWindow:
         """The prompt for this answer, and how to sample it: its `max_new_tokens` is what the
         window leaves. Raises TooLong and StorageError."""
         question = answer.question
-        settings = await self._store.settings(question.conversation)
+        settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         packed = await pack(
             system=self._system(settings),
@@ -74,7 +75,7 @@ class ContextWindow:
 
     async def preview(self, conversation: ConversationKey) -> Packed:
         """What the model would see before the next, still empty, question."""
-        settings = await self._store.settings(conversation)
+        settings = await settings_in(self._store, conversation)
         return await pack(
             system=self._system(settings),
             question="",
