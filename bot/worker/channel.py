@@ -8,13 +8,22 @@ which the bot collects. The end of fd 0 means that the bot is gone, and then thi
 import contextlib
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.worker.frames import MAGIC, FrameReader, Message, encode
+
+GRACE_SECONDS = 3.0
+"""How long the model's thread may tidy up after the bot is gone."""
+
+GONE = {"type": "quit"}
+"""What the bot's end is to whoever waits for a command."""
+
+
+class BotGone(BaseException):
+    """Nobody is left to work for. No Exception: whatever is under way should end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +39,12 @@ class Channel:
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self.on_parent_gone: list[Callable[[], None]] = []
-        """Called, in the reader's thread, before the process ends because the bot is gone."""
         self.steps: Callable[[], int] = lambda: 0
         """How many steps the model has made, for the heartbeats."""
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._lock = threading.Lock()
+        self._gone = False
 
     @classmethod
     def take_over_stdio(cls) -> "Channel":
@@ -51,31 +59,36 @@ class Channel:
         return channel
 
     def send(self, message: Message) -> None:
-        """Write one frame, whole. Waits while the bot is slow; ends the process if it is gone."""
+        """Write one frame, whole. Waits while the bot is slow. Raises BotGone."""
         self._write(encode(message))
 
     def start_reading(self) -> None:
-        """Read commands in a thread of their own, from now until the bot is gone."""
+        """Read commands in a thread of their own, from now until the bot is gone, which ends the
+        process: at once where the model's thread leaves by itself, else a little later."""
         threading.Thread(target=self._read, name="commands", daemon=True).start()
 
     def start_beating(self, seconds: float) -> None:
         """Send a ``beat`` with the number of steps so far, every so many seconds."""
 
         def beat() -> None:
-            while True:
-                time.sleep(seconds)
-                self.send({"type": "beat", "steps": self.steps()})
+            with contextlib.suppress(BotGone):
+                while True:
+                    time.sleep(seconds)
+                    self.send({"type": "beat", "steps": self.steps()})
 
         threading.Thread(target=beat, name="heartbeat", daemon=True).start()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         with self._lock:
+            if self._gone:
+                raise BotGone
             try:
                 while view:
                     view = view[os.write(self._write_fd, view) :]
-            except OSError:
-                self._leave()
+            except OSError as exc:
+                self._gone = True
+                raise BotGone from exc
 
     def _read(self) -> None:
         frames = FrameReader()
@@ -84,14 +97,7 @@ class Channel:
                 now = time.monotonic()
                 for message in frames.feed(data):
                     self.commands.put(Command(message, now))
-        self._leave()
-
-    def _leave(self) -> None:
-        for callback in self.on_parent_gone:
-            # The process is about to end: one failing clean-up must not keep the others from
-            # running, and there is nobody left to tell.
-            with contextlib.suppress(Exception):
-                callback()
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
+        self._gone = True
+        self.commands.put(Command(GONE, time.monotonic()))
+        time.sleep(GRACE_SECONDS)
         os._exit(0)

@@ -7,7 +7,7 @@ import traceback
 
 from bot.worker import backends
 from bot.worker.backends import Backend
-from bot.worker.channel import Channel
+from bot.worker.channel import BotGone, Channel
 from bot.worker.loop import Loop
 from bot.worker.protocol import Facts, LoadError, LoadOptions, to_message, without_type
 
@@ -23,11 +23,20 @@ def run() -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    channel = Channel.take_over_stdio()
+    try:
+        return _run(Channel.take_over_stdio())
+    except BotGone:
+        return OK
+
+
+def _run(channel: Channel) -> int:
     channel.send({"type": "hello", "pid": os.getpid(), "python": platform.python_version()})
     channel.start_reading()
     channel.start_beating(BEAT_SECONDS)
-    options = LoadOptions(**without_type(channel.commands.get().message))
+    first = channel.commands.get().message
+    if first["type"] != "load":
+        return OK
+    options = LoadOptions(**without_type(first))
     try:
         backend = backends.create(options.backend)
         facts = _load(backend, options, channel)

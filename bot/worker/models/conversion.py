@@ -15,6 +15,7 @@ import numpy as np
 from bot.worker.models.llama_config import LlamaConfig, read_config
 from bot.worker.models.safetensors_file import Checkpoint
 from bot.worker.models.weight_formats import F32, FORMATS, Part, WeightFormat
+from bot.worker.openvino_library import import_openvino
 from bot.worker.protocol import LoadError
 
 Report = Callable[[str, int, int], None]
@@ -163,8 +164,7 @@ def _write_tensor(checkpoint: Checkpoint, name: str, stored: _Stored, file: Any)
 
 
 def _save(config: LlamaConfig, plan: Mapping[str, _Stored], scratch: Path, target: Path) -> None:
-    import openvino as ov  # type: ignore[import-untyped]
-
+    ov = import_openvino()
     from bot.worker.models.llama_graph import Constants, LlamaGraph
 
     data = np.memmap(scratch, np.uint8, mode="r")
@@ -182,4 +182,9 @@ def _save(config: LlamaConfig, plan: Mapping[str, _Stored], scratch: Path, targe
         return found
 
     model = LlamaGraph(config, constants).build()
-    ov.save_model(model, target / MODEL_FILE, compress_to_fp16=False)
+    try:
+        ov.save_model(model, target / MODEL_FILE, compress_to_fp16=False)
+        # A disk that filled up meanwhile shows here: the file must hold every constant.
+        ov.Core().read_model(target / MODEL_FILE)
+    except RuntimeError as exc:
+        raise LoadError(f"the converted model could not be written to {target.parent}") from exc

@@ -160,7 +160,7 @@ def _pack(nibbles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     flat = nibbles.reshape(-1)
     if flat.size % 2:
         flat = np.concatenate([flat, np.zeros(1, np.uint8)])
-    packed: npt.NDArray[np.uint8] = flat[0::2] | (flat[1::2] << 4)
+    packed: npt.NDArray[np.uint8] = flat[0::2] | (flat[1::2] << np.uint8(4))
     return packed
 
 

@@ -21,8 +21,9 @@ import runpy, sys, types
 bot = types.ModuleType("bot")
 bot.__path__ = [{str(MAIN.parent.parent)!r}]
 sys.modules["bot"] = bot
-from bot.worker import backends, process
+from bot.worker import backends, channel, process
 from bot.worker.protocol import *
+channel.GRACE_SECONDS = 0.2
 
 class Model:
     def add(self, request): self.id = request.id
@@ -87,6 +88,22 @@ def test_a_worker_that_still_loads_leaves_when_the_bot_is_gone() -> None:
     """
     sent, _, code = run_with_model(model, hang_up=True)
     assert [m["type"] for m in sent] == ["hello"]
+    assert code == 0
+
+
+def test_what_was_under_way_tidies_up_when_the_bot_is_gone() -> None:
+    model = """
+        def load(self, options, report):
+            import sys, time
+            try:
+                while True:
+                    report("converting", 0, 0)
+                    time.sleep(0.001)
+            finally:
+                sys.stderr.write("tidied up")
+    """
+    _, stderr, code = run_with_model(model, hang_up=True)
+    assert stderr == "tidied up"
     assert code == 0
 
 

@@ -1,0 +1,60 @@
+"""Which device OpenVINO should use."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.worker.protocol import LoadError
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """``name`` is OpenVINO's: CPU, GPU, GPU.1."""
+
+    name: str
+    title: str
+    """For people: "GPU.0 (Intel(R) Arc(TM) B580 Graphics)"."""
+    gpu_memory: int = 0
+    """Bytes of its own; 0 for a CPU."""
+
+    @property
+    def kind(self) -> str:
+        """CPU or GPU."""
+        return self.name.partition(".")[0]
+
+
+def choose_device(core: Any, wanted: str) -> Device:
+    """The device that `wanted` means: "auto", "cpu", "gpu" or "gpu.1". Raises LoadError, with the
+    devices that there are, where there is none."""
+    found = [name for name in core.available_devices if name.partition(".")[0] in ("CPU", "GPU")]
+    gpus = [name for name in found if name.startswith("GPU")]
+    if wanted == "auto":
+        name = _best(core, gpus) if gpus else "CPU"
+    elif wanted == "gpu" and gpus:
+        name = _best(core, gpus)
+    elif wanted.upper() in found:
+        name = wanted.upper()
+    elif wanted == "gpu.0" and gpus == ["GPU"]:
+        name = "GPU"
+    else:
+        raise LoadError(_no_such_device(wanted, found))
+    title = f"{name} ({core.get_property(name, 'FULL_DEVICE_NAME').strip()})"
+    memory = 0
+    if name.startswith("GPU"):
+        memory = int(core.get_property(name, "GPU_DEVICE_TOTAL_MEM_SIZE"))
+    return Device(name, title, memory)
+
+
+def _best(core: Any, gpus: list[str]) -> str:
+    """A card rather than the processor's own graphics, of which the number is often lower."""
+    cards = [n for n in gpus if "DISCRETE" in str(core.get_property(n, "DEVICE_TYPE")).upper()]
+    return (cards or gpus)[0]
+
+
+def _no_such_device(wanted: str, found: list[str]) -> str:
+    known = ", ".join(f'"{name.lower()}"' for name in found)
+    text = f'[model] device = "{wanted}": OpenVINO has no such device here; it has {known}'
+    if wanted.startswith("gpu") and not any(name.startswith("GPU") for name in found):
+        return text + ". Install the GPU's compute runtime (Level Zero and OpenCL), or use the cpu"
+    if wanted.startswith(("xpu", "cuda")):
+        return text + '. "xpu" and "cuda" are devices of backend = "torch"'
+    return text
