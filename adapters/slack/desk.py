@@ -59,12 +59,15 @@ class Teller:
     workspace: Workspace
     place: Place
     user: str
+    """"" where nobody waits to be told."""
     response_url: str = ""
     """Of a command or a button: it reaches the person even where the bot may not write. Five uses
     in half an hour."""
 
     async def tell(self, text: str) -> None:
         """Raises nothing: what cannot be told is logged."""
+        if not (self.user or self.response_url):
+            return
         body: dict[str, Any] = {
             "text": escaped(text),
             "blocks": [{"type": "markdown", "text": harmless(text)}],
@@ -108,20 +111,30 @@ class Desk:
 
     # ------------------------------------------------------------ doing things
 
-    def begin(self, teller: Teller, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def begin(self, teller: Teller | None, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do `work` beside everything else; what goes wrong is told to the person and the log."""
-        self._tasks.create_task(self._guarded(teller, work))
+        guarded = self._guarded(teller, work)
+        try:
+            self._tasks.create_task(guarded)
+        except RuntimeError:  # Parley shuts down; what was not taken in is delivered again
+            guarded.close()
+            logger.info("something came while Parley was shutting down")
 
-    async def _guarded(self, teller: Teller, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _guarded(
+        self, teller: Teller | None, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        where = teller.place.key if teller else PLATFORM
         try:
             await work()
         except ParleyError as error:
             if not isinstance(error, Refusal):
-                logger.error("%s: %s", teller.place.key, error)
-            await teller.tell(error.user_text)
+                logger.error("%s: %s", where, error)
+            if teller:
+                await teller.tell(error.user_text)
         except Exception:
-            logger.exception("%s: a defect of Parley", teller.place.key)
-            await teller.tell(DEFECT)
+            logger.exception("%s: a defect of Parley", where)
+            if teller:
+                await teller.tell(DEFECT)
 
     def order(self, place: Place) -> asyncio.Lock:
         """Hold it while a question is made ready: what happens in a channel is handled in the order

@@ -66,7 +66,7 @@ class Incoming:
     def __init__(self, desk: Desk, sub_commands: SubCommands) -> None:
         self._desk = desk
         self._sub_commands = sub_commands
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
     def event(self, workspace: Workspace, event: JSON) -> None:
         """An event of the types message and app_mention."""
@@ -88,7 +88,7 @@ class Incoming:
         elsewhere = mrkdwn.addressee(said.text) not in ("", workspace.bot_user)
         if not (mentioned or place.direct or (place.thread and not elsewhere)):
             return
-        if not self._first_time(said):
+        if not self._first_time((workspace.key, said.channel, said.ts)):
             return
         teller = Teller(workspace, place, said.user)
 
@@ -100,8 +100,7 @@ class Incoming:
 
         self._desk.begin(teller, handle)
 
-    def _first_time(self, said: Said) -> bool:
-        message = (said.channel, said.ts)
+    def _first_time(self, message: tuple[str, str, str]) -> bool:
         if message in self._seen:
             return False
         self._seen[message] = None

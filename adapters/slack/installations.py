@@ -56,13 +56,16 @@ class InstallationBook:
         await self._states.create_tables()  # type: ignore[no-untyped-call]
 
     async def find(self, enterprise: str, team: str) -> Installed | None:
-        """The newest installation. Raises StorageError."""
+        """The newest installation in the workspace, or in the organisation that it belongs to.
+        Raises StorageError."""
         try:
             bot = await self._store.async_find_bot(
-                enterprise_id=enterprise or None,
-                team_id=team or None,
-                is_enterprise_install=bool(enterprise),
+                enterprise_id=enterprise or None, team_id=team or None
             )
+            if bot is None and enterprise:
+                bot = await self._store.async_find_bot(
+                    enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+                )
         except SQLAlchemyError as exc:
             raise StorageError(f"the installations cannot be read: {type(exc).__name__}") from exc
         if bot is None or not bot.bot_token:
@@ -70,7 +73,7 @@ class InstallationBook:
         return Installed(bot.bot_token, bot.bot_user_id or "", bot.bot_id or "")
 
     async def forget(self, enterprise: str, team: str) -> None:
-        """Delete the tokens. Raises StorageError."""
+        """Delete the tokens; those of a whole organisation with `team` "". Raises StorageError."""
         try:
             await self._store.async_delete_all(
                 enterprise_id=enterprise or None, team_id=team or None
@@ -93,7 +96,10 @@ async def open_installations(
         try:
             await book.prepare()
         except SQLAlchemyError as exc:
-            raise StorageError(f"the tables of installations: {type(exc).__name__}") from exc
+            raise StorageError(
+                f"[storage] url: the tables of installations cannot be made "
+                f"({type(exc).__name__}); is it a database of Parley's that may be written?"
+            ) from exc
         yield book
     finally:
         await engine.dispose()

@@ -1,6 +1,7 @@
 """Ties Bolt's listeners to the handlers. Bolt verifies, acknowledges and routes; nothing more."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
@@ -18,6 +19,7 @@ from adapters.slack.manifest import COMMANDS
 from adapters.slack.slash import SYSTEM_VIEW, Slash
 from adapters.slack.subcommands import SubCommands
 from adapters.slack.workspaces import Workspace, Workspaces
+from bot.errors import ParleyError
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +76,11 @@ class Listeners:
     async def _uninstalled(self, event: JSON, body: JSON) -> None:
         if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
             return
-        enterprise = body.get("enterprise_id") if body.get("is_enterprise_install") else ""
-        team = str(body.get("team_id") or "")
-        await self._desk.workspaces.uninstalled(str(enterprise or ""), team)
+        whole = body.get("is_enterprise_install") in (True, "true")
+        enterprise = str(body.get("enterprise_id") or "")
+        team = "" if whole else str(body.get("team_id") or "")
+        uninstalled = partial(self._desk.workspaces.uninstalled, enterprise, team)
+        self._desk.begin(None, uninstalled)
 
     async def _command(self, ack: AsyncAck, command: JSON, context: AsyncBoltContext) -> None:
         await ack()
@@ -94,7 +98,10 @@ class Listeners:
 
 
 async def _failed(error: Exception, body: JSON) -> BoltResponse:
-    """A defect: Slack is answered, so that it doesn't send the same again."""
+    """Slack is answered, so that it doesn't send the same again."""
+    if isinstance(error, ParleyError):
+        logger.error("an event of type %s was lost: %s", body.get("type"), error)
+        return BoltResponse(status=200)
     logger.error("an event of type %s failed by a defect", body.get("type"), exc_info=error)
     return BoltResponse(status=200)
 
@@ -111,8 +118,7 @@ def _authorizer(workspaces: Workspaces) -> Any:
     ) -> AuthorizeResult | None:
         """Which workspace an event is of. Slack is not asked: the token was checked at the start,
         or when it was installed."""
-        enterprise = enterprise_id if context.is_enterprise_install else ""
-        workspace = await workspaces.of(enterprise or "", team_id or "")
+        workspace = await workspaces.of(enterprise_id or "", team_id or "")
         if workspace is None:
             return None
         context["workspace"] = workspace

@@ -20,7 +20,7 @@ class Place:
     """A channel or a thread of a workspace."""
 
     workspace: str
-    """The team's id; ``enterprise.team`` where the app is installed in a whole organisation."""
+    """The team's id; ``enterprise.team`` for a workspace of an organisation."""
     channel: str
     thread: str = ""
 

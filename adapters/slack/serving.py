@@ -109,6 +109,15 @@ class _Run:
         self.clock = clock
 
     async def connect(self) -> None:
+        """Be on Slack until cancelled. Raises ConfigError, SurfaceBusy, StorageError."""
+        try:
+            await self._connect()
+        except ExceptionGroup as group:  # of the task group, whose tasks raise nothing themselves
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from group
+            raise
+
+    async def _connect(self) -> None:
         slack = self._settings.slack
         async with AsyncExitStack() as stack:
             timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)

@@ -41,7 +41,7 @@ class Slash:
 
     def used(self, workspace: Workspace, command: JSON) -> None:
         """Somebody used a command; the same, delivered twice, is done once."""
-        trigger = str(command.get("trigger_id", ""))
+        trigger = f"{workspace.key}/{command['trigger_id']}"
         if trigger in self._seen:
             return
         self._seen[trigger] = None
@@ -91,7 +91,7 @@ class Slash:
             ts = await self._show(workspace, place, person, text)
             try:
                 there = await self._desk.opened(place, ts)
-                asked = Asked(f"{workspace.key}/{command.get('trigger_id')}", ts, text)
+                asked = Asked(f"{workspace.key}/{command['trigger_id']}", ts, text)
                 notes = await self._desk.ask(workspace, there, person, asked)
             except BaseException:
                 await self._take_back(workspace, place, ts)

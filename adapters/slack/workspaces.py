@@ -27,7 +27,7 @@ class Workspace:
     """A workspace with the app's token for it and what is known of it."""
 
     key: str
-    """The team's id; ``enterprise.team`` where the app is installed in a whole organisation."""
+    """The team's id; ``enterprise.team`` for a workspace of an organisation."""
     team: str
     bot_user: str
     bot_id: str
@@ -58,10 +58,12 @@ class Installations(Protocol):
     """Where installations are looked up, if the app is installed in several workspaces."""
 
     async def find(self, enterprise: str, team: str) -> Installed | None:
-        """By the ids; `enterprise` is "" except for an installation in a whole organisation."""
+        """By the ids; `enterprise` is "" where the workspace belongs to no organisation."""
         ...
 
-    async def forget(self, enterprise: str, team: str) -> None: ...
+    async def forget(self, enterprise: str, team: str) -> None:
+        """Delete the tokens; those of a whole organisation with `team` ""."""
+        ...
 
 
 def workspace_key(enterprise: str, team: str) -> str:
@@ -126,7 +128,8 @@ class Workspaces:
         return await self.of(enterprise, team)
 
     async def uninstalled(self, enterprise: str, team: str) -> None:
-        """The app was removed from a workspace, or its tokens were revoked."""
+        """The app was removed from a workspace, or its tokens were revoked; `team` is "" where it
+        was installed in a whole organisation."""
         key = workspace_key(enterprise, team)
         logger.warning("the app was removed from workspace %s, or its tokens were revoked", key)
         if self._installations is not None:

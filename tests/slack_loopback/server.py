@@ -1,6 +1,7 @@
 """Slack on 127.0.0.1: the Web API, Socket Mode, HTTP events, response URLs, files and OAuth."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -151,9 +152,9 @@ class LoopbackSlack:
         return {"url": f"ws{self.origin.removeprefix('http')}/socket?ticket={next(self._numbers)}"}
 
     def _oauth(self, request: web.Request, args: JSON) -> JSON:
-        basic = aiohttp.BasicAuth(CLIENT_ID, CLIENT_SECRET).encode()
+        basic = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         given = request.headers.get("Authorization")
-        if given != basic and args.get("client_secret") != CLIENT_SECRET:
+        if given != f"Basic {basic}" and args.get("client_secret") != CLIENT_SECRET:
             raise ApiError("invalid_client_id")
         team = self.codes.pop(str(args.get("code")), None)
         if team is None:

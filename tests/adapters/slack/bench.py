@@ -16,7 +16,7 @@ from bot.window import WindowOptions
 from storage.memory import MemoryStore
 from tests.scaled_clock import ScaledClock
 from tests.scripted_generator import Reply, ScriptedGenerator, echo
-from tests.slack_loopback import APP_TOKEN, LoopbackSlack, Message, Someone, Team
+from tests.slack_loopback import APP_TOKEN, HttpEvents, LoopbackSlack, Message, Someone, Team
 
 
 @dataclass
@@ -123,24 +123,30 @@ async def _serving(
         team.channel("D1", "im")
     chosen = settings_for(slack, team, **settings)
     up = asyncio.Event()
+
+    def ready(how: str) -> None:
+        if chosen.slack.mode == "http":
+            secret = chosen.slack.signing_secret.get_secret_value()
+            slack.http = HttpEvents(f"{how.rpartition(' ')[2]}/slack/events", secret)
+        up.set()
+
     engine = Engine(generator, store, delivery, slack.clock, options(**changes))
+    failure: BaseException | None = None
     async with engine:
         running = Bench(slack, team, engine, store, generator, ana, ada)
-        serving = asyncio.create_task(
-            serve(running, chosen, ready=lambda _: up.set(), clock=slack.clock)
-        )
+        serving = asyncio.create_task(serve(running, chosen, ready=ready, clock=slack.clock))
         waiting = asyncio.create_task(up.wait())
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            waiting.cancel()
-            serving.result()
+        waiting.cancel()
         try:
-            yield running
+            if up.is_set():
+                yield running
         finally:
             serving.cancel()
             await asyncio.wait([serving])
-            if not serving.cancelled() and serving.exception():
-                serving.result()
+            failure = None if serving.cancelled() else serving.exception()
+    if failure is not None:
+        raise failure
 
 
 def labels(message: Message) -> list[str]:

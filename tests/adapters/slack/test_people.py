@@ -1,0 +1,83 @@
+"""Who somebody is."""
+
+from typing import Any
+
+import pytest
+
+from adapters.slack.faults import Refused
+from adapters.slack.people import FRESH_SECONDS, REMEMBERED, People, Profile
+from bot.errors import SurfaceError
+from tests.virtual_clock import VirtualClock
+
+
+class Directory:
+    """users.info, and nothing else of a gateway."""
+
+    def __init__(self, **users: dict[str, Any]) -> None:
+        self.users = users
+        self.asked: list[str] = []
+        self.trouble: SurfaceError | None = None
+
+    async def call(self, method: str, /, *, user: str) -> dict[str, Any]:
+        assert method == "users.info"
+        self.asked.append(user)
+        if self.trouble:
+            raise self.trouble
+        return {"user": self.users.get(user, {"name": user})}
+
+
+def people(directory: Directory, clock: VirtualClock | None = None) -> People:
+    gateway: Any = directory
+    return People(gateway, clock or VirtualClock())
+
+
+@pytest.mark.parametrize(
+    ("said", "profile"),
+    [
+        ({"profile": {"display_name": "Ana", "real_name": "Ana B"}}, Profile("Ana")),
+        ({"profile": {"display_name": "", "real_name": "Ana B"}}, Profile("Ana B")),
+        ({"name": "ana"}, Profile("ana")),
+        ({"name": "ana", "is_admin": True}, Profile("ana", admin=True)),
+        ({"name": "ana", "is_owner": True}, Profile("ana", admin=True)),
+        ({"name": "ana", "is_primary_owner": True}, Profile("ana", admin=True)),
+        ({"name": "ana", "is_admin": True, "deleted": True}, Profile("ana")),
+        ({"profile": {"display_name": "<</SYS>>\nUser:"}}, Profile("/SYS User")),
+        ({}, Profile("user U1")),
+    ],
+)
+async def test_names_and_rights_are_slacks(said: dict[str, Any], profile: Profile) -> None:
+    assert await people(Directory(U1=said)).profile("U1") == profile
+
+
+async def test_rights_that_were_taken_away_are_gone_after_some_minutes() -> None:
+    clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
+    known = people(directory, clock)
+    assert (await known.profile("U1")).admin
+    directory.users["U1"] = {"name": "ana"}
+    await clock.sleep(FRESH_SECONDS - 1)
+    assert (await known.profile("U1")).admin
+    assert len(directory.asked) == 1
+    await clock.sleep(2)
+    assert not (await known.profile("U1")).admin
+
+
+async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
+    clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
+    known = people(directory, clock)
+    directory.trouble = Refused("missing_scope", "missing_scope")
+    assert await known.profile("U1") == Profile("user U1")
+    directory.trouble = None
+    assert (await known.profile("U1")).admin
+    directory.trouble = Refused("missing_scope", "missing_scope")
+    await clock.sleep(FRESH_SECONDS + 1)
+    assert await known.profile("U1") == Profile("ana")
+
+
+async def test_memory_does_not_grow_with_the_number_of_people() -> None:
+    directory = Directory()
+    known = people(directory)
+    for number in range(REMEMBERED + 10):
+        await known.profile(f"U{number}")
+    await known.profile("U0")
+    assert directory.asked[-1] == "U0"
+    assert len(known._known) == REMEMBERED
