@@ -137,7 +137,7 @@ def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
             hide_parameters=True,  # errors are logged; what people wrote is not
             pool_size=READERS + 1,
             max_overflow=0,
-            # None: the driver begins no transaction by itself (see _begin)
+            # None: the driver begins no transaction by itself (see `begin`)
             connect_args={"timeout": busy_seconds, "isolation_level": None},
         )
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
@@ -147,19 +147,26 @@ def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
             "postgresql+asyncpg://"
         ) from exc
     event.listen(engine.sync_engine, "connect", _set_up)
-    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "begin", begin)
     return engine
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool does not know of it yet
+        raise
 
 
-def _begin(connection: Connection) -> None:
-    # A plain BEGIN that reads and then writes may find the file changed in between, and fails
-    # at once whatever the timeout is; BEGIN IMMEDIATE waits for its turn.
-    if begin := connection.get_execution_options().get(BEGIN, "BEGIN"):
-        connection.exec_driver_sql(begin)
+def begin(connection: Connection) -> None:
+    """Begin a transaction in SQLite as its execution option `BEGIN` says.
+
+    A plain BEGIN that reads and then writes may find the file changed in between, and fails at
+    once whatever the timeout is; BEGIN IMMEDIATE waits for its turn.
+    """
+    if statement := connection.get_execution_options().get(BEGIN, "BEGIN"):
+        connection.exec_driver_sql(statement)

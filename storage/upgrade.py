@@ -5,6 +5,7 @@ Nothing is written to a database that is not ours, or that a newer Parley wrote.
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from alembic.command import upgrade
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect, text
 
 from bot.errors import StorageError
-from storage.engine import BEGIN, BUSY_SECONDS, new_engine
+from storage.engine import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
 from storage.faults import Place
 
 logger = logging.getLogger(__name__)
@@ -38,9 +39,11 @@ async def bring_up(url: URL, place: Place, *, busy_seconds: float = BUSY_SECONDS
 
 def _in_thread(url: URL, place: Place, busy_seconds: float) -> None:
     with _one_at_a_time, place.faults():
-        if place.file is not None:
+        if place.file is None:
+            asyncio.run(_on_server(url, place))
+        else:
             _make_file(place.file)
-        asyncio.run(_bring_up(url, place, busy_seconds))
+            _in_file(place.file, place, busy_seconds)
 
 
 def _make_file(file: Path) -> None:
@@ -50,21 +53,39 @@ def _make_file(file: Path) -> None:
         file.touch(mode=0o600)
 
 
-async def _bring_up(url: URL, place: Place, busy_seconds: float) -> None:
-    engine = new_engine(url, busy_seconds=busy_seconds)
+def _in_file(file: Path, place: Place, busy_seconds: float) -> None:
+    # Without aiosqlite: where a file cannot be opened its thread may outlive the loop, and says so.
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _connect(file, busy_seconds),
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", begin)
+    with engine.connect() as connection:
+        _revision(connection, place)
+        connection.rollback()
+        _prepare(connection.execution_options(**{BEGIN: ""}), place)
+        connection.rollback()
+        _upgrade(connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}), place)
+
+
+def _connect(file: Path, busy_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=busy_seconds, isolation_level=None)
+    try:
+        for pragma in (*PRAGMAS, "schema_version"):  # the last reads the file: is it a database?
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+async def _on_server(url: URL, place: Place) -> None:
+    engine = new_engine(url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_revision, place)
-            await connection.rollback()
-            if engine.dialect.name == "sqlite":
-                await connection.execution_options(**{BEGIN: ""})
-                await connection.run_sync(_prepare_sqlite, place)
-                await connection.rollback()
-                await connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-            if await connection.run_sync(_upgrade, place):
-                await connection.commit()
-            else:
-                await connection.rollback()
+            await connection.run_sync(_upgrade, place)
     finally:
         await engine.dispose()
 
@@ -100,7 +121,7 @@ def _scripts(connection: Connection) -> ScriptDirectory:
     return ScriptDirectory.from_config(config_for(connection))
 
 
-def _prepare_sqlite(connection: Connection, place: Place) -> None:
+def _prepare(connection: Connection, place: Place) -> None:
     # Neither can be changed inside of a transaction. Foreign keys are off on this connection
     # only: a migration that rebuilds a table would else delete what refers to its rows.
     connection.execute(text("PRAGMA foreign_keys=OFF"))
@@ -111,8 +132,8 @@ def _prepare_sqlite(connection: Connection, place: Place) -> None:
         )
 
 
-def _upgrade(connection: Connection, place: Place) -> bool:
-    """In one transaction that is alone in the database; whether it is to be kept."""
+def _upgrade(connection: Connection, place: Place) -> None:
+    """In one transaction that is alone in the database."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
     found = _revision(connection, place)  # again: another program may have been at it
@@ -120,7 +141,8 @@ def _upgrade(connection: Connection, place: Place) -> bool:
     if found == newest:
         # Written and taken back: a database that is read-only says so now, not to who asks first.
         connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
-        return False
+        connection.rollback()
+        return
     upgrade(config_for(connection), "head")
     if connection.dialect.name == "sqlite":
         broken = connection.execute(text("PRAGMA foreign_key_check")).first()
@@ -129,5 +151,5 @@ def _upgrade(connection: Connection, place: Place) -> bool:
                 f"{place.name} could not be upgraded (rows of {broken[0]!r} lost what they "
                 "belong to) and was left as it is; please report this"
             )
+    connection.commit()
     logger.info("%s: tables brought from %s to %s", place.name, found or "nothing", newest)
-    return True

@@ -199,7 +199,7 @@ async def test_a_full_disk_at_the_start_is_named(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pragmas = ("page_size=512", "max_page_count=4")
-    monkeypatch.setattr("storage.engine.PRAGMAS", pragmas)
+    monkeypatch.setattr("storage.upgrade.PRAGMAS", pragmas)
     assert "is full" in await refusal(file)
 
 
