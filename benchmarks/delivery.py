@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 
 from bot.clock import SystemClock
 from bot.delivery import Delivery
-from bot.messages import ConversationKey, Person, Question
-from bot.ports import AnswerState, Phase, StoredAnswer, SurfaceLimits
+from bot.ports import Phase, SurfaceLimits
+from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
 
@@ -71,24 +71,6 @@ class Outcome:
     refused: int
 
 
-class NoLedger:
-    """Remembers nothing. Only `shown` is called by delivery."""
-
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
-        pass
-
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None: ...
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: object) -> None: ...
-    async def delivered(self, answer_id: int) -> None: ...
-    async def answers(self, **_: object) -> list[StoredAnswer]:
-        return []
-
-
-def stored(number: int) -> StoredAnswer:
-    question = Question(ConversationKey("bench", "c"), Person("bench", "p", "P"), "?", str(number))
-    return StoredAnswer(number, number, question, AnswerState.QUEUED, "")
-
-
 async def measure(case: Case) -> Outcome:
     clock = VirtualClock()
     bucket = Bucket(clock, case.rate, case.burst)
@@ -96,7 +78,7 @@ async def measure(case: Case) -> Outcome:
     surfaces = [
         FakeSurface(clock, limits, bucket=bucket, latency=case.latency) for _ in range(case.answers)
     ]
-    delivery = Delivery(clock, NoLedger())
+    delivery = Delivery(clock, RecordingLedger())
     start = clock.monotonic()
 
     async def answer(number: int) -> None:
@@ -185,7 +167,7 @@ async def seconds_per_token(answers: int, tokens: int) -> float:
     token, four answers a channel; what waiting for the tokens costs is taken off."""
     clock = SystemClock()
     text = ("".join(MARKED) * (tokens // 50 + 1))[: tokens * 4]
-    delivery = Delivery(clock, NoLedger())
+    delivery = Delivery(clock, RecordingLedger())
 
     async def answer(number: int) -> None:
         limits = SurfaceLimits(1900, budget=f"c{number // 4}", edits_per_second=1.0, burst=5)

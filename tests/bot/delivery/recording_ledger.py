@@ -1,0 +1,53 @@
+"""A ledger that only knows which message shows which part."""
+
+from bot.errors import StorageError
+from bot.messages import ConversationKey, Person, Question, Usage
+from bot.ports import AnswerState, StoredAnswer
+
+
+def stored(
+    answer_id: int = 7,
+    text: str = "",
+    messages: tuple[str, ...] = (),
+    state: AnswerState = AnswerState.QUEUED,
+) -> StoredAnswer:
+    question = Question(ConversationKey("test", "c"), Person("test", "p", "P"), "?", "e")
+    return StoredAnswer(answer_id, 1, question, state, text, messages)
+
+
+class RecordingLedger:
+    """Delivery calls `shown` and nothing else."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, int], str] = {}
+        self.failures = 0
+        """How many of the next calls fail."""
+
+    def messages(self, answer_id: int = 7) -> tuple[str, ...]:
+        """As they would be in the `StoredAnswer`."""
+        return tuple(ref for (answer, _), ref in sorted(self.known.items()) if answer == answer_id)
+
+    async def shown(self, answer_id: int, index: int, message: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StorageError("the database is locked")
+        self.known[answer_id, index] = message
+
+    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+        raise AssertionError("not delivery's affair")
+
+    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+        raise AssertionError("not delivery's affair")
+
+    async def delivered(self, answer_id: int) -> None:
+        raise AssertionError("not delivery's affair")
+
+    async def answers(
+        self,
+        *,
+        answer_id: int | None = None,
+        conversation: ConversationKey | None = None,
+        unfinished: bool = False,
+        limit: int = 1000,
+    ) -> list[StoredAnswer]:
+        raise AssertionError("not delivery's affair")

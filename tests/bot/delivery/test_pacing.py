@@ -1,0 +1,267 @@
+"""Turns come as fast as the limit allows, to whoever needs them most."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from bot.delivery.pacing import SLOWER, Budget, Budgets, Claim, Lag, Urgency
+from bot.ports import SurfaceLimits
+from tests.virtual_clock import VirtualClock
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(start=0.0)
+
+
+def claim(clock: VirtualClock, urgency: Urgency = Urgency.EDIT, behind: int = 0) -> Claim:
+    lag = Lag(clock)
+    lag.grow(behind)
+    return Claim(lag, urgency)
+
+
+async def moments(clock: VirtualClock, budget: Budget, count: int) -> list[float]:
+    """When turns come to somebody who always wants one."""
+    found = []
+    for _ in range(count):
+        await budget.turn(claim(clock))
+        found.append(round(clock.monotonic(), 3))
+    return found
+
+
+async def order(budget: Budget, claims: dict[str, Claim]) -> list[str]:
+    """The order in which claims are granted that are made while the bucket is empty."""
+    await budget.turn(Claim(next(iter(claims.values())).lag, Urgency.END))
+    served: list[str] = []
+
+    async def wait(name: str) -> None:
+        await budget.turn(claims[name])
+        served.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name in claims:
+            tasks.create_task(wait(name))
+    return served
+
+
+# ---------------------------------------------------------------- speed
+
+
+async def test_edits_come_evenly_at_the_rate_declared(clock: VirtualClock) -> None:
+    assert await moments(clock, Budget(clock, 2.0, 1), 5) == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+async def test_a_full_bucket_is_spent_little_by_little(clock: VirtualClock) -> None:
+    found = await moments(clock, Budget(clock, 1.0, 5), 40)
+    gaps = [b - a for a, b in pairwise(found)]
+    assert all(gap <= later + 1e-2 for gap, later in pairwise(gaps))
+    assert gaps[0] < 0.8
+    assert gaps[-1] == pytest.approx(1.0, abs=0.02)
+
+
+async def test_an_end_does_not_wait_for_the_even_distance(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 3)
+    await budget.turn(claim(clock))
+    await budget.turn(claim(clock, Urgency.END))
+    await budget.turn(claim(clock, Urgency.END))
+    assert clock.monotonic() == 0.0
+    await budget.turn(claim(clock, Urgency.END))
+    assert clock.monotonic() == pytest.approx(1.0)
+
+
+async def test_many_first_messages_share_what_the_bucket_holds(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 5)
+    found = []
+    for _ in range(8):
+        await budget.turn(claim(clock, Urgency.FIRST))
+        found.append(clock.monotonic())
+    assert found[0] == 0.0
+    assert found[-1] <= 5.0
+    assert all(0.2 < b - a < 1.0 for a, b in pairwise(found))
+
+
+async def test_no_more_calls_are_granted_than_the_platform_allows(clock: VirtualClock) -> None:
+    budget, rate, burst = Budget(clock, 0.83, 3), 0.83, 3
+    granted: list[float] = []
+
+    async def want(urgency: Urgency) -> None:
+        for _ in range(8):
+            await budget.turn(claim(clock, urgency, behind=1))
+            granted.append(clock.monotonic())
+            await clock.sleep(0.1)
+
+    async with asyncio.TaskGroup() as tasks:
+        for urgency in [*Urgency] * 3:
+            tasks.create_task(want(urgency))
+    assert len(granted) == 72
+    for first in range(len(granted)):
+        for last in range(first, len(granted)):
+            allowed = burst + rate * (granted[last] - granted[first])
+            assert last - first + 1 <= allowed + 1e-6
+
+
+# ---------------------------------------------------------------- fairness
+
+
+async def test_ends_go_before_first_messages_and_those_before_edits(clock: VirtualClock) -> None:
+    claims = {
+        "edit": claim(clock, behind=10_000),
+        "first": claim(clock, Urgency.FIRST),
+        "end": claim(clock, Urgency.END),
+    }
+    assert await order(Budget(clock, 1.0, 1), claims) == ["end", "first", "edit"]
+
+
+async def test_the_edit_goes_first_whose_reader_missed_most(clock: VirtualClock) -> None:
+    claims = {name: claim(clock, behind=n) for name, n in {"a": 5, "b": 50, "c": 20}.items()}
+    await clock.sleep(1.0)
+    assert await order(Budget(clock, 1.0, 1), claims) == ["b", "c", "a"]
+
+
+async def test_equals_take_turns(clock: VirtualClock) -> None:
+    budget, served = Budget(clock, 1.0, 1), list[int]()
+    await budget.turn(claim(clock))
+
+    async def answer(number: int) -> None:
+        lag = Lag(clock)
+        await clock.sleep(0.5)
+        for _ in range(4):
+            lag.grow(10)
+            await budget.turn(Claim(lag, Urgency.EDIT))
+            lag.take()
+            served.append(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(5):
+            tasks.create_task(answer(number))
+    assert served == [0, 1, 2, 3, 4] * 4
+
+
+async def test_a_slow_answer_does_not_starve_among_fast_ones(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    served = {"slow": 0, "fast": 0}
+
+    async def answer(name: str, speed: int) -> None:
+        lag = Lag(clock)
+        written = clock.monotonic()
+        while clock.monotonic() < 300.0:
+            lag.grow(round(speed * (clock.monotonic() - written)) or 1)
+            written = clock.monotonic()
+            await budget.turn(Claim(lag, Urgency.EDIT))
+            lag.take()
+            served[name] += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(answer("slow", 2))
+        for _ in range(4):
+            tasks.create_task(answer("fast", 50))
+    assert served["slow"] >= 10
+
+
+async def test_a_claim_can_become_urgent_while_it_waits(clock: VirtualClock) -> None:
+    budget, late = Budget(clock, 1.0, 3), claim(clock)
+    await budget.turn(claim(clock))
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(budget.turn(late))
+        await clock.sleep(0.1)
+        assert not waiting.done()
+        budget.hurry(late)
+    assert clock.monotonic() == pytest.approx(0.1)
+
+
+async def test_a_cancelled_claim_takes_nothing_from_the_others(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    await budget.turn(claim(clock))
+    async with asyncio.TaskGroup() as tasks:
+        leaving = [tasks.create_task(budget.turn(claim(clock, behind=9))) for _ in range(3)]
+        staying = tasks.create_task(budget.turn(claim(clock)))
+        await clock.sleep(0.5)
+        for task in leaving:
+            task.cancel()
+    assert staying.done()
+    assert clock.monotonic() == pytest.approx(1.0)
+
+
+async def test_a_turn_that_was_not_needed_is_given_back(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    await budget.turn(claim(clock, Urgency.END))
+    budget.give_back()
+    await budget.turn(claim(clock, Urgency.END))
+    assert clock.monotonic() == 0.0
+
+
+# ---------------------------------------------------------------- refusals
+
+
+async def test_a_refusal_holds_everybody_up(clock: VirtualClock) -> None:
+    budget = Budget(clock, 10.0, 5)
+    budget.refused(30.0)
+    await order(budget, {"a": claim(clock), "b": claim(clock, Urgency.END)})
+    assert clock.monotonic() >= 30.0
+
+
+async def test_a_refusal_wakes_nobody_too_early(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    await budget.turn(claim(clock))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(budget.turn(claim(clock)))
+        await clock.sleep(0.5)
+        budget.refused(10.0)
+    assert clock.monotonic() >= 10.5
+
+
+async def test_after_refusals_it_goes_slower_and_recovers(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    budget.refused(1.0)
+    budget.refused(1.0)  # of a call that was under way at the same time: counts once
+    first, second, third = await moments(clock, budget, 3)
+    assert 1.3 < third - second <= second - first < 1.05 / SLOWER
+    await clock.sleep(120.0)
+    first, second = await moments(clock, budget, 2)
+    assert second - first == pytest.approx(1.0)
+
+
+async def test_refusals_never_stop_it_altogether(clock: VirtualClock) -> None:
+    budget = Budget(clock, 1.0, 1)
+    for _ in range(50):
+        budget.refused(0.0)
+    first, second = await moments(clock, budget, 2)
+    assert second - first <= 10.0
+
+
+# ---------------------------------------------------------------- budgets by name
+
+
+async def test_answers_share_the_budget_that_their_limits_name(clock: VirtualClock) -> None:
+    budgets = Budgets(clock)
+    one = budgets.of(SurfaceLimits(100, budget="channel 1"))
+    assert budgets.of(SurfaceLimits(100, budget="channel 1", edits_per_second=2.0)) is one
+    assert budgets.of(SurfaceLimits(100, budget="channel 2")) is not one
+    assert await moments(clock, one, 3) == [0.0, 0.5, 1.0]
+
+
+async def test_budgets_in_use_are_kept_and_old_ones_dropped(clock: VirtualClock) -> None:
+    budgets = Budgets(clock)
+    used = budgets.of(SurfaceLimits(100, budget="used"))
+    await used.turn(claim(clock))
+    for number in range(1500):
+        budgets.of(SurfaceLimits(100, budget=f"channel {number}"))
+    assert budgets.of(SurfaceLimits(100, budget="used")) is used
+    assert len(budgets._budgets) <= 1001
+
+
+def test_lag_is_what_was_missed_and_for_how_long() -> None:
+    clock = VirtualClock(start=0.0)
+    lag = Lag(clock)
+    lag.grow(10)
+    clock._now = 2.0
+    assert lag.missed == 20.0
+    lag.grow(5)
+    clock._now = 3.0
+    taken = lag.take()
+    assert taken == (15, 35.0)
+    assert lag.missed == 0.0
+    lag.grow(*taken)
+    clock._now = 4.0
+    assert lag.missed == 50.0
