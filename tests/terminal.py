@@ -75,6 +75,8 @@ class TerminalProgram:
         )
         os.close(slave)
         self._raw = b""
+        self.written = ""
+        """All that the program wrote, what it took back included."""
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +104,10 @@ class TerminalProgram:
         self.wait_until(lambda shown: shown.count(text) >= times, f"{text!r} {times} times")
         return self.terminal.text
 
+    def wait_for_written(self, text: str) -> None:
+        """Wait until the program wrote `text`, even if it took it back at once."""
+        self.wait_until(lambda _: text in self.written, repr(text))
+
     def wait_until(self, seen: Callable[[str], bool], what: str) -> None:
         """Wait until `seen` is true of what the terminal shows."""
         deadline = time.monotonic() + PATIENCE
@@ -128,6 +134,7 @@ class TerminalProgram:
         text = (self._raw + data).decode("utf-8", "ignore")
         self._raw = (self._raw + data)[len(text.encode()) :]
         self.terminal.feed(text)
+        self.written += text
         return bool(data)
 
     def _reply(self, data: str) -> None:

@@ -43,14 +43,15 @@ class TypedLines:
     """Lines typed on a terminal. The terminal echoes nothing outside of `read`, so that an answer
     is not garbled; what is typed meanwhile is there at the next prompt."""
 
-    def __init__(self, source: Input, earlier: Iterable[str]) -> None:
+    def __init__(self, source: Input) -> None:
         self._input = source
+        self._history = InMemoryHistory()
         self._session: PromptSession[str] = PromptSession(
             HTML("<b>&gt; </b>"),
             input=source,
             multiline=True,
             prompt_continuation="  ",
-            history=InMemoryHistory(list(earlier)),
+            history=self._history,
             completer=_Commands(),
             complete_while_typing=Condition(self._begins_with_slash),
             reserve_space_for_menu=4,
@@ -59,11 +60,16 @@ class TypedLines:
 
     @classmethod
     @contextmanager
-    def open(cls, earlier: Iterable[str]) -> Iterator["TypedLines"]:
-        """Take the terminal over. `earlier`: what the up arrow finds, oldest first."""
+    def open(cls) -> Iterator["TypedLines"]:
+        """Take the terminal over, until the end of the body."""
         source = create_input()
         with source.raw_mode():
-            yield cls(source, earlier)
+            yield cls(source)
+
+    def remember(self, earlier: Iterable[str]) -> None:
+        """Let the up arrow find these, oldest first. To be called before the first `read`."""
+        for text in earlier:
+            self._history.append_string(text)
 
     async def read(self) -> str | None:
         try:

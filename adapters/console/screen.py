@@ -72,7 +72,7 @@ class RichScreen:
         return _RichSurface(self, GrowingAnswer(self._console, shown), heading)
 
     def greet(self, model: ModelInfo) -> None:
-        runs = f" on {model.device} ({model.backend}, {model.low_bit})"
+        runs = "".join(f" · {fact}" for fact in (model.device, model.backend, model.low_bit))
         self._console.print(Text.assemble((f"You talk with {model.name}", "bold"), (runs, "dim")))
         self.note("/help lists the commands. Ctrl-C stops an answer; the word stop ends the chat.")
 

@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
@@ -64,12 +65,20 @@ async def chat(settings: Settings, name: str) -> None:
 
 async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -> None:
     console = Console(highlight=False)
-    screen = RichScreen(console)
     async with AsyncExitStack() as stack:
-        running = await _loaded(stack, settings, console)
-        talk = Chat(running.engine, running.store, screen, conversation, person())
-        with TypedLines.open(await talk.earlier_questions()) as lines:
+        with TypedLines.open() as lines:
+            with lines.interruptible(_interrupt):
+                running = await _loaded(stack, settings, console)
+                talk = Chat(
+                    running.engine, running.store, RichScreen(console), conversation, person()
+                )
+                lines.remember(await talk.earlier_questions())
             await talk.run(lines, resume=_resumes(settings))
+
+
+def _interrupt() -> None:
+    """What Ctrl-C does where it is not read as a key."""
+    signal.raise_signal(signal.SIGINT)
 
 
 async def _chat_through_pipes(settings: Settings, conversation: ConversationKey) -> None:

@@ -22,32 +22,34 @@ def keys() -> Iterator[PipeInput]:
 
 async def test_enter_sends_and_alt_enter_begins_another_line(keys: PipeInput) -> None:
     keys.send_text("one\x1b\rtwo\r")
-    assert await TypedLines(keys, []).read() == "one\ntwo"
+    assert await TypedLines(keys).read() == "one\ntwo"
 
 
 async def test_pasted_text_is_one_question(keys: PipeInput) -> None:
     keys.send_text("\x1b[200~one\rtwo\r\x1b[201~three\r")
-    assert await TypedLines(keys, []).read() == "one\ntwo\nthree"
+    assert await TypedLines(keys).read() == "one\ntwo\nthree"
 
 
 @pytest.mark.parametrize("leaving", ["\x03", "\x04"])
 async def test_ctrl_c_and_ctrl_d_leave_an_empty_prompt(keys: PipeInput, leaving: str) -> None:
     keys.send_text(leaving)
-    assert await TypedLines(keys, []).read() is None
+    assert await TypedLines(keys).read() is None
 
 
 async def test_ctrl_c_takes_back_what_was_typed(keys: PipeInput) -> None:
     keys.send_text("wrong\x03right\r")
-    assert await TypedLines(keys, []).read() == "right"
+    assert await TypedLines(keys).read() == "right"
 
 
 async def test_the_up_arrow_finds_earlier_questions(keys: PipeInput) -> None:
     keys.send_text("\x1b[A\x1b[A\r")
-    assert await TypedLines(keys, ["first", "second"]).read() == "first"
+    lines = TypedLines(keys)
+    lines.remember(["first", "second"])
+    assert await lines.read() == "first"
 
 
 async def test_ctrl_c_during_an_answer_interrupts_and_other_keys_wait(keys: PipeInput) -> None:
-    lines = TypedLines(keys, [])
+    lines = TypedLines(keys)
     interrupted = asyncio.Event()
     with lines.interruptible(interrupted.set):
         keys.send_text("next\x03")

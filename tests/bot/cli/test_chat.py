@@ -138,3 +138,23 @@ def test_the_log_is_in_a_file_and_holds_no_text(program: Program) -> None:
     log = program.log.read_text()
     assert "secret" not in log
     assert "three" not in log
+
+
+def test_what_is_typed_while_the_model_loads_waits_for_the_prompt(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for_written("Loading")
+        chat.type("Hello\r")
+        shown = chat.wait_for("tokens/s")
+        assert shown.count("Hello") == 1
+        assert shown.index("You talk with") < shown.index("> Hello") < shown.index(SCRIPT)
+
+
+def test_ctrl_c_while_the_model_loads_ends_the_program(program: Program) -> None:
+    python = program.folder / "python"
+    python.write_text("#!/bin/sh\nexec cat\n")  # loads for ever
+    python.chmod(0o755)
+    with program.in_terminal("chat", PARLEY_MODEL__PYTHON=str(python)) as chat:
+        chat.wait_for("Loading")
+        chat.type("\x03")
+        assert chat.ended() == 130
+        assert "Traceback" not in chat.terminal.text

@@ -27,7 +27,7 @@ def refused(program: Program, *arguments: str, typed: str = "") -> str:
         ({"PARLEY_MODEL__BACKEND": "torch", "PARLEY_MODEL__NAME": "/no/model"}, "/no/model"),
         (
             {"PARLEY_MODEL__BACKEND": "torch", "PARLEY_MODEL__NAME": "meta-llama/Llama-2-7b"},
-            "hf download meta-llama/Llama-2-7b",
+            "parley model pull meta-llama/Llama-2-7b",
         ),
         ({"PARLEY_MODEL__PYTHON": "/no/python"}, "/no/python"),
         ({"PARLEY_STORAGE__URL": "nonsense"}, "[storage] url"),
