@@ -400,17 +400,18 @@ class Engine:
             await self._save(self._jobs.values())
 
     async def _save(self, jobs: Iterable[Answering]) -> None:
-        """Save how far these answers are. A database that fails now is told to the log: the text
-        is still in memory and is saved with the next checkpoint, or at the end."""
-        for job in list(jobs):
-            text = job.text
-            if text == job.saved:
-                continue
-            try:
-                await self._store.checkpoint(job.id, AnswerState.WRITING, text)
-                job.saved = text
-            except StorageError as error:
-                logger.warning("answer %d could not be saved for now: %s", job.id, error)
+        """Save how far these answers are, together: the store makes one commit of them."""
+        await asyncio.gather(*(self._save_one(job) for job in jobs if job.text != job.saved))
+
+    async def _save_one(self, job: Answering) -> None:
+        """A database that fails now is told to the log: the text is still in memory and is saved
+        with the next checkpoint, or at the end."""
+        text = job.text
+        try:
+            await self._store.checkpoint(job.id, AnswerState.WRITING, text)
+            job.saved = text
+        except StorageError as error:
+            logger.warning("answer %d could not be saved for now: %s", job.id, error)
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:
