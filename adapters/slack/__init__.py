@@ -4,6 +4,7 @@ Where an event enters: `listeners`. What a message asks for: `incoming`; a comma
 button: `buttons`. How an answer is shown: `surface`, natively streamed by `streams`.
 """
 
+from adapters.slack.manifest import app_manifest
 from adapters.slack.serving import serve
 
-__all__ = ["serve"]
+__all__ = ["app_manifest", "serve"]

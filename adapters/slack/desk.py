@@ -21,7 +21,7 @@ from bot.commands import NOTHING_ASKED, ControlWord, reset_text, stopped_text
 from bot.engine import Engine
 from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal, SurfaceError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import ConversationSettings, Store, StoredAnswer
+from bot.ports import Store, StoredAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -195,16 +195,6 @@ class Desk:
         if not composed.text.strip():
             raise NothingToDo("\n".join(composed.notes) or NOTHING_ASKED)
         return composed
-
-    async def opened(self, place: Place, ts: str) -> Place:
-        """Where the question in message `ts` is answered. A thread that a question opens begins
-        with the settings of its channel."""
-        there = place.asked_in(self.rules.scope, ts)
-        if there != place:
-            settings = await self.engine.settings(place.key)
-            if settings != ConversationSettings():
-                await self.store.change_settings(there.key, settings)
-        return there
 
     async def takes_part(self, place: Place) -> bool:
         """Whether this conversation holds anything that was asked."""

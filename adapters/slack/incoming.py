@@ -117,7 +117,7 @@ class Incoming:
         if is_sub_command(asked.text):
             await self._sub_commands.do(asked.text, place, person, teller)
             return
-        place = await self._desk.opened(place, said.ts)
+        place = place.asked_in(self._desk.rules.scope, said.ts)
         if notes := await self._desk.ask(workspace, place, person, asked):
             await teller.tell("\n".join(notes))
 

@@ -52,7 +52,7 @@ PROMPTS = (
 """Suggested to whoever opens the app."""
 
 
-def manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
+def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
     """The manifest; with `request_url` for HTTP mode, else for Socket Mode. `redirect_url` is
     needed where the app is installed in several workspaces."""
     at_url = {"request_url": request_url} if request_url else {}

@@ -139,7 +139,8 @@ class _Run:
             )
             await self._recover(desk)
             where = await stack.enter_async_context(self._events(desk, client, book))
-            self._ready(f"workspace {only.key}, {where}" if only else where)
+            team = f"workspace {only.key}" if only else "every workspace that installed the app"
+            self._ready(f"Slack: answering in {team}, {where}")
             await asyncio.Event().wait()
 
     @asynccontextmanager
@@ -152,12 +153,12 @@ class _Run:
         secret = slack.signing_secret.get_secret_value()
         app = Listeners(desk, client, secret).app
         async with AsyncExitStack() as stack:
-            where = "Socket Mode"
+            where = "by Socket Mode"
             if http or book:
                 flow = book.flow if book else None
                 server = http_mode(slack.host, slack.port, app if http else None, flow)
                 address = await stack.enter_async_context(server)
-                where = f"events at {address}" if http else where
+                where = f"by events at {address}" if http else where
                 if book:
                     logger.info("the app is installed at %s%s", address, INSTALL_PATH)
             if not http:

@@ -90,7 +90,7 @@ class Slash:
         async with self._desk.order(place):
             ts = await self._show(workspace, place, person, text)
             try:
-                there = await self._desk.opened(place, ts)
+                there = place.asked_in(self._desk.rules.scope, ts)
                 asked = Asked(f"{workspace.key}/{command['trigger_id']}", ts, text)
                 notes = await self._desk.ask(workspace, there, person, asked)
             except BaseException:

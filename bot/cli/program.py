@@ -9,6 +9,7 @@ import typer
 
 from bot.cli import options
 from bot.cli.failures import explained
+from bot.cli.model import app as model
 
 app = typer.Typer(
     name="parley",
@@ -19,8 +20,11 @@ app = typer.Typer(
 )
 history = typer.Typer(help="List, show, export and delete what is kept.", no_args_is_help=True)
 app.add_typer(history, name="history")
+app.add_typer(model, name="model")
 discord = typer.Typer(help="Tell Discord the commands; invite Parley.", no_args_is_help=True)
 app.add_typer(discord, name="discord")
+slack = typer.Typer(help="Set up the app in Slack.", no_args_is_help=True)
+app.add_typer(slack, name="slack")
 
 
 def run_program() -> None:
@@ -155,6 +159,18 @@ def invite(config: options.Config = None, verbose: options.Verbose = False) -> N
     from bot.cli.start import run, started
 
     run(discord.invite(started(config, verbose=verbose, log_to_file=False)))
+
+
+@slack.command()
+def manifest(config: options.Config = None, verbose: options.Verbose = False) -> None:
+    """Print the manifest from which Slack makes the app, with the rights that it needs.
+
+    Paste it at https://api.slack.com/apps (Create New App, From a manifest).
+    """
+    from bot.cli import slack
+    from bot.cli.start import started
+
+    slack.manifest(started(config, verbose=verbose, log_to_file=False))
 
 
 # ---------------------------------------------------------------- what is kept

@@ -34,8 +34,11 @@ async def run_all(settings: Settings) -> None:
 
 def configured(settings: Settings) -> dict[str, Serve]:
     """The platforms that have a token, by name. Imports only these. Raises ConfigError."""
-    tokens = {"Discord": settings.discord.token, "Slack": settings.slack.bot_token}
-    names = [name for name, token in tokens.items() if token.get_secret_value()]
+    set_up = {
+        "Discord": bool(settings.discord.token.get_secret_value()),
+        "Slack": settings.slack.on,
+    }
+    names = [name for name, on in set_up.items() if on]
     if not names:
         raise ConfigError(
             "No platform is set up. Put a token into PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__"

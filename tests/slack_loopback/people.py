@@ -30,9 +30,8 @@ class Someone:
     ) -> Message:
         """Post a message. A mention of the bot fires app_mention beside the message event, and
         `twice` delivers each of them again."""
-        message = Message(self.team.next_ts(), channel, self.id, text=text, thread_ts=thread)
+        message = self.post(channel, text, thread=thread)
         message.files = [self._file(file) for file in files or []]
-        self.team.messages[channel, message.ts] = message
         event = self._event(message)
         events = [event]
         if f"<@{self.team.bot_user}>" in text and event["channel_type"] != "im":
@@ -41,6 +40,12 @@ class Someone:
             envelope = await self._deliver(one)
             if twice:
                 await self.slack.redeliver(envelope)
+        return message
+
+    def post(self, channel: str, text: str, *, thread: str = "") -> Message:
+        """Post a message that the app is not told of."""
+        message = Message(self.team.next_ts(), channel, self.id, text=text, thread_ts=thread)
+        self.team.messages[channel, message.ts] = message
         return message
 
     async def mention(self, channel: str, text: str, **options: Any) -> Message:

@@ -9,7 +9,7 @@ import pytest
 
 import adapters.slack as package
 from adapters.slack.blocks import Action
-from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, manifest
+from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
 from tests.slack_loopback.api import METHODS
 
 # From Slack's reference: what each method and each event needs. A call is a method's name in the
@@ -79,7 +79,7 @@ def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
     used |= {scope for event in EVENTS for scope in EVENT_SCOPES[event]}
     used |= {"commands"} if COMMANDS else set()
     assert set(SCOPES) == used
-    assert set(manifest()["oauth_config"]["scopes"]["bot"]) == used
+    assert set(app_manifest()["oauth_config"]["scopes"]["bot"]) == used
 
 
 def test_the_events_are_exactly_those_that_are_listened_to() -> None:
@@ -103,7 +103,7 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])
 def test_the_way_in_is_a_socket_or_one_address_for_all(url: str) -> None:
-    made = manifest(request_url=url)
+    made = app_manifest(request_url=url)
     settings = made["settings"]
     assert settings["socket_mode_enabled"] is not bool(url)
     for section in (settings["event_subscriptions"], settings["interactivity"]):
@@ -112,7 +112,7 @@ def test_the_way_in_is_a_socket_or_one_address_for_all(url: str) -> None:
 
 
 def test_slack_takes_the_lengths() -> None:
-    made = manifest()
+    made = app_manifest()
     assert len(made["display_information"]["name"]) <= 35
     assert len(made["display_information"]["description"]) <= 140
     for command in made["features"]["slash_commands"]:
