@@ -60,8 +60,8 @@ class TinyLlama:
         head = self.hidden // self.heads
 
         def matrix(out: int, into: int, scale: float = 1.0) -> np.ndarray[Any, Any]:
-            values = random.standard_normal((out, into)) * scale / np.sqrt(into)
-            return values.astype(np.float32)
+            values = random.standard_normal((out, into), np.float32)
+            return values * np.float32(scale / np.sqrt(into))
 
         def norm() -> np.ndarray[Any, Any]:
             return (1.0 + 0.1 * random.standard_normal(self.hidden)).astype(np.float32)

@@ -167,6 +167,7 @@ def _save(config: LlamaConfig, plan: Mapping[str, _Stored], scratch: Path, targe
     ov = import_openvino()
     from bot.worker.models.llama_graph import Constants, LlamaGraph
 
+    # Constants share this memory without holding it: it must live until the model is saved.
     data = np.memmap(scratch, np.uint8, mode="r")
 
     def constants(name: str) -> Constants:
