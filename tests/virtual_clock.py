@@ -8,7 +8,8 @@ from itertools import count
 
 class VirtualClock:
     """Time that stands still while any task of the loop can run, and then jumps to the earliest
-    moment that somebody sleeps for. Works in any running asyncio loop; needs no start or stop.
+    moment that somebody sleeps for. Works in any running asyncio loop, one clock at a time in each;
+    needs no start or stop.
 
     What happens outside the loop (threads, sockets) takes no virtual time.
     """
@@ -38,17 +39,12 @@ class VirtualClock:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run as the loop's last callback of a round; advance when it was the only one."""
-        if not getattr(loop, "_ready"):  # noqa: B009 - the loop's own queue; not in its type
-            self._advance()
-        if self._sleepers:
-            loop.call_soon(self._watch, loop)
-        else:
+        while self._sleepers and self._sleepers[0][2].done():  # cancelled
+            heapq.heappop(self._sleepers)
+        if not self._sleepers:
             self._watching = False
-
-    def _advance(self) -> None:
-        while self._sleepers:
-            moment, _, woken = heapq.heappop(self._sleepers)
-            if not woken.done():
-                self._now = max(self._now, moment)
-                woken.set_result(None)
-                return
+            return
+        if not getattr(loop, "_ready"):  # noqa: B009 - the loop's own queue; not in its type
+            self._now, _, woken = heapq.heappop(self._sleepers)
+            woken.set_result(None)
+        loop.call_soon(self._watch, loop)
