@@ -1,5 +1,6 @@
 """Finds the folder of the model that ``[model] name`` means."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -26,13 +27,33 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
     folder = settings.path(name)
     if folder.exists() or not _HUB_NAME.fullmatch(name):
         return folder  # whoever opens it says what is wrong with it
-    cached = _in_cache(_cache(environment), name)
+    cached = in_cache(hub_cache(environment), name)
     if cached is None:
         raise ModelError(
             f'[model] name = "{name}": there is no folder {folder}, and no download of that name '
-            f"in {_cache(environment)}. Download it with: hf download {name}"
+            f"in {hub_cache(environment)}. Download it with: parley model pull {name}"
+        )
+    if missing := missing_weights(cached):
+        raise ModelError(
+            f'[model] name = "{name}": its download in {cached} is not whole ({missing} is '
+            f"missing). Go on with: parley model pull {name}"
         )
     return cached
+
+
+def missing_weights(folder: Path) -> str:
+    """The first file of weights that `folder` should have and has not; "" where it is whole."""
+    if (folder / "openvino_model.xml").exists():
+        return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
+    index = folder / "model.safetensors.index.json"
+    try:
+        named = set(json.loads(index.read_bytes())["weight_map"].values())
+    except FileNotFoundError:
+        found = any(path.suffix in (".safetensors", ".bin") for path in folder.iterdir())
+        return "" if found else "model.safetensors"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return index.name
+    return next((name for name in sorted(named) if not (folder / name).exists()), "")
 
 
 def display_name(settings: Settings) -> str:
@@ -43,7 +64,7 @@ def display_name(settings: Settings) -> str:
     return name if _HUB_NAME.fullmatch(name) and not settings.path(name).exists() else ""
 
 
-def _cache(environment: Mapping[str, str]) -> Path:
+def hub_cache(environment: Mapping[str, str]) -> Path:
     """Where Hugging Face's tools keep downloads:
     https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables"""
     if hub := environment.get("HF_HUB_CACHE"):
@@ -54,8 +75,9 @@ def _cache(environment: Mapping[str, str]) -> Path:
     return cache / "huggingface" / "hub"
 
 
-def _in_cache(cache: Path, name: str) -> Path | None:
-    """``models--org--name/snapshots/<commit>``, of the commit in ``refs/main`` or the newest:
+def in_cache(cache: Path, name: str) -> Path | None:
+    """The download of that name, or None: ``models--org--name/snapshots/<commit>``, of the commit
+    in ``refs/main`` or the newest:
     https://huggingface.co/docs/huggingface_hub/guides/manage-cache"""
     folder = cache / f"models--{name.replace('/', '--')}"
     try:

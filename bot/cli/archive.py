@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.cli.confirming import confirm
 from bot.cli.locking import conversation_named
 from bot.config import Settings
 from bot.errors import ConfigError, StorageError
@@ -148,12 +149,12 @@ def _local(moment: datetime) -> str:
 async def forget(settings: Settings, name: str | None, person: str | None, *, yes: bool) -> None:
     """Delete a conversation, or what a person asked."""
     if name is None:
-        _confirm(f"Delete for good everything that {person} asked, with the answers?", yes=yes)
+        confirm(f"Delete for good everything that {person} asked, with the answers?", yes=yes)
         async with open_store(settings.database_url) as store:
             gone = await store.forget(person=person)
     else:
         async with _kept(settings, name) as (store, key):
-            _confirm(f"Delete the conversation {key} for good?", yes=yes)
+            confirm(f"Delete the conversation {key} for good?", yes=yes)
             gone = await store.forget(conversation=key)
     typer.echo(f"{gone:,} exchanges deleted.")
 
@@ -161,19 +162,10 @@ async def forget(settings: Settings, name: str | None, person: str | None, *, ye
 async def purge(settings: Settings, older_than: timedelta, *, yes: bool) -> None:
     """Delete what was asked longer ago than that."""
     before = datetime.now(UTC) - older_than
-    _confirm(f"Delete for good what was asked before {_local(before)}?", yes=yes)
+    confirm(f"Delete for good what was asked before {_local(before)}?", yes=yes)
     async with open_store(settings.database_url) as store:
         gone = await store.purge(before)
     typer.echo(f"{gone:,} exchanges deleted.")
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    """Ask, unless `yes`. Ends the process where the answer is no."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise ConfigError("nobody is there to be asked; add --yes to delete without asking")
-    typer.confirm(question, abort=True)
 
 
 # ---------------------------------------------------------------- finding and writing

@@ -22,6 +22,7 @@ def cached(cache: Path, commit: str, *, main: bool = False) -> Path:
     folder = cache / "models--meta-llama--Llama-2-7b-chat-hf"
     snapshot = folder / "snapshots" / commit
     snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
     if main:
         (folder / "refs").mkdir()
         (folder / "refs" / "main").write_text(commit)
@@ -58,7 +59,27 @@ def test_without_a_main_commit_any_download_will_do(tmp_path: Path) -> None:
 
 
 def test_a_name_that_was_never_downloaded_says_how_to_download_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=f"hf download {HUB}"):
+    with pytest.raises(ModelError, match=f"parley model pull {HUB}"):
+        find_model(named(HUB, tmp_path), {"HF_HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("files", "missing"),
+    [
+        ({"config.json": "{}"}, "model.safetensors"),
+        ({"openvino_model.xml": ""}, "openvino_model.bin"),
+        ({"model.safetensors.index.json": '{"weight_map": {"a": "1.st", "b": "2.st"}}'}, "1.st"),
+        ({"model.safetensors.index.json": "{}"}, "model.safetensors.index.json"),
+    ],
+)
+def test_a_download_that_was_interrupted_says_how_to_go_on(
+    tmp_path: Path, files: dict[str, str], missing: str
+) -> None:
+    snapshot = cached(tmp_path / "hub", "half")
+    (snapshot / "model.safetensors").unlink()
+    for name, text in files.items():
+        (snapshot / name).write_text(text)
+    with pytest.raises(ModelError, match=rf"not whole \({missing} .*parley model pull {HUB}"):
         find_model(named(HUB, tmp_path), {"HF_HOME": str(tmp_path)})
 
 

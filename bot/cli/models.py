@@ -1,0 +1,133 @@
+"""What `parley model` does."""
+
+import json
+import os
+from dataclasses import replace
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.app import model as generator_of
+from bot.cli.confirming import confirm
+from bot.cli.progress import bar
+from bot.config import Settings
+from bot.errors import ConfigError, ModelError
+from bot.generation import LoadProgress
+from bot.installed_models import DEMO, find_model, hub_cache
+from bot.models.installed import Installed, find, installed, prepared_forms, remove
+from bot.models.pulling import pull
+
+
+async def pull_model(name: str) -> None:
+    """Download a model and say how to use it."""
+    if name == DEMO:
+        typer.echo("The demo model comes with Parley: nothing is to be downloaded.")
+        return
+    with bar(Console(stderr=True)) as report:
+        folder = await pull(name, hub_cache(os.environ), report)
+    typer.echo(f"{name} is in {folder}")
+    typer.echo(f'To use it, write into the settings: [model] name = "{name}"')
+
+
+async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
+    """Let the worker load the model once, which converts it; say what there is then."""
+    changes: dict[str, object] = {"max_parallel": 1}
+    changes |= {"name": name} if name is not None else {}
+    changes |= {"low_bit": low_bit} if low_bit is not None else {}
+    section = settings.model.model_copy(update=changes)
+    settings = settings.model_copy(update={"model": section})
+    if section.backend in ("openai", "scripted"):
+        raise ConfigError(
+            f'[model] backend = "{section.backend}" runs no model here, so there is nothing to '
+            "prepare; choose another back end first."
+        )
+    folder = find_model(settings)
+    before = {form.folder for form in prepared_forms(settings, folder)}
+    with bar(Console(stderr=True)) as report:
+
+        def on_progress(progress: LoadProgress) -> None:
+            report(progress.what, progress.done, progress.total)
+
+        report(f"Loading {section.name}", 0, 0)
+        async with generator_of(settings, on_progress, chat=False) as generator:
+            info = await generator.start()
+    made = [form for form in prepared_forms(settings, folder) if form.folder not in before]
+    how = f"{info.backend}, {info.low_bit}, {info.device}"
+    if made:
+        sizes = ", ".join(f"{_gigabytes(form.size)} in {form.folder}" for form in made)
+        typer.echo(f"{section.name} is prepared for {how}: {sizes}")
+    else:
+        typer.echo(f"{section.name} loads for {how}; there was nothing more to prepare.")
+
+
+def list_models(settings: Settings, *, as_json: bool) -> None:
+    """Print a line for each model."""
+    models = installed(settings)
+    if as_json:
+        lines = [_as_json(model, settings) for model in models]
+        typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
+        return
+    table = Table("", "Model", "Size", "Prepared", "Where", box=None, pad_edge=False)
+    table.columns[2].justify = "right"
+    for model in models:
+        table.add_row(
+            "*" if model.name == settings.model.name else "",
+            Text(model.name),
+            _gigabytes(model.size),
+            ", ".join(f"{form.low_bit} {_gigabytes(form.size)}" for form in model.prepared) or "-",
+            Text(str(model.folder), overflow="fold"),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for model in models:
+        if model.missing:
+            console.print(
+                f"{model.name} is not whole. Go on with: parley model pull {model.name}",
+                soft_wrap=True,
+            )
+
+
+def remove_model(settings: Settings, name: str, *, only_prepared: bool, yes: bool) -> None:
+    """Delete a model after having asked."""
+    model = find(settings, name)
+    if only_prepared:
+        model = replace(model, download=None)
+    size = sum(form.size for form in model.prepared) + (model.size if model.download else 0)
+    if not size:
+        raise ModelError(_nothing(model, only_prepared=only_prepared))
+    parts = [f"{len(model.prepared)} prepared forms"] if model.prepared else []
+    parts = [f"the download of {name}", *parts] if model.download else parts
+    confirm(f"Delete {' and '.join(parts)} ({_gigabytes(size)}) for good?", yes=yes)
+    remove(model)
+    typer.echo(f"{name}: {_gigabytes(size)} are free again.")
+
+
+def _nothing(model: Installed, *, only_prepared: bool) -> str:
+    if model.name == DEMO and not only_prepared:
+        return "The demo model comes with Parley and stays; there are no prepared forms of it."
+    if only_prepared:
+        return f"There are no prepared forms of {model.name}."
+    return (
+        f"{model.folder} is a folder of your own, which Parley doesn't delete, and there are no "
+        "prepared forms of it."
+    )
+
+
+def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "folder": str(model.folder),
+        "bytes": model.size,
+        "whole": not model.missing,
+        "in_settings": model.name == settings.model.name,
+        "prepared": [
+            {"low_bit": form.low_bit, "folder": str(form.folder), "bytes": form.size}
+            for form in model.prepared
+        ],
+    }
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,114 @@
+"""What goes wrong while a model is downloaded, as one line each. The only place that knows the
+exceptions of Hugging Face's library, of its HTTP client and of ours."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.errors import ModelError
+
+_AGAIN = "What came so far is kept: the same command goes on from there."
+
+
+@contextmanager
+def hub_faults(name: str) -> Iterator[None]:
+    """Let what Hugging Face's library raises out as ModelErrors about the model `name`."""
+    from httpx2 import HTTPError
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        yield
+    except OfflineModeIsEnabled as exc:
+        raise ModelError(
+            f"{name} cannot be downloaded: HF_HUB_OFFLINE is set. Unset it, or copy the model's "
+            'folder here and name it in [model] name = "/path/to/it".'
+        ) from exc
+    except HfHubHTTPError as exc:
+        code = exc.response.headers.get("X-Error-Code") or ""
+        raise refused(name, exc.response.status_code, code, exc.server_message or "") from exc
+    except (HTTPError, LocalEntryNotFoundError) as exc:
+        raise unreachable(name, exc) from exc
+    except OSError as exc:
+        raise unwritable(name, exc) from exc
+
+
+def refused(name: str, status: int, code: str, said: str = "") -> ModelError:
+    """The Hub answered `status`; `code` is the header X-Error-Code, ``GatedRepo`` and the like:
+    https://huggingface.co/docs/huggingface_hub/package_reference/utilities#http-errors"""
+    if code == "GatedRepo":
+        return _gated(name)
+    if status == 401 and "credentials" in said.lower():
+        return ModelError(
+            f"The Hub does not accept the token: make a new one at {endpoint()}/settings/tokens "
+            "and set HF_TOKEN to it."
+        )
+    if status == 403:
+        return ModelError(
+            f"The Hub does not let this token read {name}: give the token the right to read gated "
+            f"repositories at {endpoint()}/settings/tokens, or take another one."
+        )
+    if status in (401, 404):
+        return ModelError(
+            f"The Hub has no model {name}, or it is private: correct the name, or set HF_TOKEN to "
+            "a token that may read it."
+        )
+    if status == 429:
+        return ModelError(f"The Hub asks to wait (HTTP 429): try again in some minutes. {_AGAIN}")
+    return ModelError(f"The Hub answers HTTP {status}: try again later. {_AGAIN}")
+
+
+def _gated(name: str) -> ModelError:
+    page = f"{endpoint()}/{name}"
+    if has_token():
+        return ModelError(
+            f"{name} is gated and your account has no access to it yet: accept its terms at "
+            f"{page}, and try again when access is granted."
+        )
+    return ModelError(
+        f"{name} is gated: accept its terms at {page}, make a token at "
+        f"{endpoint()}/settings/tokens, set HF_TOKEN to it and try again."
+    )
+
+
+def unreachable(name: str, exc: BaseException) -> ModelError:
+    """The connection is not there, or broke."""
+    why = " ".join(str(exc).split())[:200] or type(exc).__name__
+    return ModelError(
+        f"{endpoint()} cannot be reached for {name} ({why}): check the network, the proxy "
+        f"(HTTPS_PROXY) or HF_ENDPOINT. {_AGAIN}"
+    )
+
+
+def unwritable(name: str, exc: OSError) -> ModelError:
+    """A file cannot be written."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"The disk is full: make room for the rest of {name}, or set HF_HUB_CACHE to a folder "
+            f"on another disk. {_AGAIN}"
+        )
+    where = exc.filename or "Hugging Face's cache"
+    return ModelError(
+        f"{where} cannot be written ({exc.strerror or exc}): make it yours, or set HF_HUB_CACHE to "
+        "another folder."
+    )
+
+
+def no_room(name: str, needed: int, free: int, where: Path) -> ModelError:
+    """It is known beforehand that the disk is too small. Sizes in bytes."""
+    return ModelError(
+        f"{name} needs {needed / 1e9:.1f} GB more in {where}, and only {free / 1e9:.1f} GB are "
+        "free: make room, or set HF_HUB_CACHE to a folder on another disk."
+    )
+
+
+def endpoint() -> str:
+    """The Hub's address."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def has_token() -> bool:
+    from huggingface_hub import get_token
+
+    return get_token() is not None
