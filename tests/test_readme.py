@@ -1,0 +1,71 @@
+"""The README says what is so."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from bot.cli.program import app
+from bot.config import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def paths(group: TyperGroup, before: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Every command as it is typed, with its options."""
+    for name, command in group.commands.items():
+        path = f"{before} {name}".strip()
+        yield path, {option for each in command.params for option in each.opts}
+        if isinstance(command, TyperGroup):
+            yield from paths(command, path)
+
+
+def program() -> dict[str, set[str]]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return dict(paths(group))
+
+
+@pytest.mark.parametrize(
+    "said", sorted(set(re.findall(r"^parley (.+)|`parley (.+?)`", README, re.MULTILINE)))
+)
+def test_every_command_of_the_readme_exists(said: tuple[str, str]) -> None:
+    commands = program()
+    words = (said[0] or said[1]).split()
+    path = next(p for n in (2, 1) if (p := " ".join(words[:n])) in commands)
+    for option in re.findall(r"(?<!\S)--[a-z-]+", " ".join(words)):
+        assert option in commands[path]
+
+
+def test_every_command_of_the_program_is_in_the_readme() -> None:
+    missing = [
+        path
+        for path in program()
+        if " " not in path and f"`parley {path}" not in README and f"\nparley {path}" not in README
+    ]
+    assert missing == []
+
+
+def test_the_readmes_settings_are_settings() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    Settings.model_validate(tomllib.loads(block))
+    for variable in re.findall(r"PARLEY_[A-Z_]+", README):
+        section, _, key = variable.removeprefix("PARLEY_").lower().partition("__")
+        assert key in type(getattr(Settings(), section)).model_fields
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
+def test_every_link_of_the_readme_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).is_file()
+
+
+def test_the_picture_shows_the_program_as_it_is() -> None:
+    picture = (ROOT / "docs" / "session.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "You talk with Parley demo" in picture
+    assert "Stream Chat with Parley demo stopped." in picture
+    assert "http://" not in picture.replace("http://www.w3.org/2000/svg", "")
