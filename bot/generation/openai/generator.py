@@ -20,6 +20,7 @@ from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai.counting import ServerCounter
 from bot.generation.openai.events import Chunk, read_chunks
 from bot.generation.openai.health import HealthChecks
+from bot.generation.openai.joining import Joint
 from bot.generation.openai.listing import SETTING, Listed, choose, listed, why
 from bot.generation.openai.options import ServerOptions
 from bot.generation.openai.payload import as_messages, request_body
@@ -165,13 +166,16 @@ class OpenAIGenerator:
         key = prompt.cache_key if isinstance(prompt, Prompt) else ""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(key):
-            begun = False
+            begun, joint = False, Joint(prompt)
             try:
                 path = f"{url}/chat/completions" if chat else f"{url}/completions"
                 async with aclosing(self._answer(path, body)) as answer:
                     async for piece in answer:
-                        begun = True
-                        yield piece
+                        if isinstance(piece, Finished):
+                            yield piece
+                        elif text := joint.fit(piece):
+                            begun = True
+                            yield text
                 self._replicas.answered(url)
                 return
             except GenerationError as error:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.generation.openai.counting import Messages
+from bot.generation.openai.joining import without_end
 from bot.generation.openai.neutral import neutral
 from bot.messages import Completion, Prompt, Sampling
 
@@ -17,8 +18,8 @@ def as_messages(prompt: Prompt) -> Messages:
         messages.append({"role": "user", "content": neutral(exchange.question)})
         messages.append({"role": "assistant", "content": neutral(exchange.answer)})
     messages.append({"role": "user", "content": neutral(prompt.question)})
-    if prompt.answer:
-        messages.append({"role": "assistant", "content": neutral(prompt.answer)})
+    if begun := without_end(prompt.answer):
+        messages.append({"role": "assistant", "content": neutral(begun)})
     return messages
 
 
@@ -42,7 +43,7 @@ def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) ->
         body["prompt"] = prompt.text
     else:
         body["messages"] = as_messages(prompt)
-        if prompt.answer:
+        if without_end(prompt.answer):
             body["add_generation_prompt"] = False
             body["continue_final_message"] = True
     return body

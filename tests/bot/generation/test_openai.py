@@ -17,6 +17,7 @@ from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.generation.openai.counting import guess
 from bot.generation.openai.events import read_chunks
+from bot.generation.openai.joining import Joint
 from bot.generation.openai.neutral import WORD_JOINER, neutral
 from bot.generation.openai.payload import as_messages
 from bot.generation.openai.replicas import Replicas
@@ -158,6 +159,33 @@ async def test_a_continued_answer_is_the_last_message_to_go_on_from() -> None:
     assert request["messages"][-1] == {"role": "assistant", "content": "I am"}
     assert request["continue_final_message"] is True
     assert request["add_generation_prompt"] is False
+
+
+async def test_an_answer_begins_without_the_space_of_its_first_token() -> None:
+    async with serving(Server(words=[" ", "\n", " I", " am."])) as server:
+        async with asking(server) as generator:
+            assert (await read(generator))[0] == "I am."
+
+
+async def test_an_answer_that_ends_in_a_space_is_continued_without_it_being_lost_or_doubled() -> (
+    None
+):
+    for words in ([" well", "."], ["well", "."], [" ", " well."]):
+        async with serving(Server(words=words)) as server, asking(server) as generator:
+            text, _ = await read(generator, Prompt("", (), "How are you?", "I am "))
+        assert "I am " + text in ("I am well.", "I am  well.")
+        assert len(text) == len("".join(words)) - words[0].startswith(" ")
+        (request,) = server.requests
+        assert request["messages"][-1]["content"] == "I am"
+
+
+@given(st.text(alphabet=" a\n", max_size=5), st.lists(st.text(alphabet=" a\n", max_size=4)))
+def test_however_the_continuation_is_cut_into_pieces_it_joins_on_alike(
+    answer: str, pieces: list[str]
+) -> None:
+    prompt = Prompt("", (), "?", answer)
+    joint, at_once = Joint(prompt), Joint(prompt)
+    assert "".join(map(joint.fit, pieces)) == at_once.fit("".join(pieces))
 
 
 async def test_a_plain_completion_has_no_chat_format() -> None:
