@@ -78,10 +78,12 @@ class MessageGone(SurfaceError):
 class SurfaceBusy(SurfaceError):
     """The platform asks to wait before the same call is made again."""
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float, foreseen: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds to wait."""
+        self.foreseen = foreseen
+        """The limit is known, and the platform was not even asked: no reason to go slower."""
 
 
 class Refusal(ParleyError):

@@ -6,7 +6,7 @@ all, in memory and in SQL). `Surface` is a place in which an answer is shown (`a
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -361,6 +361,16 @@ class SurfaceLimits:
     """Sends and edits together that this budget sustains."""
     burst: int = 1
     """How many of them may be made at once after a pause."""
+    posts_burst: int = 0
+    """Where new messages draw on a limit of their own, as fast as that of the edits: how many of
+    them may be posted at once. 0: they draw on the same."""
+
+    @property
+    def of_posts(self) -> "SurfaceLimits":
+        """The limits of new messages."""
+        if not self.posts_burst:
+            return self
+        return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
 
 
 class Surface(Protocol):

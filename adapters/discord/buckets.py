@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from bot.clock import Clock
 from bot.errors import SurfaceBusy
 
+MARGIN = 0.05
+"""Seconds by which the ways of two requests may differ."""
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -36,20 +39,30 @@ class Buckets:
     def request(self, route: str, channel: str) -> Iterator[None]:
         """Count one request to `route` in `channel`. Raises SurfaceBusy where none is left."""
         bucket = self._bucket(route, channel)
-        now = self._clock.monotonic()
-        wait = self._global_until - now
-        if bucket.remaining - bucket.in_flight <= 0 and bucket.limit:
-            wait = max(wait, bucket.resets_at - now)
-        if wait > 0:
-            raise SurfaceBusy(f"channel {channel}: the rate limit is used up", retry_after=wait)
+        if wait := self.wait(route, channel):
+            raise SurfaceBusy(
+                f"channel {channel}: the rate limit is used up", retry_after=wait, foreseen=True
+            )
         bucket.in_flight += 1
         try:
             yield
         finally:
             bucket.in_flight -= 1
 
-    def learn(self, route: str, channel: str, headers: Mapping[str, str]) -> None:
-        """Take up what an answer's headers say. Ones that are missing or odd change nothing."""
+    def wait(self, route: str, channel: str) -> float:
+        """Seconds until a request may be made; 0.0 where it may now."""
+        bucket = self._bucket(route, channel)
+        until = self._global_until
+        if bucket.limit and bucket.remaining - bucket.in_flight <= 0:
+            until = max(until, bucket.resets_at)
+        return max(0.0, until - self._clock.monotonic())
+
+    def learn(self, route: str, channel: str, headers: Mapping[str, str], begun: float) -> None:
+        """Take up what an answer's headers say to a request that was made at `begun`. Ones that
+        are missing or odd change nothing.
+
+        The window ends so long after the request came to Discord; one that is made so long after
+        `begun` takes the same way and comes there when the window is over, and a little later."""
         if name := headers.get("X-RateLimit-Bucket"):
             self._move(route, channel, name)
         try:
@@ -60,7 +73,7 @@ class Buckets:
             return
         bucket = self._bucket(route, channel)
         bucket.limit, bucket.remaining = limit, remaining
-        bucket.resets_at = self._clock.monotonic() + reset_after
+        bucket.resets_at = begun + reset_after + MARGIN
         if remaining == limit - 1:  # the first request of a window: all of it lies ahead
             self._rates[self._name(route)] = limit / max(reset_after, 0.001)
 

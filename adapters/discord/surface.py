@@ -11,7 +11,10 @@ from bot.ports import Part, SurfaceLimits
 EDITS_PER_SECOND = 1.0
 """What a channel sustains in practice; replaced by what Discord's own headers say."""
 BURST = 2
-"""The first message and the first words may come together: they draw on different buckets."""
+"""Edits at once: the first words of one answer and the end of another need not wait. Discord's
+windows would allow 5, but then none for the rest of the window."""
+POSTS_BURST = 5
+"""New messages at once; they draw on a bucket of their own."""
 
 
 class DiscordSurface:
@@ -37,6 +40,7 @@ class DiscordSurface:
             budget=f"discord:{self.channel}",
             edits_per_second=self._writes.edit_rate or EDITS_PER_SECOND,
             burst=BURST,
+            posts_burst=POSTS_BURST,
         )
 
     async def send(self, part: Part) -> str:

@@ -20,6 +20,8 @@ from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 
 TIMEOUT = 20.0
 """Seconds for one call, the wait for a slow answer included."""
+MOMENT = 0.2
+"""Seconds. A wait as short as this is no reason to come back later."""
 LONGEST_BACKOFF = 30.0
 OLD_MESSAGE_PAUSE = 6.0
 """Seconds. A message that is older than an hour takes three edits in that time."""
@@ -88,6 +90,7 @@ class MessageWrites:
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self._wire = wire
+        self._clock = clock
         self._buckets = Buckets(clock)
         self._failures: dict[str, int] = {}
 
@@ -120,17 +123,25 @@ class MessageWrites:
         payload: Payload | None,
         upload: Upload | None = None,
     ) -> Any:
+        await self._wait_a_moment(method, channel)
+        begun = self._clock.monotonic()
         with self._buckets.request(method, channel):
             try:
                 path = f"/channels/{channel}/messages{tail}"
                 reply = await self._wire(method, path, payload, upload)
             except (aiohttp.ClientError, TimeoutError, OSError) as exc:
                 raise self._unreachable(channel, type(exc).__name__) from exc
-        self._buckets.learn(method, channel, reply.headers)
+        self._buckets.learn(method, channel, reply.headers, begun)
         if 200 <= reply.status < 300:
             self._failures.pop(channel, None)
             return reply.body
         raise self._error(method, channel, reply)
+
+    async def _wait_a_moment(self, method: str, channel: str) -> None:
+        """Wait for the end of a window that is about to end: the text is hardly older then."""
+        wait = self._buckets.wait(method, channel)
+        if 0 < wait <= MOMENT:
+            await self._clock.sleep(wait)
 
     def _error(self, method: str, channel: str, reply: Reply) -> SurfaceError:
         code, said = _code(reply.body)

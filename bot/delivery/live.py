@@ -137,7 +137,7 @@ class LiveAnswer:
             elif (wait := self._too_early(step)) > 0:
                 await sleep_unless(self._clock, wait, self._ending)
             else:
-                await self._take_turn(Urgency.FIRST if step.first else Urgency.EDIT)
+                await self._take_turn(step)
 
     def _next(self) -> Step | None:
         """The next call that brings the messages nearer to the text."""
@@ -163,15 +163,17 @@ class LiveAnswer:
             earliest = max(earliest, gathered)
         return earliest - now
 
-    async def _take_turn(self, urgency: Urgency) -> None:
+    async def _take_turn(self, wanted: Step) -> None:
+        urgency = Urgency.FIRST if wanted.first else Urgency.EDIT
         self._claim = Claim(self._lag, Urgency.END if self._ending.is_set() else urgency)
-        self._budget = self._budgets.of(self._surface.limits)  # a surface may change its way
+        limits = self._surface.limits  # a surface may change its way
+        self._budget = self._budgets.of(limits.of_posts if wanted.post else limits)
         try:
             await self._budget.turn(self._claim)
         finally:
             self._claim = None
         step = self._next()
-        if step is None:
+        if step is None or step.post is not wanted.post:
             self._budget.give_back()
             return
         self._next_edit = self._clock.monotonic() + self._edit_interval
@@ -180,9 +182,12 @@ class LiveAnswer:
             await self._to_its_end(step)
         except SurfaceBusy as busy:
             self._lag.grow(*lag)
+            if busy.foreseen:
+                self._budget.pause(busy.retry_after)
+                return
             self._failures += 1
             backoff = min(LONGEST_BACKOFF, 0.125 * 2**self._failures)
-            self._budget.refused(max(busy.retry_after, backoff))
+            pass
         else:
             self._failures = 0
 

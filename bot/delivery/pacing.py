@@ -154,6 +154,12 @@ class Budget:
         self._paused_until = max(self._paused_until, now + retry_after)
         self._tokens = 0.0
 
+    def pause(self, seconds: float) -> None:
+        """A turn could not be used, since the limit is known to be used up for so long. Nothing
+        was asked of the platform, so that nothing is learned from it either."""
+        self.give_back()
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
     # ---------------------------------------------------------------- keeping the time
 
     async def _keep_time(self) -> None:

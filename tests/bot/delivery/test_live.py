@@ -552,3 +552,40 @@ async def test_an_answer_whose_only_message_was_deleted_is_not_wanted() -> None:
         await world.surface.edit("m9", Part(7, 0, "x", Phase.DONE, True))
     await world.show("Hello", stored(text="Hel", messages=("m9",), state=AnswerState.WRITING))
     assert world.surface.visible == []
+
+
+# ---------------------------------------------------------------- limits that are known
+
+
+async def test_new_messages_need_not_wait_for_the_limit_of_the_edits() -> None:
+    async def shown(posts_burst: int) -> list[float]:
+        clock = VirtualClock(start=0.0)
+        limits = SurfaceLimits(
+            1900, budget="channel", edits_per_second=0.1, burst=1, posts_burst=posts_burst
+        )
+        surface = FakeSurface(clock, limits, bucket=Bucket(clock, 100.0, 100))
+        delivery = Delivery(clock, RecordingLedger())
+        async with contextlib.AsyncExitStack() as stack:
+            for number in range(3):
+                live = await stack.enter_async_context(delivery.open(stored(number), surface))
+                live.place(number)
+            await clock.sleep(60.0)
+        return [call.begun for call in surface.calls if call.kind == "send"]
+
+    assert max(await shown(posts_burst=3)) < 5.0
+    assert max(await shown(posts_burst=0)) >= 20.0
+
+
+async def test_a_limit_that_was_foreseen_does_not_slow_the_answer_down() -> None:
+    async def last_edits(foreseen: bool) -> float:
+        world = World(burst=1)
+        busy = SurfaceBusy("used up", retry_after=0.5, foreseen=foreseen)
+        for _ in range(3):
+            world.surface.fail(busy, kind="edit")
+        await world.show(STORY[:1500])
+        world.assert_shows(STORY[:1500])
+        begun = [call.begun for call in world.surface.calls if call.done is not None]
+        return begun[-2] - begun[-3]
+
+    assert await last_edits(foreseen=True) == pytest.approx(1.0, abs=0.05)
+    assert await last_edits(foreseen=False) > 1.2

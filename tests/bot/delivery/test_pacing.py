@@ -230,6 +230,15 @@ async def test_refusals_never_stop_it_altogether(clock: VirtualClock) -> None:
     assert second - first <= 10.0
 
 
+async def test_a_pause_that_was_foreseen_costs_its_time_and_nothing_more(
+    clock: VirtualClock,
+) -> None:
+    budget = Budget(clock, 1.0, 1)
+    await budget.turn(claim(clock))
+    budget.pause(2.5)
+    assert await moments(clock, budget, 3) == [2.5, 3.5, 4.5]
+
+
 # ---------------------------------------------------------------- budgets by name
 
 
@@ -239,6 +248,16 @@ async def test_answers_share_the_budget_that_their_limits_name(clock: VirtualClo
     assert budgets.of(SurfaceLimits(100, budget="channel 1", edits_per_second=2.0)) is one
     assert budgets.of(SurfaceLimits(100, budget="channel 2")) is not one
     assert await moments(clock, one, 3) == [0.0, 0.5, 1.0]
+
+
+async def test_new_messages_may_have_a_budget_of_their_own(clock: VirtualClock) -> None:
+    budgets = Budgets(clock)
+    limits = SurfaceLimits(100, budget="channel", posts_burst=2)
+    assert budgets.of(limits.of_posts) is not budgets.of(limits)
+    assert await moments(clock, budgets.of(limits), 2) == [0.0, 1.0]
+    assert await moments(clock, budgets.of(limits.of_posts), 2) == [1.0, 2.0]
+    together = SurfaceLimits(100, budget="other")
+    assert budgets.of(together.of_posts) is budgets.of(together)
 
 
 async def test_budgets_in_use_are_kept_and_old_ones_dropped(clock: VirtualClock) -> None:

@@ -1,0 +1,159 @@
+"""How far the text that people see on Discord trails the text that the model wrote.
+
+    python -m benchmarks.discord_lag
+
+One to eight answers grow at once in one channel. They go the whole way that answers on Discord go:
+delivery, the Discord surface, HTTP, and a server on the loopback interface that keeps Discord's
+buckets (5 new messages and 5 edits in 5 seconds, in fixed windows, told in headers). All of it in
+real time.
+
+The lag of an answer is the number of characters that are written and not to be seen, summed over
+the time from its first word until all of it is shown. The best possible is the plan of somebody
+who knows the future (when the answers end, and how fast they grow) and makes the most of the
+channel's windows: the edits of each window are placed where the sum of the lags is least. All calls
+take as long as the real ones.
+"""
+
+import argparse
+import asyncio
+import math
+from dataclasses import dataclass
+
+import aiohttp
+
+from adapters.discord.rendering import TEXT_UNITS
+from adapters.discord.surface import DiscordSurface
+from adapters.discord.writes import HttpWire, MessageWrites
+from benchmarks.delivery import Case, lag
+from bot.clock import SystemClock
+from bot.delivery import Delivery
+from bot.ports import Phase
+from tests.bot.delivery.recording_ledger import RecordingLedger, stored
+from tests.discord_loopback import TOKEN, Channel, Loopback, Message, Window
+
+WINDOW = Window(5, 5.0)
+LATENCY = 0.15
+"""Seconds that Discord takes for a call, the way there and back included."""
+TOKENS_PER_SECOND = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Characters times seconds, seconds, and calls that Discord refused."""
+
+    lag: float
+    first_text: float
+    last_text: float
+    refused: int
+
+
+async def measure(case: Case) -> Outcome:
+    """Let so many answers grow in one channel; how far their readers were behind."""
+    async with Loopback.open() as discord, aiohttp.ClientSession() as session:
+        discord.rest.latency = LATENCY
+        discord.rest.limits.windows = {"POST": WINDOW, "PATCH": WINDOW}
+        channel = discord.world.channel("general")
+        clock = SystemClock()
+        writes = MessageWrites(HttpWire(session, discord.api_url, TOKEN, "benchmark"), clock)
+        delivery = Delivery(clock, RecordingLedger())
+        begun = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(case.answers):
+                surface = DiscordSurface(writes, channel.id, seed=str(number))
+                tasks.create_task(write(case, delivery, surface, number, begun))
+        seen = [moments(message, begun) for message in posted(discord, channel)]
+        calls = discord.rest.calls
+    return Outcome(
+        sum(lag(case, answer) for answer in seen),
+        max(answer[0][0] for answer in seen),
+        max(answer[-1][0] for answer in seen) - case.seconds,
+        sum(call.status == 429 for call in calls),
+    )
+
+
+async def write(
+    case: Case, delivery: Delivery, surface: DiscordSurface, number: int, begun: float
+) -> None:
+    """Write one answer at the model's pace."""
+    loop = asyncio.get_running_loop()
+    async with delivery.open(stored(number), surface) as live:
+        live.place(0)
+        for position, token in enumerate(case.text):
+            await asyncio.sleep(begun + position / case.tokens_per_second - loop.time())
+            live.write(token)
+        await live.finish(Phase.DONE)
+
+
+def posted(discord: Loopback, channel: Channel) -> list[Message]:
+    return discord.world.answers_in(channel)
+
+
+def moments(message: Message, begun: float) -> list[tuple[float, int]]:
+    """When how many characters of the answer (white space apart) became visible."""
+    return [
+        (at - begun, len("".join(content.split())))
+        for at, content in message.versions
+        if not content.startswith("-# ")
+    ]
+
+
+# ---------------------------------------------------------------- the best possible
+
+
+def best_lag(case: Case) -> float:
+    """The least sum of lags, in characters times seconds, of plans in which answers take turns."""
+    most = WINDOW.limit * math.ceil(case.seconds / WINDOW.seconds)
+    plans = (
+        _plan(case, edits, first / 10)
+        for edits in range(max(case.answers, most - 8), most + 1)
+        for first in range(1, 10 * case.answers + 5)
+    )
+    per_second = len("".join(case.text.split())) / case.seconds
+    waiting = case.answers * case.latency * case.seconds
+    return per_second * (min(plans) + waiting)
+
+
+def _plan(case: Case, edits: int, first: float) -> float:
+    """Seconds squared: the lag of `edits` edits, the first of them at `first`, and an end for each
+    answer. The moments are moved until none can be moved to where it does more good."""
+    n = case.answers
+    windows = [first + WINDOW.seconds * (m // WINDOW.limit) for m in range(edits + n)]
+    ends = [max(case.seconds, windows[edits + j]) for j in range(n)]
+    even = [first + (case.seconds - first) * m / edits for m in range(edits)]
+    times = [min(max(t, w), case.seconds) for t, w in zip(even, windows, strict=False)] + ends
+    for _ in range(200):
+        moved = 0.0
+        for m in range(1, edits):
+            before = times[m - n] if m >= n else 0.0
+            target = min(max((before + times[m + n]) / 2, windows[m]), case.seconds)
+            moved = max(moved, abs(target - times[m]))
+            times[m] = target
+        if moved < 1e-3:
+            break
+    gaps = (times[m] - (times[m - n] if m >= n else 0.0) for m in range(edits + n))
+    return sum(gap * gap for gap in gaps) / 2 - sum((end - case.seconds) ** 2 for end in ends) / 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the lag of answers on Discord.")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long answers are written")
+    parser.add_argument("--answers", type=int, nargs="*", default=[1, 2, 4, 8])
+    arguments = parser.parse_args()
+    print(f"{'answers':>8}{'behind':>8}{'best':>8}{'ratio':>7}{'first':>7}{'end':>7}{'refused':>9}")
+    for answers in arguments.answers:
+        case = Case(
+            "Discord", 1.0, 5, answers, arguments.seconds, TOKENS_PER_SECOND, LATENCY, TEXT_UNITS
+        )
+        outcome, best = asyncio.run(measure(case)), best_lag(case)
+        life = case.answers * case.seconds
+        print(
+            f"{answers:>8}{outcome.lag / life:>8.1f}{best / life:>8.1f}"
+            f"{outcome.lag / best:>7.2f}{outcome.first_text:>6.1f}s{outcome.last_text:>6.1f}s"
+            f"{outcome.refused:>9}",
+            flush=True,
+        )
+    print("behind, best: characters, on average; first, end: of the last answer to get there")
+
+
+if __name__ == "__main__":
+    main()
