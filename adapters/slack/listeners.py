@@ -46,6 +46,8 @@ class Listeners:
             client=client,
             signing_secret=signing_secret,
             authorize=_authorizer(desk.workspaces),
+            # the deletion of a message by which the bot shows a question is one's own event too
+            ignoring_self_events_enabled=False,
         )
         self._register()
 

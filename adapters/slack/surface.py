@@ -39,8 +39,8 @@ class SlackSurface:
     def __init__(
         self, workspace: Workspace, place: Place, *, asker: str = "", seed: str = ""
     ) -> None:
-        """`asker`: the id of the person whom streams are addressed to; "" for no streams. `seed`
-        tells this question from others where a message is looked for."""
+        """`asker`: the id of the person whom streams are addressed to; "" for no streams. `seed`:
+        the ``ts`` of the question, after which a message is looked for."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -228,6 +228,7 @@ class SlackSurface:
                 method,
                 channel=self._place.channel,
                 ts=thread or None,
+                oldest=self._seed or None,
                 limit=_SEARCHED,
                 include_all_metadata=True,
             )

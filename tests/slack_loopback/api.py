@@ -154,15 +154,27 @@ def _check_block(block: JSON) -> None:
 
 
 def history(team: Team, args: JSON) -> JSON:
-    return {"messages": [m.payload() for m in reversed(team.visible(args["channel"]))]}
+    """The newest first."""
+    return _page(list(reversed(team.visible(args["channel"]))), args)
 
 
 def replies(team: Team, args: JSON) -> JSON:
+    """The thread's first message and then the oldest."""
     channel, thread = args["channel"], args["ts"]
     first = team.messages.get((channel, thread))
     if first is None:
         raise ApiError("thread_not_found")
-    return {"messages": [m.payload() for m in [first, *team.visible(channel, thread)]]}
+    return _page(team.visible(channel, thread), args, first)
+
+
+def _page(messages: list[Message], args: JSON, *always: Message) -> JSON:
+    oldest = str(args.get("oldest", "0"))
+    found = [message for message in messages if message.ts > oldest][: int(args.get("limit", 100))]
+    shown = [message.payload() for message in [*always, *found]]
+    if args.get("include_all_metadata") != "1":
+        for payload in shown:
+            payload.pop("metadata", None)
+    return {"messages": shown}
 
 
 # ---------------------------------------------------------------- streams

@@ -180,7 +180,7 @@ class LoopbackSlack:
     async def _download(self, request: web.Request) -> web.Response:
         team = self.teams[request.match_info["team"]]
         if request.headers.get("Authorization") != f"Bearer {team.bot_token}":
-            return web.Response(text="<html>Sign in</html>", content_type="text/html")
+            return web.Response(status=302, headers={"Location": f"{self.origin}/sign-in"})
         file = team.files[request.match_info["file"]]
         return web.Response(body=file.content, content_type=file.mimetype)
 

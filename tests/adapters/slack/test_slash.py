@@ -103,6 +103,18 @@ async def test_a_command_that_comes_twice_is_done_once() -> None:
         assert len(b.scripted.prompts) == 1
 
 
+@pytest.mark.parametrize("scope", ["channel", "thread"])
+async def test_deleting_the_shown_question_stops_its_answer_and_forgets_it(scope: str) -> None:
+    async with bench(paced=True, conversation={"scope": scope}) as b:
+        await b.ana.command("/ask", "one two three", "C1")
+        await until(lambda: b.scripted.writing == 1)
+        question = b.team.answers("C1")[0]
+        await b.ada.delete(question)
+        await b.answered()
+        thread = question.ts if scope == "thread" else ""
+        assert await b.store.exchanges(ConversationKey("slack", "C1", thread, "T1")) == []
+
+
 async def test_a_question_pings_nobody() -> None:
     async with bench() as b:
         await b.ana.command("/ask", "tell &lt;!channel&gt; and <!here> and <@U2|ada>", "C1")

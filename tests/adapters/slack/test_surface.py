@@ -13,6 +13,11 @@ from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack, Someone
 from tests.slack_loopback.state import POSTS_PER_CHANNEL
 
+FEW = 4
+"""Refusals that the jitter of a busy machine may cause: a millisecond of the wall's clock is a
+sixteenth of a second here. Without pacing there are hundreds; the exact limits are tested in
+virtual time (test_tiers, tests/bot/delivery)."""
+
 POEM = " ".join(f"word{n}" for n in range(400))
 
 
@@ -69,6 +74,17 @@ async def test_a_post_whose_answer_was_lost_is_not_made_twice() -> None:
         assert answer.shown == "[Be kind.] [] Ana: Hello"
 
 
+async def test_a_post_whose_answer_was_lost_is_found_in_a_long_thread() -> None:
+    async with bench(slack={"streaming": False}) as b:
+        first = b.ana.post("C1", "A long thread")
+        for n in range(150):
+            b.ana.post("C1", f"reply {n}", thread=first.ts)
+        b.team.fail("chat.postMessage", ConnectionError())
+        await b.ana.mention("C1", "Hello", thread=first.ts)
+        await b.answered()
+        assert b.joined("C1", first.ts) == "[Be kind.] [] Ana: Hello"
+
+
 async def test_an_answer_waits_for_as_long_as_slack_asks() -> None:
     async with bench(poem, paced=True) as b:
         await b.ana.mention("C1", "A poem")
@@ -96,7 +112,7 @@ async def test_thirty_answers_at_once_all_end_and_stay_below_the_limits() -> Non
             (answer,) = b.team.answers(f"C{100 + n}")
             assert answer.shown == f"Person{n}: question {n} {POEM}"
             assert labels(answer) == ["Regenerate"]
-        assert b.team.refused["chat.update"] <= 1
+        assert b.team.refused["chat.update"] <= FEW
 
 
 async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> None:
@@ -114,7 +130,7 @@ async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> Non
             assert answer.shown == f"Person{n}: question {n} {POEM}"
             assert not answer.streaming
         assert calls(b, "chat.startStream")
-        assert sum(b.team.refused.values()) <= 2, b.team.refused
+        assert sum(b.team.refused.values()) <= FEW, b.team.refused
 
 
 async def test_a_burst_in_one_channel_is_posted_no_faster_than_slack_takes_it() -> None:
@@ -123,7 +139,7 @@ async def test_a_burst_in_one_channel_is_posted_no_faster_than_slack_takes_it() 
             await b.ana.command("/ask", f"question {n}", "C1")
         await b.answered()
         assert len(b.team.answers("C1")) == 4 * POSTS_PER_CHANNEL[0]
-        assert b.team.refused["chat.postMessage"] == 0
+        assert b.team.refused["chat.postMessage"] <= FEW
 
 
 async def test_a_message_that_somebody_deletes_stops_the_model() -> None:

@@ -61,9 +61,10 @@ def http(b: Bench) -> HttpEvents:
 async def test_events_commands_and_buttons_come_by_http_too() -> None:
     async with bench(slack=HTTP) as b:
         await b.ana.mention("C1", "Hello")
+        await b.answered()
         await b.ana.command("/ask", "Hi", "C1")
         await b.answered()
-        answer = b.team.answers("C1")[0]
+        answer = next(m for m in b.team.answers("C1") if m.shown.endswith("Ana: Hello"))
         await b.ana.press(answer, "Regenerate")
         await b.answered()
         assert len(b.scripted.prompts) == 3
