@@ -120,7 +120,8 @@ class Engine:
         for task in (self._saver, *(job.task for job in jobs)):
             if task is not None:
                 task.cancel()
-        await self._tasks.__aexit__(exc_type, exc, traceback)
+        # Not told of the body's own exception, which it would wrap in a group.
+        await self._tasks.__aexit__(None, None, None)
         await self._save(jobs)
 
     async def finish(self) -> None:
