@@ -75,7 +75,8 @@ def cut_to(text: str, units: int) -> str:
     """`text`, or its beginning and "…" where it is longer than `units`."""
     if utf16_units(text) <= units:
         return text
-    kept = text.encode("utf-16-le")[: 2 * max(0, units - 1)].decode("utf-16-le", "ignore")
+    data = text.encode("utf-16-le", "surrogatepass")
+    kept = data[: 2 * max(0, units - 1)].decode("utf-16-le", "ignore")
     return f"{kept}…"
 
 

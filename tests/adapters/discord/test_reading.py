@@ -1,0 +1,84 @@
+"""What a message asks, as people see it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import discord
+import pytest
+
+from adapters.discord.reading import from_a_person, is_addressed, question_text
+
+ME: Any = SimpleNamespace(id=500000000000000001)
+OWN_ROLE = 600000000000000009
+
+
+class Guild:
+    """A server with a channel, a role, and the role that Discord made for the bot."""
+
+    self_role = SimpleNamespace(id=OWN_ROLE, name="Parley")
+
+    def get_role(self, role_id: int) -> Any:
+        return SimpleNamespace(name="cooks") if role_id == 600000000000000010 else None
+
+    def get_channel(self, channel_id: int) -> Any:
+        return SimpleNamespace(name="kitchen") if channel_id == 700000000000000001 else None
+
+
+def a_message(content: str, *, guild: Any = None, **facts: Any) -> Any:
+    ana = SimpleNamespace(id=900000000000000001, display_name="Ana", bot=False)
+    values: dict[str, Any] = {
+        "content": content,
+        "author": ana,
+        "guild": Guild() if guild is None else guild,
+        "mentions": [],
+        "raw_mentions": [],
+        "raw_role_mentions": [],
+        "reference": None,
+        "channel": None,
+        "webhook_id": None,
+        "type": discord.MessageType.default,
+    }
+    return SimpleNamespace(**{**values, **facts})
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (f"<@{ME.id}> hello", "hello"),
+        (f"hello <@!{ME.id}>", "hello"),
+        (f"<@&{OWN_ROLE}> hello", "hello"),
+        ("ask <@900000000000000001> too", "ask @Ana too"),
+        ("ask <@900000000000000002> too", "ask @somebody too"),
+        ("the <@&600000000000000010> and <@&600000000000000011>", "the @cooks and @a role"),
+        ("in <#700000000000000001> or <#700000000000000002>", "in #kitchen or #a channel"),
+        ("so <:happy:700000000000000003> <a:wow:700000000000000004>", "so :happy: :wow:"),
+        ("use </ask:700000000000000005>", "use /ask"),
+        ("1 < 2 <b> <@x>", "1 < 2 <b> <@x>"),
+    ],
+)
+def test_mentions_and_emoji_are_read_as_people_see_them(typed: str, read: str) -> None:
+    ana = SimpleNamespace(id=900000000000000001, display_name="Ana")
+    assert question_text(a_message(typed, mentions=[ana]), ME) == read
+
+
+def test_a_mention_of_the_bots_own_role_is_one_of_the_bot() -> None:
+    assert is_addressed(a_message("hi", raw_role_mentions=[OWN_ROLE]), ME)
+    assert not is_addressed(a_message("hi", raw_role_mentions=[1]), ME)
+
+
+def test_nothing_is_asked_where_nobody_is_mentioned() -> None:
+    assert not is_addressed(a_message("hi"), ME)
+
+
+@pytest.mark.parametrize(
+    ("facts", "person"),
+    [
+        ({}, True),
+        ({"type": discord.MessageType.reply}, True),
+        ({"type": discord.MessageType.new_member}, False),
+        ({"webhook_id": 1}, False),
+        ({"author": SimpleNamespace(bot=True)}, False),
+    ],
+)
+def test_only_what_people_write_counts(facts: dict[str, Any], person: bool) -> None:
+    assert from_a_person(a_message("hi", **facts)) is person

@@ -1,0 +1,105 @@
+"""A channel as the place of an answer: nonces, replies, limits, files."""
+
+from typing import Any
+
+from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
+from adapters.discord.writes import MessageWrites, Payload, Reply, Upload
+from bot.ports import Part, Phase
+from tests.virtual_clock import VirtualClock
+
+
+class RecordingWire:
+    """Takes everything."""
+
+    def __init__(self, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.headers = headers or {}
+        self.payloads: list[dict[str, Any]] = []
+        self.uploads: list[Upload | None] = []
+
+    async def __call__(
+        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+    ) -> Reply:
+        self.payloads.append(dict(payload or {}))
+        self.uploads.append(upload)
+        return Reply(self.status, self.headers, {"id": "1", "code": 10008})
+
+
+def a_surface(wire: RecordingWire, seed: str = "q", reply_to: str = "9") -> DiscordSurface:
+    return DiscordSurface(MessageWrites(wire, VirtualClock()), "c", seed=seed, reply_to=reply_to)
+
+
+def a_part(answer: int = 7, index: int = 0) -> Part:
+    return Part(answer, index, "Hello.", Phase.WRITING, last=True)
+
+
+async def nonce(wire: RecordingWire, surface: DiscordSurface, part: Part) -> str:
+    await surface.send(part)
+    assert wire.payloads[-1]["enforce_nonce"] is True
+    return str(wire.payloads[-1]["nonce"])
+
+
+async def test_two_attempts_to_post_a_part_carry_one_nonce() -> None:
+    wire = RecordingWire()
+    surface, after_restart = a_surface(wire), a_surface(wire)
+    first = await nonce(wire, surface, a_part())
+    assert first == await nonce(wire, surface, a_part())
+    assert first == await nonce(wire, after_restart, a_part())
+    assert len(first) <= 25
+
+
+async def test_other_parts_answers_and_questions_have_other_nonces() -> None:
+    wire = RecordingWire()
+    surface = a_surface(wire)
+    parts = (a_part(), a_part(index=1), a_part(answer=8))
+    nonces = {await nonce(wire, surface, part) for part in parts}
+    nonces.add(await nonce(wire, a_surface(wire, seed="another"), a_part()))
+    assert len(nonces) == 4
+
+
+async def test_a_part_that_was_removed_can_be_posted_again() -> None:
+    wire = RecordingWire()
+    surface = a_surface(wire)
+    first = await nonce(wire, surface, a_part())
+    await surface.remove("1")
+    assert await nonce(wire, surface, a_part()) != first
+
+
+async def test_the_first_message_replies_to_the_question_if_it_is_still_there() -> None:
+    wire = RecordingWire()
+    surface = a_surface(wire)
+    await surface.send(a_part())
+    await surface.send(a_part(index=1))
+    reference = {"message_id": "9", "fail_if_not_exists": False}
+    assert wire.payloads[0]["message_reference"] == reference
+    assert "message_reference" not in wire.payloads[1]
+
+
+async def test_removing_what_is_gone_is_fine() -> None:
+    await a_surface(RecordingWire(status=404)).remove("1")
+
+
+async def test_the_file_holds_the_whole_answer() -> None:
+    wire = RecordingWire()
+    assert await a_surface(wire).attach("answer.md", "Ä\ud800") == "1"
+    assert wire.uploads == [Upload("answer.md", "Ä?".encode())]
+
+
+async def test_the_rate_is_what_discord_says_once_it_has() -> None:
+    headers = {
+        "X-RateLimit-Limit": "10",
+        "X-RateLimit-Remaining": "9",
+        "X-RateLimit-Reset-After": "5.0",
+    }
+    surface = a_surface(RecordingWire(headers=headers))
+    assert surface.limits.edits_per_second == EDITS_PER_SECOND
+    await surface.edit("1", a_part())
+    assert surface.limits.edits_per_second == 2.0
+    assert surface.limits.burst == BURST
+
+
+async def test_answers_in_one_channel_share_a_budget() -> None:
+    wire = RecordingWire()
+    one, two = a_surface(wire).limits, a_surface(wire, seed="another").limits
+    assert one.budget == two.budget == "discord:c"
+    assert one.units("🙂") == 2
