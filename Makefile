@@ -42,5 +42,16 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The README's picture, from a real chat with the demo model.
+picture: $(VENV)/installed
+	$(BIN)/python -m tools.picture
+
+# What Parley itself costs. Prints; nothing is asserted.
+benchmark: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.whole
+	$(BIN)/python -m benchmarks.pipe
+	$(BIN)/python -m benchmarks.storage
+	$(BIN)/python -m benchmarks.delivery
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
