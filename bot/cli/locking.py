@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
@@ -37,7 +37,7 @@ def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
         return
     folder = _folder(database)
     # The lock's file stays: deleting it would let two programs lock two files of the same name.
-    file = folder / f"parley-{quote(conversation.channel, safe=' ')}.lock"
+    file = folder / f"parley-{sha256(str(conversation).encode()).hexdigest()[:16]}.lock"
     lock = FileLock(file)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Parley put together from settings, with the scripted back end in a process of its own."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,7 @@ from bot.app import engine_options, parley, server_options, worker_options
 from bot.clock import SystemClock
 from bot.config import Settings, load
 from bot.errors import ModelError, StorageError
+from bot.generation import WorkerGenerator
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Quota
 from storage import open_store
@@ -45,6 +47,15 @@ async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
     async with open_store(settings.database_url) as store:
         (exchange,) = await store.exchanges(HERE)
         assert exchange.answer == settings.model.scripted.text
+
+
+async def test_the_models_process_ends_with_parley(tmp_path: Path) -> None:
+    async with parley(configured(tmp_path)) as running:
+        assert isinstance(running.generator, WorkerGenerator)
+        pid = running.generator.worker_pid
+        assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_what_is_too_old_is_deleted_at_the_start(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Typist:
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
         self.during: dict[str, Callable[[], None]] = {}
-        """What happens while a line is answered."""
+        """What happens when a line was sent, before anything is done about it."""
         self._line = ""
         self.interrupt: Callable[[], None] = lambda: None
 
@@ -52,7 +52,7 @@ class Typist:
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
         self.interrupt = interrupt
         if act := self.during.get(self._line):
-            asyncio.get_running_loop().call_soon(act)
+            act()
         yield
 
 

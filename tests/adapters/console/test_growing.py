@@ -77,6 +77,7 @@ def growths(draw: st.DrawFn) -> tuple[str, list[int]]:
 
 @settings(deadline=None, max_examples=60)
 @given(growths(), st.sampled_from([20, 40, 80]), st.sampled_from([5, 12, 24]))
+@example((f"{BLOCKS[9]}\n\n{BLOCKS[1]}", [234, 249]), 20, 5)
 @example((BLOCKS[9], list(range(len(BLOCKS[9])))), 20, 5)
 @example((BLOCKS[11], list(range(len(BLOCKS[11])))), 20, 5)
 @example((BLOCKS[8], list(range(len(BLOCKS[8])))), 20, 5)
