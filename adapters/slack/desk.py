@@ -7,27 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
-from slack_sdk.webhook.async_client import AsyncWebhookClient
-
 from adapters.slack.files import attachments_of
-from adapters.slack.mrkdwn import escaped, harmless
 from adapters.slack.places import PLATFORM, Place, Scope
 from adapters.slack.surface import SlackSurface
+from adapters.slack.telling import DEFECT, Teller
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.access import Access
 from bot.answering import Answering
 from bot.attachments import Composed, compose
 from bot.commands import NOTHING_ASKED, ControlWord, reset_text, stopped_text
 from bot.engine import Engine
-from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal, SurfaceError
+from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Store, StoredAnswer
 
 logger = logging.getLogger(__name__)
 
 JSON = Mapping[str, Any]
-
-DEFECT = "Something went wrong on my side. The operator's log says what."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,44 +46,6 @@ class Asked:
     """The ``ts`` of the message that shows the question."""
     text: str
     files: Sequence[JSON] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """The way to tell one person something that nobody else sees."""
-
-    workspace: Workspace
-    place: Place
-    user: str
-    """"" where nobody waits to be told."""
-    response_url: str = ""
-    """Of a command or a button: it reaches the person even where the bot may not write. Five uses
-    in half an hour."""
-
-    async def tell(self, text: str) -> None:
-        """Raises nothing: what cannot be told is logged."""
-        if not (self.user or self.response_url):
-            return
-        body: dict[str, Any] = {
-            "text": escaped(text),
-            "blocks": [{"type": "markdown", "text": harmless(text)}],
-        }
-        try:
-            if self.response_url:
-                hook = AsyncWebhookClient(self.response_url)
-                await hook.send(**body, response_type="ephemeral", replace_original=False)
-                return
-            await self.workspace.gateway.patiently(
-                "chat.postEphemeral",
-                channel=self.place.channel,
-                user=self.user,
-                thread_ts=self.place.thread or None,
-                **body,
-            )
-        except SurfaceError as error:
-            logger.warning("%s: a person could not be told something: %s", self.place.key, error)
-        except OSError as error:
-            logger.warning("%s: a response URL failed: %s", self.place.key, error)
 
 
 class Desk:
@@ -208,16 +166,17 @@ class Desk:
             return reset_text(await self.engine.reset(place.key, person))
         return stopped_text(await self.stop(place, person))
 
-    async def stop(self, place: Place, person: Person) -> int:
+    async def stop(self, place: Place, person: Person, *, everyone: bool = False) -> int:
         """Stop this person's answers here, those in the channel's threads included where `place` is
-        a channel; an admin who has none stops all. Raises NothingToDo, NotAllowed."""
+        a channel; with `everyone` all. An admin who has none stops all, too. Raises NothingToDo,
+        NotAllowed."""
         keys = [place.key]
         if not place.thread:
             keys += sorted(self._threads_of(place), key=str)
-        for everyone in (False, True) if person.admin else (False,):
+        for whose in (True,) if everyone else (False, True) if person.admin else (False,):
             stopped = 0
             for key in keys:
-                stopped += await self._stopped(key, person, everyone=everyone)
+                stopped += await self._stopped(key, person, everyone=whose)
             if stopped:
                 return stopped
         raise NothingToDo("Nothing is being answered here that you could stop.")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack import mrkdwn
-from adapters.slack.desk import Asked, Desk, Teller
+from adapters.slack.desk import Asked, Desk
 from adapters.slack.places import Place
 from adapters.slack.subcommands import SubCommands, is_sub_command
+from adapters.slack.telling import Teller
 from adapters.slack.workspaces import Workspace
 from bot.commands import control_word
 from bot.errors import NothingToDo
@@ -88,6 +89,9 @@ class Incoming:
         elsewhere = mrkdwn.addressee(said.text) not in ("", workspace.bot_user)
         if not (mentioned or place.direct or (place.thread and not elsewhere)):
             return
+        if not self._desk.speaks_in(place):
+            logger.info("%s: not among the places where Parley speaks", place.key)
+            return
         if not self._first_time((workspace.key, said.channel, said.ts)):
             return
         teller = Teller(workspace, place, said.user)
@@ -137,6 +141,8 @@ class Incoming:
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
             return
         place = said.place(workspace)
+        if not self._desk.speaks_in(place):
+            return
         teller = Teller(workspace, place, said.user)
 
         async def answer_anew() -> None:

@@ -36,7 +36,11 @@ EVENTS = (
 
 COMMANDS: tuple[JSON, ...] = (
     {"command": "/ask", "description": "Ask the model", "usage_hint": "[question]"},
-    {"command": "/stop", "description": "Stop your answers in this channel"},
+    {
+        "command": "/stop",
+        "description": "Stop your answers in this channel; as an admin, all of them",
+        "usage_hint": "[all]",
+    },
     {"command": "/reset", "description": "Let the model forget this conversation"},
     {
         "command": "/parley",

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.slack import mrkdwn
-from adapters.slack.desk import Asked, Desk, Teller
+from adapters.slack.desk import Asked, Desk
 from adapters.slack.faults import Refused
 from adapters.slack.places import Place
 from adapters.slack.subcommands import HELP, SubCommands
+from adapters.slack.telling import Teller
 from adapters.slack.workspaces import Workspace
-from bot.commands import LONGEST_SYSTEM_PROMPT, ControlWord
+from bot.commands import LONGEST_SYSTEM_PROMPT, ControlWord, stopped_text
 from bot.errors import NotAllowed
 from bot.messages import ConversationKey, Person
 
@@ -67,7 +68,9 @@ class Slash:
             case "/ask":
                 await teller.tell(HELP)
             case "/stop":
-                await teller.tell(await self._desk.obey(ControlWord.STOP, place, person))
+                everyone = text.lower() in ("all", "everyone")
+                count = await self._desk.stop(place, person, everyone=everyone)
+                await teller.tell(stopped_text(count))
             case "/reset":
                 await teller.tell(await self._desk.obey(ControlWord.RESET, place, person))
             case _ if text.lower() == "system":

@@ -2,8 +2,9 @@
 
 import re
 
-from adapters.slack.desk import Desk, Teller
+from adapters.slack.desk import Desk
 from adapters.slack.places import Place
+from adapters.slack.telling import Teller
 from bot.commands import (
     ControlWord,
     forgotten_text,
@@ -21,8 +22,8 @@ from bot.ports import ConversationSettings
 HELP = """\
 **Ask me** with `/ask`, by mentioning me, in a direct message, or in a thread that I am in. A \
 thread is a conversation of its own.
-**Stop** an answer with its button, `/stop`, or `@parley stop`; **start afresh** with `/reset` or \
-`@parley reset`.
+**Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **start afresh** \
+with `/reset` or `@parley reset`.
 **More:** `/parley status`, `/parley privacy`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on`, `/parley system`, \
 `/parley system default`, `/parley mute`, `/parley unmute`. They apply to this conversation; \

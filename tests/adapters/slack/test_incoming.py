@@ -142,7 +142,7 @@ async def test_a_refusal_is_told_to_the_person_alone() -> None:
         assert b.team.answers("C1") == []
 
 
-async def test_places_and_people_that_are_not_allowed_are_told_so() -> None:
+async def test_only_allowed_people_are_answered_and_only_where_parley_speaks() -> None:
     async with bench(slack={"blocked_people": ["U1"], "allowed_channels": ["C7"]}) as b:
         b.team.channel("C7")
         await b.ana.mention("C7", "Hello")
@@ -151,7 +151,10 @@ async def test_places_and_people_that_are_not_allowed_are_told_so() -> None:
         await b.answered()
         assert len(b.scripted.prompts) == 1
         assert b.team.ephemeral("U1") == ["You are not among the people whom I answer here."]
-        assert b.team.ephemeral("U2") == ["I am not set up to answer here."]
+        assert b.team.ephemeral("U2") == []
+        used = await b.ada.command("/ask", "Hello", "C1")
+        await until(lambda: used.told)
+        assert used.told == ["I am not set up to answer here."]
 
 
 # ---------------------------------------------------------------- edits and deletions

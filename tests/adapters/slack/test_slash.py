@@ -152,6 +152,18 @@ async def test_an_admin_without_answers_of_their_own_stops_those_of_others() -> 
         await b.answered()
 
 
+async def test_stop_all_is_for_admins() -> None:
+    async with bench(paced=True) as b:
+        await b.ana.mention("C1", "one two three four")
+        await b.ada.mention("C1", "five six seven")
+        await until(lambda: b.scripted.writing == 1 and b.engine.status.waiting == 1)
+        refused = await b.ana.command("/stop", "all", "C1")
+        assert "Only who asked, or an admin" in await told(b, refused)
+        used = await b.ada.command("/stop", "all", "C1")
+        assert await told(b, used) == "Stopped 2 answers."
+        await b.answered()
+
+
 async def test_words_stop_and_reset_in_a_thread_where_no_commands_exist() -> None:
     async with bench(paced=True) as b:
         first = await b.ana.say("C1", "thread")
