@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from bot.cli import options
-from bot.config import LowBit
 
 app = typer.Typer(help="Download, prepare, list and remove models.", no_args_is_help=True)
 
@@ -37,7 +36,7 @@ def prepare(
         typer.Argument(metavar="[NAME]", help="The model; without it, the one in the settings."),
     ] = None,
     low_bit: Annotated[
-        LowBit | None, typer.Option("--low-bit", help="Instead of [model] low_bit.")
+        options.LowBit | None, typer.Option("--low-bit", help="Instead of [model] low_bit.")
     ] = None,
     config: options.Config = None,
     verbose: options.Verbose = False,

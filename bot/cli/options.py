@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+LowBit = Literal["auto", "sym_int4", "asym_int4", "sym_int8", "fp16", "bf16", "fp32"]
+"""`bot.config.LowBit`, without the import: help would be slow with it."""
 
 Config = Annotated[
     Path | None,

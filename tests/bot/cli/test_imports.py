@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
+from bot import config
+from bot.cli import options
 from tests.bot.cli.parley_program import Program
 
 MODEL_LIBRARIES = {
@@ -57,3 +60,7 @@ def test_help_loads_next_to_nothing(program: Program) -> None:
 
 def test_the_list_of_what_is_kept_loads_no_chat(program: Program) -> None:
     assert not modules_after(program, "history", "list") & {"prompt_toolkit", "tokenizers"}
+
+
+def test_what_is_written_twice_for_the_sake_of_speed_is_the_same() -> None:
+    assert get_args(options.LowBit) == get_args(config.LowBit)
