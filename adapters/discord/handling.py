@@ -8,8 +8,9 @@ from dataclasses import replace
 import discord
 
 from adapters.discord.desk import Asked, Desk
-from adapters.discord.places import PLATFORM, Place, permissions_in, place_of
+from adapters.discord.places import Place, permissions_in, place_of
 from adapters.discord.reading import from_a_person, is_addressed, question_text
+from adapters.discord.threads import open_thread, thread_key
 from bot.commands import control_word
 from bot.errors import ParleyError, Refusal
 from bot.messages import ConversationKey, Person
@@ -19,9 +20,6 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 4096
 """Messages whose handling is remembered: RESUME replays events, and Discord sends an update when
 a link's preview is ready, with the text unchanged."""
-LONGEST_TITLE = 90
-"""Characters of a thread's name; Discord takes 100."""
-THREAD_EXISTS = 160004
 
 
 class MessageHandling:
@@ -64,7 +62,7 @@ class MessageHandling:
             return
         asked = Asked(message.id, message.id, text, message.attachments)
         if self._desk.rules.thread_per_question:
-            place = await self._in_thread(message, place, text)
+            place = await open_thread(message, place, text)
         if notes := await self._desk.ask(asked, place, person):
             await self._say(message, "\n".join(notes), place)
 
@@ -92,23 +90,6 @@ class MessageHandling:
             text = f"I may not write in <#{message.channel.id}>. An admin there can allow it."
             await _quietly(message.author.send(text), place)
         return False
-
-    async def _in_thread(self, message: discord.Message, place: Place, text: str) -> Place:
-        """The thread that this question opens; the same place where it cannot."""
-        if not isinstance(message.channel, discord.TextChannel):
-            return place
-        try:
-            await message.create_thread(name=_title(text), auto_archive_duration=1440)
-        except discord.HTTPException as error:
-            if error.code != THREAD_EXISTS:
-                logger.warning(
-                    "%s: no thread could be opened (%s). Give Parley's role Create Public "
-                    "Threads there. The answer comes in the channel.",
-                    place.key,
-                    error,
-                )
-                return place
-        return Place(_thread_key(place.key, message.id), (str(message.id), *place.above))
 
     # ------------------------------------------------------------ a message that changes or goes
 
@@ -183,18 +164,7 @@ def _candidates(key: ConversationKey, message: int) -> tuple[ConversationKey, ..
     the thread which it opened (a thread has the id of its first message)."""
     if key.thread or not key.workspace:
         return (key,)
-    return (key, _thread_key(key, message))
-
-
-def _thread_key(key: ConversationKey, message: int) -> ConversationKey:
-    return ConversationKey(PLATFORM, key.channel, str(message), key.workspace)
-
-
-def _title(text: str) -> str:
-    words = " ".join(text.split())
-    if len(words) > LONGEST_TITLE:
-        words = f"{words[:LONGEST_TITLE].rsplit(' ', 1)[0]}…"
-    return words or "A question"
+    return (key, thread_key(key, message))
 
 
 async def _quietly(sending: Awaitable[object], place: Place) -> None:

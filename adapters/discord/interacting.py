@@ -13,6 +13,7 @@ import discord
 from adapters.discord.desk import Asked, Desk
 from adapters.discord.places import Place, place_of
 from adapters.discord.rendering import TEXT_UNITS, cut_to
+from adapters.discord.threads import open_thread
 from bot.errors import NotAllowed, ParleyError, Refusal
 from bot.messages import Person
 
@@ -57,10 +58,13 @@ async def ask_aloud(
         await interaction.response.send_message(error.user_text, ephemeral=True)
         return
     shown = await interaction.response.send_message(_quoted(text, files), suppress_embeds=True)
-    asked = Asked(interaction.id, shown.message_id or interaction.id, text, files)
+    message_id, channel = shown.message_id or interaction.id, interaction.channel
+    asked = Asked(interaction.id, message_id, text, files)
 
     async def work(place: Place, person: Person) -> str:
         async with desk.order(place.key):
+            if desk.rules.thread_per_question and isinstance(channel, discord.TextChannel):
+                place = await open_thread(channel.get_partial_message(message_id), place, text)
             try:
                 return "\n".join(await desk.ask(asked, place, person))
             except ParleyError:

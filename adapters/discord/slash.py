@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 LONGEST_QUESTION = 6000
 """Characters. The most that Discord takes in an option."""
 
+OUTDATED = "This command is out of date. Whoever runs me has to tell Discord of the new ones."
+
 Tree = app_commands.CommandTree[discord.Client]
 DeskNow = Callable[[], Desk]
 """Gives the desk when a command is used; to tell Discord of the commands none is needed."""
@@ -168,6 +170,11 @@ async def _failed(interaction: Interaction, error: app_commands.AppCommandError)
     if isinstance(cause, discord.HTTPException):
         logger.warning("a command could not be answered: %s", cause)
         return
-    logger.error("a command failed by a defect of Parley", exc_info=cause)
+    if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        logger.warning("Discord knows other commands than Parley has. Run: parley discord sync")
+        text = OUTDATED
+    else:
+        logger.error("a command failed by a defect of Parley", exc_info=cause)
+        text = DEFECT
     if not interaction.response.is_done():
-        await interaction.response.send_message(DEFECT, ephemeral=True)
+        await interaction.response.send_message(text, ephemeral=True)

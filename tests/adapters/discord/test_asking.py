@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bot.config import ConversationSection
 from bot.ports import AnswerState
 from tests.adapters.discord.scene import Scene, ended, loopback, scene, until, whole
@@ -172,6 +174,51 @@ async def test_a_question_can_open_a_thread_in_which_no_mention_is_needed() -> N
             await s.discord.say(thread, s.ana, "And then?")
             messages = await s.answered(thread, 2)
             assert whole(messages[1:]) == "[Be kind.] [Ana: What is a thread?] Ana: And then?"
+
+
+async def test_slash_ask_opens_a_thread_below_its_question_too() -> None:
+    async with loopback() as s:
+        s.settings = s.settings.model_copy(
+            update={"conversation": ConversationSection(scope="thread")}
+        )
+        async with s.running():
+            asked = await s.discord.command(s.ana, s.general, "ask", question="word " * 40)
+            await until(lambda: asked.original and asked.original.id in s.discord.world.channels)
+            assert asked.original is not None
+            thread = s.discord.world.channels[asked.original.id]
+            assert thread.name == "word " * 17 + "word…"
+            (answer,) = await s.answered(thread)
+            assert "Ana: word word" in answer.content
+
+
+async def test_where_no_thread_can_be_opened_the_answer_comes_in_the_channel(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with loopback() as s:
+        s.settings = s.settings.model_copy(
+            update={"conversation": ConversationSection(scope="thread")}
+        )
+        async with s.running():
+            s.discord.trouble("POST", 403)
+            assert "Ana: Hello." in await s.answer(s.general, s.ana, "Hello.")
+    assert "Give Parley's role Create Public Threads" in caplog.text
+
+
+async def test_a_question_in_a_thread_of_its_own_is_kept_in_step() -> None:
+    async with loopback() as s:
+        s.settings = s.settings.model_copy(
+            update={"conversation": ConversationSection(scope="thread")}
+        )
+        async with s.running():
+            question = await s.discord.ask(s.general, s.ana, "What is the capitol?")
+            await until(lambda: question.id in s.discord.world.channels)
+            thread = s.discord.world.channels[question.id]
+            (answer,) = await s.answered(thread)
+            await s.discord.change(question, f"{BOT.mention} What is the capital?")
+            await until(lambda: "capital" in answer.content and answer.buttons != ["stop"])
+            await s.discord.delete(question)
+            await s.discord.say(thread, s.ana, "And what do you know?")
+            assert "capital" not in whole((await s.answered(thread, 2))[1:])
 
 
 # ---------------------------------------------------------------- who and where

@@ -127,3 +127,12 @@ async def test_in_a_direct_message_everybody_is_the_admin_of_their_own() -> None
         direct = s.discord.world.direct(s.ana)
         done = await s.discord.command(s.ana, direct, "reset")
         assert (await said(done)).startswith("I start afresh")
+
+
+async def test_a_command_that_is_no_more_is_explained_to_both(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scene() as s:
+        old = await s.discord.command(s.ana, s.general, "sing")
+        assert (await said(old)).startswith("This command is out of date.")
+    assert "Run: parley discord sync" in caplog.text
