@@ -187,7 +187,7 @@ class LiveAnswer:
                 return
             self._failures += 1
             backoff = min(LONGEST_BACKOFF, 0.125 * 2**self._failures)
-            pass
+            self._budget.refused(max(busy.retry_after, backoff))
         else:
             self._failures = 0
 
