@@ -39,6 +39,7 @@ _SENTENCE = re.compile(
     r"""[.!?…]++["'”’»)\]*_`]*+\s++ | [。！？．]++[」』”’）]*+\s*+""", re.VERBOSE
 )
 _WORD = re.compile(r"\s++")
+_SPACES = re.compile(r"[^\S\n]++")
 _GRAPHEME = regex.compile(r"\X")
 _PROSE = (Kind.TEXT, Kind.ITEM)
 
@@ -52,8 +53,8 @@ def choose_cut(
     is at least 1 and less than ``len(head)``, and `fits` holds for it; None where it never does.
 
     In order: a paragraph, a line, a line of code or of a table, a sentence, a word, each if it
-    leaves the part half full; then the same if it leaves an eighth; then any line; any word; a
-    grapheme; and a code point at last. Depends on nothing but its arguments, so that a cut once
+    leaves the part half full; then the same if it leaves an eighth; then any word; a grapheme; and
+    a code point at last. Depends on nothing but its arguments, so that a cut once
     made is made again.
     """
     size = len(head) - lead
@@ -62,7 +63,7 @@ def choose_cut(
         for offset in _ranked(head, lines, breaks, least):
             if fits(offset):
                 return offset
-    for offset in _last_resorts(head, breaks):
+    for offset in _last_resorts(head):
         if fits(offset):
             return offset
     return None
@@ -96,12 +97,10 @@ def _within_lines(
         stop = line.start
 
 
-def _last_resorts(head: str, breaks: Sequence[tuple[int, _Break]]) -> Iterator[int]:
-    """Any line, any word (in code and tables too), any grapheme, any code point."""
-    least = len(head) // 8
-    yield from (offset for offset, _ in reversed(breaks) if offset >= least)
-    words = [match.end() for match in _WORD.finditer(head)]
-    yield from (offset for offset in reversed(words) if least <= offset < len(head))
+def _last_resorts(head: str) -> Iterator[int]:
+    """Any word (in code, tables and marks too), any grapheme, any code point."""
+    words = [match.end() for match in _SPACES.finditer(head)]
+    yield from (offset for offset in reversed(words) if len(head) // 8 <= offset < len(head))
     graphemes = [match.end() for match in _GRAPHEME.finditer(head)]
     yield from reversed(graphemes[:-1])
     yield from range(len(head) - 1, 0, -1)

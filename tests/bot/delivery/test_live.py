@@ -137,6 +137,23 @@ async def test_what_is_sent_is_the_newest_text_when_it_is_sent() -> None:
         assert int(call.part.text.split()[-1]) >= int(call.begun * 10 + 1e-6) - 1
 
 
+async def test_edits_of_a_message_keep_their_distance() -> None:
+    world = World(rate=100.0, burst=100, latency=0.0)
+    await world.show(STORY[:400])
+    moments = [call.begun for call in world.surface.calls[:-1]]
+    assert len(moments) > 5
+    assert all(b - a >= 0.5 - 1e-9 for a, b in pairwise(moments))
+
+
+async def test_the_end_does_not_wait_for_the_next_edit() -> None:
+    world = World(rate=0.1, burst=5, latency=0.0)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:200])
+        ended = world.clock.monotonic()
+        await live.finish(Phase.DONE)
+    assert world.clock.monotonic() == ended
+
+
 async def test_first_text_comes_early() -> None:
     world = World()
     await world.show(STORY[:1500])
@@ -252,6 +269,31 @@ async def test_a_lost_response_to_a_whole_answer_does_not_leave_it_old() -> None
     world.assert_shows("Short.")
 
 
+async def test_a_lost_response_to_a_later_message_does_not_leave_it_old() -> None:
+    world = World(max_units=200)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:150])
+        lost = SurfaceBusy("lost", retry_after=30.0)
+        world.surface.fail(lost, kind="send", takes_effect=True)
+        await world.write(live, STORY[150:300])
+        await live.finish(Phase.DONE)
+    assert len(world.surface.texts) == 2
+    world.assert_shows(STORY[:300])
+
+
+async def test_a_lost_response_to_an_edit_is_not_relied_upon() -> None:
+    world = World()
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(2)
+        await world.clock.sleep(5.0)
+        world.surface.fail(SurfaceBusy("lost", retry_after=5.0), takes_effect=True)
+        live.place(1)
+        await world.clock.sleep(3.0)
+        live.place(2)
+        await world.clock.sleep(10.0)
+    assert world.surface.visible[0].note.startswith("Two")
+
+
 async def test_slow_calls_do_not_overlap_and_miss_nothing() -> None:
     world = World(latency=7.0, max_units=400)
     await world.show(STORY[:1500])
@@ -336,6 +378,18 @@ async def test_a_deleted_queue_message_takes_the_question_back() -> None:
         world.surface.delete("m1")
         live.place(2)
         await live.gone.wait()
+
+
+async def test_deleting_the_last_of_several_messages_stops_the_answer() -> None:
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:700])
+        assert len(world.surface.messages) == 2
+        world.surface.delete("m2")
+        await world.write(live, STORY[700:800])
+        assert live.gone.is_set()
+        await live.finish(Phase.STOPPED)
+    assert len(world.surface.messages) == 2
 
 
 async def test_a_deleted_earlier_message_does_not_matter() -> None:

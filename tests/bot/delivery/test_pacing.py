@@ -191,6 +191,23 @@ async def test_a_turn_that_was_not_needed_is_given_back(clock: VirtualClock) -> 
     assert clock.monotonic() == 0.0
 
 
+async def test_a_turn_granted_to_somebody_who_leaves_is_given_back(clock: VirtualClock) -> None:
+    class Leaving(asyncio.Event):
+        def set(self) -> None:
+            super().set()
+            leaver.cancel()
+
+    budget, granted = Budget(clock, 1.0, 1), claim(clock, Urgency.END)
+    granted.called = Leaving()
+    await budget.turn(claim(clock))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(budget.turn(claim(clock)))
+        await clock.sleep(0.1)
+        leaver = tasks.create_task(budget.turn(granted))
+    assert leaver.cancelled()
+    assert clock.monotonic() == pytest.approx(1.0)
+
+
 # ---------------------------------------------------------------- refusals
 
 

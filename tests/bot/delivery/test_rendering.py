@@ -89,6 +89,23 @@ def test_what_is_held_back_is_shown_when_nothing_completes_it() -> None:
     assert pages.held_until is None
 
 
+def test_what_was_shown_is_not_taken_back() -> None:
+    """One more backtick makes a closed mark an open one."""
+    pages = pages_of()
+    pages.write("see `x`")
+    assert parts(pages)[0].text == "see `x`"
+    pages.write("`")
+    assert parts(pages)[0].text.startswith("see `x`")
+
+
+def test_marks_at_the_beginning_of_a_part_are_held_back_too() -> None:
+    pages = pages_of(max_units=50)
+    pages.write("word " * 9)
+    assert len(parts(pages)) == 1
+    pages.write("and more of it **bo")
+    assert not parts(pages)[1].text.endswith("bo")
+
+
 def test_a_part_is_closed_only_when_another_follows() -> None:
     pages = pages_of("word " * 20, 50)
     pages.update(0.0)

@@ -222,6 +222,19 @@ def test_an_empty_block_is_not_left_behind() -> None:
     assert texts(text, 70) == ["x" * 40, f"```python\n{'y' * 50}\n```"]
 
 
+def test_a_long_line_of_code_does_not_leave_an_empty_block_behind() -> None:
+    text = "```python\n" + "x" * 200 + "\n```"
+    assert texts(text, 70)[0] == "```python\n" + "x" * 56 + "\n```"
+
+
+def test_a_growing_part_has_room_for_what_closes_it() -> None:
+    splitter = Splitter(100)
+    for sign in f"```python\n{CODE}```\n> ```\n> {'x' * 95}":
+        splitter.feed(sign)
+        shown = splitter.rest.text
+        assert len(shown) + len(closing(shown)) <= 100
+
+
 def test_fences_in_lists_and_quotations_are_opened_again() -> None:
     listed = texts("1. Run\n   ```sh\n" + "   run it\n" * 20 + "   ```\n", 100)
     assert all(part.startswith("   ```sh\n") for part in listed[1:])
