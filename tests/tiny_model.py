@@ -29,6 +29,8 @@ class TinyLlama:
     vocab: int = VOCAB_SIZE
     context: int = 512
     tied: bool = False
+    biased: bool = False
+    """Queries, keys and values have biases, as in Qwen 2."""
     seed: int = 0
 
     def config(self) -> dict[str, Any]:
@@ -80,6 +82,9 @@ class TinyLlama:
                 at + "mlp.up_proj.weight": matrix(self.inner, self.hidden, scale=2.0),
                 at + "mlp.down_proj.weight": matrix(self.hidden, self.inner),
             }
+            for name in ("q_proj", "k_proj", "v_proj") if self.biased else ():
+                rows = len(tensors[f"{at}self_attn.{name}.weight"])
+                tensors[f"{at}self_attn.{name}.bias"] = matrix(1, rows, scale=4.0)[0]
         tensors["model.norm.weight"] = norm()
         if not self.tied:
             tensors["lm_head.weight"] = matrix(self.vocab, self.hidden, scale=6.0)

@@ -1,0 +1,85 @@
+"""A transformers cache of keys and values in which each sequence has a slot of its own.
+
+Only imported once a model is to be loaded: it imports torch and transformers.
+"""
+
+import importlib
+from typing import Any
+
+from bot.worker.backends.slots import Move
+
+torch: Any = importlib.import_module("torch")
+transformers: Any = importlib.import_module("transformers")
+
+
+class SlotCache(transformers.Cache):  # type: ignore[misc]
+    """Tensors (slots, heads, context, head size) for each layer, made when a layer first writes.
+
+    `aim` says where the next forward pass writes and how far it may look back.
+    """
+
+    def __init__(self, slots: int, context: int) -> None:
+        super().__init__(layers=[])
+        self._slots = slots
+        self._context = context
+        self._keys: list[Any] = []
+        self._values: list[Any] = []
+        self._rows = slice(0, 0)
+        self._starts: list[int] = []
+        self._length = 0
+
+    def aim(self, first: int, starts: list[int], count: int) -> Any:
+        """The next pass writes `count` tokens for each slot from `first` on, in slot ``first + i``
+        at ``starts[i]``. Gives the attention mask, (slots, 1, count, length), True where a token
+        may look; the length is that of the longest sequence."""
+        self._rows = slice(first, first + len(starts))
+        self._starts = starts
+        self._length = max(starts) + count
+        at = torch.tensor(starts)[:, None] + torch.arange(count)
+        return (torch.arange(self._length) <= at[..., None])[:, None]
+
+    def update(
+        self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Any, Any]:
+        """Write a layer's new keys and values and give all of them; called by the model."""
+        del args, kwargs
+        while len(self._keys) <= layer_idx:
+            self._keys.append(self._make(key_states))
+            self._values.append(self._make(value_states))
+        found = []
+        for store, new in ((self._keys, key_states), (self._values, value_states)):
+            rows = store[layer_idx][self._rows]
+            count = new.shape[2]
+            if count == 1:
+                at = torch.tensor(self._starts, device=new.device)
+                rows[torch.arange(len(self._starts), device=new.device), :, at] = new[:, :, 0]
+            else:
+                for row, start in enumerate(self._starts):
+                    rows[row, :, start : start + count] = new[row]
+            found.append(rows[:, :, : self._length])
+        return found[0], found[1]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How far the longest sequence goes before the next pass."""
+        del layer_idx
+        return max(self._starts, default=0)
+
+    def carry_out(self, moves: list[Move]) -> None:
+        """Copy or exchange slots."""
+        with torch.inference_mode():
+            for move in moves:
+                for tensor in (*self._keys, *self._values):
+                    self._carry_out(move, tensor)
+
+    @staticmethod
+    def _carry_out(move: Move, tensor: Any) -> None:
+        source = tensor[move.source, :, : move.length]
+        target = tensor[move.target, :, : move.length]
+        kept = target.clone() if move.exchange else None
+        target.copy_(source)
+        if kept is not None:
+            source.copy_(kept)
+
+    def _make(self, states: Any) -> Any:
+        heads, size = states.shape[1], states.shape[3]
+        return states.new_zeros((self._slots, heads, self._context, size))
