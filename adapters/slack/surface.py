@@ -18,6 +18,7 @@ from adapters.slack.tiers import (
     APPENDS_PER_SECOND,
     EDIT_BURST,
     EDITS_PER_SECOND,
+    POST_BURST,
 )
 from adapters.slack.workspaces import Workspace
 from bot.delivery.rendering import place_note
@@ -63,6 +64,7 @@ class SlackSurface:
             budget=f"slack:{self._workspace.key}:{method}",
             edits_per_second=APPENDS_PER_SECOND if streams else EDITS_PER_SECOND,
             burst=APPEND_BURST if streams else EDIT_BURST,
+            posts_burst=POST_BURST,
         )
 
     # ---------------------------------------------------------------- the port
@@ -208,7 +210,10 @@ class SlackSurface:
         return str(posted["ts"])
 
     async def _update(self, message: str, part: Part) -> None:
-        await self._workspace.tiers.turn("chat.update")
+        tiers = self._workspace.tiers
+        if not tiers.take("chat.update"):
+            wait = tiers.wait("chat.update")
+            raise SurfaceBusy("this minute's edits are used up", retry_after=wait, foreseen=True)
         arguments: JSON = {"channel": self._place.channel, "ts": message, **blocks.message(part)}
         try:
             await self._gateway.call("chat.update", **arguments)

@@ -8,12 +8,12 @@ word on all edits of a workspace.
 
 from bot.clock import Clock
 
-EDITS_PER_SECOND = 0.8
-"""chat.update: tier 3, 50 a minute."""
-EDIT_BURST = 2
-APPENDS_PER_SECOND = 1.6
-"""chat.appendStream: tier 4, 100 a minute."""
-APPEND_BURST = 4
+EDITS_PER_SECOND, EDIT_BURST = 40 / 60, 10
+"""chat.update: tier 3, 50 in a minute, of which some may come at once."""
+APPENDS_PER_SECOND, APPEND_BURST = 80 / 60, 20
+"""chat.appendStream: tier 4, 100 in a minute."""
+POST_BURST = 30
+"""New messages in the channels of a workspace at once: Slack counts them for each channel."""
 
 _RATES: dict[str, tuple[float, float]] = {
     "chat.postMessage": (1.0, 2),  # in one channel
@@ -40,6 +40,14 @@ class Tiers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
+
+    def wait(self, method: str, channel: str = "") -> float:
+        """Seconds until `take` may say yes; 0.0 where it does now."""
+        bucket = self._bucket(method, channel)
+        if bucket is None or bucket.tokens >= 1:
+            return 0.0
+        paused = max(0.0, bucket.stamp - self._clock.monotonic())
+        return paused + (1 - bucket.tokens) / bucket.rate
 
     async def turn(self, method: str, channel: str = "") -> None:
         """Wait until `method` may be called (in this channel)."""

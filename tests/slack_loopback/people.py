@@ -59,9 +59,16 @@ class Someone:
         await self._changed(message, "message_changed", message=changed, previous_message=before)
 
     async def delete(self, message: Message) -> None:
-        """Delete one's own message, or as an admin any."""
+        """Delete one's own message, or as an admin any. One with a thread leaves a tombstone."""
         message.deleted = True
         before = message.payload()
+        if self.team.visible(message.channel, message.ts):
+            tombstone = {**before, "subtype": "tombstone", "user": "USLACKBOT", "hidden": True}
+            tombstone |= {"text": "This message was deleted.", "thread_ts": message.ts}
+            await self._changed(
+                message, "message_changed", message=tombstone, previous_message=before
+            )
+            return
         await self._changed(
             message, "message_deleted", deleted_ts=message.ts, previous_message=before
         )

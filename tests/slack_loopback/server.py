@@ -182,6 +182,8 @@ class LoopbackSlack:
         if request.headers.get("Authorization") != f"Bearer {team.bot_token}":
             return web.Response(status=302, headers={"Location": f"{self.origin}/sign-in"})
         file = team.files[request.match_info["file"]]
+        if file.held is not None:
+            await file.held.wait()
         return web.Response(body=file.content, content_type=file.mimetype)
 
     async def _respond(self, request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """What a Slack workspace holds: people, channels, messages, files, and the limits on calls."""
 
+import asyncio
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
@@ -120,6 +121,8 @@ class File:
     channel: str = ""
     thread_ts: str = ""
     deleted: bool = False
+    held: asyncio.Event | None = None
+    """Where there is one, a download waits until it is set."""
 
 
 class Window:

@@ -1,5 +1,6 @@
 """Messages as they come in, change and go, through the real Bolt app on a loopback Slack."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -208,13 +209,19 @@ async def test_a_deleted_question_leaves_the_history_and_stops_its_answer(scope:
 
 async def test_questions_are_answered_in_the_order_in_which_they_came() -> None:
     async with bench() as b:
-        big = File("F9", "notes.txt", b"Slow to fetch.")
+        big = File("F9", "notes.txt", b"Slow to fetch.", held=asyncio.Event())
+        b.team.channel("C2")
         await b.ana.mention("C1", "first", files=[big])
         for text in ("second", "third"):
             await b.ada.mention("C1", text)
+        await b.ada.mention("C2", "elsewhere")
+        await until(lambda: b.scripted.prompts)
+        assert [prompt.question for prompt in b.scripted.prompts] == ["Ada: elsewhere"]
+        assert big.held
+        big.held.set()
         await b.answered()
         asked = [prompt.question.split()[1] for prompt in b.scripted.prompts]
-    assert asked == ["first", "second", "third"]
+    assert asked == ["elsewhere", "first", "second", "third"]
 
 
 async def test_what_the_model_writes_pings_nobody() -> None:

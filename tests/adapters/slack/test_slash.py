@@ -101,6 +101,7 @@ async def test_a_command_that_comes_twice_is_done_once() -> None:
         await b.answered()
         assert len(b.team.answers("C1")) == 2
         assert len(b.scripted.prompts) == 1
+        assert "chat.delete" not in [method for method, _ in b.team.calls]
 
 
 @pytest.mark.parametrize("scope", ["channel", "thread"])
@@ -244,6 +245,13 @@ async def test_the_system_prompt_is_set_in_a_window_or_in_the_command() -> None:
         assert (await b.engine.settings(CHANNEL)).system_prompt == "Be short."
         await told(b, await b.ada.command("/parley", "system default", "C1"))
         assert await b.engine.settings(CHANNEL) == ConversationSettings()
+
+
+async def test_only_admins_get_the_window() -> None:
+    async with bench() as b:
+        used = await b.ana.command("/parley", "system", "C1")
+        assert "Only an admin" in await told(b, used)
+        assert b.team.views == []
 
 
 async def test_a_window_that_comes_too_late_is_said_plainly() -> None:

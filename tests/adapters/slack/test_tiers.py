@@ -52,6 +52,19 @@ async def test_a_call_is_taken_only_while_there_is_room() -> None:
     assert [tiers.take("chat.startStream") for _ in range(2)] == [True, False]
 
 
+async def test_how_long_to_wait_is_known() -> None:
+    clock = VirtualClock()
+    tiers = Tiers(clock)
+    assert tiers.wait("chat.startStream") == 0.0
+    while tiers.take("chat.startStream"):
+        pass
+    await clock.sleep(tiers.wait("chat.startStream") + 1e-6)
+    assert tiers.take("chat.startStream")
+    tiers.pause("chat.startStream", 30)
+    await clock.sleep(tiers.wait("chat.startStream") + 1e-6)
+    assert tiers.take("chat.startStream")
+
+
 async def test_after_a_refusal_nothing_goes_for_as_long_as_slack_says() -> None:
     clock = VirtualClock()
     tiers = Tiers(clock)

@@ -1,0 +1,93 @@
+"""Asks Slack whether the tokens are right and which scopes they have. Nothing is posted."""
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.faults import Refused, fault
+from adapters.slack.gateway import Gateway
+from adapters.slack.manifest import SCOPES
+from adapters.slack.workspaces import DEFAULT_BASE_URL
+from bot.clock import SystemClock
+from bot.config import SlackSettings
+from bot.doctor.results import Result, State
+from bot.errors import SurfaceBusy, SurfaceError
+
+AREA = "Slack"
+SECONDS = 15.0
+
+
+async def check_slack(settings: SlackSettings) -> list[Result]:
+    """The bot's token with its scopes, and what the way in needs: the app's token for Socket Mode,
+    the signing secret for HTTP."""
+    if not settings.on:
+        detail = "Slack is off: [slack] bot_token is not set"
+        return [Result(AREA, "tokens", State.SKIPPED, detail)]
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+        return [*await _bot(settings, session), await _way_in(settings, session)]
+
+
+def _client(settings: SlackSettings, session: aiohttp.ClientSession, token: str) -> AsyncWebClient:
+    base = settings.base_url or DEFAULT_BASE_URL
+    return AsyncWebClient(token, base, session=session, retry_handlers=[])
+
+
+async def _bot(settings: SlackSettings, session: aiohttp.ClientSession) -> list[Result]:
+    token = settings.bot_token.get_secret_value()
+    if not token:
+        detail = "each workspace has its own, in the database"
+        return [Result(AREA, "bot_token", State.SKIPPED, detail)]
+    gateway = Gateway(_client(settings, session, token), session, SystemClock())
+    try:
+        said, scopes = await gateway.identify()
+    except SurfaceError as error:
+        remedy = (
+            "Install the app, then copy the Bot User OAuth Token (xoxb-…) from its page OAuth & "
+            "Permissions into PARLEY_SLACK__BOT_TOKEN."
+        )
+        return [_failed("bot_token", error, remedy)]
+    name = f"{said.get('user', '?')} in {said.get('team', '?')}"
+    return [Result(AREA, "bot_token", State.OK, f"belongs to {name}"), _scopes(scopes)]
+
+
+def _scopes(granted: frozenset[str]) -> Result:
+    if not granted:
+        return Result(AREA, "scopes", State.WARNING, "Slack did not name them; a proxy may hide it")
+    missing = [scope for scope in SCOPES if scope not in granted]
+    if not missing:
+        return Result(AREA, "scopes", State.OK, f"{len(SCOPES)} of {len(SCOPES)}")
+    remedy = (
+        "Add them on the app's page OAuth & Permissions (parley slack manifest has all), and "
+        "install the app again."
+    )
+    return Result(AREA, "scopes", State.FAILED, f"missing: {', '.join(missing)}", remedy)
+
+
+async def _way_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Result:
+    if settings.mode == "http":
+        if settings.signing_secret.get_secret_value():
+            return Result(AREA, "signing_secret", State.OK, "is set")
+        remedy = "Copy it from the app's page Basic Information to PARLEY_SLACK__SIGNING_SECRET."
+        return Result(AREA, "signing_secret", State.FAILED, "is not set", remedy)
+    token = settings.app_token.get_secret_value()
+    remedy = (
+        "Make an app-level token (xapp-…) with the scope connections:write on the app's page Basic "
+        "Information, and put it into PARLEY_SLACK__APP_TOKEN."
+    )
+    if not token:
+        return Result(AREA, "app_token", State.FAILED, "is not set", remedy)
+    client = _client(settings, session, "")
+    try:
+        # It gives an address to connect to, and no connection is made.
+        await client.apps_connections_open(app_token=token)
+    except Exception as exc:
+        return _failed("app_token", fault("apps.connections.open", exc), remedy)
+    return Result(AREA, "app_token", State.OK, "Socket Mode may be used")
+
+
+def _failed(what: str, error: SurfaceError, remedy: str) -> Result:
+    if isinstance(error, Refused):
+        return Result(AREA, what, State.FAILED, f"Slack refuses it ({error.code})", remedy)
+    if isinstance(error, SurfaceBusy):
+        remedy = "Check the network, the proxy (HTTPS_PROXY) or [slack] base_url."
+    return Result(AREA, what, State.FAILED, str(error), remedy)
