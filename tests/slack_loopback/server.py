@@ -53,6 +53,8 @@ class LoopbackSlack:
         """Where events go instead of the socket, in HTTP mode."""
         self.responses: dict[str, list[JSON]] = {}
         """What was posted to each response URL."""
+        self.connects = True
+        """New sockets can be had; otherwise a request for one breaks off."""
         self.codes: dict[str, Team] = {}
         """OAuth codes and the team that each installs the app in."""
         self._numbers = count(1)
@@ -147,6 +149,8 @@ class LoopbackSlack:
         raise ApiError("invalid_auth" if token else "not_authed")
 
     def _open_connection(self, token: str) -> JSON:
+        if not self.connects:
+            raise ConnectionError
         if token != APP_TOKEN:
             raise ApiError("invalid_auth")
         return {"url": f"ws{self.origin.removeprefix('http')}/socket?ticket={next(self._numbers)}"}

@@ -10,7 +10,7 @@ from bot.messages import Prompt
 from storage.memory import MemoryStore
 from tests.adapters.slack.bench import Bench, bench, labels, until
 from tests.scaled_clock import ScaledClock
-from tests.slack_loopback import ApiError, LoopbackSlack, Someone
+from tests.slack_loopback import ApiError, LoopbackSlack, Someone, TooFast
 from tests.slack_loopback.state import POSTS_PER_CHANNEL
 
 FEW = 4
@@ -142,17 +142,20 @@ async def test_a_burst_in_one_channel_is_posted_no_faster_than_slack_takes_it() 
         assert b.team.refused["chat.postMessage"] <= FEW
 
 
-async def test_a_message_that_somebody_deletes_stops_the_model() -> None:
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_a_message_that_somebody_deletes_stops_the_model(*, threaded: bool) -> None:
     async with bench(poem, paced=True) as b:
-        await b.ana.mention("C1", "A poem")
+        thread = b.ana.post("C1", "A thread").ts if threaded else ""
+        await b.ana.mention("C1", "A poem", thread=thread)
         b.scripted.let(10)
-        await until(lambda: b.joined("C1"))
-        (answer,) = b.team.answers("C1")
+        await until(lambda: b.joined("C1", thread))
+        (answer,) = b.team.answers("C1", thread)
+        assert answer.streaming is threaded
         answer.deleted = True
         b.scripted.let(10)
         await b.answered()
         assert b.scripted.steps < 400
-        assert b.team.answers("C1") == []
+        assert b.team.answers("C1", thread) == []
 
 
 # ---------------------------------------------------------------- streams
@@ -172,6 +175,36 @@ async def test_in_a_thread_an_answer_is_streamed_and_ends_with_buttons() -> None
         assert labels(answer) == ["Regenerate"]
         assert b.team.sessions["C1", thread] == "active"
         assert not calls(b, "chat.update")
+
+
+async def test_an_answer_that_waits_behind_others_is_posted_with_its_note_and_a_button() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        first = await in_thread(b)
+        second = await in_thread(b)
+        await until(lambda: b.team.answers("C1", second))
+        (waiting,) = b.team.answers("C1", second)
+        assert waiting.small_print == "One question is before yours."
+        assert labels(waiting) == ["Stop"]
+        assert not waiting.streaming
+        b.scripted.let(1000)
+        await b.answered()
+        assert b.joined("C1", first) == b.joined("C1", second) == POEM
+
+
+async def test_a_further_part_whose_text_slack_does_not_take_at_once_is_no_second_message() -> None:
+    text = "\n\n".join(f"Paragraph {n}. " + "All work and no play. " * 20 for n in range(30))
+    async with bench(lambda p: text, paced=True) as b:
+        thread = await in_thread(b)
+        b.scripted.let(1000)
+        await until(lambda: len(b.joined("C1", thread)) > 4000)
+        b.team.fail("chat.stopStream", TooFast(1))
+        b.team.fail("chat.appendStream", TooFast(1), TooFast(1), TooFast(1))
+        b.scripted.let(10_000)
+        await b.answered()
+        answers = b.team.answers("C1", thread)
+        assert not any(answer.streaming for answer in answers)
+        assert all(answer.shown for answer in answers)
+        assert " ".join(" ".join(a.shown for a in answers).split()) == " ".join(text.split())
 
 
 async def test_a_stream_that_slack_cuts_at_five_minutes_goes_on_as_edits() -> None:

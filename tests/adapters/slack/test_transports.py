@@ -50,6 +50,17 @@ async def test_what_came_while_nobody_was_connected_is_answered_then() -> None:
         assert b.joined("D1") == "[Be kind.] [] Are you there?"
 
 
+async def test_a_connection_that_cannot_be_made_anew_is_told_in_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with bench() as b:
+        b.slack.connects = False
+        await b.slack.sockets[-1].send_json({"type": "disconnect", "reason": "warning"})
+        await until(lambda: caplog.records)
+    assert {record.name for record in caplog.records} == {"adapters.slack.socket"}
+    assert "Traceback" not in caplog.text
+
+
 # ---------------------------------------------------------------- HTTP
 
 
