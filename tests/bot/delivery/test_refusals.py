@@ -1,0 +1,143 @@
+"""Whatever mood the platform is in, the end of an answer is shown."""
+
+import random
+
+import pytest
+
+from bot.errors import SurfaceBusy, SurfaceError
+from bot.ports import Part, Phase
+from tests.bot.delivery.recording_ledger import stored
+from tests.bot.delivery.world import STORY, World
+from tests.fake_surface import Bucket, FakeSurface
+
+# ---------------------------------------------------------------- a platform in a bad mood
+
+
+async def test_the_end_is_shown_through_a_storm_of_refusals() -> None:
+    world = World(max_units=700)
+    dice = random.Random(5)
+    async with world.delivery.open(stored(), world.surface) as live:
+        for start in range(0, len(STORY), 8):
+            live.write(STORY[start : start + 8])
+            if start % 64 == 0:
+                busy = SurfaceBusy("429", retry_after=dice.choice([0.0, 0.3, 2.0, 20.0]))
+                world.surface.fail(busy, takes_effect=dice.random() < 0.4)
+            await world.clock.sleep(0.1)
+        await live.finish(Phase.DONE)
+    world.assert_shows(STORY)
+    assert world.bucket.refused == 0
+
+
+async def test_after_a_refusal_no_call_is_made_too_early() -> None:
+    world = World()
+    world.surface.fail(SurfaceBusy("429", retry_after=17.0), kind="edit")
+    await world.show(STORY[:1500])
+    refused = next(call for call in world.surface.calls if call.done is None)
+    following = world.surface.calls[world.surface.calls.index(refused) + 1]
+    assert following.begun >= refused.begun + 17.0
+
+
+async def test_a_post_whose_response_was_lost_is_not_posted_twice() -> None:
+    world = World()
+    lost = SurfaceBusy("connection reset", retry_after=1.0)
+    for _ in range(3):
+        world.surface.fail(lost, kind="send", takes_effect=True)
+    await world.show(STORY[:900])
+    world.assert_shows(STORY[:900])
+    assert len(world.surface.messages) == 1
+
+
+async def test_a_lost_response_to_a_whole_answer_does_not_leave_it_old() -> None:
+    """The second attempt finds the first one's message, which shows what was known then."""
+    world = World()
+    world.surface.fail(SurfaceBusy("lost", retry_after=1.0), kind="send", takes_effect=True)
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(3)
+        await world.clock.sleep(0.5)
+        live.write("Short.")
+        await live.finish(Phase.DONE)
+    world.assert_shows("Short.")
+
+
+async def test_a_lost_response_to_a_later_message_does_not_leave_it_old() -> None:
+    world = World(max_units=200)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:150])
+        lost = SurfaceBusy("lost", retry_after=30.0)
+        world.surface.fail(lost, kind="send", takes_effect=True)
+        await world.write(live, STORY[150:300])
+        await live.finish(Phase.DONE)
+    assert len(world.surface.texts) == 2
+    world.assert_shows(STORY[:300])
+
+
+async def test_a_lost_response_to_an_edit_is_not_relied_upon() -> None:
+    world = World()
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(2)
+        await world.clock.sleep(5.0)
+        world.surface.fail(SurfaceBusy("lost", retry_after=5.0), takes_effect=True)
+        live.place(1)
+        await world.clock.sleep(3.0)
+        live.place(2)
+        await world.clock.sleep(10.0)
+    assert world.surface.visible[0].note.startswith("Two")
+
+
+async def test_slow_calls_do_not_overlap_and_miss_nothing() -> None:
+    world = World(latency=7.0, max_units=400)
+    await world.show(STORY[:1500])
+    world.assert_shows(STORY[:1500])
+
+
+async def test_a_limit_lower_than_declared_is_found_out() -> None:
+    world = World(rate=2.0, burst=5)
+    strict = FakeSurface(
+        world.clock, world.surface.limits, bucket=Bucket(world.clock, 0.5, 1), latency=0.1
+    )
+    await world.show(STORY, surface=strict)
+    world.assert_shows(STORY, strict)
+    failed = [call for call in strict.calls if call.done is None]
+    assert len(failed) < len(strict.calls) / 2
+
+
+async def test_a_platform_that_stays_busy_is_given_up_in_the_end() -> None:
+    world = World(patience=600.0)
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.write("Hello")
+        for _ in range(1000):
+            world.surface.fail(SurfaceBusy("maintenance", retry_after=5.0))
+        with pytest.raises(SurfaceError, match="600 s"):
+            await live.finish(Phase.DONE)
+    assert world.clock.monotonic() < 700.0
+
+
+async def test_a_lost_place_is_known_at_once_and_told_at_the_end() -> None:
+    world = World()
+    world.surface.fail(SurfaceError("not_in_channel"), kind="send")
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.write("Hello")
+        await live.gone.wait()
+        with pytest.raises(SurfaceError, match="not_in_channel"):
+            await live.finish(Phase.STOPPED)
+    assert world.surface.calls[-1].done is None
+
+
+async def test_a_file_that_is_refused_spoils_nothing() -> None:
+    world = World(max_units=200, max_messages=2)
+    world.surface.fail(SurfaceError("no files here"), kind="attach")
+    await world.show(STORY[:900])
+    world.assert_shows(STORY[:900])
+
+
+async def test_a_defect_of_a_surface_ends_the_answer_and_not_the_bot() -> None:
+    class Broken(FakeSurface):
+        async def send(self, part: Part) -> str:
+            raise ZeroDivisionError
+
+    world = World()
+    async with world.delivery.open(stored(), Broken(world.clock)) as live:
+        live.write("Hello")
+        await live.gone.wait()
+        with pytest.raises(ZeroDivisionError):
+            await live.finish(Phase.DONE)

@@ -1,0 +1,76 @@
+"""A clock, a channel, a ledger and an answer worth delivering, for the tests of delivery."""
+
+from dataclasses import dataclass, field
+
+from bot.delivery import Delivery, LiveAnswer
+from bot.delivery.splitting import split
+from bot.ports import Phase, StoredAnswer, SurfaceLimits
+from tests.bot.delivery.recording_ledger import RecordingLedger, stored
+from tests.fake_surface import Bucket, FakeSurface
+from tests.virtual_clock import VirtualClock
+
+STORY = "".join(
+    f"Paragraph {n} says **this** and `that`, and then goes on for a while.\n\n"
+    + (f"```python\nprint({n})\n```\n\n" if n % 4 == 3 else "")
+    for n in range(30)
+)
+
+
+@dataclass
+class World:
+    """A clock, a channel, a ledger and the delivery that joins them."""
+
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(start=0.0))
+    ledger: RecordingLedger = field(default_factory=RecordingLedger)
+    max_units: int = 1900
+    rate: float = 1.0
+    burst: int = 5
+    latency: float = 0.1
+    patience: float = 3600.0
+    max_messages: int = 8
+
+    def __post_init__(self) -> None:
+        self.bucket = Bucket(self.clock, self.rate, self.burst)
+        self.surface = self.another()
+        self.delivery = self.restarted()
+
+    def another(self, **options: bool) -> FakeSurface:
+        limits = SurfaceLimits(
+            self.max_units, edits_per_second=self.rate, burst=self.burst, budget="channel"
+        )
+        return FakeSurface(self.clock, limits, bucket=self.bucket, latency=self.latency, **options)
+
+    def restarted(self) -> Delivery:
+        return Delivery(
+            self.clock,
+            self.ledger,
+            edit_interval=0.5,
+            max_messages=self.max_messages,
+            patience=self.patience,
+        )
+
+    async def write(self, live: LiveAnswer, text: str, speed: float = 80.0) -> None:
+        """As a model does: four characters at a time."""
+        for start in range(0, len(text), 4):
+            live.write(text[start : start + 4])
+            await self.clock.sleep(4 / speed)
+
+    async def show(
+        self,
+        text: str,
+        answer: StoredAnswer | None = None,
+        phase: Phase = Phase.DONE,
+        surface: FakeSurface | None = None,
+    ) -> None:
+        async with self.delivery.open(answer or stored(), surface or self.surface) as live:
+            await self.write(live, text)
+            await live.finish(phase)
+
+    def assert_shows(self, text: str, surface: FakeSurface | None = None) -> None:
+        """Exactly this answer is to be seen, and its last message says that it is done."""
+        surface = surface or self.surface
+        assert surface.texts == [piece.text for piece in split(text, self.max_units)]
+        assert [part.last for part in surface.visible] == [False] * (len(surface.texts) - 1) + [
+            True
+        ]
+        assert {part.phase for part in surface.visible} == {Phase.DONE}
