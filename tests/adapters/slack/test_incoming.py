@@ -207,6 +207,17 @@ async def test_a_deleted_question_leaves_the_history_and_stops_its_answer(scope:
         assert await b.store.exchanges(key) == []
 
 
+async def test_a_deleted_question_that_leaves_a_tombstone_leaves_the_history_too() -> None:
+    async with bench(conversation={"scope": "thread"}) as b:
+        question = await b.ana.mention("C1", "Hello")
+        await b.answered()
+        assert b.joined("C1", question.ts)
+        await b.ana.delete(question)
+        await b.answered()
+        key = ConversationKey("slack", "C1", question.ts, "T1")
+        assert await b.store.exchanges(key) == []
+
+
 async def test_questions_are_answered_in_the_order_in_which_they_came() -> None:
     async with bench() as b:
         big = File("F9", "notes.txt", b"Slow to fetch.", held=asyncio.Event())

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.installations import InstallationBook, open_installations
 from bot.config import SlackSettings
 from bot.errors import StorageError
+from storage import open_store
 from tests.adapters.slack.bench import Bench, bench, until
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import CLIENT_ID, CLIENT_SECRET, LoopbackSlack, Someone, Team
@@ -58,8 +59,12 @@ async def test_each_workspace_is_answered_with_its_own_token(
 ) -> None:
     clock = ScaledClock()
     one, two = Team(clock, "T1"), Team(clock, "T2")
-    async with LoopbackSlack(clock, [one, two]) as slack:
-        async with bench(at=slack, **several(tmp_path, unused_tcp_port)) as b:
+    settings = several(tmp_path, unused_tcp_port)
+    async with (
+        LoopbackSlack(clock, [one, two]) as slack,
+        open_store(settings["storage"]["url"]) as store,
+    ):
+        async with bench(at=slack, store=store, **settings) as b:
             two.channel("C1")
             ben = Someone(slack, "U1", "Ben", two)
             for team in (one, two):
