@@ -54,7 +54,7 @@ async def measure(case: Case) -> Outcome:
         discord.rest.limits.windows = {"POST": WINDOW, "PATCH": WINDOW}
         channel = discord.world.channel("general")
         clock = SystemClock()
-        writes = MessageWrites(HttpWire(session, discord.api_url, TOKEN, "benchmark"), clock)
+        writes = MessageWrites(HttpWire(session, discord.api_url, TOKEN), clock)
         delivery = Delivery(clock, RecordingLedger())
         begun = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:

@@ -15,8 +15,7 @@ from adapters.discord.desk import Desk, Rules
 from adapters.discord.handling import MessageHandling
 from adapters.discord.places import place_of
 from adapters.discord.slash import new_tree
-from adapters.discord.writes import HttpWire, MessageWrites, Wire
-from bot.clock import Clock
+from adapters.discord.writes import MessageWrites
 from bot.engine import Engine
 from bot.ports import StoredAnswer, Surface
 
@@ -46,17 +45,16 @@ class ParleyClient(discord.AutoShardedClient):
     def __init__(
         self,
         engine: Engine,
+        writes: MessageWrites,
         rules: Rules,
-        clock: Clock,
         *,
         message_content: bool = True,
         shards: int = 1,
         on_up: Callable[[str], None] = lambda _: None,
-        wire: Wire | None = None,
         **options: Any,
     ) -> None:
-        """`shards` 0 asks Discord how many. `on_up` is told once, when the connection stands.
-        `wire` takes the place of the one to the REST address."""
+        """`writes` outlives the client: answers grow on while the connection is made anew.
+        `shards` 0 asks Discord how many. `on_up` is told once, when the connection stands."""
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
         super().__init__(
             intents=intents(message_content=message_content),
@@ -65,36 +63,19 @@ class ParleyClient(discord.AutoShardedClient):
             shard_count=shards or None,
             **options,
         )
-        self._engine = engine
-        self._rules = rules
-        self._clock = clock
         self._on_up = on_up
-        self._wire = wire
-        self._session: aiohttp.ClientSession | None = None
         self._handling: MessageHandling | None = None
         self._up = False
-        self.desk: Desk
+        self.desk = Desk(engine, writes, rules)
         self.tree = new_tree(self, lambda: self.desk)
+        self.add_dynamic_items(answer_button(self.desk))
 
     # ------------------------------------------------------------ life
 
     async def setup_hook(self) -> None:
-        """Logged in, not yet connected: what the handlers need is made here."""
+        """Logged in, not yet connected: the handlers know now who the bot is."""
         assert self.user is not None
-        wire = self._wire or self._http_wire()
-        self.desk = Desk(self._engine, MessageWrites(wire, self._clock), self._rules)
         self._handling = MessageHandling(self.desk, self.user)
-        self.add_dynamic_items(answer_button(self.desk))
-
-    def _http_wire(self) -> HttpWire:
-        assert self.http.token is not None
-        self._session = aiohttp.ClientSession()
-        return HttpWire(self._session, Route.BASE, self.http.token, self.http.user_agent)
-
-    async def close(self) -> None:
-        await super().close()
-        if self._session is not None:
-            await self._session.close()
 
     async def find_surface(self, answer: StoredAnswer) -> Surface | None:
         """A `bot.ports.SurfaceFinder`: None where the channel is gone or closed to the bot. Where
@@ -147,7 +128,7 @@ class ParleyClient(discord.AutoShardedClient):
 
     def _name_unknown_places(self) -> None:
         """A typing error in a list would silently change who is answered."""
-        access = self._rules.access
+        access = self.desk.rules.access
         for key, ids in (
             ("allowed_guilds", access.workspaces.allowed),
             ("blocked_guilds", access.workspaces.blocked),

@@ -6,10 +6,12 @@ from typing import Protocol
 
 import aiohttp
 import discord
+from discord.http import Route
 
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.desk import Rules
 from adapters.discord.places import PLATFORM, access_of
+from adapters.discord.writes import HttpWire, MessageWrites
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.engine import Engine
@@ -44,8 +46,11 @@ async def serve(
     is tried again; where the Message Content intent is not switched on, it goes on without.
     """
     use_addresses(settings.discord.api_url, settings.discord.gateway_url)
-    run = _Run(parley.engine, settings, ready, clock or SystemClock())
-    await run.reach()
+    clock = clock or SystemClock()
+    token = settings.discord.token.get_secret_value()
+    async with aiohttp.ClientSession() as session:
+        writes = MessageWrites(HttpWire(session, Route.BASE, token), clock)
+        await _Run(parley.engine, settings, ready, clock, writes).reach()
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -63,12 +68,18 @@ class _Run:
     """The attempts to be on Discord, until one lasts."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, ready: Callable[[str], None], clock: Clock
+        self,
+        engine: Engine,
+        settings: Settings,
+        ready: Callable[[str], None],
+        clock: Clock,
+        writes: MessageWrites,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._ready = ready
         self._clock = clock
+        self._writes = writes
         self._message_content = settings.discord.message_content
         self._recovered = False
 
@@ -96,8 +107,8 @@ class _Run:
     async def _connect(self) -> None:
         client = ParleyClient(
             self._engine,
+            self._writes,
             rules_of(self._settings),
-            self._clock,
             message_content=self._message_content,
             shards=self._settings.discord.shards,
             on_up=self._ready,

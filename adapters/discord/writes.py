@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import aiohttp
+import discord
 
 from adapters.discord.buckets import Buckets
 from bot.clock import Clock
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 
+AGENT = f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) Parley"
+"""Discord wants a name of this form (https://discord.com/developers/docs/reference#user-agent)."""
 TIMEOUT = 20.0
 """Seconds for one call, the wait for a slow answer included."""
 MOMENT = 0.2
@@ -61,10 +64,10 @@ class HttpWire:
     """The wire to a real server. `base` is the address with the version, such as
     ``https://discord.com/api/v10``."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, token: str, agent: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, token: str) -> None:
         self._session = session
         self._base = base
-        self._headers = {"Authorization": f"Bot {token}", "User-Agent": agent}
+        self._headers = {"Authorization": f"Bot {token}", "User-Agent": AGENT}
         self._timeout = aiohttp.ClientTimeout(total=TIMEOUT)
 
     async def __call__(
@@ -76,6 +79,8 @@ class HttpWire:
             data = _form(payload, upload)
         elif payload is not None:
             data = aiohttp.JsonPayload(payload)
+        if self._session.closed:  # Parley shuts down
+            raise aiohttp.ClientConnectionError("the session is closed")
         async with self._session.request(
             method, url, headers=self._headers, timeout=self._timeout, data=data
         ) as response:

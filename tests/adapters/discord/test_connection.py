@@ -60,6 +60,15 @@ async def test_the_same_event_twice_is_answered_once() -> None:
         assert len(s.generator.prompts) == 2
 
 
+async def test_a_command_that_comes_twice_is_obeyed_once() -> None:
+    async with scene() as s:
+        await s.discord.ask(s.general, s.ana, "stop")
+        await s.discord.gateway.again()
+        await s.answer(s.general, s.ana, "One.")
+        replies = [m for m in s.discord.world.answers_in(s.general) if not m.buttons]
+        assert len(replies) == 1
+
+
 @pytest.mark.parametrize("resumable", [True, False])
 async def test_an_invalid_session_is_begun_anew(resumable: bool) -> None:
     async with scene() as s:
@@ -108,6 +117,22 @@ async def test_without_the_content_intent_mentions_are_answered_all_the_same(
     (line,) = lines(caplog)
     assert "Message Content intent is off" in line
     assert "https://discord.com/developers/applications" in line
+
+
+async def test_what_was_taken_up_goes_on_when_the_connection_is_made_anew() -> None:
+    model = TextGenerator("one two three four", paced=True)
+    async with loopback(model) as s:
+        async with s.running():
+            await s.discord.ask(s.general, s.ana, "Count.")
+            await until(lambda: s.discord.world.answers_in(s.general))
+            (answer,) = s.discord.world.answers_in(s.general)
+            model.let(2)
+            await until(lambda: answer.content.startswith("one two"))
+        s.discord.gateway.content_allowed = False  # the first attempt fails after the login
+        async with s.running():
+            model.let(2)
+            await s.answered()
+        assert answer.content == "one two three four"
 
 
 async def test_unknown_servers_and_channels_in_the_lists_are_named(

@@ -13,7 +13,7 @@ from discord.http import Route
 
 from adapters.discord.client import ParleyClient
 from adapters.discord.desk import Rules
-from adapters.discord.writes import Payload, Reply, Upload
+from adapters.discord.writes import MessageWrites, Payload, Reply, Upload
 from bot.answering import Answering
 from bot.clock import Clock, SystemClock
 from bot.delivery import Delivery
@@ -82,7 +82,7 @@ async def stage(generator: ScriptedGenerator | None = None) -> AsyncIterator[Sta
     engine = EngineOutside(generator or ScriptedGenerator(), MemoryStore(), clock)
     with own_addresses():
         async with engine:
-            wire.client = client = ParleyClient(engine, Rules(), clock, wire=wire)
+            wire.client = client = ParleyClient(engine, MessageWrites(wire, clock), Rules())
             async with simcord.run(client) as env:
                 await client.tree.sync()
                 guild = env.create_guild()

@@ -102,4 +102,5 @@ async def test_answers_in_one_channel_share_a_budget() -> None:
     wire = RecordingWire()
     one, two = a_surface(wire).limits, a_surface(wire, seed="another").limits
     assert one.budget == two.budget == "discord:c"
+    assert one.of_posts.budget == two.of_posts.budget != one.budget
     assert one.units("🙂") == 2

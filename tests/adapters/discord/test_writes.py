@@ -112,6 +112,32 @@ async def test_after_a_refusal_nothing_is_asked_until_the_time_is_over() -> None
     await writes.edit("c", "m", {})
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(429, {}, {"global": True, "retry_after": 2.5}),
+        refusing(429, headers={"X-RateLimit-Global": "true"}, retry_after=2.5),
+        Reply(429, {"Retry-After": "2.5"}, "<html>"),
+    ],
+)
+async def test_a_global_refusal_counts_in_every_channel(reply: Reply) -> None:
+    clock = VirtualClock()
+    writes = MessageWrites(ScriptedWire(reply, Reply(200, {}, {})), clock)
+    for channel in ("c", "d"):
+        with pytest.raises(SurfaceBusy):
+            await writes.edit(channel, "m", {})
+    await clock.sleep(2.5)
+    await writes.edit("d", "m", {})
+
+
+async def test_a_refusal_in_one_channel_says_nothing_of_others() -> None:
+    wire = ScriptedWire(refusing(429, retry_after=2.5), Reply(200, {}, {}))
+    writes = MessageWrites(wire, VirtualClock())
+    with pytest.raises(SurfaceBusy):
+        await writes.edit("c", "m", {})
+    await writes.edit("d", "m", {})
+
+
 async def test_a_window_that_is_about_to_end_is_waited_for() -> None:
     clock = VirtualClock(start=0.0)
     wire = ScriptedWire(refusing(429, retry_after=1.0), Reply(200, {}, {}))

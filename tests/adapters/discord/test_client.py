@@ -1,0 +1,28 @@
+"""What the client tells of itself."""
+
+from typing import Any, cast
+
+from adapters.discord.client import ParleyClient, intents
+from adapters.discord.desk import Rules
+from bot.engine import Engine
+
+UNUSED: Any = None
+
+
+async def test_that_it_is_up_is_told_once_however_often_it_connects() -> None:
+    said: list[str] = []
+    client = ParleyClient(cast("Engine", UNUSED), UNUSED, Rules(), on_up=said.append)
+    await client.on_ready()
+    await client.on_ready()
+    assert said == ["Discord: None in 0 servers"]
+
+
+def test_only_what_is_needed_is_asked_for() -> None:
+    wanted = dict(intents(message_content=True))
+    assert {name for name, on in wanted.items() if on} == {
+        "guilds",
+        "guild_messages",
+        "dm_messages",
+        "message_content",
+    }
+    assert not intents(message_content=False).message_content
