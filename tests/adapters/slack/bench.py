@@ -10,13 +10,25 @@ from adapters.slack import serve
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.messages import Sampling
+from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Quota, Store
 from bot.window import WindowOptions
 from storage.memory import MemoryStore
 from tests.scaled_clock import ScaledClock
 from tests.scripted_generator import Reply, ScriptedGenerator, echo
 from tests.slack_loopback import APP_TOKEN, HttpEvents, LoopbackSlack, Message, Someone, Team
+
+FEW = 4
+"""Refusals that the jitter of a busy machine may cause: a millisecond of the wall's clock is a
+sixteenth of a second here. Without pacing there are hundreds; the exact limits are tested in
+virtual time (test_tiers, tests/bot/delivery)."""
+
+POEM = " ".join(f"word{n}" for n in range(400))
+
+
+def poem(prompt: Prompt) -> str:
+    """A model's reply that is long enough to grow."""
+    return POEM
 
 
 @dataclass
@@ -45,6 +57,10 @@ class Bench:
     def busy(self) -> bool:
         """Work of the handlers that has not reached the engine yet."""
         return any("Desk._guarded" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        """The arguments of all calls of a method that Slack took."""
+        return [args for name, args in self.team.calls if name == method]
 
     def joined(self, channel: str, thread: str = "") -> str:
         """All that the bot says in a place."""
