@@ -6,7 +6,8 @@ person alone.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import discord
 
@@ -37,13 +38,13 @@ def who_and_where(desk: Desk, interaction: Interaction) -> tuple[Place, Person]:
 
 async def carry_out(desk: Desk, interaction: Interaction, work: Work) -> None:
     """Do the work of a command or a button; only the person sees what comes of it."""
-    if interaction.type is discord.InteractionType.component:
-        await interaction.response.defer()
-    else:
-        await interaction.response.defer(ephemeral=True, thinking=True)
-    text = await _explained(desk, interaction, work)
-    if text:
-        await interaction.followup.send(cut_to(text, TEXT_UNITS), ephemeral=True)
+    with _too_late_is_logged(interaction):
+        if interaction.type is discord.InteractionType.component:
+            await interaction.response.defer()
+        else:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+        if text := await _explained(desk, interaction, work):
+            await interaction.followup.send(cut_to(text, TEXT_UNITS), ephemeral=True)
 
 
 async def ask_aloud(
@@ -51,29 +52,47 @@ async def ask_aloud(
 ) -> None:
     """Show the question to the channel and have it answered below. A refusal takes the question
     back and tells only the person."""
+    with _too_late_is_logged(interaction):
+        try:
+            place, _ = who_and_where(desk, interaction)
+            _check_may_write(interaction, place)
+        except NotAllowed as error:
+            await interaction.response.send_message(error.user_text, ephemeral=True)
+            return
+        shown = await interaction.response.send_message(_quoted(text, files), suppress_embeds=True)
+        asked = Asked(interaction.id, shown.message_id or interaction.id, text, files)
+
+        async def work(place: Place, person: Person) -> str:
+            return await _ask_below(desk, interaction, asked, place, person)
+
+        if said := await _explained(desk, interaction, work):
+            await interaction.followup.send(cut_to(said, TEXT_UNITS), ephemeral=True)
+
+
+async def _ask_below(
+    desk: Desk, interaction: Interaction, asked: Asked, place: Place, person: Person
+) -> str:
+    """Have a question answered that the channel sees already; notes for the person."""
+    channel = interaction.channel
+    async with desk.order(place.key):
+        if desk.rules.thread_per_question and isinstance(channel, discord.TextChannel):
+            message = channel.get_partial_message(asked.message_id)
+            place = await open_thread(message, place, asked.text)
+        try:
+            return "\n".join(await desk.ask(asked, place, person))
+        except ParleyError:
+            await interaction.delete_original_response()
+            raise
+
+
+@contextmanager
+def _too_late_is_logged(interaction: Interaction) -> Iterator[None]:
+    """Discord takes no answer any more: three seconds were over, or the same event came twice."""
     try:
-        place, _ = who_and_where(desk, interaction)
-        _check_may_write(interaction, place)
-    except NotAllowed as error:
-        await interaction.response.send_message(error.user_text, ephemeral=True)
-        return
-    shown = await interaction.response.send_message(_quoted(text, files), suppress_embeds=True)
-    message_id, channel = shown.message_id or interaction.id, interaction.channel
-    asked = Asked(interaction.id, message_id, text, files)
-
-    async def work(place: Place, person: Person) -> str:
-        async with desk.order(place.key):
-            if desk.rules.thread_per_question and isinstance(channel, discord.TextChannel):
-                place = await open_thread(channel.get_partial_message(message_id), place, text)
-            try:
-                return "\n".join(await desk.ask(asked, place, person))
-            except ParleyError:
-                await interaction.delete_original_response()
-                raise
-
-    said = await _explained(desk, interaction, work)
-    if said:
-        await interaction.followup.send(cut_to(said, TEXT_UNITS), ephemeral=True)
+        yield
+    except discord.HTTPException as error:
+        where = interaction.channel_id
+        logger.warning("channel %s: a command or button could not be answered: %s", where, error)
 
 
 async def _explained(desk: Desk, interaction: Interaction, work: Work) -> str:

@@ -69,6 +69,21 @@ async def test_a_command_that_comes_twice_is_obeyed_once() -> None:
         assert len(replies) == 1
 
 
+async def test_a_press_that_comes_twice_counts_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene() as s:
+        await s.discord.ask(s.general, s.ana, "One.")
+        (answer,) = await s.answered()
+        await s.discord.press(s.ana, answer, "regenerate")
+        await s.discord.gateway.again()
+        await until(lambda: lines(caplog))
+        await until(lambda: len(s.generator.prompts) == 2 and answer.buttons != ["stop"])
+        await s.answer(s.general, s.ana, "Two.")
+        assert len(s.generator.prompts) == 3
+    (line,) = lines(caplog)
+    assert "a command or button could not be answered" in line
+    assert all(record.exc_info is None for record in caplog.records)
+
+
 @pytest.mark.parametrize("resumable", [True, False])
 async def test_an_invalid_session_is_begun_anew(resumable: bool) -> None:
     async with scene() as s:
