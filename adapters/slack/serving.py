@@ -13,7 +13,7 @@ from adapters.slack.desk import Desk, Rules
 from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.listeners import Listeners
 from adapters.slack.places import PLATFORM
-from adapters.slack.transports import INSTALL_PATH, http_mode, socket_mode
+from adapters.slack.transports import INSTALL_PATH, http_mode, socket_address, socket_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.access import Access, AllowBlock
 from bot.clock import Clock, SystemClock
@@ -133,23 +133,26 @@ class _Run:
                 book = await stack.enter_async_context(open_installations(url, slack, client))
             workspaces = Workspaces(slack, session, self.clock, book)
             only = await workspaces.start()
+            socket = ""
+            if slack.mode == "socket":
+                socket = await socket_address(client, slack.app_token.get_secret_value())
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             desk = Desk(
                 self._parley.engine, self._parley.store, workspaces, rules_of(self._settings), tasks
             )
             await self._recover(desk)
-            where = await stack.enter_async_context(self._events(desk, client, book))
+            where = await stack.enter_async_context(self._events(desk, client, book, socket))
             team = f"workspace {only.key}" if only else "every workspace that installed the app"
             self._ready(f"Slack: answering in {team}, {where}")
             await asyncio.Event().wait()
 
     @asynccontextmanager
     async def _events(
-        self, desk: Desk, client: AsyncWebClient, book: InstallationBook | None
+        self, desk: Desk, client: AsyncWebClient, book: InstallationBook | None, socket: str
     ) -> AsyncIterator[str]:
-        """Receiving events while the body runs; gives how."""
+        """Receiving events while the body runs, from `socket` or else by HTTP; gives how."""
         slack = self._settings.slack
-        http = slack.mode == "http"
+        http = not socket
         secret = slack.signing_secret.get_secret_value()
         app = Listeners(desk, client, secret).app
         async with AsyncExitStack() as stack:
@@ -163,7 +166,7 @@ class _Run:
                     logger.info("the app is installed at %s%s", address, INSTALL_PATH)
             if not http:
                 token = slack.app_token.get_secret_value()
-                await stack.enter_async_context(socket_mode(app, client, token))
+                await stack.enter_async_context(socket_mode(app, client, token, socket))
             yield where
 
     async def _recover(self, desk: Desk) -> None:

@@ -26,9 +26,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # ---------------------------------------------------------------- Socket Mode
 
 
-@asynccontextmanager
-async def socket_mode(app: AsyncApp, client: AsyncWebClient, app_token: str) -> AsyncIterator[None]:
-    """Connected to Slack while the body runs; a lost connection is made anew by slack_sdk. Raises
+async def socket_address(client: AsyncWebClient, app_token: str) -> str:
+    """Where the socket is, by apps.connections.open; good for one connection, soon. Raises
     ConfigError where Slack refuses the token, SurfaceBusy where it cannot be reached."""
     if not app_token:
         raise ConfigError(
@@ -39,8 +38,17 @@ async def socket_mode(app: AsyncApp, client: AsyncWebClient, app_token: str) -> 
         opened = await client.apps_connections_open(app_token=app_token)
     except Exception as exc:
         raise _bad_app_token(fault("apps.connections.open", exc)) from exc
+    return str(opened["url"])
+
+
+@asynccontextmanager
+async def socket_mode(
+    app: AsyncApp, client: AsyncWebClient, app_token: str, address: str
+) -> AsyncIterator[None]:
+    """Connected to Slack at `address` while the body runs; a lost connection is made anew by
+    slack_sdk, which asks for another address."""
     handler = AsyncSocketModeHandler(app, app_token, logger=_socket_logger(), web_client=client)
-    handler.client.wss_uri = str(opened["url"])
+    handler.client.wss_uri = address
     try:
         await handler.client.connect()  # type: ignore[no-untyped-call]
         yield

@@ -55,6 +55,7 @@ class LoopbackSlack:
         """What was posted to each response URL."""
         self.connects = True
         """New sockets can be had; otherwise a request for one breaks off."""
+        self.refused_sockets = 0
         self.codes: dict[str, Team] = {}
         """OAuth codes and the team that each installs the app in."""
         self._numbers = count(1)
@@ -150,6 +151,7 @@ class LoopbackSlack:
 
     def _open_connection(self, token: str) -> JSON:
         if not self.connects:
+            self.refused_sockets += 1
             raise ConnectionError
         if token != APP_TOKEN:
             raise ApiError("invalid_auth")

@@ -126,6 +126,26 @@ async def test_a_defect_in_one_event_is_told_and_ends_nothing(
     assert "a defect of Parley" in caplog.text
 
 
+async def test_what_is_taken_up_waits_until_slack_can_be_reached() -> None:
+    store = MemoryStore()
+    async with LoopbackSlack(ScaledClock(1000)) as slack:
+        async with bench(lambda p: "one two three", paced=True, at=slack, store=store) as b:
+            await b.ana.mention("C1", "Count")
+            await until(lambda: b.scripted.writing)
+        slack.connects = False
+
+        async def come_back() -> None:
+            await until(lambda: slack.refused_sockets >= 2)
+            slack.connects = True
+
+        back = asyncio.create_task(come_back())
+        async with bench(lambda p: "one two three", at=slack, store=store) as b:
+            await b.answered()
+            assert b.joined("C1") == "one two three"
+            assert len(b.scripted.prompts) == 1
+        await back
+
+
 @pytest.mark.parametrize("resume", ["continue", "mark"])
 async def test_unfinished_answers_of_an_earlier_run_are_taken_up_or_marked(resume: str) -> None:
     store = MemoryStore()
