@@ -44,7 +44,7 @@ class TorchBackend:
 
     def __init__(self) -> None:
         self._torch: Any = None
-        self._chooser: Any = None
+        self._sampling: Any = None
         self._model: Any = None
         self._cache: Any = None
         self._device = "cpu"
@@ -65,6 +65,9 @@ class TorchBackend:
                 f"{transformers.__version__}: run {sys.executable} -m pip install -U transformers"
             )
         self._device = choose_device(self._torch, options.device)
+        if self._device.startswith("cuda"):
+            # cuDNN plans each new length of a sequence anew, which takes longer than a step.
+            self._torch.backends.cuda.enable_cudnn_sdp(False)
         self._context = options.context
         self._chunk = CHUNK[self._device.partition(":")[0]]
         report("Loading the model", 0, 0)
@@ -100,7 +103,7 @@ class TorchBackend:
 
     def _make_cache(self, options: LoadOptions) -> None:
         cache_module = importlib.import_module("bot.worker.backends.torch_cache")
-        self._chooser = importlib.import_module("bot.worker.backends.torch_sampling").Chooser
+        self._sampling = importlib.import_module("bot.worker.backends.torch_sampling")
         text = self._model.config.get_text_config()
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -113,7 +116,7 @@ class TorchBackend:
             self._device,
         )
         self._table = SlotTable(slots)
-        self._cache = cache_module.SlotCache(slots, self._context)
+        self._cache = cache_module.SlotCache(slots, self._context, self._device)
 
     def _warm_up(self) -> None:
         """One short answer: it makes the cache, and the first one compiles on some devices."""
@@ -129,7 +132,7 @@ class TorchBackend:
                 f"{len(request.prompt)} tokens of prompt and {request.max_new_tokens} of answer do "
                 f"not fit a window of {self._context}"
             )
-        self._answers[request.id] = _Answer(request, self._chooser(request))
+        self._answers[request.id] = _Answer(request, self._sampling.Chooser(request))
         self._waiting.append(request.id)
 
     def cancel(self, request_id: int) -> None:
@@ -167,7 +170,7 @@ class TorchBackend:
         logits = self._forward(self._table.slot(request.id), [fresh], [start])
         known += fresh
         if len(known) == len(request.prompt):
-            self._take_token(answer, logits[0], step)
+            self._take_tokens([answer], logits, step)
 
     def _admitted(self, answer: _Answer) -> bool:
         return answer.request.id in self._table.owners
@@ -181,21 +184,17 @@ class TorchBackend:
         inputs = [[self._answers[owner].tokens[-1] if owner in writing else 0] for owner in rows]
         starts = [len(self._table.tokens(owner)) for owner in rows]
         logits = self._forward(first, inputs, starts)
-        # All notes first: an answer that ends below moves slots, with what is noted of them.
-        for owner in writing:
-            self._table.tokens(owner).append(self._answers[owner].tokens[-1])
-        for row, owner in enumerate(rows):
-            if owner in writing:
-                self._take_token(self._answers[owner], logits[row], step)
+        answers = [self._answers[owner] for owner in writing]
+        for answer in answers:
+            self._table.tokens(answer.request.id).append(answer.tokens[-1])
+        self._take_tokens(answers, logits[[rows.index(owner) for owner in writing]], step)
 
     def _forward(self, first: int, inputs: list[list[int]], starts: list[int]) -> Any:
         """Logits after the last token of each row, (rows, vocabulary). Row i is slot first + i."""
-        torch, count = self._torch, len(inputs[0])
-        mask = self._cache.aim(first, starts, count).to(self._device)
-        positions = torch.tensor(starts)[:, None] + torch.arange(count)
+        positions, mask = self._cache.aim(first, starts, len(inputs[0]))
         output = self._model(
-            input_ids=torch.tensor(inputs).to(self._device),
-            position_ids=positions.to(self._device),
+            input_ids=self._torch.tensor(inputs).to(self._device),
+            position_ids=positions,
             attention_mask=mask,
             past_key_values=self._cache,
             use_cache=True,
@@ -203,15 +202,18 @@ class TorchBackend:
         )
         return output.logits[:, -1]
 
-    def _take_token(self, answer: _Answer, logits: Any, step: Step) -> None:
-        request, token = answer.request, answer.chooser.choose(logits)
-        answer.tokens.append(token)
-        if token in request.stop:
-            self._end(answer, END, step)
-            return
-        step.tokens.append((request.id, [token]))
-        if len(answer.tokens) == request.max_new_tokens:
-            self._end(answer, LENGTH, step)
+    def _take_tokens(self, answers: list[_Answer], logits: Any, step: Step) -> None:
+        """Choose the next token of each answer from its row of logits."""
+        chosen = self._sampling.choose_tokens([answer.chooser for answer in answers], logits)
+        for answer, token in zip(answers, chosen, strict=True):
+            request = answer.request
+            answer.tokens.append(token)
+            if token in request.stop:
+                self._end(answer, END, step)
+                continue
+            step.tokens.append((request.id, [token]))
+            if len(answer.tokens) == request.max_new_tokens:
+                self._end(answer, LENGTH, step)
 
     def _end(self, answer: _Answer, reason: str, step: Step) -> None:
         request_id = answer.request.id

@@ -11,6 +11,10 @@ from bot.worker.backends.slots import Move
 torch: Any = importlib.import_module("torch")
 transformers: Any = importlib.import_module("transformers")
 
+LENGTH_STEP = 64
+"""Tokens by which the length that attention sees grows: kernels that are chosen or compiled for
+each shape are then chosen for few."""
+
 
 class SlotCache(transformers.Cache):  # type: ignore[misc]
     """Tensors (slots, heads, context, head size) for each layer, made when a layer first writes.
@@ -18,25 +22,32 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
     `aim` says where the next forward pass writes and how far it may look back.
     """
 
-    def __init__(self, slots: int, context: int) -> None:
+    def __init__(self, slots: int, context: int, device: str) -> None:
         super().__init__(layers=[])
         self._slots = slots
         self._context = context
+        self._device = device
         self._keys: list[Any] = []
         self._values: list[Any] = []
         self._rows = slice(0, 0)
         self._starts: list[int] = []
+        self._at: Any = None
+        self._each: Any = None
         self._length = 0
 
-    def aim(self, first: int, starts: list[int], count: int) -> Any:
+    def aim(self, first: int, starts: list[int], count: int) -> tuple[Any, Any]:
         """The next pass writes `count` tokens for each slot from `first` on, in slot ``first + i``
-        at ``starts[i]``. Gives the attention mask, (slots, 1, count, length), True where a token
-        may look; the length is that of the longest sequence."""
+        at ``starts[i]``. Gives their positions, (slots, count), and the attention mask, (slots, 1,
+        count, length), True where a token may look."""
         self._rows = slice(first, first + len(starts))
         self._starts = starts
-        self._length = max(starts) + count
-        at = torch.tensor(starts)[:, None] + torch.arange(count)
-        return (torch.arange(self._length) <= at[..., None])[:, None]
+        longest = max(starts) + count
+        self._length = min(self._context, -(-longest // LENGTH_STEP) * LENGTH_STEP)
+        self._at = torch.tensor(starts).to(self._device)
+        self._each = torch.arange(len(starts), device=self._device)
+        positions = self._at[:, None] + torch.arange(count, device=self._device)
+        every = torch.arange(self._length, device=self._device)
+        return positions, (every <= positions[..., None])[:, None]
 
     def update(
         self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
@@ -46,18 +57,17 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         while len(self._keys) <= layer_idx:
             self._keys.append(self._make(key_states))
             self._values.append(self._make(value_states))
-        found = []
-        for store, new in ((self._keys, key_states), (self._values, value_states)):
-            rows = store[layer_idx][self._rows]
-            count = new.shape[2]
-            if count == 1:
-                at = torch.tensor(self._starts, device=new.device)
-                rows[torch.arange(len(self._starts), device=new.device), :, at] = new[:, :, 0]
-            else:
-                for row, start in enumerate(self._starts):
-                    rows[row, :, start : start + count] = new[row]
-            found.append(rows[:, :, : self._length])
-        return found[0], found[1]
+        keys = self._write(self._keys[layer_idx][self._rows], key_states)
+        return keys, self._write(self._values[layer_idx][self._rows], value_states)
+
+    def _write(self, rows: Any, new: Any) -> Any:
+        count = new.shape[2]
+        if count == 1:
+            rows[self._each, :, self._at] = new[:, :, 0]
+        else:
+            for row, start in enumerate(self._starts):
+                rows[row, :, start : start + count] = new[row]
+        return rows[:, :, : self._length]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """How far the longest sequence goes before the next pass."""

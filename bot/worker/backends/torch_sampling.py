@@ -12,47 +12,60 @@ torch: Any = importlib.import_module("torch")
 
 
 class Chooser:
-    """Chooses the tokens of one answer. What it chooses depends on the request and the logits
-    alone, whatever else is in flight."""
+    """How one answer chooses its tokens."""
 
     def __init__(self, request: Request) -> None:
+        self.greedy = request.temperature <= 0
         self._request = request
         self._random = torch.Generator().manual_seed(request.seed)
         self._seen = set(request.prompt)
 
-    def choose(self, logits: Any) -> int:
-        """The next token for logits (vocabulary,), which may be changed."""
-        logits = self._penalised(logits.float())
-        request = self._request
-        if request.temperature <= 0:
-            token = int(logits.argmax())
-        else:
-            candidates, chances = self._candidates(logits / request.temperature)
-            pick = torch.multinomial(chances.cpu(), 1, generator=self._random)
-            token = int(candidates[pick.item()])
-        self._seen.add(token)
-        return token
+    def candidates(self, vocabulary: int) -> int:
+        """Of how many of the likeliest tokens it chooses."""
+        if self.greedy:
+            return 0
+        return min(self._request.top_k or vocabulary, vocabulary)
 
-    def _penalised(self, logits: Any) -> Any:
-        """Make every token of prompt and answer less likely, as CTRL's authors proposed
+    def penalise(self, logits: Any) -> None:
+        """Make every token of prompt and answer less likely, in place, as CTRL's authors proposed
         (arXiv:1909.05858, section 4.1)."""
         penalty = self._request.repetition_penalty
-        if penalty == 1.0:
-            return logits
-        seen = torch.tensor(sorted(self._seen), device=logits.device)
-        values = logits[seen]
-        logits[seen] = torch.where(values > 0, values / penalty, values * penalty)
-        return logits
+        if penalty != 1.0:
+            seen = torch.tensor(sorted(self._seen), device=logits.device)
+            values = logits[seen]
+            logits[seen] = torch.where(values > 0, values / penalty, values * penalty)
 
-    def _candidates(self, logits: Any) -> tuple[Any, Any]:
-        """The tokens that may be chosen, the likeliest first, and how likely each is."""
-        request = self._request
-        count = min(request.top_k or len(logits), len(logits))
-        values, tokens = torch.topk(logits, count)
-        chances = torch.softmax(values, dim=-1)
-        if request.top_p < 1.0:
+    def pick(self, logits: Any) -> int:
+        """The place of the chosen token among candidates with these logits, largest first, on the
+        CPU."""
+        chances = torch.softmax(logits / self._request.temperature, dim=-1)
+        if self._request.top_p < 1.0:
             # The last one is that with which the others reach top_p.
             before = chances.cumsum(dim=-1) - chances
-            keep = int((before < request.top_p).sum())
-            tokens, chances = tokens[:keep], chances[:keep]
-        return tokens, chances
+            chances = chances[: int((before < self._request.top_p).sum())]
+        return int(torch.multinomial(chances, 1, generator=self._random))
+
+    def note(self, token: int) -> None:
+        """This is the next token."""
+        self._seen.add(token)
+
+
+def choose_tokens(choosers: list[Chooser], logits: Any) -> list[int]:
+    """The next token for each row of the logits (rows, vocabulary), by that row's chooser.
+
+    What a row gets depends on its own chooser and logits alone. Few transfers from the device,
+    however many rows there are.
+    """
+    logits = logits.float()
+    for chooser, row in zip(choosers, logits, strict=True):
+        chooser.penalise(row)
+    counts = [chooser.candidates(logits.shape[1]) for chooser in choosers]
+    tokens: list[int] = logits.argmax(dim=-1).tolist()
+    if widest := max(counts):
+        values, numbers = (found.cpu() for found in torch.topk(logits, widest, dim=-1))
+        for row, (chooser, count) in enumerate(zip(choosers, counts, strict=True)):
+            if count:
+                tokens[row] = int(numbers[row, chooser.pick(values[row, :count])])
+    for chooser, token in zip(choosers, tokens, strict=True):
+        chooser.note(token)
+    return tokens
