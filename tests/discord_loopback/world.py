@@ -63,10 +63,13 @@ class Channel:
     """Of a thread."""
     closed: bool = False
     """The bot may not write here."""
+    forum: bool = False
 
     @property
     def type(self) -> int:
-        return 1 if self.direct_with else 11 if self.parent else 0
+        if self.direct_with:
+            return 1
+        return 11 if self.parent else 15 if self.forum else 0
 
     def payload(self) -> dict[str, Any]:
         if self.direct_with:
@@ -215,8 +218,8 @@ class World:
         self.users[user.id] = user
         return user
 
-    def channel(self, name: str, *, closed: bool = False) -> Channel:
-        channel = Channel(name, closed=closed)
+    def channel(self, name: str, *, closed: bool = False, forum: bool = False) -> Channel:
+        channel = Channel(name, closed=closed, forum=forum)
         self.channels[channel.id] = channel
         return channel
 

@@ -159,6 +159,17 @@ async def test_a_thread_is_a_conversation_of_its_own() -> None:
         assert "secret" not in await s.answer(thread, s.ana, "What do you know?")
 
 
+async def test_a_post_in_a_forum_is_answered_in_it() -> None:
+    async with loopback() as s:
+        s.settings = s.settings.model_copy(
+            update={"conversation": ConversationSection(scope="thread")}
+        )
+        forum = s.discord.world.channel("questions", forum=True)
+        async with s.running():
+            post = await open_thread(s, forum)
+            assert "Ana: What now?" in await s.answer(post, s.ana, "What now?")
+
+
 async def test_a_question_can_open_a_thread_in_which_no_mention_is_needed() -> None:
     async with loopback() as s:
         s.settings = s.settings.model_copy(
