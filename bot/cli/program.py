@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from bot.cli import options
+from bot.cli.doctor import doctor
 from bot.cli.failures import explained
 from bot.cli.model import app as model
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 history = typer.Typer(help="List, show, export and delete what is kept.", no_args_is_help=True)
 app.add_typer(history, name="history")
 app.add_typer(model, name="model")
+app.command()(doctor)
 discord = typer.Typer(help="Tell Discord the commands; invite Parley.", no_args_is_help=True)
 app.add_typer(discord, name="discord")
 slack = typer.Typer(help="Set up the app in Slack.", no_args_is_help=True)

@@ -1,0 +1,82 @@
+"""Asks Discord whether the token is right and which intents the application has.
+
+Nothing is posted and no connection for events is made. The flags:
+https://discord.com/developers/docs/resources/application#application-object-application-flags.
+"""
+
+from typing import Any
+
+import aiohttp
+
+from bot.config import DiscordSettings
+from bot.doctor.results import Result, State
+
+AREA = "Discord"
+API = "https://discord.com/api/v10"
+PORTAL = "https://discord.com/developers/applications"
+MESSAGE_CONTENT = 1 << 18 | 1 << 19
+"""GATEWAY_MESSAGE_CONTENT, and the same for applications in fewer than 100 servers."""
+SECONDS = 15.0
+
+
+async def check_discord(settings: DiscordSettings) -> list[Result]:
+    """Whose token it is, and whether messages may be read. One line where Discord is off."""
+    token = settings.token.get_secret_value()
+    if not token:
+        return [Result(AREA, "token", State.SKIPPED, "Discord is off: [discord] token is not set")]
+    base = settings.api_url or API
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    headers = {"Authorization": f"Bot {token}"}
+    try:
+        async with aiohttp.ClientSession(timeout=timeout, headers=headers, trust_env=True) as http:
+            status, bot = await _get(http, f"{base}/users/@me")
+            if status != 200:
+                return [_refused(status)]
+            _, application = await _get(http, f"{base}/oauth2/applications/@me")
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        return [_unreachable(base, error)]
+    name = f"{bot.get('username', '?')} ({bot.get('id', '?')})"
+    return [
+        Result(AREA, "token", State.OK, f"belongs to {name}"),
+        _intents(settings, int(application.get("flags") or 0)),
+    ]
+
+
+async def _get(http: aiohttp.ClientSession, url: str) -> tuple[int, dict[str, Any]]:
+    async with http.get(url) as response:
+        if response.status != 200:
+            return response.status, {}
+        body = await response.json()
+        return 200, body if isinstance(body, dict) else {}
+
+
+def _refused(status: int) -> Result:
+    if status == 401:
+        remedy = (
+            f"Copy it anew from {PORTAL} (Bot, Reset Token) into the variable "
+            "PARLEY_DISCORD__TOKEN."
+        )
+        return Result(AREA, "token", State.FAILED, "Discord does not accept it", remedy)
+    return Result(AREA, "token", State.FAILED, f"Discord answers HTTP {status}", "Try again later.")
+
+
+def _unreachable(base: str, error: BaseException) -> Result:
+    why = str(error) or type(error).__name__
+    remedy = "Check the network, the proxy (HTTPS_PROXY) or [discord] api_url."
+    return Result(AREA, "connection", State.FAILED, f"{base} cannot be reached ({why})", remedy)
+
+
+def _intents(settings: DiscordSettings, flags: int) -> Result:
+    what = "Message Content intent"
+    if flags & MESSAGE_CONTENT:
+        return Result(AREA, what, State.OK, "is on")
+    if not settings.message_content:
+        return Result(AREA, what, State.OK, "is off, as [discord] message_content says")
+    return Result(
+        AREA,
+        what,
+        State.WARNING,
+        "is off: follow-ups in threads need a mention",
+        f"Switch it on at {PORTAL} (Bot, Privileged Gateway Intents), or set [discord] "
+        "message_content = false.",
+    )

@@ -1,0 +1,123 @@
+"""What `parley doctor` does: all checks, and how their results are shown."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters.discord.checkup import check_discord
+from adapters.slack.checkup import check_slack
+from bot.config import Settings, load
+from bot.doctor import backends, fitting
+from bot.doctor.machine import Machine, check_driver, check_oneapi
+from bot.doctor.packages import check_packages, check_python
+from bot.doctor.probing import Probe, probe
+from bot.doctor.results import Result, State
+from bot.errors import ConfigError, ParleyError
+from storage.inspection import inspect_database
+
+SIGNS = {
+    State.OK: ("✓", "green"),
+    State.WARNING: ("!", "yellow"),
+    State.FAILED: ("✗", "red"),
+    State.SKIPPED: ("–", "dim"),
+}
+
+
+async def check_up(config: Path | None, *, as_json: bool) -> int:
+    """Check everything and print it; how many checks failed."""
+    results = await all_checks(config)
+    if as_json:
+        typer.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
+    else:
+        show(results, Console(highlight=False))
+    return sum(result.state is State.FAILED for result in results)
+
+
+async def all_checks(config: Path | None) -> list[Result]:
+    """Every check that the settings allow: without readable settings, what does not need them."""
+    results = [check_python(), *check_packages()]
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        results += [
+            Result("Settings", "file", State.FAILED, line, "Correct it; the rest is not checked.")
+            for line in str(error).splitlines()
+        ]
+        return [*results, *check_driver(Machine(), needed=False), check_oneapi(Machine())]
+    results.append(Result("Settings", "file", State.OK, "can be read"))
+    groups = await asyncio.gather(
+        _model(settings),
+        _database(settings),
+        check_discord(settings.discord),
+        check_slack(settings.slack),
+    )
+    return [*results, *(result for group in groups for result in group)]
+
+
+async def _model(settings: Settings) -> list[Result]:
+    """The way from the driver to the model."""
+    section = settings.model
+    if section.backend == "openai":
+        return await backends.check_servers(settings)
+    if section.backend == "scripted":
+        return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
+    python = str(settings.path(section.python)) if section.python else ""
+    probes = list(await asyncio.gather(probe("openvino", python), probe("torch", python)))
+    library = backends.chosen_library(section)
+    chosen = next(found for found in probes if found.library == library)
+    needed = backends.wants_intel_gpu(section)
+    return [
+        *check_driver(Machine(), needed=needed),
+        check_oneapi(Machine()),
+        *(backends.check_library(found, section) for found in probes),
+        *backends.check_devices(probes),
+        *await asyncio.to_thread(_on_device, settings, chosen),
+    ]
+
+
+def _on_device(settings: Settings, probe: Probe) -> list[Result]:
+    """The device that is chosen, and the model on it."""
+    results, folder = fitting.check_model(settings)
+    if probe.error:
+        return results
+    on_device = backends.check_device(probe, settings.model)
+    device = backends.device_for(probe, settings.model.device)
+    if folder is not None and device is not None:
+        results.append(fitting.check_fit(folder, settings.model, probe.library, device))
+    return [on_device, *results]
+
+
+async def _database(settings: Settings) -> list[Result]:
+    try:
+        found = await inspect_database(settings.database_url)
+    except ParleyError as error:
+        detail, _, remedy = str(error).rpartition("; ")
+        remedy = f"{remedy[:1].upper()}{remedy[1:]}."
+        return [Result("Database", "storage", State.FAILED, detail or remedy, remedy)]
+    return [Result("Database", "storage", State.OK, found)]
+
+
+# ---------------------------------------------------------------- showing
+
+
+def show(results: Iterable[Result], console: Console) -> None:
+    """A table: a sign, what was checked, what was found, and below it the remedy."""
+    table = Table("", "", "", "", box=None, pad_edge=False, show_header=False)
+    table.columns[3].overflow = "fold"
+    area = ""
+    for result in results:
+        sign, style = SIGNS[result.state]
+        shown = result.area if result.area != area else ""
+        area = result.area
+        text = Text(result.detail, style="dim" if result.state is State.SKIPPED else "")
+        if result.remedy:
+            text.append(f"\n→ {result.remedy}", style="bold")
+        table.add_row(Text(sign, style=style), Text(shown, style="bold"), Text(result.what), text)
+    console.print(table)

@@ -1,0 +1,36 @@
+"""`parley doctor`: whether everything is there, and what to do where it is not."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.cli import options
+
+
+def doctor(
+    selftest: Annotated[
+        bool,
+        typer.Option(
+            "--selftest",
+            help="Run the demo model on the chosen device, compare it with the CPU, measure it, "
+            "and print a report to paste into an issue.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: options.Config = None,
+) -> None:
+    """Check Python, drivers, devices, back ends, the model, the database and the platforms.
+
+    Ends with 1 where something that the settings ask for cannot work.
+    """
+    if selftest:
+        from bot.cli.selftest import run
+
+        failed = asyncio.run(run(config, as_json=as_json))
+    else:
+        from bot.cli.checkup import check_up
+
+        failed = asyncio.run(check_up(config, as_json=as_json))
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,139 @@
+"""Compares what a device computes with what this machine's CPU computes. Run by its path, in the
+model's interpreter, with one JSON object on stdin:
+
+    library    "openvino" or "torch"
+    model      the folder of a Llama model, small enough for the CPU
+    device     as ``[model] device`` has it
+    scratch    an empty folder
+    sequences  lists of token ids: prompts with their answers
+
+The last line on stdout is one JSON object. ``device`` is the device's name; ``largest`` the largest
+difference of two logits; ``similarity`` the smallest cosine between two positions' logits; of
+``positions``, ``agree`` have the same likeliest token on both. ``choices`` holds, for each
+sequence, the CPU's likeliest next token after each of its tokens, and ``gaps`` by how much the
+token that really came next is less likely (a difference of logits).
+
+The CPU computes in float32. The device computes as the back end would let it, with the weights of
+the model's folder in 16 bits on both sides: what is compared is the arithmetic, not the rounding
+of weights.
+"""
+
+import importlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+Logits = Any
+"""float32 [tokens, vocabulary]"""
+
+
+def main() -> int:
+    """Compare and print."""
+    worker_dir = str(Path(__file__).resolve().parent)
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != worker_dir]  # noqa: PTH100
+    package = types.ModuleType("bot")  # as in __main__: this interpreter keeps its own libraries
+    package.__path__ = [str(Path(worker_dir).parent)]
+    sys.modules["bot"] = package
+    asked = json.load(sys.stdin)
+    try:
+        facts = compare(asked)
+    except Exception as exc:
+        # Whatever the library raises is what the report has to say.
+        facts = {"error": f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"}
+    sys.stdout.write("\n" + json.dumps(facts) + "\n")
+    return 0
+
+
+def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
+    """See the module."""
+    import numpy as np
+
+    compute = with_openvino if asked["library"] == "openvino" else with_torch
+    device, pairs = compute(asked)
+    largest, similarity, agree, positions = 0.0, 1.0, 0, 0
+    choices, gaps = [], []
+    for (there, here), ids in zip(pairs, asked["sequences"], strict=True):
+        largest = max(largest, float(np.abs(there - here).max()))
+        norms = np.linalg.norm(there, axis=1) * np.linalg.norm(here, axis=1)
+        similarity = min(similarity, float(((there * here).sum(axis=1) / norms).min()))
+        likeliest = here.argmax(axis=1)
+        agree += int((there.argmax(axis=1) == likeliest).sum())
+        positions += len(ids)
+        choices.append(likeliest.tolist())
+        came = here[np.arange(len(ids) - 1), ids[1:]]
+        gaps.append((here.max(axis=1)[:-1] - came).tolist())
+    return {
+        "device": device,
+        "largest": largest,
+        "similarity": similarity,
+        "agree": agree,
+        "positions": positions,
+        "choices": choices,
+        "gaps": gaps,
+        "error": "",
+    }
+
+
+def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
+    """The logits of each sequence on the device and on the CPU."""
+    import numpy as np
+
+    from bot.worker.backends.openvino_device import choose_device
+    from bot.worker.models.conversion import MODEL_FILE, convert
+    from bot.worker.openvino_library import import_openvino
+
+    ov = import_openvino()
+    core = ov.Core()
+    device = choose_device(core, asked["device"])
+    folder = Path(asked["scratch"])
+    convert(Path(asked["model"]), folder, "fp16", lambda *_: None)
+    model = core.read_model(folder / MODEL_FILE)
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+    there = core.compile_model(model, device.name, exact if device.kind == "CPU" else {})
+    here = core.compile_model(model, "CPU", exact)
+
+    def logits(compiled: Any, ids: "list[int]") -> Logits:
+        request = compiled.create_infer_request()
+        inputs = {
+            "input_ids": np.array([ids], np.int64),
+            "attention_mask": np.ones((1, len(ids)), np.int64),
+            "position_ids": np.arange(len(ids), dtype=np.int64)[None],
+            "beam_idx": np.zeros(1, np.int32),
+        }
+        wanted = {name for port in compiled.inputs for name in port.get_names()}
+        result = request.infer({name: inputs[name] for name in inputs if name in wanted})
+        return np.array(result["logits"][0], np.float32)
+
+    pairs = [(logits(there, ids), logits(here, ids)) for ids in asked["sequences"]]
+    return device.title, pairs
+
+
+def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
+    """The same with torch."""
+    from bot.worker.backends.torch_device import choose_device, device_title
+
+    torch: Any = importlib.import_module("torch")
+    model_class: Any = importlib.import_module("transformers").AutoModelForCausalLM
+    device = choose_device(torch, asked["device"])
+    width = torch.float32 if device == "cpu" else torch.float16
+
+    def loaded(where: str, dtype: Any) -> Any:
+        model = model_class.from_pretrained(asked["model"], dtype=dtype)
+        return model.to(where).eval()
+
+    there, here = loaded(device, width), loaded("cpu", torch.float32)
+
+    def logits(model: Any, ids: "list[int]") -> Logits:
+        with torch.inference_mode():
+            result = model(torch.tensor([ids], device=model.device)).logits[0]
+        return result.float().cpu().numpy()
+
+    pairs = [(logits(there, ids), logits(here, ids)) for ids in asked["sequences"]]
+    return device_title(torch, device), pairs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Tells what one library finds on this machine. Run by its path, in the model's interpreter:
+
+    python …/bot/worker/probe.py openvino|torch
+
+The last line on stdout is one JSON object: ``python``, ``version``, ``packages`` (name to
+version), ``devices`` (a list of ``name``, ``title``, ``memory`` in bytes or null, ``driver``) and
+``error``. Only the standard library and the named one are imported; a library that crashes takes
+only this process with it.
+"""
+
+import importlib
+import json
+import os
+import platform
+import sys
+from typing import Any
+
+PACKAGES = {
+    "openvino": ("openvino", "openvino-genai", "openvino-tokenizers"),
+    "torch": ("torch", "transformers", "safetensors", "ipex-llm", "intel-extension-for-pytorch"),
+}
+
+
+def main() -> int:
+    """Print what there is; 0 also where the library is missing, which `error` then says."""
+    # The script's own folder: its modules would hide others of the same name.
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # noqa: PTH100
+    library = sys.argv[1]
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "packages": installed(PACKAGES[library]),
+        "devices": [],
+        "error": "",
+    }
+    try:
+        facts["devices"] = openvino_devices() if library == "openvino" else torch_devices()
+    except Exception as exc:
+        # Whatever a broken installation raises is the finding.
+        facts["error"] = f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
+    sys.stdout.write("\n" + json.dumps(facts) + "\n")
+    return 0
+
+
+def installed(names: "tuple[str, ...]") -> "dict[str, str]":
+    """The versions of those packages that are there."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def openvino_devices() -> "list[dict[str, Any]]":
+    """CPU and GPUs, as OpenVINO sees them."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    importlib.import_module("openvino_genai")  # that it can be loaded is part of the question
+    core = importlib.import_module("openvino").Core()
+    # A card before the processor's own graphics, as the back end prefers it.
+    names = sorted(core.available_devices, key=lambda name: not _is_card(core, name))
+    found = []
+    for name in names:
+        gpu = name.startswith("GPU")
+        memory = int(core.get_property(name, "GPU_DEVICE_TOTAL_MEM_SIZE")) if gpu else None
+        title = str(core.get_property(name, "FULL_DEVICE_NAME")).strip()
+        driver = _property(core, name, "GPU_DRIVER_VERSION") if gpu else ""
+        found.append({"name": name, "title": title, "memory": memory, "driver": driver})
+    return found
+
+
+def _is_card(core: Any, name: str) -> bool:
+    return name.startswith("GPU") and "DISCRETE" in _property(core, name, "DEVICE_TYPE").upper()
+
+
+def _property(core: Any, device: str, name: str) -> str:
+    """A property that not every version has; "" without it."""
+    try:
+        return str(core.get_property(device, name))
+    except RuntimeError:
+        return ""
+
+
+def torch_devices() -> "list[dict[str, Any]]":
+    """CPU, Intel GPUs and CUDA, as torch sees them."""
+    torch: Any = importlib.import_module("torch")
+    importlib.import_module("transformers")
+    found: list[dict[str, Any]] = [
+        {"name": "cpu", "title": platform.processor() or "CPU", "memory": None, "driver": ""}
+    ]
+    for kind in ("xpu", "cuda"):
+        module = getattr(torch, kind, None)
+        if module is None or not module.is_available():
+            continue
+        for number in range(module.device_count()):
+            facts = module.get_device_properties(number)
+            found.append(
+                {
+                    "name": f"{kind}:{number}",
+                    "title": facts.name,
+                    "memory": int(facts.total_memory),
+                    "driver": str(getattr(facts, "driver_version", "")),
+                }
+            )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

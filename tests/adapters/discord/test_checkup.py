@@ -1,0 +1,87 @@
+"""What Discord says of the token, asked of a Discord on this machine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from adapters.discord.checkup import check_discord
+from bot.config import DiscordSettings
+from bot.doctor.results import Result, State
+
+TOKEN = "right"
+
+
+@asynccontextmanager
+async def discord(flags: int = 0, *, status: int = 200) -> AsyncIterator[str]:
+    """The address of a Discord whose application has these flags."""
+
+    def answer(request: web.Request, body: dict[str, object]) -> web.Response:
+        if request.headers.get("Authorization") != f"Bot {TOKEN}":
+            return web.json_response({"message": "401: Unauthorized", "code": 0}, status=401)
+        return web.json_response(body, status=status)
+
+    async def me(request: web.Request) -> web.Response:
+        return answer(request, {"id": "42", "username": "parley", "bot": True})
+
+    async def application(request: web.Request) -> web.Response:
+        return answer(request, {"id": "42", "name": "Parley", "flags": flags})
+
+    app = web.Application()
+    app.router.add_get("/api/v10/users/@me", me)
+    app.router.add_get("/api/v10/oauth2/applications/@me", application)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/v10"
+    finally:
+        await runner.cleanup()
+
+
+async def checked(url: str, token: str = TOKEN, *, content: bool = True) -> list[Result]:
+    settings = DiscordSettings.model_validate(
+        {"token": token, "api_url": url, "message_content": content}
+    )
+    results = await check_discord(settings)
+    assert not any(token in f"{r.detail}{r.remedy}" for r in results if token), "a secret is shown"
+    return results
+
+
+@pytest.mark.parametrize("flags", [1 << 18, 1 << 19])
+async def test_a_token_that_may_read_messages_is_well(flags: int) -> None:
+    async with discord(flags) as url:
+        token, intent = await checked(url)
+    assert (token.state, token.detail) == (State.OK, "belongs to parley (42)")
+    assert (intent.state, intent.remedy) == (State.OK, "")
+
+
+async def test_an_intent_that_is_off_is_a_warning_unless_it_is_meant() -> None:
+    async with discord() as url:
+        _, intent = await checked(url)
+        assert intent.state is State.WARNING
+        assert "Privileged Gateway Intents" in intent.remedy
+        _, intent = await checked(url, content=False)
+        assert intent.state is State.OK
+
+
+async def test_a_token_that_discord_refuses_says_where_to_get_one() -> None:
+    async with discord() as url:
+        (result,) = await checked(url, "wrong-token")
+    assert (result.state, result.detail) == (State.FAILED, "Discord does not accept it")
+    assert "Reset Token" in result.remedy
+
+
+async def test_a_discord_that_fails_or_is_not_there_is_a_finding() -> None:
+    async with discord(status=503) as url:
+        (result,) = await checked(url)
+    assert (result.state, result.detail) == (State.FAILED, "Discord answers HTTP 503")
+    (result,) = await checked("http://127.0.0.1:9/api/v10")
+    assert result.state is State.FAILED
+    assert "api_url" in result.remedy
+
+
+async def test_without_a_token_nobody_is_asked() -> None:
+    (result,) = await checked("http://127.0.0.1:9/api/v10", "")
+    assert result.state is State.SKIPPED

@@ -1,0 +1,105 @@
+"""What Slack says of the tokens, asked of a Slack on this machine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from adapters.slack.checkup import check_slack
+from adapters.slack.manifest import SCOPES
+from bot.config import SlackSettings
+from bot.doctor.results import Result, State
+
+BOT, APP = "xoxb-right", "xapp-right"
+
+
+@asynccontextmanager
+async def slack(scopes: str = ",".join(SCOPES)) -> AsyncIterator[str]:
+    """The address of a Slack that grants these scopes."""
+
+    async def test(request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {BOT}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        headers = {"x-oauth-scopes": scopes} if scopes else {}
+        return web.json_response({"ok": True, "user": "parley", "team": "Home"}, headers=headers)
+
+    async def opened(request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {APP}":
+            return web.json_response({"ok": False, "error": "not_allowed_token_type"})
+        return web.json_response({"ok": True, "url": "wss://nowhere"})
+
+    app = web.Application()
+    app.router.add_route("*", "/api/auth.test", test)
+    app.router.add_route("*", "/api/apps.connections.open", opened)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
+    finally:
+        await runner.cleanup()
+
+
+async def checked(url: str, **settings: Any) -> dict[str, Result]:
+    given = {"bot_token": BOT, "app_token": APP, "base_url": url} | settings
+    results = await check_slack(SlackSettings.model_validate(given))
+    shown = "".join(f"{result.detail}{result.remedy}" for result in results)
+    assert BOT not in shown
+    assert APP not in shown
+    return {result.what: result for result in results}
+
+
+async def test_right_tokens_with_all_scopes_are_well() -> None:
+    async with slack() as url:
+        results = await checked(url)
+    assert {result.state for result in results.values()} == {State.OK}
+    assert results["bot_token"].detail == "belongs to parley in Home"
+    assert set(results) == {"bot_token", "scopes", "app_token"}
+
+
+async def test_scopes_that_are_missing_are_named() -> None:
+    async with slack(",".join(SCOPES[2:])) as url:
+        scopes = (await checked(url))["scopes"]
+    assert scopes.state is State.FAILED
+    assert scopes.detail == f"missing: {SCOPES[0]}, {SCOPES[1]}"
+    assert "parley slack manifest" in scopes.remedy
+
+
+async def test_scopes_that_a_proxy_hides_are_not_called_missing() -> None:
+    async with slack("") as url:
+        assert (await checked(url))["scopes"].state is State.WARNING
+
+
+async def test_tokens_that_slack_refuses_say_where_to_get_others() -> None:
+    async with slack() as url:
+        results = await checked(url, bot_token="xoxb-wrong", app_token="xapp-wrong")
+    assert results["bot_token"].detail == "Slack refuses it (invalid_auth)"
+    assert "OAuth & Permissions" in results["bot_token"].remedy
+    assert results["app_token"].detail == "Slack refuses it (not_allowed_token_type)"
+    assert "connections:write" in results["app_token"].remedy
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [({"app_token": ""}, "app_token"), ({"mode": "http"}, "signing_secret")],
+)
+async def test_what_the_way_in_needs_and_lacks_is_a_failure(
+    settings: dict[str, str], what: str
+) -> None:
+    async with slack() as url:
+        result = (await checked(url, **settings))[what]
+    assert (result.state, result.detail) == (State.FAILED, "is not set")
+    assert result.remedy
+
+
+async def test_a_slack_that_is_not_there_is_a_finding() -> None:
+    results = await checked("http://127.0.0.1:9/api/")
+    assert {result.state for result in results.values()} == {State.FAILED}
+    assert all("base_url" in result.remedy for result in results.values())
+
+
+async def test_without_a_token_nobody_is_asked() -> None:
+    results = await checked("http://127.0.0.1:9/api/", bot_token="")
+    assert [result.state for result in results.values()] == [State.SKIPPED]

@@ -1,0 +1,127 @@
+"""Whether a model is there, can chat, and fits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import ModelSettings, Settings, load
+from bot.doctor.fitting import check_fit, check_model, needed
+from bot.doctor.probing import Device
+from bot.doctor.results import Result, State
+from bot.model_folder import ModelFolder
+from bot.worker.models.llama_config import read_config
+from tests.tiny_model import write_tiny_model
+
+LLAMA_2_7B = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+}
+
+
+def named(folder: Path, **model: object) -> Settings:
+    file = folder / "config.toml"
+    file.write_text("")
+    environment = {f"PARLEY_MODEL__{key.upper()}": str(value) for key, value in model.items()}
+    return load(file, {"PARLEY_MODEL__NAME": str(folder / "model"), **environment})
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> ModelFolder:
+    """Llama 2 7B as far as its size goes."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_tiny_model(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | LLAMA_2_7B))
+    return ModelFolder.read(folder)
+
+
+def gpu(gigabytes: float) -> Device:
+    return Device("GPU", "Arc", int(gigabytes * 1e9))
+
+
+def fit(folder: ModelFolder, device: Device, library: str = "openvino", **model: object) -> Result:
+    return check_fit(folder, ModelSettings(**model), library, device)  # type: ignore[arg-type]
+
+
+def test_llama_2_takes_what_is_known_of_it(llama: ModelFolder) -> None:
+    need = needed(read_config(llama.path), ModelSettings(), "openvino", gpu(12), 4096)
+    assert need.weights == pytest.approx(3.7e9, rel=0.03), "4 bits, the ends 8"
+    assert need.one_context == 4096 * 2 * 32 * 4096 * 2
+
+
+@pytest.mark.parametrize(
+    ("memory", "model", "state", "said"),
+    [
+        (24, {}, State.OK, "fits"),
+        (12, {}, State.WARNING, "3 of 8 long answers"),
+        (12, {"context": 1024}, State.OK, "fits"),
+        (5, {}, State.FAILED, "a smaller [model] context"),
+        (3, {}, State.FAILED, "a smaller model than"),
+        (12, {"low_bit": "fp16"}, State.FAILED, 'low_bit = "sym_int4"'),
+        (24, {"context": 9000}, State.FAILED, "[model] context to 4096 or less"),
+    ],
+)
+def test_what_does_not_fit_says_what_would(
+    llama: ModelFolder, memory: float, model: dict[str, Any], state: State, said: str
+) -> None:
+    max_parallel = 8 if memory != 24 else 4
+    result = fit(llama, gpu(memory), max_parallel=max_parallel, **model)
+    assert result.state is state, result
+    assert said in f"{result.detail} {result.remedy}"
+
+
+def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:
+    cpu, config = Device("CPU", "", None), read_config(llama.path)
+    openvino = needed(config, ModelSettings(), "openvino", cpu, 4096)
+    torch = needed(config, ModelSettings(), "torch", cpu, 4096)
+    assert torch.weights > 7 * openvino.weights
+    assert torch.one_context > 3 * openvino.one_context
+
+
+def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
+    (result,), folder = check_model(named(tmp_path))
+    assert result.state is State.OK
+    assert "Llama 2's chat format" in result.detail
+    assert folder is not None
+
+
+def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"vocab_size": 50000}))
+    (result,), _ = check_model(named(tmp_path))
+    assert result.state is State.FAILED
+    assert "-chat" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
+        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: folder.rename(folder.with_name("gone")), "does not exist"),
+    ],
+)
+def test_a_model_that_is_broken_is_a_finding_with_its_remedy(
+    tmp_path: Path, llama: ModelFolder, broken: object, said: str
+) -> None:
+    broken(llama.path)  # type: ignore[operator]
+    (result,), folder = check_model(named(tmp_path))
+    assert (result.state, folder) == (State.FAILED, None)
+    assert said in result.detail
+    assert result.remedy
+
+
+def test_a_model_that_was_never_downloaded_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    (result,), _ = check_model(named(tmp_path, name="org/never-here"))
+    assert "parley model pull org/never-here" in result.remedy
