@@ -94,7 +94,7 @@ async def check_servers(settings: Settings) -> list[Result]:
     """Whether each server of ``[model.openai]`` answers and has the model."""
     import aiohttp
 
-    from bot.generation.openai.listing import choose, listed
+    from bot.generation.openai.listing import choose, listed, window
 
     section = settings.model.openai
     if not section.base_urls:
@@ -111,7 +111,7 @@ async def check_servers(settings: Settings) -> list[Result]:
                 detail, _, remedy = str(error).rpartition(": ")
                 results.append(Result(AREA, url, State.FAILED, detail, remedy.capitalize()))
             else:
-                window = model.get("max_model_len")
-                detail = f"serves {model['id']}" + (f", {window} tokens" if window else "")
+                tokens = window(model)
+                detail = f"serves {model['id']}" + (f", {tokens} tokens" if tokens else "")
                 results.append(Result(AREA, url, State.OK, detail))
     return results

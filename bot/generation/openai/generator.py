@@ -21,7 +21,14 @@ from bot.generation.openai.counting import ServerCounter
 from bot.generation.openai.events import Chunk, read_chunks
 from bot.generation.openai.health import HealthChecks
 from bot.generation.openai.joining import Joint
-from bot.generation.openai.listing import SETTING, Listed, choose, listed, why
+from bot.generation.openai.listing import (
+    SETTING,
+    Listed,
+    choose,
+    listed,
+    why,
+    window,
+)
 from bot.generation.openai.options import ServerOptions
 from bot.generation.openai.payload import as_messages, request_body
 from bot.generation.openai.replicas import Replicas
@@ -61,7 +68,10 @@ class OpenAIGenerator:
             sock_connect=self._options.connect_seconds,
             sock_read=self._options.silence_seconds,
         )
-        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
+        # A connection for each request: some servers close idle ones at the very moment when the
+        # next question is sent, and nobody knows then whether they took it.
+        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
         try:
             model = await self._find_model()
         except BaseException:
@@ -71,7 +81,7 @@ class OpenAIGenerator:
         if not await self._counter.find_out():
             logger.warning("the model server cannot count tokens; lengths are guessed, rather high")
         self._check_health(model["id"])
-        context = self._options.context or int(model.get("max_model_len") or 0)
+        context = self._options.context or window(model)
         self._info = ModelInfo(
             name=model["id"],
             backend="openai",

@@ -20,7 +20,7 @@ class Joint:
     def __init__(self, prompt: Prompt | Completion) -> None:
         answer = prompt.answer if isinstance(prompt, Prompt) else ""
         self._fresh = isinstance(prompt, Prompt) and not answer.strip()
-        self._spaces = len(answer) - len(without_end(answer))
+        self._spaces = 0 if self._fresh else len(answer) - len(without_end(answer))
 
     def fit(self, text: str) -> str:
         """The next piece, without what is there already."""

@@ -52,6 +52,14 @@ def choose(models: Listed, wanted: str) -> dict[str, Any]:
     raise ModelError(f"No server has the model {wanted!r}; they serve: {names}.")
 
 
+def window(model: dict[str, Any]) -> int:
+    """Tokens that prompt and answer may hold together; 0 where the server does not say. vLLM and
+    SGLang say ``max_model_len``, llama.cpp's server ``meta.n_ctx``."""
+    meta = model.get("meta")
+    said = model.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else 0)
+    return said if isinstance(said, int) else 0
+
+
 def why(error: BaseException) -> str:
     """An error's text, or its kind where it says nothing."""
     return str(error) or type(error).__name__

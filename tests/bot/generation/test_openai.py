@@ -18,6 +18,7 @@ from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.generation.openai.counting import guess
 from bot.generation.openai.events import read_chunks
 from bot.generation.openai.joining import Joint
+from bot.generation.openai.listing import window
 from bot.generation.openai.neutral import WORD_JOINER, neutral
 from bot.generation.openai.payload import as_messages
 from bot.generation.openai.replicas import Replicas
@@ -48,6 +49,8 @@ class Server:
     asked: int = 0
     """How many health checks came."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    connections: list[tuple[str, int]] = field(default_factory=list)
+    """From where each request came."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -65,6 +68,8 @@ class Server:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
+        assert request.transport is not None
+        self.connections.append(request.transport.get_extra_info("peername"))
         if self.status != 200:
             return web.json_response({"error": {"message": "not today"}}, status=self.status)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -159,6 +164,27 @@ async def test_a_continued_answer_is_the_last_message_to_go_on_from() -> None:
     assert request["messages"][-1] == {"role": "assistant", "content": "I am"}
     assert request["continue_final_message"] is True
     assert request["add_generation_prompt"] is False
+
+
+@pytest.mark.parametrize(
+    ("listed", "tokens"),
+    [
+        ({"max_model_len": 1234}, 1234),
+        ({"meta": {"n_ctx": 2048, "n_ctx_train": 4096}}, 2048),
+        ({"meta": None}, 0),
+        ({}, 0),
+        ({"max_model_len": "many"}, 0),
+    ],
+)
+def test_the_window_is_what_the_server_says(listed: dict[str, Any], tokens: int) -> None:
+    assert window({"id": "llama", **listed}) == tokens
+
+
+async def test_a_server_that_closes_idle_connections_is_asked_on_fresh_ones() -> None:
+    async with serving(Server()) as server, asking(server) as generator:
+        for _ in range(5):
+            await read(generator)
+        assert len(set(server.connections)) == len(server.connections) == 5
 
 
 async def test_an_answer_begins_without_the_space_of_its_first_token() -> None:
