@@ -46,9 +46,7 @@ class Redacting(logging.Formatter):
         return self._secret.sub("[secret]", super().format(record))
 
 
-def set_up(
-    level: str, secrets: Iterable[str] = (), handler: logging.Handler | None = None
-) -> None:
+def set_up(level: str, secrets: Iterable[str] = (), handler: logging.Handler | None = None) -> None:
     """Log to `handler` (stderr, where there is none) from `level` up. The libraries speak from
     WARNING up, so that DEBUG shows what Parley does and not every frame of every socket."""
     handler = handler or logging.StreamHandler()
