@@ -1,13 +1,20 @@
 """Starting the worker's process, and saying how it ended."""
 
 import asyncio
+import logging
 import os
 import signal
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
 from bot import worker
 from bot.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+_READ_BYTES = 16 * 1024
+_LAST_WORDS = 300
 
 
 async def spawn(python: str) -> asyncio.subprocess.Process:
@@ -44,8 +51,41 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def exit_text(code: int | None) -> str:
-    """How a process ended, for people."""
+class StderrLog:
+    """Reads what a process prints: each line to the log at DEBUG, the last ones to remember."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._lines: deque[str] = deque(maxlen=3)
+
+    async def read(self) -> None:
+        """Until the process and whatever it started have closed their stderr."""
+        assert self._process.stderr is not None
+        while data := await self._process.stderr.read(_READ_BYTES):
+            for line in data.decode("utf-8", "replace").splitlines():
+                if line.strip():
+                    self._lines.append(line.strip())
+                    logger.debug("worker %d: %s", self._process.pid, line)
+
+    @property
+    def last_words(self) -> str:
+        """A sentence with the last lines, or ""."""
+        words = " | ".join(self._lines)
+        return f" It said: {words[-_LAST_WORDS:]}" if words else ""
+
+
+def ending(code: int | None, last_words: str, python: str = "") -> str:
+    """Why a process ended that did not say so itself, in one line. `python` is the interpreter
+    where it never came to be a worker."""
+    if python:
+        return (
+            f"{python} did not start the model's process ({_how(code)}): check [model] python."
+            f"{last_words}"
+        )
+    return f"The model's process ended unexpectedly: {_how(code)}.{last_words}"
+
+
+def _how(code: int | None) -> str:
     if code is None:
         return "it is still running"
     if code >= 0:

@@ -6,21 +6,17 @@ ends unasked.
 """
 
 import asyncio
-import logging
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from bot.errors import ModelError, WorkerLost
 from bot.generation.answer_stream import AnswerStream
 from bot.generation.options import LoadProgress, Patience
-from bot.generation.process import exit_text, spawn
+from bot.generation.process import StderrLog, ending, spawn
 from bot.messages import Usage
 from bot.worker.frames import MAGIC, FrameError, FrameReader, Message, encode
 from bot.worker.protocol import Facts, LoadOptions, Request, to_message, without_type
-
-logger = logging.getLogger(__name__)
 
 Progress = Callable[[LoadProgress], None]
 
@@ -28,7 +24,6 @@ _READ_BYTES = 16 * 1024
 _WAKE_AT_ONCE = 32
 """Answers woken before the event loop gets its turn, so that 200 streams do not stall it."""
 _LEAVE_SECONDS = 5.0
-_LAST_WORDS = 300
 
 
 class WorkerClient:
@@ -44,7 +39,7 @@ class WorkerClient:
         self._process = process
         self._python = python
         self._patience = patience
-        self._stderr: deque[str] = deque(maxlen=20)
+        self._stderr = StderrLog(process)
         self._answers: dict[int, AnswerStream] = {}
         self._next_id = 0
         self._facts: asyncio.Future[Facts] = asyncio.get_running_loop().create_future()
@@ -140,7 +135,7 @@ class WorkerClient:
         """Read until the process is gone, then say so to everybody who waits."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                stderr = tasks.create_task(self._read_stderr())
+                stderr = tasks.create_task(self._stderr.read())
                 watch = tasks.create_task(self._watch())
                 try:
                     await self._read_frames()
@@ -161,7 +156,10 @@ class WorkerClient:
         assert stdout is not None
         try:
             await stdout.readuntil(MAGIC)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except asyncio.IncompleteReadError:
+            self._is_worker = False
+            return
+        except asyncio.LimitOverrunError:
             self._is_worker = False
             self._kill()
             return
@@ -203,15 +201,6 @@ class WorkerClient:
             if (answer := self._answers.pop(ended["id"], None)) is not None:
                 answer.end(ended["reason"], ended["message"], Usage(**ended["usage"]))
 
-    async def _read_stderr(self) -> None:
-        stderr = self._process.stderr
-        assert stderr is not None
-        while data := await stderr.read(_READ_BYTES):
-            for line in data.decode("utf-8", "replace").splitlines():
-                if line.strip():
-                    self._stderr.append(line.strip())
-                    logger.debug("worker %d: %s", self.pid, line)
-
     async def _watch(self) -> None:
         """End the process when it is silent or makes no step for too long."""
         patience = self._patience
@@ -237,7 +226,13 @@ class WorkerClient:
             await self._process.wait()
 
     def _report_end(self) -> None:
-        self._reason = self._reason or self._how_it_ended()
+        if self._closing:
+            self._reason = self._reason or "The model's process was ended."
+        elif self._fatal:
+            self._reason = f"The model's process ended unexpectedly: {self._fatal}."
+        elif not self._reason:
+            python = "" if self._is_worker else self._python
+            self._reason = ending(self._process.returncode, self._stderr.last_words, python)
         self._refuse(self._reason)
         answers, self._answers = self._answers, {}
         for answer in answers.values():
@@ -249,25 +244,9 @@ class WorkerClient:
             self._facts.set_exception(ModelError(reason))
             self._facts.exception()  # perhaps nobody waits any more
 
-    # ------------------------------------------------------------ for people
-
-    def _how_it_ended(self) -> str:
-        if self._closing:
-            return "The model's process was ended."
-        how = self._fatal or exit_text(self._process.returncode)
-        said = "" if self._fatal else self._last_words()
-        if not self._is_worker:
-            return (
-                f"{self._python} did not start the model's process ({how}): check [model] python."
-                f"{said}"
-            )
-        return f"The model's process ended unexpectedly: {how}.{said}"
-
-    def _last_words(self) -> str:
-        words = " | ".join(list(self._stderr)[-3:])
-        return f" It said: {words[-_LAST_WORDS:]}" if words else ""
-
     def _kill(self) -> None:
+        # Not where the process may be about to end by itself: killing asks for its exit code, and
+        # asyncio, which waits for the same, would then never learn it.
         if self._process.returncode is None:
             self._process.kill()
 

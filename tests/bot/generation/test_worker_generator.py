@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.errors import GenerationError, ModelError, WorkerLost
-from bot.generation import Patience, WorkerGenerator, WorkerOptions
+from bot.generation import LoadProgress, Patience, WorkerGenerator, WorkerOptions
 from bot.generation.process import worker_environment
 from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
+from tests.tiny_model import write_tiny_model
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -122,20 +123,26 @@ async def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
 # ---------------------------------------------------------------- stopping
 
 
+# Not one of these answers would end by itself before the test's timeout: the next one can only
+# come because the model was stopped and the place is free.
+SLOW = replace(ENDLESS, tokens_per_second=4.0, max_parallel=1)
+LONG = Sampling(max_new_tokens=900)
+
+
 async def test_closing_the_stream_stops_the_model_and_frees_the_place() -> None:
-    async with running(replace(ENDLESS, max_parallel=1)) as generator:
+    async with running(SLOW) as generator:
         for _ in range(3):
-            async with aclosing(generator.stream(PROMPT, Sampling())) as stream:
+            async with aclosing(generator.stream(PROMPT, LONG)) as stream:
                 assert await anext(stream) == "la"
         text, _ = await answer(generator, sampling=Sampling(max_new_tokens=2))
     assert text == "la la"
 
 
 async def test_a_cancelled_reader_stops_the_model_too() -> None:
-    async with running(replace(ENDLESS, max_parallel=1)) as generator:
+    async with running(SLOW) as generator:
         texts: list[str] = []
-        reading = asyncio.create_task(answer(generator, into=texts))
-        waiting = asyncio.create_task(answer(generator))
+        reading = asyncio.create_task(answer(generator, sampling=LONG, into=texts))
+        waiting = asyncio.create_task(answer(generator, sampling=LONG))
         await until(lambda: bool(texts))
         waiting.cancel()
         reading.cancel()
@@ -256,6 +263,49 @@ async def test_an_interpreter_that_is_none_is_named(tmp_path: Path) -> None:
 
 async def test_what_the_worker_refuses_reaches_the_operator() -> None:
     assert "[model.scripted] text" in await refusal(replace(FAST, script=""))
+
+
+# ---------------------------------------------------------------- a real model
+
+
+async def test_a_model_is_loaded_and_answers_over_the_pipe(tmp_path: Path) -> None:
+    reports: list[LoadProgress] = []
+    options = WorkerOptions(
+        model=write_tiny_model(tmp_path / "tiny"), device="cpu", cache_dir=tmp_path / "cache"
+    )
+    generator = WorkerGenerator(options, on_progress=reports.append)
+    greedy = Sampling(temperature=0, max_new_tokens=40)
+    try:
+        info = await generator.start()
+        prompt = replace(PROMPT, system="You are kind. " * 10)
+        first, finished = await answer(generator, prompt, greedy)
+        assert finished.usage.cached_tokens == 0
+        again, finished = await answer(generator, prompt, greedy)
+        assert finished.usage.cached_tokens > 0
+        asked = await generator.count(prompt)
+    finally:
+        await generator.aclose()
+    assert (info.name, info.backend, info.low_bit, info.context) == (
+        "tiny",
+        "openvino",
+        "fp16",
+        512,
+    )
+    assert first == again != ""
+    assert finished.usage.prompt_tokens == asked
+    converting = [report for report in reports if report.what == "Converting the model"]
+    assert converting[-1].done == converting[-1].total > 0
+
+
+async def test_an_unknown_device_is_refused_in_one_line(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "tiny")
+    said = await refusal(WorkerOptions(model=model, device="gpu.9", cache_dir=tmp_path))
+    assert said.startswith('[model] device = "gpu.9": OpenVINO has no such device here; it has')
+
+
+async def test_a_missing_model_is_refused_in_one_line(tmp_path: Path) -> None:
+    said = await refusal(WorkerOptions(model=tmp_path / "nowhere"))
+    assert said.startswith(f"The model's folder {tmp_path / 'nowhere'} does not exist")
 
 
 # ---------------------------------------------------------------- what crosses the border

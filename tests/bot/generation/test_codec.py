@@ -1,0 +1,90 @@
+"""Text and the ids that the worker knows are the same thing in two forms."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import ModelError
+from bot.generation.codec import ModelCodec, ScriptedCodec, load_codec
+from bot.generation.options import MAX_CONTEXT, WorkerOptions
+from bot.messages import Completion, Prompt
+from tests.tiny_tokenizer import EOS, write_model_folder
+
+PROMPT = Prompt("Be kind.", (), "How are you?")
+SCRIPT = "one  two\nthree four "
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_model_folder(tmp_path / "tiny", context=8192)
+
+
+def test_the_context_is_the_models_own_up_to_a_limit(folder: Path) -> None:
+    assert ModelCodec.load(folder, 0).context == MAX_CONTEXT
+    assert ModelCodec.load(folder, 8000).context == 8000
+    write_model_folder(folder, context=1024)
+    assert ModelCodec.load(folder, 0).context == 1024
+
+
+def test_more_context_than_the_model_has_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"context = 9000 is more than the 8192 tokens"):
+        ModelCodec.load(folder, 9000)
+
+
+async def test_a_prompt_counts_as_many_tokens_as_it_has(folder: Path) -> None:
+    codec = ModelCodec.load(folder, 0)
+    assert await codec.count(PROMPT) == len(await codec.encode(PROMPT)) > 10
+    assert EOS in codec.ends
+    assert codec.name == "tiny"
+
+
+async def test_an_answer_in_two_parts_is_the_same_text(folder: Path) -> None:
+    codec = ModelCodec.load(folder, 0)
+    whole = " The keeper wrote every evening."
+    ids = (await codec.encode(replace(PROMPT, answer=whole)))[len(await codec.encode(PROMPT)) :]
+    texts = []
+    for cut in range(1, len(ids)):
+        first = codec.decoder(PROMPT, await codec.encode(PROMPT))
+        begun = first.feed(ids[:cut]) + first.flush()
+        prompt = replace(PROMPT, answer=begun)
+        second = codec.decoder(prompt, [*await codec.encode(PROMPT), *ids[:cut]])
+        texts.append(begun + second.feed(ids[cut:]) + second.flush())
+    assert set(texts) == {whole.lstrip()}
+
+
+def test_a_real_model_needs_a_folder() -> None:
+    with pytest.raises(ModelError, match=r'\[model\] name is ""'):
+        load_codec(WorkerOptions(backend="openvino"))
+
+
+# ---------------------------------------------------------------- the script
+
+
+@given(st.integers(0, len(SCRIPT)))
+async def test_a_script_goes_on_wherever_its_answer_broke_off(cut: int) -> None:
+    codec = ScriptedCodec(SCRIPT, 100)
+    prompt = replace(PROMPT, answer=SCRIPT[:cut])
+    ids = await codec.encode(prompt)
+    said = ids[-1] + 1 if ids[-1] < 4 else 0  # as the back end goes on
+    decoder = codec.decoder(prompt, ids)
+    text = "".join(decoder.feed([word]) for word in range(said, 4)) + decoder.flush()
+    assert prompt.answer + text == SCRIPT
+
+
+async def test_an_answer_of_something_else_begins_the_script_anew() -> None:
+    codec = ScriptedCodec(SCRIPT, 100)
+    prompt = replace(PROMPT, answer="another text")
+    ids = await codec.encode(prompt)
+    assert ids[-1] == 4
+    assert codec.decoder(prompt, ids).feed([0, 1]) == "one  two"
+
+
+async def test_words_are_counted() -> None:
+    codec = ScriptedCodec(SCRIPT, 0)
+    assert codec.context == MAX_CONTEXT
+    assert await codec.count(PROMPT) == 5
+    assert await codec.count(replace(PROMPT, answer="one  two")) == 7
+    assert await codec.count(Completion("a b c")) == 3
