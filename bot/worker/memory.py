@@ -5,17 +5,34 @@ import sys
 from pathlib import Path
 
 
-def available_memory() -> int | None:
-    """Bytes that a process may take without the machine swapping; None where nobody tells."""
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that a process may take without the machine swapping, or being ended by a container's
+    limit; None where nobody tells. `root` is where /proc and /sys are."""
     if sys.platform == "win32":
         return _windows()
-    meminfo = Path("/proc/meminfo")
+    found = [size for size in (_linux(root), _container(root)) if size is not None]
+    return min(found, default=None)
+
+
+def _linux(root: Path) -> int | None:
+    meminfo = root / "proc/meminfo"
     if not meminfo.exists():
         return None
     for line in meminfo.read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def _container(root: Path) -> int | None:
+    """What a control group leaves (version 2, docs.kernel.org/admin-guide/cgroup-v2.html)."""
+    group = root / "sys/fs/cgroup"
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None  # no such group, or one that keeps its numbers to itself
+    return None if limit == "max" else max(0, int(limit) - used)
 
 
 class _MemoryStatus(ctypes.Structure):

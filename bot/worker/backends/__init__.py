@@ -13,7 +13,7 @@ from bot.worker.protocol import Facts, LoadError, LoadOptions, Request, Step
 Progress = Callable[[str, int, int], None]
 """``report(what, done, total)``: how far loading is. ``total`` 0: not known."""
 
-NAMES = ("openvino", "torch", "scripted")
+NAMES = ("openvino", "torch", "ipex", "scripted")
 
 
 class Backend(Protocol):

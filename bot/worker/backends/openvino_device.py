@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError
 
 
@@ -14,7 +15,7 @@ class Device:
     title: str
     """For people: "GPU.0 (Intel(R) Arc(TM) B580 Graphics)"."""
     gpu_memory: int = 0
-    """Bytes of its own; 0 for a CPU."""
+    """Bytes that it may use; 0 for a CPU."""
 
     @property
     def kind(self) -> str:
@@ -41,13 +42,19 @@ def choose_device(core: Any, wanted: str) -> Device:
     memory = 0
     if name.startswith("GPU"):
         memory = int(core.get_property(name, "GPU_DEVICE_TOTAL_MEM_SIZE"))
+        if not _is_card(core, name):  # it has none of its own
+            memory = min(memory, available_memory() or memory)
     return Device(name, title, memory)
 
 
 def _best(core: Any, gpus: list[str]) -> str:
     """A card rather than the processor's own graphics, of which the number is often lower."""
-    cards = [n for n in gpus if "DISCRETE" in str(core.get_property(n, "DEVICE_TYPE")).upper()]
+    cards = [name for name in gpus if _is_card(core, name)]
     return (cards or gpus)[0]
+
+
+def _is_card(core: Any, name: str) -> bool:
+    return "DISCRETE" in str(core.get_property(name, "DEVICE_TYPE")).upper()
 
 
 def _no_such_device(wanted: str, found: list[str]) -> str:

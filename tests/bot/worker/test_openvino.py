@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.worker.backends import openvino as backend_module
+from bot.worker.backends import openvino_device
 from bot.worker.backends.openvino import AS_IT_IS, OpenVinoBackend
 from bot.worker.backends.openvino_device import Device, choose_device
 from bot.worker.backends.openvino_memory import cache_size
@@ -246,7 +247,15 @@ def test_the_device_that_is_meant_is_taken(core: FakeCore, wanted: str, chosen: 
     device = choose_device(core, wanted)
     assert device.name == chosen
     assert device.title == f"{chosen} (the {chosen})"
-    assert device.gpu_memory == (12 << 30 if chosen.startswith("GPU") else 0)
+    assert (device.gpu_memory > 0) == chosen.startswith("GPU")
+
+
+def test_graphics_without_memory_of_their_own_share_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openvino_device, "available_memory", lambda: 5 << 30)
+    assert choose_device(DESKTOP, "gpu.0").gpu_memory == 5 << 30
+    assert choose_device(DESKTOP, "gpu.1").gpu_memory == 12 << 30
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""The memory that is left is what the machine and the container both allow."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.worker.memory import available_memory
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="reads /proc and /sys")
+
+
+def machine(root: Path, *, kilobytes: int, limit: str = "", used: int = 0) -> Path:
+    (root / "proc").mkdir()
+    (root / "proc/meminfo").write_text(f"MemTotal: 99 kB\nMemAvailable:   {kilobytes} kB\n")
+    if limit:
+        (root / "sys/fs/cgroup").mkdir(parents=True)
+        (root / "sys/fs/cgroup/memory.max").write_text(f"{limit}\n")
+        (root / "sys/fs/cgroup/memory.current").write_text(f"{used}\n")
+    return root
+
+
+def test_the_machine_tells_what_is_left(tmp_path: Path) -> None:
+    assert available_memory(machine(tmp_path, kilobytes=1000)) == 1_024_000
+
+
+def test_a_container_may_allow_less(tmp_path: Path) -> None:
+    root = machine(tmp_path, kilobytes=1000, limit="500000", used=200_000)
+    assert available_memory(root) == 300_000
+
+
+def test_a_container_without_a_limit_allows_everything(tmp_path: Path) -> None:
+    assert available_memory(machine(tmp_path, kilobytes=1000, limit="max")) == 1_024_000
+
+
+def test_where_nobody_tells_nothing_is_known(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) is None
+
+
+def test_this_machine_has_some() -> None:
+    found = available_memory()
+    assert found is None or found > 1_000_000
