@@ -30,9 +30,13 @@ def _container(root: Path) -> int | None:
     try:
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return None  # no such group, or one that keeps its numbers to itself
-    return None if limit == "max" else max(0, int(limit) - used)
+    if limit == "max":
+        return None
+    # Files that were read or written lately count as used and are given up when need be.
+    return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
 
 
 class _MemoryStatus(ctypes.Structure):

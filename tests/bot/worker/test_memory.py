@@ -10,13 +10,14 @@ from bot.worker.memory import available_memory
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="reads /proc and /sys")
 
 
-def machine(root: Path, *, kilobytes: int, limit: str = "", used: int = 0) -> Path:
+def machine(root: Path, *, kilobytes: int, limit: str = "", used: int = 0, files: int = 0) -> Path:
     (root / "proc").mkdir()
     (root / "proc/meminfo").write_text(f"MemTotal: 99 kB\nMemAvailable:   {kilobytes} kB\n")
     if limit:
         (root / "sys/fs/cgroup").mkdir(parents=True)
         (root / "sys/fs/cgroup/memory.max").write_text(f"{limit}\n")
         (root / "sys/fs/cgroup/memory.current").write_text(f"{used}\n")
+        (root / "sys/fs/cgroup/memory.stat").write_text(f"anon 5\ninactive_file {files}\n")
     return root
 
 
@@ -26,6 +27,11 @@ def test_the_machine_tells_what_is_left(tmp_path: Path) -> None:
 
 def test_a_container_may_allow_less(tmp_path: Path) -> None:
     root = machine(tmp_path, kilobytes=1000, limit="500000", used=200_000)
+    assert available_memory(root) == 300_000
+
+
+def test_files_that_can_be_given_up_are_not_used_memory(tmp_path: Path) -> None:
+    root = machine(tmp_path, kilobytes=1000, limit="500000", used=450_000, files=250_000)
     assert available_memory(root) == 300_000
 
 
