@@ -12,15 +12,15 @@ _GET = {
     "torch": '-m pip install "transformers>=5,<6" torch --index-url '
     "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
 }
+_LIBRARIES = {"auto": "openvino", "openvino": "openvino", "torch": "torch", "ipex": "torch"}
+"""What each back end stands on."""
 _FAMILY = {"openvino": "gpu", "torch": "xpu"}
 """What each library calls an Intel GPU."""
 
 
 def chosen_library(section: ModelSettings) -> str:
     """The library that runs the model: "openvino" or "torch"; "" where none does here."""
-    if section.backend == "auto":
-        return "openvino"
-    return section.backend if section.backend in _GET else ""
+    return _LIBRARIES.get(section.backend, "")
 
 
 def wants_intel_gpu(section: ModelSettings) -> bool:

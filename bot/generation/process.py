@@ -79,13 +79,14 @@ def ending(code: int | None, last_words: str, python: str = "") -> str:
     where it never came to be a worker."""
     if python:
         return (
-            f"{python} did not start the model's process ({_how(code)}): check [model] python."
+            f"{python} did not start the model's process ({exit_text(code)}): check [model] python."
             f"{last_words}"
         )
-    return f"The model's process ended unexpectedly: {_how(code)}.{last_words}"
+    return f"The model's process ended unexpectedly: {exit_text(code)}.{last_words}"
 
 
-def _how(code: int | None) -> str:
+def exit_text(code: int | None) -> str:
+    """How a process ended, for people."""
     if code is None:
         return "it is still running"
     if code >= 0:
