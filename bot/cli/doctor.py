@@ -1,6 +1,5 @@
 """`parley doctor`: whether everything is there, and what to do where it is not."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -24,6 +23,8 @@ def doctor(
 
     Ends with 1 where something that the settings ask for cannot work.
     """
+    import asyncio
+
     if selftest:
         from bot.cli.selftest import run
 
