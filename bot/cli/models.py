@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import replace
-from typing import get_args
 
 import typer
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.text import Text
 from bot.app import model as generator_of
 from bot.cli.confirming import confirm
 from bot.cli.progress import bar
-from bot.config import LowBit, Settings
+from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation import LoadProgress
 from bot.installed_models import DEMO, find_model, hub_cache
@@ -34,8 +33,6 @@ async def pull_model(name: str) -> None:
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
     """Let the worker load the model once, which converts it; say what there is then."""
-    if low_bit is not None and low_bit not in get_args(LowBit):
-        raise ConfigError(f"--low-bit {low_bit}: known are {', '.join(get_args(LowBit))}.")
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
     changes |= {"low_bit": low_bit} if low_bit is not None else {}
