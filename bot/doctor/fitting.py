@@ -24,6 +24,13 @@ SMALL_MODEL = 200_000_000
 _BITS = {
     "sym_int4": (4.25, 8.0),
     "asym_int4": (4.3, 8.0),
+    "sym_int5": (5.5, 16.0),
+    "asym_int5": (5.5, 16.0),
+    "nf4": (4.5, 16.0),
+    "fp4": (4.5, 16.0),
+    "mixed_fp4": (4.5, 16.0),
+    "fp8": (8.5, 16.0),
+    "mixed_fp8": (8.5, 16.0),
     "sym_int8": (8.0, 8.0),
     "fp16": (16.0, 16.0),
     "bf16": (16.0, 16.0),
@@ -92,7 +99,7 @@ def needed(
 ) -> Need:
     """What the model takes, as this library keeps it on this device."""
     low_bit = _low_bit(config, section, library, device)
-    in_layers, at_ends = _BITS.get(low_bit, _BITS["sym_int8"])
+    in_layers, at_ends = _BITS[low_bit]
     ends = (1 if config.tied else 2) * config.vocab * config.hidden
     bits = (config.parameters - ends) * in_layers + ends * at_ends
     return Need(bits / 8, context * config.cache_bytes(_element(config, low_bit, library, device)))
@@ -101,6 +108,8 @@ def needed(
 def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
     if section.low_bit != "auto":
         return section.low_bit
+    if section.backend == "ipex":
+        return "sym_int4"
     if library == "torch":
         return "fp16" if device.memory else "fp32"
     return "fp16" if config.parameters < SMALL_MODEL else "sym_int4"

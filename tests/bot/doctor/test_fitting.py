@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from bot.config import ModelSettings, Settings, load
+from bot.config import LowBit, ModelSettings, Settings, load
 from bot.doctor.fitting import check_fit, check_model, needed
 from bot.doctor.probing import Device
 from bot.doctor.results import Result, State
@@ -84,6 +84,13 @@ def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:
     torch = needed(config, ModelSettings(), "torch", cpu, 4096)
     assert torch.weights > 7 * openvino.weights
     assert torch.one_context > 3 * openvino.one_context
+
+
+@pytest.mark.parametrize("low_bit", get_args(LowBit))
+def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
+    config, section = read_config(llama.path), ModelSettings.model_validate({"low_bit": low_bit})
+    weights = needed(config, section, "openvino", gpu(12), 4096).weights
+    assert 3e9 < weights <= 4 * config.parameters
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
