@@ -103,6 +103,8 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         max_parallel=section.max_parallel,
         python=str(settings.path(section.python)) if section.python else "",
         cache_dir=settings.cache_folder,
+        cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
+        optimize_model=section.ipex.optimize_model,
         script=section.scripted.text,
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,

@@ -150,10 +150,12 @@ def status_text(status: Status) -> str:
     speed = f"{status.tokens_per_second:.1f} tokens a second"
     writing, waiting = _count(status.writing, "answer"), _count(status.waiting, "question")
     now = f"{writing} being written, {waiting} waiting"
+    note = (f"Note: {model.note}",) if model.note else ()
     return "\n".join(
         (
             f"Model: {model.name} ({model.low_bit}), {model.context:,} tokens of context",
             f"Runs on: {model.device}, by {model.backend}",
+            *note,
             f"Now: {now}",
             f"Speed of the last answer: {speed if status.tokens_per_second else 'not known yet'}",
         )

@@ -37,8 +37,11 @@ DEFAULT_SYSTEM_PROMPT = (
     "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
 )
 
-BackendName = Literal["auto", "openvino", "torch", "openai", "scripted"]
-LowBit = Literal["auto", "sym_int4", "asym_int4", "sym_int8", "fp16", "bf16", "fp32"]
+BackendName = Literal["auto", "openvino", "torch", "ipex", "openai", "scripted"]
+LowBit = Literal[
+    "auto", "sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "nf4", "fp4", "fp8",
+    "mixed_fp4", "mixed_fp8", "fp16", "bf16", "fp32",
+]  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -48,6 +51,11 @@ class _Section(BaseModel):
 class ScriptedSettings(_Section):
     text: str = "This is a rehearsal: no model is loaded."
     tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
+
+
+class IpexSettings(_Section):
+    cpu_embedding: Literal["auto"] | bool = "auto"
+    optimize_model: bool = True
 
 
 class OpenAISettings(_Section):
@@ -74,6 +82,7 @@ class ModelSettings(_Section):
     python: str = ""
     cache_dir: str = ""
     scripted: ScriptedSettings = ScriptedSettings()
+    ipex: IpexSettings = IpexSettings()
     openai: OpenAISettings = OpenAISettings()
 
     @field_validator("device")

@@ -98,14 +98,12 @@ class Engine:
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._tasks = asyncio.TaskGroup()
         self._saver: asyncio.Task[None] | None = None
-        self._model: ModelInfo | None = None
 
     # ------------------------------------------------------------ life
 
     async def __aenter__(self) -> Self:
         """Load the model. Raises ModelError."""
-        self._model = await self._generator.start()
-        self._window.use(self._model)
+        self._window.use(await self._generator.start())
         await self._tasks.__aenter__()
         self._saver = self._tasks.create_task(self._save_regularly())
         return self
@@ -330,9 +328,8 @@ class Engine:
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
-        assert self._model is not None
         speed = self._answerer.last_speed
-        return Status(self._model, self._queue.granted, self._queue.waiting, speed)
+        return Status(self._window.model, self._queue.granted, self._queue.waiting, speed)
 
     # ------------------------------------------------------------ inside
 

@@ -178,3 +178,5 @@ class ModelInfo:
     low_bit: str
     context: int
     """Tokens that prompt and answer may hold together."""
+    note: str = ""
+    """What the operator should know: why "auto" took this back end, that the context shrank."""

@@ -34,15 +34,25 @@ class ContextWindow:
         self._store = store
         self._options = options
         self._cuts: OrderedDict[ConversationKey, int] = OrderedDict()
+        self._model: ModelInfo | None = None
         self._tokens = 0
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model that the last prompt was packed for; only after `use`."""
+        assert self._model is not None
+        return self._model
 
     def use(self, model: ModelInfo) -> None:
         """Pack for this model's window from now on."""
-        self._tokens = model.context
+        self._model, self._tokens = model, model.context
 
     async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
         """The prompt for this answer, and how to sample it: its `max_new_tokens` is what the
-        window leaves. Raises TooLong and StorageError."""
+        window leaves. Waits while the model is started again. Raises TooLong, StorageError and
+        ModelError."""
+        # Asked anew each time: a model that was started again for want of memory has less room.
+        self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)

@@ -38,6 +38,9 @@ class WorkerOptions:
     """The worker's interpreter; "" is this process's own."""
     cache_dir: Path | None = None
     """Where converted models are kept. Needed by back ends that convert."""
+    cpu_embedding: bool | None = None
+    optimize_model: bool = True
+    """Of ipex, as `bot.worker.protocol.LoadOptions` has them."""
     script: str = "This is a rehearsal: no model is loaded."
     """What the scripted back end says."""
     tokens_per_second: float = 20.0

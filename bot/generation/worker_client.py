@@ -31,6 +31,8 @@ class WorkerClient:
 
     facts: Facts
     """What was loaded."""
+    out_of_memory = False
+    """Why the process ended."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, python: str, patience: Patience
@@ -188,7 +190,7 @@ class WorkerClient:
         elif kind == "failed":
             self._refuse(message["message"])
         elif kind == "fatal":
-            self._fatal = message["message"]
+            self._fatal, self.out_of_memory = message["message"], message.get("memory", False)
 
     async def _take_step(self, message: Message) -> None:
         self._steps, self._stepped_at = message["step"], self._now()

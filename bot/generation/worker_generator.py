@@ -1,6 +1,7 @@
 """A model on this machine as a `bot.ports.Generator`."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncGenerator
@@ -16,12 +17,17 @@ from bot.generation.worker_client import Progress, WorkerClient
 from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling
 from bot.worker.protocol import CANCELLED, END, LENGTH, LoadOptions
 
+logger = logging.getLogger(__name__)
+
 _REASONS = {
     END: FinishReason.END,
     LENGTH: FinishReason.LENGTH,
     CANCELLED: FinishReason.STOPPED,
 }
 _MAX_SEED = 2**32
+
+SMALLEST_CONTEXT = 256
+"""Tokens; as in `bot.worker.process`."""
 
 
 class WorkerGenerator:
@@ -36,13 +42,15 @@ class WorkerGenerator:
         restarts: RestartPolicy | None = None,
     ) -> None:
         """Starts nothing yet. `on_progress` is called on the event loop while a model loads."""
-        backend = "openvino" if options.backend == "auto" else options.backend
-        self._options = replace(options, backend=backend)
+        self._options = options
         self._on_progress = on_progress
         self._supervisor = Supervisor(self._launch, restarts)
         self._free = asyncio.Semaphore(options.max_parallel)
         self._starting = asyncio.Lock()
         self._codec: Codec | None = None
+        self._client: WorkerClient | None = None
+        self._context = 0
+        """Tokens; 0 until a model was loaded. Less than the codec's once memory was too small."""
 
     async def start(self) -> ModelInfo:
         codec = await self._load_codec()
@@ -50,10 +58,11 @@ class WorkerGenerator:
         facts = client.facts
         return ModelInfo(
             name=self._options.name or codec.name,
-            backend=self._options.backend,
+            backend=facts.backend or self._options.backend,
             device=facts.device,
             low_bit=facts.low_bit,
             context=facts.context,
+            note=facts.note,
         )
 
     async def count(self, prompt: Prompt | Completion) -> int:
@@ -65,7 +74,7 @@ class WorkerGenerator:
         asked = time.monotonic()
         codec = await self._load_codec()
         ids = await codec.encode(prompt)
-        request = _request(codec, ids, sampling)
+        request = _request(codec, self._context or codec.context, ids, sampling)
         client, answer = await self._begin(request)
         waited = time.monotonic() - asked
         decoder = codec.decoder(prompt, ids)
@@ -103,15 +112,39 @@ class WorkerGenerator:
             model=str(options.model or ""),
             device=options.device,
             low_bit=options.low_bit,
-            context=codec.context,
+            context=self._next_context(codec.context),
             max_parallel=options.max_parallel,
             cache_dir=str(options.cache_dir or ""),
+            cpu_embedding=options.cpu_embedding,
+            optimize_model=options.optimize_model,
             script=options.script,
             tokens_per_second=options.tokens_per_second,
         )
-        return await WorkerClient.launch(
+        client = await WorkerClient.launch(
             load, python=options.python, patience=options.patience, on_progress=self._on_progress
         )
+        facts = client.facts
+        if facts.note:
+            logger.info("the model: %s (%s)", facts.note, facts.device)
+        self._client, self._context = client, facts.context
+        return client
+
+    def _next_context(self, whole: int) -> int:
+        """The context to load with: half of it once the memory ran out while answers were
+        written. Raises ModelError where it runs out a second time."""
+        context = self._context or whole
+        if self._client is None or not self._client.out_of_memory:
+            return context
+        if context < whole or context // 2 < SMALLEST_CONTEXT:
+            raise ModelError(
+                f"The memory of {self._client.facts.device} ran out again, with a context of "
+                f"{context} tokens and {self._options.max_parallel} answers at a time: set "
+                "[model] context, max_parallel or low_bit lower."
+            )
+        logger.warning(
+            "the memory ran out: the context is halved from %d to %d tokens", context, context // 2
+        )
+        return context // 2
 
     async def _begin(self, request: dict[str, Any]) -> tuple[WorkerClient, AnswerStream]:
         """Send the request when its turn has come. Its place is free again when the worker says
@@ -128,13 +161,13 @@ class WorkerGenerator:
             raise
 
 
-def _request(codec: Codec, ids: list[int], sampling: Sampling) -> dict[str, Any]:
+def _request(codec: Codec, context: int, ids: list[int], sampling: Sampling) -> dict[str, Any]:
     """The fields of a `bot.worker.protocol.Request`. Raises GenerationError where the prompt
     leaves no room for an answer."""
-    room = codec.context - len(ids)
+    room = context - len(ids)
     if room < 1:
         raise GenerationError(
-            f"The prompt has {len(ids)} tokens and the model's window only {codec.context}."
+            f"The prompt has {len(ids)} tokens and the model's window only {context}."
         )
     seed = sampling.seed if sampling.seed is not None else random.randrange(_MAX_SEED)
     return {

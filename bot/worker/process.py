@@ -4,16 +4,33 @@ import os
 import platform
 import signal
 import traceback
+from collections.abc import Callable
+from dataclasses import replace
 
 from bot.worker import backends
 from bot.worker.backends import Backend
+from bot.worker.backends.choosing import choose_backend
 from bot.worker.channel import BotGone, Channel
+from bot.worker.frames import Message
 from bot.worker.loop import Loop
-from bot.worker.protocol import Facts, LoadError, LoadOptions, to_message, without_type
+from bot.worker.protocol import (
+    DoesNotFit,
+    Facts,
+    LoadError,
+    LoadOptions,
+    to_message,
+    without_type,
+)
 
 BEAT_SECONDS = 2.0
 OK, LOAD_FAILED, BROKE = 0, 3, 4
 """Exit codes. 2 is Python's own for a script that cannot run."""
+
+SMALLEST_CONTEXT = 256
+"""Tokens. With fewer there is no conversation, and halving helps nobody."""
+
+OUT_OF_MEMORY = ("out of memory", "out_of_device_memory", "out_of_host_memory", "out_of_resources")
+"""As torch, Level Zero (ze_api.h) and OpenCL say it, in lower case."""
 
 
 def run() -> int:
@@ -38,8 +55,7 @@ def _run(channel: Channel) -> int:
         return OK
     options = LoadOptions(**without_type(first))
     try:
-        backend = backends.create(options.backend)
-        facts = _load(backend, options, channel)
+        backend, facts = load(options, channel.send)
     except LoadError as exc:
         channel.send({"type": "failed", "message": str(exc)})
         return LOAD_FAILED
@@ -47,24 +63,57 @@ def _run(channel: Channel) -> int:
     return _serve(backend, channel)
 
 
-def _load(backend: Backend, options: LoadOptions, channel: Channel) -> Facts:
+def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend, Facts]:
+    """A back end with the model loaded. Where memory is too small for the context, half of it is
+    tried, once. Raises LoadError."""
+    notes = []
+    if options.backend == "auto":
+        choice = choose_backend(options)
+        options = replace(options, backend=choice.backend)
+        notes.append(f'backend "{choice.backend}" was chosen: {choice.reason}')
+    try:
+        backend, facts = _load(options, send)
+    except DoesNotFit as exc:
+        smaller = options.context // 2
+        if smaller < SMALLEST_CONTEXT:
+            raise
+        notes.append(f"the context was halved to {smaller} tokens: {exc}")
+        try:
+            backend, facts = _load(replace(options, context=smaller), send)
+        except DoesNotFit as second:
+            raise second from exc
+    return backend, replace(facts, backend=options.backend, note="; ".join(notes))
+
+
+def _load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend, Facts]:
     """Load the model. Whatever goes wrong becomes a LoadError; the details go to stderr."""
 
     def report(what: str, done: int, total: int) -> None:
-        channel.send({"type": "progress", "what": what, "done": done, "total": total})
+        send({"type": "progress", "what": what, "done": done, "total": total})
 
+    backend = backends.create(options.backend)
     try:
-        return backend.load(options, report)
+        return backend, backend.load(options, report)
     except LoadError:
         raise
-    except MemoryError as exc:
-        raise LoadError(
-            f"{options.model} does not fit into memory; choose [model] low_bit = "
-            '"sym_int4", a smaller context or a smaller model'
-        ) from exc
     except Exception as exc:
+        if is_out_of_memory(exc):
+            raise DoesNotFit(
+                f"{options.model} with a context of {options.context} tokens does not fit into "
+                f'memory ({one_line(exc)}); choose [model] low_bit = "sym_int4", a smaller '
+                "context or a smaller model"
+            ) from exc
         traceback.print_exc()
         raise LoadError(f"{options.model} cannot be loaded: {one_line(exc)}") from exc
+
+
+def is_out_of_memory(exc: BaseException) -> bool:
+    """Python's own, torch's (``torch.OutOfMemoryError``, of which older versions only have one for
+    each kind of device), and what GPU runtimes say in the text of a RuntimeError."""
+    if isinstance(exc, MemoryError) or "OutOfMemory" in type(exc).__name__:
+        return True
+    text = str(exc).lower()
+    return isinstance(exc, RuntimeError) and any(said in text for said in OUT_OF_MEMORY)
 
 
 def _serve(backend: Backend, channel: Channel) -> int:
@@ -74,7 +123,8 @@ def _serve(backend: Backend, channel: Channel) -> int:
         loop.run()
     except Exception as exc:
         traceback.print_exc()
-        channel.send({"type": "fatal", "message": one_line(exc)})
+        memory = is_out_of_memory(exc)
+        channel.send({"type": "fatal", "message": one_line(exc), "memory": memory})
         return BROKE
     return OK
 

@@ -3,7 +3,8 @@
 Bot to worker: ``load`` (once, first), ``add``, ``cancel``, ``quit``.
 Worker to bot: ``hello``, any number of ``progress``, then ``ready`` or ``failed``; then ``step``
 frames, one for all answers in flight, and ``beat`` every few seconds; ``fatal`` before it ends
-because the back end broke. Each is a JSON object whose ``type`` is the name.
+because the back end broke, with ``memory`` true where the memory was too small. Each is a JSON
+object whose ``type`` is the name.
 
 Text never passes here, only token ids: the bot formats and tokenises, the worker knows neither.
 """
@@ -19,6 +20,10 @@ class LoadError(Exception):
     """The model cannot be loaded: one line that names the thing, the place and the remedy."""
 
 
+class DoesNotFit(LoadError):
+    """The memory is too small for the model with this context."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """What to load, and how. ``model`` is a folder ("" for the scripted back end); ``context``
@@ -31,6 +36,10 @@ class LoadOptions:
     context: int = 4096
     max_parallel: int = 8
     cache_dir: str = ""
+    cpu_embedding: bool | None = None
+    """Of ipex: keep the table of words in the machine's memory; None where that is better."""
+    optimize_model: bool = True
+    """Of ipex: its faster attention and layers."""
     script: str = ""
     tokens_per_second: float = 20.0
     """Of the scripted back end; 0 is as fast as it can."""
@@ -44,6 +53,10 @@ class Facts:
     """The device's name for people: "GPU (Intel Arc B580)"."""
     low_bit: str
     context: int
+    backend: str = ""
+    """The back end that was taken; filled in by `bot.worker.process`."""
+    note: str = ""
+    """What the operator should know: why "auto" took this back end, that the context shrank."""
 
 
 @dataclass(frozen=True, slots=True)

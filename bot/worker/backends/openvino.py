@@ -22,6 +22,7 @@ from bot.worker.protocol import (
     END,
     ERROR,
     LENGTH,
+    DoesNotFit,
     Ended,
     Facts,
     LoadError,
@@ -89,7 +90,7 @@ class OpenVinoBackend:
                 str(folder), scheduler, device.name, properties
             )
         except RuntimeError as exc:
-            raise LoadError(_why_not(exc, folder, device)) from exc
+            raise _why_not(exc, folder, device) from exc
 
     def _warm_up(self) -> None:
         """One short answer: the first one compiles, which can take minutes on a GPU."""
@@ -202,16 +203,16 @@ def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]
     return properties
 
 
-def _why_not(exc: RuntimeError, folder: Path, device: Device) -> str:
+def _why_not(exc: RuntimeError, folder: Path, device: Device) -> LoadError:
     text = " ".join(str(exc).split())
     if "alloc" in text.lower() or "out of memory" in text.lower():
-        return (
+        return DoesNotFit(
             f"{folder.name} does not fit into the memory of {device.title}: choose a smaller "
             "[model] context or max_parallel, fewer bits (low_bit), or a smaller model"
         )
     # The last line says what is wrong; those before it say where in OpenVINO's source.
     reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
-    return f"{folder} cannot be loaded on {device.title}: {reason}"
+    return LoadError(f"{folder} cannot be loaded on {device.title}: {reason}")
 
 
 def create() -> OpenVinoBackend:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.worker.backends.openvino_device import Device
 from bot.worker.memory import available_memory
 from bot.worker.models.llama_config import LlamaConfig, read_config
-from bot.worker.protocol import LoadError, LoadOptions
+from bot.worker.protocol import DoesNotFit, LoadError, LoadOptions
 
 BLOCK_SIZE = {"CPU": 32, "GPU": 16}
 """Tokens that share a block, as OpenVINO's plugins have it."""
@@ -28,7 +28,7 @@ def cache_size(
     folder: Path, source: Path, device: Device, low_bit: str, options: LoadOptions
 ) -> CacheSize:
     """Room for ``max_parallel`` whole contexts, or for as many as fit into the memory that is
-    there. What no answer uses keeps old prompts. Raises LoadError where not one context fits."""
+    there. What no answer uses keeps old prompts. Raises DoesNotFit where not one context fits."""
     block = BLOCK_SIZE[device.kind]
     least = ceil(options.context / block) + 1
     wanted = least * options.max_parallel
@@ -38,7 +38,7 @@ def cache_size(
         return CacheSize(wanted, block)
     fitting = int(room * SHARE / (per_token * block))
     if fitting < least:
-        raise LoadError(
+        raise DoesNotFit(
             f"{source.name} leaves {max(0, room) / 1e9:.1f} GB free on {device.title}, and [model] "
             f"context = {options.context} needs {least * block * per_token / 1e9:.1f}: choose a "
             "smaller context, fewer bits (low_bit) or a smaller model"

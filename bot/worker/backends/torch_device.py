@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.worker.memory import available_memory
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import DoesNotFit, LoadError
 
 SHARE = 0.8
 """Of the memory that is left beside the model: the rest is for what is computed meanwhile."""
@@ -95,12 +95,12 @@ def free_memory(torch: Any, device: str) -> int | None:
 def slots_that_fit(
     free: int | None, bytes_per_token: int, context: int, wanted: int, device: str
 ) -> int:
-    """How many whole contexts the cache can have. Raises LoadError where not one fits."""
+    """How many whole contexts the cache can have. Raises DoesNotFit where not one fits."""
     if free is None:
         return wanted
     fitting = int(free * SHARE / (bytes_per_token * context))
     if fitting < 1:
-        raise LoadError(
+        raise DoesNotFit(
             f"the model leaves {free / 1e9:.1f} GB free on {device}, and [model] context = "
             f"{context} needs {bytes_per_token * context / SHARE / 1e9:.1f}: choose a smaller "
             "context or a smaller model"

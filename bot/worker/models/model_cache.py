@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.worker.models.conversion import MODEL_FILE, Report, convert
@@ -27,36 +27,54 @@ _PARTIAL = ".partial"
 
 
 def converted(source: Path, cache_dir: Path, low_bit: str, report: Report) -> Path:
-    """The OpenVINO folder of the model in `source`, converted now if it never was.
+    """The OpenVINO folder of the model in `source`, converted now if it never was. Raises
+    LoadError where it cannot be converted, and as `kept` does."""
 
-    While another process converts the same model, this one waits for it. Raises LoadError where
-    the model cannot be converted or the cache cannot be written; the cache is then as before.
+    def make(folder: Path) -> None:
+        convert(source, folder, low_bit, report)
+
+    return kept(source, cache_dir, low_bit, MODEL_FILE, make, report)
+
+
+def kept(
+    source: Path,
+    cache_dir: Path,
+    form: str,
+    marker: str,
+    make: Callable[[Path], None],
+    report: Report,
+) -> Path:
+    """The folder of the model in `source` in this form, which holds the file `marker`. `make`
+    fills an empty folder with it if there is none.
+
+    While another process makes the same, this one waits for it. Raises LoadError where the cache
+    cannot be written, and whatever `make` raises; the cache is then as before.
     """
-    target = cache_dir / _name(source, low_bit)
-    if (target / MODEL_FILE).is_file():
+    target = cache_dir / _name(source, form)
+    if (target / marker).is_file():
         return target
     with _explained(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
         lock = cache_dir / f"{target.name}.lock"
         with locked(lock, lambda: report("Waiting for another conversion", 0, 0)):
-            if not (target / MODEL_FILE).is_file():
-                _convert_into(source, target, low_bit, report)
+            if not (target / marker).is_file():
+                _make_into(target, make)
     return target
 
 
-def _name(source: Path, low_bit: str) -> str:
-    facts = json.dumps([VERSION, low_bit, identity(source)])
+def _name(source: Path, form: str) -> str:
+    facts = json.dumps([VERSION, form, identity(source)])
     digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    return f"{source.resolve().name}-{low_bit}-{digest}"
+    return f"{source.resolve().name}-{form}-{digest}"
 
 
-def _convert_into(source: Path, target: Path, low_bit: str, report: Report) -> None:
+def _make_into(target: Path, make: Callable[[Path], None]) -> None:
     """Only ever called by the holder of the target's lock."""
     for left_behind in target.parent.glob(f"{target.name}.*{_PARTIAL}"):
         shutil.rmtree(left_behind, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(_PARTIAL, f"{target.name}.", target.parent))
     try:
-        convert(source, partial, low_bit, report)
+        make(partial)
         for file in partial.iterdir():
             _flush(file)
         partial.rename(target)

@@ -127,7 +127,7 @@ def test_what_libraries_print_goes_to_stderr_and_between_no_frames() -> None:
     [
         ('raise LoadError("the folder is empty")', "the folder is empty"),
         ('raise RuntimeError("bad\\n  weights")', "/m cannot be loaded: RuntimeError: bad weights"),
-        ("raise MemoryError", "/m does not fit into memory; choose"),
+        ("raise MemoryError", "/m with a context of 2048 tokens does not fit into memory"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(failure: str, said: str) -> None:
@@ -145,8 +145,41 @@ def test_a_back_end_that_breaks_says_why_before_the_process_ends() -> None:
         def step(self): raise RuntimeError("device lost")
     """
     sent, _, code = run_with_model(model, LOAD + add(1))
-    assert sent[-1] == {"type": "fatal", "message": "RuntimeError: device lost"}
+    assert sent[-1] == {"type": "fatal", "message": "RuntimeError: device lost", "memory": False}
     assert code == 4
+
+
+def test_memory_that_runs_out_while_answers_are_written_is_told_from_other_faults() -> None:
+    model = """
+        def load(self, options, report): return Facts("cpu", "fp16", 8)
+        def step(self): raise RuntimeError("XPU out of memory. Tried to allocate 2.00 GiB")
+    """
+    sent, _, _ = run_with_model(model, LOAD + add(1))
+    assert sent[-1]["memory"] is True
+
+
+def test_a_context_that_does_not_fit_is_halved_once_and_said() -> None:
+    model = """
+        def load(self, options, report):
+            if options.context > 2048: raise DoesNotFit("1.0 GB are free and 1.5 are needed")
+            return Facts("gpu", "fp16", options.context)
+    """
+    sent, _, _ = run_with_model(model, LOAD + QUIT)
+    assert sent[-1]["type"] == "ready"
+    assert sent[-1]["context"] == 2048
+    assert sent[-1]["note"] == (
+        "the context was halved to 2048 tokens: 1.0 GB are free and 1.5 are needed"
+    )
+
+
+def test_a_half_context_that_does_not_fit_either_is_refused_with_the_numbers() -> None:
+    model = """
+        def load(self, options, report):
+            raise DoesNotFit(f"{options.context} tokens need more than 1.0 GB")
+    """
+    sent, _, code = run_with_model(model)
+    assert (sent[-1]["type"], code) == ("failed", 3)
+    assert sent[-1]["message"] == "2048 tokens need more than 1.0 GB"
 
 
 def test_an_unknown_back_end_is_refused_by_name() -> None:
