@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # pip's build of torch for CPUs; on an Intel GPU the worker's own interpreter has another one.
 TORCH := torch==2.13.0
 
-.PHONY: chat install test lint types format benchmark picture clean
+.PHONY: chat install test test-server lint types format benchmark picture clean
 
 chat: $(VENV)/installed
 	@$(BIN)/parley chat
@@ -41,6 +41,10 @@ types: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The openai back end against a real server: SERVER is the command that starts one (docs/servers.md).
+test-server: $(VENV)/installed-dev
+	PARLEY_TEST_SERVER='$(SERVER)' $(BIN)/python -m pytest tests/bot/generation/test_real_server.py
 
 # The README's picture, from a real chat with the demo model.
 picture: $(VENV)/installed
