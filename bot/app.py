@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock, SystemClock
-from bot.config import Settings
+from bot.config import ModelSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
-from bot.installed_models import display_name, find_model
+from bot.installed_models import DEMO, display_name, find_model
 from bot.ports import Archive, Generator, Quota, Store
 from bot.window import WindowOptions
 from storage import open_store
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
+UNSAID = ("auto", "auto")
 
 Progress = Callable[[LoadProgress], None]
 
@@ -93,11 +94,12 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     """``[model]`` as the generator takes it. Blocks while it looks for the model."""
     section = settings.model
     scripted = section.backend == "scripted"
+    backend, device = _place(section)
     return WorkerOptions(
-        backend=section.backend,
+        backend=backend,
         model=None if scripted else find_model(settings),
         name="" if scripted else display_name(settings),
-        device=section.device,
+        device=device,
         low_bit=section.low_bit,
         context=section.context,
         max_parallel=section.max_parallel,
@@ -109,6 +111,14 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,
     )
+
+
+def _place(section: ModelSettings) -> tuple[str, str]:
+    """The back end and the device. The demo model is at its best on a CPU, where nobody has to wait
+    for a GPU's compiler, unless the settings say otherwise."""
+    if (section.name, section.backend, section.device, section.python) == (DEMO, *UNSAID, ""):
+        return "openvino", "cpu"
+    return section.backend, section.device
 
 
 def server_options(settings: Settings) -> "ServerOptions":

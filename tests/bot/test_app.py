@@ -133,6 +133,18 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     assert options.cache_dir == tmp_path / "cache"
 
 
+def test_the_demo_model_runs_on_the_cpu_unless_the_settings_say_otherwise() -> None:
+    def place(**said: str) -> tuple[str, str]:
+        variables = {f"PARLEY_MODEL__{key.upper()}": value for key, value in said.items()}
+        options = worker_options(load(None, variables))
+        return options.backend, options.device
+
+    assert place() == ("openvino", "cpu")
+    assert place(device="gpu") == ("auto", "gpu")
+    assert place(backend="torch") == ("torch", "auto")
+    assert place(python="/opt/ipex/bin/python") == ("auto", "auto")
+
+
 def test_the_settings_reach_a_model_server(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(
