@@ -234,12 +234,22 @@ def whole_characters(data: bytes) -> tuple[str, bytes]:
 
 def _ids(encoder: tokenizers.Tokenizer, text: str) -> list[int]:
     # Of the library's ways to encode, only those for batches let other threads run meanwhile.
-    return list(encoder.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+    # Before 0.20 there was only the one that also computes offsets.
+    encode = getattr(encoder, "encode_batch_fast", encoder.encode_batch)
+    return list(encode([text], add_special_tokens=False)[0].ids)
 
 
 def _encoders(spec: Mapping[str, Any], *, differ: bool) -> _Encoders:
-    start = tokenizers.Tokenizer.from_str(json.dumps(text_only(spec, prefix=True)))
-    if not differ:
-        return _Encoders(start, start)
-    bare = tokenizers.Tokenizer.from_str(json.dumps(text_only(spec, prefix=False)))
-    return _Encoders(start, bare)
+    start = _encoder(text_only(spec, prefix=True))
+    return _Encoders(start, _encoder(text_only(spec, prefix=False)) if differ else start)
+
+
+def _encoder(spec: dict[str, Any]) -> tokenizers.Tokenizer:
+    # Merges are written as [left, right] in newer files and as "left right" in older ones. Every
+    # version of the library reads the older form, which has no place for pieces with a space.
+    merges = spec["model"].get("merges") or []
+    pairs = [merge for merge in merges if not isinstance(merge, str)]
+    if pairs and not any(" " in piece for pair in pairs for piece in pair):
+        older = [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+        spec = {**spec, "model": {**spec["model"], "merges": older}}
+    return tokenizers.Tokenizer.from_str(json.dumps(spec))

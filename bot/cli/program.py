@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from bot.cli import options
+from bot.cli.backend import app as backend
 from bot.cli.doctor import doctor
 from bot.cli.failures import explained
 from bot.cli.model import app as model
@@ -22,6 +23,7 @@ app = typer.Typer(
 history = typer.Typer(help="List, show, export and delete what is kept.", no_args_is_help=True)
 app.add_typer(history, name="history")
 app.add_typer(model, name="model")
+app.add_typer(backend, name="backend")
 app.command()(doctor)
 discord = typer.Typer(help="Tell Discord the commands; invite Parley.", no_args_is_help=True)
 app.add_typer(discord, name="discord")
