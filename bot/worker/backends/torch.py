@@ -23,6 +23,7 @@ from bot.worker.backends.torch_device import (
     free_memory,
     slots_that_fit,
 )
+from bot.worker.backends.torch_low_bit import make_low_bit
 from bot.worker.protocol import END, LENGTH, Ended, Facts, LoadError, LoadOptions, Request, Step
 
 CHUNK = {"cpu": 256, "xpu": 1024, "cuda": 1024}
@@ -93,11 +94,16 @@ class TorchBackend:
                 use_safetensors=True,
                 attn_implementation="sdpa",
             )
-            self._model = model.to(self._device, getattr(self._torch, precision.computed)).eval()
+            if precision.fewer_bits:
+                make_low_bit(self._torch, model, precision.fewer_bits, self._device)
+                self._model = model.to(self._device).eval()
+            else:
+                computed = getattr(self._torch, precision.computed)
+                self._model = model.to(self._device, computed).eval()
         except self._torch.OutOfMemoryError as exc:
             raise LoadError(
                 f"{folder} does not fit into the memory of {self._device}: choose a smaller model, "
-                'or backend = "openvino" with fewer bits'
+                'or fewer bits, which backend = "openvino" makes with less memory'
             ) from exc
         return precision
 

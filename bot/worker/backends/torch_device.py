@@ -6,6 +6,7 @@ The torch module is given, so that choosing can be tested without one.
 from dataclasses import dataclass
 from typing import Any
 
+from bot.worker.backends.torch_low_bit import LOW_BITS
 from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadError
 
@@ -18,15 +19,16 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """``stored`` is what weights are rounded to, ``computed`` what is computed with; both by
-    torch's names. ``low_bit`` is our name of the first."""
+    """``stored`` is what weights are loaded as, ``computed`` what is computed with; both by
+    torch's names. ``fewer_bits`` is what `torch_low_bit` makes of the weights then, or ""."""
 
     stored: str
     computed: str
+    fewer_bits: str = ""
 
     @property
     def low_bit(self) -> str:
-        return _NAMES[self.stored]
+        return self.fewer_bits or _NAMES[self.stored]
 
 
 def choose_device(torch: Any, wanted: str) -> str:
@@ -67,18 +69,23 @@ def choose_precision(device: str, low_bit: str, dtype: str) -> Precision:
     """The precision for ``low_bit``, on a device, of a model whose own type is `dtype`.
 
     A CPU computes in float32 whatever is stored, so that answers are the same everywhere; bf16
-    alone is computed as it is. Raises LoadError for fewer than 16 bits.
+    alone is computed as it is. Raises LoadError for what the device has no kernels for.
     """
+    kind = device.partition(":")[0]
     if low_bit == "auto":
         stored = dtype if dtype in _NAMES and device != "cpu" else "float32"
         if device != "cpu" and stored == "float32":
             stored = "float16"
     elif low_bit in _DTYPES:
         stored = _DTYPES[low_bit]
+    elif kind in LOW_BITS.get(low_bit, ()):
+        return Precision("bfloat16", "bfloat16", low_bit)
     else:
+        known = [*_DTYPES, *(name for name, kinds in LOW_BITS.items() if kind in kinds)]
+        here = ", ".join(f'"{name}"' for name in known)
         raise LoadError(
-            f'[model] low_bit = "{low_bit}" is not for backend = "torch", which keeps 16 or 32 '
-            'bits ("fp16", "bf16", "fp32"): choose one of these, or backend = "openvino"'
+            f'[model] low_bit = "{low_bit}" is not for backend = "torch" on {kind}, which has '
+            f'{here}: choose one of these, or backend = "openvino"'
         )
     computed = "float32" if device == "cpu" and stored == "float16" else stored
     return Precision(stored, computed)

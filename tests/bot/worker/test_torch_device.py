@@ -82,9 +82,9 @@ def test_the_precision_follows_device_and_setting(
     assert (precision.stored, precision.computed) == (stored, computed)
 
 
-def test_fewer_than_sixteen_bits_are_refused_with_the_alternatives() -> None:
-    with pytest.raises(LoadError, match='"sym_int4" is not for backend = "torch".*"openvino"'):
-        choose_precision("xpu", "sym_int4", "float16")
+def test_bits_without_kernels_are_refused_with_the_alternatives() -> None:
+    with pytest.raises(LoadError, match='"asym_int4" is not for backend = "torch".*"openvino"'):
+        choose_precision("xpu", "asym_int4", "float16")
 
 
 def test_as_many_contexts_are_kept_as_fit() -> None:
