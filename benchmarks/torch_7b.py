@@ -1,0 +1,115 @@
+"""How fast the torch back end decodes a model of Llama 2's 7 B shape, with random weights.
+
+    python -m benchmarks.torch_7b [--device cuda] [--low-bit bf16] [--layers 32] [--tokens 128]
+
+Weights are drawn on the device and handed to the back end in place of a folder, so that nothing of
+13 GB is written or read; everything after that is the product's own way: its cache, its slots, its
+choice of tokens. Prints a line for one answer alone and one for 32 at a time.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from bot.worker.backends.torch import TorchBackend
+from bot.worker.protocol import LoadOptions, Request
+
+SHAPE: dict[str, Any] = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+    "torch_dtype": "bfloat16",
+}
+"""Llama 2 7 B's, from its ``config.json``."""
+
+PROMPT = 128
+"""Tokens of each question."""
+
+
+def random_model(layers: int, device: str) -> Any:
+    """A stand-in for ``AutoModelForCausalLM.from_pretrained``, which draws the weights."""
+    import torch
+    import transformers
+
+    def make(folder: Path, dtype: Any, **_: object) -> Any:
+        config = transformers.AutoConfig.from_pretrained(folder)
+        config._attn_implementation = "sdpa"
+        with torch.device(device):
+            torch.set_default_dtype(dtype)
+            try:
+                return transformers.LlamaForCausalLM(config)
+            finally:
+                torch.set_default_dtype(torch.float32)
+
+    return mock.patch.object(transformers.AutoModelForCausalLM, "from_pretrained", make)
+
+
+def loaded(arguments: argparse.Namespace, folder: Path) -> TorchBackend:
+    """The back end with its random model."""
+    import transformers
+
+    config = transformers.LlamaConfig(**SHAPE, num_hidden_layers=arguments.layers)
+    config.architectures = ["LlamaForCausalLM"]
+    config.save_pretrained(folder)
+    options = LoadOptions(
+        "torch",
+        str(folder),
+        arguments.device,
+        arguments.low_bit,
+        context=PROMPT + arguments.tokens + 64,
+        max_parallel=max(arguments.streams),
+    )
+    backend = TorchBackend()
+    with random_model(arguments.layers, arguments.device):
+        start = time.perf_counter()
+        facts = backend.load(options, lambda *_: None)
+    print(f"{facts.device}, {facts.low_bit}: loaded in {time.perf_counter() - start:.1f} s")
+    return backend
+
+
+def measure(backend: TorchBackend, streams: int, tokens: int, first_id: int) -> str:
+    """Let so many answers be written at the same time; a line on how fast that was."""
+    for number in range(first_id, first_id + streams):
+        prompt = [1, *((7 * number + place) % 31000 + 100 for place in range(PROMPT - 1))]
+        backend.add(Request(number, prompt, [], tokens))
+    start = time.perf_counter()
+    open_answers, begun, made = streams, 0.0, 0
+    waiting = set(range(first_id, first_id + streams))
+    while open_answers:
+        step = backend.step()
+        waiting -= {number for number, _ in step.tokens}
+        if begun:
+            made += sum(len(ids) for _, ids in step.tokens)
+        elif not waiting:
+            begun = time.perf_counter()
+        open_answers -= len(step.ended)
+    end = time.perf_counter()
+    return (
+        f"{streams:3} at a time: all have begun after {begun - start:.2f} s, then "
+        f"{made / (end - begun):.1f} tokens a second in all"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--low-bit", default="bf16")
+    parser.add_argument("--layers", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 32])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        backend = loaded(arguments, Path(folder))
+        for number, streams in enumerate(arguments.streams, start=1):
+            measure(backend, streams, 8, 100_000 * number)  # kernels are chosen on the way
+            print(measure(backend, streams, arguments.tokens, 100_000 * number + 1000))
+
+
+if __name__ == "__main__":
+    main()
