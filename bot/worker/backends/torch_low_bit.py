@@ -30,8 +30,8 @@ ROWS = (1, 8)
 
 def make_low_bit(torch: Any, model: Any, low_bit: str, device: str) -> None:
     """Replace the weights of the model's layers, in place, and move them to the device one by one,
-    so that it never holds the whole model. The output matrix stays as it is. Raises LoadError where torchao is missing, or a layer computes something else than
-    before."""
+    so that it never holds the whole model. The output matrix stays as it is. Raises LoadError
+    where torchao is missing, or a layer computes something else than before."""
     quantization = _import_torchao()
     name, layer = _first_layer(torch, model)
     before = layer.weight.detach().to("cpu", torch.float32)

@@ -10,6 +10,11 @@ from bot.backends.installing import MARKER, find_python, install
 from bot.backends.recipes import IPEX_CPU, IPEX_XPU, Recipe
 from bot.errors import ModelError
 
+
+def quiet(text: str) -> None:
+    """Say nothing."""
+
+
 EMPTY = Recipe(pythons=((3, sys.version_info[1]),), steps=(), gigabytes=0.1, check="import json")
 
 
@@ -31,17 +36,17 @@ async def test_an_environment_is_made_once_and_tried_each_time(tmp_path: Path) -
 async def test_what_was_not_finished_is_made_anew(tmp_path: Path) -> None:
     failing = replace(EMPTY, steps=(("--no-index", "no-such-package"),))
     with pytest.raises(ModelError, match="no-such-package"):
-        await install(failing, tmp_path, str, python=sys.executable)
+        await install(failing, tmp_path, quiet, python=sys.executable)
     assert not (tmp_path / MARKER).exists()
     (tmp_path / "left-behind").touch()
-    await install(EMPTY, tmp_path, str, python=sys.executable)
+    await install(EMPTY, tmp_path, quiet, python=sys.executable)
     assert not (tmp_path / "left-behind").exists()
 
 
 async def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ModelError, match="holds something else: name another place with --folder"):
-        await install(EMPTY, tmp_path, str, python=sys.executable)
+        await install(EMPTY, tmp_path, quiet, python=sys.executable)
     assert (tmp_path / "thesis.txt").exists()
 
 
@@ -54,7 +59,7 @@ async def test_a_python_of_another_version_is_refused(tmp_path: Path) -> None:
 
 async def test_a_disk_that_is_too_small_is_refused_first(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="would take about 1e.09 GB"):
-        await install(replace(EMPTY, gigabytes=1e9), tmp_path / "new", str)
+        await install(replace(EMPTY, gigabytes=1e9), tmp_path / "new", quiet)
     assert not (tmp_path / "new").exists()
 
 
