@@ -6,7 +6,6 @@ ConfigError with one line each: the place, what is wrong, and what would be righ
 `SecretStr` and shows itself in no message and no repr.
 """
 
-import difflib
 import os
 import re
 import tomllib
@@ -25,14 +24,13 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 
+from bot.config_faults import EXAMPLE, explain
 from bot.errors import ConfigError
 from bot.messages import Sampling
 
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
-EXAMPLE = "config.example.toml"
 DEFAULT_SYSTEM_PROMPT = (
     "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
 )
@@ -307,7 +305,9 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as exc:
-        faults = [_explain(error, found, source, overrides.names) for error in exc.errors()]
+        faults = [
+            explain(error, Settings, found, source, overrides.names) for error in exc.errors()
+        ]
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
     settings._folder = found.parent.resolve() if found else Path.cwd()
     return settings
@@ -360,56 +360,3 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(value, dict) and isinstance(under, dict)
         merged[key] = _merge(under, value) if both else value  # type: ignore[arg-type]
     return merged
-
-
-# ---------------------------------------------------------------- explaining
-
-
-def _explain(
-    error: ErrorDetails, file: Path | None, source: str, variables: Mapping[tuple[str, ...], str]
-) -> str:
-    """One line for one fault. Never shows the value: it may be a secret."""
-    path = tuple(str(key) for key in error["loc"])
-    section, key = path[:-1], path[-1]
-    name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
-    variable = next((v for p, v in variables.items() if p[: len(path)] == path), None)
-    if variable:
-        place = variable
-    else:
-        line = _line_of(source, section, key)
-        place = f"{file}:{line}" if line else str(file)
-    if error["type"] == "extra_forbidden":
-        known = list(_fields(section))
-        close = difflib.get_close_matches(key, known, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
-        return f"{place}: {name} is not a setting; {remedy} {EXAMPLE} lists them all."
-    said = error["msg"].removeprefix("Value error, ")
-    said = said[0].lower() + said[1:]
-    return f"{place}: {name}: {said}. See {EXAMPLE} for what it takes."
-
-
-def _fields(section: tuple[str, ...]) -> tuple[str, ...]:
-    model: type[BaseModel] = Settings
-    for key in section:
-        inner = model.model_fields[key].annotation if key in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ()
-        model = inner
-    return tuple(model.model_fields)
-
-
-def _line_of(source: str, section: tuple[str, ...], key: str) -> int | None:
-    """The line of a setting in the TOML text; None where it is written in an unusual way."""
-    current: tuple[str, ...] = ()
-    for number, line in enumerate(source.splitlines(), start=1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            current = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-            if current == (*section, key):
-                return number
-        elif (
-            current == section
-            and (assigned := re.match(r"\s*([\w\"'-]+)\s*=", line))
-            and assigned[1].strip("\"'") == key
-        ):
-            return number
-    return None
