@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # pip's build of torch for CPUs; on an Intel GPU the worker's own interpreter has another one.
 TORCH := torch==2.13.0
 
-.PHONY: chat install test test-server lint types format benchmark picture clean
+.PHONY: chat install test test-server test-ipex lint types format benchmark picture clean
 
 chat: $(VENV)/installed
 	@$(BIN)/parley chat
@@ -45,6 +45,11 @@ format: $(VENV)/installed-dev
 # The openai back end against a real server: SERVER is the command that starts one (docs/servers.md).
 test-server: $(VENV)/installed-dev
 	PARLEY_TEST_SERVER='$(SERVER)' $(BIN)/python -m pytest tests/bot/generation/test_real_server.py
+
+# The ipex back end: ipex-llm itself on the CPU, in an environment of its own (once; about 5 GB).
+test-ipex: $(VENV)/installed-dev
+	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
+	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(BIN)/python -m pytest tests/ipex
 
 # The README's picture, from a real chat with the demo model.
 picture: $(VENV)/installed
