@@ -12,58 +12,66 @@ import asyncio
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
+
+from tokenizers import Tokenizer
 
 from bot import demo_model
-from bot.generation import WorkerGenerator, WorkerOptions
-from bot.messages import Completion, Finished, Sampling
+from bot.generation.worker_client import WorkerClient
+from bot.worker.protocol import LoadOptions
 from tools.demo_model import corpus
 from tools.demo_model.questions import Question, questions
 
-LONGEST = Sampling(temperature=0.0, max_new_tokens=160)
+LONGEST = 160
+END_TOKEN = 2
 SLOW = ("stories", "lists", "code", "poems", "tables", "follow-ups")
 """Skills whose answers are long: left out, for a CPU."""
 
 
-async def answers(options: WorkerOptions, asked: list[Question]) -> tuple[list[str], float]:
+async def answers(
+    options: LoadOptions, python: str, asked: list[Question]
+) -> tuple[list[str], float]:
     """The answers, and tokens a second while they were written."""
-    generator = WorkerGenerator(options)
+    file = demo_model.directory() / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(file))
     texts, tokens, seconds = [], 0, 0.0
+    client = await WorkerClient.launch(options, python=python)
     try:
-        await generator.start()
         for question in asked:
-            text, start = "", time.perf_counter()
-            async for piece in generator.stream(Completion(question.prompt), LONGEST):
-                if isinstance(piece, Finished):
-                    tokens += piece.usage.completion_tokens
-                    seconds += time.perf_counter() - start
-                else:
-                    text += piece
-            texts.append(text.strip())
+            ids: list[int] = []
+            start = time.perf_counter()
+            request = {"prompt": encoded(tokenizer, question), "stop": [END_TOKEN]}
+            answer = client.add(request | {"max_new_tokens": LONGEST}, lambda: None)
+            end = None
+            while end is None:
+                fresh, end = await answer.next()
+                ids += fresh
+            seconds += time.perf_counter() - start
+            tokens += len(ids)
+            texts.append(tokenizer.decode(ids).strip())
     finally:
-        await generator.aclose()
+        await client.aclose()
     return texts, tokens / seconds
+
+
+def encoded(tokenizer: Tokenizer, question: Question) -> list[int]:
+    """The ids of a conversation and its open question, as training had them."""
+    ids: list[int] = []
+    for prompt, answer in question.turns:
+        ids += [1, *tokenizer.encode(f"{prompt} {answer} ", add_special_tokens=False).ids, 2]
+    return [*ids, 1, *tokenizer.encode(question.prompt, add_special_tokens=False).ids]
 
 
 async def compare(python: str, low_bits: list[str], each: int) -> None:
     corpus.load_tokenizer(demo_model.directory() / "tokenizer.model")
-    found = questions(1, each)
-    asked = [q for q in found if not q.turns and q.chat and q.skill not in SLOW]
+    asked = [question for question in questions(1, each) if question.skill not in SLOW]
     with tempfile.TemporaryDirectory() as folder:
-        exact = WorkerOptions(
-            backend="openvino",
-            model=demo_model.directory(),
-            device="cpu",
-            low_bit="fp16",
-            chat=False,
-            max_parallel=1,
-            cache_dir=Path(folder),
-        )
-        reference, _ = await answers(exact, asked)
-        _print("openvino fp16", asked, reference, reference, 0.0)
+        model = str(demo_model.directory())
+        exact = LoadOptions("openvino", model, "cpu", "fp16", 2048, 1, folder)
+        reference, speed = await answers(exact, "", asked)
+        _print("openvino fp16", asked, reference, reference, speed)
         for low_bit in low_bits:
-            given = replace(exact, backend="ipex", low_bit=low_bit, python=python)
-            texts, speed = await answers(given, asked)
+            given = replace(exact, backend="ipex", low_bit=low_bit)
+            texts, speed = await answers(given, python, asked)
             _print(f"ipex {low_bit}", asked, texts, reference, speed)
 
 
@@ -74,7 +82,7 @@ def _print(
     right = sum(question.check(text) for question, text in zip(asked, texts, strict=True))
     print(
         f"{name:16} {same}/{len(asked)} the same, {right}/{len(asked)} right"
-        + (f", {speed:.1f} tokens a second" if speed else ""),
+        f", {speed:.1f} tokens a second",
         flush=True,
     )
 

@@ -74,8 +74,7 @@ class WorkerGenerator:
         asked = time.monotonic()
         codec = await self._load_codec()
         ids = await codec.encode(prompt)
-        request = _request(codec, self._context or codec.context, ids, sampling)
-        client, answer = await self._begin(request)
+        client, answer = await self._begin(ids, sampling, codec)
         waited = time.monotonic() - asked
         decoder = codec.decoder(prompt, ids)
         try:
@@ -146,12 +145,16 @@ class WorkerGenerator:
         )
         return context // 2
 
-    async def _begin(self, request: dict[str, Any]) -> tuple[WorkerClient, AnswerStream]:
+    async def _begin(
+        self, ids: list[int], sampling: Sampling, codec: Codec
+    ) -> tuple[WorkerClient, AnswerStream]:
         """Send the request when its turn has come. Its place is free again when the worker says
         that it is done with it, or is gone."""
         await self._free.acquire()
         try:
             client = await self._supervisor.worker()
+            # Only now is it known how large the window is: memory may have run out meanwhile.
+            request = _request(codec, client.facts.context, ids, sampling)
             return client, client.add(request, self._free.release)
         except ModelError as exc:
             self._free.release()

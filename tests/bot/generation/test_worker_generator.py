@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import bot.worker
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation import LoadProgress, Patience, WorkerGenerator, WorkerOptions
 from bot.generation.process import worker_environment
@@ -327,3 +328,54 @@ def test_this_process_loads_no_library_that_runs_models() -> None:
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---------------------------------------------------------------- memory that runs out
+
+
+def forgetful(folder: Path, *, whole: int) -> WorkerOptions:
+    """A worker whose memory runs out at the first step, while its context is more than `whole`."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "python"
+    main = Path(bot.worker.__file__).with_name("__main__.py")
+    code = f"""
+import runpy, sys, types
+package = types.ModuleType("bot"); package.__path__ = [{str(main.parent.parent)!r}]
+sys.modules["bot"] = package
+from bot.worker import backends, process
+from bot.worker.backends.scripted import ScriptedBackend
+class Model(ScriptedBackend):
+    def step(self):
+        if self._context > {whole}: raise RuntimeError("XPU out of memory")
+        return super().step()
+backends.create = lambda name: Model()
+sys.exit(process.run())
+"""
+    (folder / "worker.py").write_text(code)
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} "{folder / "worker.py"}"\n')
+    script.chmod(0o755)
+    return replace(FAST, python=str(script))
+
+
+@needs_signals
+async def test_memory_that_runs_out_halves_the_context_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(forgetful(tmp_path, whole=500)) as generator:
+        assert (await generator.start()).context == 1000
+        with pytest.raises(WorkerLost, match="XPU out of memory"):
+            await answer(generator)
+        text, _ = await answer(generator)
+        assert (await generator.start()).context == 500
+    assert text == WORDS
+    assert "the context is halved from 1000 to 500 tokens" in caplog.text
+
+
+@needs_signals
+async def test_memory_that_runs_out_again_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    async with running(forgetful(tmp_path, whole=100)) as generator:
+        for _ in range(2):
+            with pytest.raises(WorkerLost):
+                await answer(generator)
+        with pytest.raises(ModelError, match="ran out again, with a context of 500 tokens and 8"):
+            await generator.start()
