@@ -214,7 +214,7 @@ def interpreter(folder: Path, *lines: str) -> WorkerOptions:
     code.append(f"os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])")
     script.write_text("\n".join(code))
     script.chmod(0o755)
-    return replace(FAST, python=str(script))
+    return replace(FAST, python=str(script), context=4000)
 
 
 async def refusal(options: WorkerOptions) -> str:
@@ -354,21 +354,21 @@ sys.exit(process.run())
     (folder / "worker.py").write_text(code)
     script.write_text(f'#!/bin/sh\nexec {sys.executable} "{folder / "worker.py"}"\n')
     script.chmod(0o755)
-    return replace(FAST, python=str(script))
+    return replace(FAST, python=str(script), context=4000)
 
 
 @needs_signals
 async def test_memory_that_runs_out_halves_the_context_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(forgetful(tmp_path, whole=500)) as generator:
-        assert (await generator.start()).context == 1000
+    async with running(forgetful(tmp_path, whole=2000)) as generator:
+        assert (await generator.start()).context == 4000
         with pytest.raises(WorkerLost, match="XPU out of memory"):
             await answer(generator)
         text, _ = await answer(generator)
-        assert (await generator.start()).context == 500
+        assert (await generator.start()).context == 2000
     assert text == WORDS
-    assert "the context is halved from 1000 to 500 tokens" in caplog.text
+    assert "the context is halved from 4000 to 2000 tokens" in caplog.text
 
 
 @needs_signals
@@ -377,5 +377,5 @@ async def test_memory_that_runs_out_again_is_refused_with_the_numbers(tmp_path: 
         for _ in range(2):
             with pytest.raises(WorkerLost):
                 await answer(generator)
-        with pytest.raises(ModelError, match="ran out again, with a context of 500 tokens and 8"):
+        with pytest.raises(ModelError, match="ran out again, with a context of 2000 tokens and 8"):
             await generator.start()
