@@ -15,7 +15,7 @@ from bot.generation.options import WorkerOptions
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import Progress, WorkerClient
 from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling
-from bot.worker.protocol import CANCELLED, END, LENGTH, LoadOptions
+from bot.worker.protocol import CANCELLED, END, LENGTH, SMALLEST_CONTEXT, LoadOptions
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,6 @@ _REASONS = {
     CANCELLED: FinishReason.STOPPED,
 }
 _MAX_SEED = 2**32
-
-SMALLEST_CONTEXT = 256
-"""Tokens; as in `bot.worker.process`."""
 
 
 class WorkerGenerator:

@@ -14,6 +14,7 @@ from bot.worker.channel import BotGone, Channel
 from bot.worker.frames import Message
 from bot.worker.loop import Loop
 from bot.worker.protocol import (
+    SMALLEST_CONTEXT,
     DoesNotFit,
     Facts,
     LoadError,
@@ -25,9 +26,6 @@ from bot.worker.protocol import (
 BEAT_SECONDS = 2.0
 OK, LOAD_FAILED, BROKE = 0, 3, 4
 """Exit codes. 2 is Python's own for a script that cannot run."""
-
-SMALLEST_CONTEXT = 256
-"""Tokens. With fewer there is no conversation, and halving helps nobody."""
 
 OUT_OF_MEMORY = ("out of memory", "out_of_device_memory", "out_of_host_memory", "out_of_resources")
 """As torch, Level Zero (ze_api.h) and OpenCL say it, in lower case."""

@@ -12,6 +12,9 @@ Text never passes here, only token ids: the bot formats and tokenises, the worke
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SMALLEST_CONTEXT = 256
+"""Tokens. With fewer there is no conversation, and halving helps nobody."""
+
 END, LENGTH, CANCELLED, ERROR = "end", "length", "cancelled", "error"
 """Why an answer ended, on the wire."""
 
@@ -74,6 +77,15 @@ class Request:
     top_k: int = 0
     repetition_penalty: float = 1.0
     seed: int = 0
+
+    def must_fit(self, context: int) -> None:
+        """Raises ValueError where prompt and answer together are longer than `context` tokens, or
+        where there is no prompt."""
+        if not self.prompt or len(self.prompt) + self.max_new_tokens > context:
+            raise ValueError(
+                f"{len(self.prompt)} tokens of prompt and {self.max_new_tokens} of answer do "
+                f"not fit a window of {context}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,7 @@ class OpenVinoBackend:
     # ------------------------------------------------------------ answers
 
     def add(self, request: Request) -> None:
-        if not request.prompt or len(request.prompt) + request.max_new_tokens > self._context:
-            raise ValueError(
-                f"{len(request.prompt)} tokens of prompt and {request.max_new_tokens} of answer do "
-                f"not fit a window of {self._context}"
-            )
+        request.must_fit(self._context)
         ids = self._ov.Tensor(np.array([request.prompt], np.int64))
         handle = self._pipeline.add_request(request.id, ids, self._config(request))
         cached = self._prefixes.cached(request.prompt)

@@ -133,11 +133,7 @@ class TorchBackend:
     # ------------------------------------------------------------ answers
 
     def add(self, request: Request) -> None:
-        if not request.prompt or len(request.prompt) + request.max_new_tokens > self._context:
-            raise ValueError(
-                f"{len(request.prompt)} tokens of prompt and {request.max_new_tokens} of answer do "
-                f"not fit a window of {self._context}"
-            )
+        request.must_fit(self._context)
         self._answers[request.id] = _Answer(request, self._sampling.Chooser(request))
         self._waiting.append(request.id)
 
