@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -155,7 +155,7 @@ class Engine:
         ticket: Ticket | None = None
         if answer.state.open and resume:
             with contextlib.suppress(Busy):  # more than the queue holds: these are marked
-                ticket = self._join(answer.question)
+                ticket = self._join(answer.question.conversation, answer.question.author)
         job = Answering(answer, surface, ticket)
         if not answer.state.open:  # only its end may not have been shown
             job.outcome = Outcome(answer.state, answer.usage)
@@ -188,14 +188,10 @@ class Engine:
             raise TooLong(
                 f"This question has {len(question.text):,} characters; the most I take is {most:,}."
             )
-        ticket = self._join(question)
-        try:
+        with self._joining(question.conversation, question.author) as ticket:
             async with self._arrival(question.conversation):
                 await self._check(question)
                 answer = await self._store.accept(question, self._options.quota)
-        except BaseException:
-            self._queue.leave(ticket)
-            raise
         self._remember(event)
         if answer is None:
             self._queue.leave(ticket)
@@ -241,15 +237,10 @@ class Engine:
         if job := self._jobs.get(found.id):
             job.stop(quiet=True)
             await job.ended()
-        ticket = self._join(found.question)
-        try:
+        author = found.question.author
+        with self._joining(conversation, author) as ticket:
             await self._check(replace(found.question, text=text))
-            answer = await self._store.reopen(
-                found.id, found.question.author, self._options.quota, anew=True
-            )
-        except BaseException:
-            self._queue.leave(ticket)
-            raise
+            answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
         return self._start(Answering(answer, surface, ticket))
 
     async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
@@ -333,8 +324,18 @@ class Engine:
 
     # ------------------------------------------------------------ inside
 
-    def _join(self, question: Question) -> Ticket:
-        return self._queue.join(str(question.conversation), question.author.key)
+    def _join(self, conversation: ConversationKey, person: Person) -> Ticket:
+        return self._queue.join(str(conversation), person.key)
+
+    @contextlib.contextmanager
+    def _joining(self, conversation: ConversationKey, person: Person) -> Iterator[Ticket]:
+        """A ticket that is given back where the body raises. Raises Busy."""
+        ticket = self._join(conversation, person)
+        try:
+            yield ticket
+        except BaseException:
+            self._queue.leave(ticket)
+            raise
 
     def _start(self, job: Answering) -> Answering:
         self._jobs[job.id] = job
@@ -366,12 +367,8 @@ class Engine:
             raise NothingToDo("This answer is still being written.")
         if not anew and old.state is AnswerState.DONE:
             raise NothingToDo("This answer came to its own end; there is nothing to continue.")
-        ticket = self._queue.join(str(old.question.conversation), by.key)
-        try:
+        with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
-        except BaseException:
-            self._queue.leave(ticket)
-            raise
         return self._start(Answering(answer, surface, ticket))
 
     def _arrival(self, conversation: ConversationKey) -> asyncio.Lock:
