@@ -1,8 +1,6 @@
 """What the chat needs of a screen, and the one that is a terminal: colours and Markdown."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -87,15 +85,6 @@ class RichScreen:
 
     def space(self) -> None:
         self._console.print()
-
-    @contextmanager
-    def busy_with(self, text: str) -> Iterator[None]:
-        """Show that something is under way."""
-        self.busy(text)
-        try:
-            yield
-        finally:
-            self.busy("")
 
     # ---------------------------------------------------------------- one answer at a time
 
