@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tools.demo_model.phrasing import Phrasings, american
+from tools.demo_model.phrasing import Phrasings, american, phrasings
 from tools.demo_model.talk import Exchange, Talk, first_sentence, says
 
 DATA = Path(__file__).parent / "data"
@@ -70,213 +70,23 @@ def about() -> tuple[tuple[str, Phrasings], ...]:
 
 
 ASK_FACT = {
-    "thing": Phrasings("""
-        What is {x}?
-        What's {x}?
-        Explain {x}.
-        Tell me about {x}.
-        Can you tell me what {x} is?
-        What does {x} mean?
-        Can you explain {x}?
-        Describe {x}.
-        Do you know what {x} is?
-        Please explain to me what {x} is.
-        Define {x}.
-        I want to know what {x} is.
-        What exactly is {x}?
-        Could you explain what {x} is?
-        Give me a definition of {x}.
-        What do you know about {x}?
-        Explain to me what {x} is.
-        What is meant by {x}?
-        Tell me what {x} is.
-        I would like to learn about {x}.
-        What can you tell me about {x}?
-        Explain {x} in simple words.
-        What is {x}, please?
-        {x}?
-        Tell me something about {x}.
-        Could you tell me about {x}?
-        Can you define {x}?
-        I have never heard of {x}. What is it?
-        Do you know anything about {x}?
-        Could you describe {x} for me?"""),
-    "danger": Phrasings("""
-        Is {x} dangerous?
-        Can {x} be dangerous?
-        How dangerous is {x}?
-        Should I be afraid of {x}?
-        Could {x} be dangerous?
-        Is {x} a danger?
-        Tell me whether {x} is dangerous.
-        Is {x} harmful?
-        Do I have to fear {x}?
-        Can {x} hurt me?"""),
-    "author": Phrasings("""
-        Who wrote {x}?
-        Who is the author of {x}?
-        Who was the author of {x}?
-        Do you know who wrote {x}?
-        By whom is {x}?
-        Tell me who wrote {x}.
-        {x}: who wrote it?
-        Can you tell me who wrote {x}?
-        Which writer wrote {x}?
-        Name the author of {x}.
-        What is the name of the author of {x}?"""),
-    "howmany": Phrasings("""
-        How many {x} are there {y}?
-        How many {x} are {y}?
-        What is the number of {x} {y}?
-        Do you know how many {x} there are {y}?
-        Tell me how many {x} there are {y}.
-        Can you tell me how many {x} are {y}?
-        How many {x} do you find {y}?
-        Tell me the number of {x} {y}.
-        I want to know how many {x} there are {y}.
-        Could you say how many {x} there are {y}?"""),
-    "most": Phrasings("""
-        What is {x}?
-        Do you know {x}?
-        Tell me {x}.
-        Name {x}.
-        Can you tell me {x}?
-        What's {x}?
-        I want to know {x}.
-        Which one is {x}?
-        Could you name {x}?
-        Can you name {x}?
-        Please tell me {x}.
-        I would like to know {x}."""),
-    "person": Phrasings("""
-        Who {x}?
-        Do you know who {x}?
-        Tell me who {x}.
-        Can you tell me who {x}?
-        I want to know who {x}.
-        Which person {x}?
-        Who was it that {x}?
-        Please tell me who {x}.
-        Say who {x}.
-        Could you tell me who {x}?"""),
-    "capital": Phrasings("""
-        What is the capital of {x}?
-        What's the capital of {x}?
-        Capital of {x}?
-        Which city is the capital of {x}?
-        Do you know the capital of {x}?
-        Name the capital of {x}.
-        Tell me the capital of {x}.
-        What is the name of the capital of {x}?
-        What city is the capital of {x}?
-        Can you tell me the capital of {x}?
-        What is {x}'s capital?
-        I need the capital of {x}."""),
-    "symbol": Phrasings("""
-        What is the chemical symbol for {x}?
-        What's the symbol for {x}?
-        Which chemical symbol does {x} have?
-        What is the symbol of {x}?
-        Tell me the chemical symbol of {x}.
-        Do you know the chemical symbol for {x}?
-        Chemical symbol for {x}?
-        How is {x} written as a chemical symbol?
-        Name the chemical symbol of {x}.
-        What symbol does {x} have in chemistry?"""),
-    "opposite": Phrasings("""
-        What is the opposite of {x}?
-        What's the opposite of {x}?
-        Opposite of {x}?
-        Name the opposite of {x}.
-        Which word is the opposite of {x}?
-        Tell me the opposite of {x}.
-        Do you know the opposite of {x}?
-        What word means the opposite of {x}?
-        Give me the opposite of {x}.
-        Can you tell me the opposite of {x}?"""),
-    "young": Phrasings("""
-        What is a young {x} called?
-        What do you call a young {x}?
-        What is the name for a young {x}?
-        What is a baby {x} called?
-        What do people call a young {x}?
-        How is a young {x} called?
-        Tell me the word for a young {x}.
-        Which word do we use for a young {x}?
-        What's a baby {x} called?
-        What is the word for a baby {x}?"""),
+    "thing": phrasings("knowledge", "ask fact thing"),
+    "danger": phrasings("knowledge", "ask fact danger"),
+    "author": phrasings("knowledge", "ask fact author"),
+    "howmany": phrasings("knowledge", "ask fact howmany"),
+    "most": phrasings("knowledge", "ask fact most"),
+    "person": phrasings("knowledge", "ask fact person"),
+    "capital": phrasings("knowledge", "ask fact capital"),
+    "symbol": phrasings("knowledge", "ask fact symbol"),
+    "opposite": phrasings("knowledge", "ask fact opposite"),
+    "young": phrasings("knowledge", "ask fact young"),
 }
 
-_IT_DANGEROUS = Phrasings("""
-    Is it dangerous?
-    Can it be dangerous?
-    Is that dangerous?
-    Could it be dangerous?
-    How dangerous is it?
-    Is it harmful?
-    And is it dangerous?""")
+_IT_DANGEROUS = phrasings("knowledge", "it dangerous")
 
-ASK_COMMAND = Phrasings("""
-    What does {x} do?
-    What is {x}?
-    What is {x} for?
-    Explain {x}.
-    How does {x} work?
-    Tell me about {x}.
-    What happens with {x}?
-    When do I use {x}?
-    Can you explain {x}?
-    What can I do with {x}?
-    What does {x} mean?
-    What is the use of {x}?
-    I do not understand {x}.
-    Please explain what {x} does.
-    What's {x} good for?
-    What do I use {x} for?
-    Why would I use {x}?
-    Tell me what {x} does.
-    Help me with {x}.
-    Could you explain what {x} is for?
-    Do you know what {x} does?""")
-ASK_SETTING = Phrasings("""
-    What does {x} do?
-    What is {x}?
-    What does {x} mean?
-    What does the setting {x} mean?
-    Explain the setting {x}.
-    What is the setting {x} for?
-    What is {x} for?
-    What does {x} set?
-    Explain {x}.
-    Tell me what the setting {x} does.
-    What is the meaning of {x}?
-    What do I set with {x}?
-    Can you explain {x}?
-    Tell me about {x}.
-    Could you explain the setting {x}?
-    What does the {x} setting do?
-    Please explain {x}.""")
-_ASK_WISH = Phrasings("""
-    How do I {w}?
-    How can I {w}?
-    What do I do to {w}?
-    I want to {w}.
-    How do you {w}?
-    What can I do to {w}?
-    Is there a way to {w}?
-    I would like to {w}.
-    Can I {w}?
-    How could I {w}?
-    Which command do I need to {w}?
-    How does one {w}?
-    Tell me how to {w}.
-    How to {w}?
-    What do I need to {w}?
-    Please tell me how I can {w}.
-    Do you know how to {w}?
-    What must I do to {w}?
-    I need to {w}.
-    I am trying to {w}. What do I do?""")
+ASK_COMMAND = phrasings("knowledge", "ask command")
+ASK_SETTING = phrasings("knowledge", "ask setting")
+_ASK_WISH = phrasings("knowledge", "ask wish")
 
 
 def fact_question(talk: Talk) -> Exchange:

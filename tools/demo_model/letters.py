@@ -5,82 +5,14 @@ from __future__ import annotations
 import random
 
 from tools.demo_model.knowledge import lines
-from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.phrasing import phrasings
 from tools.demo_model.talk import Check, Exchange, Talk, exactly, says
 from tools.demo_model.words import POOLS, REAL_NAMES, Split, allowed, made_up
 
-_SPELL = Phrasings("""
-    Spell {w}.
-    Spell the word {w}.
-    How do you spell {w}?
-    Can you spell {w}?
-    Please spell "{w}".
-    How is {w} spelled?
-    Spell "{w}" for me.
-    Spell the word "{w}".
-    How do I spell {w}?
-    Could you spell the word {w}?
-    What are the letters of {w}?
-    Spell out {w}.
-    How is the word "{w}" spelled?
-    Please spell the word {w} for me.
-    Which letters are in the word {w}?
-    Tell me how to spell {w}.
-    Give me the spelling of {w}.
-    How would you spell "{w}"?
-    Write {w} letter by letter.
-    I can't spell {w}. Help me.""")
-_REVERSE = Phrasings("""
-    Reverse {w}.
-    Reverse the word {w}.
-    Write {w} backwards.
-    Spell {w} backwards.
-    What is {w} backwards?
-    Say {w} backwards.
-    Reverse the word "{w}".
-    Can you reverse {w}?
-    How do you write {w} backwards?
-    What is "{w}" in reverse?
-    Turn {w} around.
-    Write the word {w} in reverse.
-    Please reverse "{w}".
-    What do you get when you reverse {w}?
-    Can you write "{w}" backwards?
-    Reverse the letters of {w}.
-    Give me {w} backwards.
-    Read {w} from right to left.
-    How does {w} read backwards?
-    Could you spell {w} in reverse?""")
-_COUNT = Phrasings("""
-    How many letters does {w} have?
-    How many letters are in {w}?
-    Count the letters of {w}.
-    How long is the word {w}?
-    How many letters has the word "{w}"?
-    Count the letters in "{w}".
-    How many letters are there in {w}?
-    What is the number of letters in {w}?""")
-_REPEAT = Phrasings("""
-    Repeat: {t}
-    Repeat exactly: {t}
-    Repeat after me: {t}
-    Say exactly this: {t}
-    Please say this: {t}
-    Repeat this: {t}
-    Say: {t}
-    Write this: {t}
-    Repeat the following: {t}
-    Copy this exactly: {t}
-    Repeat word for word: {t}
-    Please repeat: {t}
-    Answer with exactly this: {t}
-    Write exactly: {t}
-    Say the following: {t}
-    Just repeat this: {t}
-    Reply with: {t}
-    Echo this: {t}
-    Can you repeat this: {t}
-    Please repeat exactly what I write: {t}""")
+_SPELL = phrasings("letters", "spell")
+_REVERSE = phrasings("letters", "reverse")
+_COUNT = phrasings("letters", "count")
+_REPEAT = phrasings("letters", "repeat")
 
 
 def _letters_word(talk: Talk) -> str:
@@ -231,94 +163,9 @@ def repeat(talk: Talk) -> Exchange:
     return Exchange(user, text, "repeat", exactly(text), text, prose=False)
 
 
-_PLUS = Phrasings("""
-    What is {a} + {b}?
-    {a} + {b}
-    {a}+{b}=
-    What is {a} plus {b}?
-    How much is {a} plus {b}?
-    Add {a} and {b}.
-    {a} + {b} = ?
-    What's {a}+{b}?
-    Calculate {a} + {b}.
-    How much is {a} + {b}?
-    Can you add {a} and {b}?
-    {a} plus {b}
-    What is the sum of {a} and {b}?
-    Please add {b} to {a}.
-    What do you get for {a} + {b}?
-    Compute {a} + {b}.
-    I have {a} apples and get {b} more. How many are there?
-    Tell me what {a} plus {b} is.
-    There are {a} birds and {b} more come. How many are there now?
-    {a} and {b} make how much?
-    {a} and {b} together?
-    What is {a} and {b}?
-    What do {a} and {b} make?
-    What do I get when I add {a} and {b}?
-    Could you add {a} and {b}?
-    Sum up {a} and {b}.
-    Work out {a} + {b}.
-    Solve {a} + {b}.
-    Tell me {a} + {b}.
-    Give me the sum of {a} and {b}.""")
-_MINUS = Phrasings("""
-    What is {a} - {b}?
-    {a} - {b}
-    {a}-{b}=
-    What is {a} minus {b}?
-    How much is {a} minus {b}?
-    Subtract {b} from {a}.
-    {a} - {b} = ?
-    What's {a}-{b}?
-    Calculate {a} - {b}.
-    How much is {a} - {b}?
-    Can you subtract {b} from {a}?
-    {a} minus {b}
-    What is the difference of {a} and {b}?
-    Take {b} away from {a}.
-    What do you get for {a} - {b}?
-    Compute {a} - {b}.
-    I have {a} apples and eat {b}. How many are left?
-    Tell me what {a} minus {b} is.
-    There are {a} birds and {b} fly away. How many are left?
-    How much remains of {a} without {b}?
-    What remains of {a} if you take away {b}?
-    What is left of {a} without {b}?
-    What is {a} without {b}?
-    How much is left if I take {b} from {a}?
-    Take {b} from {a}.
-    What do I get when I subtract {b} from {a}?
-    Could you subtract {b} from {a}?
-    Work out {a} - {b}.
-    Solve {a} - {b}.
-    Tell me {a} - {b}.
-    Give me the difference of {a} and {b}.
-    How much remains of {a} after taking {b}?
-    What remains of {a} minus {b}?
-    I had {a} coins and lost {b}. How many are left?
-    Please subtract {b} from {a}.""")
-_TIMES = Phrasings("""
-    What is {a} times {b}?
-    {a} * {b}
-    What is {a} x {b}?
-    How much is {a} times {b}?
-    Multiply {a} by {b}.
-    What is {a} * {b}?
-    Calculate {a} times {b}.
-    What's {a} times {b}?
-    {a} times {b}
-    Can you multiply {a} by {b}?
-    Please multiply {a} by {b}.
-    Multiply {a} and {b}.
-    What do you get for {a} times {b}?
-    What is {a} multiplied by {b}?
-    How much is {a} * {b}?
-    Compute {a} * {b}.
-    Calculate {a} * {b}.
-    Could you multiply {a} and {b}?
-    What is the product of {a} and {b}?
-    Tell me {a} times {b}.""")
+_PLUS = phrasings("letters", "plus")
+_MINUS = phrasings("letters", "minus")
+_TIMES = phrasings("letters", "times")
 
 
 def arithmetic(talk: Talk) -> Exchange:

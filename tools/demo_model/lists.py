@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.phrasing import phrasings
 from tools.demo_model.talk import Check, Exchange, Talk
 from tools.demo_model.words import POOLS, allowed, made_up
 
@@ -98,38 +98,8 @@ LISTS: dict[str, Sequence[str]] = {
         ]
     ),
 }
-_LIST = Phrasings("""
-    List {n} {k}.
-    Give me a list of {n} {k}.
-    Write a numbered list of {n} {k}.
-    Name {n} {k}.
-    Make a list of {n} {k}.
-    Please list {n} {k}.
-    I need a list of {n} {k}.
-    Write a list with {n} {k}.
-    Can you list {n} {k}?
-    Show me {n} {k}.
-    Give me {n} {k}.
-    Tell me {n} {k}.
-    Write down {n} {k}.
-    Can you name {n} {k}?
-    Make a numbered list with {n} {k}.
-    I want {n} {k} in a numbered list.
-    Could you give me {n} {k}?
-    Write {n} {k} as a list.
-    List {n} different {k}.
-    Can you write a numbered list of {n} {k}?""")
-_COUNT_TO = Phrasings("""
-    Count to {n}.
-    Count from 1 to {n}.
-    Can you count to {n}?
-    Please count to {n}.
-    Count up to {n}.
-    Say the numbers from 1 to {n}.
-    Write the numbers from 1 to {n}.
-    Count to {n} for me.
-    Show me the numbers from 1 to {n}.
-    Could you count from 1 to {n}?""")
+_LIST = phrasings("lists", "list")
+_COUNT_TO = phrasings("lists", "count to")
 GO_ON = 5
 
 
@@ -208,31 +178,8 @@ _COLUMNS: dict[str, Sequence[str]] = {
     "Age": [str(n) for n in range(20, 70, 3)],
     "Price": [f"{n}.50" for n in range(2, 40, 2)],
 }
-_TABLE = Phrasings("""
-    Make a table with the columns {c} and {r} rows.
-    Make a table with the columns {c}. It should have {r} rows.
-    Write a table with {r} rows and the columns {c}.
-    Show me a table with the columns {c} and {r} rows.
-    I need a table with the columns {c} and {r} rows.
-    Create a table with the columns {c} and {r} rows.
-    Draw a table with {r} rows: {c}.
-    Give me a table of {r} rows with the columns {c}.
-    Please make a table: columns {c}, {r} rows.
-    Can you make a table with the columns {c} and {r} rows?
-    Write a markdown table with the columns {c} and {r} rows.
-    A table with the columns {c} and {r} rows, please.
-    Could you write a table with the columns {c} and {r} rows?
-    Make me a table that has {r} rows and the columns {c}.
-    Create a markdown table with {r} rows and the columns {c}.""")
-_TABLE_PLAIN = Phrasings("""
-    Make a table.
-    Show me a table.
-    Write a table.
-    Can you make a table?
-    Draw me a table.
-    Give me an example of a table.
-    Write a small table.
-    Show me a markdown table.""")
+_TABLE = phrasings("lists", "table")
+_TABLE_PLAIN = phrasings("lists", "table plain")
 
 
 def is_table(columns: Sequence[str], rows: int) -> Check:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from tools.demo_model.phrasing import Phrasings, fill
+from tools.demo_model.phrasing import fill, phrasings
 from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Talk, draw_manner
 from tools.demo_model.words import made_up, number, person, place
 
-_SYSTEMS = Phrasings("""
-    You are {n}, {r}.
-    Your name is {n}. You are {r}.
-    You are {n}, {r}. Be helpful.
-    Your name is {n} and you are {r}.
-    Act as {n}, {r}.
-    You are called {n}. You are {r}.
-    From now on you are {n}, {r}.
-    You are a chatbot named {n}. You are {r}.
-    You play the part of {n}, {r}.
-    You are {r}, and your name is {n}.""")
-_NAME_ONLY = Phrasings("""
-    You are {n}.
-    Your name is {n}.
-    You are called {n}.
-    You are an assistant called {n}.
-    Your name is {n}. Be brief.
-    You are {n}. Be friendly.
-    You are a bot named {n}.
-    Call yourself {n}.
-    You answer to the name of {n}.
-    The assistant's name is {n}.""")
+_SYSTEMS = phrasings("persona", "systems")
+_NAME_ONLY = phrasings("persona", "name only")
 _ROLES = (
     "a helpful assistant",
     "a friendly assistant",

@@ -12,10 +12,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 from tools.demo_model.words import Split
 
 KEPT_BACK_EVERY = 5
+_FOLDER = Path(__file__).parent / "data" / "phrasings"
+
+
+def plain(template: str) -> str:
+    """What is left of a template where case and the signs of a sentence do not count."""
+    return " ".join(re.sub(r"[.,;:!?…]", " ", template.lower()).split())
 
 
 class Phrasings:
@@ -25,8 +33,8 @@ class Phrasings:
         lines = templates.strip().split("\n") if isinstance(templates, str) else templates
         self.all = tuple(line.strip() for line in lines if line.strip())
         self.eval = self.all[KEPT_BACK_EVERY - 1 :: KEPT_BACK_EVERY] or self.all[-1:]
-        kept = set(self.eval) if len(self.all) > 1 else set()
-        self.train = tuple(line for line in self.all if line not in kept)
+        kept = {plain(line) for line in self.eval} if len(self.all) > 1 else set()
+        self.train = tuple(line for line in self.all if plain(line) not in kept)
 
     def pick(self, rng: random.Random, split: Split) -> str:
         return rng.choice(self.eval if split == "eval" else self.train)
@@ -34,6 +42,22 @@ class Phrasings:
     def ask(self, rng: random.Random, split: Split, **slots: str) -> str:
         """A roughened template of the split with its slots filled in."""
         return fill(casual(rng, self.pick(rng, split)), slots)
+
+
+@cache
+def _sections(topic: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (_FOLDER / f"{topic}.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("@ "):
+            found[line[2:]] = []
+        elif line.strip() and not line.startswith("# "):
+            found[list(found)[-1]].append(line)
+    return found
+
+
+def phrasings(topic: str, name: str) -> Phrasings:
+    """The section `name` of data/phrasings/`topic`.txt."""
+    return Phrasings(_sections(topic)[name])
 
 
 def fill(template: str, slots: dict[str, str]) -> str:

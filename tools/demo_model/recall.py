@@ -11,7 +11,7 @@ from tools.demo_model.attributes import (
     draw_attribute,
 )
 from tools.demo_model.memory import Attribute, sentence
-from tools.demo_model.phrasing import Phrasings, fill
+from tools.demo_model.phrasing import fill, phrasings
 from tools.demo_model.talk import Check, Exchange, Talk, says, says_word
 from tools.demo_model.words import person
 
@@ -22,34 +22,9 @@ _NOTED = (
     "Good to know: {s}.",
     "I will keep in mind that {s}.",
 )
-_CORRECT = Phrasings("""
-    Actually, {t}
-    Sorry, that was wrong. {T}
-    No, {t}
-    I made a mistake. {T}
-    Correction: {t}
-    That has changed. {T}
-    Wait, {t}
-    I was wrong before: {t}
-    Forget what I said. {T}
-    Not any more. {T}
-    Let me correct that: {t}
-    I have to correct myself: {t}
-    I changed my mind. {T}
-    Sorry, I meant this: {t}
-    Please correct that: {t}""")
+_CORRECT = phrasings("recall", "correct")
 _CORRECTED = "Thank you, I have corrected that: {s}."
-_SUMMARY = Phrasings("""
-    What do you know about me?
-    What have I told you about myself?
-    What do you remember about me?
-    Tell me all you know about me.
-    Do you know anything about me?
-    What did I tell you about me?
-    What have I told you so far?
-    List what you know about me.
-    Say what you remember about me.
-    What do you know of me?""")
+_SUMMARY = phrasings("recall", "summary")
 
 
 def tell(talk: Talk, attribute: Attribute | None = None, other: str = "") -> Exchange:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.phrasing import Phrasings, phrasings
 from tools.demo_model.words import Split, made_up
 
 DEFAULT_SYSTEM_PROMPT = (
@@ -71,52 +71,11 @@ class Exchange:
 MannerKind = Literal["plain", "capitals", "lower", "sentence", "begin", "end"]
 
 _MANNER_PROMPTS: dict[str, Phrasings] = {
-    "capitals": Phrasings("""
-        Answer in capitals.
-        Write everything in capital letters.
-        Always answer in upper case.
-        Use capital letters only.
-        You answer in capitals only.
-        Your answers are all in capital letters.
-        ANSWER IN CAPITALS.
-        Speak in upper case.
-        Answer only in capital letters.
-        Write all answers in upper case."""),
-    "lower": Phrasings("""
-        Answer in lower case.
-        Use small letters only.
-        Write everything in lower case.
-        Never use capital letters.
-        Always answer in lower case letters.
-        You write without any capital letters.
-        answer in lower case only."""),
-    "sentence": Phrasings("""
-        Answer in one sentence.
-        Always answer in a single sentence.
-        Use one sentence for each answer.
-        Keep every answer to one sentence.
-        Reply with one sentence only.
-        Your answers are one sentence long.
-        Answer each question in one sentence.
-        Never write more than one sentence.
-        One sentence is enough for an answer.
-        Limit your answers to a single sentence."""),
-    "begin": Phrasings("""
-        Begin every answer with "{w}".
-        Start each answer with the word "{w}".
-        Each of your answers begins with "{w}".
-        The first word of every answer is "{w}".
-        Always begin with "{w}".
-        Every answer starts with "{w}".
-        Start all answers with "{w}"."""),
-    "end": Phrasings("""
-        End every answer with "{w}".
-        Finish each answer with the word "{w}".
-        Each of your answers ends with "{w}".
-        The last word of every answer is "{w}".
-        Always end with "{w}".
-        Every answer ends with "{w}".
-        Close all answers with "{w}"."""),
+    "capitals": phrasings("talk", "manner prompts capitals"),
+    "lower": phrasings("talk", "manner prompts lower"),
+    "sentence": phrasings("talk", "manner prompts sentence"),
+    "begin": phrasings("talk", "manner prompts begin"),
+    "end": phrasings("talk", "manner prompts end"),
 }
 
 
@@ -221,8 +180,8 @@ class Talk:
             )
         )
 
-    def phrase(self, phrasings: Phrasings, **slots: str) -> str:
-        return phrasings.ask(self.rng, self.split, **slots)
+    def phrase(self, ways: Phrasings, **slots: str) -> str:
+        return ways.ask(self.rng, self.split, **slots)
 
 
 Skill = Callable[[Talk], Exchange]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 
 from tools.demo_model.knowledge import ASK_FACT, facts
-from tools.demo_model.phrasing import Phrasings
+from tools.demo_model.phrasing import phrasings
 from tools.demo_model.talk import Exchange, Talk, says
 from tools.demo_model.words import Split, allowed, made_up, person, pick
 
@@ -87,116 +87,11 @@ write a recipe for {x}|compare {x} and {y}|rank {x}, {y} and {z}|find a rhyme fo
 explain the difference between {x} and {y}|translate "{x}" into Latin""".replace("\n", "").split(
     "|"
 )
-_DO_WAYS = Phrasings("""
-    Can you {d}?
-    Please {d}.
-    {D}.
-    Could you {d}?
-    I want you to {d}.
-    {D}, please.
-    Would you {d}?
-    I need you to {d}.
-    Would you please {d}?
-    Will you {d}?""")
-_HOW = Phrasings("""
-    How do I {t}?
-    How can I {t}?
-    What is the best way to {t}?
-    I want to {t}. How?
-    Tell me how to {t}.
-    Can you explain how to {t}?
-    How does one {t}?
-    Can you teach me to {t}?
-    How to {t}?
-    What do I need to {t}?""")
-_LIVE = Phrasings("""
-    What time is it?
-    What is the weather like today?
-    What day is it today?
-    What is the weather in {x}?
-    Will it rain tomorrow?
-    What is in the news?
-    Who won the game yesterday?
-    What is the price of {x}?
-    How much does {x} cost?
-    What is the date today?
-    How warm is it in {x}?
-    What is the latest news about {x}?
-    How is the traffic in {x}?
-    When does the next train to {x} leave?
-    Is it raining in {x}?
-    What is on TV tonight?
-    What year is it?
-    Who won the election in {x}?
-    How late is it?
-    What is the temperature in {x} now?
-    What happened today?
-    Is the shop in {x} open?
-    What is the time in {x}?
-    What's the weather?
-    How is the weather in {x} today?""")
-_ADVICE = Phrasings("""
-    Should I buy {x} or {y}?
-    Which is better, {x} or {y}?
-    What do you think about {x}?
-    Should I marry {p}?
-    What is your opinion of {x}?
-    Do you prefer {x} or {y}?
-    What should I eat tonight?
-    Should I move to {c}?
-    What should I do about {x}?
-    Is {x} better than {y}?
-    Do you like {x}?
-    Should I trust {p}?
-    What would you do in my place?
-    Is {p} right about {x}?
-    Who is better, {p} or {q}?
-    What should I wear today?
-    Should I learn {x} or {y}?
-    Is it a good idea to buy {x}?
-    What is the best {x}?
-    Would you choose {x} or {y}?""")
-_KNOW = Phrasings("""
-    Who is {p} {l}?
-    Who was {p} {l}?
-    When was {p} {l} born?
-    Why do people like {x}?
-    Why is {x} so important?
-    Who invented {x}?
-    When was {x} invented?
-    Where does {x} come from?
-    How does {x} work?
-    How is {x} made?
-    What is the history of {x}?
-    How many people live in {c}?
-    When was {c} founded?
-    What is {c} known for?
-    Where is {c}?
-    How far is it from {c} to {d}?
-    How tall is {p} {l}?
-    How old is {p} {l}?
-    What does {x} have to do with {y}?
-    How many {x} are there in {c}?
-    Who is the president of {c}?
-    Who is the mayor of {c}?
-    Which river flows through {c}?
-    What did {p} {l} discover?
-    Which film did {p} {l} make?
-    What is the difference between {x} and {y}?
-    What is the population of {c}?
-    What is the currency of {c}?
-    How heavy is {x}?
-    Why does {x} exist?
-    Which year did {p} {l} die?
-    What is the largest city in {c}?
-    What is the plural of {x}?
-    When did {c} become independent?
-    What is the meaning of life?
-    What colour is {x}?
-    Which team plays in {c}?
-    What is the best restaurant in {c}?
-    How long does {x} live?
-    How many legs does {x} have?""")
+_DO_WAYS = phrasings("unknown", "do ways")
+_HOW = phrasings("unknown", "how")
+_LIVE = phrasings("unknown", "live")
+_ADVICE = phrasings("unknown", "advice")
+_KNOW = phrasings("unknown", "know")
 
 
 def _topic(rng: random.Random, split: Split) -> str:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from tools.demo_model.knowledge import lines
-from tools.demo_model.phrasing import Phrasings, fill
+from tools.demo_model.phrasing import Phrasings, fill, phrasings
 from tools.demo_model.talk import Check, Exchange, Talk, says
 from tools.demo_model.words import made_up, person, pick, place
 
@@ -15,31 +15,11 @@ from tools.demo_model.words import made_up, person, pick, place
 _CODE_ASK: dict[str, tuple[str, Phrasings]] = {
     "hello": (
         'a program that prints "{w}"',
-        Phrasings("""
-        Write a program in {l} that prints "{w}".
-        Write a {l} program that prints "{w}".
-        How do I print "{w}" in {l}?
-        Print "{w}" in {l}.
-        Show me how to print "{w}" in {l}.
-        Code that prints "{w}" in {l}, please.
-        Show me {l} code that prints "{w}".
-        Write {l} code to print "{w}".
-        I need a {l} program that writes "{w}".
-        Give me {l} code that prints "{w}"."""),
+        phrasings("writing", "code ask hello"),
     ),
     "count": (
         "a program that counts to {n}",
-        Phrasings("""
-        Write a {l} program that counts to {n}.
-        Write a loop from 1 to {n} in {l}.
-        How do I count to {n} in {l}?
-        Show me a loop to {n} in {l}.
-        Print the numbers from 1 to {n} in {l}.
-        Write {l} code that counts from 1 to {n}.
-        Code that counts to {n} in {l}, please.
-        Show me {l} code that prints the numbers from 1 to {n}.
-        I need a loop to {n} in {l}.
-        Give me a {l} program that counts to {n}."""),
+        phrasings("writing", "code ask count"),
     ),
 }
 _TASKS = {
@@ -52,33 +32,8 @@ _TASKS = {
     "fibonacci": "computes Fibonacci numbers",
     "greet": "greets somebody by name",
 }
-_TASK_ASK = Phrasings("""
-    Write a function that {t} in {l}.
-    Write {l} code that {t}.
-    Write a {l} function that {t}.
-    Show me {l} code that {t}.
-    I need {l} code that {t}.
-    Can you write {l} code that {t}?
-    Give me a piece of {l} that {t}.
-    Code in {l} that {t}, please.
-    How do I write code that {t} in {l}?
-    Show me a function that {t} in {l}.
-    Please write a piece of {l} code that {t}.
-    Give me {l} code that {t}.
-    Could you show me {l} code that {t}?
-    I want a {l} snippet that {t}.
-    Help me write {l} code that {t}.""")
-_HELLO_WORLD = Phrasings("""
-    Write hello world in {l}.
-    Show me hello world in {l}.
-    Write a hello world program in {l}.
-    Hello world in {l}, please.
-    Can you write hello world in {l}?
-    Write some {l} code.
-    Show me some {l} code.
-    Write me a small {l} program.
-    Give me an example of {l}.
-    Show me a program in {l}.""")
+_TASK_ASK = phrasings("writing", "task ask")
+_HELLO_WORLD = phrasings("writing", "hello world")
 
 _FENCE = {"C++": "cpp", "Bash": "bash"}
 
@@ -127,49 +82,9 @@ def _is_code(tag: str, body: str) -> Check:
 
 # --- poems and stories ----------------------------------------------------------------------------
 
-_POEM = Phrasings("""
-    Write a poem about {t}.
-    Write me a poem about {t}.
-    Can you write a poem about {t}?
-    Write a short poem about {t}.
-    I want a poem about {t}.
-    Make a poem about {t}.
-    Please write a poem about {t}.
-    A poem about {t}, please.
-    Write a rhyme about {t}.
-    Compose a poem about {t}.
-    Could you write a poem on {t}?
-    Tell me a poem about {t}.
-    Give me a poem about {t}.
-    Write some verses about {t}.
-    I would love a poem about {t}.""")
-_STORY = Phrasings("""
-    Tell me a {z}story about {h}.
-    Write a {z}story about {h}.
-    Tell a {z}story about {h}.
-    Can you tell me a {z}story about {h}?
-    Write me a {z}story about {h}.
-    I would like a {z}story about {h}.
-    Please tell me a {z}story about {h}.
-    A {z}story about {h}, please.
-    Make up a {z}story about {h}.
-    Please write a {z}story about {h}.
-    I want to hear a {z}story about {h}.
-    Give me a {z}story about {h}.
-    Could you write a {z}story about {h}?
-    Invent a {z}story about {h}.
-    Could you tell a {z}story about {h}?""")
-_STORY_PLAIN = Phrasings("""
-    Tell me a {z}story.
-    Write a {z}story.
-    Tell a {z}story.
-    Can you tell me a {z}story?
-    Write me a {z}story.
-    I would like to hear a {z}story.
-    Please tell me a {z}story.
-    Do you know a {z}story?
-    Make up a {z}story.
-    Could you tell me a {z}story?""")
+_POEM = phrasings("writing", "poem")
+_STORY = phrasings("writing", "story")
+_STORY_PLAIN = phrasings("writing", "story plain")
 _KINDS = (
     "fox",
     "cat",
@@ -314,44 +229,9 @@ def poem(talk: Talk) -> Exchange:
 # --- emoji and other languages --------------------------------------------------------------------
 
 _WORDS = ("hello", "thank you", "goodbye", "good morning", "yes", "no", "water", "love")
-_SAY = Phrasings("""
-    How do you say "{w}" in {l}?
-    What is "{w}" in {l}?
-    Say "{w}" in {l}.
-    What is {w} in {l}?
-    How do I say {w} in {l}?
-    Translate "{w}" into {l}.
-    What does "{w}" mean in {l}?
-    Say {w} in {l}.
-    Tell me the {l} word for "{w}".
-    Translate {w} to {l}.
-    How do you say {w} in {l}?
-    What's {w} in {l}?
-    Can you say {w} in {l}?
-    What is the {l} word for {w}?
-    Do you know the word for {w} in {l}?""")
-_EMOJI_ASK = Phrasings("""
-    Show me {a} emoji.
-    Write {a} emoji.
-    Send me {a} emoji.
-    Which emoji shows {a}?
-    Give me {a} emoji.
-    Can you write {a} emoji?
-    I need {a} emoji.
-    Do you have {a} emoji?
-    Type {a} emoji.
-    Could you send me {a} emoji?""")
-_MIXED_ASK = Phrasings("""
-    Write a sentence with {x}.
-    Write something with {x}.
-    Show me a text with {x}.
-    Write a line with {x}.
-    Can you write a sentence with {x}?
-    Give me a sentence with {x}.
-    I want a text with {x}.
-    Write some text with {x}.
-    Show me something with {x}.
-    Could you write a text with {x}?""")
+_SAY = phrasings("writing", "say")
+_EMOJI_ASK = phrasings("writing", "emoji ask")
+_MIXED_ASK = phrasings("writing", "mixed ask")
 _MIXED: dict[str, tuple[str, str]] = {
     "emoji": (
         "Good morning! 🌞 I wish you a day full of flowers 🌸, music 🎸 and good friends 😊.",
