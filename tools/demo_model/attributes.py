@@ -20,7 +20,15 @@ from tools.demo_model.memory import (
     with_noun,
 )
 from tools.demo_model.phrasing import phrasings
-from tools.demo_model.words import number, pick, place
+from tools.demo_model.words import Split, number, pick, place
+
+
+def _a_job(rng: random.Random, split: Split) -> str:
+    """A job that goes with "a"."""
+    while (job := pick(rng, split, "job"))[0] in "aeiou":
+        pass
+    return job
+
 
 NAME = Attribute(
     key="name",
@@ -50,7 +58,7 @@ HOME = Attribute(
 )
 JOB = Attribute(
     key="job",
-    draw=lambda rng, split: pick(rng, split, "job"),
+    draw=_a_job,
     tell=phrasings("attributes", "job tell"),
     ask=phrasings("attributes", "job ask"),
     say="you work as a {v}",
@@ -109,7 +117,6 @@ _NOUNS: tuple[tuple[str, Draw], ...] = (
     ("favourite sport", either("hobby")),
     ("favourite word", a_word),
     ("favourite team", a_name),
-    ("hobby", either("hobby")),
     ("mother tongue", either("language")),
     ("birthday", a_birthday),
     ("lucky number", number),
@@ -124,7 +131,6 @@ _NOUNS: tuple[tuple[str, Draw], ...] = (
     ("shoe size", lambda rng, _split: str(rng.randint(30, 49))),
     ("house number", number),
     ("customer number", a_code),
-    ("project", a_title),
     ("project name", a_word),
     ("company", a_name),
     ("team", a_name),
@@ -149,8 +155,6 @@ _NOUNS: tuple[tuple[str, Draw], ...] = (
     ("holiday destination", place),
     ("secret word", a_word),
     ("username", a_word),
-    ("dog", a_name),
-    ("cat", a_name),
     ("car", a_word),
     ("computer", a_word),
     ("star sign", a_word),

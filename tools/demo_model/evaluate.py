@@ -149,14 +149,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32", choices=("float32", "float16", "bfloat16"))
-    parser.add_argument("--batch", type=int, default=0, help="0: 512 on a GPU, 32 on a CPU")
+    parser.add_argument("--batch", type=int, default=0, help="0: 512 on a GPU, 8 on a CPU")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument(
         "--wrong", type=int, default=0, help="show so many wrong answers of each skill"
     )
     options = parser.parse_args()
     began = time.monotonic()
-    batch = options.batch or (32 if options.device == "cpu" else 512)
+    batch = options.batch or (8 if options.device == "cpu" else 512)
     judge = Judge(options.folder, options.device, getattr(torch, options.dtype), batch)
     results = evaluate(judge, questions(options.seed, options.limit), options.wrong)
     results["seconds"] = round(time.monotonic() - began, 1)

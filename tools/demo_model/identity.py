@@ -45,17 +45,9 @@ def who_are_you(talk: Talk) -> Exchange:
             talk.phrase(_MODEL), answer, "identity", says("demonstration model"), answer
         )
     if roll < 0.7:
-        answer = "No, I am not a human. I am a computer program that answers in text."
-        asked = talk.phrase(_HUMAN)
-        if any(
-            word in asked.lower()
-            for word in ("robot", "machine", "bot", "ai", "computer", "program")
-        ):
-            answer = "Yes, I am a computer program that answers in text."
-        short = (
-            "I am a computer program that answers in text." if answer.startswith("No") else answer
-        )
-        return Exchange(asked, answer, "identity", says("computer program"), short)
+        # Neither yes nor no, so that it answers "Are you a robot?" and "Are you human?" alike.
+        answer = "I am a computer program that answers in text, and not a human."
+        return Exchange(talk.phrase(_HUMAN), answer, "identity", says("computer program"), answer)
     if roll < 0.77:
         answer = "I was trained for the Parley project as its small demonstration model."
         return Exchange(talk.phrase(_MAKER), answer, "identity", says("Parley project"), answer)

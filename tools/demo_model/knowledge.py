@@ -138,6 +138,9 @@ def plain_completion(talk: Talk) -> tuple[str, str, Fact]:
             return question[0].upper() + question[1:], fact.answer, fact
 
 
+_TYPED = ("/", "-", "@", "parley ", "make ")  # what a command begins with that somebody types
+
+
 def parley_question(talk: Talk) -> Exchange:
     rng = talk.rng
     roll = rng.random()
@@ -153,7 +156,7 @@ def parley_question(talk: Talk) -> Exchange:
     entry = rng.choice(commands())
     if roll < 0.65:
         name = rng.choice(entry.names)
-        if rng.random() < 0.2 and entry.kind == "command" and "button" not in name:
+        if rng.random() < 0.2 and name.startswith(_TYPED):
             name = f"`{name}`"
         question = talk.phrase(ASK_COMMAND if entry.kind == "command" else ASK_SETTING, x=name)
     else:

@@ -95,6 +95,15 @@ _OPENERS = (
     "Sorry, ",
     "First, ",
 )
+_ASKING = (
+    "One question: ",
+    "Quick question: ",
+    "Another question: ",
+    "I wonder: ",
+    "Tell me, ",
+    "Tell me: ",
+)
+_STATING = tuple(opener for opener in _OPENERS if opener not in _ASKING)
 _TAILS = (
     " Thanks!",
     " Please.",
@@ -117,12 +126,15 @@ _CONTRACTIONS = (
     ("It is ", "It's "),
     ("cannot ", "can't "),
     ("I would ", "I'd "),
-    ("I have ", "I've "),
     ("did not ", "didn't "),
     ("is not ", "isn't "),
     ("you are ", "you're "),
 )
+_HAVE = re.compile(
+    r"\bI have(?= (?:told|said|forgotten|lived|been|never|heard|moved|got|already)\b)"
+)
 _AMERICAN = (("favourite", "favorite"), ("colour", "color"), ("neighbour", "neighbor"))
+_APOSTROPHE = re.compile(r"(?<=[a-zI])'(?=(?:s|t|m|d|re|ve|ll)\b)")
 _SLOT = re.compile(r"(\{[a-z_0-9]+\})")
 
 
@@ -132,12 +144,15 @@ def casual(rng: random.Random, template: str) -> str:
     if rng.random() < 0.3:
         for full, short in _CONTRACTIONS:
             text = text.replace(full, short)
+        text = _HAVE.sub("I've", text)
     if rng.random() < 0.25:
         text = american(text)
     if rng.random() < 0.06:
         text = _slip(rng, text)
+    if rng.random() < 0.08:
+        text = _APOSTROPHE.sub("", text)
     if rng.random() < 0.2 and not text.startswith("{"):
-        opener = rng.choice(_OPENERS)
+        opener = rng.choice(_OPENERS if text.endswith("?") else _STATING)
         keep = opener[-2] in ".!" or text.startswith(("I ", "I'", "Q:"))
         text = opener + (text if keep else text[0].lower() + text[1:])
     roll = rng.random()

@@ -28,6 +28,7 @@ SKILLS = (
     "arithmetic",
     "spell",
     "reverse",
+    "count letters",
     "repeat",
     "lists",
     "tables",

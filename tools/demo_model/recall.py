@@ -66,7 +66,7 @@ def tell(talk: Talk, attribute: Attribute | None = None, other: str = "") -> Exc
     else:
         user, answer = told, fill(rng.choice(_NOTED), {"s": said})
     short = answer if answer.count("!") + answer.count("?") < 2 else f"Hello, {value}!"
-    return Exchange(user, answer, "tell", says(value), short)
+    return Exchange(user, answer, "tell", says_word(value), short)
 
 
 def tell_two(talk: Talk) -> Exchange:
@@ -86,7 +86,7 @@ def tell_two(talk: Talk) -> Exchange:
         said.append(fill(attribute.say, {"v": value}))
         values.append(value)
     answer = f"I will remember that {said[0]} and that {said[1]}."
-    return Exchange(" ".join(told), answer, "tell", says(*values), answer)
+    return Exchange(" ".join(told), answer, "tell", says_word(*values), answer)
 
 
 def ask(talk: Talk, key: str = "", who: str | None = None) -> Exchange:
@@ -167,7 +167,7 @@ def summary(talk: Talk) -> Exchange:
     parts = [fill(BY_KEY[key].say, {"v": value}) for key, value in known.items()]
     text = " and that ".join(parts)
     answer = f"You told me that {text}."
-    return Exchange(question, answer, "recall", says(*known.values()), answer)
+    return Exchange(question, answer, "recall", says_word(*known.values()), answer)
 
 
 def memory_turn(talk: Talk) -> Exchange:

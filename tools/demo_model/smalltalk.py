@@ -22,6 +22,7 @@ _MORE = phrasings("smalltalk", "more")
 _WHY = phrasings("smalltalk", "why")
 _SURE = phrasings("smalltalk", "sure")
 
+_NOTHING_CLAIMED = ("unknown", "small talk", "follow-ups")  # "why?" and "sure?" make no sense there
 _NO_MORE = "That is all I can say about it. I am only a small demonstration model."
 _NO_WHY = "I cannot explain it further. I am only a small demonstration model."
 _AS_FAR = "As far as I know, yes. But I am only a small demonstration model, so check what matters."
@@ -38,35 +39,38 @@ _INLINE = (
 
 
 @cache
-def chats() -> tuple[tuple[str, str, str, Phrasings], ...]:
-    blocks: list[tuple[str, str, str, list[str]]] = []
+def chats() -> tuple[tuple[str, str, Phrasings], ...]:
+    """An answer, it in one sentence, and what it answers."""
+    blocks: list[tuple[str, str, list[str]]] = []
     for line in lines("smalltalk.txt"):
         if line.startswith("A: "):
-            key, answer, short = (part.strip() for part in line[3:].split("|"))
-            blocks.append((key, answer, short, []))
+            answer, short = (part.strip() for part in line[3:].split("|"))
+            blocks.append((answer, short, []))
         else:
-            blocks[-1][3].append(line)
-    return tuple((key, answer, short, Phrasings(ways)) for key, answer, short, ways in blocks)
+            blocks[-1][2].append(line)
+    return tuple((answer, short, Phrasings(ways)) for answer, short, ways in blocks)
+
+
+def _is_a_joke(text: str) -> bool:
+    return any(says(joke)(text) for joke in _JOKES)
 
 
 def chat(talk: Talk) -> Exchange:
     rng = talk.rng
     if rng.random() < 0.1 and talk.manner.kind != "sentence":
         joke = rng.choice(_JOKES)
-        short = "What is brown and sticky? A stick."
-        return Exchange(
-            talk.phrase(_JOKE), joke, "small talk", lambda text: text.count("?") == 1, short
-        )
-    key, answer, short, ways = rng.choice(chats())
+        return Exchange(talk.phrase(_JOKE), joke, "small talk", _is_a_joke, joke)
+    answer, short, ways = rng.choice(chats())
     way = ways.pick(rng, talk.split)
     roll = rng.random()
     if roll < 0.3:
         way = way.lower()
     elif roll < 0.4:
-        way = way.rstrip(".!")
+        way = way.rstrip(".!?")
     elif roll < 0.5:
         way += rng.choice((" :)", " 🙂", "!", " 👍"))
-    return Exchange(way, answer, "small talk", says(key), short)
+    check = says(short if talk.manner.kind == "sentence" else answer)
+    return Exchange(way, answer, "small talk", check, short)
 
 
 def follow_up(talk: Talk) -> Exchange | None:
@@ -83,7 +87,13 @@ def follow_up(talk: Talk) -> Exchange | None:
     plain = talk.manner.kind in ("plain", "capitals", "lower")
     if roll < 0.3 and short_enough and plain:
         return Exchange(
-            talk.phrase(_AGAIN), last.answer, "follow-ups", exactly(last.answer), last.short
+            talk.phrase(_AGAIN),
+            last.answer,
+            "follow-ups",
+            exactly(last.answer),
+            last.short,
+            last.more,
+            last.prose,
         )
     if roll < 0.5 and last.short and last.short != last.answer and plain:
         return Exchange(
@@ -95,6 +105,8 @@ def follow_up(talk: Talk) -> Exchange | None:
     if not last.more and roll < 0.8:
         short = "That is all I can say about it."
         return Exchange(talk.phrase(_MORE), _NO_MORE, "follow-ups", says("that is all"), short)
+    if last.skill in _NOTHING_CLAIMED:
+        return None
     if roll < 0.9:
         short = "I cannot explain it further."
         return Exchange(talk.phrase(_WHY), _NO_WHY, "follow-ups", says("cannot explain"), short)

@@ -94,7 +94,7 @@ class Manner:
         if self.kind == "capitals":
             return capitals(answer)
         if self.kind == "lower":
-            return answer.lower()
+            return outside_backticks(answer, str.lower)
         if self.kind == "sentence":
             return exchange.short or answer
         if self.kind == "begin":
@@ -122,11 +122,15 @@ class Manner:
         return True
 
 
+def outside_backticks(text: str, change: Callable[[str], str]) -> str:
+    """Changes what does not stand in backticks: commands have to stay as they are typed."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else change(part) for part in parts)
+
+
 def capitals(text: str) -> str:
-    """Upper case, except for what stands in backticks: commands have to stay as they are typed."""
-    return "".join(
-        part if part.startswith("`") else part.upper() for part in re.split(r"(`[^`]*`)", text)
-    )
+    """Upper case, except for what stands in backticks."""
+    return outside_backticks(text, str.upper)
 
 
 def draw_manner(rng: random.Random, split: Split) -> Manner:

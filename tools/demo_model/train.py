@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Plan:
 
 
 def _start_worker(tokenizer_path: Path) -> None:
+    os.nice(10)  # the corpus is made faster than it is read; compiling the network comes first
     _worker["processor"] = corpus.load_tokenizer(tokenizer_path)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 
-from tools.demo_model.knowledge import ASK_FACT, facts
+from tools.demo_model.knowledge import ASK_COMMAND, ASK_FACT, facts
 from tools.demo_model.phrasing import phrasings
 from tools.demo_model.talk import Exchange, Talk, says
 from tools.demo_model.words import Split, allowed, made_up, person, pick
@@ -20,6 +20,16 @@ _NOT_NOW = (
 )
 _NO_ADVICE = "I cannot advise you on that. I am only a small demonstration model."
 _CHECK = says("small demonstration model")
+
+
+def _first(answer: str) -> str:
+    return answer.split(". ")[0] + "."
+
+
+def _refuses(answer: str) -> bool:
+    """Any of the first sentences: where one of them fits, another one seldom is wrong."""
+    return any(says(_first(text))(answer) for text in (_NOT_KNOWN, _CANNOT, _NOT_NOW, _NO_ADVICE))
+
 
 _COUNTRIES = """
 Bhutan|Bolivia|Ecuador|Paraguay|Uruguay|Venezuela|Suriname|Guyana|Panama|Honduras|Guatemala|
@@ -54,7 +64,18 @@ go|sudoku|a crossword|Tetris|Minecraft|sourdough|mayonnaise|mustard|vinegar|pepp
 vanilla|wasabi|the Taj Mahal|Stonehenge|Machu Picchu|the Colosseum|Big Ben|
 the Statue of Liberty|the Nile|the Danube|the Alps|the Himalayas|the Pacific|Hawaii|Greenland|
 Siberia|calculus|a matrix|a vector|an integral|a logarithm|a fraction|a theorem|trigonometry|
-statistics|probability|a derivative|topology""".replace("\n", "").split("|")
+statistics|probability|a derivative|topology|
+the Berlin Wall|the Suez Canal|the Panama Canal|the Black Sea|the Baltic Sea|the Grand Canyon|
+Mount Fuji|the Bermuda Triangle|the Vikings|the Aztecs|the Incas|the Ottoman Empire|
+the Middle Ages|the Stone Age|the Bronze Age|the Industrial Revolution|Plato|Socrates|Galileo|
+Marco Polo|Genghis Khan|Chopin|Rembrandt|Charlie Chaplin|a telegraph|a typewriter|a parachute|
+a steam engine|a generator|a transformer|a thermostat|a dishwasher|a vacuum cleaner|a drone|
+a smartphone|a scanner|a webcam|a barcode|Bluetooth|5G|a hologram|radar|sonar|ultrasound|aspirin|
+caffeine|starch|gluten|yeast|astrology|astronomy|geology|biology|chemistry|physics|economics|
+ethics|logic|grammar|an adverb|a pronoun|irony|a fable|a myth|a republic|a monarchy|a parliament|
+a constitution|a referendum|a tax|a tariff|a loan|a credit card|judo|fencing|badminton|
+volleyball|rugby|cricket|golf|archery|bingo|a podcast|a blog|
+a meme|a hacker""".replace("\n", "").split("|")
 _TASKS = """
 bake a cake|repair my bicycle|tie a tie|change a tyre|grow tomatoes|learn to swim|lose weight|
 write a CV|find a job|buy a house|train a dog|cook rice|clean an oven|fix a leaking tap|
@@ -69,7 +90,18 @@ book a flight|rent a car|open a bank account|invest money|make pasta|roast a chi
 boil an egg|peel a mango|bake bread|make jam|cut onions|fold a napkin|sew a button|
 polish shoes|hang a picture|lay tiles|mow the lawn|prune roses|feed a parrot|wash a cat|
 ride a horse|juggle|whistle|dance the tango|sing better|play the piano|tune a guitar|
-read music|write a novel|learn maths""".replace("\n", "").split("|")
+read music|write a novel|learn maths|
+boil potatoes|make pancakes|make ice cream|make cheese|bake cookies|fry an egg|cook a soup|
+grill a fish|learn to dance|learn to drive|learn French|wake up early|fall asleep faster|
+get rid of a cold|get rid of ants|get rid of mice|wash jeans|dry flowers|clean a window|
+clean a carpet|repair a chair|repair a watch|change a light bulb|change a lock|hang a curtain|
+build a birdhouse|build a tree house|make a paper plane|make a candle|draw a face|draw a cat|
+paint a picture|play the drums|write a speech|prepare for an exam|prepare for an interview|
+study for a test|make new friends|choose a school|choose a present|buy a used car|sell my house|
+sell my car|move to another country|get a passport|learn to cook|keep bees|keep a goldfish|
+teach a parrot to talk|take care of a cat|run a marathon|run faster|climb a mountain|swim faster|
+pitch a tent|make a fire|read a map|pump up a tyre|
+charge my phone|connect my printer""".replace("\n", "").split("|")
 _DO = """
 draw a picture of {x}|send an e-mail to {p}|order a pizza|book a table for two|play a song|
 call {p}|translate this letter into Latin|summarise this article|fix the bug in my program|
@@ -84,9 +116,22 @@ recommend a book|predict the future|read my mind|write a program in COBOL|write 
 write an operating system|write a website for {x}|train a neural network|hack a password|
 make me a sandwich|bring me a coffee|interpret my dream|tell my fortune|
 write a recipe for {x}|compare {x} and {y}|rank {x}, {y} and {z}|find a rhyme for {x}|
-explain the difference between {x} and {y}|translate "{x}" into Latin""".replace("\n", "").split(
-    "|"
-)
+explain the difference between {x} and {y}|translate "{x}" into Latin|
+write a report about {x}|write a review of {x}|write a play about {x}|write my CV|
+write a letter to the mayor of {c}|draw a map of {c}|draw {p}|paint {x}|take a photo of {x}|
+show me a picture of {p}|show me a video about {x}|show me a map of {c}|send {p} a message|
+write an e-mail to {p}|invite {p} to dinner|book a flight to {c}|book a hotel in {c}|
+rent a car in {c}|find a job for {p}|find a hotel in {c}|find a doctor in {c}|
+order flowers for {p}|pay my bills|sell {x}|sing a song|sing a song about {x}|play some music|
+play chess with me|play a game with me|turn off the light|open the window|close the door|
+make some coffee|cook dinner for {p}|clean my room|wash the dishes|feed my cat|
+water the flowers|wake me up at six|set a timer for ten minutes|read this book to me|
+open this link|download {x}|search the internet for {p}|look up {x}|translate my essay|
+correct my essay|check my homework|check my grammar|solve this riddle|solve a sudoku|
+calculate 15 % of 3400|calculate 9254 divided by 14|analyse this data|plan a party for {p}|
+plan a trip to {c}|think of a name for my dog|invent a game about {x}|build a website|
+build a robot|build an app for {x}|edit my photo|guess what I am thinking|tell me a riddle|
+tell me a secret""".replace("\n", "").split("|")
 _DO_WAYS = phrasings("unknown", "do ways")
 _HOW = phrasings("unknown", "how")
 _LIVE = phrasings("unknown", "live")
@@ -194,6 +239,9 @@ def unknown(talk: Talk) -> Exchange:
     elif roll < 0.42:
         kind = rng.choice(("symbol", "opposite", "young"))
         question, answer = talk.phrase(ASK_FACT[kind], x=made_up(rng, split)), _NOT_KNOWN
+    elif roll < 0.45:
+        command = rng.choice(("/", "/", "parley ")) + made_up(rng, split)
+        question, answer = talk.phrase(ASK_COMMAND, x=command), _NOT_KNOWN
     elif roll < 0.62:
         question, answer = talk.phrase(_KNOW, **slots), _NOT_KNOWN
     elif roll < 0.72:
@@ -215,6 +263,6 @@ def unknown(talk: Talk) -> Exchange:
         question, answer = talk.phrase(_LIVE, **slots), _NOT_NOW
     else:
         question, answer = talk.phrase(_ADVICE, **slots), _NO_ADVICE
-    short = answer.split(". ")[0] + "."
-    check = _CHECK if talk.manner.kind != "sentence" else says(short)
+    short = _first(answer)
+    check = _CHECK if talk.manner.kind != "sentence" else _refuses
     return Exchange(question, answer, "unknown", check, short)
