@@ -175,7 +175,7 @@ def test_every_reference_answer_passes_its_own_check() -> None:
     made.load_tokenizer(FOLDER / "tokenizer.model")
     asked = importlib.import_module("tools.demo_model.questions").questions(9, 12)
     assert [q for q in asked if not q.check(q.expected)] == []
-    assert [q for q in asked if q.check("Purple monkey dishwasher, said nobody.")] == []
+    assert [q for q in asked if q.check("Xqzt vvkw, jjq wvv.")] == []
 
 
 # --- the tokenizer --------------------------------------------------------------------------------

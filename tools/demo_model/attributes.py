@@ -20,14 +20,15 @@ from tools.demo_model.memory import (
     with_noun,
 )
 from tools.demo_model.phrasing import phrasings
-from tools.demo_model.words import Split, number, pick, place
+from tools.demo_model.words import Split, made_up, number, pick, place
 
 
 def _a_job(rng: random.Random, split: Split) -> str:
-    """A job that goes with "a"."""
-    while (job := pick(rng, split, "job"))[0] in "aeiou":
-        pass
-    return job
+    """A job that goes with "a"; made up as often as not, so that any word can be one."""
+    while True:
+        job = pick(rng, split, "job") if rng.random() < 0.5 else made_up(rng, split)
+        if job[0] not in "aeiou":
+            return job
 
 
 NAME = Attribute(

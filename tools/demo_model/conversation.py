@@ -19,18 +19,18 @@ from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
 from tools.demo_model.words import Split, person
 
 PROSE: dict[str, tuple[Skill, float]] = {
-    "memory": (recall.memory_turn, 7.0),
+    "memory": (recall.memory_turn, 8.0),
     "facts": (knowledge.fact_question, 3.2),
     "parley": (knowledge.parley_question, 4.2),
     "identity": (identity.who_are_you, 1.6),
-    "unknown": (unknown.unknown, 2.6),
+    "unknown": (unknown.unknown, 3.2),
     "small talk": (smalltalk.chat, 2.6),
-    "arithmetic": (letters.arithmetic, 2.0),
+    "arithmetic": (letters.arithmetic, 2.4),
 }
 OTHER: dict[str, tuple[Skill, float]] = {
-    "spell": (letters.spell, 1.2),
-    "reverse": (letters.reverse, 1.3),
-    "count": (letters.count_letters, 0.7),
+    "spell": (letters.spell, 1.6),
+    "reverse": (letters.reverse, 2.0),
+    "count": (letters.count_letters, 1.3),
     "repeat": (letters.repeat, 0.9),
     "lists": (lists.number_list, 0.8),
     "tables": (lists.table, 0.5),

@@ -180,7 +180,7 @@ def arithmetic(talk: Talk) -> Exchange:
         if kind == "*":
             a, b = rng.randint(1, 12), rng.randint(1, 12)
             break
-        top = rng.choice((20, 100, 100, 1000))
+        top = rng.choice((20, 100, 100, 100, 1000))
         a, b = rng.randrange(top), rng.randrange(top)
         if kind == "-" and b > a:
             a, b = b, a

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +44,21 @@ class Plan:
     rate: float
     length: int
     focus: bool = False
+    seconds: float = 0.0
     warm_up: int = 150
     decay_share: float = 0.55
     report: int = 100
 
-    def factor(self, step: int) -> float:
-        """Of the rate: up in the warm-up, then flat, then straight down to (almost) nothing."""
+    def factor(self, step: int, done: float) -> float:
+        """Of the rate, at a step with `done` of the run behind it: up in the warm-up, then flat,
+        then straight down to (almost) nothing."""
         if step < self.warm_up:
             return (step + 1) / self.warm_up
-        left = (self.steps - step) / (self.steps * self.decay_share)
-        return max(0.005, min(1.0, left))
+        return max(0.005, min(1.0, (1.0 - done) / self.decay_share))
+
+    def done(self, step: int, seconds: float) -> float:
+        """The part of the run that is behind: of its steps, or of its time where that is more."""
+        return max(step / self.steps, seconds / self.seconds if self.seconds else 0.0)
 
 
 def _start_worker(tokenizer_path: Path) -> None:
@@ -72,9 +78,14 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Tokens, targets, weights and documents for each step, in the order of the shards."""
     shards = -(-plan.steps * plan.rows // plan.shard_rows)
-    jobs = [(plan, index) for index in range(shards)]
     with multiprocessing.get_context("spawn").Pool(workers, _start_worker, (model,)) as pool:
-        for shard in pool.imap(_make, jobs):
+        # No further ahead than this, so that making the corpus leaves the training its processors.
+        ahead = 2 * workers
+        waiting = deque(pool.apply_async(_make, ((plan, n),)) for n in range(min(ahead, shards)))
+        for index in range(shards):
+            shard = waiting.popleft().get()
+            if index + ahead < shards:
+                waiting.append(pool.apply_async(_make, ((plan, index + ahead),)))
             for at in range(0, plan.shard_rows, plan.rows):
                 part = slice(at, at + plan.rows)
                 yield _batch(shard.tokens[part], shard.documents[part], shard.weights[part], device)
@@ -127,32 +138,35 @@ def train(
     mask_of: Any = torch.compile(block_mask, dynamic=False) if cuda else dense_mask
     began = time.monotonic()
     log: list[tuple[int, float]] = []
+    steps = 0
     for step, (tokens, targets, weights, documents) in enumerate(
         batches(plan, model, workers, device)
     ):
-        if step == plan.steps:
+        done = plan.done(step, time.monotonic() - began)
+        if done >= 1.0:
             break
         with torch.autocast(device.type, torch.bfloat16):
             loss = loss_of(tokens, targets, weights, mask_of(documents))
         loss.backward()
-        factor = plan.factor(step)
+        factor = plan.factor(step, done)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         muon.step(plan.rate * factor)
         for group in adam.param_groups:
             group["lr"] = _ADAM * plan.rate * factor
         adam.step()
         network.zero_grad(set_to_none=True)
-        if step % plan.report == 0 or step == plan.steps - 1:
+        if step % plan.report == 0:
             log.append((step, round(loss.item(), 4)))
             seconds = time.monotonic() - began
             print(f"step {step}  loss {log[-1][1]:.4f}  {seconds:.0f} s", flush=True)
         if step % (20 * plan.report) == 20 * plan.report - 1:
             export(network.state_dict(), shape, model, folder)
+        steps += 1
     export(network.state_dict(), shape, model, folder)
     return {
         "seconds": round(time.monotonic() - began, 1),
-        "steps": plan.steps,
-        "tokens": plan.steps * plan.rows * plan.length,
+        "steps": steps,
+        "tokens": steps * plan.rows * plan.length,
         "parameters": sum(w.numel() for w in network.parameters()),
         "seed": plan.seed,
         "loss": log,
@@ -164,6 +178,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of tokenizer.model")
     parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="end after so long, with fewer steps"
+    )
     parser.add_argument("--rows", type=int, default=32, help="rows in a step")
     parser.add_argument("--shard-rows", type=int, default=256)
     parser.add_argument("--layers", type=int, default=Shape().layers)
@@ -184,7 +201,7 @@ def main() -> None:
     )
     parser.add_argument("--report", type=int, default=100, help="steps between two lines")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=13)
+    parser.add_argument("--workers", type=int, default=10)
     options = parser.parse_args()
     model = options.tokenizer / "tokenizer.model"
     shape = Shape(
@@ -202,6 +219,7 @@ def main() -> None:
         rate=options.rate,
         length=options.length or options.context,
         focus=options.focus,
+        seconds=options.seconds,
         warm_up=options.warm_up,
         decay_share=options.decay_share,
         report=options.report,

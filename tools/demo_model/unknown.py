@@ -131,7 +131,10 @@ correct my essay|check my homework|check my grammar|solve this riddle|solve a su
 calculate 15 % of 3400|calculate 9254 divided by 14|analyse this data|plan a party for {p}|
 plan a trip to {c}|think of a name for my dog|invent a game about {x}|build a website|
 build a robot|build an app for {x}|edit my photo|guess what I am thinking|tell me a riddle|
-tell me a secret""".replace("\n", "").split("|")
+tell me a secret|write a compiler|
+write a game engine|write a web browser|write a spreadsheet program|write an app for my phone|
+write a driver for my printer|build an operating system|design an operating system|
+write an interpreter|write a search engine|write a calculator""".replace("\n", "").split("|")
 _DO_WAYS = phrasings("unknown", "do ways")
 _HOW = phrasings("unknown", "how")
 _LIVE = phrasings("unknown", "live")
