@@ -9,6 +9,7 @@ import asyncio
 import logging
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from bot.answering import Answering, Outcome
 from bot.delivery import Delivery, LiveAnswer
@@ -21,6 +22,9 @@ from bot.resuming import resuming_stream, usage_between
 from bot.window import ContextWindow
 
 logger = logging.getLogger(__name__)
+
+SHORT = "My memory ran short: from now on I see less of a conversation at a time."
+"""For the person whose answer went on with a smaller window."""
 
 
 class Answerer:
@@ -87,7 +91,9 @@ class Answerer:
             await self._queue.turn(job.ticket, live.place)
             job.state = AnswerState.WRITING
             prompt, sampling = await self._ready(job)
-            async with aclosing(resuming_stream(self._generator, prompt, sampling)) as stream:
+            repack = partial(self._packed_anew, job)
+            resumed = resuming_stream(self._generator, prompt, sampling, repack)
+            async with aclosing(resumed) as stream:
                 async for piece in stream:
                     if isinstance(piece, Finished):
                         return self._ended(job, piece)
@@ -101,13 +107,30 @@ class Answerer:
 
     async def _ready(self, job: Answering) -> tuple[Prompt, Sampling]:
         packed, sampling = await self._window.pack(job.answer)
-        job.prompt = packed.prompt
+        job.prompt, job.window = packed.prompt, packed.window
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
+        return packed.prompt, sampling
+
+    async def _packed_anew(self, job: Answering, text: str) -> tuple[Prompt, Sampling] | None:
+        """The prompt for a model that came back with a smaller window, with `text` as the answer
+        so far; None where the window is as it was. Raises TooLong where that is no use."""
+        if (await self._generator.start()).context >= job.window:
+            return None
+        packed, sampling = await self._window.pack(replace(job.answer, text=text))
+        logger.warning(
+            "answer %d goes on with a window of %d tokens, not %d",
+            job.id,
+            packed.window,
+            job.window,
+        )
+        job.prompt, job.window = replace(packed.prompt, answer=job.answer.text), packed.window
+        job.short = True
         return packed.prompt, sampling
 
     def _ended(self, job: Answering, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
-        note = "" if job.text.strip() else "The model had nothing to say."
+        note = SHORT if job.short else ""
+        note = note if job.text.strip() else "The model had nothing to say."
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)
 
     async def _usage_so_far(self, job: Answering) -> Usage:

@@ -39,7 +39,11 @@ class Answering:
         self.quiet = False
         """Stopped because something else takes its place: nothing more is shown for it."""
         self.prompt: Prompt | None = None
-        """What the model was given, once it was."""
+        """What the model was given, once it was; without what it wrote in this run."""
+        self.window = 0
+        """The tokens that this prompt was packed for."""
+        self.short = False
+        """Memory ran out meanwhile: it was packed anew, for a smaller window."""
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None

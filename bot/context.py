@@ -44,6 +44,8 @@ class Packed:
     """Older exchanges are known to be left out."""
     max_new_tokens: int
     """Room for the answer: what was wanted, or less after a long question."""
+    window: int
+    """What it was packed for, in tokens."""
 
 
 async def pack(
@@ -84,6 +86,7 @@ async def pack(
         keep_from=kept[-1].question_id if kept else None,
         dropped=older or len(kept) < len(loaded),
         max_new_tokens=min(wanted, window - tokens),
+        window=window,
     )
 
 

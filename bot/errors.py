@@ -5,7 +5,8 @@
     ├── ModelError              the model is missing, damaged, of an unknown kind, or does not fit
     ├── StorageError            the database cannot be opened, is corrupt, locked, full, or too new
     ├── GenerationError         the model failed while it answered
-    │   └── WorkerLost          the model's process ended; the answer may be taken up again
+    │   ├── WorkerLost          the model's process ended; the answer may be taken up again
+    │   └── NoRoom              the prompt does not fit the window; packed anew it may
     ├── SurfaceError            a platform refused a message for good
     │   ├── MessageGone         the message to edit no longer exists
     │   └── SurfaceBusy         not now: the platform asks to wait `retry_after` seconds
@@ -65,6 +66,11 @@ class WorkerLost(GenerationError):
     @property
     def user_text(self) -> str:
         return "The model stopped in the middle of this answer. Try again."
+
+
+class NoRoom(GenerationError):
+    """The prompt and its answer do not fit the window that the model has now; it may have had a
+    larger one when the prompt was packed."""
 
 
 class SurfaceError(ParleyError):

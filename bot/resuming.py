@@ -1,10 +1,10 @@
 """A stream of text that goes on when the model's process is lost on the way."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot.errors import GenerationError, WorkerLost
+from bot.errors import GenerationError, NoRoom, WorkerLost
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Usage
 from bot.ports import Generator
 
@@ -13,20 +13,28 @@ MOST_TAKE_UPS = 2
 model having written anything in between."""
 
 
+Repack = Callable[[str], Awaitable[tuple[Prompt, Sampling] | None]]
+"""Given the answer so far: the prompt and its sampling for the window as it is now, or None where
+the window is no smaller than before."""
+
+
 async def resuming_stream(
-    generator: Generator, prompt: Prompt, sampling: Sampling
+    generator: Generator, prompt: Prompt, sampling: Sampling, repack: Repack
 ) -> AsyncGenerator[str | Finished]:
     """What `generator` streams, carried on over a model process that is lost on the way.
 
     The prompt is sent again with the text so far, so that the joined text is one answer, no longer
-    than `sampling` allows. Raises GenerationError when the model fails by itself, WorkerLost when
-    its process is lost more than `MOST_TAKE_UPS` times without a new piece of text.
+    than `sampling` allows; packed anew where the model came back with a smaller window, as it does
+    when its memory ran out. Raises GenerationError when the model fails by itself, WorkerLost when
+    its process is lost more than `MOST_TAKE_UPS` times without a new piece of text, and what
+    `repack` raises.
     """
     so_far = [prompt.answer]
     spent = Usage()
+    longest = sampling.max_new_tokens
     lost = 0
     while True:
-        left = sampling.max_new_tokens - spent.completion_tokens
+        left = min(longest - spent.completion_tokens, sampling.max_new_tokens)
         if left <= 0:
             yield Finished(FinishReason.LENGTH, spent)
             return
@@ -41,13 +49,17 @@ async def resuming_stream(
                     so_far.append(piece)
                     yield piece
             raise GenerationError("the model's answer broke off without an end")
-        except WorkerLost:
+        except (WorkerLost, NoRoom) as error:
             lost += 1
             if lost > MOST_TAKE_UPS:
                 raise
-        longer = replace(prompt, answer="".join(so_far))
+            text = "".join(so_far)
+            fresh = await repack(text)
+            if fresh is None and isinstance(error, NoRoom):
+                raise
+        longer = replace(prompt, answer=text)
         spent = _sum(spent, await usage_between(generator, prompt, longer))
-        prompt = longer
+        prompt, sampling = fresh or (longer, sampling)
 
 
 async def usage_between(generator: Generator, before: Prompt, after: Prompt) -> Usage:

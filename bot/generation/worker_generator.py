@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from bot.errors import GenerationError, ModelError
+from bot.errors import GenerationError, ModelError, NoRoom
 from bot.generation.answer_stream import AnswerEnd, AnswerStream
 from bot.generation.codec import Codec, load_codec
 from bot.generation.options import WorkerOptions
@@ -48,6 +48,8 @@ class WorkerGenerator:
         self._client: WorkerClient | None = None
         self._context = 0
         """Tokens; 0 until a model was loaded. Less than the codec's once memory was too small."""
+        self._halved = ""
+        """That memory ran out while answers were written, for the operator."""
 
     async def start(self) -> ModelInfo:
         codec = await self._load_codec()
@@ -59,7 +61,7 @@ class WorkerGenerator:
             device=facts.device,
             low_bit=facts.low_bit,
             context=facts.context,
-            note=facts.note,
+            note="; ".join(note for note in (facts.note, self._halved) if note),
         )
 
     async def count(self, prompt: Prompt | Completion) -> int:
@@ -69,9 +71,10 @@ class WorkerGenerator:
         self, prompt: Prompt | Completion, sampling: Sampling
     ) -> AsyncGenerator[str | Finished]:
         asked = time.monotonic()
+        window = self._context
         codec = await self._load_codec()
         ids = await codec.encode(prompt)
-        client, answer = await self._begin(ids, sampling, codec)
+        client, answer = await self._begin(ids, sampling, codec, window)
         waited = time.monotonic() - asked
         decoder = codec.decoder(prompt, ids)
         try:
@@ -137,21 +140,26 @@ class WorkerGenerator:
                 f"{context} tokens and {self._options.max_parallel} answers at a time: set "
                 "[model] context, max_parallel or low_bit lower."
             )
-        logger.warning(
-            "the memory ran out: the context is halved from %d to %d tokens", context, context // 2
+        self._halved = (
+            f"the memory ran out: the context was halved from {context} to {context // 2} tokens"
         )
+        logger.warning("%s", self._halved)
         return context // 2
 
     async def _begin(
-        self, ids: list[int], sampling: Sampling, codec: Codec
+        self, ids: list[int], sampling: Sampling, codec: Codec, window: int
     ) -> tuple[WorkerClient, AnswerStream]:
         """Send the request when its turn has come. Its place is free again when the worker says
-        that it is done with it, or is gone."""
+        that it is done with it, or is gone. Raises NoRoom where the window is smaller by then than
+        `window`, and prompt and answer do not fit it."""
         await self._free.acquire()
         try:
             client = await self._supervisor.worker()
             # Only now is it known how large the window is: memory may have run out meanwhile.
-            request = _request(codec, client.facts.context, ids, sampling)
+            context = client.facts.context
+            if len(ids) + sampling.max_new_tokens > context and context < window:
+                raise NoRoom(f"The model's window shrank from {window} to {context} tokens.")
+            request = _request(codec, context, ids, sampling)
             return client, client.add(request, self._free.release)
         except ModelError as exc:
             self._free.release()
@@ -162,13 +170,11 @@ class WorkerGenerator:
 
 
 def _request(codec: Codec, context: int, ids: list[int], sampling: Sampling) -> dict[str, Any]:
-    """The fields of a `bot.worker.protocol.Request`. Raises GenerationError where the prompt
-    leaves no room for an answer."""
+    """The fields of a `bot.worker.protocol.Request`. Raises NoRoom where the prompt leaves no room
+    for an answer."""
     room = context - len(ids)
     if room < 1:
-        raise GenerationError(
-            f"The prompt has {len(ids)} tokens and the model's window only {context}."
-        )
+        raise NoRoom(f"The prompt has {len(ids)} tokens and the model's window only {context}.")
     seed = sampling.seed if sampling.seed is not None else random.randrange(_MAX_SEED)
     return {
         "prompt": ids,

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-import bot.worker
-from bot.errors import GenerationError, ModelError, WorkerLost
+from bot.errors import GenerationError, ModelError, NoRoom, WorkerLost
 from bot.generation import LoadProgress, Patience, WorkerGenerator, WorkerOptions
 from bot.generation.process import worker_environment
 from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
+from tests.forgetful_worker import forgetful_python
 from tests.tiny_model import write_tiny_model
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -335,26 +335,8 @@ def test_this_process_loads_no_library_that_runs_models() -> None:
 
 def forgetful(folder: Path, *, whole: int) -> WorkerOptions:
     """A worker whose memory runs out at the first step, while its context is more than `whole`."""
-    folder.mkdir(exist_ok=True)
-    script = folder / "python"
-    main = Path(bot.worker.__file__).with_name("__main__.py")
-    code = f"""
-import runpy, sys, types
-package = types.ModuleType("bot"); package.__path__ = [{str(main.parent.parent)!r}]
-sys.modules["bot"] = package
-from bot.worker import backends, process
-from bot.worker.backends.scripted import ScriptedBackend
-class Model(ScriptedBackend):
-    def step(self):
-        if self._context > {whole}: raise RuntimeError("XPU out of memory")
-        return super().step()
-backends.create = lambda name: Model()
-sys.exit(process.run())
-"""
-    (folder / "worker.py").write_text(code)
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} "{folder / "worker.py"}"\n')
-    script.chmod(0o755)
-    return replace(FAST, python=str(script), context=4000)
+    python = forgetful_python(folder, f"context > {whole}")
+    return replace(FAST, python=python, context=4000)
 
 
 @needs_signals
@@ -366,9 +348,38 @@ async def test_memory_that_runs_out_halves_the_context_once(
         with pytest.raises(WorkerLost, match="XPU out of memory"):
             await answer(generator)
         text, _ = await answer(generator)
-        assert (await generator.start()).context == 2000
+        info = await generator.start()
     assert text == WORDS
-    assert "the context is halved from 4000 to 2000 tokens" in caplog.text
+    assert info.context == 2000
+    assert info.note == "the memory ran out: the context was halved from 4000 to 2000 tokens"
+    assert info.note in caplog.text
+
+
+@needs_signals
+async def test_a_prompt_that_was_packed_for_a_larger_window_is_given_back(tmp_path: Path) -> None:
+    long = Prompt("", (), "word " * 2500)
+    async with running(forgetful(tmp_path, whole=2000)) as generator:
+        with pytest.raises(WorkerLost):
+            await answer(generator, long)
+        assert (await generator.start()).context == 2000
+        with pytest.raises(NoRoom, match="2500 tokens and the model's window only 2000"):
+            await answer(generator, long)
+        wants = replace(PROMPT, question="word " * 1900)
+        text, _ = await answer(generator, wants, Sampling(max_new_tokens=500))
+        assert text == WORDS, "it is the caller's affair how much room is left"
+
+
+@needs_signals
+async def test_a_request_that_waits_while_the_window_shrinks_is_given_back(tmp_path: Path) -> None:
+    options = replace(forgetful(tmp_path, whole=2000), max_parallel=1)
+    almost = replace(PROMPT, question="word " * 1900)
+    async with running(options) as generator:
+        first = asyncio.create_task(answer(generator))
+        second = asyncio.create_task(answer(generator, almost, Sampling(max_new_tokens=500)))
+        with pytest.raises(WorkerLost):
+            await first
+        with pytest.raises(NoRoom, match="window shrank from 4000 to 2000 tokens"):
+            await second
 
 
 @needs_signals
