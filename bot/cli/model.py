@@ -1,4 +1,4 @@
-"""`parley model`: download, prepare, list and remove models."""
+"""`parley model`: download, prepare, list, remove and prune models."""
 
 from typing import Annotated
 
@@ -68,6 +68,10 @@ def remove(
     prepared: Annotated[
         bool, typer.Option("--prepared", help="Only the prepared forms; keep the download.")
     ] = False,
+    low_bit: Annotated[
+        options.LowBit | None,
+        typer.Option("--low-bit", help="Only the prepared form of this kind."),
+    ] = None,
     yes: options.Yes = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
@@ -77,4 +81,17 @@ def remove(
     from bot.cli.start import started
 
     settings = started(config, verbose=verbose, log_to_file=not verbose)
-    models.remove_model(settings, name, only_prepared=prepared, yes=yes)
+    models.remove_model(settings, name, only_prepared=prepared, low_bit=low_bit, yes=yes)
+
+
+@app.command()
+def prune(
+    yes: options.Yes = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Delete prepared forms that no start would use: of models that are gone or have changed."""
+    from bot.cli import models
+    from bot.cli.start import started
+
+    models.prune(started(config, verbose=verbose, log_to_file=not verbose), yes=yes)

@@ -24,6 +24,18 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         os.close(fd)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock now. Makes no file. Raises OSError where it cannot be
+    opened."""
+    if not path.exists():
+        return False
+    fd = os.open(path, os.O_RDWR)
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
+
+
 if sys.platform == "win32":
     import msvcrt
 

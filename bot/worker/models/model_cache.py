@@ -23,7 +23,9 @@ from bot.worker.protocol import LoadError
 VERSION = 1
 """Of what `convert` writes: another number makes every model be converted again."""
 
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+SOURCE_NOTE = "parley-source.json"
+"""The file in a form that says where the model lay of which it was made."""
 
 
 def converted(source: Path, cache_dir: Path, low_bit: str, report: Report) -> Path:
@@ -50,31 +52,39 @@ def kept(
     While another process makes the same, this one waits for it. Raises LoadError where the cache
     cannot be written, and whatever `make` raises; the cache is then as before.
     """
-    target = cache_dir / _name(source, form)
+    target = cache_dir / form_name(source, form)
     if (target / marker).is_file():
         return target
     with _explained(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
-        lock = cache_dir / f"{target.name}.lock"
-        with locked(lock, lambda: report("Waiting for another conversion", 0, 0)):
+        with locked(lock_of(target), lambda: report("Waiting for another conversion", 0, 0)):
             if not (target / marker).is_file():
-                _make_into(target, make)
+                _make_into(target, source, make)
     return target
 
 
-def _name(source: Path, form: str) -> str:
+def lock_of(target: Path) -> Path:
+    """The file whose lock whoever makes `target` holds."""
+    return target.with_name(f"{target.name}.lock")
+
+
+def form_name(source: Path, form: str) -> str:
+    """What the folder is called that holds the model in `source`, as its files are now, in this
+    form. Raises LoadError where `source` holds no weights."""
     facts = json.dumps([VERSION, form, identity(source)])
     digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
     return f"{source.resolve().name}-{form}-{digest}"
 
 
-def _make_into(target: Path, make: Callable[[Path], None]) -> None:
+def _make_into(target: Path, source: Path, make: Callable[[Path], None]) -> None:
     """Only ever called by the holder of the target's lock."""
-    for left_behind in target.parent.glob(f"{target.name}.*{_PARTIAL}"):
+    for left_behind in target.parent.glob(f"{target.name}.*{PARTIAL}"):
         shutil.rmtree(left_behind, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(_PARTIAL, f"{target.name}.", target.parent))
+    partial = Path(tempfile.mkdtemp(PARTIAL, f"{target.name}.", target.parent))
     try:
         make(partial)
+        note = json.dumps({"source": str(source.resolve())})
+        (partial / SOURCE_NOTE).write_text(note, encoding="utf-8")
         for file in partial.iterdir():
             _flush(file)
         partial.rename(target)
