@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock, SystemClock
-from bot.config import ModelSettings, Settings
+from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
-from bot.installed_models import DEMO, display_name, find_model
+from bot.installed_models import display_name, find_model
+from bot.placing import place_of
 from bot.ports import Archive, Generator, Quota, Store
 from bot.window import WindowOptions
 from storage import open_store
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
-UNSAID = ("auto", "auto")
 
 Progress = Callable[[LoadProgress], None]
 
@@ -94,7 +94,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     """``[model]`` as the generator takes it. Blocks while it looks for the model."""
     section = settings.model
     scripted = section.backend == "scripted"
-    backend, device = _place(section)
+    backend, device = place_of(section)
     return WorkerOptions(
         backend=backend,
         model=None if scripted else find_model(settings),
@@ -111,14 +111,6 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,
     )
-
-
-def _place(section: ModelSettings) -> tuple[str, str]:
-    """The back end and the device. The demo model is at its best on a CPU, where nobody has to wait
-    for a GPU's compiler, unless the settings say otherwise."""
-    if (section.name, section.backend, section.device, section.python) == (DEMO, *UNSAID, ""):
-        return "openvino", "cpu"
-    return section.backend, section.device
 
 
 def server_options(settings: Settings) -> "ServerOptions":

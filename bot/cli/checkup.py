@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
@@ -13,8 +13,8 @@ from rich.text import Text
 
 from adapters.discord.checkup import check_discord
 from adapters.slack.checkup import check_slack
-from bot.config import Settings, load
-from bot.doctor import backends, fitting
+from bot.config import ModelSettings, Settings, load
+from bot.doctor import backends, choosing, fitting
 from bot.doctor.machine import Machine, check_driver, check_oneapi
 from bot.doctor.packages import check_packages, check_python
 from bot.doctor.probing import Probe, probe
@@ -68,29 +68,37 @@ async def _model(settings: Settings) -> list[Result]:
         return await backends.check_servers(settings)
     if section.backend == "scripted":
         return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
-    python = str(settings.path(section.python)) if section.python else ""
-    probes = list(await asyncio.gather(probe("openvino", python), probe("torch", python)))
-    library = backends.chosen_library(section)
-    chosen = next(found for found in probes if found.library == library)
+    found = await choosing.chosen(settings)
+    python = choosing.interpreter(settings)
+    probes = await asyncio.gather(*(probe(name, python) for name in backends.LIBRARIES))
+    taken = found.settings.model
     needed = backends.wants_intel_gpu(section)
+    said = [backends.check_choice(found, section)] if found.reason or found.error else []
     return [
         *check_driver(Machine(), needed=needed),
         check_oneapi(Machine()),
-        *(backends.check_library(found, section) for found in probes),
+        *said,
+        *(backends.check_library(one, taken) for one in probes),
         *backends.check_devices(probes),
-        *await asyncio.to_thread(_on_device, settings, chosen),
+        *await asyncio.to_thread(_on_device, settings, taken, probes),
     ]
 
 
-def _on_device(settings: Settings, probe: Probe) -> list[Result]:
-    """The device that is chosen, and the model on it."""
+def _on_device(settings: Settings, taken: ModelSettings, probes: Sequence[Probe]) -> list[Result]:
+    """The device that is chosen, and the model on it. `taken` is ``[model]`` with the back end and
+    the device that a start would take."""
     results, folder = fitting.check_model(settings)
-    if probe.error:
+    chosen = next((found for found in probes if found.library == taken.backend), None)
+    if chosen is None or chosen.error:
         return results
-    on_device = backends.check_device(probe, settings.model)
-    device = backends.device_for(probe, settings.model.device)
+    # Named as the settings have it, though the demo model's "auto" may mean the CPU.
+    what = f"[model] device = {settings.model.device}"
+    on_device = replace(backends.check_device(chosen, taken), what=what)
+    device = backends.device_for(chosen, taken.device)
     if folder is not None and device is not None:
-        results.append(fitting.check_fit(folder, settings.model, probe.library, device))
+        refused = fitting.check_weights(folder, taken, chosen.library, device)
+        fits = refused or fitting.check_fit(folder, taken, chosen.library, device)
+        results.append(fits)
     return [on_device, *results]
 
 

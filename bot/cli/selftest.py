@@ -46,11 +46,12 @@ def report(found: SelfTest, checks: list[Result]) -> str:
         f"{found.same_tokens} of {found.tokens} chosen are the CPU's choice; the others are "
         f"{found.worst_gap:.4f} logits less likely at most"
     )
+    chosen = f" (chosen: {found.reason})" if found.reason else ""
     lines = [
         "```text",
         f"Parley {version('parley-chat')} self-test {sign}",
         f"machine      {system}, Python {platform.python_version()}",
-        f"back end     {found.backend}, {found.low_bit}, {found.device}",
+        f"back end     {found.backend}, {found.low_bit}, {found.device}{chosen}",
         f"loading      {found.load_seconds:.1f} s",
         f"first token  {found.first_token_seconds * 1000:.0f} ms",
         f"speed        {per_token} (demo model, one answer at a time)",

@@ -1,26 +1,35 @@
 """Which back ends can run, and on which devices."""
 
+from collections.abc import Iterable
+
+from bot.backends.recipes import IPEX_NOTICE
 from bot.config import ModelSettings, Settings
+from bot.doctor.choosing import Chosen
 from bot.doctor.probing import Device, Probe
 from bot.doctor.results import Result, State
 from bot.errors import ModelError
 
 AREA = "Back ends"
 DEVICES = "Devices"
+LIBRARIES = ("openvino", "torch", "ipex")
+"""The back ends that run a model on this machine."""
 _GET = {
-    "openvino": "-m pip install openvino-genai",
-    "torch": '-m pip install "transformers>=5,<6" torch --index-url '
+    "openvino": "Run: {python} -m pip install openvino-genai",
+    "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
     "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
+    "ipex": "Run: parley backend install ipex, which says what to set in [model] python.",
 }
-_LIBRARIES = {"auto": "openvino", "openvino": "openvino", "torch": "torch", "ipex": "torch"}
-"""What each back end stands on."""
-_FAMILY = {"openvino": "gpu", "torch": "xpu"}
+_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu"}
 """What each library calls an Intel GPU."""
 
 
-def chosen_library(section: ModelSettings) -> str:
-    """The library that runs the model: "openvino" or "torch"; "" where none does here."""
-    return _LIBRARIES.get(section.backend, "")
+def check_choice(chosen: Chosen, section: ModelSettings) -> Result:
+    """What ``backend = "auto"`` means here; `section` is the settings' own."""
+    what = f"[model] backend = {section.backend}"
+    if chosen.error:
+        remedy = "See the lines below, and correct [model] python if it is set."
+        return Result(AREA, what, State.FAILED, f"nothing can be chosen: {chosen.error}", remedy)
+    return Result(AREA, what, State.OK, f"takes {chosen.backend}: {chosen.reason}")
 
 
 def wants_intel_gpu(section: ModelSettings) -> bool:
@@ -29,21 +38,23 @@ def wants_intel_gpu(section: ModelSettings) -> bool:
 
 
 def check_library(probe: Probe, section: ModelSettings) -> Result:
-    """Whether this library can be used; why not is a failure only where it is the chosen one."""
-    chosen = probe.library == chosen_library(section)
-    versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
+    """Whether this back end can be used; why not is a failure only where it is the chosen one."""
+    chosen = probe.library == section.backend
     if not probe.error:
+        versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
         detail = f"{versions} (Python {probe.python})" + (", chosen" if chosen else "")
+        if chosen and probe.library == "ipex":
+            return Result(AREA, probe.library, State.WARNING, detail, IPEX_NOTICE)
         return Result(AREA, probe.library, State.OK, detail)
-    python = section.python or "python"
-    remedy = f"Run: {python} {_GET[probe.library]}"
+    if not chosen:
+        return Result(AREA, probe.library, State.SKIPPED, probe.error)
+    remedy = _GET[probe.library].format(python=section.python or "python")
     if not probe.python:
         remedy = "Correct [model] python: it names the interpreter that runs the model."
-    state = State.FAILED if chosen else State.SKIPPED
-    return Result(AREA, probe.library, state, probe.error, remedy if chosen else "")
+    return Result(AREA, probe.library, State.FAILED, probe.error, remedy)
 
 
-def check_devices(probes: list[Probe]) -> list[Result]:
+def check_devices(probes: Iterable[Probe]) -> list[Result]:
     """A line for each device that a library found."""
     return [
         Result(DEVICES, f"{probe.library} {device.name}", State.OK, _described(device))

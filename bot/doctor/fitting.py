@@ -14,13 +14,14 @@ from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
 from bot.installed_models import find_model
 from bot.model_folder import ModelFolder, PromptStyle
+from bot.worker.backends.ipex_low_bit import choose_low_bit
+from bot.worker.backends.torch_device import choose_precision
 from bot.worker.memory import available_memory
+from bot.worker.models.conversion import MODEL_FILE, SMALL_MODEL, resolve_low_bit
 from bot.worker.models.llama_config import LlamaConfig, read_config
 from bot.worker.protocol import LoadError
 
 AREA = "Model"
-SMALL_MODEL = 200_000_000
-"""As in `bot.worker.models.conversion`: below it, "auto" keeps 16 bits."""
 _BITS = {
     "sym_int4": (4.25, 8.0),
     "asym_int4": (4.3, 8.0),
@@ -78,7 +79,7 @@ def check_fit(folder: ModelFolder, section: ModelSettings, library: str, device:
         detail = f"the model was trained for {folder.context}"
         remedy = f"Set [model] context to {folder.context} or less, or to 0."
         return Result(AREA, f"context of {section.context} tokens", State.FAILED, detail, remedy)
-    memory = device.memory or available_memory()
+    memory = _memory(device)
     try:
         config = read_config(folder.path)
     except LoadError:
@@ -87,6 +88,34 @@ def check_fit(folder: ModelFolder, section: ModelSettings, library: str, device:
         return Result(AREA, what, State.SKIPPED, "nobody tells how much memory there is")
     need = needed(config, section, library, device, context_of(folder, section))
     return _verdict(what, need, memory, section, device, folder.path)
+
+
+def check_weights(
+    folder: ModelFolder, section: ModelSettings, library: str, device: Device
+) -> Result | None:
+    """What the back end would refuse before it loads anything: this kind of model, or this type of
+    weights on this device. None where it would not. Blocks."""
+    try:
+        if library == "torch":
+            choose_precision(device.name.lower(), section.low_bit, "float16")
+        elif library == "ipex":
+            choose_low_bit(section.low_bit, device.name.lower(), None)
+        elif not (folder.path / MODEL_FILE).is_file():
+            resolve_low_bit(section.low_bit, read_config(folder.path))
+    except LoadError as error:
+        detail, remedy = _parted(str(error))
+        remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
+        return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
+    return None
+
+
+def _memory(device: Device) -> int | None:
+    """What the back end may count on; None where nobody tells."""
+    if device.memory is None:
+        return available_memory()
+    return (
+        min(device.memory, available_memory() or device.memory) if device.shared else device.memory
+    )
 
 
 def context_of(folder: ModelFolder, section: ModelSettings) -> int:
@@ -108,18 +137,18 @@ def needed(
 def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
     if section.low_bit != "auto":
         return section.low_bit
-    if section.backend == "ipex":
-        return "sym_int4"
     if library == "torch":
         return "fp16" if device.memory else "fp32"
-    return "fp16" if config.parameters < SMALL_MODEL else "sym_int4"
+    if config.parameters < SMALL_MODEL:
+        return "sym_int8" if library == "ipex" else "fp16"
+    return "sym_int4"
 
 
 def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
     """Bytes of a number among keys and values."""
     if device.memory:
         return 2.0
-    whole = library == "torch" or low_bit in ("fp16", "fp32")
+    whole = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
     return 4.0 if whole else 1.0 + 8.0 / config.head_size
 
 

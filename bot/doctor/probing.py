@@ -1,4 +1,4 @@
-"""Asks the model's interpreter what it has, one library at a time."""
+"""Asks the model's interpreter what it has, one back end at a time."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bot import worker
 from bot.generation.process import exit_text, worker_environment
@@ -21,13 +22,15 @@ class Device:
     name: str
     title: str
     memory: int | None
-    """Bytes of its own; None for a CPU."""
+    """Bytes that it may use; None for a CPU."""
     driver: str = ""
+    shared: bool = False
+    """They are the machine's own: others use them too. False where nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one library finds."""
+    """What one back end finds."""
 
     library: str
     python: str = ""
@@ -38,44 +41,75 @@ class Probe:
     """Why it cannot be used; "" where it can."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What `bot.worker.choice` says of ``backend = "auto"``."""
+
+    backend: str = ""
+    reason: str = ""
+    error: str = ""
+    """Why it cannot be told; "" where it can."""
+
+
+class _Mute(Exception):
+    """The interpreter did not say what was asked: why, in one line."""
+
+
 async def probe(library: str, python: str = "") -> Probe:
-    """What `library` ("openvino" or "torch") finds under the interpreter `python`, "" for this
-    one. Never raises: what goes wrong is the finding."""
-    script = Path(worker.__file__).with_name("probe.py")
+    """What the back end `library` ("openvino", "torch" or "ipex") finds under the interpreter
+    `python`, "" for this one. Never raises: what goes wrong is the finding."""
+    try:
+        facts = await _asked(python, "probe.py", library)
+        devices = tuple(Device(**device) for device in facts["devices"])
+        return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
+    except (_Mute, LookupError, TypeError) as exc:
+        return Probe(library, error=str(exc))
+
+
+async def choose(options: dict[str, str], python: str = "") -> Choice:
+    """What the worker under `python` would take for ``backend = "auto"``, with `options` as
+    `bot.worker.choice` has them. Never raises."""
+    try:
+        return Choice(**await _asked(python, "__main__.py", "choose", json.dumps(options)))
+    except (_Mute, TypeError) as exc:
+        return Choice(error=str(exc))
+
+
+async def _asked(python: str, script: str, *arguments: str) -> dict[str, Any]:
+    """The JSON object that a script of the worker's says last. Raises _Mute."""
     try:
         process = await asyncio.create_subprocess_exec(
             python or sys.executable,
             "-X",
             "utf8",
-            str(script),
-            library,
+            str(Path(worker.__file__).with_name(script)),
+            *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=worker_environment(os.environ),
         )
     except OSError as exc:
-        return Probe(library, error=f"{python} cannot be started ({exc.strerror})")
+        raise _Mute(f"{python} cannot be started ({exc.strerror})") from exc
     try:
         async with asyncio.timeout(SECONDS):
             out, err = await process.communicate()
-    except TimeoutError:
-        return Probe(library, error=f"it did nothing for {SECONDS:g} seconds")
+    except TimeoutError as exc:
+        raise _Mute(f"it did nothing for {SECONDS:g} seconds") from exc
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _read(library, out, err, process.returncode)
+    return _read(out, err, process.returncode)
 
 
-def _read(library: str, out: bytes, err: bytes, code: int | None) -> Probe:
-    """The last line that is JSON; what a library prints on its way stands before it."""
-    lines = out.decode("utf-8", "replace").splitlines()
+def _read(out: bytes, err: bytes, code: int | None) -> dict[str, Any]:
+    """The last line, which is JSON; what a library prints on its way stands before it."""
     try:
-        facts = json.loads(lines[-1])
-        devices = tuple(Device(**device) for device in facts["devices"])
-        return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
-    except (LookupError, ValueError, TypeError):
+        facts = json.loads(out.decode("utf-8", "replace").splitlines()[-1])
+        facts["error"]  # what every one of them has
+    except (LookupError, ValueError, TypeError) as exc:
         said = " ".join(err.decode("utf-8", "replace").split())[-200:]
         error = f"it ended at once ({exit_text(code)})" + (f": {said}" if said else "")
-        return Probe(library, error=error)
+        raise _Mute(error) from exc
+    return dict(facts)

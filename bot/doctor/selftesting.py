@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bot import demo_model, worker
-from bot.config import Settings
-from bot.doctor.backends import chosen_library
+from bot.config import ModelSettings, Settings
+from bot.doctor.backends import LIBRARIES, device_for
+from bot.doctor.choosing import Chosen, chosen, interpreter
+from bot.doctor.probing import probe
 from bot.errors import ConfigError, ModelError
 from bot.generation.codec import ModelCodec
 from bot.generation.process import worker_environment
@@ -43,6 +45,8 @@ class SelfTest:
     """What was found."""
 
     backend: str
+    reason: str
+    """Why "auto" means this back end; "" where the settings name it."""
     device: str
     low_bit: str
     load_seconds: float
@@ -79,38 +83,50 @@ class _Written:
 async def selftest(settings: Settings) -> SelfTest:
     """Raises ConfigError where the settings choose no model's device, and ModelError where the
     back end cannot be loaded, or does not compute."""
-    library = chosen_library(settings.model)
-    if not library:
+    found = await chosen(settings)
+    if found.error:
+        raise ModelError(f'[model] backend = "auto": nothing can be chosen: {found.error}')
+    if found.backend not in LIBRARIES:
         raise ConfigError(
-            f'[model] backend = "{settings.model.backend}" runs no model on this machine: choose '
-            '"openvino" or "torch" to test its devices.'
+            f'[model] backend = "{found.backend}" runs no model on this machine: choose '
+            '"openvino", "torch" or "ipex" to test its devices.'
         )
     await asyncio.to_thread(demo_model.verify)
     codec = await asyncio.to_thread(ModelCodec.load, demo_model.directory(), 0)
     loop = asyncio.get_running_loop()
+    python = interpreter(settings)
+    options = await _options(found, python)
     begun = loop.time()
-    python = str(settings.path(settings.model.python)) if settings.model.python else ""
-    client = await WorkerClient.launch(_options(settings, library), python=python)
+    client = await WorkerClient.launch(options, python=python)
     loaded = loop.time() - begun
     try:
         written = [await _answer(client, codec, question) for question in QUESTIONS]
     finally:
         await client.aclose()
-    compared = await _compared(settings, library, python, written)
-    return _verdict(library, client, loaded, written, compared)
+    compared = await _compared(options, python, written)
+    return _verdict(found, client, loaded, written, compared)
 
 
-def _options(settings: Settings, library: str) -> LoadOptions:
+async def _options(found: Chosen, python: str) -> LoadOptions:
     """The demo model in 16 bits, whatever the settings say of another model."""
+    section = found.settings.model
     return LoadOptions(
-        backend=library if settings.model.backend == "auto" else settings.model.backend,
+        backend=section.backend,
         model=str(demo_model.directory()),
-        device=settings.model.device,
-        low_bit="fp16",
+        device=section.device,
+        low_bit=await _sixteen_bits(section, python),
         context=1024,
         max_parallel=1,
-        cache_dir=str(settings.cache_folder),
+        cache_dir=str(found.settings.cache_folder),
     )
+
+
+async def _sixteen_bits(section: ModelSettings, python: str) -> str:
+    """fp16, but for ipex-llm on a CPU, which has bf16 alone."""
+    if section.backend != "ipex":
+        return "fp16"
+    device = device_for(await probe("ipex", python), section.device)
+    return "bf16" if device is not None and device.memory is None else "fp16"
 
 
 async def _answer(client: WorkerClient, codec: ModelCodec, question: str) -> _Written:
@@ -125,15 +141,14 @@ async def _answer(client: WorkerClient, codec: ModelCodec, question: str) -> _Wr
             return _Written(prompt, answer, end.usage)
 
 
-async def _compared(
-    settings: Settings, library: str, python: str, written: list[_Written]
-) -> dict[str, Any]:
+async def _compared(options: LoadOptions, python: str, written: list[_Written]) -> dict[str, Any]:
     """What `bot.worker.logits` says."""
     with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
         asked = {
-            "library": library,
-            "model": str(demo_model.directory()),
-            "device": settings.model.device,
+            "library": options.backend,
+            "model": options.model,
+            "device": options.device,
+            "low_bit": options.low_bit,
             "scratch": scratch,
             "sequences": [one.prompt + one.answer for one in written],
         }
@@ -164,7 +179,7 @@ async def _compared(
 
 
 def _verdict(
-    library: str,
+    found: Chosen,
     client: WorkerClient,
     loaded: float,
     written: list[_Written],
@@ -179,7 +194,8 @@ def _verdict(
     warm = written[1:]
     middle = len(warm) // 2
     return SelfTest(
-        backend=library,
+        backend=found.backend,
+        reason=found.reason,
         device=client.facts.device,
         low_bit=client.facts.low_bit,
         load_seconds=loaded,

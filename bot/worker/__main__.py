@@ -11,7 +11,7 @@ import types
 
 
 def main():  # type: () -> int
-    """Run the worker; the process's exit code."""
+    """Run the worker, or with ``choose`` say what it would run; the process's exit code."""
     if sys.version_info < (3, 10):  # noqa: UP036
         message = "the model's process needs Python 3.10 or newer; {} is Python {}\n"
         sys.stderr.write(message.format(sys.executable, sys.version.split()[0]))
@@ -23,7 +23,10 @@ def main():  # type: () -> int
     package.__path__ = [os.path.dirname(worker_dir)]  # noqa: PTH120
     sys.modules["bot"] = package
 
-    from bot.worker.process import run
+    if sys.argv[1:2] == ["choose"]:
+        from bot.worker.choice import run
+    else:
+        from bot.worker.process import run
 
     return run()
 

@@ -1,9 +1,10 @@
 """Compares what a device computes with what this machine's CPU computes. Run by its path, in the
 model's interpreter, with one JSON object on stdin:
 
-    library    "openvino" or "torch"
+    library    "openvino", "torch" or "ipex"
     model      the folder of a Llama model, small enough for the CPU
     device     as ``[model] device`` has it
+    low_bit    how ipex-llm keeps the weights: 16 bits of one kind or the other
     scratch    an empty folder
     sequences  lists of token ids: prompts with their answers
 
@@ -51,11 +52,13 @@ def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
     """See the module."""
     import numpy as np
 
-    compute = with_openvino if asked["library"] == "openvino" else with_torch
-    device, pairs = compute(asked)
+    compute = {"openvino": with_openvino, "torch": with_torch, "ipex": with_ipex}
+    device, pairs = compute[asked["library"]](asked)
     largest, similarity, agree, positions = 0.0, 1.0, 0, 0
     choices, gaps = [], []
     for (there, here), ids in zip(pairs, asked["sequences"], strict=True):
+        if there.shape != here.shape:  # numpy would compare them all the same
+            raise ValueError(f"the device gave logits of the shape {there.shape}, not {here.shape}")
         largest = max(largest, float(np.abs(there - here).max()))
         norms = np.linalg.norm(there, axis=1) * np.linalg.norm(here, axis=1)
         similarity = min(similarity, float(((there * here).sum(axis=1) / norms).min()))
@@ -125,14 +128,36 @@ def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits
         return model.to(where).eval()
 
     there, here = loaded(device, width), loaded("cpu", torch.float32)
+    return device_title(torch, device), torch_pairs(torch, there, here, asked)
+
+
+def with_ipex(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
+    """The same with ipex-llm; the CPU computes with its transformers alone."""
+    from bot.worker.backends.ipex_model import choose_ipex_device, import_ipex, load_model
+    from bot.worker.backends.torch_device import device_title
+    from bot.worker.protocol import LoadOptions
+
+    os.environ["IPEX_LLM_LAST_LM_HEAD"] = "0"  # else the last position alone gets its logits
+    torch, library = import_ipex()
+    model_class: Any = importlib.import_module("transformers").AutoModelForCausalLM
+    device, low_bit = choose_ipex_device(torch, asked["device"]), asked["low_bit"]
+    here = model_class.from_pretrained(asked["model"], torch_dtype=torch.float32).eval()
+    options = LoadOptions("ipex", asked["model"])
+    there = load_model(library, torch, options, device, low_bit, lambda *_: None)
+    return device_title(torch, device), torch_pairs(torch, there, here, asked)
+
+
+def torch_pairs(
+    torch: Any, there: Any, here: Any, asked: "dict[str, Any]"
+) -> "list[tuple[Logits, Logits]]":
+    """The logits of each sequence, of two of torch's models."""
 
     def logits(model: Any, ids: "list[int]") -> Logits:
         with torch.inference_mode():
             result = model(torch.tensor([ids], device=model.device)).logits[0]
         return result.float().cpu().numpy()
 
-    pairs = [(logits(there, ids), logits(here, ids)) for ids in asked["sequences"]]
-    return device_title(torch, device), pairs
+    return [(logits(there, ids), logits(here, ids)) for ids in asked["sequences"]]
 
 
 if __name__ == "__main__":

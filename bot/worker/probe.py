@@ -1,14 +1,17 @@
-"""Tells what one library finds on this machine. Run by its path, in the model's interpreter:
+"""Tells whether one back end's libraries can be used, and what they find on this machine. Run by
+its path, in the model's interpreter:
 
-    python …/bot/worker/probe.py openvino|torch
+    python …/bot/worker/probe.py openvino|torch|ipex
 
 The last line on stdout is one JSON object: ``python``, ``version``, ``packages`` (name to
-version), ``devices`` (a list of ``name``, ``title``, ``memory`` in bytes or null, ``driver``) and
-``error``. Only the standard library and the named one are imported; a library that crashes takes
-only this process with it.
+version), ``devices`` (a list of ``name``, ``title``, ``memory`` in bytes or null, ``driver``, and
+``shared`` where it is known that the memory is the machine's own) and
+``error``. Only the standard library and what the back end stands on are imported; a library that
+crashes takes only this process with it.
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -17,7 +20,8 @@ from typing import Any
 
 PACKAGES = {
     "openvino": ("openvino", "openvino-genai", "openvino-tokenizers"),
-    "torch": ("torch", "transformers", "safetensors", "ipex-llm", "intel-extension-for-pytorch"),
+    "torch": ("torch", "transformers", "torchao"),
+    "ipex": ("ipex-llm", "torch", "transformers", "intel-extension-for-pytorch"),
 }
 
 
@@ -34,7 +38,7 @@ def main() -> int:
         "error": "",
     }
     try:
-        facts["devices"] = openvino_devices() if library == "openvino" else torch_devices()
+        facts["devices"] = FIND[library]()
     except Exception as exc:
         # Whatever a broken installation raises is the finding.
         facts["error"] = f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
@@ -68,7 +72,15 @@ def openvino_devices() -> "list[dict[str, Any]]":
         memory = int(core.get_property(name, "GPU_DEVICE_TOTAL_MEM_SIZE")) if gpu else None
         title = str(core.get_property(name, "FULL_DEVICE_NAME")).strip()
         driver = _property(core, name, "GPU_DRIVER_VERSION") if gpu else ""
-        found.append({"name": name, "title": title, "memory": memory, "driver": driver})
+        found.append(
+            {
+                "name": name,
+                "title": title,
+                "memory": memory,
+                "driver": driver,
+                "shared": gpu and not _is_card(core, name),
+            }
+        )
     return found
 
 
@@ -85,13 +97,29 @@ def _property(core: Any, device: str, name: str) -> str:
 
 
 def torch_devices() -> "list[dict[str, Any]]":
-    """CPU, Intel GPUs and CUDA, as torch sees them."""
+    """CPU, Intel GPUs and CUDA, as torch sees them. Raises where the back end would refuse."""
     torch: Any = importlib.import_module("torch")
-    importlib.import_module("transformers")
+    transformers: Any = importlib.import_module("transformers")
+    if int(transformers.__version__.partition(".")[0]) < 5:
+        raise RuntimeError(f"transformers {transformers.__version__} is installed, and 5 is needed")
+    return devices_of(torch, ("xpu", "cuda"))
+
+
+def ipex_devices() -> "list[dict[str, Any]]":
+    """CPU and Intel GPUs, where ipex-llm can be loaded."""
+    if importlib.util.find_spec("ipex_llm") is None:  # asked first: torch takes seconds
+        raise ModuleNotFoundError("No module named 'ipex_llm'")
+    torch: Any = importlib.import_module("torch")
+    importlib.import_module("ipex_llm.transformers")
+    return devices_of(torch, ("xpu",))
+
+
+def devices_of(torch: Any, kinds: "tuple[str, ...]") -> "list[dict[str, Any]]":
+    """The CPU and the accelerators of these kinds, as torch sees them."""
     found: list[dict[str, Any]] = [
         {"name": "cpu", "title": platform.processor() or "CPU", "memory": None, "driver": ""}
     ]
-    for kind in ("xpu", "cuda"):
+    for kind in kinds:
         module = getattr(torch, kind, None)
         if module is None or not module.is_available():
             continue
@@ -107,6 +135,8 @@ def torch_devices() -> "list[dict[str, Any]]":
             )
     return found
 
+
+FIND = {"openvino": openvino_devices, "torch": torch_devices, "ipex": ipex_devices}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from bot import demo_model
+from bot.config import load
+from bot.doctor.probing import probe
+from bot.doctor.selftesting import selftest
 from bot.errors import ModelError
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import Exchange, Finished, Prompt, Sampling
@@ -162,3 +165,20 @@ async def test_stopping_ends_the_answer_and_leaves_the_next_one_right(folder: Pa
     assert text == alone
     # What the story would still have taken is not in the way.
     assert finished.usage.completion_tokens < 40
+
+
+async def test_the_self_test_compares_it_with_the_cpu(folder: Path) -> None:
+    file = folder / "config.toml"
+    file.write_text("")
+    given = {"BACKEND": "ipex", "PYTHON": PYTHON, "CACHE_DIR": str(folder / "cache")}
+    settings = load(file, {f"PARLEY_MODEL__{key}": value for key, value in given.items()})
+    found = await selftest(settings)
+    assert found.passed, found
+    assert (found.backend, found.low_bit, found.device) == ("ipex", "bf16", "cpu")
+    assert found.same_positions > 0.9 * found.positions > found.tokens
+
+
+async def test_the_doctor_finds_ipex_and_not_torch() -> None:
+    ipex, torch = await probe("ipex", PYTHON), await probe("torch", PYTHON)
+    assert (ipex.error, [device.name for device in ipex.devices]) == ("", ["cpu"])
+    assert "transformers 4.37.0 is installed, and 5 is needed" in torch.error

@@ -1,10 +1,12 @@
 """`parley doctor`, as a person runs it on set-ups of every broken kind."""
 
 import json
+import sys
 
 import pytest
 
 from tests.bot.cli.parley_program import Program
+from tests.made_up_gpu import interpreter_with_gpu
 
 Lines = dict[str, dict[str, str]]
 
@@ -39,6 +41,11 @@ BROKEN = {
     "a model that is not there": ({"PARLEY_MODEL__NAME": "org/never"}, "org/never"),
     "a context that is too long": ({"PARLEY_MODEL__CONTEXT": "4096"}, "context of 4096 tokens"),
     "an interpreter that is not there": ({"PARLEY_MODEL__PYTHON": "/no/python"}, "openvino"),
+    "an interpreter that cannot choose": (
+        {"PARLEY_MODEL__BACKEND": "auto", "PARLEY_MODEL__PYTHON": "/no/python"},
+        "[model] backend = auto",
+    ),
+    "weights that the device has not": ({"PARLEY_MODEL__LOW_BIT": "nf4"}, "weights of nf4"),
     "a database that cannot be": ({"PARLEY_STORAGE__URL": "sqlite:////proc/p"}, "storage"),
     "a server that is not there": (
         {
@@ -68,6 +75,33 @@ def test_what_is_broken_fails_with_its_remedy(program: Program, fault: str) -> N
     assert lines[what]["state"] == "failed", lines
     assert lines[what]["remedy"]
     assert "secret" not in json.dumps(lines)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(("ipex", "taken"), [(False, "torch"), (True, "ipex")])
+def test_what_auto_takes_is_what_is_examined(program: Program, ipex: bool, taken: str) -> None:
+    python = interpreter_with_gpu(program.folder / "gpu", ipex=ipex)
+    place = {"BACKEND": "auto", "DEVICE": "auto", "LOW_BIT": "nf4", "PYTHON": python}
+    program.settings |= {f"PARLEY_MODEL__{key}": value for key, value in place.items()}
+    code, lines = examined(program)
+    assert lines["[model] backend = auto"]["detail"].startswith(f"takes {taken}: ")
+    assert lines[taken]["detail"].endswith(", chosen")
+    assert lines["openvino"]["detail"].endswith(")")
+    assert lines["[model] device = auto"]["detail"] == "xpu:0 (Intel Arc B580)"
+    if ipex:
+        assert lines["context of 2048 tokens"]["detail"].endswith("of 12.0 GB on xpu:0")
+        assert code == 0
+    else:  # torch has no nf4
+        assert lines["weights of nf4"]["state"] == "failed"
+        assert code == 1
+
+
+def test_the_demo_model_is_examined_where_it_runs(program: Program) -> None:
+    program.settings |= {"PARLEY_MODEL__BACKEND": "auto", "PARLEY_MODEL__DEVICE": "auto"}
+    code, lines = examined(program)
+    assert code == 0
+    assert lines["[model] backend = auto"]["detail"].startswith("takes openvino: the demo model")
+    assert lines["[model] device = auto"]["detail"].startswith("CPU")
 
 
 def test_the_table_has_signs_and_remedies(program: Program) -> None:

@@ -2,8 +2,15 @@
 
 import pytest
 
-from bot.config import ModelSettings
-from bot.doctor.backends import check_device, check_devices, check_library, device_for
+from bot.config import ModelSettings, Settings
+from bot.doctor.backends import (
+    check_choice,
+    check_device,
+    check_devices,
+    check_library,
+    device_for,
+)
+from bot.doctor.choosing import Chosen
 from bot.doctor.probing import Device, Probe
 from bot.doctor.results import State
 
@@ -18,6 +25,7 @@ TORCH = Probe(
     {"torch": "2.13.0+xpu"},
     (Device("cpu", "Some CPU", None), Device("xpu:0", "Intel Arc B580", 12_000_000_000)),
 )
+IPEX = Probe("ipex", "3.11.7", {"ipex-llm": "2.3.0"}, TORCH.devices)
 NO_TORCH = Probe("torch", "3.12.1", {}, (), "ModuleNotFoundError: No module named 'torch'")
 
 
@@ -34,6 +42,7 @@ NO_TORCH = Probe("torch", "3.12.1", {}, (), "ModuleNotFoundError: No module name
         (ON_CPU, "gpu", None),
         (TORCH, "auto", "xpu:0"),
         (TORCH, "xpu", "xpu:0"),
+        (IPEX, "auto", "xpu:0"),
         (TORCH, "cuda", None),
         (TORCH, "gpu", None),
     ],
@@ -66,3 +75,21 @@ def test_each_device_is_shown_with_its_memory_and_driver() -> None:
     assert shown["openvino GPU.1"] == "Intel Arc B580, 12.0 GB, driver 25.1"
     assert shown["openvino CPU"] == "Some CPU"
     assert "torch xpu:0" in shown
+
+
+def test_the_archived_back_end_names_what_to_move_to_where_it_is_chosen() -> None:
+    assert check_library(IPEX, ModelSettings(backend="torch")).state is State.OK
+    chosen = check_library(IPEX, ModelSettings(backend="ipex"))
+    assert chosen.state is State.WARNING
+    assert 'backend = "openvino"' in chosen.remedy
+    missing = check_library(Probe("ipex", "3.11.7", {}, (), "no"), ModelSettings(backend="ipex"))
+    assert missing.remedy.startswith("Run: parley backend install ipex")
+
+
+def test_what_auto_takes_is_said_with_its_reason() -> None:
+    taken = Settings(model=ModelSettings(backend="torch"))
+    result = check_choice(Chosen(taken, "torch finds an Intel GPU"), ModelSettings())
+    assert (result.what, result.state) == ("[model] backend = auto", State.OK)
+    assert result.detail == "takes torch: torch finds an Intel GPU"
+    result = check_choice(Chosen(Settings(), error="it hung"), ModelSettings())
+    assert (result.state, bool(result.remedy)) == (State.FAILED, True)

@@ -1,13 +1,15 @@
 """Whether a model is there, can chat, and fits."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from bot.config import LowBit, ModelSettings, Settings, load
-from bot.doctor.fitting import check_fit, check_model, needed
+from bot.doctor import fitting
+from bot.doctor.fitting import check_fit, check_model, check_weights, needed
 from bot.doctor.probing import Device
 from bot.doctor.results import Result, State
 from bot.model_folder import ModelFolder
@@ -78,10 +80,25 @@ def test_what_does_not_fit_says_what_would(
     assert said in f"{result.detail} {result.remedy}"
 
 
+def test_graphics_that_share_the_machines_memory_have_what_is_free(
+    llama: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "available_memory", lambda: 3_000_000_000)
+    card, shared = gpu(24), replace(gpu(24), shared=True)
+    assert fit(llama, card).state is not State.FAILED
+    assert "of 3.0 GB on GPU" in fit(llama, shared).detail
+    assert fit(llama, shared).state is State.FAILED
+    monkeypatch.setattr(fitting, "available_memory", lambda: None)
+    assert "of 24.0 GB on GPU" in fit(llama, shared).detail
+
+
 def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:
     cpu, config = Device("CPU", "", None), read_config(llama.path)
     openvino = needed(config, ModelSettings(), "openvino", cpu, 4096)
     torch = needed(config, ModelSettings(), "torch", cpu, 4096)
+    ipex = needed(config, ModelSettings(), "ipex", cpu, 4096)
+    assert ipex.weights == openvino.weights, "4 bits"
+    assert ipex.one_context == torch.one_context
     assert torch.weights > 7 * openvino.weights
     assert torch.one_context > 3 * openvino.one_context
 
@@ -91,6 +108,42 @@ def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
     config, section = read_config(llama.path), ModelSettings.model_validate({"low_bit": low_bit})
     weights = needed(config, section, "openvino", gpu(12), 4096).weights
     assert 3e9 < weights <= 4 * config.parameters
+
+
+@pytest.mark.parametrize(
+    ("library", "device", "low_bit", "refused"),
+    [
+        ("openvino", "GPU", "sym_int4", ""),
+        ("openvino", "GPU", "nf4", "is unknown here"),
+        ("torch", "xpu:0", "sym_int4", ""),
+        ("torch", "cpu", "sym_int4", 'not for backend = "torch" on cpu'),
+        ("ipex", "xpu:0", "fp8", ""),
+        ("ipex", "cpu", "fp8", "runs on a GPU only"),
+        ("ipex", "cpu", "fp32", 'not for backend = "ipex"'),
+    ],
+)
+def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
+    llama: ModelFolder, library: str, device: str, low_bit: str, refused: str
+) -> None:
+    section = ModelSettings.model_validate({"low_bit": low_bit})
+    result = check_weights(llama, section, library, Device(device, "", None))
+    assert (result is not None) is bool(refused)
+    if result is not None:
+        assert result.state is State.FAILED
+        assert refused in result.detail
+        assert "sym_int" in result.detail + result.remedy, "it names what there is"
+
+
+def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    on = Device("CPU", "", None)
+    refused = check_weights(llama, ModelSettings(), "openvino", on)
+    assert refused is not None
+    assert refused.state is State.FAILED
+    assert check_weights(llama, ModelSettings(), "torch", on) is None
+    (llama.path / "openvino_model.xml").touch()
+    assert check_weights(llama, ModelSettings(), "openvino", on) is None
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:

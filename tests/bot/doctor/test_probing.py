@@ -8,6 +8,7 @@ import pytest
 
 from bot.doctor import probing
 from bot.doctor.probing import probe
+from tests.made_up_gpu import interpreter_with_gpu
 
 
 def interpreter(folder: Path, script: str) -> str:
@@ -32,6 +33,23 @@ async def test_a_library_that_is_missing_is_a_finding(tmp_path: Path) -> None:
     assert "No module named 'torch'" in found.error
     assert found.python
     assert found.devices == ()
+
+
+async def test_torch_and_ipex_tell_theirs(tmp_path: Path) -> None:
+    python = interpreter_with_gpu(tmp_path, ipex=True)
+    for library in ("torch", "ipex"):
+        found = await probe(library, python)
+        assert found.error == ""
+        assert [device.name for device in found.devices] == ["cpu", "xpu:0"]
+        assert found.devices[1].memory == 12_000_000_000
+    assert found.packages["ipex-llm"] == "2.3.0b20251110"
+
+
+async def test_a_transformers_that_is_too_old_for_torch_is_a_finding(tmp_path: Path) -> None:
+    python = interpreter_with_gpu(tmp_path)
+    (tmp_path / "packages" / "transformers" / "__init__.py").write_text("__version__ = '4.37.0'")
+    assert "transformers 4.37.0 is installed, and 5 is" in (await probe("torch", python)).error
+    assert (await probe("ipex", python)).error.endswith("No module named 'ipex_llm'")
 
 
 @pytest.mark.parametrize(

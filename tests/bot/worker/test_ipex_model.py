@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.worker.backends import ipex
 from bot.worker.backends.ipex_model import choose_ipex_device, import_ipex, load_model
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backend_bench import silent
@@ -109,3 +110,26 @@ def test_without_ipex_the_command_that_installs_it_is_named(
     monkeypatch.setattr("os.environ", {})
     with pytest.raises(LoadError, match="parley backend install ipex"):
         import_ipex()
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("xpu", "Warming up; on a GPU the first run compiles, which takes minutes"),
+        ("cpu", "Warming up"),
+    ],
+)
+def test_the_warm_up_says_that_a_gpu_compiles(
+    options: LoadOptions, monkeypatch: pytest.MonkeyPatch, device: str, said: str
+) -> None:
+    pytest.importorskip("torch")  # for the sampling
+    steps: list[str] = []
+    monkeypatch.setattr(ipex, "import_ipex", lambda: (torch_with(xpu=True), library([])))
+    monkeypatch.setattr(ipex, "device_title", lambda torch, device: device)
+    monkeypatch.setattr(ipex.IpexBackend, "_measure", lambda self, options: None)
+    monkeypatch.setattr(ipex.IpexBackend, "_warm_up", lambda self: steps.append("warm"))
+    facts = ipex.create().load(
+        replace(options, device=device), lambda what, done, total: steps.append(what)
+    )
+    assert steps[-2:] == [said, "warm"]
+    assert facts.low_bit == "sym_int8"
