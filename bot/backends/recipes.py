@@ -2,14 +2,14 @@
 
 ipex-llm wants exact versions of what it stands on, an old transformers among them, which exclude
 those that Parley's other back ends use; so it gets an interpreter of its own. The GPU's recipe is
-the one of ipex-llm's guide (github.com/intel/ipex-llm, docs/mddocs/Quickstart); the CPU's leaves
+the one of ipex-llm's guide (github.com/intel/ipex-llm,
+docs/mddocs/Quickstart/install_pytorch26_gpu.md); the CPU's leaves
 out what its metadata asks for in vain and was tried. Sizes are those of the downloads.
 """
 
 from dataclasses import dataclass
 
 TORCH_INDEX = "https://download.pytorch.org/whl/xpu"
-INTEL_INDEX = "https://pytorch-extension.intel.com/release-whl/stable/xpu/us/"
 
 IPEX_VERSION = "2.3.0b20251110"
 """The last one before the archive."""
@@ -50,15 +50,10 @@ _STANDS_ON = (
 IPEX_XPU = Recipe(
     pythons=((3, 11), (3, 10)),
     steps=(
-        # torch comes from PyTorch's index, Intel's libraries from Intel's and PyPI.
-        (
-            "--pre",
-            f"ipex-llm[xpu-2-6]=={IPEX_VERSION}",
-            "--extra-index-url",
-            TORCH_INDEX,
-            "--extra-index-url",
-            INTEL_INDEX,
-        ),
+        # torch comes from PyTorch's index for Intel GPUs, ipex-llm's kernels and Intel's libraries
+        # from PyPI. No --pre: what has to be a pre-release is named with its version, and the
+        # rest should be none.
+        (f"ipex-llm[xpu-2-6]=={IPEX_VERSION}", "--extra-index-url", TORCH_INDEX),
     ),
     gigabytes=8.0,
     check="import torch, ipex_llm.transformers; assert torch.xpu.is_available(), 'no GPU is found'",
@@ -70,7 +65,7 @@ IPEX_CPU = Recipe(
         # Later versions of torch compute ipex-llm's low-bit layers many times slower on a CPU.
         ("torch==2.1.2",),
         _STANDS_ON,
-        ("--no-deps", "--pre", f"ipex-llm=={IPEX_VERSION}"),
+        ("--no-deps", f"ipex-llm=={IPEX_VERSION}"),
     ),
     gigabytes=5.5,
     check="import ipex_llm.transformers",

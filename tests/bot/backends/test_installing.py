@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.backends.installing import MARKER, find_python, install
-from bot.backends.recipes import IPEX_CPU, IPEX_XPU, Recipe
+from bot.backends.recipes import IPEX_CPU, IPEX_XPU, TORCH_INDEX, Recipe
 from bot.errors import ModelError
 
 
@@ -73,3 +73,11 @@ def test_both_recipes_install_the_same_ipex() -> None:
     }
     assert len(versions) == 1
     assert not any("http" in word for step in IPEX_CPU.steps for word in step)
+
+
+def test_only_what_is_named_with_its_version_is_a_pre_release() -> None:
+    """And the GPU's torch comes from the one index that has it."""
+    steps = [*IPEX_CPU.steps, *IPEX_XPU.steps]
+    assert not any("--pre" in step for step in steps)
+    (gpu,) = IPEX_XPU.steps
+    assert [word for word in gpu if word.startswith("http")] == [TORCH_INDEX]
