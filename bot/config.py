@@ -245,6 +245,12 @@ class Settings(_Section):
 
     _folder: Path = Path()
     """Of the configuration file: where relative paths begin."""
+    _file: Path | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The configuration file; None where there is none and the defaults count."""
+        return self._file
 
     def path(self, text: str) -> Path:
         """`text` as a path: ``~`` is the home, a relative one begins at the settings' file."""
@@ -309,6 +315,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
             explain(error, Settings, found, source, overrides.names) for error in exc.errors()
         ]
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
+    settings._file = found.resolve() if found else None
     settings._folder = found.parent.resolve() if found else Path.cwd()
     return settings
 

@@ -5,7 +5,10 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import text
 
 from bot.errors import StorageError
 from storage.engine import new_engine, place_of
@@ -13,6 +16,22 @@ from storage.faults import Place
 
 NO_ROOM = 100_000_000
 """Bytes: a disk with less free is as good as full."""
+
+
+COUNT = "SELECT count(DISTINCT conversation_id), count(*) FROM questions"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much a database holds."""
+
+    conversations: int
+    exchanges: int
+
+
+def name_of(url: str) -> str:
+    """The database in words for its owner: no password in it. Raises ConfigError."""
+    return "memory://" if url == "memory://" else place_of(url)[1].name
 
 
 async def inspect_database(url: str) -> str:
@@ -30,6 +49,36 @@ async def inspect_database(url: str) -> str:
                 return f"{place.name} answers"
     finally:
         await engine.dispose()
+
+
+async def count_kept(url: str) -> Kept | None:
+    """What is kept at `url`; None where nothing is yet. Nothing is written or made. Raises
+    ConfigError where `url` names no database, StorageError where it cannot be read."""
+    if url == "memory://":
+        return None
+    parsed, place = place_of(url)
+    if place.file is not None:
+        if not place.file.exists():
+            return None
+        return await asyncio.to_thread(_count, place.file, place)
+    engine = new_engine(parsed)
+    try:
+        with place.faults():
+            async with engine.connect() as connection:
+                return Kept(*(await connection.execute(text(COUNT))).one())
+    finally:
+        await engine.dispose()
+
+
+def _count(file: Path, place: Place) -> Kept:
+    try:
+        uri = f"{file.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+            return Kept(*connection.execute(COUNT).fetchone())
+    except sqlite3.Error as exc:
+        raise StorageError(
+            f"the database {place.name} cannot be read ({exc}); parley doctor examines it"
+        ) from exc
 
 
 def _look_at(file: Path, place: Place) -> str:

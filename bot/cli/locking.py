@@ -35,7 +35,7 @@ def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
     if database == "memory://":
         yield
         return
-    folder = _folder(database)
+    folder = folder_of(database)
     # The lock's file stays: deleting it would let two programs lock two files of the same name.
     file = folder / f"parley-{sha256(str(conversation).encode()).hexdigest()[:16]}.lock"
     lock = FileLock(file)
@@ -58,7 +58,7 @@ def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
         lock.release()
 
 
-def _folder(database: str) -> Path:
+def folder_of(database: str) -> Path:
     """Beside the database where it is a file; the same conversation has the same lock then."""
     if database.startswith("sqlite:///"):
         return Path(database.removeprefix("sqlite:///")).parent

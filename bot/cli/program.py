@@ -12,6 +12,7 @@ from bot.cli.backend import app as backend
 from bot.cli.doctor import doctor
 from bot.cli.failures import explained
 from bot.cli.model import app as model
+from bot.cli.status import status
 
 app = typer.Typer(
     name="parley",
@@ -24,6 +25,7 @@ history = typer.Typer(help="List, show, export and delete what is kept.", no_arg
 app.add_typer(history, name="history")
 app.add_typer(model, name="model")
 app.add_typer(backend, name="backend")
+app.command()(status)
 app.command()(doctor)
 discord = typer.Typer(help="Tell Discord the commands; invite Parley.", no_args_is_help=True)
 app.add_typer(discord, name="discord")

@@ -9,6 +9,7 @@ from typing import Protocol
 import typer
 
 from bot.app import Parley, parley
+from bot.cli.running import serving
 from bot.config import Settings
 from bot.errors import ConfigError, ParleyError
 
@@ -24,21 +25,28 @@ class Serve(Protocol):
 
 
 async def run_all(settings: Settings) -> None:
-    """Answer everywhere until cancelled. Raises ConfigError where no platform is configured, and
-    what the platforms raised once none is left."""
+    """Answer everywhere until cancelled. Raises ConfigError where no platform is configured, Busy
+    where another `parley run` serves one of them with this database, and what the platforms raised
+    once none is left."""
     platforms = configured(settings)
-    typer.echo(f"Loading {settings.model.name} …")
-    async with parley(settings) as running:
-        await serve_all(running, settings, platforms, ready=typer.echo)
+    with serving(settings, platforms) as tell:
+        typer.echo(f"Loading {settings.model.name} …")
+        async with parley(settings) as running:
+            tell(running.engine.status.model)
+            await serve_all(running, settings, platforms, ready=typer.echo)
+
+
+def set_up(settings: Settings) -> dict[str, bool]:
+    """Each platform, and whether the settings give a token for it."""
+    return {
+        "Discord": bool(settings.discord.token.get_secret_value()),
+        "Slack": settings.slack.on,
+    }
 
 
 def configured(settings: Settings) -> dict[str, Serve]:
     """The platforms that have a token, by name. Imports only these. Raises ConfigError."""
-    set_up = {
-        "Discord": bool(settings.discord.token.get_secret_value()),
-        "Slack": settings.slack.on,
-    }
-    names = [name for name, on in set_up.items() if on]
+    names = [name for name, on in set_up(settings).items() if on]
     if not names:
         raise ConfigError(
             "No platform is set up. Put a token into PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__"

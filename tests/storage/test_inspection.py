@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import ConfigError, StorageError
 from storage import open_store
-from storage.inspection import inspect_database
+from storage.inspection import Kept, count_kept, inspect_database, name_of
 
 
 async def made(file: Path) -> str:
@@ -36,6 +36,25 @@ async def test_what_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
     assert "at the first start" in await inspect_database(url)
     assert content(tmp_path) == {}
     assert "nothing is kept" in await inspect_database("memory://")
+
+
+async def test_counting_what_is_kept_makes_and_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "p.sqlite3"
+    assert await count_kept(f"sqlite:///{file}") is None
+    assert await count_kept("memory://") is None
+    assert content(tmp_path) == {}
+    url = await made(file)
+    before = file.read_bytes()
+    assert await count_kept(url) == Kept(conversations=0, exchanges=0)
+    assert file.read_bytes() == before
+    file.write_bytes(b"this is no database at all, but a text of some length" * 100)
+    with pytest.raises(StorageError, match="parley doctor examines it"):
+        await count_kept(url)
+
+
+def test_a_database_is_named_without_its_password() -> None:
+    assert "secret" not in name_of("postgresql+asyncpg://me:secret@db/parley")
+    assert name_of("memory://") == "memory://"
 
 
 async def test_each_fault_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_what_is_remembered_is_counted_up_to_a_bound() -> None:
 
 def test_the_context_is_told_in_numbers_and_in_its_newest_exchanges() -> None:
     history = tuple(Exchange(f"question {n}", "long " * 100) for n in range(12))
-    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512)
+    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512, 2048)
     text = context_text(packed, ModelInfo("m", "b", "CPU", "fp16", 4096))
     assert "1,000 of 4,096; 3,096 are left" in text
     assert "System prompt: Be kind." in text

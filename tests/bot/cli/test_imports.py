@@ -45,7 +45,7 @@ def modules_after(program: Program, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [("chat",), ("ask", "Hi"), ("complete", "Hi"), ("history", "list")]
+    "command", [("chat",), ("ask", "Hi"), ("complete", "Hi"), ("history", "list"), ("status",)]
 )
 def test_no_command_of_the_terminal_loads_a_model_or_a_platform(
     program: Program, command: tuple[str, ...]

@@ -1,6 +1,7 @@
 """`parley run`: every configured platform, one that fails among others, and a killed bot."""
 
 import asyncio
+import json
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
@@ -122,3 +123,22 @@ async def test_an_answer_that_a_kill_cut_goes_on_in_its_message_after_the_restar
             _, errors = await process.communicate()
             assert process.returncode == 143
             assert b"Traceback" not in errors
+
+
+async def test_status_sees_it_and_a_second_one_is_refused(program: Program) -> None:
+    async with Loopback.open() as discord, running(program, discord) as process:
+        told = await asyncio.to_thread(program.run, "status", "--json")
+        platforms = {each["name"]: each["run"] for each in json.loads(told.stdout)["platforms"]}
+        assert platforms["Slack"] is None
+        assert platforms["Discord"]["pid"] == process.pid
+        assert platforms["Discord"]["model"]["backend"] == "scripted"
+        shown = await asyncio.to_thread(program.run, "status")
+        assert f"Discord              running: process {process.pid}, since" in shown.stdout
+        second = await asyncio.to_thread(program.run, "run")
+        assert second.returncode == 1
+        (line,) = second.stderr.splitlines()
+        assert f"Another parley run (process {process.pid}) serves Discord" in line
+        process.kill()
+        await process.wait()
+        after = await asyncio.to_thread(program.run, "status", "--json")
+        assert json.loads(after.stdout)["platforms"][0]["run"] is None

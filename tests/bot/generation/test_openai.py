@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from bot.messages import (
     Prompt,
     Sampling,
 )
+from bot.resuming import resuming_stream
 
 HELLO = Prompt("Be kind.", (Exchange("Hi", "Hello."),), "How are you?")
 
@@ -44,6 +46,8 @@ class Server:
     counts: bool = True
     finish: str = "stop"
     hang: bool = False
+    goes_on: bool = False
+    """It writes what is still missing of an answer that was begun, and not all of it."""
     key: str = ""
     model: str = "llama"
     asked: int = 0
@@ -75,7 +79,7 @@ class Server:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         try:
-            for number, word in enumerate(self.words):
+            for number, word in enumerate(self._missing(self.requests[-1])):
                 if number == self.break_after:
                     assert request.transport is not None
                     request.transport.close()
@@ -91,6 +95,13 @@ class Server:
         finally:
             self.closed.set()
         return response
+
+    def _missing(self, request: dict[str, Any]) -> list[str]:
+        last = request["messages"][-1] if self.goes_on else {"role": "user"}
+        said = last["content"] if last["role"] == "assistant" else ""
+        whole = "".join(self.words)
+        assert whole.startswith(said)
+        return re.findall(r"\s*\S+", whole[len(said) :]) if said else self.words
 
     async def _event(self, response: web.StreamResponse, value: object) -> None:
         await response.write(f"data: {json.dumps(value)}\n\n".encode())
@@ -333,6 +344,26 @@ async def test_a_stream_that_breaks_off_raises_worker_lost_after_what_came() -> 
             async for piece in generator.stream(HELLO, Sampling()):
                 seen.append(piece)  # noqa: PERF401
         assert seen == ["I ", "am "]
+
+
+async def test_an_answer_that_replicas_break_off_goes_on_at_others_until_it_is_whole() -> None:
+    words = [f"word{number} " for number in range(9)] + ["end."]
+    servers = [Server(words, break_after=4, goes_on=True) for _ in range(2)]
+    async with serving(servers[0]) as one, serving(servers[1]) as two, asking(one, two) as asked:
+        stream = resuming_stream(asked, HELLO, Sampling(), _never)
+        *texts, end = [piece async for piece in stream]
+    assert "".join(map(str, texts)) == "".join(words)
+    assert isinstance(end, Finished)
+    assert end.reason is FinishReason.END
+    requests = one.requests + two.requests
+    assert len(requests) == 3
+    begun = [request["messages"][-1] for request in requests if "continue_final_message" in request]
+    assert sorted(len(message["content"].split()) for message in begun) == [4, 8]
+    assert {message["role"] for message in begun} == {"assistant"}
+
+
+async def _never(_: str) -> None:
+    """The window of a server is as it was."""
 
 
 async def test_a_conversation_stays_with_its_replica() -> None:

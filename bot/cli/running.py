@@ -1,0 +1,140 @@
+"""Which `parley run` serves a platform: one for each platform and database, and what it tells.
+
+Two of them would answer every message twice. Whoever serves holds a lock beside the database, and
+has what it runs written next to it for `parley status`. What a process that was killed left behind
+counts for nothing: the operating system let go of its lock.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bot.cli.locking import folder_of
+from bot.config import Settings
+from bot.errors import Busy, StorageError
+from bot.messages import ModelInfo
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 1.0
+"""Seconds: as long as somebody who only looks may hold the lock, and longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A `parley run` that serves a platform now."""
+
+    pid: int | None = None
+    """None, like all else, where it could not say."""
+    since: str = ""
+    """ISO 8601, UTC."""
+    model: ModelInfo | None = None
+    """As it was loaded; None until then."""
+
+
+@contextmanager
+def serving(
+    settings: Settings, platforms: Collection[str]
+) -> Iterator[Callable[[ModelInfo], None]]:
+    """Be the one that serves these platforms while the body runs. What it gives takes the model
+    that was loaded, for others to see. Raises Busy where another serves one of them, and
+    StorageError where the lock cannot be written."""
+    if settings.database_url == "memory://":  # nothing is shared with anybody
+        yield lambda _: None
+        return
+    notes = [_note_file(settings, platform) for platform in platforms]
+    with ExitStack() as held:
+        for platform in platforms:
+            held.enter_context(_lock(settings, platform))
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+
+        def tell(model: ModelInfo | None) -> None:
+            for note in notes:
+                _write(note, Run(os.getpid(), since, model))
+
+        for note in notes:
+            held.callback(_forget, note)
+        tell(None)
+        yield tell
+
+
+def run_of(settings: Settings, platform: str) -> Run | None:
+    """The run that serves `platform` with this database, or None. Makes nothing."""
+    file = _lock_file(settings, platform)
+    if settings.database_url == "memory://" or not file.exists():
+        return None
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _read(_note_file(settings, platform))
+    except OSError:
+        return None  # somebody else's: this account can run nothing there either
+    lock.release()
+    return None
+
+
+@contextmanager
+def _lock(settings: Settings, platform: str) -> Iterator[None]:
+    file = _lock_file(settings, platform)
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=PATIENCE)
+    except Timeout as exc:
+        other = _read(_note_file(settings, platform))
+        who = f" (process {other.pid})" if other.pid else ""
+        raise Busy(
+            f"Another parley run{who} serves {platform} with this database already. End it first, "
+            "or give this one another [storage] url."
+        ) from exc
+    except OSError as exc:
+        raise StorageError(
+            f"{file} cannot be written ({exc.strerror}); make its folder writable for you, or "
+            "point [storage] url elsewhere."
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_file(settings: Settings, platform: str) -> Path:
+    database = settings.database_url
+    name = f"parley-run-{platform.lower()}-{sha256(database.encode()).hexdigest()[:16]}.lock"
+    return folder_of(database) / name
+
+
+def _note_file(settings: Settings, platform: str) -> Path:
+    return _lock_file(settings, platform).with_suffix(".json")
+
+
+def _write(note: Path, run: Run) -> None:
+    """Whole, or not at all. Nobody's answers depend on it."""
+    part = note.with_suffix(".part")
+    try:
+        part.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        part.replace(note)
+    except OSError as exc:
+        logger.warning("%s cannot be written (%s): parley status will know less", note, exc)
+
+
+def _forget(note: Path) -> None:
+    note.unlink(missing_ok=True)
+
+
+def _read(note: Path) -> Run:
+    try:
+        facts = json.loads(note.read_text(encoding="utf-8"))
+        model = facts.pop("model")
+        return Run(**facts, model=ModelInfo(**model) if model else None)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return Run()
