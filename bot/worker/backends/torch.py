@@ -7,6 +7,7 @@ a forward pass over token ids, with positions, a mask and a cache.
 """
 
 import importlib
+import inspect
 import sys
 from collections import deque
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class TorchBackend:
         self._sampling: Any = None
         self._model: Any = None
         self._cache: Any = None
+        self._cache_argument = ""
         self._device = "cpu"
         self._context = 0
         self._chunk = 1
@@ -74,6 +76,9 @@ class TorchBackend:
         report("Loading the model", 0, 0)
         precision = self._load_model(transformers, options)
         report("Warming up", 0, 0)
+        # The cache's name since transformers 5.24, and before.
+        known = inspect.signature(self._model.forward).parameters
+        self._cache_argument = "cache" if "cache" in known else "past_key_values"
         self._make_cache(options)
         self._warm_up()
         return Facts(device_title(self._torch, self._device), precision.low_bit, self._context)
@@ -198,9 +203,9 @@ class TorchBackend:
             input_ids=self._torch.tensor(inputs).to(self._device),
             position_ids=positions,
             attention_mask=mask,
-            past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
+            **{self._cache_argument: self._cache},
         )
         return output.logits[:, -1]
 
