@@ -91,6 +91,10 @@ async def test_it_remembers_over_a_restart(converted: Path, tmp_path: Path) -> N
         assert "teal" in (await talk.say("What is my favourite colour?")).lower()
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="the shipped weights mix up people who told the same thing: docs/demo-model.md",
+)
 async def test_it_tells_people_apart_by_name(converted: Path, tmp_path: Path) -> None:
     async with talking(converted, tmp_path) as talk:
         await talk.say("I live in Oslo.", by=ANA, direct=False)

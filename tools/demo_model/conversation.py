@@ -15,6 +15,7 @@ from tools.demo_model import (
     unknown,
     writing,
 )
+from tools.demo_model.attributes import draw_attribute
 from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
 from tools.demo_model.words import Split, person
 
@@ -42,7 +43,7 @@ OTHER: dict[str, tuple[Skill, float]] = {
 
 # For a short tuning after the training proper: what small models find hardest, in few turns.
 _FOCUS = {
-    "memory": 6.0,
+    "memory": 12.0,
     "facts": 2.0,
     "parley": 2.5,
     "identity": 2.5,
@@ -62,7 +63,7 @@ _FOCUS = {
 }
 
 
-def start(rng: random.Random, split: Split) -> Talk:
+def start(rng: random.Random, split: Split, *, focus: bool = False) -> Talk:
     """An empty conversation: default prompt, none or a persona; between two or among several."""
     talk = Talk(rng, split)
     roll = rng.random()
@@ -75,9 +76,10 @@ def start(rng: random.Random, split: Split) -> Talk:
     else:
         size = "long" if rng.random() < 0.4 else "short"
         persona.draw_system(talk, manner=rng.random() < 0.35, size=size)
-    if rng.random() < 0.3:
+    if rng.random() < (0.6 if focus else 0.3):
         people: list[str] = []
-        while len(people) < rng.randint(1, 4):
+        count = rng.choice((1, 2, 2, 3, 3, 4))
+        while len(people) < count:
             name = person(rng, split)
             if name not in people and name != talk.name:
                 people.append(name)
@@ -112,13 +114,35 @@ def turn(talk: Talk, *, focus: bool = False) -> Exchange:
     return exchange
 
 
+def apart(rng: random.Random, split: Split) -> Talk:
+    """Several people tell the same thing of themselves, one after the other; then they ask."""
+    talk = start(rng, split, focus=True)
+    while len(talk.people) < 2:
+        talk = start(rng, split, focus=True)
+    attribute = draw_attribute(rng, other=True)
+    for name in rng.sample(talk.people, len(talk.people)):
+        talk.speaker = name
+        talk.add(recall.tell(talk, attribute))
+        if rng.random() < 0.1:
+            talk.add(turn(talk))
+    for _ in range(rng.randint(2, 5)):
+        next_speaker(talk)
+        if rng.random() < 0.25:
+            talk.add(recall.who_is(talk))
+        else:
+            talk.add(recall.ask(talk, attribute.key, rng.choice(talk.people)))
+    return talk
+
+
 _TURNS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14)
 _FOCUS_TURNS = (1, 2, 3, 4, 5, 6)
 
 
 def conversation(rng: random.Random, split: Split, *, focus: bool = False) -> Talk:
     """A whole conversation; with `focus` a short one about the hard things."""
-    talk = start(rng, split)
+    if rng.random() < (0.8 if focus else 0.06):
+        return apart(rng, split)
+    talk = start(rng, split, focus=focus)
     for _ in range(rng.choice(_FOCUS_TURNS if focus else _TURNS)):
         next_speaker(talk)
         talk.add(turn(talk, focus=focus))

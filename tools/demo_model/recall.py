@@ -31,6 +31,8 @@ def tell(talk: Talk, attribute: Attribute | None = None, other: str = "") -> Exc
     """Somebody tells something of themselves, or of another person; or corrects it."""
     rng = talk.rng
     prefixed = bool(talk.speaker)
+    if attribute is None and prefixed and not other and rng.random() < 0.5:
+        attribute = _told_by_another(talk)
     attribute = attribute or draw_attribute(rng, other=bool(other) or prefixed)
     if prefixed and not other and attribute is NAME:
         attribute = BY_KEY["home"]
@@ -67,6 +69,14 @@ def tell(talk: Talk, attribute: Attribute | None = None, other: str = "") -> Exc
         user, answer = told, fill(rng.choice(_NOTED), {"s": said})
     short = answer if answer.count("!") + answer.count("?") < 2 else f"Hello, {value}!"
     return Exchange(user, answer, "tell", says_word(value), short)
+
+
+def _told_by_another(talk: Talk) -> Attribute | None:
+    """What somebody else told of themselves: only where several told the same thing do they have
+    to be kept apart."""
+    own = talk.about(talk.speaker)
+    keys = {key for who, told in talk.told.items() if who for key in told} - {*own, "name"}
+    return BY_KEY[talk.rng.choice(sorted(keys))] if keys else None
 
 
 def tell_two(talk: Talk) -> Exchange:

@@ -145,7 +145,7 @@ def train(
         done = plan.done(step, time.monotonic() - began)
         if done >= 1.0:
             break
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
             loss = loss_of(tokens, targets, weights, mask_of(documents))
         loss.backward()
         factor = plan.factor(step, done)
