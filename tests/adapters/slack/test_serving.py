@@ -128,11 +128,11 @@ async def test_a_defect_in_one_event_is_told_and_ends_nothing(
 
 async def test_what_is_taken_up_waits_until_slack_can_be_reached() -> None:
     store = MemoryStore()
-    # No faster: a message on its way when Parley ends is waited for by this clock.
-    async with LoopbackSlack(ScaledClock(40)) as slack:
+    async with LoopbackSlack(ScaledClock(1000)) as slack:
         async with bench(lambda p: "one two three", paced=True, at=slack, store=store) as b:
             await b.ana.mention("C1", "Count")
-            await until(lambda: b.scripted.writing)
+            b.scripted.let(1)
+            await until(lambda: b.joined("C1"))  # so that its message is known
         slack.connects = False
 
         async def come_back() -> None:
