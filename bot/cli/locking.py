@@ -1,6 +1,6 @@
 """One program at a time in each of the terminal's conversations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -35,18 +35,30 @@ def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
     if database == "memory://":
         yield
         return
-    folder = folder_of(database)
     # The lock's file stays: deleting it would let two programs lock two files of the same name.
-    file = folder / f"parley-{sha256(str(conversation).encode()).hexdigest()[:16]}.lock"
-    lock = FileLock(file)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as exc:
-        raise Busy(
+    name = f"parley-{sha256(str(conversation).encode()).hexdigest()[:16]}.lock"
+    file = folder_of(database) / name
+
+    def busy() -> Busy:
+        return Busy(
             f"Another Parley has the conversation “{conversation.channel}” open. Close it, or "
             "begin another one with: --conversation NAME"
-        ) from exc
+        )
+
+    with held(file, 0.0, busy):
+        yield
+
+
+@contextmanager
+def held(file: Path, patience: float, busy: Callable[[], Busy]) -> Iterator[None]:
+    """Hold the lock `file` while the body runs. Raises what `busy` makes where another holds it for
+    longer than `patience`, in seconds, and StorageError where it cannot be written."""
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=patience)
+    except Timeout as exc:
+        raise busy() from exc
     except OSError as exc:
         raise StorageError(
             f"{file} cannot be written ({exc.strerror}); make its folder writable for you, or "

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bot.cli.locking import folder_of
+from bot.cli.locking import folder_of, held
 from bot.config import Settings
-from bot.errors import Busy, StorageError
+from bot.errors import Busy
 from bot.messages import ModelInfo
 
 logger = logging.getLogger(__name__)
@@ -82,29 +82,16 @@ def run_of(settings: Settings, platform: str) -> Run | None:
     return None
 
 
-@contextmanager
-def _lock(settings: Settings, platform: str) -> Iterator[None]:
-    file = _lock_file(settings, platform)
-    lock = FileLock(file)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=PATIENCE)
-    except Timeout as exc:
+def _lock(settings: Settings, platform: str) -> AbstractContextManager[None]:
+    def busy() -> Busy:
         other = _read(_note_file(settings, platform))
         who = f" (process {other.pid})" if other.pid else ""
-        raise Busy(
+        return Busy(
             f"Another parley run{who} serves {platform} with this database already. End it first, "
             "or give this one another [storage] url."
-        ) from exc
-    except OSError as exc:
-        raise StorageError(
-            f"{file} cannot be written ({exc.strerror}); make its folder writable for you, or "
-            "point [storage] url elsewhere."
-        ) from exc
-    try:
-        yield
-    finally:
-        lock.release()
+        )
+
+    return held(_lock_file(settings, platform), PATIENCE, busy)
 
 
 def _lock_file(settings: Settings, platform: str) -> Path:
