@@ -29,9 +29,8 @@ def plain(template: str) -> str:
 class Phrasings:
     """Templates with {slots}, split into those for training and those for the evaluation."""
 
-    def __init__(self, templates: str | Sequence[str]) -> None:
-        lines = templates.strip().split("\n") if isinstance(templates, str) else templates
-        self.all = tuple(line.strip() for line in lines if line.strip())
+    def __init__(self, templates: Sequence[str]) -> None:
+        self.all = tuple(line.strip() for line in templates if line.strip())
         self.eval = self.all[KEPT_BACK_EVERY - 1 :: KEPT_BACK_EVERY] or self.all[-1:]
         kept = {plain(line) for line in self.eval} if len(self.all) > 1 else set()
         self.train = tuple(line for line in self.all if plain(line) not in kept)
