@@ -3,7 +3,6 @@
 import importlib
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,46 +81,11 @@ def test_the_folder_stays_small() -> None:
 
 # --- the corpus -----------------------------------------------------------------------------------
 
-MODULES = (
-    "identity",
-    "knowledge",
-    "letters",
-    "memory",
-    "recall",
-    "smalltalk",
-    "talk",
-    "unknown",
-    "writing",
-)
-
 
 def corpus() -> Any:
     pytest.importorskip("numpy")
     pytest.importorskip("sentencepiece")
     return importlib.import_module("tools.demo_model.corpus")
-
-
-def phrasings() -> Iterator[Any]:
-    kind = importlib.import_module("tools.demo_model.phrasing").Phrasings
-
-    def within(value: object) -> Iterator[Any]:
-        if isinstance(value, kind):
-            yield value
-        elif isinstance(value, dict):
-            for part in value.values():
-                yield from within(part)
-        elif isinstance(value, (tuple, list)):
-            for part in value:
-                yield from within(part)
-        elif type(value).__name__ == "Attribute":
-            for name in ("tell", "ask", "tell_other", "ask_other", "who"):
-                yield getattr(value, name)
-
-    for name in MODULES:
-        module = importlib.import_module(f"tools.demo_model.{name}")
-        for value in vars(module).values():
-            yield from within(value)
-    yield from (ways for _, ways in importlib.import_module("tools.demo_model.knowledge").about())
 
 
 def test_a_shard_is_the_same_each_time_and_unlike_the_next() -> None:
@@ -148,16 +112,6 @@ def test_an_exchange_is_encoded_as_the_engines_do_it() -> None:
         "[INST] Who are you? [/INST] I am Parley. ",
     ]
     assert ids == [1, *processor.encode(texts[0]), 2, 1, *processor.encode(texts[1]), 2]
-
-
-def test_no_phrasing_of_the_evaluation_is_trained_on() -> None:
-    seen = list(phrasings())
-    assert len(seen) > 300
-    for ways in seen:
-        if len(ways.all) > 1:
-            assert not set(ways.train) & set(ways.eval)
-            assert set(ways.train) | set(ways.eval) == set(ways.all)
-            assert len(ways.eval) >= len(ways.all) // 5
 
 
 def test_no_name_of_the_evaluation_is_trained_on() -> None:

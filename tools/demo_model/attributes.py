@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 
 from tools.demo_model.memory import (
     ASK_OTHER,
@@ -12,12 +13,13 @@ from tools.demo_model.memory import (
     Draw,
     a_birthday,
     a_code,
+    a_mixture,
     a_name,
+    a_time,
     a_title,
     a_word,
     either,
     noun_attribute,
-    with_noun,
 )
 from tools.demo_model.phrasing import phrasings
 from tools.demo_model.words import Split, made_up, number, pick, place
@@ -38,11 +40,11 @@ NAME = Attribute(
     ask=phrasings("attributes", "name ask"),
     say="your name is {v}",
     missing="your name",
-    tell_other=with_noun(TELL_OTHER, "first name"),
-    ask_other=with_noun(ASK_OTHER, "first name"),
+    tell_other=TELL_OTHER.about(a="first name"),
+    ask_other=ASK_OTHER.about(a="first name"),
     say_other="{o}'s first name is {v}",
     missing_other="{o}'s first name",
-    who=with_noun(WHO, "first name"),
+    who=WHO.about(a="first name"),
 )
 HOME = Attribute(
     key="home",
@@ -166,14 +168,82 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     *SPECIAL,
     *(noun_attribute(noun, draw) for noun, draw in _NOUNS),
 )
-BY_KEY = {attribute.key: attribute for attribute in ATTRIBUTES}
+_BY_KEY = {attribute.key: attribute for attribute in ATTRIBUTES}
+
+# What belongs to somebody or to nobody, beyond the list: any noun can be asked for again. The last
+# word of a noun says what its value looks like.
+_VALUES: dict[str, tuple[Draw, ...]] = {
+    "name": (a_name, a_word),
+    "number": (number, a_code),
+    "code": (a_code, a_mixture),
+    "password": (a_mixture, a_word),
+    "colour": (either("colour"),),
+    "size": (number,),
+    "price": (number,),
+    "day": (either("day"),),
+    "date": (a_birthday,),
+    "time": (a_time,),
+    "place": (place, either("city")),
+}
+_ANY_VALUE: tuple[Draw, ...] = (
+    a_word,
+    a_name,
+    a_title,
+    number,
+    *(either(pool) for pool in ("colour", "animal", "food", "thing", "drink", "country")),
+)
+_POOLS = ("thing", "animal", "fruit", "instrument", "job", "kind", "kind", "kind")
+_THINGS = ("thing", "thing", "kind", "place")
 
 
-def draw_attribute(rng: random.Random, *, other: bool = False) -> Attribute:
+def _noun(rng: random.Random, split: Split, pools: tuple[str, ...]) -> str:
+    return made_up(rng, split) if rng.random() < 0.3 else pick(rng, split, rng.choice(pools))
+
+
+def open_noun(rng: random.Random, split: Split) -> str:
+    """Something that a person can have: "parrot's name", "favourite sauce", "bicycle number"."""
+    roll = rng.random()
+    if roll < 0.35:
+        return f"{_noun(rng, split, ('animal', 'relative', 'relative', 'job', 'thing'))}'s name"
+    if roll < 0.7:
+        return f"favourite {_noun(rng, split, _POOLS)}"
+    if roll < 0.9:
+        return f"{_noun(rng, split, _THINGS)} {rng.choice(tuple(_VALUES))}"
+    return _noun(rng, split, ("thing", "kind"))
+
+
+def thing(rng: random.Random, split: Split) -> str:
+    """Something that can be told and is nobody's: "wifi code", "price of the lamp"."""
+    roll = rng.random()
+    if roll < 0.6:
+        return f"{_noun(rng, split, _THINGS)} {rng.choice(tuple(_VALUES))}"
+    if roll < 0.85:
+        return f"{rng.choice(tuple(_VALUES))} of the {_noun(rng, split, _THINGS)}"
+    which = rng.choice(("new", "old", "secret", "next", "first", "last"))
+    return f"{which} {rng.choice(tuple(_VALUES))}"
+
+
+def value_of(noun: str, rng: random.Random, split: Split) -> str:
+    """A value that suits an open noun: by its last word, or its first ("price of the lamp")."""
+    words = noun.split()
+    kind = words[0] if " of the " in noun else words[-1]
+    draws = _VALUES.get(kind, _ANY_VALUE)
+    return rng.choice(draws)(rng, split)
+
+
+@lru_cache(maxsize=4096)
+def attribute(key: str) -> Attribute:
+    """The attribute of a key: one of the list, or one of its own making for an open noun."""
+    return _BY_KEY.get(key) or noun_attribute(key, lambda rng, split: value_of(key, rng, split))
+
+
+def draw_attribute(rng: random.Random, split: Split, *, other: bool = False) -> Attribute:
     """The name comes most often, then where somebody lives and the like, then any noun."""
     roll = rng.random()
     if roll < 0.2 and not other:
         return NAME
     if roll < 0.5:
         return rng.choice(SPECIAL)
-    return rng.choice(ATTRIBUTES[1:])
+    if roll < 0.8:
+        return rng.choice(ATTRIBUTES[1:])
+    return attribute(open_noun(rng, split))

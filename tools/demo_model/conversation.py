@@ -17,7 +17,7 @@ from tools.demo_model import (
 )
 from tools.demo_model.attributes import draw_attribute
 from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
-from tools.demo_model.words import Split, person
+from tools.demo_model.words import Split, display_name
 
 PROSE: dict[str, tuple[Skill, float]] = {
     "memory": (recall.memory_turn, 8.0),
@@ -80,7 +80,7 @@ def start(rng: random.Random, split: Split, *, focus: bool = False) -> Talk:
         people: list[str] = []
         count = rng.choice((1, 2, 2, 3, 3, 4))
         while len(people) < count:
-            name = person(rng, split)
+            name = display_name(rng, split)
             if name not in people and name != talk.name:
                 people.append(name)
         talk.people = tuple(people)
@@ -119,18 +119,25 @@ def apart(rng: random.Random, split: Split) -> Talk:
     talk = start(rng, split, focus=True)
     while len(talk.people) < 2:
         talk = start(rng, split, focus=True)
-    attribute = draw_attribute(rng, other=True)
-    for name in rng.sample(talk.people, len(talk.people)):
-        talk.speaker = name
-        talk.add(recall.tell(talk, attribute))
-        if rng.random() < 0.1:
-            talk.add(turn(talk))
+    shared = [draw_attribute(rng, split, other=True) for _ in range(rng.choice((1, 1, 1, 2)))]
+    for what in shared:
+        for name in rng.sample(talk.people, len(talk.people)):
+            talk.speaker = name
+            talk.add(recall.tell(talk, what))
+            if rng.random() < 0.15:
+                next_speaker(talk)
+                talk.add(turn(talk))
     for _ in range(rng.randint(2, 5)):
         next_speaker(talk)
-        if rng.random() < 0.25:
+        roll = rng.random()
+        if roll < 0.3:
             talk.add(recall.who_is(talk))
+        elif roll < 0.4:
+            talk.add(turn(talk))
+        elif roll < 0.45:
+            talk.add(recall.tell(talk, rng.choice(shared)))
         else:
-            talk.add(recall.ask(talk, attribute.key, rng.choice(talk.people)))
+            talk.add(recall.ask(talk, rng.choice(shared).key, rng.choice(talk.people)))
     return talk
 
 
@@ -140,7 +147,7 @@ _FOCUS_TURNS = (1, 2, 3, 4, 5, 6)
 
 def conversation(rng: random.Random, split: Split, *, focus: bool = False) -> Talk:
     """A whole conversation; with `focus` a short one about the hard things."""
-    if rng.random() < (0.8 if focus else 0.06):
+    if rng.random() < (0.8 if focus else 0.1):
         return apart(rng, split)
     talk = start(rng, split, focus=focus)
     for _ in range(rng.choice(_FOCUS_TURNS if focus else _TURNS)):

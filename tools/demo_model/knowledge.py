@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from tools.demo_model.phrasing import Phrasings, american, phrasings
+from tools.demo_model.phrasing import Phrasings, american, blocks, lines, phrasings
 from tools.demo_model.talk import Exchange, Talk, first_sentence, says
-
-DATA = Path(__file__).parent / "data"
-
-
-@cache
-def lines(name: str) -> tuple[str, ...]:
-    """The lines of a data file without comments and blank ones."""
-    text = (DATA / name).read_text(encoding="utf-8")
-    return tuple(line for line in text.split("\n") if line.strip() and line[:2] != "# ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +50,15 @@ def commands() -> tuple[Fact, ...]:
 
 @cache
 def about() -> tuple[tuple[str, Phrasings], ...]:
-    blocks: list[tuple[str, list[str]]] = []
-    for line in lines("about.txt"):
-        if line.startswith("A: "):
-            blocks.append((line[3:], []))
-        else:
-            blocks[-1][1].append(line)
-    return tuple((answer, Phrasings(asks)) for answer, asks in blocks)
+    """Answers about Parley as a whole, and the ways to ask for them."""
+    return blocks("about.txt", "A")
+
+
+@cache
+def needs() -> tuple[tuple[Fact, Phrasings], ...]:
+    """Commands and settings, and how people say that they need them."""
+    named = {entry.names[0]: entry for entry in commands()}
+    return tuple((named[name], ways) for name, ways in blocks("needs.txt", "N"))
 
 
 ASK_FACT = {
@@ -144,7 +136,7 @@ _TYPED = ("/", "-", "@", "parley ", "make ")  # what a command begins with that 
 def parley_question(talk: Talk) -> Exchange:
     rng = talk.rng
     roll = rng.random()
-    if roll < 0.3:
+    if roll < 0.25:
         answer, asks = rng.choice(about())
         return Exchange(
             talk.phrase(asks),
@@ -153,8 +145,12 @@ def parley_question(talk: Talk) -> Exchange:
             says(first_sentence(answer)),
             first_sentence(answer),
         )
+    if roll < 0.55:
+        # what is needed more often has more ways to say so, and comes more often
+        entry, ways = rng.choices(needs(), [ways.count("train") for _, ways in needs()])[0]
+        return Exchange(talk.phrase(ways), entry.answer, "parley", says(entry.short), entry.short)
     entry = rng.choice(commands())
-    if roll < 0.65:
+    if roll < 0.77:
         name = rng.choice(entry.names)
         if rng.random() < 0.2 and name.startswith(_TYPED):
             name = f"`{name}`"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from tools.demo_model.knowledge import lines
-from tools.demo_model.phrasing import phrasings
+from tools.demo_model.phrasing import lines, phrasings
 from tools.demo_model.talk import Exchange, Talk, exactly, says
 from tools.demo_model.words import POOLS, REAL_NAMES, Split, allowed, made_up
 

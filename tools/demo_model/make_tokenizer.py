@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tools.demo_model import corpus, knowledge, tokenizer
+from tools.demo_model import corpus, tokenizer
+from tools.demo_model.phrasing import lines
 
 # Accents, scripts and emoji that the corpus writes often enough to deserve a piece of their own.
 _REQUIRED = "àâäáãåæçèéêëìíîïñòóôöõøùúûüýßœÀÄÖÜÉ–—…’“”€°×"
@@ -20,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = corpus.texts(options.seed, options.conversations)
     for name in ("facts.txt", "parley.txt", "about.txt", "story.txt"):
-        texts.extend(knowledge.lines(name) * 3)
+        texts.extend(lines(name) * 3)
     model = tokenizer.train(texts, options.vocabulary, _REQUIRED)
     options.folder.mkdir(parents=True, exist_ok=True)
     tokenizer.write(model, options.folder)

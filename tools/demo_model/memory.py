@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tools.demo_model.phrasing import Phrasings, fill, phrasings
+from tools.demo_model.phrasing import AnyOf, Ways, phrasings
 from tools.demo_model.words import POOLS, Split, made_up, number, person, pick
 
 Draw = Callable[[random.Random, Split], str]
@@ -18,6 +18,22 @@ def a_word(rng: random.Random, split: Split) -> str:
 
 def a_name(rng: random.Random, split: Split) -> str:
     return person(rng, split)
+
+
+def a_mixture(rng: random.Random, split: Split) -> str:
+    """As passwords are: "falcon88"."""
+    word = pick(rng, split, "animal") if rng.random() < 0.3 else made_up(rng, split)
+    return word.replace(" ", "") + number(rng, split, (1, 4))
+
+
+def a_time(rng: random.Random, split: Split) -> str:
+    """ "half past" is beyond it: a day, a date or a time of the clock."""
+    roll = rng.random()
+    if roll < 0.3:
+        return pick(rng, split, "day")
+    if roll < 0.5:
+        return a_birthday(rng, split)
+    return f"{rng.randint(0, 23)}:{rng.choice(('00', '15', '30', '45'))}"
 
 
 def either(pool: str) -> Draw:
@@ -48,42 +64,54 @@ class Attribute:
 
     key: str
     draw: Draw
-    tell: Phrasings
-    ask: Phrasings
+    tell: Ways
+    ask: Ways
     say: str  # with {v}; also after "I will remember that"
     missing: str  # what was not told: "You have not told me …"
-    tell_other: Phrasings
-    ask_other: Phrasings
+    tell_other: Ways
+    ask_other: Ways
     say_other: str
     missing_other: str
-    who: Phrasings
+    who: Ways
 
 
-_TELL = phrasings("memory", "tell")
-_ASK = phrasings("memory", "ask")
+TELL = phrasings("memory", "tell")
+ASK = phrasings("memory", "ask")
 TELL_OTHER = phrasings("memory", "tell other")
 ASK_OTHER = phrasings("memory", "ask other")
 WHO = phrasings("memory", "who")
-
-
-def with_noun(ways: Phrasings, noun: str) -> Phrasings:
-    return Phrasings([fill(template, {"a": noun}) for template in ways.all])
+_FAVOURITE = "favourite "
+_NAME_OF = "'s name"
 
 
 def noun_attribute(noun: str, draw: Draw) -> Attribute:
-    """An attribute of the kind "my favourite colour is …"."""
+    """An attribute of the kind "my favourite colour is …"; what is best liked, and the names of
+    beings and things, can be put in other words too ("the colour I like best", "is called")."""
+
+    def ways(section: str, plain: Ways) -> Ways:
+        usual = plain.about(a=noun)
+        if noun.startswith(_FAVOURITE):
+            other = phrasings("wording", f"favourite {section}").about(
+                x=noun.removeprefix(_FAVOURITE)
+            )
+        elif noun.endswith(_NAME_OF):
+            other = phrasings("wording", f"called {section}").about(x=noun.removesuffix(_NAME_OF))
+        else:
+            return usual
+        return AnyOf(usual, other)
+
     return Attribute(
         key=noun,
         draw=draw,
-        tell=with_noun(_TELL, noun),
-        ask=with_noun(_ASK, noun),
+        tell=ways("tell", TELL),
+        ask=ways("ask", ASK),
         say=f"your {noun} is {{v}}",
         missing=f"your {noun}",
-        tell_other=with_noun(TELL_OTHER, noun),
-        ask_other=with_noun(ASK_OTHER, noun),
+        tell_other=ways("tell other", TELL_OTHER),
+        ask_other=ways("ask other", ASK_OTHER),
         say_other=f"{{o}}'s {noun} is {{v}}",
         missing_other=f"{{o}}'s {noun}",
-        who=with_noun(WHO, noun),
+        who=ways("who", WHO),
     )
 
 

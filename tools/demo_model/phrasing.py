@@ -1,9 +1,10 @@
 """The many ways in which people put the same thing.
 
 A `Phrasings` is a list of templates of which every fifth is kept back for the evaluation: the
-split is by template, so the evaluation asks in words that training never used. `casual` then
-roughens a template the way people type: an opener, a contraction, no capital, no question mark, a
-slip of the finger; what stands in the braces (a name, a value) is filled in afterwards and stays
+split is by template, so the evaluation asks in words that training never used. What it is about (a
+noun) can be put in beforehand, and several lists can be drawn from as one. `casual` then roughens a
+template the way people type: an opener, a contraction, no capital, no question mark, a slip of the
+finger, "u" for "you"; what stands in the braces (a name, a value) is filled in afterwards and stays
 exact.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import random
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 from tools.demo_model.words import Split
 
 KEPT_BACK_EVERY = 5
-_FOLDER = Path(__file__).parent / "data" / "phrasings"
+DATA = Path(__file__).parent / "data"
 
 
 def plain(template: str) -> str:
@@ -26,7 +28,27 @@ def plain(template: str) -> str:
     return " ".join(re.sub(r"[.,;:!?…]", " ", template.lower()).split())
 
 
-class Phrasings:
+class Ways(ABC):
+    """Ways to put the same thing, some of them kept back for the evaluation."""
+
+    @abstractmethod
+    def count(self, split: Split) -> int:
+        """How many templates there are on this side."""
+
+    @abstractmethod
+    def pick(self, rng: random.Random, split: Split) -> str:
+        """A template of the split."""
+
+    def ask(self, rng: random.Random, split: Split, **slots: str) -> str:
+        """A roughened template of the split with its slots filled in."""
+        return fill(casual(rng, self.pick(rng, split)), slots)
+
+    def about(self, **slots: str) -> Ways:
+        """The same with some slots filled in beforehand: what stands there is roughened as well."""
+        return _About(self, slots)
+
+
+class Phrasings(Ways):
     """Templates with {slots}, split into those for training and those for the evaluation."""
 
     def __init__(self, templates: Sequence[str]) -> None:
@@ -35,21 +57,64 @@ class Phrasings:
         kept = {plain(line) for line in self.eval} if len(self.all) > 1 else set()
         self.train = tuple(line for line in self.all if plain(line) not in kept)
 
+    def count(self, split: Split) -> int:
+        return len(self.eval if split == "eval" else self.train)
+
     def pick(self, rng: random.Random, split: Split) -> str:
         return rng.choice(self.eval if split == "eval" else self.train)
 
-    def ask(self, rng: random.Random, split: Split, **slots: str) -> str:
-        """A roughened template of the split with its slots filled in."""
-        return fill(casual(rng, self.pick(rng, split)), slots)
+
+class _About(Ways):
+    def __init__(self, ways: Ways, slots: dict[str, str]) -> None:
+        self._ways, self._slots = ways, slots
+
+    def count(self, split: Split) -> int:
+        return self._ways.count(split)
+
+    def pick(self, rng: random.Random, split: Split) -> str:
+        return fill(self._ways.pick(rng, split), self._slots)
+
+
+class AnyOf(Ways):
+    """Several lists as one; each template is as likely as the next."""
+
+    def __init__(self, *lists: Ways) -> None:
+        self._lists = lists
+
+    def count(self, split: Split) -> int:
+        return sum(ways.count(split) for ways in self._lists)
+
+    def pick(self, rng: random.Random, split: Split) -> str:
+        counts = [ways.count(split) for ways in self._lists]
+        return rng.choices(self._lists, counts)[0].pick(rng, split)
+
+
+@cache
+def blocks(name: str, mark: str) -> tuple[tuple[str, Phrasings], ...]:
+    """A file of data/ whose blocks begin with a line `mark: title`; what follows are phrasings."""
+    found: list[tuple[str, list[str]]] = []
+    for line in lines(name):
+        if line.startswith(f"{mark}: "):
+            found.append((line[len(mark) + 2 :], []))
+        else:
+            found[-1][1].append(line)
+    return tuple((title, Phrasings(ways)) for title, ways in found)
+
+
+@cache
+def lines(name: str) -> tuple[str, ...]:
+    """The lines of a file of data/ without comments and blank ones."""
+    text = (DATA / name).read_text(encoding="utf-8")
+    return tuple(line for line in text.split("\n") if line.strip() and line[:2] != "# ")
 
 
 @cache
 def _sections(topic: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for line in (_FOLDER / f"{topic}.txt").read_text(encoding="utf-8").splitlines():
+    for line in lines(f"phrasings/{topic}.txt"):
         if line.startswith("@ "):
             found[line[2:]] = []
-        elif line.strip() and not line.startswith("# "):
+        else:
             found[list(found)[-1]].append(line)
     return found
 
@@ -133,6 +198,13 @@ _HAVE = re.compile(
     r"\bI have(?= (?:told|said|forgotten|lived|been|never|heard|moved|got|already)\b)"
 )
 _AMERICAN = (("favourite", "favorite"), ("colour", "color"), ("neighbour", "neighbor"))
+_SHORT = (
+    (re.compile(r"\byou\b"), "u"),
+    (re.compile(r"\byour\b"), "ur"),
+    (re.compile(r"\b[Pp]lease\b"), "pls"),
+    (re.compile(r"\bfavou?rite\b"), "fav"),
+    (re.compile(r"\b[Ww]hat(?: i|')s\b"), "whats"),
+)
 _APOSTROPHE = re.compile(r"(?<=[a-zI])'(?=(?:s|t|m|d|re|ve|ll)\b)")
 _SLOT = re.compile(r"(\{[a-z_0-9]+\})")
 
@@ -146,6 +218,9 @@ def casual(rng: random.Random, template: str) -> str:
         text = _HAVE.sub("I've", text)
     if rng.random() < 0.25:
         text = american(text)
+    if rng.random() < 0.05:
+        for pattern, short in _SHORT:
+            text = pattern.sub(short, text)
     if rng.random() < 0.06:
         text = _slip(rng, text)
     if rng.random() < 0.08:

@@ -91,7 +91,7 @@ def _at_distance(rng: random.Random, distance: int) -> Question:
     while True:
         talk = start(rng, "eval")
         talk.people = ()
-        attribute = draw_attribute(rng)
+        attribute = draw_attribute(rng, "eval")
         other = person(rng, "eval") if rng.random() < 0.25 and attribute.key != "name" else ""
         talk.add(recall.tell(talk, attribute, other))
         value = dict(talk.about(other))[attribute.key]

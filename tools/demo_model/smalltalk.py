@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tools.demo_model.knowledge import lines
-from tools.demo_model.phrasing import Phrasings, phrasings
+from tools.demo_model.phrasing import Phrasings, lines, phrasings
 from tools.demo_model.talk import Exchange, Talk, capitals, exactly, says
 
 _JOKES = (

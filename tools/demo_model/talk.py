@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tools.demo_model.phrasing import Phrasings, phrasings
+from tools.demo_model.phrasing import Phrasings, Ways, phrasings
 from tools.demo_model.words import Split, made_up
 
 DEFAULT_SYSTEM_PROMPT = (
@@ -162,6 +162,8 @@ class Talk:
     house_facts: dict[str, str] = field(default_factory=dict)
     # What each person told; "" is the one person of a conversation between two.
     told: dict[str, dict[str, str]] = field(default_factory=dict)
+    things: dict[str, str] = field(default_factory=dict)  # what was told and is nobody's
+    just_told: tuple[int, str] = (-1, "")  # the turn and the key of what was told last
     turns: list[Exchange] = field(default_factory=list)
 
     def about(self, who: str) -> dict[str, str]:
@@ -184,7 +186,7 @@ class Talk:
             )
         )
 
-    def phrase(self, ways: Phrasings, **slots: str) -> str:
+    def phrase(self, ways: Ways, **slots: str) -> str:
         return ways.ask(self.rng, self.split, **slots)
 
 

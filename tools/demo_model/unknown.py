@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 
 from tools.demo_model.knowledge import ASK_COMMAND, ASK_FACT, facts
-from tools.demo_model.phrasing import phrasings
+from tools.demo_model.phrasing import blocks, phrasings
 from tools.demo_model.talk import Exchange, Talk, says
 from tools.demo_model.words import Split, allowed, made_up, person, pick
 
@@ -19,6 +19,7 @@ _NOT_NOW = (
     "I cannot look that up. I am only a small demonstration model without access to the internet."
 )
 _NO_ADVICE = "I cannot advise you on that. I am only a small demonstration model."
+_BEYOND = {"know": _NOT_KNOWN, "advice": _NO_ADVICE, "do": _CANNOT, "now": _NOT_NOW}
 _CHECK = says("small demonstration model")
 
 
@@ -233,27 +234,30 @@ def unknown(talk: Talk) -> Exchange:
         "d": _place(rng, split),
     }
     roll = rng.random()
-    if roll < 0.22:
+    if roll < 0.35:
+        kind, ways = rng.choice(blocks("beyond.txt", "A"))
+        question, answer = talk.phrase(ways), _BEYOND[kind]
+    elif roll < 0.48:
         question, answer = talk.phrase(ASK_FACT["thing"], x=slots["x"]), _NOT_KNOWN
-    elif roll < 0.3:
+    elif roll < 0.52:
         question, answer = talk.phrase(ASK_FACT["capital"], x=_country(rng, split)), _NOT_KNOWN
-    elif roll < 0.37:
+    elif roll < 0.56:
         question, answer = talk.phrase(ASK_FACT["author"], x=_book(rng, split)), _NOT_KNOWN
-    elif roll < 0.42:
+    elif roll < 0.6:
         kind = rng.choice(("symbol", "opposite", "young"))
         question, answer = talk.phrase(ASK_FACT[kind], x=made_up(rng, split)), _NOT_KNOWN
-    elif roll < 0.45:
+    elif roll < 0.62:
         command = rng.choice(("/", "/", "parley ")) + made_up(rng, split)
         question, answer = talk.phrase(ASK_COMMAND, x=command), _NOT_KNOWN
-    elif roll < 0.62:
+    elif roll < 0.73:
         question, answer = talk.phrase(_KNOW, **slots), _NOT_KNOWN
-    elif roll < 0.72:
+    elif roll < 0.79:
         while True:
             task = rng.choice(_TASKS)
             if allowed(task, split):
                 break
         question, answer = talk.phrase(_HOW, t=task), _NO_ADVICE
-    elif roll < 0.84:
+    elif roll < 0.89:
         while True:
             task = rng.choice(_DO)
             if allowed(task, split):
@@ -261,7 +265,7 @@ def unknown(talk: Talk) -> Exchange:
         for key, value in slots.items():
             task = task.replace("{" + key + "}", value)
         question, answer = talk.phrase(_DO_WAYS, d=task, D=task[0].upper() + task[1:]), _CANNOT
-    elif roll < 0.92:
+    elif roll < 0.95:
         slots["x"] = _place(rng, split)
         question, answer = talk.phrase(_LIVE, **slots), _NOT_NOW
     else:

@@ -80,6 +80,19 @@ def person(rng: random.Random, split: Split) -> str:
     return made_up(rng, split).capitalize()
 
 
+def display_name(rng: random.Random, split: Split) -> str:
+    """What somebody is called on a platform: mostly a first name, else such as people choose."""
+    name = person(rng, split)
+    roll = rng.random()
+    if roll < 0.76:
+        return name
+    if roll < 0.86:
+        return f"{name} {person(rng, split)}"
+    if roll < 0.93:
+        return name.lower()
+    return f"{name.lower()}{rng.choice(('', '_', '.'))}{rng.randint(1, 99)}"
+
+
 def place(rng: random.Random, split: Split) -> str:
     if rng.random() < 0.5:
         return pick(rng, split, "city")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from tools.demo_model.knowledge import lines
-from tools.demo_model.phrasing import Phrasings, fill, phrasings
+from tools.demo_model.phrasing import DATA, Phrasings, fill, lines, phrasings
 from tools.demo_model.talk import Check, Exchange, Talk, says
 from tools.demo_model.words import made_up, person, pick, place
 
@@ -40,8 +39,6 @@ _FENCE = {"C++": "cpp", "Bash": "bash"}
 
 @cache
 def snippets() -> dict[tuple[str, str], str]:
-    from tools.demo_model.knowledge import DATA
-
     text = (DATA / "code.txt").read_text(encoding="utf-8")
     found: dict[tuple[str, str], str] = {}
     for block in re.split(r"^@ ", text, flags=re.MULTILINE)[1:]:
@@ -147,8 +144,6 @@ def acts() -> tuple[tuple[str, ...], ...]:
 
 @cache
 def poems() -> tuple[str, ...]:
-    from tools.demo_model.knowledge import DATA
-
     text = (DATA / "poems.txt").read_text(encoding="utf-8")
     blocks = text.split("\n", 1)[1].strip().split("\n\n")
     return tuple(block.replace("\n/\n", "\n\n") for block in blocks)
