@@ -91,16 +91,26 @@ async def test_it_remembers_over_a_restart(converted: Path, tmp_path: Path) -> N
         assert "teal" in (await talk.say("What is my favourite colour?")).lower()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the shipped weights mix up people who told the same thing: docs/demo-model.md",
-)
 async def test_it_tells_people_apart_by_name(converted: Path, tmp_path: Path) -> None:
     async with talking(converted, tmp_path) as talk:
         await talk.say("I live in Oslo.", by=ANA, direct=False)
         await talk.say("I live in Lima.", by=BEN, direct=False)
         assert "Lima" in await talk.say("Where do I live?", by=BEN, direct=False)
         assert "Oslo" in await talk.say("Where do I live?", by=ANA, direct=False)
+        assert "Lima" in await talk.say("Where does Ben live?", by=ANA, direct=False)
+        assert "Ana" in await talk.say("Who lives in Oslo?", by=BEN, direct=False)
+
+
+async def test_a_correction_changes_what_one_person_told_and_not_the_others(
+    converted: Path, tmp_path: Path
+) -> None:
+    async with talking(converted, tmp_path) as talk:
+        await talk.say("My dog is called Rex.", by=ANA, direct=False)
+        await talk.say("What is a CPU?", by=BEN, direct=False)
+        await talk.say("My dog is called Noodle.", by=BEN, direct=False)
+        await talk.say("Actually, my dog is called Nelly.", by=BEN, direct=False)
+        assert "Rex" in await talk.say("What is my dog called?", by=ANA, direct=False)
+        assert "Nelly" in await talk.say("What is my dog called?", by=BEN, direct=False)
 
 
 async def test_it_takes_its_name_from_the_conversations_system_prompt(

@@ -109,7 +109,7 @@ def turn(talk: Talk, *, focus: bool = False) -> Exchange:
         )
     skill = rng.choices([skill for skill, _ in table.values()], weights)[0]
     exchange = skill(talk)
-    if rng.random() < 0.05 and exchange.skill in ("facts", "parley", "identity"):
+    if rng.random() < 0.05 and exchange.skill in ("facts", "parley", "needs", "identity"):
         exchange = smalltalk.inline_manner(talk, exchange)
     return exchange
 

@@ -67,7 +67,7 @@ def encode_talk(processor: spm.SentencePieceProcessor, talk: Talk, limit: int) -
     """The turns that fit: each is BOS, prompt, answer, a space and EOS, encoded by itself."""
     prompts = [prompt_of(talk, index) for index in range(len(talk.turns))]
     answers = [f"{exchange.answer} " for exchange in talk.turns]
-    encoded = processor.encode(prompts + answers)
+    encoded = processor.encode(prompts + answers, num_threads=1)
     ids: list[int] = []
     weights: list[int] = []
     for prompt, answer in zip(encoded[: len(prompts)], encoded[len(prompts) :], strict=True):

@@ -42,6 +42,7 @@ def export(weights: dict[str, Tensor], shape: Shape, tokenizer_model: Path, fold
         if name.startswith("model.")
     }
     save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # safetensors keeps it from others
     for name, content in (("config.json", shape.config()), ("generation_config.json", GENERATION)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     tokenizer.write(tokenizer_model.read_bytes(), folder)

@@ -148,7 +148,7 @@ def parley_question(talk: Talk) -> Exchange:
     if roll < 0.55:
         # what is needed more often has more ways to say so, and comes more often
         entry, ways = rng.choices(needs(), [ways.count("train") for _, ways in needs()])[0]
-        return Exchange(talk.phrase(ways), entry.answer, "parley", says(entry.short), entry.short)
+        return Exchange(talk.phrase(ways), entry.answer, "needs", says(entry.short), entry.short)
     entry = rng.choice(commands())
     if roll < 0.77:
         name = rng.choice(entry.names)

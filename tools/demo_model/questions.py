@@ -20,6 +20,7 @@ SKILLS = (
     "not told",
     "people",
     "parley",
+    "needs",
     "facts",
     "completion",
     "unknown",
