@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -114,12 +114,30 @@ class Engine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        jobs = list(self._jobs.values())
-        for task in (self._saver, *(job.task for job in jobs)):
-            if task is not None:
-                task.cancel()
+        if self._saver is not None:
+            self._saver.cancel()
+        await self._abandon(list(self._jobs.values()))
         # Not told of the body's own exception, which it would wrap in a group.
         await self._tasks.__aexit__(None, None, None)
+
+    async def leave(self, platform: str) -> None:
+        """Stop answering on this platform, whose connection is about to close. Calls on their way
+        are waited for, a few seconds at most, so that a message which was posted is also known;
+        the answers stay unfinished, for `recover`. Ask nothing more from there. Idempotent."""
+        await self._abandon(
+            [
+                job
+                for job in self._jobs.values()
+                if job.answer.question.conversation.platform == platform
+            ]
+        )
+
+    async def _abandon(self, jobs: Sequence[Answering]) -> None:
+        tasks = [job.task for job in jobs if job.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await self._save(jobs)
 
     async def finish(self) -> None:

@@ -50,7 +50,10 @@ async def serve(
     token = settings.discord.token.get_secret_value()
     async with aiohttp.ClientSession() as session:
         writes = MessageWrites(HttpWire(session, Route.BASE, token), clock)
-        await _Run(parley.engine, settings, ready, clock, writes).reach()
+        try:
+            await _Run(parley.engine, settings, ready, clock, writes).reach()
+        finally:
+            await parley.engine.leave(PLATFORM)
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -124,6 +124,7 @@ class _Run:
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=timeout, trust_env=True)
             )
+            stack.push_async_callback(self._parley.engine.leave, PLATFORM)
             client = AsyncWebClient(
                 base_url=slack.base_url or DEFAULT_BASE_URL, session=session, retry_handlers=[]
             )

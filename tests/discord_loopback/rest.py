@@ -59,6 +59,8 @@ class Rest:
     nonces: dict[str, Message] = field(default_factory=dict)
     synced: list[str] = field(default_factory=list)
     """Where commands were told: a server's id, or "" for everywhere."""
+    held: asyncio.Event | None = None
+    """Messages are posted at once, and Parley is told only when this is set."""
     logins_refused: int = 0
     """How many of the next logins meet a server that is down."""
 
@@ -111,6 +113,8 @@ class Rest:
             return _too_many(verdict.retry_after, headers=verdict.headers)
         response: web.StreamResponse = await handler(request)
         response.headers.update(verdict.headers)
+        if self.held is not None and request.method == "POST":
+            await self.held.wait()
         return _in_trouble(trouble) if trouble and trouble.takes_effect else response
 
     def _trouble_for(self, method: str) -> Trouble | None:

@@ -109,6 +109,8 @@ class LoopbackSlack:
             else:
                 team = self._team_of(token)
                 body = self._call(team, method, args)
+                if method in team.held:
+                    await team.held[method].wait()
         except TooFast as limit:
             headers = {"Retry-After": str(limit.retry_after)}
             refusal = {"ok": False, "error": "ratelimited"}

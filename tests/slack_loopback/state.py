@@ -179,6 +179,8 @@ class Team:
         self.calls: list[tuple[str, JSON]] = []
         self.refused: Counter[str] = Counter()
         self.troubles: defaultdict[str, deque[Exception]] = defaultdict(deque)
+        self.held: dict[str, asyncio.Event] = {}
+        """Methods whose calls take effect at once and are answered only when the event is set."""
         self._windows: dict[str, Window] = {}
         self._clock_ts = 1_700_000_000_000_000
         self.user(self.bot_user, "parley", is_bot=True)

@@ -1,9 +1,12 @@
 """The buttons below an answer: what they do, who may press them, and their life after a restart."""
 
+import asyncio
+
 from bot.commands import note_of
 from bot.ports import AnswerState, Part, Phase
 from tests.adapters.discord.scene import Scene, loopback, scene, until
 from tests.adapters.discord.texts import TextGenerator
+from tests.adapters.ending import set_at_the_end
 from tests.discord_loopback import Interaction, Message, User
 from tests.scripted_generator import ScriptedGenerator
 
@@ -133,6 +136,22 @@ async def test_an_answer_that_a_shutdown_parks_goes_on_in_its_message() -> None:
             await s.answered()
         assert answer.content == POEM
         assert s.discord.world.answers_in(s.general) == [answer]
+
+
+async def test_a_message_on_its_way_at_the_end_is_known_to_the_next_run() -> None:
+    model = TextGenerator(POEM, paced=True)
+    told = asyncio.Event()
+    async with loopback(model) as s:
+        async with s.running():
+            s.discord.rest.held = told
+            await s.discord.ask(s.general, s.ana, "Write a poem.")
+            model.let(3)
+            await until(lambda: s.discord.world.answers_in(s.general))
+            late = asyncio.create_task(set_at_the_end(told))
+        await late
+        (answer,) = s.discord.world.answers_in(s.general)
+        (parked,) = await s.store.answers(unfinished=True)
+        assert [answer.id in reference for reference in parked.messages] == [True]
 
 
 async def test_an_answer_whose_channel_is_gone_is_given_up() -> None:

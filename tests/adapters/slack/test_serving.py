@@ -10,6 +10,7 @@ from adapters.slack import serve
 from bot.config import Settings
 from bot.errors import ConfigError
 from storage.memory import MemoryStore
+from tests.adapters.ending import set_at_the_end
 from tests.adapters.slack.bench import bench, until
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack
@@ -163,6 +164,22 @@ async def test_unfinished_answers_of_an_earlier_run_are_taken_up_or_marked(resum
             await b.answered()
         assert b.team.answers("C1") == [answer]
         assert answer.shown == ("one two three four" if resume == "continue" else "one two")
+
+
+async def test_a_message_on_its_way_at_the_end_is_not_posted_again() -> None:
+    store = MemoryStore()
+    answer = asyncio.Event()
+    async with LoopbackSlack(ScaledClock(1)) as slack:
+        async with bench(lambda p: "one two three", paced=True, at=slack, store=store) as b:
+            b.team.held["chat.postMessage"] = answer
+            await b.ana.mention("C1", "Count")
+            b.scripted.let(1)
+            await until(lambda: b.team.answers("C1"))
+            late = asyncio.create_task(set_at_the_end(answer))
+        await late
+        async with bench(lambda p: "one two three", at=slack, store=store) as b:
+            await b.answered()
+            assert [message.shown for message in b.team.answers("C1")] == ["one two three"]
 
 
 async def test_cancelled_it_leaves_no_task_behind() -> None:
