@@ -27,7 +27,7 @@ def a_mixture(rng: random.Random, split: Split) -> str:
 
 
 def a_time(rng: random.Random, split: Split) -> str:
-    """ "half past" is beyond it: a day, a date or a time of the clock."""
+    """A day, a date or a time of the clock."""
     roll = rng.random()
     if roll < 0.3:
         return pick(rng, split, "day")
@@ -75,8 +75,8 @@ class Attribute:
     who: Ways
 
 
-TELL = phrasings("memory", "tell")
-ASK = phrasings("memory", "ask")
+_TELL = phrasings("memory", "tell")
+_ASK = phrasings("memory", "ask")
 TELL_OTHER = phrasings("memory", "tell other")
 ASK_OTHER = phrasings("memory", "ask other")
 WHO = phrasings("memory", "who")
@@ -103,8 +103,8 @@ def noun_attribute(noun: str, draw: Draw) -> Attribute:
     return Attribute(
         key=noun,
         draw=draw,
-        tell=ways("tell", TELL),
-        ask=ways("ask", ASK),
+        tell=ways("tell", _TELL),
+        ask=ways("ask", _ASK),
         say=f"your {noun} is {{v}}",
         missing=f"your {noun}",
         tell_other=ways("tell other", TELL_OTHER),
