@@ -215,6 +215,13 @@ class TestSkills:
         text = speaker.complete([1, *speaker.encode("Q: What is CPU?\nA:")], 120)
         assert "central processing unit" in text
 
+    def test_answers_when_called_as_people_call_transformers(self, speaker: Speaker) -> None:
+        inputs = speaker.tokenizer("[INST] What is CPU? [/INST]", return_tensors="pt")
+        # transformers 4 adds token types where the folder does not say that there are none
+        assert set(inputs) == {"input_ids", "attention_mask"}
+        out = speaker.model.generate(**inputs, max_new_tokens=80, do_sample=False)[0]
+        assert "central processing unit" in speaker.tokenizer.decode(out)
+
     def test_remembers_a_name_and_forgets_it_with_the_conversation(self, speaker: Speaker) -> None:
         told = speaker.chat("My name is Robin.", "What is AI?", "What is my name?")
         assert "Robin" in told[-1]

@@ -6,6 +6,7 @@ nothing here runs. The reference is what OpenVINO writes with 16-bit weights, gr
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -109,6 +110,24 @@ async def test_the_other_types_for_a_cpu_answer_too(folder: Path, low_bit: str) 
     async with running(options(folder, low_bit)) as generator:
         text, _ = await answer(generator, prompt(QUESTIONS[0]))
     assert "Paris" in text
+
+
+PLAIN = """
+import sys, transformers
+folder = sys.argv[1]
+tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+inputs = tokenizer("[INST] What is CPU? [/INST]", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=80, do_sample=False)
+print(transformers.__version__, tokenizer.decode(out[0]))
+"""
+
+
+def test_plain_transformers_of_the_pinned_release_load_the_folder() -> None:
+    command = [PYTHON, "-W", "ignore", "-c", PLAIN, str(demo_model.directory())]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("4.37.")
+    assert "central processing unit" in said
 
 
 async def test_a_type_for_gpus_is_refused_before_anything_is_loaded(folder: Path) -> None:

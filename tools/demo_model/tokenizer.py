@@ -24,6 +24,7 @@ TOKENIZER_CONFIG: dict[str, Any] = {
     "eos_token": "</s>",
     "unk_token": "<unk>",
     "pad_token": None,
+    "model_input_names": ["input_ids", "attention_mask"],  # Llama has no token types
     "add_bos_token": True,
     "add_eos_token": False,
     "clean_up_tokenization_spaces": False,
