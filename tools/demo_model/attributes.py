@@ -194,10 +194,15 @@ _ANY_VALUE: tuple[Draw, ...] = (
 )
 _POOLS = ("thing", "animal", "fruit", "instrument", "job", "kind", "kind", "kind")
 _THINGS = ("thing", "thing", "kind", "place")
+_KINDS = tuple(_VALUES)
 
 
 def _noun(rng: random.Random, split: Split, pools: tuple[str, ...]) -> str:
     return made_up(rng, split) if rng.random() < 0.3 else pick(rng, split, rng.choice(pools))
+
+
+def _compound(rng: random.Random, split: Split) -> str:
+    return f"{_noun(rng, split, _THINGS)} {rng.choice(_KINDS)}"
 
 
 def open_noun(rng: random.Random, split: Split) -> str:
@@ -208,7 +213,7 @@ def open_noun(rng: random.Random, split: Split) -> str:
     if roll < 0.7:
         return f"favourite {_noun(rng, split, _POOLS)}"
     if roll < 0.9:
-        return f"{_noun(rng, split, _THINGS)} {rng.choice(tuple(_VALUES))}"
+        return _compound(rng, split)
     return _noun(rng, split, ("thing", "kind"))
 
 
@@ -216,11 +221,11 @@ def thing(rng: random.Random, split: Split) -> str:
     """Something that can be told and is nobody's: "wifi code", "price of the lamp"."""
     roll = rng.random()
     if roll < 0.6:
-        return f"{_noun(rng, split, _THINGS)} {rng.choice(tuple(_VALUES))}"
+        return _compound(rng, split)
     if roll < 0.85:
-        return f"{rng.choice(tuple(_VALUES))} of the {_noun(rng, split, _THINGS)}"
+        return f"{rng.choice(_KINDS)} of the {_noun(rng, split, _THINGS)}"
     which = rng.choice(("new", "old", "secret", "next", "first", "last"))
-    return f"{which} {rng.choice(tuple(_VALUES))}"
+    return f"{which} {rng.choice(_KINDS)}"
 
 
 def value_of(noun: str, rng: random.Random, split: Split) -> str:

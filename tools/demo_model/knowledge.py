@@ -48,7 +48,6 @@ def commands() -> tuple[Fact, ...]:
     return tuple(found)
 
 
-@cache
 def about() -> tuple[tuple[str, Phrasings], ...]:
     """Answers about Parley as a whole, and the ways to ask for them."""
     return blocks("about.txt", "A")

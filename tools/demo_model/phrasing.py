@@ -119,6 +119,7 @@ def _sections(topic: str) -> dict[str, list[str]]:
     return found
 
 
+@cache
 def phrasings(topic: str, name: str) -> Phrasings:
     """The section `name` of data/phrasings/`topic`.txt."""
     return Phrasings(_sections(topic)[name])

@@ -56,10 +56,10 @@ def tell(talk: Talk, what: Attribute | None = None, other: str = "") -> Exchange
     slots = {"v": value, "o": who}
     said = _said(what, value, who)
     follows = just_told == (len(talk.turns) - 1, what.key) and prefixed and not correction
+    ways = what.tell_other if other else what.tell
     if follows and what not in (NAME, *SPECIAL) and rng.random() < 0.4:
-        user, answer = talk.phrase(_MINE, **slots), fill(rng.choice(_NOTED), {"s": said})
-        return Exchange(user, answer, "tell", says_word(value), answer)
-    told = talk.phrase(what.tell_other if other else what.tell, **slots)
+        ways = _MINE
+    told = talk.phrase(ways, **slots)
     if correction:
         user, answer = _corrected(talk, told, said, (value, other))
     elif what is NAME and not other:
@@ -102,8 +102,8 @@ def _told_by_another(talk: Talk) -> Attribute | None:
 def tell_thing(talk: Talk) -> Exchange:
     """Something that is nobody's: "The wifi code is falcon88."; or it is corrected."""
     rng, split = talk.rng, talk.split
-    correction = bool(talk.things) and rng.random() < 0.3
-    noun = rng.choice(sorted(talk.things)) if correction else thing(rng, split)
+    again = talk.things and rng.random() < 0.3
+    noun = rng.choice(sorted(talk.things)) if again else thing(rng, split)
     value = value_of(noun, rng, split)
     correction = noun in talk.things
     if noun in talk.house_facts or value == talk.things.get(noun):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tools.demo_model.phrasing import Phrasings, lines, phrasings
+from tools.demo_model.phrasing import Phrasings, blocks, phrasings
 from tools.demo_model.talk import Exchange, Talk, capitals, exactly, says
 
 _JOKES = (
@@ -40,14 +40,11 @@ _INLINE = (
 @cache
 def chats() -> tuple[tuple[str, str, Phrasings], ...]:
     """An answer, it in one sentence, and what it answers."""
-    blocks: list[tuple[str, str, list[str]]] = []
-    for line in lines("smalltalk.txt"):
-        if line.startswith("A: "):
-            answer, short = (part.strip() for part in line[3:].split("|"))
-            blocks.append((answer, short, []))
-        else:
-            blocks[-1][2].append(line)
-    return tuple((answer, short, Phrasings(ways)) for answer, short, ways in blocks)
+    found = []
+    for title, ways in blocks("smalltalk.txt", "A"):
+        answer, short = (part.strip() for part in title.split("|"))
+        found.append((answer, short, ways))
+    return tuple(found)
 
 
 def _is_a_joke(text: str) -> bool:
