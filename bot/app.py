@@ -15,7 +15,7 @@ from bot.engine import Engine, EngineOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
 from bot.installed_models import display_name, find_model
-from bot.placing import place_of
+from bot.placing import interpreter, place_of
 from bot.ports import Archive, Generator, Quota, Store
 from bot.window import WindowOptions
 from storage import open_store
@@ -103,7 +103,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         low_bit=section.low_bit,
         context=section.context,
         max_parallel=section.max_parallel,
-        python=str(settings.path(section.python)) if section.python else "",
+        python=interpreter(settings),
         cache_dir=settings.cache_folder,
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,

@@ -1,6 +1,6 @@
 """Which back end and device the settings mean, before anybody looks at the machine."""
 
-from bot.config import ModelSettings
+from bot.config import ModelSettings, Settings
 from bot.installed_models import DEMO
 
 _UNSAID = ("auto", "auto", "")
@@ -13,3 +13,8 @@ def place_of(section: ModelSettings) -> tuple[str, str]:
     if section.name == DEMO and (section.backend, section.device, section.python) == _UNSAID:
         return "openvino", "cpu"
     return section.backend, section.device
+
+
+def interpreter(settings: Settings) -> str:
+    """``[model] python`` as a path; "" for this one."""
+    return str(settings.path(settings.model.python)) if settings.model.python else ""

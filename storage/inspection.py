@@ -4,11 +4,13 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
 from storage.engine import new_engine, place_of
@@ -16,7 +18,6 @@ from storage.faults import Place
 
 NO_ROOM = 100_000_000
 """Bytes: a disk with less free is as good as full."""
-
 
 COUNT = "SELECT count(DISTINCT conversation_id), count(*) FROM questions"
 
@@ -42,13 +43,8 @@ async def inspect_database(url: str) -> str:
     parsed, place = place_of(url)
     if place.file is not None:
         return await asyncio.to_thread(_look_at, place.file, place)
-    engine = new_engine(parsed)
-    try:
-        with place.faults():
-            async with engine.connect():
-                return f"{place.name} answers"
-    finally:
-        await engine.dispose()
+    async with _connected(parsed, place):
+        return f"{place.name} answers"
 
 
 async def count_kept(url: str) -> Kept | None:
@@ -61,19 +57,31 @@ async def count_kept(url: str) -> Kept | None:
         if not place.file.exists():
             return None
         return await asyncio.to_thread(_count, place.file, place)
-    engine = new_engine(parsed)
+    async with _connected(parsed, place) as connection:
+        return Kept(*(await connection.execute(text(COUNT))).one())
+
+
+@asynccontextmanager
+async def _connected(url: URL, place: Place) -> AsyncIterator[AsyncConnection]:
+    """A connection to a server's database for the body, whose faults are explained."""
+    engine = new_engine(url)
     try:
         with place.faults():
             async with engine.connect() as connection:
-                return Kept(*(await connection.execute(text(COUNT))).one())
+                yield connection
     finally:
         await engine.dispose()
 
 
+def _read_only(file: Path) -> closing[sqlite3.Connection]:
+    """A connection that can only read. Raises sqlite3.Error."""
+    uri = f"{file.resolve().as_uri()}?mode=ro"
+    return closing(sqlite3.connect(uri, uri=True, timeout=5))
+
+
 def _count(file: Path, place: Place) -> Kept:
     try:
-        uri = f"{file.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+        with _read_only(file) as connection:
             return Kept(*connection.execute(COUNT).fetchone())
     except sqlite3.Error as exc:
         raise StorageError(
@@ -106,14 +114,13 @@ def _require_writable(path: Path) -> None:
 
 
 def _whole(file: Path, place: Place) -> str:
-    """SQLite's own check, on a connection that can only read."""
+    """SQLite's own check."""
     damaged = (
         f"the database {place.name} is damaged ({{}}); stop Parley, move it away with its -wal "
         "file and restore a backup"
     )
     try:
-        uri = f"{file.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
+        with _read_only(file) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
             found = _revisions(connection) if "alembic_version" in tables else set()

@@ -20,6 +20,7 @@ from bot.doctor.packages import check_packages, check_python
 from bot.doctor.probing import Probe, probe
 from bot.doctor.results import Result, State
 from bot.errors import ConfigError, ParleyError
+from bot.placing import interpreter
 from storage.inspection import inspect_database
 
 SIGNS = {
@@ -69,7 +70,7 @@ async def _model(settings: Settings) -> list[Result]:
     if section.backend == "scripted":
         return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
     found = await choosing.chosen(settings)
-    python = choosing.interpreter(settings)
+    python = interpreter(settings)
     probes = await asyncio.gather(*(probe(name, python) for name in backends.LIBRARIES))
     taken = found.settings.model
     needed = backends.wants_intel_gpu(section)

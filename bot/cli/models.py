@@ -21,6 +21,7 @@ from bot.installed_models import DEMO, find_model, hub_cache
 from bot.models.installed import Installed, find, look_around, remove
 from bot.models.prepared import Prepared, prepared_forms
 from bot.models.pulling import pull
+from bot.worker.backends.ipex_low_bit import forms_of
 
 
 async def pull_model(name: str) -> None:
@@ -115,17 +116,19 @@ def remove_model(
     """Delete a model after having asked; with `low_bit`, only its forms of that kind."""
     model = find(settings, name)
     if only_prepared or low_bit is not None:
-        wanted = (low_bit, f"ipex_{low_bit}", f"ipex_plain_{low_bit}")
-        forms = (form for form in model.prepared if low_bit is None or form.low_bit in wanted)
-        model = replace(model, download=None, prepared=tuple(forms))
+        forms = model.prepared
+        if low_bit is not None:
+            kinds = (low_bit, *forms_of(low_bit))
+            forms = tuple(form for form in forms if form.low_bit in kinds)
+        model = replace(model, download=None, prepared=forms)
     size = sum(form.size for form in model.prepared) + (model.size if model.download else 0)
     if not size:
         raise ModelError(_nothing(model, only_prepared=only_prepared, low_bit=low_bit))
     parts = [_count(model.prepared, "prepared form")] if model.prepared else []
     parts = [f"the download of {name}", *parts] if model.download else parts
     confirm(f"Delete {' and '.join(parts)} ({_gigabytes(size)}) for good?", yes=yes)
-    remove([form.folder for form in model.prepared])
-    remove([model.download] if model.download else [])
+    download = [model.download] if model.download else []
+    remove([*(form.folder for form in model.prepared), *download])
     typer.echo(f"{name}: {_gigabytes(size)} are free again.")
 
 

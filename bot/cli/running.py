@@ -51,9 +51,9 @@ def serving(
         yield lambda _: None
         return
     notes = [_note_file(settings, platform) for platform in platforms]
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for platform in platforms:
-            held.enter_context(_lock(settings, platform))
+            stack.enter_context(_lock(settings, platform))
         since = datetime.now(UTC).isoformat(timespec="seconds")
 
         def tell(model: ModelInfo | None) -> None:
@@ -61,7 +61,7 @@ def serving(
                 _write(note, Run(os.getpid(), since, model))
 
         for note in notes:
-            held.callback(_forget, note)
+            stack.callback(note.unlink, missing_ok=True)
         tell(None)
         yield tell
 
@@ -112,10 +112,6 @@ def _write(note: Path, run: Run) -> None:
         part.replace(note)
     except OSError as exc:
         logger.warning("%s cannot be written (%s): parley status will know less", note, exc)
-
-
-def _forget(note: Path) -> None:
-    note.unlink(missing_ok=True)
 
 
 def _read(note: Path) -> Run:

@@ -15,11 +15,12 @@ from bot.cli.running import Run, run_of
 from bot.cli.start import log_file
 from bot.config import Settings, load
 from bot.doctor.backends import device_for
-from bot.doctor.choosing import chosen, interpreter
+from bot.doctor.choosing import chosen
 from bot.doctor.probing import Probe, probe
 from bot.errors import ConfigError, ModelError, StorageError
 from bot.installed_models import find_model
 from bot.messages import ModelInfo
+from bot.placing import interpreter
 from storage.inspection import Kept, count_kept, name_of
 
 

@@ -7,7 +7,7 @@ from bot.config import Settings
 from bot.doctor.probing import choose
 from bot.errors import ModelError
 from bot.installed_models import find_model
-from bot.placing import DEMO_REASON, place_of
+from bot.placing import DEMO_REASON, interpreter, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,6 @@ async def chosen(settings: Settings) -> Chosen:
     if found.error:
         return Chosen(settings, error=found.error)
     return Chosen(_with(settings, found.backend, device), found.reason)
-
-
-def interpreter(settings: Settings) -> str:
-    """``[model] python`` as a path; "" for this one."""
-    return str(settings.path(settings.model.python)) if settings.model.python else ""
 
 
 def _with(settings: Settings, backend: str, device: str) -> Settings:

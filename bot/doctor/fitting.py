@@ -17,7 +17,7 @@ from bot.model_folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex_low_bit import choose_low_bit
 from bot.worker.backends.torch_device import choose_precision
 from bot.worker.memory import available_memory
-from bot.worker.models.conversion import MODEL_FILE, SMALL_MODEL, resolve_low_bit
+from bot.worker.models.conversion import MODEL_FILE, resolve_low_bit
 from bot.worker.models.llama_config import LlamaConfig, read_config
 from bot.worker.protocol import LoadError
 
@@ -139,9 +139,9 @@ def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: 
         return section.low_bit
     if library == "torch":
         return "fp16" if device.memory else "fp32"
-    if config.parameters < SMALL_MODEL:
-        return "sym_int8" if library == "ipex" else "fp16"
-    return "sym_int4"
+    if library == "ipex":
+        return choose_low_bit(section.low_bit, device.name.lower(), config.parameters)
+    return resolve_low_bit(section.low_bit, config)
 
 
 def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:

@@ -18,13 +18,14 @@ from typing import Any
 from bot import demo_model, worker
 from bot.config import ModelSettings, Settings
 from bot.doctor.backends import LIBRARIES, device_for
-from bot.doctor.choosing import Chosen, chosen, interpreter
+from bot.doctor.choosing import Chosen, chosen
 from bot.doctor.probing import probe
 from bot.errors import ConfigError, ModelError
 from bot.generation.codec import ModelCodec
 from bot.generation.process import worker_environment
 from bot.generation.worker_client import WorkerClient
 from bot.messages import Prompt, Usage
+from bot.placing import interpreter
 from bot.worker.protocol import LoadOptions
 
 QUESTIONS = (

@@ -49,6 +49,12 @@ def set_environment(environment: MutableMapping[str, str]) -> None:
         environment.setdefault(name, value)
 
 
+def forms_of(low_bit: str) -> tuple[str, str]:
+    """What the prepared forms with this type of weights are called: with ipex-llm's optimised
+    layers, and without."""
+    return f"ipex_{low_bit}", f"ipex_plain_{low_bit}"
+
+
 def choose_low_bit(low_bit: str, device: str, parameters: int | None) -> str:
     """What ``[model] low_bit`` means on a device ("cpu", "xpu", "xpu:1"), for a model of so many
     weights (None: not known). Raises LoadError for a type that the device does not run."""

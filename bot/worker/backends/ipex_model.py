@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.worker.backends.ipex_low_bit import INTEGRATED, set_environment
+from bot.worker.backends.ipex_low_bit import INTEGRATED, forms_of, set_environment
 from bot.worker.backends.torch_device import choose_device
 from bot.worker.models.model_cache import kept
 from bot.worker.protocol import LoadError, LoadOptions
@@ -67,7 +67,8 @@ def load_model(
         report("Saving the converted model", 0, 0)
         fresh[0].save_low_bit(str(folder))
 
-    form = f"ipex_{low_bit}" if options.optimize_model else f"ipex_plain_{low_bit}"
+    optimised, plain = forms_of(low_bit)
+    form = optimised if options.optimize_model else plain
     folder = kept(source, Path(options.cache_dir), form, MARKER, make, report)
     if fresh:
         return _on_device(fresh[0], torch, device, low_bit)
