@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.rendering import TEXT_UNITS
 from adapters.discord.surface import DiscordSurface
-from adapters.discord.writes import HttpWire, MessageWrites
 from benchmarks.delivery import Case, lag
 from bot.clock import SystemClock
 from bot.delivery import Delivery

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from bot.worker.backends.torch import TorchBackend
+from bot.worker.backends.torch.backend import TorchBackend
 from bot.worker.protocol import LoadOptions, Request
 
 SHAPE: dict[str, Any] = {

@@ -25,10 +25,10 @@ from pathlib import Path
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.window import WindowOptions
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import ConversationKey, Person, Question, Sampling
 from bot.ports import Part, Quota, SurfaceLimits
-from bot.window import WindowOptions
 from storage import open_store
 
 TICK = 0.005
@@ -38,7 +38,7 @@ READY = """
 import asyncio, resource, sys, time
 begun = time.perf_counter()
 from bot.config import load
-from bot.app import parley
+from parley.app import parley
 async def main():
     async with parley(load(None, {settings!r}), on_progress=lambda progress: None):
         ready = time.perf_counter() - begun

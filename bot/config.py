@@ -25,7 +25,7 @@ from pydantic import (
     field_validator,
 )
 
-from bot.config_faults import EXAMPLE, explain
+from bot.config_errors import EXAMPLE, explain
 from bot.errors import ConfigError
 from bot.messages import Sampling
 

@@ -23,14 +23,14 @@ async def open_store(url: str, *, now: Clock = utc_now) -> AsyncIterator[Store]:
     method of the store raises StorageError where the database fails.
     """
     if url == "memory://":
-        from storage.memory import MemoryStore
+        from storage.in_memory import MemoryStore
 
         yield MemoryStore(now)
         return
     if not url:
         raise ConfigError('[storage] url is empty; write "sqlite:///path/to/file" or "memory://"')
     # SQLAlchemy and Alembic take most of a second to load: not for those who keep nothing.
-    from storage.engine import Database, new_engine, place_of
+    from storage.database import Database, new_engine, place_of
     from storage.sql import SqlStore
     from storage.upgrade import bring_up
 

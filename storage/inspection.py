@@ -13,8 +13,8 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
-from storage.engine import new_engine, place_of
-from storage.faults import Place
+from storage.database import new_engine, place_of
+from storage.errors import Place
 
 NO_ROOM = 100_000_000
 """Bytes: a disk with less free is as good as full."""

@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect, text
 
 from bot.errors import StorageError
-from storage.engine import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
-from storage.faults import Place
+from storage.database import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
+from storage.errors import Place
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from bot import demo_model
-from bot.sentencepiece_file import SentencePieceModel
+from bot.prompting.sentencepiece import SentencePieceModel
 
 _NAMES = {
     "input_layernorm": "attn_norm",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Parley, parley
 from bot.config import load
 from bot.generation import WorkerGenerator
 from bot.messages import Completion, ConversationKey, Finished, Person, Question, Sampling
 from bot.ports import AnswerState, ConversationSettings, StoredAnswer
-from tests.bot.test_engine import a_surface, until
+from parley.app import Parley, parley
+from tests.bot.engine.test_engine import a_surface, until
 from tests.fake_surface import FakeSurface
 
 GENERAL = ConversationKey("test", "general", workspace="guild")

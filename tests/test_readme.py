@@ -9,8 +9,8 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from bot.cli.program import app
 from bot.config import Settings
+from parley.program import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

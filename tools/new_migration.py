@@ -1,4 +1,4 @@
-"""Write the migration that brings the database to what `storage/models.py` describes now.
+"""Write the migration that brings the database to what `storage/tables.py` describes now.
 
     python -m tools.new_migration "What changes"
 

@@ -46,7 +46,7 @@ def main() -> None:
 
 def session(folder: Path) -> list[Text]:
     """What the terminal shows after the chat."""
-    command = [sys.executable, "-c", "from bot.cli import main; main()", "chat"]
+    command = [sys.executable, "-c", "from parley import main; main()", "chat"]
     with TerminalProgram(command, environment(folder), columns=COLUMNS, lines=LINES) as chat:
         for number, question in enumerate(QUESTIONS):
             chat.wait_for("\n>", times=number + 1)

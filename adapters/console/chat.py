@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
 from uuid import uuid4
 
+from adapters.common.texts import reset_text, status_text, with_system_prompt
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, outcome_text, remembered_text
 from adapters.console.screen import Screen
 from adapters.console.slash import help_text, parse
-from bot.answering import Answering
-from bot.commands import reset_text, status_text, with_system_prompt
 from bot.engine import Engine
+from bot.engine.job import Answering
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import QuestionStore, StoredAnswer, StoredExchange, Surface

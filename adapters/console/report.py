@@ -1,7 +1,7 @@
 """What the chat says about answers and about what the model sees, in words."""
 
-from bot.answering import Outcome
-from bot.context import Packed
+from bot.engine.job import Outcome
+from bot.engine.packing import Packed
 from bot.messages import Exchange, ModelInfo
 from bot.ports import AnswerState
 

@@ -1,10 +1,5 @@
 """Parley on Discord, by discord.py.
 
-Where an event enters: `client`. What a message asks for: `reading` and `handling`; a command:
-`slash`; a button: `buttons`. How an answer is shown: `surface`, sent by `writes`.
+Where an event enters: `client`. What a message asks for: `incoming`; a command: `slash`; a button:
+`buttons`. How an answer is shown: `surface`, sent by `api`. `serve` runs all of it.
 """
-
-from adapters.discord.registering import invite_link, sync_commands
-from adapters.discord.serving import serve
-
-__all__ = ["invite_link", "serve", "sync_commands"]

@@ -6,7 +6,7 @@ from typing import Any, Self
 import discord
 
 from adapters.discord.desk import Desk
-from adapters.discord.interacting import Interaction, carry_out
+from adapters.discord.interactions import Interaction, carry_out
 from adapters.discord.places import Place
 from adapters.discord.rendering import CUSTOM_ID, Action
 from bot.errors import NothingToDo

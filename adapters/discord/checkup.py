@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
+from bot.checks import Result, State
 from bot.config import DiscordSettings
-from bot.doctor.results import Result, State
 
 AREA = "Discord"
 API = "https://discord.com/api/v10"

@@ -10,12 +10,12 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from adapters.discord.api import MessageWrites
 from adapters.discord.buttons import answer_button
 from adapters.discord.desk import Desk, Rules
-from adapters.discord.handling import MessageHandling
+from adapters.discord.incoming import MessageHandling
 from adapters.discord.places import place_of
 from adapters.discord.slash import new_tree
-from adapters.discord.writes import MessageWrites
 from bot.engine import Engine
 from bot.ports import StoredAnswer, Surface
 

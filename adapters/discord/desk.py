@@ -8,13 +8,13 @@ from weakref import WeakValueDictionary
 
 import discord
 
+from adapters.common.access import Access
+from adapters.common.attachments import Composed, compose
+from adapters.common.texts import NOTHING_ASKED, ControlWord, reset_text, stopped_text
+from adapters.discord.api import MessageWrites
 from adapters.discord.places import Place, Somebody, channel_id, person_of, roles_of
 from adapters.discord.reading import attachments_of
 from adapters.discord.surface import DiscordSurface
-from adapters.discord.writes import MessageWrites
-from bot.access import Access
-from bot.attachments import Composed, compose
-from bot.commands import NOTHING_ASKED, ControlWord, reset_text, stopped_text
 from bot.engine import Engine
 from bot.errors import NotAllowed, NothingToDo
 from bot.messages import ConversationKey, Person, Question

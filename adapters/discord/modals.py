@@ -2,11 +2,11 @@
 
 import discord
 
+from adapters.common import texts as commands
 from adapters.discord.desk import Desk
-from adapters.discord.interacting import Interaction, ask_aloud, carry_out
+from adapters.discord.interactions import Interaction, ask_aloud, carry_out
 from adapters.discord.places import Place
 from adapters.discord.reading import quoting
-from bot import commands
 from bot.messages import Person
 
 LONGEST_QUESTION = 2000

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.access import Access, AllowBlock
-from bot.commands import clean_name
+from adapters.common.access import Access, AllowBlock
+from adapters.common.texts import clean_name
 from bot.config import DiscordSettings
 from bot.messages import ConversationKey, Person
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import aiohttp
 import discord
 
-from bot.attachments import Attachment
-from bot.commands import clean_name
+from adapters.common.attachments import Attachment
+from adapters.common.texts import clean_name
 from bot.errors import SurfaceError
 
 ORDINARY = (discord.MessageType.default, discord.MessageType.reply)

@@ -7,7 +7,7 @@ The shapes are those of Discord's "Create Message" and of its message components
 from enum import StrEnum
 from typing import Any
 
-from bot.commands import WORKING, note_of
+from adapters.common.texts import WORKING, note_of
 from bot.delivery import PLACEHOLDER
 from bot.ports import Part, Phase
 

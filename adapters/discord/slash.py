@@ -1,4 +1,4 @@
-"""The slash commands and the message command. Their texts and checks are `bot.commands`'."""
+"""The slash commands and the message command. Texts and checks: `adapters.common.texts`."""
 
 import logging
 from collections.abc import Callable
@@ -7,8 +7,9 @@ from dataclasses import replace
 import discord
 from discord import app_commands
 
+from adapters.common import texts as commands
 from adapters.discord.desk import Desk
-from adapters.discord.interacting import (
+from adapters.discord.interactions import (
     DEFECT,
     Interaction,
     ask_aloud,
@@ -17,7 +18,6 @@ from adapters.discord.interacting import (
 )
 from adapters.discord.modals import MessageQuestion, SystemPrompt
 from adapters.discord.places import Place
-from bot import commands
 from bot.errors import NotAllowed, ParleyError
 from bot.messages import Person
 

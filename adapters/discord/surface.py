@@ -3,8 +3,8 @@
 from hashlib import blake2s
 from typing import Any
 
+from adapters.discord.api import MessageWrites, Upload
 from adapters.discord.rendering import PINGS_NOBODY, TEXT_UNITS, payload, utf16_units
-from adapters.discord.writes import MessageWrites, Upload
 from bot.errors import MessageGone
 from bot.ports import Part, SurfaceLimits
 

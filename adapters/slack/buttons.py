@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.slack.blocks import Action
 from adapters.slack.desk import Desk
 from adapters.slack.manifest import PROMPTS
 from adapters.slack.places import Place
-from adapters.slack.telling import Teller
+from adapters.slack.private_replies import Teller
+from adapters.slack.rendering import Action
 from adapters.slack.workspaces import Workspace
 from bot.errors import NothingToDo, SurfaceError
 from bot.messages import Person

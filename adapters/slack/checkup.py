@@ -3,13 +3,13 @@
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.faults import Refused, fault
-from adapters.slack.gateway import Gateway
+from adapters.slack.api import Gateway
+from adapters.slack.errors import Refused, fault
 from adapters.slack.manifest import SCOPES
 from adapters.slack.workspaces import DEFAULT_BASE_URL
+from bot.checks import Result, State
 from bot.clock import SystemClock
 from bot.config import SlackSettings
-from bot.doctor.results import Result, State
 from bot.errors import SurfaceBusy, SurfaceError
 
 AREA = "Slack"

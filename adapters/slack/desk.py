@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
+from adapters.common.access import Access
+from adapters.common.attachments import Composed, compose
+from adapters.common.texts import NOTHING_ASKED, ControlWord, reset_text, stopped_text
 from adapters.slack.files import attachments_of
 from adapters.slack.places import PLATFORM, Place, Scope
+from adapters.slack.private_replies import DEFECT, Teller
 from adapters.slack.surface import SlackSurface
-from adapters.slack.telling import DEFECT, Teller
 from adapters.slack.workspaces import Workspace, Workspaces
-from bot.access import Access
-from bot.answering import Answering
-from bot.attachments import Composed, compose
-from bot.commands import NOTHING_ASKED, ControlWord, reset_text, stopped_text
 from bot.engine import Engine
+from bot.engine.job import Answering
 from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Store, StoredAnswer

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from adapters.slack.gateway import Gateway
-from bot.attachments import Attachment
+from adapters.common.attachments import Attachment
+from adapters.slack.api import Gateway
 
 _HELD_BY_SLACK = frozenset({"hosted", "snippet", "post"})
 """The modes of files whose content Slack has. Others are links elsewhere, and the bot's token is

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.common.texts import control_word
 from adapters.slack import mrkdwn
 from adapters.slack.desk import Asked, Desk
 from adapters.slack.places import Place
+from adapters.slack.private_replies import Teller
 from adapters.slack.subcommands import SubCommands, is_sub_command
-from adapters.slack.telling import Teller
 from adapters.slack.workspaces import Workspace
-from bot.commands import control_word
 from bot.errors import NothingToDo
 
 logger = logging.getLogger(__name__)

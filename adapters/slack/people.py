@@ -4,9 +4,9 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from adapters.slack.gateway import Gateway
+from adapters.common.texts import clean_name
+from adapters.slack.api import Gateway
 from bot.clock import Clock
-from bot.commands import clean_name
 from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.common.texts import LONGEST_SYSTEM_PROMPT, ControlWord, stopped_text
 from adapters.slack import mrkdwn
 from adapters.slack.desk import Asked, Desk
-from adapters.slack.faults import Refused
+from adapters.slack.errors import Refused
 from adapters.slack.places import Place
+from adapters.slack.private_replies import Teller
 from adapters.slack.subcommands import HELP, SubCommands
-from adapters.slack.telling import Teller
 from adapters.slack.workspaces import Workspace
-from bot.commands import LONGEST_SYSTEM_PROMPT, ControlWord, stopped_text
 from bot.errors import NotAllowed
 from bot.messages import ConversationKey, Person
 

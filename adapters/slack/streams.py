@@ -9,9 +9,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.slack.faults import OutcomeUnknown, Refused
-from adapters.slack.gateway import Gateway
-from adapters.slack.tiers import Tiers
+from adapters.slack.api import Gateway
+from adapters.slack.errors import OutcomeUnknown, Refused
+from adapters.slack.rate_limits import Tiers
 from bot.clock import Clock
 from bot.errors import MessageGone
 

@@ -2,10 +2,7 @@
 
 import re
 
-from adapters.slack.desk import Desk
-from adapters.slack.places import Place
-from adapters.slack.telling import Teller
-from bot.commands import (
+from adapters.common.texts import (
     ControlWord,
     forgotten_text,
     muted_text,
@@ -15,6 +12,9 @@ from bot.commands import (
     with_changes,
     with_system_prompt,
 )
+from adapters.slack.desk import Desk
+from adapters.slack.places import Place
+from adapters.slack.private_replies import Teller
 from bot.errors import NotAllowed, NotUnderstood
 from bot.messages import Person
 from bot.ports import ConversationSettings

@@ -7,19 +7,19 @@ holds is always a beginning of what should be shown, and an edit replaces the wh
 
 import logging
 
-from adapters.slack import blocks
-from adapters.slack.faults import OutcomeUnknown, Refused
-from adapters.slack.gateway import JSON
+from adapters.slack import rendering as blocks
+from adapters.slack.api import JSON
+from adapters.slack.errors import OutcomeUnknown, Refused
 from adapters.slack.mrkdwn import harmless, units
 from adapters.slack.places import Place
-from adapters.slack.streams import Stream
-from adapters.slack.tiers import (
+from adapters.slack.rate_limits import (
     APPEND_BURST,
     APPENDS_PER_SECOND,
     EDIT_BURST,
     EDITS_PER_SECOND,
     POST_BURST,
 )
+from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
 from bot.delivery.rendering import place_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError

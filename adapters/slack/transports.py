@@ -11,7 +11,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.faults import REVOKED, Refused, fault
+from adapters.slack.errors import REVOKED, Refused, fault
 from bot.errors import ConfigError, ParleyError
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from typing import Protocol
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.faults import REVOKED, Refused
-from adapters.slack.gateway import Gateway
+from adapters.slack.api import Gateway
+from adapters.slack.errors import REVOKED, Refused
 from adapters.slack.manifest import SCOPES
 from adapters.slack.people import People
-from adapters.slack.tiers import Tiers
+from adapters.slack.rate_limits import Tiers
 from bot.clock import Clock
 from bot.config import SlackSettings
 from bot.errors import ConfigError, ParleyError

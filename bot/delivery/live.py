@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.clock import Clock, sleep_unless
-from bot.delivery.messages import AnswerMessages, Step
+from bot.delivery.answer_messages import AnswerMessages, Step
 from bot.delivery.pacing import Budgets, Claim, Lag, Urgency
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError

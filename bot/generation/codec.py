@@ -8,9 +8,9 @@ from typing import Protocol
 from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
 from bot.messages import Completion, Prompt
-from bot.model_folder import ModelFolder
-from bot.prompts import PromptFormat, count, encode, format_for
-from bot.tokenizer import StreamDecoder
+from bot.models.folder import ModelFolder
+from bot.prompting.formats import PromptFormat, count, encode, format_for
+from bot.prompting.tokenizer import StreamDecoder
 from bot.worker.backends.scripted import split_script
 
 

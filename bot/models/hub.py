@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.errors import ModelError
-from bot.models.faults import hub_faults
+from bot.models.errors import hub_faults
 
 WHOLE_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 REVISION = "main"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.errors import ModelError
-from bot.installed_models import DEMO, hub_cache, in_cache, missing_weights
-from bot.models.prepared import Prepared, belongs, prepared_forms, size_of
+from bot.models.converted import Prepared, belongs, prepared_forms, size_of
+from bot.models.find import DEMO, hub_cache, in_cache, missing_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ line on stdout is one JSON object: ``backend``, ``reason`` and ``error``.
 import json
 import sys
 
-from bot.worker.backends.choosing import choose_backend
+from bot.worker.backends.choose import choose_backend
 from bot.worker.protocol import LoadOptions
 
 

@@ -84,9 +84,9 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
     """The logits of each sequence on the device and on the CPU."""
     import numpy as np
 
-    from bot.worker.backends.openvino_device import choose_device
-    from bot.worker.models.conversion import MODEL_FILE, convert
-    from bot.worker.openvino_library import import_openvino
+    from bot.worker.backends.openvino.device import choose_device
+    from bot.worker.backends.openvino.library import import_openvino
+    from bot.worker.conversion.convert import MODEL_FILE, convert
 
     ov = import_openvino()
     core = ov.Core()
@@ -116,7 +116,7 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
 
 def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
     """The same with torch."""
-    from bot.worker.backends.torch_device import choose_device, device_title
+    from bot.worker.backends.torch.device import choose_device, device_title
 
     torch: Any = importlib.import_module("torch")
     model_class: Any = importlib.import_module("transformers").AutoModelForCausalLM
@@ -133,8 +133,8 @@ def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits
 
 def with_ipex(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
     """The same with ipex-llm; the CPU computes with its transformers alone."""
-    from bot.worker.backends.ipex_model import choose_ipex_device, import_ipex, load_model
-    from bot.worker.backends.torch_device import device_title
+    from bot.worker.backends.ipex.model import choose_ipex_device, import_ipex, load_model
+    from bot.worker.backends.torch.device import device_title
     from bot.worker.protocol import LoadOptions
 
     os.environ["IPEX_LLM_LAST_LM_HEAD"] = "0"  # else the last position alone gets its logits

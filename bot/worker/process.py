@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.worker import backends
 from bot.worker.backends import Backend
-from bot.worker.backends.choosing import choose_backend
+from bot.worker.backends.choose import choose_backend
 from bot.worker.channel import BotGone, Channel
 from bot.worker.frames import Message
 from bot.worker.loop import Loop

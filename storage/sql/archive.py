@@ -9,7 +9,9 @@ from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.messages import ConversationKey
 from bot.ports import ArchivedAnswer, ArchivedExchange, ConversationSummary
-from storage.models import (
+from storage.sql import rows
+from storage.sql.part import SqlPart
+from storage.tables import (
     AnswerRow,
     ConversationRow,
     FeedbackRow,
@@ -17,8 +19,6 @@ from storage.models import (
     SettingsRow,
     UsageRow,
 )
-from storage.sql import rows
-from storage.sql.part import SqlPart
 from storage.writer import Work
 
 PAGE = 200

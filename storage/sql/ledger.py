@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState, Spent, StoredAnswer
-from storage.engine import Database
-from storage.models import AnswerRow, ConversationRow, QuestionRow, ShownRow
+from storage.database import Database
 from storage.rules import Clock
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, insert_into
+from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
 

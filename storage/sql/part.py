@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey
 from bot.ports import Spent
-from storage.engine import Database
-from storage.models import Base, ConversationRow, UsageRow
+from storage.database import Database
 from storage.rules import Clock
+from storage.tables import Base, ConversationRow, UsageRow
 
 
 class SqlPart:

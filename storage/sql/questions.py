@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Quota, Spent, StoredAnswer, StoredExchange
-from storage.models import AnswerRow, ConversationRow, EventRow, QuestionRow, ShownRow
 from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, conversation_id, insert_into, spent_on
+from storage.tables import AnswerRow, ConversationRow, EventRow, QuestionRow, ShownRow
 
 
 class SqlQuestions(SqlPart):

@@ -5,7 +5,7 @@ from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.messages import ConversationKey, Person, Question, Usage
 from bot.ports import StoredAnswer, StoredExchange
-from storage.models import AnswerRow, QuestionRow
+from storage.tables import AnswerRow, QuestionRow
 
 
 def current_answers() -> Select[AnswerRow]:

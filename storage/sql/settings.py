@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person
 from bot.ports import ConversationSettings, Spent
-from storage.models import AnswerRow, ConversationRow, FeedbackRow, SettingsRow
 from storage.rules import check_verdict
 from storage.sql.part import SqlPart, conversation_id, insert_into, spent_on
+from storage.tables import AnswerRow, ConversationRow, FeedbackRow, SettingsRow
 
 
 class SqlSettings(SqlPart):

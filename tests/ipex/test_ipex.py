@@ -16,11 +16,11 @@ import pytest
 
 from bot import demo_model
 from bot.config import load
-from bot.doctor.probing import probe
-from bot.doctor.selftesting import selftest
 from bot.errors import ModelError
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import Exchange, Finished, Prompt, Sampling
+from parley.doctor.probe import probe
+from parley.doctor.selftest import selftest
 
 PYTHON = os.environ.get("IPEX_PYTHON", "")
 pytestmark = [

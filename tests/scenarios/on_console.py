@@ -12,7 +12,7 @@ from bot.delivery import Delivery
 from bot.engine import Engine
 from bot.messages import ConversationKey, Person
 from bot.ports import Generator
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import options, until
 from tests.scenarios.driver import Press
 

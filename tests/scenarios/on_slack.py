@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from bot.messages import ConversationKey
 from bot.ports import Generator
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import Bench, bench, until
 from tests.fake_surface import join
 from tests.scaled_clock import ScaledClock

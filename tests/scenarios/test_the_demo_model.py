@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
-from bot.app import worker_options
 from bot.config import Settings
 from bot.generation import WorkerGenerator
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
 from bot.ports import Generator
+from parley.app import worker_options
 from tests.scenarios.driver import Platform
 
 

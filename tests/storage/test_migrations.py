@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, inspect
 
 from bot.errors import StorageError
 from storage import open_store
-from storage.models import Base
+from storage.tables import Base
 from storage.upgrade import MIGRATIONS
 from tests.storage.samples import CHANNEL, asked, content
 

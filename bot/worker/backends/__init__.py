@@ -13,7 +13,13 @@ from bot.worker.protocol import Facts, LoadError, LoadOptions, Request, Step
 Progress = Callable[[str, int, int], None]
 """``report(what, done, total)``: how far loading is. ``total`` 0: not known."""
 
-NAMES = ("openvino", "torch", "ipex", "scripted")
+_MODULES = {
+    "openvino": "bot.worker.backends.openvino.backend",
+    "torch": "bot.worker.backends.torch.backend",
+    "ipex": "bot.worker.backends.ipex.backend",
+    "scripted": "bot.worker.backends.scripted",
+}
+NAMES = tuple(_MODULES)
 
 
 class Backend(Protocol):
@@ -45,6 +51,6 @@ def create(name: str) -> Backend:
     if name not in NAMES:
         known = ", ".join(f'"{known}"' for known in NAMES)
         raise LoadError(f'[model] backend "{name}" is unknown; there are {known}')
-    module = import_module(f"bot.worker.backends.{name}")
+    module = import_module(_MODULES[name])
     backend: Backend = module.create()
     return backend

@@ -14,11 +14,11 @@ from adapters.console.screen import RichScreen
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.window import WindowOptions
 from bot.errors import GenerationError
 from bot.messages import ConversationKey, Person, Question, Sampling
 from bot.ports import AnswerState, Quota
-from bot.window import WindowOptions
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.scripted_generator import ScriptedGenerator, echo
 
 HERE = ConversationKey("console", "terminal")

@@ -3,8 +3,8 @@
 import pytest
 
 from adapters.console.report import clip, context_text, outcome_text, remembered_text
-from bot.answering import Outcome
-from bot.context import Packed
+from bot.engine.job import Outcome
+from bot.engine.packing import Packed
 from bot.errors import StorageError
 from bot.messages import Exchange, ModelInfo, Prompt, Usage
 from bot.ports import AnswerState

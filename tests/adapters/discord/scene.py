@@ -10,17 +10,18 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from pydantic import SecretStr
 
-from adapters.discord import serving, surface
+from adapters.discord import serve as serving
+from adapters.discord import surface
 from adapters.discord.client import ParleyClient
 from adapters.discord.rendering import MOST_UNITS, utf16_units
 from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.window import WindowOptions
 from bot.messages import Sampling
 from bot.ports import Generator, Quota, Store
-from bot.window import WindowOptions
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.discord_loopback import TOKEN, Channel, Loopback, Message, User, Window
 from tests.fake_surface import join
 from tests.scripted_generator import ScriptedGenerator

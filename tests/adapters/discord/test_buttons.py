@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.commands import note_of
+from adapters.common.texts import note_of
 from bot.ports import AnswerState, Part, Phase
 from tests.adapters.discord.scene import Scene, loopback, scene, until
 from tests.adapters.discord.texts import TextGenerator

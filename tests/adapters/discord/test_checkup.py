@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from adapters.discord.checkup import check_discord
+from bot.checks import Result, State
 from bot.config import DiscordSettings
-from bot.doctor.results import Result, State
 
 TOKEN = "right"
 

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.app import worker_options
 from bot.config import Settings
 from bot.generation import WorkerGenerator
 from bot.messages import ConversationKey
 from bot.ports import ConversationSettings
+from parley.app import worker_options
 from tests.adapters.discord.scene import Scene, loopback, until, whole
 from tests.adapters.discord.texts import same
 from tests.discord_loopback import Channel

@@ -63,7 +63,7 @@ async def test_the_text_after_a_refusal_is_the_newest() -> None:
 async def test_a_global_limit_holds_everything_back(
     how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.discord.writes.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("adapters.discord.api.LONGEST_BACKOFF", 0.05)
     async with scene(TextGenerator("one two three")) as s:
         s.discord.trouble("POST", 429, **how)
         await s.discord.ask(s.general, s.ana, "Count.")

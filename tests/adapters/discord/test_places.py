@@ -6,6 +6,7 @@ from typing import Any, cast
 import discord
 import pytest
 
+from adapters.common.access import Access
 from adapters.discord.places import (
     Place,
     access_of,
@@ -14,7 +15,6 @@ from adapters.discord.places import (
     person_of,
     place_of,
 )
-from bot.access import Access
 from bot.config import DiscordSettings
 from bot.messages import ConversationKey
 

@@ -11,15 +11,15 @@ import discord
 import simcord
 from discord.http import Route
 
+from adapters.discord.api import MessageWrites, Payload, Reply, Upload
 from adapters.discord.client import ParleyClient
 from adapters.discord.desk import Rules
-from adapters.discord.writes import MessageWrites, Payload, Reply, Upload
-from bot.answering import Answering
 from bot.clock import Clock, SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
+from bot.engine.job import Answering
 from bot.ports import Generator
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.adapters.discord.scene import options, own_addresses, until
 from tests.adapters.discord.texts import TextGenerator
 from tests.scripted_generator import ScriptedGenerator

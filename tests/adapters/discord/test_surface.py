@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from adapters.discord.api import MessageWrites, Payload, Reply, Upload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
-from adapters.discord.writes import MessageWrites, Payload, Reply, Upload
 from bot.ports import Part, Phase
 from tests.virtual_clock import VirtualClock
 

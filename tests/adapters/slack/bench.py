@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack import serve
+from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.window import WindowOptions
 from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Quota, Store
-from bot.window import WindowOptions
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.scaled_clock import ScaledClock
 from tests.scripted_generator import Reply, ScriptedGenerator, echo
 from tests.slack_loopback import APP_TOKEN, HttpEvents, LoopbackSlack, Message, Someone, Team

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from adapters.slack.checkup import check_slack
 from adapters.slack.manifest import SCOPES
+from bot.checks import Result, State
 from bot.config import SlackSettings
-from bot.doctor.results import Result, State
 
 BOT, APP = "xoxb-right", "xapp-right"
 

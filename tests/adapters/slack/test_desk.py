@@ -7,7 +7,7 @@ import pytest
 
 from adapters.slack.desk import Desk, Rules
 from adapters.slack.places import Place
-from adapters.slack.telling import DEFECT, Teller
+from adapters.slack.private_replies import DEFECT, Teller
 from bot.errors import NothingToDo, StorageError
 from tests.adapters.slack.near import Near, near
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import adapters.slack as package
-from adapters.slack.blocks import Action
 from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
+from adapters.slack.rendering import Action
 from tests.slack_loopback.api import METHODS
 
 # From Slack's reference: what each method and each event needs. A call is a method's name in the
@@ -83,7 +83,7 @@ def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
 
 
 def test_the_events_are_exactly_those_that_are_listened_to() -> None:
-    source = dict(sources())["listeners.py"]
+    source = dict(sources())["client.py"]
     listened = {
         node.value
         for node in ast.walk(ast.parse(source))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.slack.faults import Refused
+from adapters.slack.errors import Refused
 from adapters.slack.people import FRESH_SECONDS, REMEMBERED, People, Profile
 from bot.errors import SurfaceError
 from tests.virtual_clock import VirtualClock

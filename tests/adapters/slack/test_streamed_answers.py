@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from storage.memory import MemoryStore
+from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import FEW, POEM, Bench, bench, labels, poem, until
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack, Someone, TooFast

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.slack.faults import OutcomeUnknown
+from adapters.slack.errors import OutcomeUnknown
 from adapters.slack.streams import LONGEST, Stream
 from bot.errors import MessageGone, SurfaceBusy
 from tests.adapters.slack.near import Near, near

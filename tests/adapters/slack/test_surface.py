@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from adapters.slack.places import Place
+from adapters.slack.rate_limits import EDIT_BURST
 from adapters.slack.surface import SlackSurface
-from adapters.slack.tiers import EDIT_BURST
 from bot.errors import SurfaceBusy
 from bot.ports import Part, Phase
 from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem, until

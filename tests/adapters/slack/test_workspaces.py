@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from adapters.slack.faults import Refused
+from adapters.slack.errors import Refused
 from adapters.slack.workspaces import Installed, Workspaces, workspace_key
 from bot.config import SlackSettings
 from bot.errors import ConfigError

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clock import Clock
+from bot.engine.resume import resuming_stream
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.generation.openai.counting import guess
@@ -31,7 +32,6 @@ from bot.messages import (
     Prompt,
     Sampling,
 )
-from bot.resuming import resuming_stream
 
 HELLO = Prompt("Be kind.", (Exchange("Hi", "Hello."),), "How are you?")
 

@@ -23,8 +23,8 @@ from bot.errors import WorkerLost
 from bot.generation.codec import ModelCodec
 from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.messages import Completion, Exchange, Finished, FinishReason, Prompt, Sampling
-from tests.bot.cli.parley_program import Program
 from tests.demo_gguf import write_demo_gguf
+from tests.parley.parley_program import Program
 
 COMMAND = os.environ.get("PARLEY_TEST_SERVER", "")
 

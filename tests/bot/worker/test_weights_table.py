@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 
 from bot.config import LowBit
-from bot.worker.backends.ipex_low_bit import choose_low_bit
-from bot.worker.backends.torch_device import choose_precision
-from bot.worker.models.weight_formats import FORMATS
+from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.torch.device import choose_precision
+from bot.worker.conversion.weight_formats import FORMATS
 from bot.worker.protocol import LoadError
 
 DOCS = Path(__file__).parents[3] / "docs" / "intel-gpu.md"

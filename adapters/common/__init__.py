@@ -1,0 +1,1 @@
+"""What every platform shares: the decisions, the words, and who may do what."""

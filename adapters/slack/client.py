@@ -1,0 +1,142 @@
+"""Ties Bolt's listeners to the handlers. Bolt verifies, acknowledges and routes; nothing more."""
+
+import logging
+from functools import partial
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.buttons import Buttons
+from adapters.slack.desk import Desk
+from adapters.slack.incoming import Incoming
+from adapters.slack.manifest import COMMANDS
+from adapters.slack.rendering import Action
+from adapters.slack.slash import SYSTEM_VIEW, Slash
+from adapters.slack.subcommands import SubCommands
+from adapters.slack.workspaces import Workspace, Workspaces
+from bot.errors import ParleyError
+
+logger = logging.getLogger(__name__)
+
+JSON = dict[str, Any]
+
+
+class Listeners:
+    """One Bolt app and what it calls."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        client: AsyncWebClient,
+        signing_secret: str,
+    ) -> None:
+        self._desk = desk
+        sub_commands = SubCommands(desk)
+        self._incoming = Incoming(desk, sub_commands)
+        self._slash = Slash(desk, sub_commands)
+        self._buttons = Buttons(desk)
+        self.app = AsyncApp(
+            name="parley",
+            logger=_quiet_logger(),
+            client=client,
+            signing_secret=signing_secret,
+            authorize=_authorizer(desk.workspaces),
+            # the deletion of a message by which the bot shows a question is one's own event too
+            ignoring_self_events_enabled=False,
+        )
+        self._register()
+
+    def _register(self) -> None:
+        app = self.app
+        for event in ("message", "app_mention"):
+            app.event(event)(self._message)
+        app.event("agent_session_stopped")(self._stopped)
+        app.event("app_home_opened")(self._opened)
+        for event in ("app_uninstalled", "tokens_revoked"):
+            app.event(event)(self._uninstalled)
+        for command in COMMANDS:
+            app.command(command["command"])(self._command)
+        for action in Action:
+            app.action(action.value)(self._action)
+        app.view(SYSTEM_VIEW)(self._view)
+        app.error(_failed)
+
+    async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
+        self._incoming.event(_workspace(context), event)
+
+    async def _stopped(self, event: JSON, context: AsyncBoltContext) -> None:
+        self._buttons.stopped(_workspace(context), event)
+
+    async def _opened(self, event: JSON, context: AsyncBoltContext) -> None:
+        self._buttons.opened(_workspace(context), event)
+
+    async def _uninstalled(self, event: JSON, body: JSON) -> None:
+        if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
+            return
+        whole = body.get("is_enterprise_install") in (True, "true")
+        enterprise = str(body.get("enterprise_id") or "")
+        team = "" if whole else str(body.get("team_id") or "")
+        uninstalled = partial(self._desk.workspaces.uninstalled, enterprise, team)
+        self._desk.begin(None, uninstalled)
+
+    async def _command(self, ack: AsyncAck, command: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        self._slash.used(_workspace(context), command)
+
+    async def _action(
+        self, ack: AsyncAck, body: JSON, action: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        self._buttons.pressed(_workspace(context), body, action)
+
+    async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        self._slash.submitted(_workspace(context), str(body["user"]["id"]), view)
+
+
+async def _failed(error: Exception, body: JSON) -> BoltResponse:
+    """Slack is answered, so that it doesn't send the same again."""
+    if isinstance(error, ParleyError):
+        logger.error("an event of type %s was lost: %s", body.get("type"), error)
+        return BoltResponse(status=200)
+    logger.error("an event of type %s failed by a defect", body.get("type"), exc_info=error)
+    return BoltResponse(status=200)
+
+
+def _workspace(context: AsyncBoltContext) -> Workspace:
+    workspace = context["workspace"]
+    assert isinstance(workspace, Workspace)
+    return workspace
+
+
+def _authorizer(workspaces: Workspaces) -> Any:
+    async def authorize(
+        enterprise_id: str | None, team_id: str | None, context: AsyncBoltContext
+    ) -> AuthorizeResult | None:
+        """Which workspace an event is of. Slack is not asked: the token was checked at the start,
+        or when it was installed."""
+        workspace = await workspaces.of(enterprise_id or "", team_id or "")
+        if workspace is None:
+            return None
+        context["workspace"] = workspace
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_token=workspace.token,
+            bot_id=workspace.bot_id,
+            bot_user_id=workspace.bot_user,
+        )
+
+    return authorize
+
+
+def _quiet_logger() -> logging.Logger:
+    """Bolt's own log lines at WARNING and above."""
+    bolt = logging.getLogger("adapters.slack.bolt")
+    bolt.setLevel(logging.WARNING)
+    return bolt

@@ -1,8 +1,0 @@
-"""The program `parley`: its commands, and how it ends."""
-
-
-def main() -> None:
-    """Run the command that the command line names. Ends the process."""
-    from bot.cli.program import run_program
-
-    run_program()

@@ -1,0 +1,15 @@
+"""The engine: questions in, answers out, in order and fairly.
+
+engine    where a question enters: checks, the store, the queue
+job       one answer's life in memory
+runner    the steps of one answer: queue, prompt, model, record, show
+queue     fair queueing over conversations and people
+window    the context window: which prompt fits, and whether a question does
+packing   chooses the exchanges that fit a number of tokens
+settings  a thread's settings over its channel's
+resume    a stream that goes on when the worker process is lost
+"""
+
+from bot.engine.engine import Engine, EngineOptions, Status
+
+__all__ = ["Engine", "EngineOptions", "Status"]

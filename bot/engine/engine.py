@@ -1,0 +1,431 @@
+"""The heart of Parley: takes questions in, has them answered, keeps order.
+
+A question enters at `Engine.ask`. It is refused, or it is in the database before anything is
+generated for it. It waits its turn in the fair queue (`bot.engine.queue`), its context is packed
+(`bot.engine.packing`), the model writes (`bot.ports.Generator`), delivery shows it
+(`bot.delivery`), and the store keeps it. The engine knows no platform, no SQL and no model.
+
+Use as an async context manager: leaving it parks what is still being written, to be taken up again
+by `recover` at the next start.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+from weakref import WeakValueDictionary
+
+from bot.clock import Clock
+from bot.delivery import Delivery
+from bot.engine.job import Answering, Outcome
+from bot.engine.packing import Packed
+from bot.engine.queue import FairQueue, Ticket
+from bot.engine.runner import Answerer
+from bot.engine.settings import settings_in
+from bot.engine.window import ContextWindow, WindowOptions
+from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
+from bot.messages import ConversationKey, ModelInfo, Person, Question
+from bot.ports import (
+    AnswerState,
+    ConversationSettings,
+    Generator,
+    Quota,
+    Store,
+    StoredAnswer,
+    Surface,
+    SurfaceFinder,
+)
+
+logger = logging.getLogger(__name__)
+
+SEEN_EVENTS = 4096
+"""Event ids remembered in memory, so that a duplicate is not even told that the queue is full. The
+store remembers them for longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the configuration says to the engine."""
+
+    window: WindowOptions
+    slots: int
+    """Answers written at the same time."""
+    queue: int
+    queue_per_person: int
+    quota: Quota
+    question_characters: int
+    checkpoint_interval: float
+    """Seconds between two savings of the text of an unfinished answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What Parley is doing now."""
+
+    model: ModelInfo
+    writing: int
+    waiting: int
+    tokens_per_second: float
+    """Of the answer that ended last; 0.0 before the first."""
+
+
+class Engine:
+    """Answers questions. One per process; every method is for the event loop's thread."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        store: Store,
+        delivery: Delivery,
+        clock: Clock,
+        options: EngineOptions,
+    ) -> None:
+        self._generator = generator
+        self._store = store
+        self._clock = clock
+        self._options = options
+        self._queue = FairQueue(
+            slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
+        )
+        self._window = ContextWindow(generator, store, options.window)
+        self._answerer = Answerer(generator, store, delivery, self._queue, self._window)
+        self._jobs: dict[int, Answering] = {}
+        self._arrivals: WeakValueDictionary[ConversationKey, asyncio.Lock] = WeakValueDictionary()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._tasks = asyncio.TaskGroup()
+        self._saver: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------ life
+
+    async def __aenter__(self) -> Self:
+        """Load the model. Raises ModelError."""
+        self._window.use(await self._generator.start())
+        await self._tasks.__aenter__()
+        self._saver = self._tasks.create_task(self._save_regularly())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._saver is not None:
+            self._saver.cancel()
+        await self._abandon(list(self._jobs.values()))
+        # Not told of the body's own exception, which it would wrap in a group.
+        await self._tasks.__aexit__(None, None, None)
+
+    async def leave(self, platform: str) -> None:
+        """Stop answering on this platform, whose connection is about to close. Calls on their way
+        are waited for, a few seconds at most, so that a message which was posted is also known;
+        the answers stay unfinished, for `recover`. Ask nothing more from there. Idempotent."""
+        await self._abandon(
+            [
+                job
+                for job in self._jobs.values()
+                if job.answer.question.conversation.platform == platform
+            ]
+        )
+
+    async def _abandon(self, jobs: Sequence[Answering]) -> None:
+        tasks = [job.task for job in jobs if job.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._save(jobs)
+
+    async def finish(self) -> None:
+        """Wait until every question that was accepted is answered and shown."""
+        while self._jobs:
+            await asyncio.gather(*(job.ended() for job in list(self._jobs.values())))
+
+    async def recover(
+        self,
+        platform: str,
+        find: SurfaceFinder,
+        *,
+        resume: bool,
+        conversation: ConversationKey | None = None,
+    ) -> list[Answering]:
+        """Take up what an earlier run left unfinished on this platform (in this conversation).
+
+        With `resume`, answers go on from their text in their messages; else they are marked as
+        interrupted. An answer whose place is gone is closed. Call it once, before new questions.
+        """
+        taken_up: list[Answering] = []
+        unfinished = await self._store.answers(unfinished=True, conversation=conversation)
+        for answer in reversed(unfinished):
+            if answer.question.conversation.platform != platform or answer.id in self._jobs:
+                continue
+            if surface := await find(answer):
+                taken_up.append(self._take_up(answer, surface, resume=resume))
+            else:
+                await self._give_up(answer)
+        return taken_up
+
+    def _take_up(self, answer: StoredAnswer, surface: Surface, *, resume: bool) -> Answering:
+        ticket: Ticket | None = None
+        if answer.state.open and resume:
+            with contextlib.suppress(Busy):  # more than the queue holds: these are marked
+                ticket = self._join(answer.question.conversation, answer.question.author)
+        job = Answering(answer, surface, ticket)
+        if not answer.state.open:  # only its end may not have been shown
+            job.outcome = Outcome(answer.state, answer.usage)
+        elif ticket is None:
+            job.outcome = Outcome(AnswerState.INTERRUPTED, answer.usage)
+        return self._start(job)
+
+    async def _give_up(self, answer: StoredAnswer) -> None:
+        """The place of an unfinished answer is gone: nobody waits for it."""
+        if answer.state.open:
+            await self._store.close(answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage)
+        await self._store.delivered(answer.id)
+
+    # ------------------------------------------------------------ questions
+
+    async def ask(self, question: Question, surface: Surface) -> Answering | None:
+        """Take a question in; its answer will be shown on `surface`.
+
+        Returns when the question is in the database; None where the same event came before.
+        Raises Refusal (Busy, OverQuota, TooLong, NotAllowed), with nothing recorded, and
+        StorageError. Questions of one conversation are answered in the order of these calls.
+        """
+        event = (question.conversation.platform, question.event_id)
+        if event in self._seen:
+            return None
+        if not question.text.strip():
+            raise NothingToDo("Ask me something: the question is empty.")
+        most = self._options.question_characters
+        if len(question.text) > most:
+            raise TooLong(
+                f"This question has {len(question.text):,} characters; the most I take is {most:,}."
+            )
+        with self._joining(question.conversation, question.author) as ticket:
+            async with self._arrival(question.conversation):
+                await self._check(question)
+                answer = await self._store.accept(question, self._options.quota)
+        self._remember(event)
+        if answer is None:
+            self._queue.leave(ticket)
+            return None
+        return self._start(Answering(answer, surface, ticket))
+
+    async def regenerate(
+        self,
+        by: Person,
+        surface: Surface,
+        *,
+        answer_id: int | None = None,
+        conversation: ConversationKey | None = None,
+    ) -> Answering:
+        """Answer a question anew, in the same messages: the one of `answer_id`, or the newest of
+        the conversation. Raises NothingToDo, NotAllowed, Busy, OverQuota."""
+        return await self._again(by, surface, answer_id, conversation, anew=True)
+
+    async def continue_(
+        self,
+        by: Person,
+        surface: Surface,
+        *,
+        answer_id: int | None = None,
+        conversation: ConversationKey | None = None,
+    ) -> Answering:
+        """Go on with an answer that its length, a stop or a failure cut. Raises as `regenerate`
+        does, and NothingToDo where the answer came to its own end."""
+        return await self._again(by, surface, answer_id, conversation, anew=False)
+
+    async def question_edited(
+        self, conversation: ConversationKey, message_id: str, text: str, surface: Surface
+    ) -> Answering | None:
+        """The question in `message_id` has a new text. Where it is the newest of its conversation
+        it is answered anew in the same messages; otherwise only the history changes. None where
+        nothing is answered. Raises as `ask` does."""
+        found = await self._store.edit_question(conversation, message_id, text)
+        if found is None:
+            return None
+        newest = await self._store.exchanges(conversation, limit=1)
+        if not newest or newest[0].question_id != found.question_id:
+            return None
+        if job := self._jobs.get(found.id):
+            job.stop(quiet=True)
+            await job.ended()
+        author = found.question.author
+        with self._joining(conversation, author) as ticket:
+            await self._check(replace(found.question, text=text))
+            answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+        return self._start(Answering(answer, surface, ticket))
+
+    async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
+        """The question in `message_id` is gone: its answer is stopped and both leave the history.
+        False where no such question is known."""
+        found = await self._store.delete_question(conversation, message_id)
+        if found is not None and (job := self._jobs.get(found.id)):
+            job.stop()
+        return found is not None
+
+    # ------------------------------------------------------------ control
+
+    async def stop(
+        self,
+        conversation: ConversationKey,
+        by: Person,
+        *,
+        answer_id: int | None = None,
+        everyone: bool = False,
+    ) -> int:
+        """Stop answers of this conversation, waiting or being written: the one of `answer_id`, or
+        all of this person's, or with `everyone` all. Gives how many. Raises NothingToDo where
+        there is none, NotAllowed where one belongs to somebody else and `by` is no admin."""
+        here = [
+            job
+            for job in self._jobs.values()
+            if job.answer.question.conversation == conversation
+            and (answer_id is None or job.id == answer_id)
+            and (answer_id is not None or everyone or job.answer.question.author.key == by.key)
+        ]
+        if any(not _may(by, job.answer) for job in here):
+            raise NotAllowed("Only who asked, or an admin, can stop this answer.")
+        stopped = sum(job.stop() for job in here)
+        if not stopped:
+            raise NothingToDo("Nothing is being answered here that could be stopped.")
+        return stopped
+
+    async def reset(self, conversation: ConversationKey, by: Person) -> int:
+        """Let the model forget the conversation; answers in it are stopped. Gives how many
+        exchanges it no longer sees. Raises NotAllowed where `by` is no admin of the place."""
+        if not by.admin:
+            raise NotAllowed("Only an admin can reset this conversation.")
+        for job in list(self._jobs.values()):
+            if job.answer.question.conversation == conversation:
+                job.stop()
+        return await self._store.reset(conversation)
+
+    async def settings(self, conversation: ConversationKey) -> ConversationSettings:
+        """What was set for this conversation itself; a thread's channel may have set more."""
+        return await self._store.settings(conversation)
+
+    async def change_settings(
+        self, conversation: ConversationKey, by: Person, settings: ConversationSettings
+    ) -> None:
+        """Replace them. Raises NotAllowed where `by` is no admin of the place."""
+        if not by.admin:
+            raise NotAllowed("Only an admin can change the settings of this conversation.")
+        await self._store.change_settings(conversation, settings)
+
+    async def rate(self, answer_id: int, by: Person, verdict: int) -> None:
+        """Record a person's verdict on an answer: +1, -1, or 0 to take it back."""
+        await self._store.rate(answer_id, by, verdict)
+
+    async def forget(self, person: Person) -> int:
+        """Delete all that this person asked, with the answers, for good; what is being answered
+        for them is stopped. Gives how many exchanges are gone."""
+        for job in list(self._jobs.values()):
+            if job.answer.question.author.key == person.key:
+                job.stop()
+        return await self._store.forget(person=person.key)
+
+    async def context(self, conversation: ConversationKey) -> Packed:
+        """What the model would see before the next question of this conversation."""
+        return await self._window.preview(conversation)
+
+    @property
+    def status(self) -> Status:
+        """Raises nothing; only for an engine that was entered."""
+        speed = self._answerer.last_speed
+        return Status(self._window.model, self._queue.granted, self._queue.waiting, speed)
+
+    # ------------------------------------------------------------ inside
+
+    def _join(self, conversation: ConversationKey, person: Person) -> Ticket:
+        return self._queue.join(str(conversation), person.key)
+
+    @contextlib.contextmanager
+    def _joining(self, conversation: ConversationKey, person: Person) -> Iterator[Ticket]:
+        """A ticket that is given back where the body raises. Raises Busy."""
+        ticket = self._join(conversation, person)
+        try:
+            yield ticket
+        except BaseException:
+            self._queue.leave(ticket)
+            raise
+
+    def _start(self, job: Answering) -> Answering:
+        self._jobs[job.id] = job
+        job.task = self._tasks.create_task(self._run(job))
+        return job
+
+    async def _run(self, job: Answering) -> None:
+        try:
+            await self._answerer.run(job)
+        finally:
+            self._jobs.pop(job.id, None)
+
+    async def _again(
+        self,
+        by: Person,
+        surface: Surface,
+        answer_id: int | None,
+        conversation: ConversationKey | None,
+        *,
+        anew: bool,
+    ) -> Answering:
+        found = await self._store.answers(answer_id=answer_id, conversation=conversation, limit=1)
+        if not found:
+            raise NothingToDo("There is no such answer any more.")
+        (old,) = found
+        if not _may(by, old):
+            raise NotAllowed("Only who asked, or an admin, can have this answered again.")
+        if old.id in self._jobs or old.state.open:
+            raise NothingToDo("This answer is still being written.")
+        if not anew and old.state is AnswerState.DONE:
+            raise NothingToDo("This answer came to its own end; there is nothing to continue.")
+        with self._joining(old.question.conversation, by) as ticket:
+            answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
+        return self._start(Answering(answer, surface, ticket))
+
+    def _arrival(self, conversation: ConversationKey) -> asyncio.Lock:
+        """Questions of a conversation are recorded in the order in which they came."""
+        lock = self._arrivals.get(conversation)
+        if lock is None:
+            self._arrivals[conversation] = lock = asyncio.Lock()
+        return lock
+
+    async def _check(self, question: Question) -> None:
+        settings = await settings_in(self._store, question.conversation)
+        if settings.muted and not question.author.admin:
+            raise NotAllowed("I am muted here.")
+        await self._window.check(question, settings)
+
+    def _remember(self, event: tuple[str, str]) -> None:
+        self._seen[event] = None
+        if len(self._seen) > SEEN_EVENTS:
+            self._seen.popitem(last=False)
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await self._clock.sleep(self._options.checkpoint_interval)
+            await self._save(self._jobs.values())
+
+    async def _save(self, jobs: Iterable[Answering]) -> None:
+        """Save how far these answers are, together: the store makes one commit of them."""
+        await asyncio.gather(*(self._save_one(job) for job in jobs if job.text != job.saved))
+
+    async def _save_one(self, job: Answering) -> None:
+        """A database that fails now is told to the log: the text is still in memory and is saved
+        with the next checkpoint, or at the end."""
+        text = job.text
+        try:
+            await self._store.checkpoint(job.id, AnswerState.WRITING, text)
+            job.saved = text
+        except StorageError as error:
+            logger.warning("answer %d could not be saved for now: %s", job.id, error)
+
+
+def _may(by: Person, answer: StoredAnswer) -> bool:
+    return by.admin or by.key == answer.question.author.key

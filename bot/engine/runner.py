@@ -1,0 +1,166 @@
+"""How one accepted question becomes an answer that is recorded and shown.
+
+The steps, in order: wait for the turn; pack the context; let the model write, handing each piece
+to delivery; record the whole; give the turn to the next; show the end. What goes wrong with one
+answer is told to its person and to the log, and is no other answer's affair.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+from bot.delivery import Delivery, LiveAnswer
+from bot.engine.job import Answering, Outcome
+from bot.engine.queue import FairQueue
+from bot.engine.resume import resuming_stream, usage_between
+from bot.engine.window import ContextWindow
+from bot.errors import ParleyError, StorageError, SurfaceError
+from bot.logs import conversation_logged
+from bot.messages import Finished, Prompt, Sampling, Usage
+from bot.ports import AnswerState, Generator, Phase, Store
+
+logger = logging.getLogger(__name__)
+
+SHORT = "My memory ran short: from now on I see less of a conversation at a time."
+"""For the person whose answer went on with a smaller window."""
+
+
+class Answerer:
+    """Runs answers. Holds nothing of them: `Answering` does."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        store: Store,
+        delivery: Delivery,
+        queue: FairQueue,
+        window: ContextWindow,
+    ) -> None:
+        self._generator = generator
+        self._store = store
+        self._delivery = delivery
+        self._queue = queue
+        self._window = window
+        self.last_speed = 0.0
+        """Tokens a second of the answer that ended last."""
+
+    async def run(self, job: Answering) -> None:
+        """Everything that happens to one answer. Raises nothing but CancelledError; cancelled, it
+        leaves the answer open, to be taken up again."""
+        with conversation_logged(job.answer.question.conversation):
+            try:
+                async with self._delivery.open(job.answer, job.surface) as live:
+                    if job.outcome is None:
+                        job.outcome = await self._answer(job, live)
+                    if job.outcome.state is not job.answer.state:
+                        await self._record(job, job.outcome)
+                    self._leave(job)
+                    await self._show_end(job, job.outcome, live)
+            except SurfaceError as error:
+                logger.warning("answer %d cannot be shown: %s", job.id, error)
+            except StorageError as error:
+                logger.error("answer %d: %s", job.id, error)
+            except Exception:
+                logger.exception("answer %d failed by a defect of Parley", job.id)
+            finally:
+                self._leave(job)
+                job.mark_ended()
+
+    def _leave(self, job: Answering) -> None:
+        if job.ticket is not None:
+            self._queue.leave(job.ticket)
+
+    async def _answer(self, job: Answering, live: LiveAnswer) -> Outcome:
+        """Let the model write until it ends, fails or is stopped."""
+        async with asyncio.TaskGroup() as tasks:
+            job.work = work = tasks.create_task(self._write(job, live))
+            if job.stopped:
+                work.cancel()
+            gone = tasks.create_task(_stop_when_gone(job, live))
+            await asyncio.wait([work])
+            gone.cancel()
+        if work.cancelled():
+            return Outcome(AnswerState.STOPPED, await self._usage_so_far(job))
+        return work.result()
+
+    async def _write(self, job: Answering, live: LiveAnswer) -> Outcome:
+        try:
+            assert job.ticket is not None, "only an answer that ended already has no ticket"
+            await self._queue.turn(job.ticket, live.place)
+            job.state = AnswerState.WRITING
+            prompt, sampling = await self._ready(job)
+            repack = partial(self._packed_anew, job)
+            resumed = resuming_stream(self._generator, prompt, sampling, repack)
+            async with aclosing(resumed) as stream:
+                async for piece in stream:
+                    if isinstance(piece, Finished):
+                        return self._ended(job, piece)
+                    job.write(piece)
+                    live.write(piece)
+            raise AssertionError("a stream ends with Finished or an exception")
+        except ParleyError as error:
+            logger.warning("answer %d failed: %s", job.id, error)
+            usage = await self._usage_so_far(job)
+            return Outcome(AnswerState.FAILED, usage, error.user_text, error)
+
+    async def _ready(self, job: Answering) -> tuple[Prompt, Sampling]:
+        packed, sampling = await self._window.pack(job.answer)
+        job.prompt, job.window = packed.prompt, packed.window
+        logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
+        return packed.prompt, sampling
+
+    async def _packed_anew(self, job: Answering, text: str) -> tuple[Prompt, Sampling] | None:
+        """The prompt for a model that came back with a smaller window, with `text` as the answer
+        so far; None where the window is as it was. Raises TooLong where that is no use."""
+        if (await self._generator.start()).context >= job.window:
+            return None
+        packed, sampling = await self._window.pack(replace(job.answer, text=text))
+        logger.warning(
+            "answer %d goes on with a window of %d tokens, not %d",
+            job.id,
+            packed.window,
+            job.window,
+        )
+        job.prompt, job.window = replace(packed.prompt, answer=job.answer.text), packed.window
+        job.short = True
+        return packed.prompt, sampling
+
+    def _ended(self, job: Answering, finished: Finished) -> Outcome:
+        self.last_speed = finished.usage.tokens_per_second or self.last_speed
+        note = SHORT if job.short else ""
+        note = note if job.text.strip() else "The model had nothing to say."
+        return Outcome(AnswerState.after(finished.reason), finished.usage, note)
+
+    async def _usage_so_far(self, job: Answering) -> Usage:
+        """For an answer that did not come to its end, where the model itself did not say."""
+        if job.prompt is None:
+            return Usage()
+        longer = replace(job.prompt, answer=job.text)
+        try:
+            return await usage_between(self._generator, job.prompt, longer)
+        except ParleyError as error:
+            logger.warning("answer %d: its tokens could not be counted: %s", job.id, error)
+            return Usage()
+
+    async def _record(self, job: Answering, outcome: Outcome) -> None:
+        try:
+            await self._store.close(job.id, outcome.state, job.text, outcome.usage)
+            job.saved = job.text
+        except StorageError as error:
+            # The person still gets to see the answer; only the memory of it is lacking.
+            logger.error("answer %d could not be saved: %s", job.id, error)
+            job.outcome = replace(outcome, note="I could not save this answer.", error=error)
+
+    async def _show_end(self, job: Answering, outcome: Outcome, live: LiveAnswer) -> None:
+        if job.quiet:
+            await live.abandon()
+            return
+        await live.finish(Phase(outcome.state.value), outcome.note)
+        await self._store.delivered(job.id)
+
+
+async def _stop_when_gone(job: Answering, live: LiveAnswer) -> None:
+    await live.gone.wait()
+    job.stop()

@@ -1,0 +1,135 @@
+"""What the model sees of a conversation: the store, the settings and the packing put together."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from bot.engine.packing import Packed, as_question, pack
+from bot.engine.settings import settings_in
+from bot.messages import ConversationKey, ModelInfo, Question, Sampling
+from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
+
+PAGE = 32
+"""Exchanges read from the store at a time."""
+
+REMEMBERED = 10_000
+"""Conversations whose cut is remembered. One that is forgotten is cut anew: the answer is as
+good, only the model has to read the beginning of its prompt once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """What the configuration says of prompts, where a conversation has no setting of its own."""
+
+    system_prompt: str
+    show_names: bool
+    sampling: Sampling
+
+
+class ContextWindow:
+    """Packs what the model is given for an answer."""
+
+    def __init__(self, generator: Generator, store: Store, options: WindowOptions) -> None:
+        self._generator = generator
+        self._store = store
+        self._options = options
+        self._cuts: OrderedDict[ConversationKey, int] = OrderedDict()
+        self._model: ModelInfo | None = None
+        self._tokens = 0
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model that the last prompt was packed for; only after `use`."""
+        assert self._model is not None
+        return self._model
+
+    def use(self, model: ModelInfo) -> None:
+        """Pack for this model's window from now on."""
+        self._model, self._tokens = model, model.context
+
+    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
+        """The prompt for this answer, and how to sample it: its `max_new_tokens` is what the
+        window leaves. Waits while the model is started again. Raises TooLong, StorageError and
+        ModelError."""
+        # Asked anew each time: a model that was started again for want of memory has less room.
+        self.use(await self._generator.start())
+        question = answer.question
+        settings = await settings_in(self._store, question.conversation)
+        sampling = self._sampling(settings)
+        packed = await pack(
+            system=self._system(settings),
+            question=as_question(question, show_names=self._names(settings)),
+            answer=answer.text,
+            pages=self._pages(question.conversation, before=answer.question_id),
+            count=self._generator.count,
+            window=self._tokens,
+            wanted=sampling.max_new_tokens,
+            keep_from=self._cuts.get(question.conversation),
+            show_names=self._names(settings),
+        )
+        self._remember(question.conversation, packed.keep_from)
+        prompt = replace(packed.prompt, cache_key=str(question.conversation))
+        packed = replace(packed, prompt=prompt)
+        return packed, replace(sampling, max_new_tokens=packed.max_new_tokens)
+
+    async def check(self, question: Question, settings: ConversationSettings) -> None:
+        """Raises TooLong, with the numbers, where the question alone does not fit the window."""
+        await pack(
+            system=self._system(settings),
+            question=as_question(question, show_names=self._names(settings)),
+            pages=_nothing(),
+            count=self._generator.count,
+            window=self._tokens,
+            wanted=self._sampling(settings).max_new_tokens,
+        )
+
+    async def preview(self, conversation: ConversationKey) -> Packed:
+        """What the model would see before the next, still empty, question."""
+        settings = await settings_in(self._store, conversation)
+        return await pack(
+            system=self._system(settings),
+            question="",
+            pages=self._pages(conversation, before=None),
+            count=self._generator.count,
+            window=self._tokens,
+            wanted=self._sampling(settings).max_new_tokens,
+            keep_from=self._cuts.get(conversation),
+            show_names=self._names(settings),
+        )
+
+    # ------------------------------------------------------------ inside
+
+    async def _pages(
+        self, conversation: ConversationKey, *, before: int | None
+    ) -> AsyncIterator[list[StoredExchange]]:
+        while page := await self._store.exchanges(conversation, before=before, limit=PAGE):
+            yield page
+            before = page[-1].question_id
+
+    def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
+        self._cuts.pop(conversation, None)
+        if cut is not None:
+            self._cuts[conversation] = cut
+        if len(self._cuts) > REMEMBERED:
+            self._cuts.popitem(last=False)
+
+    def _system(self, settings: ConversationSettings) -> str:
+        own = settings.system_prompt
+        return self._options.system_prompt if own is None else own
+
+    def _names(self, settings: ConversationSettings) -> bool:
+        own = settings.show_names
+        return self._options.show_names if own is None else own
+
+    def _sampling(self, settings: ConversationSettings) -> Sampling:
+        sampling = self._options.sampling
+        if settings.temperature is not None:
+            sampling = replace(sampling, temperature=settings.temperature)
+        if settings.max_new_tokens is not None:
+            sampling = replace(sampling, max_new_tokens=settings.max_new_tokens)
+        return sampling
+
+
+async def _nothing() -> AsyncIterator[list[StoredExchange]]:
+    return
+    yield

@@ -1,0 +1,1 @@
+"""The openvino back end: OpenVINO GenAI's continuous batching, on GPUs and CPUs of Intel."""

@@ -1,0 +1,215 @@
+"""Runs models with OpenVINO GenAI: Intel GPUs and CPUs, continuous batching, no torch.
+
+A Hugging Face Llama folder is converted once and kept in a cache; an OpenVINO folder is taken as
+it is. Token ids go in and out, so that the pipeline needs no tokenizer.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.worker.backends import Progress
+from bot.worker.backends.kv_cache.prefix_ledger import PrefixLedger
+from bot.worker.backends.openvino.device import Device, choose_device
+from bot.worker.backends.openvino.library import import_genai, import_openvino
+from bot.worker.backends.openvino.memory import CacheSize, cache_size
+from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.llama_config import read_config
+from bot.worker.conversion.model_cache import converted
+from bot.worker.protocol import (
+    END,
+    ERROR,
+    LENGTH,
+    DoesNotFit,
+    Ended,
+    Facts,
+    LoadError,
+    LoadOptions,
+    Request,
+    Step,
+    cut_at_stop,
+)
+
+AS_IT_IS = "as exported"
+"""The ``low_bit`` of a folder that somebody else converted."""
+
+CHUNK = {"CPU": 256, "GPU": 1024}
+"""Prompt tokens that are read in one step, between which other answers go on and a cancel works:
+as few as keep the device busy."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    request: Request
+    handle: Any
+    cached: int
+    tokens: list[int] = field(default_factory=list)
+
+
+class OpenVinoBackend:
+    """`bot.worker.backends.Backend` over one ``ContinuousBatchingPipeline``."""
+
+    def __init__(self) -> None:
+        self._genai: Any = None
+        self._ov: Any = None
+        self._pipeline: Any = None
+        self._context = 0
+        self._prefixes = PrefixLedger(0, 1)
+        self._answers: dict[int, _Answer] = {}
+
+    # ------------------------------------------------------------ loading
+
+    def load(self, options: LoadOptions, report: Progress) -> Facts:
+        report("Starting OpenVINO", 0, 0)
+        self._ov, self._genai = import_openvino(), import_genai()
+        device = choose_device(self._ov.Core(), options.device)
+        folder, low_bit = _model_folder(options, report)
+        size = cache_size(folder, Path(options.model), device, low_bit, options)
+        report("Loading the model", 0, 0)
+        self._context = options.context
+        self._prefixes = PrefixLedger(size.blocks, size.block_size)
+        self._pipeline = self._make_pipeline(folder, device, low_bit, size, options)
+        report("Warming up", 0, 0)
+        self._warm_up()
+        return Facts(device.title, low_bit, options.context)
+
+    def _make_pipeline(
+        self, folder: Path, device: Device, low_bit: str, size: CacheSize, options: LoadOptions
+    ) -> Any:
+        scheduler = self._genai.SchedulerConfig()
+        scheduler.enable_prefix_caching = True
+        scheduler.dynamic_split_fuse = True
+        scheduler.max_num_batched_tokens = CHUNK[device.kind]
+        scheduler.max_num_seqs = options.max_parallel
+        scheduler.num_kv_blocks = size.blocks
+        properties = _properties(device, low_bit, Path(options.cache_dir))
+        try:
+            return self._genai.ContinuousBatchingPipeline(
+                str(folder), scheduler, device.name, properties
+            )
+        except RuntimeError as exc:
+            raise _why_not(exc, folder, device) from exc
+
+    def _warm_up(self) -> None:
+        """One short answer: the first one compiles, which can take minutes on a GPU."""
+        self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
+        while self._answers:
+            for ended in self.step().ended:
+                if ended.reason == ERROR:
+                    raise LoadError(f"the model does not run: {ended.message}")
+
+    # ------------------------------------------------------------ answers
+
+    def add(self, request: Request) -> None:
+        request.must_fit(self._context)
+        ids = self._ov.Tensor(np.array([request.prompt], np.int64))
+        handle = self._pipeline.add_request(request.id, ids, self._config(request))
+        cached = self._prefixes.cached(request.prompt)
+        self._answers[request.id] = _Answer(request, handle, cached)
+
+    def _config(self, request: Request) -> Any:
+        config = self._genai.GenerationConfig()
+        config.max_new_tokens = request.max_new_tokens
+        # GenAI insists on an end token; without one of ours it gets one that no model has.
+        config.set_eos_token_id(request.stop[0] if request.stop else 2**31 - 1)
+        config.stop_token_ids = set(request.stop) | {config.eos_token_id}
+        config.repetition_penalty = request.repetition_penalty
+        config.do_sample = request.temperature > 0
+        if config.do_sample:
+            config.temperature = request.temperature
+            config.top_p = request.top_p
+            config.rng_seed = request.seed
+            if request.top_k:
+                config.top_k = request.top_k
+        return config
+
+    def cancel(self, request_id: int) -> None:
+        answer = self._answers.pop(request_id)
+        answer.handle.cancel()
+        if answer.tokens:
+            self._prefixes.remember(answer.request.prompt + answer.tokens[:-1])
+
+    def step(self) -> Step:
+        self._pipeline.step()
+        step = Step()
+        for answer in list(self._answers.values()):
+            self._collect(answer, step)
+        return step
+
+    def _collect(self, answer: _Answer, step: Step) -> None:
+        """What the last step brought for one answer."""
+        reasons, finish = self._genai.GenerationFinishReason, None
+        fresh: list[int] = []
+        while answer.handle.can_read():
+            for output in answer.handle.read().values():
+                fresh += output.generated_ids
+                if output.finish_reason != reasons.NONE:
+                    finish = output.finish_reason
+        ids, stopped = cut_at_stop(fresh, answer.request.stop)
+        if ids:
+            step.tokens.append((answer.request.id, ids))
+        if fresh and not answer.tokens:
+            self._prefixes.remember(answer.request.prompt)
+        answer.tokens += fresh
+        if stopped or finish == reasons.STOP:
+            self._end(answer, END, step)
+        elif finish is not None:
+            self._end(answer, LENGTH, step)
+        elif answer.handle.get_status() == self._genai.GenerationStatus.IGNORED:
+            self._end(answer, ERROR, step, "there is no memory left for its keys and values")
+
+    def _end(self, answer: _Answer, reason: str, step: Step, message: str = "") -> None:
+        del self._answers[answer.request.id]
+        self._prefixes.remember(answer.request.prompt + answer.tokens[:-1])
+        step.ended.append(Ended(answer.request.id, reason, message, answer.cached))
+
+
+# ---------------------------------------------------------------- what to load, and how
+
+
+def _model_folder(options: LoadOptions, report: Progress) -> tuple[Path, str]:
+    """The OpenVINO folder to load, and the ``low_bit`` that its weights have."""
+    source = Path(options.model)
+    if (source / MODEL_FILE).is_file():
+        return source, AS_IT_IS
+    low_bit = resolve_low_bit(options.low_bit, read_config(source))
+    if not options.cache_dir:
+        raise LoadError("[model] cache_dir is needed: converted models are kept there")
+    return converted(source, Path(options.cache_dir), low_bit, report), low_bit
+
+
+def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]:
+    """How exact to be. Weights of 16 and 32 bits are computed with as they are, so that an answer
+    is the same as elsewhere; with fewer bits the plugin's own, faster choice stands (on a CPU
+    bfloat16 where it has the units for it, and keys and values in 8 bits)."""
+    if device.kind == "CPU":
+        if low_bit in ("fp32", "fp16"):
+            return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+        return {}
+    properties: dict[str, Any] = {}
+    if str(cache_dir) != ".":
+        # Compiled GPU kernels, without the weights that are in the model's folder anyway.
+        properties |= {"CACHE_DIR": str(cache_dir / "compiled"), "CACHE_MODE": "OPTIMIZE_SIZE"}
+    if low_bit == "fp32":
+        properties |= {"INFERENCE_PRECISION_HINT": "f32"}
+    if low_bit in ("fp32", "fp16", "bf16"):
+        properties |= {"KV_CACHE_PRECISION": "f16"}
+    return properties
+
+
+def _why_not(exc: RuntimeError, folder: Path, device: Device) -> LoadError:
+    text = " ".join(str(exc).split())
+    if "alloc" in text.lower() or "out of memory" in text.lower():
+        return DoesNotFit(
+            f"{folder.name} does not fit into the memory of {device.title}: choose a smaller "
+            "[model] context or max_parallel, fewer bits (low_bit), or a smaller model"
+        )
+    # The last line says what is wrong; those before it say where in OpenVINO's source.
+    reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
+    return LoadError(f"{folder} cannot be loaded on {device.title}: {reason}")
+
+
+def create() -> OpenVinoBackend:
+    return OpenVinoBackend()

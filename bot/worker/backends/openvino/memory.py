@@ -1,0 +1,71 @@
+"""How large OpenVINO's cache of keys and values should be."""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from bot.worker.backends.openvino.device import Device
+from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.memory import available_memory
+from bot.worker.protocol import DoesNotFit, LoadError, LoadOptions
+
+BLOCK_SIZE = {"CPU": 32, "GPU": 16}
+"""Tokens that share a block, as OpenVINO's plugins have it."""
+
+SHARE = 0.7
+"""Of the memory that is left beside the model: the rest is for what is computed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """``blocks`` of ``block_size`` tokens each."""
+
+    blocks: int
+    block_size: int
+
+
+def cache_size(
+    folder: Path, source: Path, device: Device, low_bit: str, options: LoadOptions
+) -> CacheSize:
+    """Room for ``max_parallel`` whole contexts, or for as many as fit into the memory that is
+    there. What no answer uses keeps old prompts. Raises DoesNotFit where not one context fits."""
+    block = BLOCK_SIZE[device.kind]
+    least = ceil(options.context / block) + 1
+    wanted = least * options.max_parallel
+    room = _room(folder, device)
+    per_token = _bytes_per_token(source, device, low_bit)
+    if room is None or per_token is None:
+        return CacheSize(wanted, block)
+    fitting = int(room * SHARE / (per_token * block))
+    if fitting < least:
+        raise DoesNotFit(
+            f"{source.name} leaves {max(0, room) / 1e9:.1f} GB free on {device.title}, and [model] "
+            f"context = {options.context} needs {least * block * per_token / 1e9:.1f}: choose a "
+            "smaller context, fewer bits (low_bit) or a smaller model"
+        )
+    return CacheSize(min(wanted, fitting), block)
+
+
+def _room(folder: Path, device: Device) -> int | None:
+    """Bytes that are left when the model is loaded; None where nobody knows."""
+    free = device.gpu_memory if device.kind == "GPU" else available_memory()
+    if free is None:
+        return None
+    return free - sum(file.stat().st_size for file in folder.glob("*.bin"))
+
+
+def _bytes_per_token(source: Path, device: Device, low_bit: str) -> float | None:
+    """None for a folder of which the shape is not known."""
+    try:
+        config = read_config(source)
+    except LoadError:
+        return None  # an OpenVINO folder may be of any kind
+    return config.cache_bytes(_element_size(config, device, low_bit))
+
+
+def _element_size(config: LlamaConfig, device: Device, low_bit: str) -> float:
+    if device.kind == "GPU":
+        return 2.0
+    if low_bit in ("fp32", "fp16"):
+        return 4.0
+    return 1.0 + 8.0 / config.head_size  # 8 bits, with a scale and a zero point for each head

@@ -1,0 +1,168 @@
+"""Puts Parley together from the settings. With `parley`, the only place that knows all parts."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.clock import Clock, SystemClock
+from bot.config import Settings
+from bot.delivery import Delivery
+from bot.engine import Engine, EngineOptions
+from bot.engine.window import WindowOptions
+from bot.errors import StorageError
+from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
+from bot.models.choose import interpreter, place_of
+from bot.models.find import display_name, find_model
+from bot.ports import Archive, Generator, Quota, Store
+from storage import open_store
+
+if TYPE_CHECKING:
+    from bot.generation.openai import ServerOptions
+
+logger = logging.getLogger(__name__)
+
+DAY = 24 * 3600.0
+
+Progress = Callable[[LoadProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parley:
+    """A Parley that runs."""
+
+    engine: Engine
+    store: Store
+    generator: Generator
+
+
+@asynccontextmanager
+async def parley(
+    settings: Settings,
+    *,
+    on_progress: Progress | None = None,
+    edit_interval: float | None = None,
+) -> AsyncIterator[Parley]:
+    """Everything that answers questions, running while the body does: the database open, the model
+    loaded, and what is older than ``[storage] retention_days`` deleted once a day.
+
+    `edit_interval` takes the place of the configured one, where a surface has no limits to fear.
+    Raises ConfigError, StorageError and ModelError.
+    """
+    clock = SystemClock()
+    delivery = settings.delivery
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings.database_url))
+        generator = await stack.enter_async_context(model(settings, on_progress))
+        shown = Delivery(
+            clock,
+            store,
+            edit_interval=delivery.edit_interval if edit_interval is None else edit_interval,
+            max_messages=delivery.max_messages,
+        )
+        engine = Engine(generator, store, shown, clock, engine_options(settings))
+        await stack.enter_async_context(engine)
+        await stack.enter_async_context(_purged(store, clock, settings.storage.retention_days))
+        yield Parley(engine, store, generator)
+
+
+@asynccontextmanager
+async def model(
+    settings: Settings, on_progress: Progress | None = None, *, chat: bool = True
+) -> AsyncIterator[Generator]:
+    """The model alone. It is loaded by its `start`, and let go of at the end. With ``chat=False``
+    models that can only complete texts are taken too. Raises ModelError."""
+    generator: Generator
+    if settings.model.backend == "openai":
+        # It brings an HTTP client, which takes a while to import.
+        from bot.generation.openai import OpenAIGenerator
+
+        generator = OpenAIGenerator(server_options(settings))
+    else:
+        options = await asyncio.to_thread(worker_options, settings, chat=chat)
+        generator = WorkerGenerator(options, on_progress=on_progress)
+    try:
+        yield generator
+    finally:
+        await generator.aclose()
+
+
+def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
+    """``[model]`` as the generator takes it. Blocks while it looks for the model."""
+    section = settings.model
+    scripted = section.backend == "scripted"
+    backend, device = place_of(section)
+    return WorkerOptions(
+        backend=backend,
+        model=None if scripted else find_model(settings),
+        name="" if scripted else display_name(settings),
+        device=device,
+        low_bit=section.low_bit,
+        context=section.context,
+        max_parallel=section.max_parallel,
+        python=interpreter(settings),
+        cache_dir=settings.cache_folder,
+        cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
+        optimize_model=section.ipex.optimize_model,
+        script=section.scripted.text,
+        tokens_per_second=section.scripted.tokens_per_second,
+        chat=chat,
+    )
+
+
+def server_options(settings: Settings) -> "ServerOptions":
+    """``[model.openai]`` as the generator takes it."""
+    from bot.generation.openai import ServerOptions
+
+    section = settings.model.openai
+    return ServerOptions(
+        base_urls=section.base_urls,
+        model=section.model,
+        api_key=section.api_key.get_secret_value(),
+        context=settings.model.context,
+    )
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """What the settings say to the engine."""
+    limits = settings.limits
+    return EngineOptions(
+        window=WindowOptions(
+            system_prompt=settings.conversation.system_prompt,
+            show_names=settings.conversation.show_names,
+            sampling=settings.generation.sampling(),
+        ),
+        slots=settings.model.max_parallel,
+        queue=limits.queue,
+        queue_per_person=limits.queue_per_person,
+        quota=Quota(limits.answers_per_day, limits.tokens_per_day),
+        question_characters=limits.question_characters,
+        checkpoint_interval=settings.delivery.checkpoint_interval,
+    )
+
+
+@asynccontextmanager
+async def _purged(store: Archive, clock: Clock, days: int) -> AsyncIterator[None]:
+    """Delete what is older than `days` now and once a day while the body runs; 0 keeps all."""
+    if not days:
+        yield
+        return
+    purging = asyncio.create_task(_purge_daily(store, clock, timedelta(days=days)))
+    try:
+        yield
+    finally:
+        purging.cancel()
+        await asyncio.wait([purging])
+
+
+async def _purge_daily(store: Archive, clock: Clock, age: timedelta) -> None:
+    while True:
+        try:
+            gone = await store.purge(datetime.now(UTC) - age)
+            logger.info("deleted %d exchanges older than %d days", gone, age.days)
+        except StorageError as error:
+            logger.error("what is older than %d days could not be deleted: %s", age.days, error)
+        await clock.sleep(DAY)

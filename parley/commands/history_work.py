@@ -1,0 +1,210 @@
+"""`parley history`: what is kept, for the owner to see, to take along and to delete."""
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.config import Settings
+from bot.errors import ConfigError, StorageError
+from bot.messages import ConversationKey
+from bot.ports import Archive, ArchivedExchange
+from parley.locks import conversation_named
+from parley.options import confirm
+from storage import open_store
+
+_AGE = re.compile(r"(\d{1,6})\s*([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def age(text: str) -> timedelta:
+    """How long ago "30d" is. Raises BadParameter."""
+    match = _AGE.fullmatch(text.strip().lower())
+    if match is None:
+        raise typer.BadParameter("give a number and h, d or w, such as 12h, 30d or 8w")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+# ---------------------------------------------------------------- reading
+
+
+async def list_conversations(settings: Settings, *, as_json: bool) -> None:
+    """Print a line for each conversation."""
+    async with open_store(settings.database_url) as store:
+        summaries = await store.conversations()
+    if as_json:
+        lines = [
+            {
+                "conversation": str(summary.conversation),
+                "exchanges": summary.exchanges,
+                "first_at": summary.first_at.isoformat(),
+                "last_at": summary.last_at.isoformat(),
+            }
+            for summary in summaries
+        ]
+        typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
+        return
+    if not summaries:
+        typer.echo("Nothing is kept yet.")
+        return
+    table = Table("Conversation", "Exchanges", "First", "Last", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"
+    table.columns[1].justify = "right"
+    for summary in summaries:
+        table.add_row(
+            Text(str(summary.conversation)),
+            f"{summary.exchanges:,}",
+            _local(summary.first_at),
+            _local(summary.last_at),
+        )
+    Console(highlight=False).print(table)
+
+
+async def show(settings: Settings, name: str) -> None:
+    """Print a conversation as Markdown, drawn where standard output is a terminal."""
+    async with _kept(settings, name) as (store, key):
+        console = Console(highlight=False)
+        async for exchange in store.archived(key):
+            _show_one(console, exchange)
+
+
+def _show_one(console: Console, exchange: ArchivedExchange) -> None:
+    if not console.is_terminal:
+        typer.echo(_as_markdown(exchange))
+        return
+    from adapters.console import GrowingAnswer, harmless
+
+    forgotten = " · the model was made to forget this" if exchange.forgotten else ""
+    head = f"{exchange.question.author.name} · {_local(exchange.asked_at)}{forgotten}"
+    console.print(Text(harmless(head), style="dim"))
+    console.print(Text(harmless(f"> {exchange.question.text}"), style="bold"), end="\n\n")
+    for answer in exchange.answers:
+        if answer.current:
+            GrowingAnswer(console).finish(answer.text)
+            console.print()
+
+
+async def export(
+    settings: Settings, name: str, form: str, output: Path | None, *, force: bool
+) -> None:
+    """Write a conversation to a file or to standard output, exchange by exchange."""
+    async with _kept(settings, name) as (store, key):
+        with _opened(output, force=force) as out:
+            async for exchange in store.archived(key):
+                line = _as_json(exchange) if form == "json" else _as_markdown(exchange)
+                out.write(line + "\n")
+
+
+def _as_json(exchange: ArchivedExchange) -> str:
+    question = exchange.question
+    return json.dumps(
+        {
+            "conversation": str(question.conversation),
+            "asked_at": exchange.asked_at.isoformat(),
+            "person": question.author.key,
+            "name": question.author.name,
+            "question": question.text,
+            "forgotten": exchange.forgotten,
+            "answers": [
+                {
+                    "created_at": answer.created_at.isoformat(),
+                    "state": answer.state.value,
+                    "current": answer.current,
+                    "verdicts": list(answer.verdicts),
+                    "text": answer.text,
+                }
+                for answer in exchange.answers
+            ],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _as_markdown(exchange: ArchivedExchange) -> str:
+    """The question as a quotation, the answer below it."""
+    asked = "\n".join(f"> {line}".rstrip() for line in exchange.question.text.splitlines())
+    head = f"**{exchange.question.author.name}**, {_local(exchange.asked_at)}"
+    parts = [head + (" (forgotten)" if exchange.forgotten else ""), asked]
+    parts += [answer.text for answer in exchange.answers if answer.current]
+    return "\n\n".join(parts) + "\n"
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+# ---------------------------------------------------------------- deleting
+
+
+async def forget(settings: Settings, name: str | None, person: str | None, *, yes: bool) -> None:
+    """Delete a conversation, or what a person asked."""
+    if name is None:
+        confirm(f"Delete for good everything that {person} asked, with the answers?", yes=yes)
+        async with open_store(settings.database_url) as store:
+            gone = await store.forget(person=person)
+    else:
+        async with _kept(settings, name) as (store, key):
+            confirm(f"Delete the conversation {key} for good?", yes=yes)
+            gone = await store.forget(conversation=key)
+    typer.echo(f"{gone:,} exchanges deleted.")
+
+
+async def purge(settings: Settings, older_than: timedelta, *, yes: bool) -> None:
+    """Delete what was asked longer ago than that."""
+    before = datetime.now(UTC) - older_than
+    confirm(f"Delete for good what was asked before {_local(before)}?", yes=yes)
+    async with open_store(settings.database_url) as store:
+        gone = await store.purge(before)
+    typer.echo(f"{gone:,} exchanges deleted.")
+
+
+# ---------------------------------------------------------------- finding and writing
+
+
+@asynccontextmanager
+async def _kept(settings: Settings, name: str) -> AsyncIterator[tuple[Archive, ConversationKey]]:
+    """The store and the conversation that `name` means: a key, or the name of one of the
+    terminal's. Raises ConfigError where there is none."""
+    async with open_store(settings.database_url) as store:
+        try:
+            key = ConversationKey.parse(name) if ":" in name else conversation_named(name)
+        except ValueError as exc:
+            raise ConfigError(
+                f"{name} is not a conversation's key; parley history list shows them"
+            ) from exc
+        kept = [str(summary.conversation) for summary in await store.conversations()]
+        if str(key) not in kept:
+            near = get_close_matches(str(key), kept, n=1)
+            hint = f"did you mean {near[0]}?" if near else "parley history list shows all."
+            raise ConfigError(f"nothing is kept of a conversation {key}; {hint}")
+        yield store, key
+
+
+@contextmanager
+def _opened(output: Path | None, *, force: bool) -> Iterator[TextIO]:
+    """Where to write. The file appears when it is whole; an existing one is kept without `force`,
+    and whenever something goes wrong."""
+    if output is None:
+        yield sys.stdout
+        return
+    if output.exists() and not force:
+        raise ConfigError(f"{output} exists already; name another file, or replace it with --force")
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            yield out
+        part.replace(output)
+    except OSError as exc:
+        raise StorageError(f"{output} cannot be written: {exc.strerror}") from exc
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""Which back ends can run, and on which devices."""
+
+from collections.abc import Iterable
+
+from bot.checks import Result, State
+from bot.config import ModelSettings, Settings
+from bot.errors import ModelError
+from parley.doctor.choose import Chosen
+from parley.doctor.probe import Device, Probe
+from parley.environments.recipes import IPEX_NOTICE
+
+AREA = "Back ends"
+DEVICES = "Devices"
+LIBRARIES = ("openvino", "torch", "ipex")
+"""The back ends that run a model on this machine."""
+_GET = {
+    "openvino": "Run: {python} -m pip install openvino-genai",
+    "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
+    "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
+    "ipex": "Run: parley backend install ipex, which says what to set in [model] python.",
+}
+_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu"}
+"""What each library calls an Intel GPU."""
+
+
+def check_choice(chosen: Chosen, section: ModelSettings) -> Result:
+    """What ``backend = "auto"`` means here; `section` is the settings' own."""
+    what = f"[model] backend = {section.backend}"
+    if chosen.error:
+        remedy = "See the lines below, and correct [model] python if it is set."
+        return Result(AREA, what, State.FAILED, f"nothing can be chosen: {chosen.error}", remedy)
+    return Result(AREA, what, State.OK, f"takes {chosen.backend}: {chosen.reason}")
+
+
+def wants_intel_gpu(section: ModelSettings) -> bool:
+    """The settings name an Intel GPU, and will not do with less."""
+    return section.device.startswith(("gpu", "xpu"))
+
+
+def check_library(probe: Probe, section: ModelSettings) -> Result:
+    """Whether this back end can be used; why not is a failure only where it is the chosen one."""
+    chosen = probe.library == section.backend
+    if not probe.error:
+        versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
+        detail = f"{versions} (Python {probe.python})" + (", chosen" if chosen else "")
+        if chosen and probe.library == "ipex":
+            return Result(AREA, probe.library, State.WARNING, detail, IPEX_NOTICE)
+        return Result(AREA, probe.library, State.OK, detail)
+    if not chosen:
+        return Result(AREA, probe.library, State.SKIPPED, probe.error)
+    remedy = _GET[probe.library].format(python=section.python or "python")
+    if not probe.python:
+        remedy = "Correct [model] python: it names the interpreter that runs the model."
+    return Result(AREA, probe.library, State.FAILED, probe.error, remedy)
+
+
+def check_devices(probes: Iterable[Probe]) -> list[Result]:
+    """A line for each device that a library found."""
+    return [
+        Result(DEVICES, f"{probe.library} {device.name}", State.OK, _described(device))
+        for probe in probes
+        for device in probe.devices
+    ]
+
+
+def _described(device: Device) -> str:
+    parts = [device.title]
+    parts += [f"{device.memory / 1e9:.1f} GB"] if device.memory else []
+    parts += [f"driver {device.driver}"] if device.driver else []
+    return ", ".join(parts)
+
+
+def device_for(probe: Probe, wanted: str) -> Device | None:
+    """The device that ``[model] device`` means for this library; None where it has none such."""
+    names = {device.name.lower(): device for device in probe.devices}
+    family = _FAMILY[probe.library]
+    accelerators = [
+        n for n in names if n.startswith((family, "cuda" if family == "xpu" else family))
+    ]
+    if wanted == "auto":
+        return names[accelerators[0]] if accelerators else names.get("cpu")
+    if wanted in names:
+        return names[wanted]
+    of_kind = [name for name in accelerators if name.startswith(wanted)]
+    return names[of_kind[0]] if of_kind else None
+
+
+def check_device(probe: Probe, section: ModelSettings) -> Result:
+    """Whether the device that the settings ask for is there."""
+    what = f"[model] device = {section.device}"
+    device = device_for(probe, section.device)
+    if device is None:
+        have = ", ".join(d.name.lower() for d in probe.devices) or "none"
+        family = _FAMILY[probe.library]
+        remedy = f'Choose one of these, or "auto"; {probe.library} calls Intel GPUs "{family}".'
+        detail = f"{probe.library} has no such device; it has: {have}"
+        return Result(DEVICES, what, State.FAILED, detail, remedy)
+    if section.device == "auto" and device.memory is None:
+        remedy = "See the lines on the driver; small models run well on a CPU, large ones slowly."
+        return Result(DEVICES, what, State.WARNING, f"no GPU; {device.title} it is", remedy)
+    return Result(DEVICES, what, State.OK, f"{device.name} ({device.title})")
+
+
+async def check_servers(settings: Settings) -> list[Result]:
+    """Whether each server of ``[model.openai]`` answers and has the model."""
+    import aiohttp
+
+    from bot.generation.openai.listing import choose, listed, window
+
+    section = settings.model.openai
+    if not section.base_urls:
+        remedy = 'Set [model.openai] base_urls, such as ["http://10.0.0.2:8000/v1"].'
+        return [Result(AREA, "openai", State.FAILED, "no server is named", remedy)]
+    key = section.api_key.get_secret_value()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    results = []
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for url in section.base_urls:
+            try:
+                model = choose(await listed(http, url.rstrip("/"), 10.0), section.model)
+            except ModelError as error:
+                detail, _, remedy = str(error).rpartition(": ")
+                results.append(Result(AREA, url, State.FAILED, detail, remedy.capitalize()))
+            else:
+                tokens = window(model)
+                detail = f"serves {model['id']}" + (f", {tokens} tokens" if tokens else "")
+                results.append(Result(AREA, url, State.OK, detail))
+    return results

@@ -1,0 +1,188 @@
+"""The model: whether it is there, can chat, and fits.
+
+The sizes are those of Llama's kind of model, as `bot.worker.conversion` stores and runs it. What is
+computed on the way takes memory too: a tenth is kept free for it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.checks import Result, State
+from bot.config import ModelSettings, Settings
+from bot.errors import ModelError
+from bot.generation.options import MAX_CONTEXT
+from bot.models.find import find_model
+from bot.models.folder import ModelFolder, PromptStyle
+from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.torch.device import choose_precision
+from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.memory import available_memory
+from bot.worker.protocol import LoadError
+from parley.doctor.probe import Device
+
+AREA = "Model"
+_BITS = {
+    "sym_int4": (4.25, 8.0),
+    "asym_int4": (4.3, 8.0),
+    "sym_int5": (5.5, 16.0),
+    "asym_int5": (5.5, 16.0),
+    "nf4": (4.5, 16.0),
+    "fp4": (4.5, 16.0),
+    "mixed_fp4": (4.5, 16.0),
+    "fp8": (8.5, 16.0),
+    "mixed_fp8": (8.5, 16.0),
+    "sym_int8": (8.0, 8.0),
+    "fp16": (16.0, 16.0),
+    "bf16": (16.0, 16.0),
+    "fp32": (32.0, 32.0),
+}
+"""Bits of a weight in the layers, and in the two matrices at the ends."""
+USABLE = 0.9
+_STYLES = {
+    PromptStyle.LLAMA2: "Llama 2's chat format",
+    PromptStyle.TEMPLATE: "its own chat template",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes."""
+
+    weights: float
+    one_context: float
+    """Keys and values of one conversation that fills the window."""
+
+
+def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
+    """Whether the model is there and can chat. Blocks."""
+    name = settings.model.name
+    try:
+        path = find_model(settings)
+        folder = ModelFolder.read(path)
+    except ModelError as error:
+        detail, remedy = _parted(str(error))
+        return [Result(AREA, name, State.FAILED, detail, remedy)], None
+    if folder.style is PromptStyle.PLAIN:
+        detail = "it has no chat format: it can only complete texts"
+        remedy = "Choose a chat model; its name mostly ends in -chat or -instruct."
+        return [Result(AREA, name, State.FAILED, detail, remedy)], folder
+    kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million weights"
+    detail = f"{path} ({kind}, {_STYLES[folder.style]})"
+    return [Result(AREA, name, State.OK, detail)], folder
+
+
+def check_fit(folder: ModelFolder, section: ModelSettings, library: str, device: Device) -> Result:
+    """Whether weights and conversations fit into the device's memory. Blocks."""
+    what = f"context of {context_of(folder, section)} tokens"
+    if section.context > folder.context:
+        detail = f"the model was trained for {folder.context}"
+        remedy = f"Set [model] context to {folder.context} or less, or to 0."
+        return Result(AREA, f"context of {section.context} tokens", State.FAILED, detail, remedy)
+    memory = _memory(device)
+    try:
+        config = read_config(folder.path)
+    except LoadError:
+        return Result(AREA, what, State.SKIPPED, "its size is not known for this kind of model")
+    if memory is None:
+        return Result(AREA, what, State.SKIPPED, "nobody tells how much memory there is")
+    need = needed(config, section, library, device, context_of(folder, section))
+    return _verdict(what, need, memory, section, device, folder.path)
+
+
+def check_weights(
+    folder: ModelFolder, section: ModelSettings, library: str, device: Device
+) -> Result | None:
+    """What the back end would refuse before it loads anything: this kind of model, or this type of
+    weights on this device. None where it would not. Blocks."""
+    try:
+        if library == "torch":
+            choose_precision(device.name.lower(), section.low_bit, "float16")
+        elif library == "ipex":
+            choose_low_bit(section.low_bit, device.name.lower(), None)
+        elif not (folder.path / MODEL_FILE).is_file():
+            resolve_low_bit(section.low_bit, read_config(folder.path))
+    except LoadError as error:
+        detail, remedy = _parted(str(error))
+        remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
+        return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
+    return None
+
+
+def _memory(device: Device) -> int | None:
+    """What the back end may count on; None where nobody tells."""
+    if device.memory is None:
+        return available_memory()
+    return (
+        min(device.memory, available_memory() or device.memory) if device.shared else device.memory
+    )
+
+
+def context_of(folder: ModelFolder, section: ModelSettings) -> int:
+    """The window that the settings mean."""
+    return section.context or min(folder.context, MAX_CONTEXT)
+
+
+def needed(
+    config: LlamaConfig, section: ModelSettings, library: str, device: Device, context: int
+) -> Need:
+    """What the model takes, as this library keeps it on this device."""
+    low_bit = _low_bit(config, section, library, device)
+    in_layers, at_ends = _BITS[low_bit]
+    ends = (1 if config.tied else 2) * config.vocab * config.hidden
+    bits = (config.parameters - ends) * in_layers + ends * at_ends
+    return Need(bits / 8, context * config.cache_bytes(_element(config, low_bit, library, device)))
+
+
+def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
+    if section.low_bit != "auto":
+        return section.low_bit
+    if library == "torch":
+        return "fp16" if device.memory else "fp32"
+    if library == "ipex":
+        return choose_low_bit(section.low_bit, device.name.lower(), config.parameters)
+    return resolve_low_bit(section.low_bit, config)
+
+
+def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
+    """Bytes of a number among keys and values."""
+    if device.memory:
+        return 2.0
+    whole = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
+    return 4.0 if whole else 1.0 + 8.0 / config.head_size
+
+
+def _verdict(
+    what: str, need: Need, memory: int, section: ModelSettings, device: Device, path: Path
+) -> Result:
+    room = memory * USABLE - need.weights
+    whole = int(room / need.one_context) if room > 0 else 0
+    detail = (
+        f"{_size(need.weights)} of weights and {_size(need.one_context)} for each answer, "
+        f"of {_size(memory)} on {device.name}"
+    )
+    if whole < 1:
+        smaller = "a smaller [model] context, " if room > 0 else ""
+        fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4", '
+        remedy = f"Choose {fewer}{smaller}or a smaller model than {path.name}."
+        return Result(AREA, what, State.FAILED, f"does not fit: {detail}", remedy)
+    if whole < section.max_parallel:
+        remedy = (
+            f"{whole} of {section.max_parallel} long answers fit at a time; more wait. Choose a "
+            "smaller [model] context for more."
+        )
+        return Result(AREA, what, State.WARNING, f"fits: {detail}", remedy)
+    return Result(AREA, what, State.OK, f"fits: {detail}")
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    for mark in (". ", ": "):
+        before, found, after = line.rpartition(mark)
+        if found and before:
+            return before, after[:1].upper() + after[1:]
+    return line, ""

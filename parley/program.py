@@ -1,0 +1,82 @@
+"""The command line: its commands, in the order of `--help`, and how the process ends."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from parley.commands import backend, discord, history, model, slack
+from parley.commands.ask import ask
+from parley.commands.chat import chat
+from parley.commands.complete import complete
+from parley.commands.doctor import doctor
+from parley.commands.serve import serve
+from parley.commands.status import status
+from parley.failures import explained
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands in the order of `COMMANDS`; typer lists groups before commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+    "chat": chat,
+    "run": serve,
+    "ask": ask,
+    "complete": complete,
+    "model": model.app,
+    "status": status,
+    "doctor": doctor,
+    "history": history.app,
+    "discord": discord.app,
+    "slack": slack.app,
+    "backend": backend.app,
+}
+"""Every command by its name."""
+
+
+app = typer.Typer(
+    name="parley",
+    cls=_InOrder,
+    help="A chatbot for Discord, Slack and the terminal, with a model on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _command in COMMANDS.items():
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
+
+
+def run_program() -> None:
+    """Run the command line and end the process: 0 if all went well, 1 after one line that says
+    what did not, 2 for a wrong command line, 130 after Ctrl-C."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    with explained():
+        app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"Parley {version('parley-chat')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _parley(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None: ...

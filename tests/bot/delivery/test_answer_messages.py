@@ -1,0 +1,62 @@
+"""Which call comes next, by what is known of the messages."""
+
+from bot.delivery.answer_messages import AnswerMessages, Step
+from bot.delivery.rendering import Pages
+from bot.ports import AnswerState, Phase, StoredAnswer, SurfaceLimits
+from tests.bot.delivery.recording_ledger import RecordingLedger, stored
+from tests.fake_surface import FakeSurface
+from tests.virtual_clock import VirtualClock
+
+TEXT = "A sentence of some words. " * 9
+
+
+class Scene:
+    """An answer of three parts that has ended, and its messages."""
+
+    def __init__(
+        self, answer: StoredAnswer, text: str = TEXT, surface: FakeSurface | None = None
+    ) -> None:
+        limits = SurfaceLimits(90, burst=1000)
+        self.surface = surface or FakeSurface(VirtualClock(), limits)
+        self.surface.calls.clear()
+        self.ledger = RecordingLedger()
+        self.pages = Pages(answer.id, limits, text)
+        self.pages.end(Phase.DONE, "")
+        self.messages = AnswerMessages(answer, self.surface, self.ledger, self.pages, 8)
+
+    def next(self) -> Step | None:
+        self.pages.update(0.0)
+        return self.messages.next(ending=True)
+
+    async def run(self) -> list[str]:
+        """Make every call there is to make; their kinds."""
+        while (step := self.next()) is not None:
+            await step.call()
+        return [call.kind for call in self.surface.calls]
+
+
+async def test_an_answer_is_posted_part_by_part() -> None:
+    scene = Scene(stored())
+    step = scene.next()
+    assert step is not None
+    assert (step.first, step.post, step.newest) == (True, True, False)
+    assert await scene.run() == ["send", "edit", "send", "send"]
+    assert scene.ledger.messages() == ("m1", "m2", "m3")
+
+
+async def test_what_a_crash_left_in_the_ledger_is_put_right() -> None:
+    """The messages had moved up by one when Parley went down: the same one is there twice."""
+    posted = Scene(stored(), "Old.")
+    await posted.run()
+    scene = Scene(stored(8, messages=("m1", "m1", "")), "New.", posted.surface)
+    assert await scene.run() == ["edit"]
+    assert scene.surface.texts == ["New."]
+
+
+async def test_parts_with_a_successor_are_trusted_and_the_last_is_not() -> None:
+    posted = Scene(stored())
+    await posted.run()
+    answer = stored(text=TEXT, messages=("m1", "m2"), state=AnswerState.WRITING)
+    scene = Scene(answer, TEXT, posted.surface)
+    await scene.run()
+    assert [call.message for call in scene.surface.calls] == ["m2", "m3", "m3"]

@@ -1,0 +1,91 @@
+"""An answer that goes on when the model's process is lost, or comes back with a smaller window."""
+
+from contextlib import aclosing
+
+import pytest
+
+from bot.engine.resume import Repack, resuming_stream
+from bot.errors import GenerationError, NoRoom, WorkerLost
+from bot.messages import Finished, FinishReason, Prompt, Sampling
+from tests.scripted_generator import ScriptedGenerator
+
+POEM = " ".join(f"word{n}" for n in range(20))
+ASKED = Prompt("Be kind.", (), "A poem")
+SMALLER = Prompt("", (), "A poem")
+
+
+async def as_it_was(_: str) -> None:
+    return None
+
+
+def into(*room: int) -> Repack:
+    """Packs anew each time, with so much room for the answer."""
+    left = list(room)
+
+    async def repack(text: str) -> tuple[Prompt, Sampling]:
+        prompt = Prompt(SMALLER.system, SMALLER.history, SMALLER.question, text)
+        return prompt, Sampling(max_new_tokens=left.pop(0))
+
+    return repack
+
+
+async def written(
+    generator: ScriptedGenerator, repack: Repack, most: int = 100
+) -> tuple[str, Finished]:
+    texts: list[str] = []
+    stream = resuming_stream(generator, ASKED, Sampling(max_new_tokens=most), repack)
+    async with aclosing(stream):
+        async for piece in stream:
+            if isinstance(piece, Finished):
+                return "".join(texts), piece
+            texts.append(piece)
+    raise AssertionError("the stream ended without an end")
+
+
+def failing(*failures: tuple[int, GenerationError]) -> ScriptedGenerator:
+    generator = ScriptedGenerator(lambda _: POEM)
+    generator.failures = list(failures)
+    return generator
+
+
+@pytest.mark.parametrize("error", [WorkerLost("gone"), NoRoom("it shrank")])
+async def test_a_smaller_window_gets_a_prompt_that_was_packed_for_it(
+    error: GenerationError,
+) -> None:
+    generator = failing((7, error))
+    text, finished = await written(generator, into(50))
+    assert text == POEM
+    assert finished.reason is FinishReason.END
+    assert finished.usage.completion_tokens == 20
+    assert [prompt.system for prompt in generator.prompts] == [ASKED.system, SMALLER.system]
+    assert generator.prompts[1].answer.split() == POEM.split()[:7]
+
+
+async def test_the_room_of_the_smaller_window_is_kept_to() -> None:
+    text, finished = await written(failing((7, WorkerLost("gone"))), into(5))
+    assert (len(text.split()), finished.reason) == (12, FinishReason.LENGTH)
+
+
+async def test_no_answer_gets_longer_than_it_was_to_be() -> None:
+    text, finished = await written(failing((7, WorkerLost("gone"))), into(100), most=10)
+    assert (len(text.split()), finished.reason) == (10, FinishReason.LENGTH)
+
+
+async def test_a_window_as_large_as_before_gets_the_same_prompt_again() -> None:
+    generator = failing((7, WorkerLost("gone")))
+    assert (await written(generator, as_it_was))[0] == POEM
+    assert generator.prompts[1].system == ASKED.system
+
+
+async def test_a_prompt_that_does_not_fit_the_same_window_is_not_tried_again() -> None:
+    generator = failing((0, NoRoom("2500 tokens, and the window has 2000")))
+    with pytest.raises(NoRoom, match="2500 tokens"):
+        await written(generator, as_it_was)
+    assert len(generator.prompts) == 1
+
+
+async def test_windows_that_keep_shrinking_end_in_the_reason() -> None:
+    generator = failing(*[(0, NoRoom("it shrank"))] * 5)
+    with pytest.raises(NoRoom):
+        await written(generator, into(50, 40, 30, 20))
+    assert len(generator.prompts) == 3

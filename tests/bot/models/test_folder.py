@@ -1,0 +1,256 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import ModelError
+from bot.models.folder import DEFAULT_CONTEXT, ModelFolder, PromptStyle
+from tests.chat_templates import CHATML, MISTRAL
+from tests.tiny_tokenizer import BOS, EOS, VOCAB_SIZE, write_model_folder
+
+# The shape of Llama-2-7b's config.json: 6,738,415,616 weights.
+LLAMA2_7B = {
+    "architectures": ["LlamaForCausalLM"],
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "max_position_embeddings": 4096,
+    "model_type": "llama",
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "num_key_value_heads": 32,
+    "tie_word_embeddings": False,
+    "vocab_size": 32000,
+}
+LLAMA2_TEMPLATE = "{{ '[INST] <<SYS>>' }}"
+
+
+def write(folder: Path, **files: Any) -> Path:
+    """Write JSON files (``name_json``) and templates (``name_jinja``); gives the folder."""
+    for name, content in files.items():
+        stem, _, suffix = name.rpartition("_")
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / f"{stem}.{suffix}").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_llama_2_folder_is_read(tmp_path: Path) -> None:
+    folder = ModelFolder.read(write_model_folder(tmp_path, context=2048))
+    assert folder.path == tmp_path
+    assert folder.model_type == "llama"
+    assert folder.architectures == ("LlamaForCausalLM",)
+    assert folder.context == 2048
+    assert folder.vocab_size == VOCAB_SIZE
+    assert (folder.bos, folder.eos) == (BOS, (EOS,))
+    assert folder.special_tokens["bos_token"] == "<s>"
+    assert folder.style is PromptStyle.LLAMA2
+    assert folder.chat_template is None
+    assert not folder.openvino
+
+
+def test_the_number_of_parameters_follows_from_the_dimensions(tmp_path: Path) -> None:
+    folder = ModelFolder.read(write(tmp_path, config_json=LLAMA2_7B))
+    assert folder.parameters == pytest.approx(6_738_415_616, rel=0.001)
+
+
+def test_without_dimensions_the_weights_tell_the_number_of_parameters(tmp_path: Path) -> None:
+    write(tmp_path, config_json={"model_type": "x", "torch_dtype": "float32"})
+    assert ModelFolder.read(tmp_path).parameters == 0
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 400)
+    assert ModelFolder.read(tmp_path).parameters == 100
+
+
+# ---------------------------------------------------------------- end tokens
+
+
+def test_every_end_token_that_a_file_names_ends_an_answer(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        config_json={"eos_token_id": 5, "bos_token_id": 4},
+        generation_config_json={"eos_token_id": [7, 5, 9]},
+        tokenizer_config_json={
+            "eos_token": {"content": "<|im_end|>"},
+            "added_tokens_decoder": {"8": {"content": "<|im_end|>"}, "6": {"content": "<pad>"}},
+        },
+    )
+    folder = ModelFolder.read(tmp_path)
+    assert folder.eos == (7, 5, 9, 8)
+    assert folder.bos == 4
+    assert folder.special_tokens == {"eos_token": "<|im_end|>"}
+
+
+def test_missing_ids_are_none_and_not_zero(tmp_path: Path) -> None:
+    write(tmp_path, config_json={"eos_token_id": None, "bos_token_id": True})
+    folder = ModelFolder.read(tmp_path)
+    assert (folder.bos, folder.eos) == (None, ())
+
+
+# ---------------------------------------------------------------- window
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "context"),
+    [
+        ({"max_position_embeddings": 8192}, {}, 8192),
+        ({"n_positions": 1024}, {}, 1024),
+        ({"max_position_embeddings": 0, "seq_length": 512}, {}, 512),
+        ({}, {"model_max_length": 4096}, 4096),
+        ({}, {"model_max_length": 10**30}, DEFAULT_CONTEXT),
+        ({"max_position_embeddings": "many"}, {}, DEFAULT_CONTEXT),
+        ({"text_config": {"max_position_embeddings": 131072}}, {}, 131072),
+    ],
+)
+def test_the_window_is_what_a_file_names_or_a_careful_default(
+    tmp_path: Path, config: dict[str, Any], tokenizer: dict[str, Any], context: int
+) -> None:
+    write(tmp_path, config_json=config, tokenizer_config_json=tokenizer)
+    assert ModelFolder.read(tmp_path).context == context
+
+
+# ---------------------------------------------------------------- chat template and style
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        CHATML,
+        [{"name": "tool_use", "template": "x"}, {"name": "default", "template": CHATML}],
+        [{"name": "rag", "template": CHATML}],
+        {"default": CHATML},
+    ],
+)
+def test_a_template_may_be_one_or_named(tmp_path: Path, value: object) -> None:
+    write(tmp_path, config_json={}, tokenizer_config_json={"chat_template": value})
+    folder = ModelFolder.read(tmp_path)
+    assert folder.chat_template == CHATML
+    assert folder.chat_template_file == tmp_path / "tokenizer_config.json"
+    assert folder.style is PromptStyle.TEMPLATE
+
+
+def test_a_template_in_a_file_of_its_own_goes_first(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        config_json={},
+        tokenizer_config_json={"chat_template": "old"},
+        chat_template_json={"chat_template": CHATML},
+    )
+    assert ModelFolder.read(tmp_path).chat_template_file == tmp_path / "chat_template.json"
+    write(tmp_path, chat_template_jinja=MISTRAL)
+    folder = ModelFolder.read(tmp_path)
+    assert folder.chat_template == MISTRAL
+    assert folder.chat_template_file == tmp_path / "chat_template.jinja"
+
+
+@pytest.mark.parametrize(
+    ("config", "template", "style"),
+    [
+        (LLAMA2_7B, None, PromptStyle.LLAMA2),
+        (LLAMA2_7B | {"vocab_size": 32016}, None, PromptStyle.LLAMA2),
+        (LLAMA2_7B, LLAMA2_TEMPLATE, PromptStyle.LLAMA2),
+        (LLAMA2_7B, CHATML, PromptStyle.TEMPLATE),
+        (LLAMA2_7B, MISTRAL, PromptStyle.TEMPLATE),
+        (LLAMA2_7B, "", PromptStyle.LLAMA2),
+        (LLAMA2_7B | {"vocab_size": 128256}, None, PromptStyle.PLAIN),
+        (LLAMA2_7B | {"bos_token_id": 128000}, None, PromptStyle.PLAIN),
+        (LLAMA2_7B | {"model_type": "mistral"}, None, PromptStyle.PLAIN),
+        ({}, None, PromptStyle.PLAIN),
+    ],
+)
+def test_the_format_follows_from_template_and_kind(
+    tmp_path: Path, config: dict[str, Any], template: str | None, style: PromptStyle
+) -> None:
+    write(tmp_path, config_json=config, tokenizer_config_json={"chat_template": template})
+    assert ModelFolder.read(tmp_path).style is style
+
+
+# ---------------------------------------------------------------- OpenVINO
+
+
+def test_an_openvino_folder_may_lack_a_config(tmp_path: Path) -> None:
+    (tmp_path / "openvino_model.xml").write_text("<net/>")
+    (tmp_path / "openvino_model.bin").write_bytes(b"\0" * 300)
+    write(tmp_path, tokenizer_config_json={"chat_template": CHATML})
+    folder = ModelFolder.read(tmp_path)
+    assert folder.openvino
+    assert folder.model_type == ""
+    assert folder.context == DEFAULT_CONTEXT
+    assert folder.parameters == 300
+    assert folder.style is PromptStyle.TEMPLATE
+
+
+# ---------------------------------------------------------------- what cannot be used
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        ModelFolder.read(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert "does not exist: download the model" in refusal(tmp_path / "nowhere")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    assert "is a file: name the folder" in refusal(tmp_path / "model.gguf")
+
+
+def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
+    assert "holds no config.json" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "is damaged"),
+        (b"[1]", "holds no JSON object"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"[" * 100_000, "is damaged"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "chat_template.json"]
+)
+def test_a_damaged_file_is_named_with_its_reason(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    write(tmp_path, config_json={})
+    (tmp_path / name).write_bytes(content)
+    text = refusal(tmp_path)
+    assert name in text
+    assert reason in text
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    assert "config.json cannot be read: Is a directory" in refusal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert "cannot be read: Permission denied" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": "LlamaForCausalLM", "text_config": 3, "eos_token_id": "x"},
+        {"architectures": None, "hidden_size": -1, "num_attention_heads": 0, "vocab_size": 1.5},
+        LLAMA2_7B | {"num_attention_heads": 0},
+    ],
+)
+def test_senseless_values_are_taken_as_missing(tmp_path: Path, config: dict[str, Any]) -> None:
+    folder = ModelFolder.read(write(tmp_path, config_json=config))
+    assert folder.parameters == 0
+    assert folder.architectures in ((), ("LlamaForCausalLM",))

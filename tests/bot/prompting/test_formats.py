@@ -1,0 +1,98 @@
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from bot.errors import ModelError
+from bot.messages import Completion, Prompt
+from bot.models.folder import ModelFolder
+from bot.prompting import formats as prompts
+from bot.prompting.formats import Llama2Format, PlainFormat, TemplateFormat, format_for
+from tests.chat_templates import CHATML, CHATML_TOKENS, VICUNA
+from tests.tiny_tokenizer import BOS, EOS, byte_level_spec, write_model_folder, write_tokenizer
+
+
+def read(folder: Path) -> ModelFolder:
+    return ModelFolder.read(folder)
+
+
+def byte_level_folder(folder: Path, template: str | None) -> ModelFolder:
+    (folder / "tokenizer.json").write_text(json.dumps(byte_level_spec(CHATML_TOKENS)))
+    config = {"eos_token": "<|im_end|>", "chat_template": template}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2", "eos_token_id": 512}))
+    return read(folder)
+
+
+def test_llama_2_gets_its_own_format(tmp_path: Path) -> None:
+    ours = format_for(read(write_model_folder(tmp_path)))
+    assert isinstance(ours, Llama2Format)
+    assert ours.ends == {EOS}
+    assert ours.encode(Prompt("", (), "the"))[0] == BOS
+
+
+def test_llama_2s_end_tokens_are_found_where_only_the_tokenizer_names_them(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, chat_template="[INST] <<SYS>>")
+    (tmp_path / "config.json").write_text("{}")
+    ours = format_for(read(tmp_path))
+    assert isinstance(ours, Llama2Format)
+    assert ours.ends == {EOS}
+    assert ours.encode(Prompt("", (), "the"))[0] == BOS
+
+
+def test_llama_2_without_end_tokens_is_refused(tmp_path: Path) -> None:
+    folder = byte_level_folder(tmp_path, "[INST] <<SYS>>")
+    with pytest.raises(ModelError, match="bos_token_id"):
+        format_for(folder)
+
+
+def test_a_model_with_a_template_gets_that(tmp_path: Path) -> None:
+    assert isinstance(format_for(byte_level_folder(tmp_path, CHATML)), TemplateFormat)
+    folder = read(write_model_folder(tmp_path / "vicuna", chat_template=VICUNA))
+    assert isinstance(format_for(folder), TemplateFormat)
+
+
+def test_a_model_without_a_chat_format_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    folder = byte_level_folder(tmp_path, None)
+    with pytest.raises(ModelError, match=r"no chat template.*instruct variant"):
+        format_for(folder)
+
+
+def test_a_model_without_a_chat_format_can_complete_texts(tmp_path: Path) -> None:
+    ours = format_for(byte_level_folder(tmp_path, None), chat=False)
+    assert isinstance(ours, PlainFormat)
+    ids = ours.encode_completion("Q: <|im_end|>")
+    assert ours.tokenizer.decode(ids) == "Q: <|im_end|>"
+    assert not ours.ends.intersection(ids)
+    with pytest.raises(ModelError, match="no chat template"):
+        ours.count(Prompt("", (), "the"))
+
+
+# ---------------------------------------------------------------- without blocking the loop
+
+
+class Watched(PlainFormat):
+    """A format that says in which thread it works."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        self.threads.append(threading.current_thread())
+        return [1, 2, 3]
+
+    def encode_completion(self, text: str) -> list[int]:
+        return self.encode(Prompt("", (), text))
+
+
+@pytest.mark.parametrize("kind", [lambda text: Prompt("", (), text), Completion])
+async def test_long_texts_are_encoded_in_another_thread(kind: type[Completion]) -> None:
+    watched = Watched()
+    assert await prompts.encode(watched, kind("short")) == [1, 2, 3]
+    assert await prompts.count(watched, kind("short")) == 3
+    assert set(watched.threads) == {threading.current_thread()}
+    watched.threads.clear()
+    assert await prompts.encode(watched, kind("x" * prompts.LONG_TEXT)) == [1, 2, 3]
+    assert await prompts.count(watched, kind("x" * prompts.LONG_TEXT)) == 3
+    assert threading.current_thread() not in watched.threads

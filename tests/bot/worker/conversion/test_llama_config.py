@@ -1,0 +1,106 @@
+"""config.json is read right, and what would change the function is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.protocol import LoadError
+from tests.tiny_model import TinyLlama
+
+
+def read(folder: Path, **changes: Any) -> LlamaConfig:
+    config = TinyLlama().config() | changes
+    config = {name: value for name, value in config.items() if value != "absent"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return read_config(folder)
+
+
+def test_the_shape_is_read(tmp_path: Path) -> None:
+    config = read(tmp_path)
+    assert (config.hidden, config.layers, config.heads, config.key_heads) == (64, 2, 4, 2)
+    assert (config.head_size, config.vocab, config.tied) == (16, 512, False)
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    config = read(tmp_path, num_key_value_heads="absent", tie_word_embeddings="absent")
+    assert (config.key_heads, config.tied) == (4, False)
+    assert read(tmp_path, head_dim=32).head_size == 32
+
+
+def test_llama_2_7b_has_its_number_of_weights(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        hidden_size=4096,
+        intermediate_size=11008,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=32,
+        vocab_size=32000,
+    )
+    assert config.parameters == pytest.approx(6_738_415_616, rel=1e-3)
+    assert config.cache_bytes(2) == 524_288  # half a megabyte a token in float16
+
+
+def test_plain_frequencies_fall_from_one(tmp_path: Path) -> None:
+    frequencies = read(tmp_path, rope_theta=10000.0).frequencies
+    assert frequencies[0] == 1.0
+    assert frequencies[4] == pytest.approx(10000.0 ** -(8 / 16))
+
+
+def test_both_spellings_of_theta_are_known(tmp_path: Path) -> None:
+    new = {"rope_type": "default", "rope_theta": 500000.0}
+    assert (
+        read(tmp_path, rope_parameters=new, rope_theta="absent").frequencies
+        == read(tmp_path, rope_theta=500000.0).frequencies
+    )
+
+
+def test_linear_scaling_divides(tmp_path: Path) -> None:
+    plain = read(tmp_path).frequencies
+    scaled = read(tmp_path, rope_scaling={"type": "linear", "factor": 4.0}).frequencies
+    assert scaled == pytest.approx([frequency / 4 for frequency in plain])
+
+
+def test_llama_3_stretches_long_waves_only(tmp_path: Path) -> None:
+    scaling = {
+        "rope_type": "llama3",
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+    }
+    plain = read(tmp_path).frequencies
+    scaled = read(tmp_path, rope_scaling=scaling).frequencies
+    assert scaled[0] == plain[0]  # 6 positions a turn: short
+    assert scaled[-1] == pytest.approx(plain[-1] / 8)
+    assert all(p / 8 <= s <= p for p, s in zip(plain, scaled, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model_type": "gpt2"}, 'a model of type "gpt2" cannot be converted'),
+        ({"quantization_config": {"bits": 4}}, "quantised already"),
+        ({"hidden_act": "gelu"}, "hidden_act = 'gelu' is not supported"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, 'positions of type "yarn"'),
+        ({"hidden_size": "absent"}, "lacks a number or has a wrong one: 'hidden_size'"),
+        ({"num_attention_heads": 0}, "lacks a number or has a wrong one"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        read(tmp_path, **changes)
+    assert said in str(caught.value)
+    assert str(tmp_path / "config.json") in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(LoadError, match="is damaged"):
+        read_config(tmp_path)

@@ -1,0 +1,160 @@
+"""`parley chat`, as a person sees it and as a script does."""
+
+import signal
+import sys
+
+import pytest
+
+from tests.parley.parley_program import SCRIPT, Program
+
+if sys.platform == "win32":
+    pytest.skip("needs a Unix terminal", allow_module_level=True)
+
+SLOW = {"PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND": "10"}
+PROMPT = "\n>"
+
+
+def test_two_turns_and_the_word_stop(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("Hello\r")
+        chat.wait_for("tokens/s")
+        chat.type("And now?\r")
+        chat.wait_for("tokens/s", times=2)
+        chat.type("stop\r")
+        chat.wait_for("Stream Chat with scripted stopped.")
+        assert chat.ended() == 0
+        assert chat.terminal.text.count(SCRIPT) == 2
+        assert chat.terminal.text.count("> Hello") == 1
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_program(program: Program) -> None:
+    program.settings |= SLOW
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("Hello\r")
+        chat.wait_for("One two")
+        chat.type("\x03")
+        chat.wait_for("stopped: /continue goes on")
+        assert "ten." not in chat.terminal.text
+        chat.type("/continue\r")
+        chat.wait_for("ten.")
+        chat.wait_for("tokens/s")
+        chat.type("\x03")
+        assert chat.ended() == 0
+
+
+def test_what_is_typed_during_an_answer_waits_for_the_prompt(program: Program) -> None:
+    program.settings |= SLOW
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("Hello\r")
+        chat.wait_for("One")
+        chat.type("/help\r")
+        chat.wait_for("tokens/s")
+        shown = chat.wait_for("Alt-Enter")
+        assert SCRIPT in shown
+        assert shown.count("/help\n") == 1
+        chat.type("\x04")
+        assert chat.ended() == 0
+
+
+def test_a_long_answer_is_whole_in_the_scrollback_of_a_small_terminal(program: Program) -> None:
+    answer = "\n\n".join(f"Paragraph {n} says **something** of `{n}`." for n in range(30))
+    program.settings["PARLEY_MODEL__SCRIPTED__TEXT"] = answer
+    with program.in_terminal("chat", columns=30, lines=8) as chat:
+        chat.wait_for(PROMPT)
+        chat.type("Go\r")
+        chat.wait_for("tokens/s")
+        for number in range(30):
+            assert chat.terminal.text.count(f"Paragraph {number} says") == 1
+
+
+def test_without_colours_where_no_color_says_so(program: Program) -> None:
+    with program.in_terminal("chat", NO_COLOR="1") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("/nonsense\r")
+        chat.wait_for("not a command")
+        colours = {
+            char.fg for line in chat.terminal.screen.buffer.values() for char in line.values()
+        }
+        assert colours <= {"default"}
+
+
+def test_an_answer_that_a_crash_left_is_taken_up_with_its_question(program: Program) -> None:
+    program.settings |= SLOW | {"PARLEY_DELIVERY__CHECKPOINT_INTERVAL": "0.05"}
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("Hello\r")
+        chat.wait_for("One two three")
+        chat.signal(signal.SIGKILL)
+        chat.ended()
+    with program.in_terminal("chat") as chat:
+        shown = chat.wait_for("tokens/s")
+        assert "> Hello" in shown
+        assert shown.count(SCRIPT) == 1
+
+
+def test_sigterm_leaves_the_terminal_as_it_was(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.signal(signal.SIGTERM)
+        assert chat.ended() == 143
+        assert not chat.terminal.screen.cursor.hidden
+        assert "Traceback" not in chat.terminal.text
+
+
+def test_one_chat_at_a_time_in_a_conversation(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        second = program.run("chat", typed="Hello\n")
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1
+        assert "--conversation NAME" in second.stderr
+        assert program.run("chat", "--conversation", "other", typed="Hello\n").returncode == 0
+
+
+def test_through_pipes_the_answers_are_plain_text(program: Program) -> None:
+    result = program.run("chat", typed="Hello\n\nAnd now?\n")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{SCRIPT}\n{SCRIPT}\n", "")
+
+
+def test_through_pipes_what_went_wrong_is_on_stderr_and_in_the_exit_code(
+    program: Program,
+) -> None:
+    result = program.run("chat", typed="/nonsense\nHello\nstop\n")
+    assert result.returncode == 1
+    assert result.stdout == f"{SCRIPT}\nStream Chat with scripted stopped.\n"
+    assert "/nonsense is not a command" in result.stderr
+
+
+def test_the_log_is_in_a_file_and_holds_no_text(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for(PROMPT)
+        chat.type("My secret\r")
+        chat.wait_for("tokens/s")
+        chat.type("\x04")
+        chat.ended()
+    log = program.log.read_text()
+    assert "secret" not in log
+    assert "three" not in log
+
+
+def test_what_is_typed_while_the_model_loads_waits_for_the_prompt(program: Program) -> None:
+    with program.in_terminal("chat") as chat:
+        chat.wait_for_written("Loading")
+        chat.type("Hello\r")
+        shown = chat.wait_for("tokens/s")
+        assert shown.count("Hello") == 1
+        assert shown.index("You talk with") < shown.index("> Hello") < shown.index(SCRIPT)
+
+
+def test_ctrl_c_while_the_model_loads_ends_the_program(program: Program) -> None:
+    python = program.folder / "python"
+    python.write_text("#!/bin/sh\nexec cat\n")  # loads for ever
+    python.chmod(0o755)
+    with program.in_terminal("chat", PARLEY_MODEL__PYTHON=str(python)) as chat:
+        chat.wait_for("Loading")
+        chat.type("\x03")
+        assert chat.ended() == 130
+        assert "Traceback" not in chat.terminal.text

@@ -1,0 +1,121 @@
+"""`parley status`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.made_up_gpu import interpreter_with_gpu
+from tests.parley.parley_program import Program
+
+
+def told(program: Program) -> dict[str, Any]:
+    result = program.run("status", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def shown(program: Program) -> str:
+    """The table, in lines that are long enough, with single spaces."""
+    program.settings["COLUMNS"] = "1000"
+    result = program.run("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    return " ".join(result.stdout.split())
+
+
+def test_it_says_where_all_lies_and_makes_nothing(program: Program) -> None:
+    found = told(program)
+    assert found["settings"] == ""
+    assert found["database"] == {"name": str(program.database), "kept": None, "error": ""}
+    assert found["converted"] == str(program.folder / "cache" / "parley")
+    assert found["log"] == str(program.log)
+    assert [platform["run"] for platform in found["platforms"]] == [None, None]
+    assert list(program.folder.iterdir()) == []
+    config = program.folder / "config.toml"
+    config.write_text('[model]\nbackend = "openvino"\n')
+    assert told(program)["settings"] == str(config)
+
+
+def test_what_is_kept_is_counted(program: Program) -> None:
+    for name in ("one", "two", "two"):
+        assert program.run("ask", "Hello", "--conversation", name).returncode == 0
+    assert told(program)["database"]["kept"] == {"conversations": 2, "exchanges": 3}
+    assert f"{program.database}: 2 conversations, 3 questions" in shown(program)
+
+
+def test_the_demo_models_place_is_said_with_its_reason(program: Program) -> None:
+    program.settings["PARLEY_MODEL__BACKEND"] = "auto"
+    model = told(program)["model"]
+    assert (model["configured"], model["backend"]) == ("auto", "openvino")
+    assert "demo model" in model["reason"]
+    assert model["device"].startswith("CPU (")
+    assert Path(model["folder"], "config.json").exists()
+    assert "Back end openvino on CPU" in shown(program)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_auto_is_chosen_in_the_models_interpreter(program: Program) -> None:
+    python = interpreter_with_gpu(program.folder / "gpu")
+    program.settings |= {
+        "PARLEY_MODEL__BACKEND": "auto",
+        "PARLEY_MODEL__PYTHON": python,
+        "PARLEY_MODEL__NAME": "org/never",
+    }
+    model = told(program)["model"]
+    assert (model["backend"], model["device"]) == ("torch", "xpu:0 (Intel Arc B580)")
+    assert model["reason"] == "torch finds an Intel GPU, and ipex-llm is not installed"
+    (missing,) = model["errors"]
+    assert missing.endswith("parley model pull org/never")
+    assert "torch on xpu:0 (Intel Arc B580) (chosen: torch finds an Intel GPU" in shown(program)
+
+
+FAULTS = {
+    "no interpreter": ({"PYTHON": "/no/python"}, "no back end can be chosen: /no/python cannot"),
+    "no such device": ({"DEVICE": "gpu.9"}, 'openvino has no device = "gpu.9"'),
+    "no library": ({"BACKEND": "ipex"}, "ipex cannot run: ModuleNotFoundError"),
+    "no server": ({"BACKEND": "openai"}, "base_urls names no server"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_against_it_is_said(program: Program, fault: str) -> None:
+    settings, said = FAULTS[fault]
+    settings = {"BACKEND": "auto", **settings}
+    program.settings |= {f"PARLEY_MODEL__{key}": value for key, value in settings.items()}
+    (error,) = told(program)["model"]["errors"]
+    assert error.startswith(("no", "ipex", "openvino", "[model.openai]"))
+    assert said in error
+    assert f"✗ {error}" in shown(program)
+
+
+def test_servers_are_named_and_no_secret_is(program: Program) -> None:
+    program.settings |= {
+        "PARLEY_MODEL__BACKEND": "openai",
+        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://127.0.0.1:9/v1",
+        "PARLEY_MODEL__OPENAI__API_KEY": "sk-secret",
+        "PARLEY_STORAGE__URL": "postgresql+asyncpg://me:secret@127.0.0.1:9/parley",
+        "PARLEY_DISCORD__TOKEN": "secret",
+    }
+    found = told(program)
+    assert found["model"]["device"] == "http://127.0.0.1:9/v1"
+    assert found["database"]["error"]
+    assert found["platforms"][0] == {"name": "Discord", "on": True, "run": None}
+    assert "secret" not in json.dumps(found)
+    assert "Discord set up, not running (parley run)" in shown(program)
+
+
+def test_a_database_that_cannot_be_read_is_said(program: Program) -> None:
+    program.database.parent.mkdir()
+    program.database.write_bytes(b"no database" * 1000)
+    found = told(program)
+    assert "file is not a database" in found["database"]["error"]
+
+
+def test_wrong_settings_are_one_line(program: Program) -> None:
+    program.settings["PARLEY_MODEL__DEVICE"] = "tpu"
+    result = program.run("status")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("parley: PARLEY_MODEL__DEVICE")

@@ -1,0 +1,95 @@
+"""What can run, and on which device."""
+
+import pytest
+
+from bot.checks import State
+from bot.config import ModelSettings, Settings
+from parley.doctor.backends import (
+    check_choice,
+    check_device,
+    check_devices,
+    check_library,
+    device_for,
+)
+from parley.doctor.choose import Chosen
+from parley.doctor.probe import Device, Probe
+
+CPU = Device("CPU", "Some CPU", None)
+INTEGRATED = Device("GPU.0", "Intel Graphics", 8_000_000_000, "25.1")
+ARC = Device("GPU.1", "Intel Arc B580", 12_000_000_000, "25.1")
+OPENVINO = Probe("openvino", "3.12.1", {"openvino": "2026.4"}, (CPU, INTEGRATED, ARC))
+ON_CPU = Probe("openvino", "3.12.1", {"openvino": "2026.4"}, (CPU,))
+TORCH = Probe(
+    "torch",
+    "3.12.1",
+    {"torch": "2.13.0+xpu"},
+    (Device("cpu", "Some CPU", None), Device("xpu:0", "Intel Arc B580", 12_000_000_000)),
+)
+IPEX = Probe("ipex", "3.11.7", {"ipex-llm": "2.3.0"}, TORCH.devices)
+NO_TORCH = Probe("torch", "3.12.1", {}, (), "ModuleNotFoundError: No module named 'torch'")
+
+
+@pytest.mark.parametrize(
+    ("probe", "wanted", "name"),
+    [
+        (OPENVINO, "auto", "GPU.0"),
+        (OPENVINO, "gpu", "GPU.0"),
+        (OPENVINO, "gpu.1", "GPU.1"),
+        (OPENVINO, "cpu", "CPU"),
+        (OPENVINO, "xpu", None),
+        (OPENVINO, "gpu.7", None),
+        (ON_CPU, "auto", "CPU"),
+        (ON_CPU, "gpu", None),
+        (TORCH, "auto", "xpu:0"),
+        (TORCH, "xpu", "xpu:0"),
+        (IPEX, "auto", "xpu:0"),
+        (TORCH, "cuda", None),
+        (TORCH, "gpu", None),
+    ],
+)
+def test_the_device_that_the_settings_mean(probe: Probe, wanted: str, name: str | None) -> None:
+    device = device_for(probe, wanted)
+    assert (device.name if device else None) == name
+    result = check_device(probe, ModelSettings(device=wanted))
+    assert (result.state is State.FAILED) is (name is None)
+    assert bool(result.remedy) is (result.state is not State.OK)
+
+
+def test_a_gpu_that_is_not_there_names_what_is() -> None:
+    result = check_device(ON_CPU, ModelSettings(device="gpu"))
+    assert result.detail == "openvino has no such device; it has: cpu"
+
+
+def test_a_library_that_is_missing_fails_only_where_it_is_chosen() -> None:
+    other = check_library(NO_TORCH, ModelSettings())
+    assert (other.state, other.remedy) == (State.SKIPPED, "")
+    chosen = check_library(NO_TORCH, ModelSettings(backend="torch", python="/opt/py"))
+    assert chosen.state is State.FAILED
+    assert chosen.remedy.startswith("Run: /opt/py -m pip install")
+    gone = Probe("torch", error="/opt/py cannot be started")
+    assert "[model] python" in check_library(gone, ModelSettings(backend="torch")).remedy
+
+
+def test_each_device_is_shown_with_its_memory_and_driver() -> None:
+    shown = {result.what: result.detail for result in check_devices([OPENVINO, TORCH])}
+    assert shown["openvino GPU.1"] == "Intel Arc B580, 12.0 GB, driver 25.1"
+    assert shown["openvino CPU"] == "Some CPU"
+    assert "torch xpu:0" in shown
+
+
+def test_the_archived_back_end_names_what_to_move_to_where_it_is_chosen() -> None:
+    assert check_library(IPEX, ModelSettings(backend="torch")).state is State.OK
+    chosen = check_library(IPEX, ModelSettings(backend="ipex"))
+    assert chosen.state is State.WARNING
+    assert 'backend = "openvino"' in chosen.remedy
+    missing = check_library(Probe("ipex", "3.11.7", {}, (), "no"), ModelSettings(backend="ipex"))
+    assert missing.remedy.startswith("Run: parley backend install ipex")
+
+
+def test_what_auto_takes_is_said_with_its_reason() -> None:
+    taken = Settings(model=ModelSettings(backend="torch"))
+    result = check_choice(Chosen(taken, "torch finds an Intel GPU"), ModelSettings())
+    assert (result.what, result.state) == ("[model] backend = auto", State.OK)
+    assert result.detail == "takes torch: torch finds an Intel GPU"
+    result = check_choice(Chosen(Settings(), error="it hung"), ModelSettings())
+    assert (result.state, bool(result.remedy)) == (State.FAILED, True)

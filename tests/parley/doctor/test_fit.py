@@ -1,0 +1,187 @@
+"""Whether a model is there, can chat, and fits."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from bot.checks import Result, State
+from bot.config import LowBit, ModelSettings, Settings, load
+from bot.models.folder import ModelFolder
+from bot.worker.conversion.llama_config import read_config
+from parley.doctor import fit as fitting
+from parley.doctor.fit import check_fit, check_model, check_weights, needed
+from parley.doctor.probe import Device
+from tests.tiny_model import write_tiny_model
+
+LLAMA_2_7B = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+}
+
+
+def named(folder: Path, **model: object) -> Settings:
+    file = folder / "config.toml"
+    file.write_text("")
+    environment = {f"PARLEY_MODEL__{key.upper()}": str(value) for key, value in model.items()}
+    return load(file, {"PARLEY_MODEL__NAME": str(folder / "model"), **environment})
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> ModelFolder:
+    """Llama 2 7B as far as its size goes."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_tiny_model(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | LLAMA_2_7B))
+    return ModelFolder.read(folder)
+
+
+def gpu(gigabytes: float) -> Device:
+    return Device("GPU", "Arc", int(gigabytes * 1e9))
+
+
+def fit(folder: ModelFolder, device: Device, library: str = "openvino", **model: object) -> Result:
+    return check_fit(folder, ModelSettings(**model), library, device)  # type: ignore[arg-type]
+
+
+def test_llama_2_takes_what_is_known_of_it(llama: ModelFolder) -> None:
+    need = needed(read_config(llama.path), ModelSettings(), "openvino", gpu(12), 4096)
+    assert need.weights == pytest.approx(3.7e9, rel=0.03), "4 bits, the ends 8"
+    assert need.one_context == 4096 * 2 * 32 * 4096 * 2
+
+
+@pytest.mark.parametrize(
+    ("memory", "model", "state", "said"),
+    [
+        (24, {}, State.OK, "fits"),
+        (12, {}, State.WARNING, "3 of 8 long answers"),
+        (12, {"context": 1024}, State.OK, "fits"),
+        (5, {}, State.FAILED, "a smaller [model] context"),
+        (3, {}, State.FAILED, "a smaller model than"),
+        (12, {"low_bit": "fp16"}, State.FAILED, 'low_bit = "sym_int4"'),
+        (24, {"context": 9000}, State.FAILED, "[model] context to 4096 or less"),
+    ],
+)
+def test_what_does_not_fit_says_what_would(
+    llama: ModelFolder, memory: float, model: dict[str, Any], state: State, said: str
+) -> None:
+    max_parallel = 8 if memory != 24 else 4
+    result = fit(llama, gpu(memory), max_parallel=max_parallel, **model)
+    assert result.state is state, result
+    assert said in f"{result.detail} {result.remedy}"
+
+
+def test_graphics_that_share_the_machines_memory_have_what_is_free(
+    llama: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "available_memory", lambda: 3_000_000_000)
+    card, shared = gpu(24), replace(gpu(24), shared=True)
+    assert fit(llama, card).state is not State.FAILED
+    assert "of 3.0 GB on GPU" in fit(llama, shared).detail
+    assert fit(llama, shared).state is State.FAILED
+    monkeypatch.setattr(fitting, "available_memory", lambda: None)
+    assert "of 24.0 GB on GPU" in fit(llama, shared).detail
+
+
+def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:
+    cpu, config = Device("CPU", "", None), read_config(llama.path)
+    openvino = needed(config, ModelSettings(), "openvino", cpu, 4096)
+    torch = needed(config, ModelSettings(), "torch", cpu, 4096)
+    ipex = needed(config, ModelSettings(), "ipex", cpu, 4096)
+    assert ipex.weights == openvino.weights, "4 bits"
+    assert ipex.one_context == torch.one_context
+    assert torch.weights > 7 * openvino.weights
+    assert torch.one_context > 3 * openvino.one_context
+
+
+@pytest.mark.parametrize("low_bit", get_args(LowBit))
+def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
+    config, section = read_config(llama.path), ModelSettings.model_validate({"low_bit": low_bit})
+    weights = needed(config, section, "openvino", gpu(12), 4096).weights
+    assert 3e9 < weights <= 4 * config.parameters
+
+
+@pytest.mark.parametrize(
+    ("library", "device", "low_bit", "refused"),
+    [
+        ("openvino", "GPU", "sym_int4", ""),
+        ("openvino", "GPU", "nf4", "is unknown here"),
+        ("torch", "xpu:0", "sym_int4", ""),
+        ("torch", "cpu", "sym_int4", 'not for backend = "torch" on cpu'),
+        ("ipex", "xpu:0", "fp8", ""),
+        ("ipex", "cpu", "fp8", "runs on a GPU only"),
+        ("ipex", "cpu", "fp32", 'not for backend = "ipex"'),
+    ],
+)
+def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
+    llama: ModelFolder, library: str, device: str, low_bit: str, refused: str
+) -> None:
+    section = ModelSettings.model_validate({"low_bit": low_bit})
+    result = check_weights(llama, section, library, Device(device, "", None))
+    assert (result is not None) is bool(refused)
+    if result is not None:
+        assert result.state is State.FAILED
+        assert refused in result.detail
+        assert "sym_int" in result.detail + result.remedy, "it names what there is"
+
+
+def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    on = Device("CPU", "", None)
+    refused = check_weights(llama, ModelSettings(), "openvino", on)
+    assert refused is not None
+    assert refused.state is State.FAILED
+    assert check_weights(llama, ModelSettings(), "torch", on) is None
+    (llama.path / "openvino_model.xml").touch()
+    assert check_weights(llama, ModelSettings(), "openvino", on) is None
+
+
+def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
+    (result,), folder = check_model(named(tmp_path))
+    assert result.state is State.OK
+    assert "Llama 2's chat format" in result.detail
+    assert folder is not None
+
+
+def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"vocab_size": 50000}))
+    (result,), _ = check_model(named(tmp_path))
+    assert result.state is State.FAILED
+    assert "-chat" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
+        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: folder.rename(folder.with_name("gone")), "does not exist"),
+    ],
+)
+def test_a_model_that_is_broken_is_a_finding_with_its_remedy(
+    tmp_path: Path, llama: ModelFolder, broken: object, said: str
+) -> None:
+    broken(llama.path)  # type: ignore[operator]
+    (result,), folder = check_model(named(tmp_path))
+    assert (result.state, folder) == (State.FAILED, None)
+    assert said in result.detail
+    assert result.remedy
+
+
+def test_a_model_that_was_never_downloaded_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    (result,), _ = check_model(named(tmp_path, name="org/never-here"))
+    assert "parley model pull org/never-here" in result.remedy

@@ -1,0 +1,156 @@
+"""Parley put together from settings, with the scripted back end in a process of its own."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bot.clock import SystemClock
+from bot.config import Settings, load
+from bot.errors import ModelError, StorageError
+from bot.generation import WorkerGenerator
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import AnswerState, Quota
+from parley.app import engine_options, parley, server_options, worker_options
+from storage import open_store
+from tests.fake_surface import FakeSurface
+
+ME = Person("test", "1", "Ana")
+HERE = ConversationKey("test", "here")
+
+
+def configured(folder: Path, text: str = "") -> Settings:
+    file = folder / "config.toml"
+    file.write_text(text)
+    environment = {
+        "PARLEY_MODEL__BACKEND": "scripted",
+        "PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND": "500",
+        "PARLEY_STORAGE__URL": "sqlite:///parley.sqlite3",
+    }
+    return load(file, environment)
+
+
+def question(text: str) -> Question:
+    return Question(HERE, ME, text, event_id=uuid4().hex)
+
+
+async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    surface = FakeSurface(SystemClock())
+    async with parley(settings) as running:
+        job = await running.engine.ask(question("Hello"), surface)
+        assert job is not None
+        assert (await job.ended()).state is AnswerState.DONE
+    assert surface.joined() == settings.model.scripted.text
+    async with open_store(settings.database_url) as store:
+        (exchange,) = await store.exchanges(HERE)
+        assert exchange.answer == settings.model.scripted.text
+
+
+async def test_the_models_process_ends_with_parley(tmp_path: Path) -> None:
+    async with parley(configured(tmp_path)) as running:
+        assert isinstance(running.generator, WorkerGenerator)
+        pid = running.generator.worker_pid
+        assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_what_is_too_old_is_deleted_at_the_start(tmp_path: Path) -> None:
+    settings = configured(tmp_path, "[storage]\nretention_days = 30\n")
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    async with open_store(settings.database_url, now=lambda: long_ago) as store:
+        await store.accept(question("old"), Quota())
+    async with open_store(settings.database_url) as store:
+        await store.accept(question("new"), Quota())
+    async with parley(settings) as running:
+        exchanges = await running.store.exchanges(HERE)
+        while len(exchanges) == 2:  # the deletion runs beside; the test's own timeout ends it
+            exchanges = await running.store.exchanges(HERE)
+    assert [exchange.question.text for exchange in exchanges] == ["new"]
+
+
+async def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    async with open_store(
+        settings.database_url, now=lambda: datetime(2000, 1, 1, tzinfo=UTC)
+    ) as store:
+        await store.accept(question("old"), Quota())
+    async with parley(settings) as running:
+        assert len(await running.store.exchanges(HERE)) == 1
+
+
+async def test_a_model_that_cannot_be_loaded_lets_go_of_the_database(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    broken = settings.model_copy(
+        update={"model": settings.model.model_copy(update={"python": "/no/python"})}
+    )
+    with pytest.raises(ModelError, match="/no/python"):
+        async with parley(broken):
+            raise AssertionError("it has no model")
+    async with parley(settings):
+        pass
+
+
+async def test_a_database_that_cannot_be_opened_starts_no_model(tmp_path: Path) -> None:
+    (tmp_path / "parley.sqlite3").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StorageError):
+        async with parley(configured(tmp_path)):
+            raise AssertionError("it has no database")
+
+
+def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
+    options = engine_options(
+        configured(
+            tmp_path,
+            "[conversation]\nsystem_prompt = 'Be kind.'\nshow_names = false\n"
+            "[limits]\nqueue = 7\nqueue_per_person = 2\nanswers_per_day = 3\ntokens_per_day = 4\n"
+            "question_characters = 5\n[model]\nmax_parallel = 6\n"
+            "[delivery]\ncheckpoint_interval = 8.0\n[generation]\nmax_new_tokens = 9\n",
+        )
+    )
+    assert (options.window.system_prompt, options.window.show_names) == ("Be kind.", False)
+    assert options.window.sampling.max_new_tokens == 9
+    assert (options.queue, options.queue_per_person, options.slots) == (7, 2, 6)
+    assert options.quota == Quota(3, 4)
+    assert (options.question_characters, options.checkpoint_interval) == (5, 8.0)
+
+
+def test_the_settings_reach_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[model]\nname = "mine"\nbackend = "openvino"\ndevice = "gpu"\nlow_bit = "sym_int8"\n'
+        'context = 1024\nmax_parallel = 2\npython = "venv/bin/python"\ncache_dir = "cache"\n'
+    )
+    (tmp_path / "mine").mkdir()
+    options = worker_options(load(file, {}), chat=False)
+    assert options.model == tmp_path / "mine"
+    assert (options.backend, options.device, options.low_bit) == ("openvino", "gpu", "sym_int8")
+    assert (options.context, options.max_parallel, options.chat) == (1024, 2, False)
+    assert options.python == str(tmp_path / "venv/bin/python")
+    assert options.cache_dir == tmp_path / "cache"
+
+
+def test_the_demo_model_runs_on_the_cpu_unless_the_settings_say_otherwise() -> None:
+    def place(**said: str) -> tuple[str, str]:
+        variables = {f"PARLEY_MODEL__{key.upper()}": value for key, value in said.items()}
+        options = worker_options(load(None, variables))
+        return options.backend, options.device
+
+    assert place() == ("openvino", "cpu")
+    assert place(device="gpu") == ("auto", "gpu")
+    assert place(backend="torch") == ("torch", "auto")
+    assert place(python="/opt/ipex/bin/python") == ("auto", "auto")
+
+
+def test_the_settings_reach_a_model_server(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[model]\nbackend = "openai"\ncontext = 2048\n'
+        '[model.openai]\nbase_urls = ["http://one/v1"]\nmodel = "llama"\napi_key = "key"\n'
+    )
+    options = server_options(load(file, {}))
+    assert tuple(options.base_urls) == ("http://one/v1",)
+    assert (options.model, options.api_key, options.context) == ("llama", "key", 2048)
