@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from bot.clock import SystemClock
 from bot.delivery import Delivery
-from bot.ports import Phase, SurfaceLimits
+from bot.ports import AnswerState, SurfaceLimits
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
@@ -86,7 +86,7 @@ async def measure(case: Case) -> Outcome:
             for token in range(0, len(case.text), TOKEN):
                 live.write(case.text[token : token + TOKEN])
                 await clock.sleep(1 / case.tokens_per_second)
-            await live.finish(Phase.DONE)
+            await live.finish(AnswerState.DONE)
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(case.answers):

@@ -27,7 +27,7 @@ from adapters.discord.surface import DiscordSurface
 from benchmarks.delivery import Case, lag
 from bot.clock import SystemClock
 from bot.delivery import Delivery
-from bot.ports import Phase
+from bot.ports import AnswerState
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.discord_loopback import TOKEN, Channel, Loopback, Message, Window
 
@@ -81,7 +81,7 @@ async def write(
         for position, token in enumerate(case.text):
             await asyncio.sleep(begun + position / case.tokens_per_second - loop.time())
             live.write(token)
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
 
 
 def posted(discord: Loopback, channel: Channel) -> list[Message]:

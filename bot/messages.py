@@ -131,8 +131,6 @@ class FinishReason(StrEnum):
     """The answer reached its longest; it can be continued."""
     STOPPED = "stopped"
     """A person stopped it."""
-    ERROR = "error"
-    """It failed; what it has of text stays."""
 
 
 @dataclass(frozen=True, slots=True)

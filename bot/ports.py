@@ -82,7 +82,6 @@ class AnswerState(StrEnum):
             FinishReason.END: cls.DONE,
             FinishReason.LENGTH: cls.CUT,
             FinishReason.STOPPED: cls.STOPPED,
-            FinishReason.ERROR: cls.FAILED,
         }[reason]
 
 
@@ -313,18 +312,6 @@ class Store(
 # ---------------------------------------------------------------- where answers are shown
 
 
-class Phase(StrEnum):
-    """What a message that shows an answer is doing, so that a surface can choose its buttons."""
-
-    QUEUED = "queued"
-    WRITING = "writing"
-    DONE = "done"
-    CUT = "cut"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """One message of an answer, as it should look now."""
@@ -334,7 +321,8 @@ class Part:
     """0 for the first message of the answer."""
     text: str
     """What to show; never empty. Code fences that the split cut are closed and reopened here."""
-    phase: Phase
+    state: AnswerState
+    """Of the answer, so that a surface can choose its buttons; DONE for a part with a successor."""
     last: bool
     """This is the answer's last message so far: the one that carries the buttons."""
     note: str = ""

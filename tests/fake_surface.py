@@ -9,7 +9,7 @@ from typing import Literal
 
 from bot.clock import Clock
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
-from bot.ports import Part, Phase, SurfaceLimits
+from bot.ports import AnswerState, Part, SurfaceLimits
 
 PLACEHOLDER = "…"
 """What a message shows while its answer has no text."""
@@ -223,7 +223,7 @@ class FakeSurface:
 
 
 def _waits(part: Part) -> bool:
-    return part.text == PLACEHOLDER and part.phase is not Phase.WRITING
+    return part.text == PLACEHOLDER and part.state is not AnswerState.WRITING
 
 
 _LAST_FENCE = re.compile(r"\n([ >]*)(`{3,}|~{3,})[ \t]*\Z")

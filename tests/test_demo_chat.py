@@ -14,8 +14,9 @@ from bot.generation import WorkerGenerator
 from bot.messages import Completion, ConversationKey, Finished, Person, Question, Sampling
 from bot.ports import AnswerState, ConversationSettings, StoredAnswer
 from parley.app import Parley, parley
-from tests.bot.engine.test_engine import a_surface, until
+from tests.bot.engine.test_engine import a_surface
 from tests.fake_surface import FakeSurface
+from tests.until import until
 
 GENERAL = ConversationKey("test", "general", workspace="guild")
 RANDOM = ConversationKey("test", "random", workspace="guild")

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.engine import Status
 from bot.errors import NotUnderstood
-from bot.ports import ConversationSettings, Part, Phase
+from bot.ports import AnswerState, ConversationSettings, Part
 
 MOST_TOKENS = 32_768
 """The longest answer that may be asked for; the model's window bounds it further."""
@@ -163,17 +163,17 @@ def status_text(status: Status) -> str:
 
 
 _ENDS = {
-    Phase.CUT: "This is the longest that I write at once.",
-    Phase.STOPPED: "Stopped.",
-    Phase.INTERRUPTED: "I was restarted in the middle of this answer.",
-    Phase.FAILED: "This answer failed.",
+    AnswerState.CUT: "This is the longest that I write at once.",
+    AnswerState.STOPPED: "Stopped.",
+    AnswerState.INTERRUPTED: "I was restarted in the middle of this answer.",
+    AnswerState.FAILED: "This answer failed.",
 }
 
 
 def note_of(part: Part) -> str:
     """The small line below the last part of an answer: what the engine says of it, or how it
     ended where that is not plain from the text. "" where nothing needs to be said."""
-    return part.note or (_ENDS.get(part.phase, "") if part.last else "")
+    return part.note or (_ENDS.get(part.state, "") if part.last else "")
 
 
 def stopped_text(count: int) -> str:

@@ -68,7 +68,7 @@ class PlainSurface:
         if self._written and text and not text.startswith(self._written):
             more = f"\n{text}"  # another answer: what was written stays
         self._written = text or self._written
-        ended = part.phase not in ONGOING and bool(self._written)
+        ended = part.state not in ONGOING and bool(self._written)
         await self._out.write(more + "\n" * (ended and not self._ended))
         self._ended = ended
 

@@ -11,7 +11,7 @@ from adapters.console.growing import GrowingAnswer
 from adapters.console.markdown import harmless
 from bot.delivery import PLACEHOLDER
 from bot.messages import ModelInfo
-from bot.ports import Part, Phase, Surface, SurfaceLimits
+from bot.ports import AnswerState, Part, Surface, SurfaceLimits
 
 LIMITS = SurfaceLimits(max_units=1 << 30, budget="console", edits_per_second=15.0, burst=15)
 """One part holds any answer, and a terminal is drawn on as often as one can see."""
@@ -19,7 +19,7 @@ LIMITS = SurfaceLimits(max_units=1 << 30, budget="console", edits_per_second=15.
 MESSAGE = "console"
 """The reference of every message: nothing on a terminal can be found again."""
 
-ONGOING = (Phase.QUEUED, Phase.WRITING)
+ONGOING = (AnswerState.QUEUED, AnswerState.WRITING)
 
 
 class ScreenSurface(Surface, Protocol):
@@ -139,11 +139,11 @@ class _RichSurface:
 
     async def _show(self, part: Part) -> None:
         waits = part.text == PLACEHOLDER
-        if part.phase in ONGOING and waits:
+        if part.state in ONGOING and waits:
             self._screen.busy(part.note or "…")
             return
         await self._begin()
-        if part.phase in ONGOING:
+        if part.state in ONGOING:
             self._growing.update(part.text)
         else:
             self._growing.finish("" if waits else part.text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.common.texts import WORKING, note_of
 from bot.delivery import PLACEHOLDER
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 
 MOST_UNITS = 2000
 """The longest content of a message."""
@@ -39,9 +39,9 @@ CUSTOM_ID = r"parley:(?P<action>[a-z]+):(?P<answer>[0-9]{1,19})"
 _GREY, _RED = 2, 4
 _AFTERWARDS = (Action.REGENERATE, Action.UP, Action.DOWN)
 _ACTIONS = {
-    Phase.QUEUED: (Action.STOP,),
-    Phase.WRITING: (Action.STOP,),
-    Phase.CUT: (Action.CONTINUE, *_AFTERWARDS),
+    AnswerState.QUEUED: (Action.STOP,),
+    AnswerState.WRITING: (Action.STOP,),
+    AnswerState.CUT: (Action.CONTINUE, *_AFTERWARDS),
 }
 
 
@@ -89,7 +89,7 @@ def _small(note: str) -> str:
 
 
 def _row(part: Part) -> dict[str, Any]:
-    actions = _ACTIONS.get(part.phase, _AFTERWARDS)
+    actions = _ACTIONS.get(part.state, _AFTERWARDS)
     return {"type": 1, "components": [_button(action, part.answer_id) for action in actions]}
 
 

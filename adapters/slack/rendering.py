@@ -11,7 +11,7 @@ from typing import Any
 from adapters.common.texts import WORKING, note_of
 from adapters.slack.mrkdwn import escaped, harmless
 from bot.delivery import PLACEHOLDER
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 
 JSON = dict[str, Any]
 
@@ -31,9 +31,9 @@ class Action(StrEnum):
 
 _LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
 _ACTIONS = {
-    Phase.QUEUED: (Action.STOP,),
-    Phase.WRITING: (Action.STOP,),
-    Phase.DONE: (Action.REGENERATE,),
+    AnswerState.QUEUED: (Action.STOP,),
+    AnswerState.WRITING: (Action.STOP,),
+    AnswerState.DONE: (Action.REGENERATE,),
 }
 _AFTERWARDS = (Action.CONTINUE, Action.REGENERATE)
 
@@ -58,7 +58,7 @@ def below(part: Part) -> list[JSON]:
     note = note_of(part) or (WORKING if waits(part) else "")
     blocks = [_small(note)] if note else []
     if part.last:
-        if part.phase in (Phase.DONE, Phase.CUT):
+        if part.state in (AnswerState.DONE, AnswerState.CUT):
             blocks.append(_feedback(part.answer_id))
         blocks.append(_buttons(part))
     return blocks
@@ -70,7 +70,7 @@ def _small(note: str) -> JSON:
 
 
 def _buttons(part: Part) -> JSON:
-    actions = _ACTIONS.get(part.phase, _AFTERWARDS)
+    actions = _ACTIONS.get(part.state, _AFTERWARDS)
     return {"type": "actions", "elements": [_button(a, part.answer_id) for a in actions]}
 
 

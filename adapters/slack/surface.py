@@ -23,7 +23,7 @@ from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
 from bot.delivery.rendering import place_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
-from bot.ports import Part, Phase, SurfaceLimits
+from bot.ports import AnswerState, Part, SurfaceLimits
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class SlackSurface:
         """
         if not self._streams or part.key in self._unconfirmed:
             return None
-        if part.phase is Phase.QUEUED and part.note != place_note(0):
+        if part.state is AnswerState.QUEUED and part.note != place_note(0):
             return None
         tiers = self._workspace.tiers
         if not tiers.take("chat.startStream"):
@@ -251,4 +251,4 @@ class SlackSurface:
 
 
 def _ended(part: Part) -> bool:
-    return part.phase not in (Phase.QUEUED, Phase.WRITING)
+    return part.state not in (AnswerState.QUEUED, AnswerState.WRITING)

@@ -13,7 +13,7 @@ from functools import partial
 
 from bot.delivery.rendering import PLACEHOLDER, Pages
 from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
-from bot.ports import AnswerLedger, AnswerState, Part, Phase, StoredAnswer, Surface
+from bot.ports import AnswerLedger, AnswerState, Part, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class AnswerMessages:
         message, part = self._messages[index], self._pages.part(index)
         # An answer may be fresh only because a crash came before its first message was recorded;
         # if more calls follow, they set right what that message shows.
-        more_follows = index > 0 or part.phase in (Phase.QUEUED, Phase.WRITING)
+        more_follows = index > 0 or part.state in (AnswerState.QUEUED, AnswerState.WRITING)
         certain = self._fresh and not message.doubtful and more_follows
         message.doubtful = True
         message.ref = await self._surface.send(part)

@@ -15,7 +15,7 @@ from bot.delivery.answer_messages import AnswerMessages, Step
 from bot.delivery.pacing import Budgets, Claim, Lag, Urgency
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
-from bot.ports import AnswerLedger, Phase, StoredAnswer, Surface
+from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
 
@@ -80,14 +80,14 @@ class LiveAnswer:
         self._lag.grow(len(text))
         self._news.set()
 
-    async def finish(self, phase: Phase, note: str = "") -> None:
+    async def finish(self, state: AnswerState, note: str = "") -> None:
         """Show the whole answer and how it ended; returns when both can be seen.
 
         Waits for as long as the platform asks to, `patience` at most. Returns quietly where
         somebody deleted the message. Raises SurfaceError where the end cannot be shown. To be
         called once; nothing may be written after it.
         """
-        self._pages.end(phase, note)
+        self._pages.end(state, note)
         self._ending.set()
         self._news.set()
         if self._claim is not None:

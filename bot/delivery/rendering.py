@@ -2,7 +2,7 @@
 
 from bot.delivery.holding import shown_until
 from bot.delivery.splitting import Piece, Splitter
-from bot.ports import Part, Phase, SurfaceLimits
+from bot.ports import AnswerState, Part, SurfaceLimits
 
 PLACEHOLDER = "…"
 """What a message shows while its answer has no text."""
@@ -25,7 +25,7 @@ def place_note(ahead: int) -> str:
 
 
 class Pages:
-    """The parts of an answer that grows: their texts, phases and notes.
+    """The parts of an answer that grows: their texts, states and notes.
 
     While it is written, the last part's text only ever grows, except where a cut closes the part;
     what is unfinished is held back. Before and after that everything is shown.
@@ -36,7 +36,7 @@ class Pages:
         self._splitter = Splitter(limits.max_units, limits.units)
         self._chunks = [text] if text else []
         self._unread = [text] if text else []
-        self._phase: Phase | None = None
+        self._state: AnswerState | None = None
         self._note = ""
         self._until = 0  # how much of the growing part has been shown
         self._held: tuple[int, int] | None = None  # part and offset from which text is held back
@@ -53,15 +53,15 @@ class Pages:
         return self._chunks[0] if self._chunks else ""
 
     def place(self, ahead: int) -> None:
-        self._phase, self._note = Phase.QUEUED, place_note(ahead)
+        self._state, self._note = AnswerState.QUEUED, place_note(ahead)
 
     def write(self, text: str) -> None:
         self._chunks.append(text)
         self._unread.append(text)
-        self._phase, self._note = Phase.WRITING, ""
+        self._state, self._note = AnswerState.WRITING, ""
 
-    def end(self, phase: Phase, note: str) -> None:
-        self._phase, self._note = phase, note
+    def end(self, state: AnswerState, note: str) -> None:
+        self._state, self._note = state, note
 
     # ---------------------------------------------------------------- what is to be seen of it
 
@@ -75,7 +75,7 @@ class Pages:
                 self._until = 0
         splitter = self._splitter
         whole = len(splitter.window)
-        if self._phase is Phase.WRITING:
+        if self._state is AnswerState.WRITING:
             self._until = max(self._until, self._showable(now))
         else:
             self._until, self._held = whole, None
@@ -100,10 +100,10 @@ class Pages:
     @property
     def count(self) -> int:
         """How many parts there are to show."""
-        if self._phase is None:
+        if self._state is None:
             return 0
         shown = len(self._splitter.closed) + (self._growing.text != "")
-        return shown if self._phase is Phase.WRITING else max(shown, 1)
+        return shown if self._state is AnswerState.WRITING else max(shown, 1)
 
     def closed(self, index: int) -> bool:
         """Whether the part will not change any more: its text is whole and another follows."""
@@ -119,7 +119,7 @@ class Pages:
             self._answer_id,
             index,
             piece.text or PLACEHOLDER,
-            (self._phase or Phase.WRITING) if last else Phase.DONE,
+            (self._state or AnswerState.WRITING) if last else AnswerState.DONE,
             last,
             self._note if last else "",
         )

@@ -12,12 +12,10 @@ by `recover` at the next start.
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
-from weakref import WeakValueDictionary
 
 from bot.clock import Clock
 from bot.delivery import Delivery
@@ -28,6 +26,7 @@ from bot.engine.runner import Answerer
 from bot.engine.settings import settings_in
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
+from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, ModelInfo, Person, Question
 from bot.ports import (
     AnswerState,
@@ -39,6 +38,7 @@ from bot.ports import (
     Surface,
     SurfaceFinder,
 )
+from bot.recent import Seen
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ class Engine:
         self._window = ContextWindow(generator, store, options.window)
         self._answerer = Answerer(generator, store, delivery, self._queue, self._window)
         self._jobs: dict[int, Answering] = {}
-        self._arrivals: WeakValueDictionary[ConversationKey, asyncio.Lock] = WeakValueDictionary()
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
+        self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
         self._tasks = asyncio.TaskGroup()
         self._saver: asyncio.Task[None] | None = None
 
@@ -207,10 +207,10 @@ class Engine:
                 f"This question has {len(question.text):,} characters; the most I take is {most:,}."
             )
         with self._joining(question.conversation, question.author) as ticket:
-            async with self._arrival(question.conversation):
+            async with self._arrivals(question.conversation):
                 await self._check(question)
                 answer = await self._store.accept(question, self._options.quota)
-        self._remember(event)
+        self._seen.add(event)
         if answer is None:
             self._queue.leave(ticket)
             return None
@@ -389,23 +389,11 @@ class Engine:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
         return self._start(Answering(answer, surface, ticket))
 
-    def _arrival(self, conversation: ConversationKey) -> asyncio.Lock:
-        """Questions of a conversation are recorded in the order in which they came."""
-        lock = self._arrivals.get(conversation)
-        if lock is None:
-            self._arrivals[conversation] = lock = asyncio.Lock()
-        return lock
-
     async def _check(self, question: Question) -> None:
         settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
         await self._window.check(question, settings)
-
-    def _remember(self, event: tuple[str, str]) -> None:
-        self._seen[event] = None
-        if len(self._seen) > SEEN_EVENTS:
-            self._seen.popitem(last=False)
 
     async def _save_regularly(self) -> None:
         while True:

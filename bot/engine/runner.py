@@ -19,7 +19,7 @@ from bot.engine.window import ContextWindow
 from bot.errors import ParleyError, StorageError, SurfaceError
 from bot.logs import conversation_logged
 from bot.messages import Finished, Prompt, Sampling, Usage
-from bot.ports import AnswerState, Generator, Phase, Store
+from bot.ports import AnswerState, Generator, Store
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class Answerer:
         if job.quiet:
             await live.abandon()
             return
-        await live.finish(Phase(outcome.state.value), outcome.note)
+        await live.finish(outcome.state, outcome.note)
         await self._store.delivered(job.id)
 
 

@@ -1,6 +1,5 @@
 """What the model sees of a conversation: the store, the settings and the packing put together."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -8,6 +7,7 @@ from bot.engine.packing import Packed, as_question, pack
 from bot.engine.settings import settings_in
 from bot.messages import ConversationKey, ModelInfo, Question, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
+from bot.recent import Recent
 
 PAGE = 32
 """Exchanges read from the store at a time."""
@@ -33,7 +33,7 @@ class ContextWindow:
         self._generator = generator
         self._store = store
         self._options = options
-        self._cuts: OrderedDict[ConversationKey, int] = OrderedDict()
+        self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
 
@@ -107,11 +107,10 @@ class ContextWindow:
             before = page[-1].question_id
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
-        self._cuts.pop(conversation, None)
-        if cut is not None:
-            self._cuts[conversation] = cut
-        if len(self._cuts) > REMEMBERED:
-            self._cuts.popitem(last=False)
+        if cut is None:
+            self._cuts.drop(conversation)
+        else:
+            self._cuts.put(conversation, cut)
 
     def _system(self, settings: ConversationSettings) -> str:
         own = settings.system_prompt

@@ -13,8 +13,9 @@ from bot.engine import Engine
 from bot.messages import ConversationKey, Person
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
-from tests.adapters.slack.bench import options, until
+from tests.adapters.slack.bench import options
 from tests.scenarios.driver import Press
+from tests.until import until
 
 HERE = ConversationKey("console", "terminal")
 ANA = Person("console", "ana", "Ana", admin=True)

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 from bot.messages import ConversationKey
 from bot.ports import Generator
-from tests.adapters.discord.scene import Scene, loopback, until, whole
+from tests.adapters.discord.scene import Scene, loopback, whole
 from tests.scenarios.driver import Press
+from tests.until import until
 
 
 class DiscordChatting:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
-from tests.adapters.slack.bench import Bench, bench, until
+from tests.adapters.slack.bench import Bench, bench
 from tests.fake_surface import join
 from tests.scaled_clock import ScaledClock
 from tests.scenarios.driver import Press
@@ -75,6 +75,3 @@ async def slack_streamed() -> AsyncIterator[SlackPlatform]:
     """A thread of the app's agent view, where answers are streamed natively."""
     async with LoopbackSlack(ScaledClock()) as slack:
         yield SlackPlatform(slack, threaded=True)
-
-
-__all__ = ["slack_edited", "slack_streamed", "until"]

@@ -12,9 +12,9 @@ import pytest
 from bot.errors import GenerationError, WorkerLost
 from bot.messages import Prompt
 from bot.ports import ConversationSettings
-from tests.adapters.slack.bench import until
 from tests.scenarios.driver import Platform, Press
 from tests.scripted_generator import ScriptedGenerator
+from tests.until import until
 
 COUNT = " ".join(f"word{n}" for n in range(40))
 

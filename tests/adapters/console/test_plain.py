@@ -9,11 +9,11 @@ import pytest
 from adapters.console.plain import PlainScreen, PlainSurface, PlainText
 from bot.delivery import PLACEHOLDER
 from bot.errors import MessageGone
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 
 
-def part(text: str, phase: Phase = Phase.WRITING) -> Part:
-    return Part(1, 0, text, phase, True)
+def part(text: str, state: AnswerState = AnswerState.WRITING) -> Part:
+    return Part(1, 0, text, state, True)
 
 
 async def written(*parts: Part, shown: str = "") -> str:
@@ -27,25 +27,25 @@ async def written(*parts: Part, shown: str = "") -> str:
 
 async def test_an_answer_is_written_once_as_it_grows_with_a_line_break_at_its_end() -> None:
     parts = [
-        part(PLACEHOLDER, Phase.QUEUED),
+        part(PLACEHOLDER, AnswerState.QUEUED),
         part("One"),
         part("One two"),
-        part("One two\n\nthree", Phase.DONE),
-        part("One two\n\nthree", Phase.DONE),
+        part("One two\n\nthree", AnswerState.DONE),
+        part("One two\n\nthree", AnswerState.DONE),
     ]
     assert await written(*parts) == "One two\n\nthree\n"
 
 
 async def test_a_continued_answer_is_written_from_where_it_was_cut() -> None:
-    assert await written(part("One"), part("One two", Phase.DONE), shown="One ") == " two\n"
+    assert await written(part("One"), part("One two", AnswerState.DONE), shown="One ") == " two\n"
 
 
 async def test_another_answer_is_written_below() -> None:
-    assert await written(part("One"), part("Uno", Phase.DONE)) == "One\nUno\n"
+    assert await written(part("One"), part("Uno", AnswerState.DONE)) == "One\nUno\n"
 
 
 async def test_nothing_is_written_for_an_answer_without_text() -> None:
-    assert await written(part(PLACEHOLDER, Phase.FAILED)) == ""
+    assert await written(part(PLACEHOLDER, AnswerState.FAILED)) == ""
 
 
 async def test_a_reader_who_leaves_is_noticed() -> None:

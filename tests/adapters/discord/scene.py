@@ -1,7 +1,7 @@
 """Parley on a loopback Discord: the real client, a working engine, and a scripted model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -25,12 +25,7 @@ from storage.in_memory import MemoryStore
 from tests.discord_loopback import TOKEN, Channel, Loopback, Message, User, Window
 from tests.fake_surface import join
 from tests.scripted_generator import ScriptedGenerator
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until the condition holds; the test's own timeout ends a hopeless wait."""
-    while not condition():
-        await asyncio.sleep(0.002)
+from tests.until import until
 
 
 async def _at_once(*_: object, **__: object) -> None:

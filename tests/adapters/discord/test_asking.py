@@ -6,8 +6,9 @@ import pytest
 
 from bot.config import ConversationSection
 from bot.ports import AnswerState
-from tests.adapters.discord.scene import Scene, ended, loopback, scene, until, whole
+from tests.adapters.discord.scene import Scene, ended, loopback, scene, whole
 from tests.discord_loopback import BOT, Channel, Interaction
+from tests.until import until
 
 
 async def settled(s: Scene) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 
 from adapters.common.texts import note_of
-from bot.ports import AnswerState, Part, Phase
-from tests.adapters.discord.scene import Scene, loopback, scene, until
+from bot.ports import AnswerState, Part
+from tests.adapters.discord.scene import Scene, loopback, scene
 from tests.adapters.discord.texts import TextGenerator
 from tests.adapters.ending import set_at_the_end
 from tests.discord_loopback import Interaction, Message, User
 from tests.scripted_generator import ScriptedGenerator
+from tests.until import until
 
 POEM = " ".join(f"word{n}" for n in range(50))
 
@@ -175,7 +176,7 @@ async def test_after_a_restart_answers_can_be_marked_instead() -> None:
         s.settings = s.settings.model_copy(update={"delivery": marked})
         async with s.running():
             await s.answered()
-        part = Part(1, 0, "…", Phase.INTERRUPTED, last=True)
+        part = Part(1, 0, "…", AnswerState.INTERRUPTED, last=True)
         assert answer.content == f"word0 word1 word2\n-# {note_of(part)}"
         assert model.steps == 3
 

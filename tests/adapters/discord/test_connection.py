@@ -6,9 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot.errors import ConfigError
-from tests.adapters.discord.scene import loopback, scene, until, whole
+from tests.adapters.discord.scene import loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import BOT
+from tests.until import until
 
 
 def lines(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:

@@ -10,10 +10,11 @@ from bot.generation import WorkerGenerator
 from bot.messages import ConversationKey
 from bot.ports import ConversationSettings
 from parley.app import worker_options
-from tests.adapters.discord.scene import Scene, loopback, until, whole
+from tests.adapters.discord.scene import Scene, loopback, whole
 from tests.adapters.discord.texts import same
 from tests.discord_loopback import Channel
 from tests.discord_loopback.world import GUILD
+from tests.until import until
 
 EXACT = ConversationSettings(temperature=0.0, max_new_tokens=1200, show_names=False)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.adapters.discord.scene import scene, until, whole
+from tests.adapters.discord.scene import scene, whole
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import BOT
 from tests.scripted_generator import ScriptedGenerator
+from tests.until import until
 
 
 async def test_the_newest_question_is_answered_anew_in_the_same_message() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.discord.scene import Scene, loopback, scene, until, whole
+from tests.adapters.discord.scene import Scene, loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator, code_and_prose, same
 from tests.discord_loopback import Window
+from tests.until import until
 
 
 def refusals(s: Scene) -> int:

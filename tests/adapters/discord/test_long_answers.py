@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
-from tests.adapters.discord.scene import ended, loopback, scene, until, whole
+from tests.adapters.discord.scene import ended, loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator, code_and_prose, same
 from tests.discord_loopback import Window
+from tests.until import until
 
 
 async def test_six_thousand_characters_with_code_arrive_whole_and_in_order() -> None:

@@ -18,13 +18,13 @@ from adapters.discord.rendering import (
     utf16_units,
 )
 from bot.delivery import PLACEHOLDER
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 
 
 def a_part(
-    text: str = "Hello.", phase: Phase = Phase.DONE, note: str = "", last: bool = True
+    text: str = "Hello.", state: AnswerState = AnswerState.DONE, note: str = "", last: bool = True
 ) -> Part:
-    return Part(7, 0, text, phase, last, note)
+    return Part(7, 0, text, state, last, note)
 
 
 def actions(part: Part) -> list[str]:
@@ -34,19 +34,19 @@ def actions(part: Part) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("phase", "does"),
+    ("state", "does"),
     [
-        (Phase.QUEUED, ["stop"]),
-        (Phase.WRITING, ["stop"]),
-        (Phase.DONE, ["regenerate", "up", "down"]),
-        (Phase.CUT, ["continue", "regenerate", "up", "down"]),
-        (Phase.STOPPED, ["regenerate", "up", "down"]),
-        (Phase.FAILED, ["regenerate", "up", "down"]),
-        (Phase.INTERRUPTED, ["regenerate", "up", "down"]),
+        (AnswerState.QUEUED, ["stop"]),
+        (AnswerState.WRITING, ["stop"]),
+        (AnswerState.DONE, ["regenerate", "up", "down"]),
+        (AnswerState.CUT, ["continue", "regenerate", "up", "down"]),
+        (AnswerState.STOPPED, ["regenerate", "up", "down"]),
+        (AnswerState.FAILED, ["regenerate", "up", "down"]),
+        (AnswerState.INTERRUPTED, ["regenerate", "up", "down"]),
     ],
 )
-def test_the_buttons_are_those_of_the_phase(phase: Phase, does: list[str]) -> None:
-    assert actions(a_part(phase=phase)) == [f"parley:{action}:7" for action in does]
+def test_the_buttons_are_those_of_the_state(state: AnswerState, does: list[str]) -> None:
+    assert actions(a_part(state=state)) == [f"parley:{action}:7" for action in does]
 
 
 def test_only_the_last_message_has_buttons() -> None:
@@ -69,9 +69,11 @@ def test_a_note_is_small_print_on_one_line() -> None:
 
 
 def test_without_text_there_is_only_the_note() -> None:
-    assert content(a_part(PLACEHOLDER, Phase.QUEUED, "Two before you.")) == "-# Two before you."
-    assert content(a_part(PLACEHOLDER, Phase.STOPPED)) == "-# Stopped."
-    assert content(a_part(PLACEHOLDER, Phase.WRITING)) == "-# I am thinking …"
+    assert (
+        content(a_part(PLACEHOLDER, AnswerState.QUEUED, "Two before you.")) == "-# Two before you."
+    )
+    assert content(a_part(PLACEHOLDER, AnswerState.STOPPED)) == "-# Stopped."
+    assert content(a_part(PLACEHOLDER, AnswerState.WRITING)) == "-# I am thinking …"
 
 
 @given(st.text(min_size=1), st.text())

@@ -20,9 +20,10 @@ from bot.engine import Engine
 from bot.engine.job import Answering
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
-from tests.adapters.discord.scene import options, own_addresses, until
+from tests.adapters.discord.scene import options, own_addresses
 from tests.adapters.discord.texts import TextGenerator
 from tests.scripted_generator import ScriptedGenerator
+from tests.until import until
 
 Env = simcord.Env
 

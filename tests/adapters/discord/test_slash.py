@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.adapters.discord.scene import Scene, scene, until
+from tests.adapters.discord.scene import Scene, scene
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import Interaction, User
+from tests.until import until
 
 
 async def moderator(s: Scene) -> User:

@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.discord.api import MessageWrites, Payload, Reply, Upload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 from tests.virtual_clock import VirtualClock
 
 
@@ -30,7 +30,7 @@ def a_surface(wire: RecordingWire, seed: str = "q", reply_to: str = "9") -> Disc
 
 
 def a_part(answer: int = 7, index: int = 0) -> Part:
-    return Part(answer, index, "Hello.", Phase.WRITING, last=True)
+    return Part(answer, index, "Hello.", AnswerState.WRITING, last=True)
 
 
 async def nonce(wire: RecordingWire, surface: DiscordSurface, part: Part) -> str:

@@ -1,7 +1,7 @@
 """A Parley on a loopback Slack: the real Bolt app, a scripted model, a clock that runs fast."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from storage.in_memory import MemoryStore
 from tests.scaled_clock import ScaledClock
 from tests.scripted_generator import Reply, ScriptedGenerator, echo
 from tests.slack_loopback import APP_TOKEN, HttpEvents, LoopbackSlack, Message, Someone, Team
+from tests.until import until
 
 FEW = 4
 """Refusals that the jitter of a busy machine may cause: a millisecond of the wall's clock is a
@@ -65,12 +66,6 @@ class Bench:
     def joined(self, channel: str, thread: str = "") -> str:
         """All that the bot says in a place."""
         return "\n".join(m.shown for m in self.team.answers(channel, thread))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until the condition holds; the test's own timeout ends a hopeless wait."""
-    while not condition():
-        await asyncio.sleep(0.001)
 
 
 def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Settings:

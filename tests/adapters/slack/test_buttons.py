@@ -1,8 +1,9 @@
 """Buttons and feedback under answers, through the real Bolt app."""
 
 from bot.messages import ConversationKey, Prompt
-from tests.adapters.slack.bench import Bench, bench, labels, until
+from tests.adapters.slack.bench import Bench, bench, labels
 from tests.slack_loopback import Someone, Used
+from tests.until import until
 
 CHANNEL = ConversationKey("slack", "C1", workspace="T1")
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bot.errors import StorageError
-from tests.adapters.slack.bench import bench, until
+from tests.adapters.slack.bench import bench
+from tests.until import until
 
 
 async def test_events_that_nobody_asked_for_do_no_harm() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bot.messages import ConversationKey, Prompt
-from tests.adapters.slack.bench import Bench, bench, until
+from tests.adapters.slack.bench import Bench, bench
 from tests.slack_loopback import File, Someone
+from tests.until import until
 
 
 async def test_a_mention_is_answered_in_the_channel_and_remembered() -> None:

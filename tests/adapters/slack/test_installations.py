@@ -14,9 +14,10 @@ from adapters.slack.installations import InstallationBook, open_installations
 from bot.config import SlackSettings
 from bot.errors import StorageError
 from storage import open_store
-from tests.adapters.slack.bench import Bench, bench, until
+from tests.adapters.slack.bench import Bench, bench
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import CLIENT_ID, CLIENT_SECRET, LoopbackSlack, Someone, Team
+from tests.until import until
 
 # slack_sdk's way to send the client's secret; aiohttp will have another one in its next version
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")

@@ -11,9 +11,10 @@ from bot.config import Settings
 from bot.errors import ConfigError
 from storage.in_memory import MemoryStore
 from tests.adapters.ending import set_at_the_end
-from tests.adapters.slack.bench import bench, until
+from tests.adapters.slack.bench import bench
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack
+from tests.until import until
 
 
 @pytest.mark.parametrize(

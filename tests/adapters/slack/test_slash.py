@@ -4,8 +4,9 @@ import pytest
 
 from bot.messages import ConversationKey, Person
 from bot.ports import ConversationSettings
-from tests.adapters.slack.bench import Bench, bench, until
+from tests.adapters.slack.bench import Bench, bench
 from tests.slack_loopback import ApiError, Someone, Used
+from tests.until import until
 
 CHANNEL = ConversationKey("slack", "C1", workspace="T1")
 

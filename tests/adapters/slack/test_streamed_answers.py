@@ -5,9 +5,10 @@ import re
 import pytest
 
 from storage.in_memory import MemoryStore
-from tests.adapters.slack.bench import FEW, POEM, Bench, bench, labels, poem, until
+from tests.adapters.slack.bench import FEW, POEM, Bench, bench, labels, poem
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack, Someone, TooFast
+from tests.until import until
 
 
 async def in_thread(b: Bench, text: str = "Hello") -> str:

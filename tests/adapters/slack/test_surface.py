@@ -9,11 +9,12 @@ from adapters.slack.places import Place
 from adapters.slack.rate_limits import EDIT_BURST
 from adapters.slack.surface import SlackSurface
 from bot.errors import SurfaceBusy
-from bot.ports import Part, Phase
-from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem, until
+from bot.ports import AnswerState, Part
+from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem
 from tests.adapters.slack.near import near
 from tests.slack_loopback import ApiError, Someone
 from tests.slack_loopback.state import POSTS_PER_CHANNEL
+from tests.until import until
 
 # ---------------------------------------------------------------- edits
 
@@ -123,8 +124,8 @@ async def test_a_message_that_somebody_deletes_stops_the_model(*, threaded: bool
 # ---------------------------------------------------------------- limits
 
 
-def part(text: str, phase: Phase = Phase.WRITING) -> Part:
-    return Part(1, 0, text, phase, last=True)
+def part(text: str, state: AnswerState = AnswerState.WRITING) -> Part:
+    return Part(1, 0, text, state, last=True)
 
 
 async def test_the_limits_are_those_of_the_method_that_shows_the_answer() -> None:
@@ -161,5 +162,5 @@ async def test_the_longest_part_fits_even_if_all_of_it_has_to_be_broken() -> Non
     async with near() as at:
         surface = SlackSurface(at.workspace, Place("T1", "C1"))
         longest = "<!here>" * (surface.limits.max_units // surface.limits.units("<!here>"))
-        ts = await surface.send(part(longest, Phase.DONE))
+        ts = await surface.send(part(longest, AnswerState.DONE))
         assert at.team.messages["C1", ts].shown.count("here") == longest.count("here")

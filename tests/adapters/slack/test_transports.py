@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.adapters.slack.bench import Bench, bench, until
+from tests.adapters.slack.bench import Bench, bench
 from tests.slack_loopback import HttpEvents
+from tests.until import until
 
 HTTP = {"mode": "http", "signing_secret": "8f742231b10e8888abcd99yyyzzz85a5", "port": 0}
 

@@ -2,7 +2,7 @@
 
 from bot.delivery.answer_messages import AnswerMessages, Step
 from bot.delivery.rendering import Pages
-from bot.ports import AnswerState, Phase, StoredAnswer, SurfaceLimits
+from bot.ports import AnswerState, StoredAnswer, SurfaceLimits
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import FakeSurface
 from tests.virtual_clock import VirtualClock
@@ -21,7 +21,7 @@ class Scene:
         self.surface.calls.clear()
         self.ledger = RecordingLedger()
         self.pages = Pages(answer.id, limits, text)
-        self.pages.end(Phase.DONE, "")
+        self.pages.end(AnswerState.DONE, "")
         self.messages = AnswerMessages(answer, self.surface, self.ledger, self.pages, 8)
 
     def next(self) -> Step | None:

@@ -7,7 +7,7 @@ import pytest
 
 from bot.delivery.splitting import split
 from bot.errors import MessageGone
-from bot.ports import AnswerState, Part, Phase
+from bot.ports import AnswerState, Part
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 
@@ -23,7 +23,7 @@ async def test_a_deleted_message_stops_the_answer_quietly() -> None:
         await world.write(live, STORY[400:600])
         assert live.gone.is_set()
         calls = len(world.surface.calls)
-        await live.finish(Phase.STOPPED)
+        await live.finish(AnswerState.STOPPED)
     assert len(world.surface.calls) == calls
     assert world.surface.visible == []
 
@@ -46,7 +46,7 @@ async def test_deleting_the_last_of_several_messages_stops_the_answer() -> None:
         world.surface.delete("m2")
         await world.write(live, STORY[700:800])
         assert live.gone.is_set()
-        await live.finish(Phase.STOPPED)
+        await live.finish(AnswerState.STOPPED)
     assert len(world.surface.messages) == 2
 
 
@@ -56,7 +56,7 @@ async def test_a_deleted_earlier_message_does_not_matter() -> None:
         await world.write(live, STORY[:1300])
         world.surface.delete("m1")
         await world.write(live, STORY[1300:])
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     assert not live.gone.is_set()
     assert world.surface.texts == [piece.text for piece in split(STORY, 500)][1:]
 
@@ -73,7 +73,7 @@ async def test_an_abandoned_answer_is_left_as_it_is() -> None:
         calls = len(world.surface.calls)
         await world.clock.sleep(10.0)
     assert len(world.surface.calls) == calls
-    assert world.surface.visible[0].phase is Phase.WRITING
+    assert world.surface.visible[0].state is AnswerState.WRITING
 
 
 async def test_a_post_under_way_is_known_even_if_all_is_cancelled() -> None:
@@ -139,9 +139,9 @@ async def test_a_crash_between_posting_and_recording(remembers_keys: bool) -> No
     world.ledger.failures = 0
     async with world.restarted().open(stored(), world.surface) as live:
         live.write("Short.")
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     assert world.surface.texts[-1] == "Short."
-    assert world.surface.visible[-1].phase is Phase.DONE
+    assert world.surface.visible[-1].state is AnswerState.DONE
     assert len(world.surface.messages) == (1 if remembers_keys else 2)
 
 
@@ -160,20 +160,20 @@ async def test_the_end_alone_can_be_shown() -> None:
         await world.write(live, STORY[:1200])
     done = stored(text=STORY, messages=world.ledger.messages(), state=AnswerState.DONE)
     async with world.restarted().open(done, world.surface) as live:
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     world.assert_shows(STORY)
 
 
 async def test_parts_that_are_known_to_be_shown_cost_no_call() -> None:
     world = World(max_units=500)
-    await world.show(STORY, phase=Phase.CUT)
+    await world.show(STORY, state=AnswerState.CUT)
     calls = len(world.surface.calls)
     again = stored(text=STORY, messages=world.ledger.messages())
     async with world.restarted().open(again, world.surface) as live:
         live.place(0)
         await world.clock.sleep(2.0)
         live.write("The end.")
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     world.assert_shows(STORY + "The end.")
     assert len(world.surface.calls) - calls == 2
 
@@ -210,6 +210,6 @@ async def test_a_tail_deleted_before_is_posted_anew() -> None:
 async def test_an_answer_whose_only_message_was_deleted_is_not_wanted() -> None:
     world = World()
     with contextlib.suppress(MessageGone):
-        await world.surface.edit("m9", Part(7, 0, "x", Phase.DONE, True))
+        await world.surface.edit("m9", Part(7, 0, "x", AnswerState.DONE, True))
     await world.show("Hello", stored(text="Hel", messages=("m9",), state=AnswerState.WRITING))
     assert world.surface.visible == []

@@ -9,7 +9,7 @@ import pytest
 from bot.delivery import PLACEHOLDER, Delivery
 from bot.delivery.splitting import split
 from bot.errors import SurfaceBusy
-from bot.ports import Part, Phase, SurfaceLimits
+from bot.ports import AnswerState, Part, SurfaceLimits
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.bot.delivery.world import STORY, World
 from tests.fake_surface import Bucket, FakeSurface
@@ -26,15 +26,17 @@ async def test_an_answer_grows_in_one_message_and_ends_there() -> None:
         live.place(0)
         await world.clock.sleep(5.0)
         await world.write(live, STORY[:1500])
-        await live.finish(Phase.DONE, "Done in 20 s.")
+        await live.finish(AnswerState.DONE, "Done in 20 s.")
     (message,) = world.surface.messages.values()
-    assert [part.phase for part in message.history[:2]] == [Phase.QUEUED] * 2
+    assert [part.state for part in message.history[:2]] == [AnswerState.QUEUED] * 2
     assert message.history[0].text == PLACEHOLDER
     assert message.history[0].note == "Two questions are before yours."
-    growing = [part.text for part in message.history if part.phase is Phase.WRITING]
+    growing = [part.text for part in message.history if part.state is AnswerState.WRITING]
     assert len(growing) > 10
     assert all(b.startswith(a) for a, b in pairwise(growing))
-    assert message.part == Part(7, 0, STORY[:1500].rstrip(), Phase.DONE, True, "Done in 20 s.")
+    assert message.part == Part(
+        7, 0, STORY[:1500].rstrip(), AnswerState.DONE, True, "Done in 20 s."
+    )
     assert world.ledger.known == {(7, 0): "m1"}
     assert world.bucket.refused == 0
 
@@ -63,7 +65,7 @@ async def test_what_is_sent_is_the_newest_text_when_it_is_sent() -> None:
         for number in range(300):
             live.write(f"{number} ")
             await world.clock.sleep(0.1)
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     for call in world.surface.calls[:-1]:
         assert call.part is not None
         assert int(call.part.text.split()[-1]) >= int(call.begun * 10 + 1e-6) - 1
@@ -82,7 +84,7 @@ async def test_the_end_does_not_wait_for_the_next_edit() -> None:
     async with world.delivery.open(stored(), world.surface) as live:
         await world.write(live, STORY[:200])
         ended = world.clock.monotonic()
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     assert world.clock.monotonic() == ended
 
 
@@ -112,8 +114,8 @@ async def test_an_answer_that_says_nothing_still_ends() -> None:
     world = World()
     async with world.delivery.open(stored(), world.surface) as live:
         live.place(0)
-        await live.finish(Phase.STOPPED, "Stopped.")
-    assert world.surface.visible == [Part(7, 0, PLACEHOLDER, Phase.STOPPED, True, "Stopped.")]
+        await live.finish(AnswerState.STOPPED, "Stopped.")
+    assert world.surface.visible == [Part(7, 0, PLACEHOLDER, AnswerState.STOPPED, True, "Stopped.")]
 
 
 async def test_unfinished_text_is_shown_when_the_model_stalls() -> None:
@@ -140,7 +142,7 @@ async def test_a_finished_answer_cannot_grow() -> None:
     world = World()
     async with world.delivery.open(stored(), world.surface) as live:
         live.write("all")
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
         with pytest.raises(RuntimeError, match="finished"):
             live.write("more")
 
@@ -170,7 +172,7 @@ async def test_forty_answers_in_ten_channels_all_end_whole() -> None:
             for start in range(0, len(STORY), 4):
                 live.write(STORY[start : start + 4])
                 await clock.sleep(0.1)
-            await live.finish(Phase.DONE)
+            await live.finish(AnswerState.DONE)
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(40):
@@ -188,7 +190,7 @@ async def test_thirty_answers_share_a_slow_workspace_fairly() -> None:
     async def answer(number: int) -> None:
         async with world.delivery.open(stored(number), surfaces[number]) as live:
             await world.write(live, text, speed=10.0)
-            await live.finish(Phase.DONE)
+            await live.finish(AnswerState.DONE)
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(30):

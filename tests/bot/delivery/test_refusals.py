@@ -5,7 +5,7 @@ import random
 import pytest
 
 from bot.errors import SurfaceBusy, SurfaceError
-from bot.ports import Part, Phase
+from bot.ports import AnswerState, Part
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 from tests.fake_surface import Bucket, FakeSurface
@@ -23,7 +23,7 @@ async def test_the_end_is_shown_through_a_storm_of_refusals() -> None:
                 busy = SurfaceBusy("429", retry_after=dice.choice([0.0, 0.3, 2.0, 20.0]))
                 world.surface.fail(busy, takes_effect=dice.random() < 0.4)
             await world.clock.sleep(0.1)
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     world.assert_shows(STORY)
     assert world.bucket.refused == 0
 
@@ -55,7 +55,7 @@ async def test_a_lost_response_to_a_whole_answer_does_not_leave_it_old() -> None
         live.place(3)
         await world.clock.sleep(0.5)
         live.write("Short.")
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     world.assert_shows("Short.")
 
 
@@ -66,7 +66,7 @@ async def test_a_lost_response_to_a_later_message_does_not_leave_it_old() -> Non
         lost = SurfaceBusy("lost", retry_after=30.0)
         world.surface.fail(lost, kind="send", takes_effect=True)
         await world.write(live, STORY[150:300])
-        await live.finish(Phase.DONE)
+        await live.finish(AnswerState.DONE)
     assert len(world.surface.texts) == 2
     world.assert_shows(STORY[:300])
 
@@ -108,7 +108,7 @@ async def test_a_platform_that_stays_busy_is_given_up_in_the_end() -> None:
         for _ in range(1000):
             world.surface.fail(SurfaceBusy("maintenance", retry_after=5.0))
         with pytest.raises(SurfaceError, match="600 s"):
-            await live.finish(Phase.DONE)
+            await live.finish(AnswerState.DONE)
     assert world.clock.monotonic() < 700.0
 
 
@@ -119,7 +119,7 @@ async def test_a_lost_place_is_known_at_once_and_told_at_the_end() -> None:
         live.write("Hello")
         await live.gone.wait()
         with pytest.raises(SurfaceError, match="not_in_channel"):
-            await live.finish(Phase.STOPPED)
+            await live.finish(AnswerState.STOPPED)
     assert world.surface.calls[-1].done is None
 
 
@@ -140,4 +140,4 @@ async def test_a_defect_of_a_surface_ends_the_answer_and_not_the_bot() -> None:
         live.write("Hello")
         await live.gone.wait()
         with pytest.raises(ZeroDivisionError):
-            await live.finish(Phase.DONE)
+            await live.finish(AnswerState.DONE)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.delivery.rendering import LONGEST_HOLD, PLACEHOLDER, Pages, place_note
 from bot.delivery.splitting import split
-from bot.ports import Part, Phase, SurfaceLimits
+from bot.ports import AnswerState, Part, SurfaceLimits
 from tests.bot.delivery.markdown_texts import LIMITS, TEXTS, chunks
 
 
@@ -30,7 +30,7 @@ def test_the_place_in_the_queue_is_a_note_beside_a_placeholder() -> None:
     pages = pages_of()
     pages.place(2)
     note = "Two questions are before yours."
-    assert parts(pages) == [Part(7, 0, PLACEHOLDER, Phase.QUEUED, True, note)]
+    assert parts(pages) == [Part(7, 0, PLACEHOLDER, AnswerState.QUEUED, True, note)]
 
 
 @pytest.mark.parametrize(
@@ -50,32 +50,34 @@ def test_a_queued_answer_that_goes_on_keeps_its_text_in_sight() -> None:
     pages = pages_of("So far. **And", 100)
     pages.place(1)
     (part,) = parts(pages)
-    assert (part.text, part.phase) == ("So far. **And", Phase.QUEUED)
+    assert (part.text, part.state) == ("So far. **And", AnswerState.QUEUED)
 
 
-def test_only_the_last_part_has_a_phase_and_a_note() -> None:
+def test_only_the_last_part_has_a_state_and_a_note() -> None:
     text = "A sentence of some words. " * 9
     pages = pages_of(text, 80)
-    pages.end(Phase.CUT, "There is more.")
+    pages.end(AnswerState.CUT, "There is more.")
     *closed, last = parts(pages)
     assert [part.text for part in closed] == [piece.text for piece in split(text, 80)[:-1]]
-    assert {(part.phase, part.last, part.note) for part in closed} == {(Phase.DONE, False, "")}
-    assert (last.phase, last.last, last.note) == (Phase.CUT, True, "There is more.")
+    assert {(part.state, part.last, part.note) for part in closed} == {
+        (AnswerState.DONE, False, "")
+    }
+    assert (last.state, last.last, last.note) == (AnswerState.CUT, True, "There is more.")
 
 
 def test_an_answer_without_text_ends_with_its_note() -> None:
     pages = pages_of()
     pages.write(" \n")
     assert parts(pages) == []
-    pages.end(Phase.FAILED, "It failed.")
-    assert parts(pages) == [Part(7, 0, PLACEHOLDER, Phase.FAILED, True, "It failed.")]
+    pages.end(AnswerState.FAILED, "It failed.")
+    assert parts(pages) == [Part(7, 0, PLACEHOLDER, AnswerState.FAILED, True, "It failed.")]
 
 
 def test_unfinished_marks_wait_while_it_is_written_and_are_shown_at_the_end() -> None:
     pages = pages_of()
     pages.write("so **bo")
     assert parts(pages)[0].text == "so"
-    pages.end(Phase.STOPPED, "")
+    pages.end(AnswerState.STOPPED, "")
     assert parts(pages)[0].text == "so **bo"
 
 
@@ -128,7 +130,7 @@ def test_a_growing_part_only_grows_and_the_end_shows_all(
             assert now[growing].text.startswith(before[growing].text)
         assert len(now) >= len(before)
         before = now
-    pages.end(Phase.DONE, "")
+    pages.end(AnswerState.DONE, "")
     whole = [piece.text for piece in split(text, limit)]
     assert [part.text for part in parts(pages)] == [t for t in whole if t] or [PLACEHOLDER]
     assert pages.text == text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.delivery import PLACEHOLDER, Delivery
 from bot.delivery.splitting import split
 from bot.errors import SurfaceBusy
-from bot.ports import AnswerState, Phase, SurfaceLimits
+from bot.ports import AnswerState, SurfaceLimits
 from tests.bot.delivery.markdown_texts import TEXTS, chunks
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import FakeSurface, utf16_units
@@ -35,7 +35,7 @@ async def survive(text: str, max_units: int, dice: Random) -> FakeSurface:
                     busy = SurfaceBusy("429", retry_after=dice.choice([0.0, 0.5, 5.0]))
                     surface.fail(busy, takes_effect=dice.random() < 0.5)
             if crashes_at == len(pieces):
-                await live.finish(Phase.DONE)
+                await live.finish(AnswerState.DONE)
                 return surface
         kept = dice.randint(0, crashes_at)  # the last checkpoint
         saved, pieces = saved + "".join(pieces[:kept]), pieces[kept:]
@@ -50,5 +50,5 @@ def test_the_answer_is_seen_whole_once_and_in_order(
     surface = asyncio.run(survive(text, max_units, dice))
     whole = [piece.text for piece in split(text, max_units, utf16_units)]
     assert surface.texts == ([t for t in whole if t] or [PLACEHOLDER])
-    assert [part.phase for part in surface.visible if part.last] == [Phase.DONE]
+    assert [part.state for part in surface.visible if part.last] == [AnswerState.DONE]
     assert surface.visible[-1].last

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from bot.delivery import Delivery, LiveAnswer
 from bot.delivery.splitting import split
-from bot.ports import Phase, StoredAnswer, SurfaceLimits
+from bot.ports import AnswerState, StoredAnswer, SurfaceLimits
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
@@ -59,12 +59,12 @@ class World:
         self,
         text: str,
         answer: StoredAnswer | None = None,
-        phase: Phase = Phase.DONE,
+        state: AnswerState = AnswerState.DONE,
         surface: FakeSurface | None = None,
     ) -> None:
         async with self.delivery.open(answer or stored(), surface or self.surface) as live:
             await self.write(live, text)
-            await live.finish(phase)
+            await live.finish(state)
 
     def assert_shows(self, text: str, surface: FakeSurface | None = None) -> None:
         """Exactly this answer is to be seen, and its last message says that it is done."""
@@ -73,4 +73,4 @@ class World:
         assert [part.last for part in surface.visible] == [False] * (len(surface.texts) - 1) + [
             True
         ]
-        assert {part.phase for part in surface.visible} == {Phase.DONE}
+        assert {part.state for part in surface.visible} == {AnswerState.DONE}

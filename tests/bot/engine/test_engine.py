@@ -1,7 +1,7 @@
 """What the engine promises, against a working store, delivery and surface, and a scripted model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,7 +26,6 @@ from bot.messages import ConversationKey, Person, Question, Sampling, Usage
 from bot.ports import (
     AnswerState,
     ConversationSettings,
-    Phase,
     Quota,
     StoredAnswer,
     Surface,
@@ -35,6 +34,7 @@ from bot.ports import (
 from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
 from tests.scripted_generator import ScriptedGenerator, echo
+from tests.until import until
 
 GENERAL = ConversationKey("test", "general", workspace="guild")
 RANDOM = ConversationKey("test", "random", workspace="guild")
@@ -112,12 +112,6 @@ async def bench(
     delivery = Delivery(clock, store, edit_interval=0.0, max_messages=8)
     async with Engine(generator, store, delivery, clock, options(**changes)) as engine:
         yield Bench(generator, store, engine)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until the condition holds; the test's own timeout ends a hopeless wait."""
-    while not condition():
-        await asyncio.sleep(0.001)
 
 
 # ---------------------------------------------------------------- asking
@@ -212,10 +206,10 @@ async def test_the_place_in_the_queue_is_shown() -> None:
         waiting = await b.ask("second", where=RANDOM)
         surface = b.surfaces[waiting.id]
         await until(lambda: bool(surface.messages))
-        assert surface.visible[0].phase is Phase.QUEUED
+        assert surface.visible[0].state is AnswerState.QUEUED
         generator.let(1000)
         await waiting.ended()
-        assert surface.visible[-1].phase is Phase.DONE
+        assert surface.visible[-1].state is AnswerState.DONE
 
 
 class SlowForTheFirst(MemoryStore):
@@ -312,7 +306,7 @@ async def test_stop_halts_the_model_within_one_step() -> None:
         assert stored.text == "word0 word1 word2 word3 word4 "
         assert b.surfaces[job.id].joined() == stored.text.rstrip()
         assert stored.usage == Usage(prompt_tokens=5, completion_tokens=5)
-        assert b.surfaces[job.id].visible[-1].phase is Phase.STOPPED
+        assert b.surfaces[job.id].visible[-1].state is AnswerState.STOPPED
         assert generator.writing == 0
 
 
@@ -404,7 +398,7 @@ async def test_continue_goes_on_where_the_length_cut() -> None:
         job = await b.ask("A poem")
         assert (await job.ended()).state is AnswerState.CUT
         surface = b.surfaces[job.id]
-        assert surface.visible[-1].phase is Phase.CUT
+        assert surface.visible[-1].state is AnswerState.CUT
         for _ in range(2):
             job = await b.engine.continue_(ANA, surface, answer_id=job.id)
             await job.ended()
@@ -439,7 +433,7 @@ async def test_an_edited_newest_question_is_answered_anew_in_the_same_message() 
         await edited.ended()
         assert surface.joined() == "[Be kind.] [] Ana: What is 3+3?"
         (message,) = surface.messages.values()
-        assert Phase.STOPPED not in [part.phase for part in message.history]
+        assert AnswerState.STOPPED not in [part.state for part in message.history]
         assert len(surface.messages) == 1
         assert await b.answer("So?") == "[Be kind.] [Ana: What is 3+3?] Ana: So?"
 
@@ -509,7 +503,7 @@ async def test_a_process_that_keeps_dying_fails_the_answer_and_keeps_its_text() 
         assert outcome.state is AnswerState.FAILED
         assert b.surfaces[job.id].joined() == "word0 word1 word2"
         last = b.surfaces[job.id].visible[-1]
-        assert last.phase is Phase.FAILED
+        assert last.state is AnswerState.FAILED
         assert "Try again" in last.note
         again = await b.engine.continue_(ANA, b.surfaces[job.id], answer_id=job.id)
         await again.ended()
@@ -615,7 +609,7 @@ async def test_an_unfinished_answer_can_be_marked_instead_and_continued_by_hand(
     async with bench(ScriptedGenerator(lambda _: POEM), store) as b:
         (marked,) = await b.engine.recover("test", Finder(surface), resume=False)
         assert (await marked.ended()).state is AnswerState.INTERRUPTED
-        assert surface.visible[-1].phase is Phase.INTERRUPTED
+        assert surface.visible[-1].state is AnswerState.INTERRUPTED
         assert b.generator.prompts == []
         again = await b.engine.continue_(ANA, surface, answer_id=marked.id)
         await again.ended()
@@ -648,7 +642,7 @@ async def test_an_end_that_was_written_but_not_shown_is_shown_after_a_restart() 
         await again.ended()
         assert b.generator.prompts == []
     assert surface.joined() == POEM
-    assert surface.visible[-1].phase is Phase.DONE
+    assert surface.visible[-1].state is AnswerState.DONE
 
 
 async def test_the_text_is_saved_while_it_is_written() -> None:

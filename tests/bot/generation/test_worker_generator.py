@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
 from tests.forgetful_worker import forgetful_python
 from tests.tiny_model import write_tiny_model
+from tests.until import until
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -52,11 +53,6 @@ async def answer(
             return "".join(texts), piece
         texts.append(piece)
     raise AssertionError("the stream ended without an end")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
 
 
 # ---------------------------------------------------------------- answers

@@ -15,9 +15,10 @@ from bot.config import DiscordSettings, Settings, SlackSettings
 from bot.errors import ConfigError
 from parley.app import Parley
 from parley.commands.serve_work import configured, serve_all
-from tests.adapters.discord.scene import until, whole
+from tests.adapters.discord.scene import whole
 from tests.discord_loopback import TOKEN, Loopback, Window
 from tests.parley.parley_program import MAIN, Program
+from tests.until import until
 
 NO_PARLEY = cast("Parley", None)
 SCRIPT = " ".join(f"word{number}" for number in range(60))

@@ -11,9 +11,9 @@ import pytest
 
 from adapters.slack.manifest import app_manifest
 from bot.clock import SystemClock
-from tests.adapters.slack.bench import until
 from tests.parley.parley_program import MAIN, Program
 from tests.slack_loopback import APP_TOKEN, LoopbackSlack, Someone
+from tests.until import until
 
 SCRIPT = " ".join(f"word{number}" for number in range(60))
 
