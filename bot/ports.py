@@ -166,6 +166,13 @@ class QuestionStore(Protocol):
 class QuestionEdits(Protocol):
     """Keeping in step with what people do to their questions on the platform."""
 
+    async def find_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        """The current answer of the question in `message_id`, or None where no such question is
+        known. Changes nothing."""
+        ...
+
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:

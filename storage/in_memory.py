@@ -168,6 +168,12 @@ class MemoryStore:
             kept.hidden_to = kept.questions[-1].id
         return hidden
 
+    async def find_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        asked = self._in_message(conversation, message_id)
+        return asked[-1].stored() if asked else None
+
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:

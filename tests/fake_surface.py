@@ -9,7 +9,7 @@ from typing import Literal
 
 from bot.clock import Clock
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
-from bot.ports import AnswerState, Part, SurfaceLimits
+from bot.ports import AnswerState, Part, StoredAnswer, Surface, SurfaceFinder, SurfaceLimits
 
 PLACEHOLDER = "…"
 """What a message shows while its answer has no text."""
@@ -239,3 +239,12 @@ def join(texts: Iterable[str]) -> str:
             answer, text = answer[: closed.start()], text[opened.end() :]
         answer = f"{answer}\n{text}" if answer else text
     return answer
+
+
+def at(surface: Surface) -> SurfaceFinder:
+    """Finds this surface for every answer."""
+
+    async def find(answer: StoredAnswer) -> Surface:
+        return surface
+
+    return find

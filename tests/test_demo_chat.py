@@ -15,7 +15,7 @@ from bot.messages import Completion, ConversationKey, Finished, Person, Question
 from bot.ports import AnswerState, ConversationSettings, StoredAnswer
 from parley.app import Parley, parley
 from tests.bot.engine.test_engine import a_surface
-from tests.fake_surface import FakeSurface
+from tests.fake_surface import FakeSurface, at
 from tests.until import until
 
 GENERAL = ConversationKey("test", "general", workspace="guild")
@@ -200,7 +200,9 @@ async def test_an_answer_that_its_length_cut_can_be_continued(
         rounds = 0
         while (await job.ended()).state is AnswerState.CUT:
             rounds += 1
-            job = await talk.engine.continue_(ANA, surface, answer_id=job.id)
+            job = await talk.engine.continue_(
+                job.answer.question.conversation, ANA, at(surface), answer_id=job.id
+            )
         assert rounds > 2
         assert surface.joined() == whole
 

@@ -33,12 +33,13 @@ class Access:
     admin_roles: Ids = frozenset()
     admin_people: Ids = frozenset()
 
-    def place(self, workspace: str, channels: Collection[str]) -> bool:
-        """Whether Parley speaks here. `channels`: the channel's id and those above it (a thread's
-        channel, a category). The lists say nothing of DMs (`workspace` "")."""
-        if not workspace:
-            return True
-        return self.workspaces.permits([workspace]) and self.channels.permits(channels)
+    def place(self, workspace: str, ids: Collection[str], *, direct: bool) -> bool:
+        """Whether the bot answers here. `ids`: the channel's id and those above it (a thread's
+        channel, a category). The lists of channels say nothing of direct messages, and those of
+        workspaces nothing of direct messages outside of any (`workspace` "")."""
+        if workspace and not self.workspaces.permits([workspace]):
+            return False
+        return direct or self.channels.permits(ids)
 
     def person(self, person: str, roles: Collection[str]) -> bool:
         """Whether this person may ask. Where both people and roles are allowed, either is enough:

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
 from uuid import uuid4
 
-from adapters.common.texts import reset_text, status_text, with_system_prompt
+from adapters.common.desk import Desk, Rules
+from adapters.common.place import Place
+from adapters.common.question import Message
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, outcome_text, remembered_text
 from adapters.console.screen import Screen
@@ -13,7 +15,7 @@ from bot.engine import Engine
 from bot.engine.job import Answering
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import QuestionStore, StoredAnswer, StoredExchange, Surface
+from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
 
 LEAVE = ("stop", "/quit")
 """What ends the chat, in any case."""
@@ -22,13 +24,31 @@ HINTED = 99
 """Exchanges of an earlier chat that are counted for the hint, and found with the up arrow."""
 
 
+class ConsolePlatform:
+    """`adapters.common.desk.Platform`, as far as a terminal needs it: what is typed is parsed, and
+    answers are shown, by `Chat`."""
+
+    reset_command = "/reset"
+    forget_command = "“parley history forget”"
+
+    async def surface(self, question: Question) -> None:
+        """Each answer gets a surface of its own from the screen."""
+
+    async def open_thread(self, place: Place, message: Message) -> Place:
+        del message
+        return place
+
+    async def command(self, place: Place, person: Person, text: str) -> None:
+        """Commands are parsed before."""
+
+
 class Chat:
     """A chat in one conversation, which nobody else has open."""
 
     def __init__(
         self,
         engine: Engine,
-        store: QuestionStore,
+        store: Store,
         screen: Screen,
         conversation: ConversationKey,
         person: Person,
@@ -37,7 +57,9 @@ class Chat:
         self._store = store
         self._screen = screen
         self._conversation = conversation
+        self._place = Place(conversation, direct=True)
         self._person = person
+        self._desk = Desk(engine, store, ConsolePlatform(), Rules())
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "reset": self._reset,
             "stop": self._stop,
@@ -126,16 +148,14 @@ class Chat:
         heading = f"> {newest.question.text}\n" if newest else ""
         with closing(self._screen.surface(heading=heading)) as surface:
             await self._watch(
-                await self._engine.regenerate(
-                    self._person, surface, conversation=self._conversation
-                )
+                await self._engine.regenerate(self._conversation, self._person, _always(surface))
             )
 
     async def _continue(self, _: str) -> None:
         newest = await self._newest()
         with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
             await self._watch(
-                await self._engine.continue_(self._person, surface, conversation=self._conversation)
+                await self._engine.continue_(self._conversation, self._person, _always(surface))
             )
 
     async def _newest(self) -> StoredExchange | None:
@@ -159,19 +179,15 @@ class Chat:
     # ---------------------------------------------------------------- commands
 
     async def _reset(self, _: str) -> None:
-        number = await self._engine.reset(self._conversation, self._person)
-        self._screen.say(reset_text(number))
+        self._screen.say(await self._desk.reset(self._place, self._person))
 
     async def _stop(self, _: str) -> None:
-        await self._engine.stop(self._conversation, self._person)
+        await self._desk.stop(self._place, self._person)
 
     async def _system(self, text: str) -> None:
         if text:
             new = "" if text.lower() == "default" else text
-            settings = await self._engine.settings(self._conversation)
-            await self._engine.change_settings(
-                self._conversation, self._person, with_system_prompt(settings, new)
-            )
+            await self._desk.set_system_prompt(self._place, self._person, new)
         packed = await self._engine.context(self._conversation)
         self._screen.say(f"System prompt: {packed.prompt.system or 'none'}")
 
@@ -180,7 +196,17 @@ class Chat:
         self._screen.say(context_text(packed, self._engine.status.model))
 
     async def _status(self, _: str) -> None:
-        self._screen.say(status_text(self._engine.status))
+        self._screen.say(self._desk.status())
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())
+
+
+def _always(surface: Surface) -> SurfaceFinder:
+    """Finds this surface for every answer."""
+
+    async def find(answer: StoredAnswer) -> Surface:
+        del answer
+        return surface
+
+    return find

@@ -4,20 +4,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import discord
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from adapters.common.desk import Desk, Rules
 from adapters.discord.api import MessageWrites
 from adapters.discord.buttons import answer_button
-from adapters.discord.desk import Desk, Rules
-from adapters.discord.incoming import MessageHandling
+from adapters.discord.desk import DiscordPlatform
+from adapters.discord.incoming import Incoming
 from adapters.discord.places import place_of
 from adapters.discord.slash import new_tree
 from bot.engine import Engine
-from bot.ports import StoredAnswer, Surface
+from bot.ports import Store
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class ParleyClient(discord.AutoShardedClient):
     def __init__(
         self,
         engine: Engine,
+        store: Store,
         writes: MessageWrites,
         rules: Rules,
         *,
@@ -54,7 +55,7 @@ class ParleyClient(discord.AutoShardedClient):
         **options: Any,
     ) -> None:
         """`writes` outlives the client: answers grow on while the connection is made anew.
-        `shards` 0 asks Discord how many. `on_up` is told once, when the connection stands."""
+        `shards` 0 asks Discord how many. `on_up` is called once, when the connection stands."""
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
         super().__init__(
             intents=intents(message_content=message_content),
@@ -64,30 +65,17 @@ class ParleyClient(discord.AutoShardedClient):
             **options,
         )
         self._on_up = on_up
-        self._handling: MessageHandling | None = None
+        self._incoming: Incoming | None = None
         self._up = False
-        self.desk = Desk(engine, writes, rules)
+        self.platform = DiscordPlatform(self, writes)
+        self.desk = Desk(engine, store, self.platform, rules)
         self.tree = new_tree(self, lambda: self.desk)
         self.add_dynamic_items(answer_button(self.desk))
-
-    # ------------------------------------------------------------ life
 
     async def setup_hook(self) -> None:
         """Logged in, not yet connected: the handlers know now who the bot is."""
         assert self.user is not None
-        self._handling = MessageHandling(self.desk, self.user)
-
-    async def find_surface(self, answer: StoredAnswer) -> Surface | None:
-        """A `bot.ports.SurfaceFinder`: None where the channel is gone or closed to the bot. Where
-        Discord cannot say so now, the surface is given: it will find out."""
-        surface = self.desk.surface_again(answer)
-        try:
-            await self.fetch_channel(int(surface.channel))
-        except (discord.NotFound, discord.Forbidden, ValueError):
-            return None
-        except (discord.HTTPException, discord.InvalidData, aiohttp.ClientError) as error:
-            logger.warning("channel %s could not be looked up: %s", surface.channel, error)
-        return surface
+        self._incoming = Incoming(self.desk, self.user)
 
     # ------------------------------------------------------------ events
 
@@ -101,12 +89,12 @@ class ParleyClient(discord.AutoShardedClient):
         self._on_up(f"Discord: {self.user} in {guilds}")
 
     async def on_message(self, message: discord.Message) -> None:
-        if self._handling is not None:
-            await self._handling.came(message)
+        if self._incoming is not None:
+            await self._incoming.posted(message)
 
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        if self._handling is not None:
-            await self._handling.changed(event.message)
+        if self._incoming is not None:
+            await self._incoming.edited(event.message)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         await self._gone(event.channel_id, event.guild_id, [event.message_id])
@@ -117,8 +105,8 @@ class ParleyClient(discord.AutoShardedClient):
     async def _gone(self, channel_id: int, guild_id: int | None, messages: list[int]) -> None:
         guild = self.get_guild(guild_id) if guild_id else None
         channel = guild.get_channel_or_thread(channel_id) if guild else None
-        if self._handling is not None:
-            await self._handling.gone(place_of(channel, channel_id, guild_id), messages)
+        if self._incoming is not None:
+            await self._incoming.deleted(place_of(channel, channel_id, guild_id), messages)
 
     async def on_error(self, event: str, /, *_args: Any, **_kwargs: Any) -> None:
         """A handler failed by a defect; the others go on."""

@@ -1,132 +1,108 @@
-"""What every handler needs: the engine, the way to write, the rules; and the one way to ask."""
+"""Discord as the desk needs it: where answers are shown, and threads for questions."""
 
-import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from weakref import WeakValueDictionary
+from typing import Literal
 
+import aiohttp
 import discord
 
-from adapters.common.access import Access
-from adapters.common.attachments import Composed, compose
-from adapters.common.texts import NOTHING_ASKED, ControlWord, reset_text, stopped_text
+from adapters.common.place import Place
+from adapters.common.question import Message
 from adapters.discord.api import MessageWrites
-from adapters.discord.places import Place, Somebody, channel_id, person_of, roles_of
-from adapters.discord.reading import attachments_of
+from adapters.discord.places import channel_id, may_send, permissions_in
 from adapters.discord.surface import DiscordSurface
-from bot.engine import Engine
-from bot.errors import NotAllowed, NothingToDo
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import StoredAnswer
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says to this adapter."""
-
-    access: Access = field(default_factory=Access)
-    direct_messages: bool = True
-    thread_per_question: bool = False
-    attachment_characters: int = 12_000
-    retention_days: int = 0
+LONGEST_TITLE = 90
+"""Characters of a thread's name; Discord takes 100."""
+QUIET_MINUTES: Literal[1440] = 1440
+"""After a day without a message Discord archives the thread; a new message brings it back."""
+THREAD_EXISTS = 160004
+"""Discord's code: the message has a thread already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Something that a person asked, before it is a question."""
+class DiscordPlatform:
+    """`adapters.common.desk.Platform`."""
 
-    id: int
-    """Of the event: the message's or the interaction's."""
-    message_id: int
-    """The message that the answer replies to and whose deletion stops it."""
-    text: str
-    files: Sequence[discord.Attachment] = ()
+    reset_command = "`/reset`"
+    forget_command = "`/forget me`"
 
+    def __init__(self, client: discord.Client, writes: MessageWrites) -> None:
+        self._client = client
+        self._writes = writes
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """The handlers' shared ground."""
-
-    engine: Engine
-    writes: MessageWrites
-    rules: Rules
-    _orders: WeakValueDictionary[ConversationKey, asyncio.Lock] = field(
-        default_factory=WeakValueDictionary
-    )
-
-    # ------------------------------------------------------------ who and where
-
-    def person(self, user: Somebody, place: Place, permissions: discord.Permissions) -> Person:
-        """Who this is, here and now. Raises NotAllowed where they may not ask."""
-        person = person_of(user, place, permissions, self.rules.access)
-        if place.direct and not self.rules.direct_messages:
-            raise NotAllowed("I don't answer direct messages here. Ask me in a channel.")
-        if not self.rules.access.person(str(user.id), roles_of(user)):
-            raise NotAllowed("You are not among the people whom I answer here.")
-        return person
-
-    def speaks_in(self, place: Place) -> bool:
-        """Whether the configuration lets Parley speak here at all."""
-        return self.rules.access.place(place.key.workspace, place.above)
-
-    def order(self, key: ConversationKey) -> asyncio.Lock:
-        """Hold it while a question is made ready: questions are asked in the order in which they
-        came, however long one's files take."""
-        lock = self._orders.get(key)
-        if lock is None:
-            self._orders[key] = lock = asyncio.Lock()
-        return lock
-
-    # ------------------------------------------------------------ asking
-
-    async def ask(self, asked: Asked, place: Place, person: Person) -> tuple[str, ...]:
-        """Ask it; notes for the person come back. Raises Refusal and StorageError."""
-        composed = await self.compose(asked)
-        question = Question(
-            place.key, person, composed.text, str(asked.id), str(asked.message_id), place.direct
-        )
-        job = await self.engine.ask(question, self.surface(place, asked.message_id))
-        return composed.notes if job else ()
-
-    async def compose(self, asked: Asked) -> Composed:
-        """The question with its files. Raises NothingToDo where nothing is left of it."""
-        files = attachments_of(asked.files)
-        composed = await compose(asked.text, files, self.rules.attachment_characters)
-        if not composed.text.strip():
-            raise NothingToDo("\n".join(composed.notes) or NOTHING_ASKED)
-        return composed
-
-    async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
-        """Do what a plain word says, and say so. Raises Refusal."""
-        if word is ControlWord.RESET:
-            return reset_text(await self.engine.reset(place.key, person))
-        return stopped_text(await self.stop(place, person))
-
-    async def stop(self, place: Place, person: Person) -> int:
-        """Stop this person's answers here; an admin who has none stops all."""
-        try:
-            return await self.engine.stop(place.key, person)
-        except NothingToDo:
-            if not person.admin:
-                raise
-        return await self.engine.stop(place.key, person, everyone=True)
+    async def command(self, place: Place, person: Person, text: str) -> None:
+        """Discord has slash commands everywhere: a typed one is a question."""
 
     # ------------------------------------------------------------ showing
 
-    def surface(self, place: Place, reply_to: int | None = None) -> DiscordSurface:
-        """Where an answer is shown; its first message replies to `reply_to`."""
-        to = str(reply_to or "")
-        return DiscordSurface(self.writes, place.channel_id, seed=to, reply_to=to)
+    async def surface(self, question: Question) -> DiscordSurface | None:
+        """None, with a line in the log, where the bot may not write in a channel that it knows."""
+        if not self._may_write(question.conversation):
+            logger.warning(
+                "%s: Parley was asked but may not write there. Give its role View Channel, Send "
+                "Messages, Send Messages in Threads and Read Message History.",
+                question.conversation,
+            )
+            return None
+        return self._surface(question)
 
-    def surface_again(self, answer: StoredAnswer) -> DiscordSurface:
-        """Where an answer of an earlier run is shown."""
-        asked = answer.question
+    async def find(self, answer: StoredAnswer) -> DiscordSurface | None:
+        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is gone
+        or closed to the bot. Where Discord cannot say so now, the surface is returned: its first
+        call finds out."""
+        surface = self._surface(answer.question)
+        try:
+            await self._client.fetch_channel(int(surface.channel))
+        except (discord.NotFound, discord.Forbidden, ValueError):
+            return None
+        except (discord.HTTPException, discord.InvalidData, aiohttp.ClientError) as error:
+            logger.warning("channel %s could not be looked up: %s", surface.channel, error)
+        return surface
+
+    def _surface(self, question: Question) -> DiscordSurface:
         return DiscordSurface(
-            self.writes,
-            channel_id(asked.conversation),
-            seed=asked.message_id,
-            reply_to=asked.message_id,
+            self._writes,
+            channel_id(question.conversation),
+            seed=question.message_id,
+            reply_to=question.message_id,
         )
+
+    def _may_write(self, key: ConversationKey) -> bool:
+        channel = self._client.get_channel(int(channel_id(key)))
+        guild = getattr(channel, "guild", None)
+        if guild is None:  # a direct message, or not cached: the call itself finds out
+            return True
+        return may_send(channel, permissions_in(channel, guild.me))
+
+    # ------------------------------------------------------------ threads
+
+    async def open_thread(self, place: Place, message: Message) -> Place:
+        channel = self._client.get_channel(int(place.key.channel))
+        if not isinstance(channel, discord.TextChannel):
+            return place
+        question = channel.get_partial_message(int(message.message_id))
+        try:
+            await question.create_thread(
+                name=_title(message.text), auto_archive_duration=QUIET_MINUTES
+            )
+        except discord.HTTPException as error:
+            if error.code != THREAD_EXISTS:
+                logger.warning(
+                    "%s: no thread could be opened (%s). Give Parley's role Create Public Threads "
+                    "there. The answer comes in the channel.",
+                    place.key,
+                    error,
+                )
+                return place
+        return place.thread(message.message_id)
+
+
+def _title(text: str) -> str:
+    words = " ".join(text.split())
+    if len(words) > LONGEST_TITLE:
+        words = f"{words[:LONGEST_TITLE].rsplit(' ', 1)[0]}…"
+    return words or "A question"

@@ -1,157 +1,112 @@
-"""Messages as they come in, change and go: what each of them asks of the engine."""
+"""Discord's messages as they are posted, edited and deleted, parsed for the desk."""
 
 import logging
-from collections import OrderedDict
-from collections.abc import Awaitable, Iterable
-from dataclasses import replace
+import re
+from collections.abc import Awaitable, Iterable, Sequence
 
+import aiohttp
 import discord
 
-from adapters.common.texts import control_word
-from adapters.discord.desk import Asked, Desk
-from adapters.discord.places import Place, permissions_in, place_of
-from adapters.discord.reading import from_a_person, is_addressed, question_text
-from adapters.discord.threads import open_thread, thread_key
-from bot.errors import ParleyError, Refusal
-from bot.messages import ConversationKey, Person
+from adapters.common.attachments import Attachment
+from adapters.common.control_words import after_mention
+from adapters.common.desk import Desk, Heard, Read, Reply
+from adapters.common.names import clean_name
+from adapters.common.place import Place
+from adapters.common.question import Message, Quoted
+from adapters.common.texts import MAY_NOT_WRITE
+from adapters.discord.places import may_send, member_of, permissions_in, place_of
+from bot.errors import SurfaceError
+from bot.recent import Recent, Seen
 
 logger = logging.getLogger(__name__)
 
+ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
+
 REMEMBERED = 4096
-"""Messages whose handling is remembered: RESUME replays events, and Discord sends an update when
-a link's preview is ready, with the text unchanged."""
+"""Messages whose text is remembered: Discord sends an update when a link's preview is ready, with
+the text unchanged."""
 
 
-class MessageHandling:
-    """Handles the events of messages. Raises nothing that a person or Discord can cause."""
+class Incoming:
+    """Hands the events of messages to the desk. Raises nothing that a person or Discord causes."""
 
     def __init__(self, desk: Desk, me: discord.ClientUser) -> None:
         self._desk = desk
         self._me = me
-        self._texts: OrderedDict[int, str] = OrderedDict()
-        self._told: set[tuple[int, int]] = set()
+        self._texts: Recent[int, str] = Recent(REMEMBERED)
+        self._told: Seen[tuple[int, int]] = Seen()
 
-    # ------------------------------------------------------------ a new message
-
-    async def came(self, message: discord.Message) -> None:
-        """A message was posted."""
-        if not from_a_person(message) or not is_addressed(message, self._me):
+    async def posted(self, message: discord.Message) -> None:
+        """A message was posted; RESUME may deliver it again."""
+        place, heard = _place(message), heard_in(message, self._me)
+        if not from_a_person(message) or not self._desk.may_concern(place, heard):
             return
-        if message.id in self._texts:
-            return
-        self._remember(message)
-        place = _place(message)
-        if not self._desk.speaks_in(place):
-            logger.info("%s: not among the places where Parley speaks", place.key)
-            return
-        async with self._desk.order(place.key):
-            try:
-                await self._handle(message, place)
-            except ParleyError as error:
-                if not isinstance(error, Refusal):
-                    logger.error("%s: %s", place.key, error)
-                await self._say(message, error.user_text)
+        self._texts.put(message.id, message.content)
+        member = member_of(message.author, permissions_in(message.channel, message.author))
+        await self._desk.receive(
+            place, member, str(message.id), self._read(message), heard, self._reply(message)
+        )
 
-    async def _handle(self, message: discord.Message, place: Place) -> None:
-        person = self._person(message, place)
-        text = question_text(message, self._me)
-        if word := control_word(text):
-            await self._say(message, await self._desk.obey(word, place, person))
-            return
-        if not await self._may_write(message, place):
-            return
-        asked = Asked(message.id, message.id, text, message.attachments)
-        if self._desk.rules.thread_per_question:
-            place = await open_thread(message, place, text)
-        if notes := await self._desk.ask(asked, place, person):
-            await self._say(message, "\n".join(notes), place)
-
-    def _person(self, message: discord.Message, place: Place) -> Person:
-        permissions = permissions_in(message.channel, message.author)
-        return self._desk.person(message.author, place, permissions)
-
-    async def _may_write(self, message: discord.Message, place: Place) -> bool:
-        """Whether answers can be shown here; if not, the log and the person are told."""
-        guild = message.guild
-        if guild is None:
-            return True
-        may = permissions_in(message.channel, guild.me)
-        in_thread = isinstance(message.channel, discord.Thread)
-        if may.send_messages_in_threads if in_thread else may.send_messages:
-            return True
-        told = (message.channel.id, message.author.id)
-        if told not in self._told:
-            self._told.add(told)
-            logger.warning(
-                "%s: Parley was asked but may not write there. Give its role View Channel, Send "
-                "Messages, Send Messages in Threads and Read Message History.",
-                place.key,
-            )
-            text = f"I may not write in <#{message.channel.id}>. An admin there can allow it."
-            await _quietly(message.author.send(text), place)
-        return False
-
-    # ------------------------------------------------------------ a message that changes or goes
-
-    async def changed(self, message: discord.Message) -> None:
-        """A message was edited; one that was a question may be answered anew."""
+    async def edited(self, message: discord.Message) -> None:
+        """A message was edited."""
         if not from_a_person(message) or message.edited_at is None:
             return
-        if self._texts.get(message.id) == message.content:
+        before = self._texts.get(message.id)
+        if before == message.content:
             return
-        place = _place(message)
-        text = question_text(message, self._me)
-        if not self._desk.speaks_in(place) or control_word(text):
+        place, heard = _place(message), heard_in(message, self._me)
+        if before is None and not self._desk.may_concern(place, heard):
             return
-        try:
-            await self._answer_anew(message, place, text)
-        except ParleyError as error:
-            if not isinstance(error, Refusal):
-                logger.error("%s: %s", place.key, error)
-            await self._say(message, error.user_text)
+        self._texts.put(message.id, message.content)
+        member = member_of(message.author, permissions_in(message.channel, message.author))
+        await self._desk.edited(place, member, self._read(message), self._reply(message))
 
-    async def _answer_anew(self, message: discord.Message, place: Place, text: str) -> None:
-        known = message.id in self._texts
-        if not known and not is_addressed(message, self._me):
-            return
-        self._remember(message)
-        self._person(message, place)
-        asked = Asked(message.id, message.id, text, message.attachments)
-        for key in _candidates(place.key, message.id):
-            there = replace(place, key=key)
-            async with self._desk.order(key):
-                composed = await self._desk.compose(asked)
-                surface = self._desk.surface(there, message.id)
-                engine = self._desk.engine
-                if await engine.question_edited(key, str(message.id), composed.text, surface):
-                    return
+    async def deleted(self, place: Place, messages: Iterable[int]) -> None:
+        """Messages were deleted."""
+        await self._desk.deleted(place, [str(message) for message in messages])
 
-    async def gone(self, place: Place, messages: Iterable[int]) -> None:
-        """Messages were deleted: those that were questions leave the history."""
-        for message in messages:
-            for key in _candidates(place.key, message):
-                try:
-                    if await self._desk.engine.question_deleted(key, str(message)):
-                        break
-                except ParleyError as error:
-                    logger.error("%s: %s", key, error)
+    def _read(self, message: discord.Message) -> Read:
+        async def read() -> Message:
+            return message_of(message, self._me)
 
-    # ------------------------------------------------------------ inside
+        return read
 
-    def _remember(self, message: discord.Message) -> None:
-        self._texts[message.id] = message.content
-        self._texts.move_to_end(message.id)
-        if len(self._texts) > REMEMBERED:
-            self._texts.popitem(last=False)
+    # ------------------------------------------------------------ replies
 
-    async def _say(self, message: discord.Message, text: str, place: Place | None = None) -> None:
-        """A short reply; into the thread of the question, where it has got one."""
-        here = _place(message)
-        thread = message.thread if place is not None and place.key != here.key else None
-        if thread is not None:
-            await _quietly(thread.send(text), here)
-        else:
-            await _quietly(message.reply(text), here)
+    def _reply(self, message: discord.Message) -> Reply:
+        """A short reply; into the thread of the question, where it has one."""
+
+        async def reply(text: str) -> None:
+            if not _may_answer(message):
+                await self._tell_directly(message)
+            elif message.thread is not None and self._desk.rules.thread_per_question:
+                await _quietly(message.thread.send(text), message)
+            else:
+                await _quietly(message.reply(text), message)
+
+        return reply
+
+    async def _tell_directly(self, message: discord.Message) -> None:
+        """Say once to each person that the bot may not write in a channel."""
+        if self._told.add((message.channel.id, message.author.id)):
+            text = MAY_NOT_WRITE.replace("this channel", f"<#{message.channel.id}>")
+            await _quietly(message.author.send(text), message)
+
+
+def _may_answer(message: discord.Message) -> bool:
+    guild = message.guild
+    return guild is None or may_send(message.channel, permissions_in(message.channel, guild.me))
+
+
+async def _quietly(sending: Awaitable[object], message: discord.Message) -> None:
+    """Send something of lesser importance; where that fails, the log says so."""
+    try:
+        await sending
+    except discord.HTTPException as error:
+        logger.warning("channel %s: a reply could not be sent: %s", message.channel.id, error)
+
+
+# ---------------------------------------------------------------- what a message says
 
 
 def _place(message: discord.Message) -> Place:
@@ -159,17 +114,99 @@ def _place(message: discord.Message) -> Place:
     return place_of(message.channel, message.channel.id, guild)
 
 
-def _candidates(key: ConversationKey, message: int) -> tuple[ConversationKey, ...]:
-    """The conversations in which a message may be a question: that of its channel, and that of
-    the thread which it opened (a thread has the id of its first message)."""
-    if key.thread or not key.workspace:
-        return (key,)
-    return (key, thread_key(key, message))
+def from_a_person(message: discord.Message) -> bool:
+    """Whether a human wrote it: no bot (this one included), no webhook, no system message."""
+    if message.author.bot or message.webhook_id is not None:
+        return False
+    return message.type in ORDINARY
 
 
-async def _quietly(sending: Awaitable[object], place: Place) -> None:
-    """Send something of lesser importance; where that fails, the log says so."""
-    try:
-        await sending
-    except discord.HTTPException as error:
-        logger.warning("%s: a short reply could not be sent: %s", place.key, error)
+def heard_in(message: discord.Message, me: discord.ClientUser) -> Heard:
+    """How a message concerns the bot. A thread is the bot's own where the bot opened it."""
+    channel = message.channel
+    in_own_thread = isinstance(channel, discord.Thread) and channel.owner_id == me.id
+    return Heard(
+        mentioned=_mentions(message, me) or _answered(message, me),
+        to_others=bool(message.raw_mentions),
+        own_thread=in_own_thread and bool(message.content.strip()),
+    )
+
+
+def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
+    """What the person typed, without the mention of the bot, and with the message of somebody else
+    that it replies to."""
+    replied = message.reference.resolved if message.reference else None
+    to_another = isinstance(replied, discord.Message) and replied.author.id != me.id
+    return Message(
+        event_id=str(message.id),
+        message_id=str(message.id),
+        text=readable(message, me),
+        files=attachments_of(message.attachments),
+        quoted=quoted(replied, me) if isinstance(replied, discord.Message) and to_another else None,
+    )
+
+
+def quoted(message: discord.Message, me: discord.ClientUser) -> Quoted:
+    """A message that a question is about."""
+    name = clean_name(message.author.display_name, f"user {message.author.id}")
+    return Quoted(name, readable(message, me))
+
+
+def attachments_of(files: Sequence[discord.Attachment]) -> list[Attachment]:
+    """The files beside a message."""
+    return [_attachment(file) for file in files]
+
+
+def _attachment(file: discord.Attachment) -> Attachment:
+    async def read() -> bytes:
+        try:
+            return await file.read()
+        except (discord.DiscordException, aiohttp.ClientError, TimeoutError) as exc:
+            raise SurfaceError(f"attachment {file.id}: {exc}") from exc
+
+    return Attachment(file.filename, file.content_type or "", file.size, read)
+
+
+def _mentions(message: discord.Message, me: discord.ClientUser) -> bool:
+    return me.id in message.raw_mentions or _own_role(message) in message.raw_role_mentions
+
+
+def _answered(message: discord.Message, me: discord.ClientUser) -> bool:
+    replied = message.reference.resolved if message.reference else None
+    return isinstance(replied, discord.Message) and replied.author.id == me.id
+
+
+def _own_role(message: discord.Message) -> int | None:
+    """The role that Discord made for the bot: people pick it by mistake, for it has its name."""
+    role = message.guild.self_role if message.guild else None
+    return role.id if role else None
+
+
+_TOKEN = re.compile(
+    r"<(?:@!?(?P<user>\d+)|@&(?P<role>\d+)|#(?P<channel>\d+)|a?:(?P<emoji>\w+):\d+"
+    r"|/(?P<command>[^:>]+):\d+)>"
+)
+
+
+def readable(message: discord.Message, me: discord.ClientUser) -> str:
+    """The content as people see it (https://discord.com/developers/docs/reference, "Message
+    Formatting"), without the bot's own mention."""
+    users = {str(user.id): user.display_name for user in message.mentions}
+    own = {str(me.id), str(_own_role(message))}
+
+    def name(token: re.Match[str]) -> str:
+        number = token["user"] or token["role"]
+        if number in own:
+            return ""
+        if token["user"]:
+            return f"@{clean_name(users.get(number, ''), 'somebody')}"
+        if token["role"]:
+            role = message.guild.get_role(int(number)) if message.guild else None
+            return f"@{role.name if role else 'a role'}"
+        if token["channel"]:
+            channel = message.guild.get_channel(int(token["channel"])) if message.guild else None
+            return f"#{channel.name if channel else 'a channel'}"
+        return f":{token['emoji']}:" if token["emoji"] else f"/{token['command']}"
+
+    text = _TOKEN.sub(name, message.content).strip()
+    return after_mention(text) if _mentions(message, me) else text

@@ -1,21 +1,25 @@
-"""Commands and buttons: who pressed what where, and how they are answered.
+"""Commands and buttons: who used what where, and how they are answered.
 
-Discord wants a first response within three seconds, and what it is fixes whether only the person
-sees it. So the first response comes before any work, and what the work says follows, seen by the
-person alone.
+Discord wants a first response within three seconds, and that response fixes whether only the person
+sees the rest. So it is sent before any work, and the text that the work returns follows, seen by
+the person alone.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.desk import Asked, Desk
-from adapters.discord.places import Place, place_of
+from adapters.common.desk import Desk
+from adapters.common.place import Place
+from adapters.common.question import Message, Quoted
+from adapters.common.texts import MAY_NOT_WRITE
+from adapters.discord.incoming import attachments_of
+from adapters.discord.places import may_send, member_of, place_of
 from adapters.discord.rendering import TEXT_UNITS, cut_to
-from adapters.discord.threads import open_thread
-from bot.errors import NotAllowed, ParleyError, Refusal
+from bot.errors import NotAllowed, ParleyError
 from bot.messages import Person
 
 logger = logging.getLogger(__name__)
@@ -24,65 +28,72 @@ Interaction = discord.Interaction[discord.Client]
 Work = Callable[[Place, Person], Awaitable[str]]
 """What a command does; its text is for the person, "" says nothing."""
 
-DEFECT = "Something went wrong on my side. The operator's log says what."
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A question that came by a command."""
+
+    text: str
+    files: Sequence[discord.Attachment] = ()
+    quoted: Quoted | None = None
 
 
-def who_and_where(desk: Desk, interaction: Interaction) -> tuple[Place, Person]:
+async def who_and_where(desk: Desk, interaction: Interaction) -> tuple[Place, Person]:
     """The place and the person, as they are now. Raises NotAllowed."""
     channel_id = interaction.channel_id or 0
     place = place_of(interaction.channel, channel_id, interaction.guild_id)
-    if not desk.speaks_in(place):
-        raise NotAllowed("I don't speak in this channel.")
-    return place, desk.person(interaction.user, place, interaction.permissions)
+    return place, await desk.person(place, member_of(interaction.user, interaction.permissions))
 
 
 async def carry_out(desk: Desk, interaction: Interaction, work: Work) -> None:
-    """Do the work of a command or a button; only the person sees what comes of it."""
+    """Do the work of a command or a button; only the person sees the text that it returns."""
+
+    async def done() -> str:
+        return await work(*await who_and_where(desk, interaction))
+
     with _too_late_is_logged(interaction):
         if interaction.type is discord.InteractionType.component:
             await interaction.response.defer()
         else:
             await interaction.response.defer(ephemeral=True, thinking=True)
-        if text := await _explained(desk, interaction, work):
-            await interaction.followup.send(cut_to(text, TEXT_UNITS), ephemeral=True)
+        await _tell(interaction, await desk.explained(_where(interaction), done()))
 
 
-async def ask_aloud(
-    desk: Desk, interaction: Interaction, text: str, files: Sequence[discord.Attachment] = ()
-) -> None:
+async def ask_aloud(desk: Desk, interaction: Interaction, typed: Typed) -> None:
     """Show the question to the channel and have it answered below. A refusal takes the question
     back and tells only the person."""
     with _too_late_is_logged(interaction):
         try:
-            place, _ = who_and_where(desk, interaction)
+            place, person = await who_and_where(desk, interaction)
             _check_may_write(interaction, place)
         except NotAllowed as error:
             await interaction.response.send_message(error.user_text, ephemeral=True)
             return
-        shown = await interaction.response.send_message(_quoted(text, files), suppress_embeds=True)
-        asked = Asked(interaction.id, shown.message_id or interaction.id, text, files)
+        shown = await interaction.response.send_message(_shown(typed), suppress_embeds=True)
+        asked = Message(
+            event_id=str(interaction.id),
+            message_id=str(shown.message_id or interaction.id),
+            text=typed.text,
+            files=attachments_of(typed.files),
+            quoted=typed.quoted,
+        )
 
-        async def work(place: Place, person: Person) -> str:
-            return await _ask_below(desk, interaction, asked, place, person)
+        async def take_back() -> None:
+            with _too_late_is_logged(interaction):
+                await interaction.delete_original_response()
 
-        if said := await _explained(desk, interaction, work):
-            await interaction.followup.send(cut_to(said, TEXT_UNITS), ephemeral=True)
+        work = desk.ask_shown(place, person, asked, take_back)
+        await _tell(interaction, await desk.explained(_where(interaction), work))
 
 
-async def _ask_below(
-    desk: Desk, interaction: Interaction, asked: Asked, place: Place, person: Person
-) -> str:
-    """Have a question answered that the channel sees already; notes for the person."""
-    channel = interaction.channel
-    async with desk.order(place.key):
-        if desk.rules.thread_per_question and isinstance(channel, discord.TextChannel):
-            message = channel.get_partial_message(asked.message_id)
-            place = await open_thread(message, place, asked.text)
-        try:
-            return "\n".join(await desk.ask(asked, place, person))
-        except ParleyError:
-            await interaction.delete_original_response()
-            raise
+async def refuse_in_private(interaction: Interaction, error: ParleyError) -> None:
+    """Answer an interaction that was not answered yet with why it cannot be done."""
+    await interaction.response.send_message(error.user_text, ephemeral=True)
+
+
+async def _tell(interaction: Interaction, text: str) -> None:
+    if text:
+        await interaction.followup.send(cut_to(text, TEXT_UNITS), ephemeral=True)
 
 
 @contextmanager
@@ -91,37 +102,31 @@ def _too_late_is_logged(interaction: Interaction) -> Iterator[None]:
     try:
         yield
     except discord.HTTPException as error:
-        where = interaction.channel_id
-        logger.warning("channel %s: a command or button could not be answered: %s", where, error)
+        logger.warning(
+            "%s: a command or button could not be answered: %s", _where(interaction), error
+        )
 
 
-async def _explained(desk: Desk, interaction: Interaction, work: Work) -> str:
-    """What the work says, or why it could not be done."""
-    try:
-        place, person = who_and_where(desk, interaction)
-        return await work(place, person)
-    except ParleyError as error:
-        if not isinstance(error, Refusal):
-            logger.error("%s: %s", interaction.channel_id, error)
-        return error.user_text
+def _where(interaction: Interaction) -> str:
+    return f"channel {interaction.channel_id}"
 
 
 def _check_may_write(interaction: Interaction, place: Place) -> None:
     """Raises NotAllowed where the answer could not be posted."""
     may = interaction.app_permissions
-    in_thread = bool(place.key.thread)
-    allowed = may.send_messages_in_threads if in_thread else may.send_messages
-    if place.direct or (may.view_channel and allowed):
+    if place.direct or (may.view_channel and may_send(interaction.channel, may)):
         return
     logger.warning(
         "%s: Parley was asked but may not write there. Give its role View Channel, Send "
         "Messages, Send Messages in Threads and Read Message History.",
         place.key,
     )
-    raise NotAllowed("I may not write in this channel. An admin here can allow it.")
+    raise NotAllowed(MAY_NOT_WRITE)
 
 
-def _quoted(text: str, files: Sequence[discord.Attachment]) -> str:
-    lines = [f"> {line}" for line in text.strip().splitlines()]
-    names = [f"-# {file.filename}" for file in files]
+def _shown(typed: Typed) -> str:
+    """The question as the channel sees it: quoted, with the names of its files."""
+    whole = Message("", "", typed.text, (), typed.quoted).whole_text
+    lines = [f"> {line}" for line in whole.splitlines()]
+    names = [f"-# {file.filename}" for file in typed.files]
     return cut_to("\n".join([*lines, *names]), TEXT_UNITS) or "> …"

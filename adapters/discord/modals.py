@@ -2,14 +2,15 @@
 
 import discord
 
-from adapters.common import texts as commands
-from adapters.discord.desk import Desk
-from adapters.discord.interactions import Interaction, ask_aloud, carry_out
-from adapters.discord.places import Place
-from adapters.discord.reading import quoting
+from adapters.common.desk import Desk
+from adapters.common.place import Place
+from adapters.common.settings import LONGEST_SYSTEM_PROMPT
+from adapters.discord.incoming import quoted
+from adapters.discord.interactions import Interaction, Typed, ask_aloud, carry_out
 from bot.messages import Person
 
 LONGEST_QUESTION = 2000
+"""Characters."""
 
 
 class MessageQuestion(discord.ui.Modal, title="Ask Parley about this"):
@@ -31,12 +32,12 @@ class MessageQuestion(discord.ui.Modal, title="Ask Parley about this"):
     async def on_submit(self, interaction: Interaction, /) -> None:
         me = interaction.client.user
         assert me is not None, "whoever gets interactions is logged in"
-        asked = self.question.value.strip() or "What do you make of this?"
-        text = quoting(self._message, asked, me)
-        await ask_aloud(self._desk, interaction, text, self._message.attachments)
+        text = self.question.value.strip() or "What do you make of this?"
+        about = quoted(self._message, me)
+        await ask_aloud(self._desk, interaction, Typed(text, self._message.attachments, about))
 
 
-class SystemPrompt(discord.ui.Modal, title="Who am I in this channel?"):
+class SystemPrompt(discord.ui.Modal, title="System prompt of this channel"):
     """The system prompt of a conversation."""
 
     def __init__(self, desk: Desk, now: str) -> None:
@@ -47,17 +48,12 @@ class SystemPrompt(discord.ui.Modal, title="Who am I in this channel?"):
             style=discord.TextStyle.paragraph,
             default=now,
             required=False,
-            max_length=commands.LONGEST_SYSTEM_PROMPT,
+            max_length=LONGEST_SYSTEM_PROMPT,
         )
         self.add_item(self.prompt)
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         async def work(place: Place, person: Person) -> str:
-            engine = self._desk.engine
-            changed = commands.with_system_prompt(
-                await engine.settings(place.key), self.prompt.value
-            )
-            await engine.change_settings(place.key, person, changed)
-            return "I'll be that from the next question on."
+            return await self._desk.set_system_prompt(place, person, self.prompt.value)
 
         await carry_out(self._desk, interaction, work)

@@ -1,17 +1,12 @@
-"""Discord's channels and people as Parley's conversations and persons.
-
-Who may ask and who is an admin is computed anew for each event from what Discord says of the
-member and the channel at that moment; no button and no command carries a right by itself.
-"""
-
-from dataclasses import dataclass
+"""Discord's channels and people as the desk knows them."""
 
 import discord
 
 from adapters.common.access import Access, AllowBlock
-from adapters.common.texts import clean_name
+from adapters.common.names import clean_name
+from adapters.common.place import Member, Place, Profile
 from bot.config import DiscordSettings
-from bot.messages import ConversationKey, Person
+from bot.messages import ConversationKey
 
 PLATFORM = "discord"
 
@@ -30,24 +25,6 @@ def access_of(settings: DiscordSettings) -> Access:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A channel, as an event names it."""
-
-    key: ConversationKey
-    above: tuple[str, ...]
-    """The ids that lists may name it by: its own, a thread's channel, the category."""
-
-    @property
-    def channel_id(self) -> str:
-        """Where its messages are."""
-        return channel_id(self.key)
-
-    @property
-    def direct(self) -> bool:
-        return not self.key.workspace
-
-
 def channel_id(key: ConversationKey) -> str:
     """The id of the channel, or thread, in which a conversation's messages are."""
     return key.thread or key.channel
@@ -61,7 +38,8 @@ def place_of(channel: object, channel_id: int, guild_id: int | None) -> Place:
         parent = str(channel.parent_id)
         ids = (own, parent, *_category(channel.parent))
         return Place(ConversationKey(PLATFORM, parent, own, guild), ids)
-    return Place(ConversationKey(PLATFORM, own, workspace=guild), (own, *_category(channel)))
+    key = ConversationKey(PLATFORM, own, workspace=guild)
+    return Place(key, (own, *_category(channel)), direct=not guild)
 
 
 def _category(channel: object) -> tuple[str, ...]:
@@ -69,19 +47,16 @@ def _category(channel: object) -> tuple[str, ...]:
     return (str(category),) if category else ()
 
 
-def roles_of(user: Somebody) -> frozenset[str]:
-    return frozenset(str(role.id) for role in getattr(user, "roles", ()))
+def member_of(user: Somebody, permissions: discord.Permissions) -> Member:
+    """Somebody with these permissions in the place of an event. Members with Manage Messages are
+    its admins."""
 
+    async def profile() -> Profile:
+        name = clean_name(user.display_name, f"user {user.id}")
+        return Profile(name, admin=permissions.manage_messages)
 
-def person_of(
-    user: Somebody, place: Place, permissions: discord.Permissions, access: Access
-) -> Person:
-    """Who asks. In a DM everybody is the admin of their own conversation; in a channel the members
-    with Manage Messages, and whom the configuration names."""
-    named = access.named_admin(str(user.id), roles_of(user))
-    admin = place.direct or permissions.manage_messages or named
-    name = clean_name(user.display_name, f"user {user.id}")
-    return Person(PLATFORM, str(user.id), name, admin=admin)
+    roles = frozenset(str(role.id) for role in getattr(user, "roles", ()))
+    return Member(str(user.id), profile, roles)
 
 
 def permissions_in(channel: object, user: Somebody) -> discord.Permissions:
@@ -94,3 +69,9 @@ def permissions_in(channel: object, user: Somebody) -> discord.Permissions:
     if isinstance(channel, (discord.Thread, discord.abc.GuildChannel)):
         return channel.permissions_for(user)
     return discord.Permissions.none()
+
+
+def may_send(channel: object, permissions: discord.Permissions) -> bool:
+    """Whether `permissions` let the bot post in `channel`."""
+    in_thread = isinstance(channel, discord.Thread)
+    return permissions.send_messages_in_threads if in_thread else permissions.send_messages

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import discord
 
+from adapters.common.desk import Desk
 from adapters.discord.client import intents, use_addresses
-from adapters.discord.desk import Desk
 from adapters.discord.serve import log_in
 from adapters.discord.slash import new_tree
 from bot.config import Settings

@@ -4,12 +4,12 @@ The shapes are those of Discord's "Create Message" and of its message components
 (https://discord.com/developers/docs/components/reference). Lengths count in UTF-16 code units.
 """
 
-from enum import StrEnum
 from typing import Any
 
+from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
 from bot.delivery import PLACEHOLDER
-from bot.ports import AnswerState, Part
+from bot.ports import Part
 
 MOST_UNITS = 2000
 """The longest content of a message."""
@@ -23,26 +23,10 @@ PINGS_NOBODY: dict[str, Any] = {"parse": [], "replied_user": False}
 """Allowed mentions: none. Edits need it as much as new messages do."""
 
 
-class Action(StrEnum):
-    """What a button does."""
-
-    STOP = "stop"
-    REGENERATE = "regenerate"
-    CONTINUE = "continue"
-    UP = "up"
-    DOWN = "down"
-
-
 CUSTOM_ID = r"parley:(?P<action>[a-z]+):(?P<answer>[0-9]{1,19})"
 """A button says by itself what it does and to which answer, so it works after a restart."""
 
 _GREY, _RED = 2, 4
-_AFTERWARDS = (Action.REGENERATE, Action.UP, Action.DOWN)
-_ACTIONS = {
-    AnswerState.QUEUED: (Action.STOP,),
-    AnswerState.WRITING: (Action.STOP,),
-    AnswerState.CUT: (Action.CONTINUE, *_AFTERWARDS),
-}
 
 
 def utf16_units(text: str) -> int:
@@ -89,8 +73,8 @@ def _small(note: str) -> str:
 
 
 def _row(part: Part) -> dict[str, Any]:
-    actions = _ACTIONS.get(part.state, _AFTERWARDS)
-    return {"type": 1, "components": [_button(action, part.answer_id) for action in actions]}
+    buttons = [_button(action, part.answer_id) for action in actions(part.state)]
+    return {"type": 1, "components": buttons}
 
 
 def _button(action: Action, answer_id: int) -> dict[str, Any]:

@@ -8,21 +8,22 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from adapters.common.connect import keep_connecting, resume_answers
+from adapters.common.desk import Rules
 from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.client import ParleyClient, use_addresses
-from adapters.discord.desk import Rules
 from adapters.discord.places import PLATFORM, access_of
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.engine import Engine
-from bot.errors import ConfigError
+from bot.errors import ConfigError, SurfaceBusy
+from bot.ports import Store
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
-"""Seconds between two attempts to reach Discord at the start."""
 GUILDS_SETTLE = 2.0
-"""Seconds without news of another server after which the list of servers is taken as whole."""
+"""Seconds without news of another server after which the list of servers is taken as complete."""
+UNREACHABLE_SECONDS = 2.0
 PORTAL = "https://discord.com/developers/applications"
 
 
@@ -31,6 +32,8 @@ class Running(Protocol):
 
     @property
     def engine(self) -> Engine: ...
+    @property
+    def store(self) -> Store: ...
 
 
 async def serve(
@@ -40,7 +43,7 @@ async def serve(
     ready: Callable[[str], None],
     clock: Clock | None = None,
 ) -> None:
-    """Answer on Discord until cancelled. `ready` is told once, when the connection stands.
+    """Answer on Discord until cancelled. `ready` is called once, when the connection stands.
 
     Raises ConfigError where Discord does not accept the token. Where Discord cannot be reached it
     is tried again; where the Message Content intent is not switched on, it goes on without.
@@ -50,87 +53,77 @@ async def serve(
     token = settings.discord.token.get_secret_value()
     async with aiohttp.ClientSession() as session:
         writes = MessageWrites(HttpWire(session, Route.BASE, token), clock)
+        connection = _Connection(parley, settings, ready, writes)
         try:
-            await _Run(parley.engine, settings, ready, clock, writes).reach()
+            await keep_connecting(connection.hold, clock)
         finally:
             await parley.engine.leave(PLATFORM)
 
 
-def rules_of(settings: Settings) -> Rules:
-    """What the settings say to this adapter."""
-    return Rules(
-        access=access_of(settings.discord),
-        direct_messages=settings.discord.direct_messages,
-        thread_per_question=settings.conversation.scope == "thread",
-        attachment_characters=settings.limits.attachment_characters,
-        retention_days=settings.storage.retention_days,
-    )
-
-
-class _Run:
-    """The attempts to be on Discord, until one lasts."""
+class _Connection:
+    """The connection to Discord; held once, or again after it was lost for good."""
 
     def __init__(
         self,
-        engine: Engine,
+        parley: Running,
         settings: Settings,
         ready: Callable[[str], None],
-        clock: Clock,
         writes: MessageWrites,
     ) -> None:
-        self._engine = engine
+        self._parley = parley
         self._settings = settings
         self._ready = ready
-        self._clock = clock
         self._writes = writes
         self._message_content = settings.discord.message_content
-        self._recovered = False
+        self._resumed = False
 
-    async def reach(self) -> None:
-        delay = FIRST_RETRY
-        while True:
-            try:
-                await self._connect()
-                return
-            except discord.PrivilegedIntentsRequired:
-                self._message_content = False
-                logger.warning(
-                    "Discord: the Message Content intent is off, so Parley reads direct messages, "
-                    "mentions, replies that ping it, and commands only. Switch it on at %s (Bot, "
-                    "Privileged Gateway Intents), or set [discord] message_content = false.",
-                    PORTAL,
-                )
-            except (aiohttp.ClientError, TimeoutError, OSError, discord.DiscordException) as exc:
-                logger.warning(
-                    "Discord cannot be reached (%s); trying again in %.0f s.", exc, delay
-                )
-                await self._clock.sleep(delay)
-                delay = min(LONGEST_RETRY, delay * 2)
+    async def hold(self) -> None:
+        """Be connected until cancelled. Raises ConfigError, SurfaceBusy where Discord cannot be
+        reached, StorageError."""
+        try:
+            await self._connect()
+        except discord.PrivilegedIntentsRequired:
+            logger.warning(
+                "Discord: the Message Content intent is off, so Parley reads direct messages, "
+                "mentions, replies that ping it, and commands only. Switch it on at %s (Bot, "
+                "Privileged Gateway Intents), or set [discord] message_content = false.",
+                PORTAL,
+            )
+            self._message_content = False
+            await self.hold()
+        except (aiohttp.ClientError, TimeoutError, OSError, discord.DiscordException) as exc:
+            raise SurfaceBusy(
+                f"Discord cannot be reached ({exc})", retry_after=UNREACHABLE_SECONDS
+            ) from exc
 
     async def _connect(self) -> None:
+        discord_settings = self._settings.discord
+        rules = Rules.of(
+            self._settings,
+            access_of(discord_settings),
+            direct_messages=discord_settings.direct_messages,
+        )
         client = ParleyClient(
-            self._engine,
+            self._parley.engine,
+            self._parley.store,
             self._writes,
-            rules_of(self._settings),
+            rules,
             message_content=self._message_content,
-            shards=self._settings.discord.shards,
+            shards=discord_settings.shards,
             on_up=self._ready,
             guild_ready_timeout=GUILDS_SETTLE,
         )
         async with client:
             await log_in(client, self._settings)
-            await self._recover(client)
+            await self._resume(client)
             await client.connect()
 
-    async def _recover(self, client: ParleyClient) -> None:
-        """Take up what an earlier run left, before the first event of this one."""
-        if self._recovered:
-            return
-        self._recovered = True
-        resume = self._settings.delivery.after_restart == "continue"
-        taken_up = await self._engine.recover(PLATFORM, client.find_surface, resume=resume)
-        if taken_up:
-            logger.info("%d answers of an earlier run are taken up", len(taken_up))
+    async def _resume(self, client: ParleyClient) -> None:
+        """Once: answers of this run outlive a connection."""
+        if not self._resumed:
+            self._resumed = True
+            find = client.platform.find
+            await resume_answers(self._parley.engine, self._settings, PLATFORM, find)
 
 
 async def log_in(client: discord.Client, settings: Settings) -> None:

@@ -1,18 +1,18 @@
-"""Buttons under answers, the feedback, Slack's own stop button, and the opening of the app."""
+"""Buttons below answers, the feedback, Slack's own stop button, and the opening of the app."""
 
 import logging
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.slack.desk import Desk
+from adapters.common.desk import Desk
+from adapters.common.handlers import Handlers
+from adapters.common.place import Place
 from adapters.slack.manifest import PROMPTS
-from adapters.slack.places import Place
-from adapters.slack.private_replies import Teller
-from adapters.slack.rendering import Action
+from adapters.slack.places import member_of, place_of, place_of_message
+from adapters.slack.private_replies import PrivateReply
+from adapters.slack.rendering import RATE, action_of
 from adapters.slack.workspaces import Workspace
-from bot.errors import NothingToDo, SurfaceError
-from bot.messages import Person
-from bot.ports import StoredAnswer
+from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)
 
@@ -20,47 +20,31 @@ JSON = Mapping[str, Any]
 
 
 class Buttons:
-    """Handles them. Each returns at once; the work goes on beside."""
+    """Hands them to the desk. Each call returns at once."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, handlers: Handlers) -> None:
         self._desk = desk
+        self._handlers = handlers
 
     def pressed(self, workspace: Workspace, body: JSON, action: JSON) -> None:
-        """A button of ours was pressed. It says what it does and to which answer by itself, so it
-        works after a restart; the rights are the engine's to check."""
-        container, user = body.get("container") or {}, str(body["user"]["id"])
-        channel, ts = str(container.get("channel_id", "")), str(container.get("message_ts", ""))
-        place = Place.of_message(workspace.key, channel, ts, str(container.get("thread_ts") or ""))
-        teller = Teller(workspace, place, user, str(body.get("response_url", "")))
+        """A button below an answer was pressed. It says what it does and to which answer by itself,
+        so it works after a restart."""
+        place, user = _place(workspace, body), str(body["user"]["id"])
+        reply = PrivateReply(workspace, place, user, str(body.get("response_url", "")))
+        number, _, verdict = str(action["value"]).partition(" ")
+        what = action_of(str(action["action_id"]), verdict)
+        rated = str(action["action_id"]) == RATE  # Slack itself shows that it was noted
 
-        async def do() -> None:
-            person = await self._desk.person(workspace, place, user)
-            await self._do(Action(str(action["action_id"])), str(action["value"]), place, person)
+        async def press() -> str:
+            person = await self._desk.person(place, member_of(workspace, user))
+            said = await self._desk.press(place, person, what, int(number))
+            return "" if rated else said
 
-        self._desk.begin(teller, do)
+        async def handle() -> None:
+            if text := await self._desk.explained(place.key, press()):
+                await reply(text)
 
-    async def _do(self, action: Action, value: str, place: Place, person: Person) -> None:
-        number, _, verdict = value.partition(" ")
-        answer = await self._answer(int(number), place)
-        engine = self._desk.engine
-        if action is Action.RATE:
-            await engine.rate(answer.id, person, 1 if int(verdict) > 0 else -1)
-        elif action is Action.STOP:
-            await engine.stop(answer.question.conversation, person, answer_id=answer.id)
-        else:
-            surface = await self._desk.find(answer)
-            if surface is None:
-                raise NothingToDo("There is no such answer any more.")
-            again = engine.continue_ if action is Action.CONTINUE else engine.regenerate
-            self._desk.watch(await again(person, surface, answer_id=answer.id))
-
-    async def _answer(self, answer_id: int, place: Place) -> StoredAnswer:
-        """The answer, if it is one of this channel."""
-        for answer in await self._desk.store.answers(answer_id=answer_id, limit=1):
-            asked_in = answer.question.conversation
-            if (asked_in.workspace, asked_in.channel) == (place.workspace, place.channel):
-                return answer
-        raise NothingToDo("There is no such answer any more.")
+        self._handlers.start(handle())
 
     # ------------------------------------------------------------ Slack's own
 
@@ -68,31 +52,41 @@ class Buttons:
         """Somebody pressed the stop button that Slack shows beside a stream. Slack has stopped the
         stream already; where the person may not stop the answer, it goes on as edits."""
         user, thread = str(event["user"]), str(event.get("thread_ts") or "")
-        place = Place(workspace.key, str(event["channel"]), thread)
-        teller = Teller(workspace, place, user)
+        place = place_of(workspace.key, str(event["channel"]), thread)
+        reply = PrivateReply(workspace, place, user)
 
-        async def stop() -> None:
-            person = await self._desk.person(workspace, place, user)
+        async def stop() -> str:
+            person = await self._desk.person(place, member_of(workspace, user))
             await self._desk.stop(place, person)
+            return ""
 
-        self._desk.begin(teller, stop)
+        async def handle() -> None:
+            if text := await self._desk.explained(place.key, stop()):
+                await reply(text)
+
+        self._handlers.start(handle())
 
     def opened(self, workspace: Workspace, event: JSON) -> None:
         """Somebody opened the app: suggest what to ask."""
-        if event.get("tab") != "messages":
-            return
-        channel = str(event["channel"])
-        teller = Teller(workspace, Place(workspace.key, channel), str(event["user"]))
+        if event.get("tab") == "messages":
+            self._handlers.start(_suggest(workspace, str(event["channel"])))
 
-        async def suggest() -> None:
-            try:
-                await workspace.gateway.call(
-                    "assistant.threads.setSuggestedPrompts",
-                    channel_id=channel,
-                    title="Ask me something",
-                    prompts=list(PROMPTS),
-                )
-            except SurfaceError as error:  # a decoration
-                logger.info("prompts cannot be suggested: %s", error)
 
-        self._desk.begin(teller, suggest)
+def _place(workspace: Workspace, body: JSON) -> Place:
+    """Where the message with the button stands."""
+    container, message = body.get("container") or {}, body.get("message") or {}
+    channel, ts = str(container.get("channel_id", "")), str(container.get("message_ts", ""))
+    thread = str(container.get("thread_ts") or message.get("thread_ts") or "")
+    return place_of_message(workspace.key, channel, ts, thread)
+
+
+async def _suggest(workspace: Workspace, channel: str) -> None:
+    try:
+        await workspace.gateway.call(
+            "assistant.threads.setSuggestedPrompts",
+            channel_id=channel,
+            title="Ask me something",
+            prompts=list(PROMPTS),
+        )
+    except SurfaceError as error:  # a decoration
+        logger.info("prompts cannot be suggested: %s", error)

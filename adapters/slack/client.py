@@ -1,7 +1,6 @@
 """Ties Bolt's listeners to the handlers. Bolt verifies, acknowledges and routes; nothing more."""
 
 import logging
-from functools import partial
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
@@ -11,13 +10,14 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.common.desk import Desk
+from adapters.common.handlers import Handlers
 from adapters.slack.buttons import Buttons
-from adapters.slack.desk import Desk
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
-from adapters.slack.rendering import Action
-from adapters.slack.slash import SYSTEM_VIEW, Slash
-from adapters.slack.subcommands import SubCommands
+from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.rendering import ACTION_IDS
+from adapters.slack.slash import Slash
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import ParleyError
 
@@ -32,20 +32,22 @@ class Listeners:
     def __init__(
         self,
         desk: Desk,
+        workspaces: Workspaces,
+        handlers: Handlers,
         client: AsyncWebClient,
         signing_secret: str,
     ) -> None:
-        self._desk = desk
-        sub_commands = SubCommands(desk)
-        self._incoming = Incoming(desk, sub_commands)
-        self._slash = Slash(desk, sub_commands)
-        self._buttons = Buttons(desk)
+        self._workspaces = workspaces
+        self._handlers = handlers
+        self._incoming = Incoming(desk, handlers)
+        self._slash = Slash(desk, handlers)
+        self._buttons = Buttons(desk, handlers)
         self.app = AsyncApp(
             name="parley",
             logger=_quiet_logger(),
             client=client,
             signing_secret=signing_secret,
-            authorize=_authorizer(desk.workspaces),
+            authorize=_authorizer(workspaces),
             # the deletion of a message by which the bot shows a question is one's own event too
             ignoring_self_events_enabled=False,
         )
@@ -61,8 +63,8 @@ class Listeners:
             app.event(event)(self._uninstalled)
         for command in COMMANDS:
             app.command(command["command"])(self._command)
-        for action in Action:
-            app.action(action.value)(self._action)
+        for action_id in ACTION_IDS:
+            app.action(action_id)(self._action)
         app.view(SYSTEM_VIEW)(self._view)
         app.error(_failed)
 
@@ -81,8 +83,13 @@ class Listeners:
         whole = body.get("is_enterprise_install") in (True, "true")
         enterprise = str(body.get("enterprise_id") or "")
         team = "" if whole else str(body.get("team_id") or "")
-        uninstalled = partial(self._desk.workspaces.uninstalled, enterprise, team)
-        self._desk.begin(None, uninstalled)
+        self._handlers.start(self._uninstall(enterprise, team))
+
+    async def _uninstall(self, enterprise: str, team: str) -> None:
+        try:
+            await self._workspaces.uninstalled(enterprise, team)
+        except ParleyError as error:
+            logger.error("the app was removed from %s: %s", team or enterprise, error)
 
     async def _command(self, ack: AsyncAck, command: JSON, context: AsyncBoltContext) -> None:
         await ack()

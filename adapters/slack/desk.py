@@ -1,213 +1,57 @@
-"""What every handler needs: the engine, the rules, who asks and where; and the one way to ask."""
+"""Slack as the desk needs it: where answers are shown, threads, and typed commands."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakSet, WeakValueDictionary
-
-from adapters.common.access import Access
-from adapters.common.attachments import Composed, compose
-from adapters.common.texts import NOTHING_ASKED, ControlWord, reset_text, stopped_text
-from adapters.slack.files import attachments_of
-from adapters.slack.places import PLATFORM, Place, Scope
-from adapters.slack.private_replies import DEFECT, Teller
+from adapters.common.desk import Desk
+from adapters.common.place import Place
+from adapters.common.question import Message
+from adapters.common.text_commands import is_text_command, obey_text
 from adapters.slack.surface import SlackSurface
-from adapters.slack.workspaces import Workspace, Workspaces
-from bot.engine import Engine
-from bot.engine.job import Answering
-from bot.errors import NotAllowed, NothingToDo, ParleyError, Refusal
-from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer
+from adapters.slack.workspaces import Workspaces
+from bot.messages import Person, Question
+from bot.ports import StoredAnswer
 
-logger = logging.getLogger(__name__)
-
-JSON = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says to this adapter."""
-
-    access: Access = field(default_factory=Access)
-    scope: Scope = "channel"
-    attachment_characters: int = 12_000
-    retention_days: int = 0
+USAGE = """\
+**Ask me** with `/ask`, by mentioning me, in a direct message, or in a thread that I am in. A \
+thread is a conversation of its own.
+**Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **restart** the \
+conversation with `/reset` or `@parley reset`.
+**More:** `/parley status`, `/parley privacy`, `/parley forget me`.
+**Admins:** `/parley settings temperature=0.7 length=300 names=on`, `/parley system`, \
+`/parley system default`, `/parley mute`, `/parley unmute`. They apply to this conversation; \
+in a thread say `@parley /parley …`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Something that a person asked, before it is a question."""
+class SlackPlatform:
+    """`adapters.common.desk.Platform`."""
 
-    id: str
-    """Of the event, unique within the workspace: the same delivered twice has the same."""
-    message: str
-    """The ``ts`` of the message that shows the question."""
-    text: str
-    files: Sequence[JSON] = ()
+    reset_command = "`/reset`"
+    forget_command = "`/parley forget me`"
 
+    def __init__(self, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
+        self.desk: Desk | None = None
+        """Does what typed commands say; set once both exist."""
 
-class Desk:
-    """The handlers' shared ground."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        store: Store,
-        workspaces: Workspaces,
-        rules: Rules,
-        tasks: asyncio.TaskGroup,
-    ) -> None:
-        self.engine = engine
-        self.store = store
-        self.workspaces = workspaces
-        self.rules = rules
-        self._tasks = tasks
-        self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._answering: WeakSet[Answering] = WeakSet()
-
-    # ------------------------------------------------------------ doing things
-
-    def begin(self, teller: Teller | None, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do `work` beside everything else; what goes wrong is told to the person and the log."""
-        guarded = self._guarded(teller, work)
-        try:
-            self._tasks.create_task(guarded)
-        except RuntimeError:  # Parley shuts down; what was not taken in is delivered again
-            guarded.close()
-            logger.info("something came while Parley was shutting down")
-
-    async def _guarded(
-        self, teller: Teller | None, work: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        where = teller.place.key if teller else PLATFORM
-        try:
-            await work()
-        except ParleyError as error:
-            if not isinstance(error, Refusal):
-                logger.error("%s: %s", where, error)
-            if teller:
-                await teller.tell(error.user_text)
-        except Exception:
-            logger.exception("%s: a defect of Parley", where)
-            if teller:
-                await teller.tell(DEFECT)
-
-    def order(self, place: Place) -> asyncio.Lock:
-        """Hold it while a question is made ready: what happens in a channel is handled in the order
-        in which it came, however long one question's files take."""
-        name = f"{place.workspace}/{place.channel}"
-        lock = self._orders.get(name)
-        if lock is None:
-            self._orders[name] = lock = asyncio.Lock()
-        return lock
-
-    # ------------------------------------------------------------ who and where
-
-    def speaks_in(self, place: Place) -> bool:
-        """Whether the configuration lets Parley speak here at all."""
-        access, team = self.rules.access, place.workspace.rpartition(".")[2]
-        if not access.workspaces.permits([team]):
-            return False
-        return place.direct or access.channels.permits([place.channel])
-
-    async def person(self, workspace: Workspace, place: Place, user: str) -> Person:
-        """Who this is, here and now. In a direct message everybody is the admin of their own
-        conversation. Raises NotAllowed where they may not ask."""
-        access = self.rules.access
-        if not self.speaks_in(place):
-            raise NotAllowed("I am not set up to answer here.")
-        if not access.person(user, ()):
-            raise NotAllowed("You are not among the people whom I answer here.")
-        profile = await workspace.people.profile(user)
-        admin = place.direct or profile.admin or access.named_admin(user, ())
-        return Person(PLATFORM, f"{workspace.key}.{user}", profile.name, admin=admin)
-
-    # ------------------------------------------------------------ asking
-
-    async def ask(
-        self, workspace: Workspace, place: Place, person: Person, asked: Asked
-    ) -> Sequence[str] | None:
-        """Ask it; notes for the person come back, None where it was asked before. Raises Refusal
-        and StorageError."""
-        composed = await self.compose(workspace, asked)
-        question = Question(
-            place.key, person, composed.text, asked.id, asked.message, direct=place.direct
-        )
-        surface = self.surface(workspace, place, person.id, asked.message)
-        job = await self.engine.ask(question, surface)
-        if job is None:
+    async def command(self, place: Place, person: Person, text: str) -> str | None:
+        if self.desk is None or not is_text_command(text):
             return None
-        self.watch(job)
-        return composed.notes
+        return lines(await obey_text(self.desk, place, person, text, USAGE))
 
-    def watch(self, job: Answering) -> None:
-        """Know of an answer until it ends, so that a channel's /stop reaches its threads."""
-        self._answering.add(job)
-
-    async def compose(self, workspace: Workspace, asked: Asked) -> Composed:
-        """The question with its files. Raises NothingToDo where nothing is left of it."""
-        files = attachments_of(asked.files, workspace.gateway)
-        composed = await compose(asked.text, files, self.rules.attachment_characters)
-        if not composed.text.strip():
-            raise NothingToDo("\n".join(composed.notes) or NOTHING_ASKED)
-        return composed
-
-    async def takes_part(self, place: Place) -> bool:
-        """Whether this conversation holds anything that was asked."""
-        return bool(await self.store.answers(conversation=place.key, limit=1))
-
-    # ------------------------------------------------------------ stopping
-
-    async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
-        """Do what a plain word says, and say so. Raises Refusal."""
-        if word is ControlWord.RESET:
-            return reset_text(await self.engine.reset(place.key, person))
-        return stopped_text(await self.stop(place, person))
-
-    async def stop(self, place: Place, person: Person, *, everyone: bool = False) -> int:
-        """Stop this person's answers here, those in the channel's threads included where `place` is
-        a channel; with `everyone` all. An admin who has none stops all, too. Raises NothingToDo,
-        NotAllowed."""
-        keys = [place.key]
-        if not place.thread:
-            keys += sorted(self._threads_of(place), key=str)
-        for whose in (True,) if everyone else (False, True) if person.admin else (False,):
-            stopped = 0
-            for key in keys:
-                stopped += await self._stopped(key, person, everyone=whose)
-            if stopped:
-                return stopped
-        raise NothingToDo("Nothing is being answered here that you could stop.")
-
-    async def _stopped(self, key: ConversationKey, person: Person, *, everyone: bool) -> int:
-        try:
-            return await self.engine.stop(key, person, everyone=everyone)
-        except NothingToDo:
-            return 0
-
-    def _threads_of(self, place: Place) -> set[ConversationKey]:
-        keys = {job.answer.question.conversation for job in self._answering}
-        return {
-            key
-            for key in keys
-            if (key.workspace, key.channel) == (place.workspace, place.channel) and key.thread
-        }
-
-    # ------------------------------------------------------------ showing
-
-    def surface(self, workspace: Workspace, place: Place, person: str, seed: str) -> SlackSurface:
-        """Where an answer is shown to this person (`Person.id`)."""
-        user = person.rpartition(".")[2]
-        return SlackSurface(workspace, place, asker=user, seed=seed)
-
-    async def find(self, answer: StoredAnswer) -> SlackSurface | None:
-        """Where an answer of this or an earlier run is shown; None where the app is not installed
-        any more."""
-        asked = answer.question
-        workspace = await self.workspaces.by_key(asked.conversation.workspace)
+    async def surface(self, question: Question) -> SlackSurface | None:
+        workspace = await self._workspaces.by_key(question.conversation.workspace)
         if workspace is None:
             return None
-        place = Place.of(asked.conversation)
-        return self.surface(workspace, place, asked.author.id, asked.message_id)
+        user = question.author.id.rpartition(".")[2]
+        return SlackSurface(workspace, question.conversation, asker=user, seed=question.message_id)
+
+    async def find(self, answer: StoredAnswer) -> SlackSurface | None:
+        """A `bot.ports.SurfaceFinder`: None where the app is not installed any more."""
+        return await self.surface(answer.question)
+
+    async def open_thread(self, place: Place, message: Message) -> Place:
+        """A thread needs no opening: its first message makes it."""
+        return place.thread(message.message_id)
+
+
+def lines(text: str) -> str:
+    """`text` as Markdown that keeps its lines apart."""
+    return text.replace("\n", "  \n")

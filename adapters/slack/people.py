@@ -1,13 +1,13 @@
 """Who somebody is: the name, and whether an admin or an owner of the workspace. From users.info."""
 
 import logging
-from collections import OrderedDict
-from dataclasses import dataclass
 
-from adapters.common.texts import clean_name
+from adapters.common.names import clean_name
+from adapters.common.place import Profile
 from adapters.slack.api import Gateway
 from bot.clock import Clock
 from bot.errors import SurfaceError
+from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
 
@@ -16,26 +16,18 @@ FRESH_SECONDS = 300.0
 REMEMBERED = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What Slack says of a person. ``admin``: an admin or an owner of the workspace."""
-
-    name: str
-    admin: bool = False
-
-
 class People:
     """The people of one workspace."""
 
     def __init__(self, gateway: Gateway, clock: Clock) -> None:
         self._gateway = gateway
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
+        self._known: Recent[str, tuple[float, Profile]] = Recent(REMEMBERED)
 
     async def profile(self, user: str) -> Profile:
         """The profile; where Slack does not give it now, somebody without rights."""
         now = self._clock.monotonic()
-        asked, known = self._known.get(user, (0.0, None))
+        asked, known = self._known.get(user) or (0.0, None)
         if known is not None and now - asked < FRESH_SECONDS:
             return known
         try:
@@ -44,10 +36,7 @@ class People:
             logger.warning("who %s is cannot be looked up: %s", user, error)
             return Profile(known.name if known else f"user {user}")
         profile = _profile(user, said.get("user") or {})
-        self._known[user] = (now, profile)
-        self._known.move_to_end(user)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        self._known.put(user, (now, profile))
         return profile
 
     async def name(self, user: str) -> str:

@@ -1,49 +1,44 @@
-"""Slack's channels and threads as Parley's conversations.
+"""Slack's channels, threads and people as the desk knows them.
 
-A channel has one conversation and each of its threads one of its own. With the scope ``thread``
-each question in a channel opens a thread. A direct message is a conversation like a channel, and
-its threads (the app's agent view opens them) are conversations of their own.
+A channel has one conversation and each of its threads one of its own. A direct message is a
+conversation like a channel, and its threads (the app's agent view opens them) are conversations of
+their own.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
+from adapters.common.access import Access, AllowBlock
+from adapters.common.place import Member, Place, Profile
+from adapters.slack.workspaces import Workspace
+from bot.config import SlackSettings
 from bot.messages import ConversationKey
 
 PLATFORM = "slack"
 
-Scope = Literal["channel", "thread"]
+
+def access_of(settings: SlackSettings) -> Access:
+    """The lists of the configuration."""
+    return Access(
+        workspaces=AllowBlock(settings.allowed_workspaces, settings.blocked_workspaces),
+        channels=AllowBlock(settings.allowed_channels, settings.blocked_channels),
+        people=AllowBlock(settings.allowed_people, settings.blocked_people),
+        admin_people=settings.admin_people,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A channel or a thread of a workspace."""
+def place_of(workspace: str, channel: str, thread: str = "") -> Place:
+    """The place. `workspace`: the team's id; ``enterprise.team`` in an organisation."""
+    key = ConversationKey(PLATFORM, channel, thread, workspace)
+    return Place(key, (channel,), direct=channel.startswith("D"))
 
-    workspace: str
-    """The team's id; ``enterprise.team`` for a workspace of an organisation."""
-    channel: str
-    thread: str = ""
 
-    @property
-    def key(self) -> ConversationKey:
-        return ConversationKey(PLATFORM, self.channel, self.thread, self.workspace)
+def place_of_message(workspace: str, channel: str, ts: str, thread_ts: str) -> Place:
+    """Where a message stands. A thread's first message stands in the channel."""
+    return place_of(workspace, channel, "" if thread_ts == ts else thread_ts)
 
-    @property
-    def direct(self) -> bool:
-        """Between one person and the bot."""
-        return self.channel.startswith("D")
 
-    @classmethod
-    def of(cls, key: ConversationKey) -> "Place":
-        return cls(key.workspace, key.channel, key.thread)
+def member_of(workspace: Workspace, user: str) -> Member:
+    """Somebody of a workspace. Its admins and owners are the admins of every place in it."""
 
-    @classmethod
-    def of_message(cls, workspace: str, channel: str, ts: str, thread_ts: str) -> "Place":
-        """Where a message stands. A thread's first message stands in the channel."""
-        return cls(workspace, channel, "" if thread_ts == ts else thread_ts)
+    async def profile() -> Profile:
+        return await workspace.people.profile(user)
 
-    def asked_in(self, scope: Scope, ts: str) -> "Place":
-        """Where the question in message `ts` is answered."""
-        if self.thread or self.direct or scope == "channel":
-            return self
-        return Place(self.workspace, self.channel, ts)
+    return Member(user, profile, key=f"{workspace.key}.{user}")

@@ -5,13 +5,13 @@ text in a ``markdown`` block, since ``markdown_text`` cannot be sent beside bloc
 tables too. `text` is what a notification shows.
 """
 
-from enum import StrEnum
 from typing import Any
 
+from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
 from adapters.slack.mrkdwn import escaped, harmless
 from bot.delivery import PLACEHOLDER
-from bot.ports import AnswerState, Part
+from bot.ports import Part
 
 JSON = dict[str, Any]
 
@@ -20,22 +20,22 @@ NOTIFICATION_CHARACTERS = 150
 LONGEST_SMALL_PRINT = 2000
 
 
-class Action(StrEnum):
-    """What a button does; its action_id."""
-
-    STOP = "parley_stop"
-    REGENERATE = "parley_regenerate"
-    CONTINUE = "parley_continue"
-    RATE = "parley_rate"
-
-
-_LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
-_ACTIONS = {
-    AnswerState.QUEUED: (Action.STOP,),
-    AnswerState.WRITING: (Action.STOP,),
-    AnswerState.DONE: (Action.REGENERATE,),
+RATE = "parley_rate"
+"""The action_id of the feedback; its value is the answer's number and the verdict."""
+_IDS = {
+    Action.STOP: "parley_stop",
+    Action.REGENERATE: "parley_regenerate",
+    Action.CONTINUE: "parley_continue",
 }
-_AFTERWARDS = (Action.CONTINUE, Action.REGENERATE)
+ACTION_IDS = (*_IDS.values(), RATE)
+_LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
+
+
+def action_of(action_id: str, verdict: str) -> str:
+    """The `Action` of a button; an unknown id as it is."""
+    if action_id == RATE:
+        return Action.UP if verdict == "1" else Action.DOWN
+    return next((action for action, name in _IDS.items() if name == action_id), action_id)
 
 
 def message(part: Part) -> JSON:
@@ -58,7 +58,7 @@ def below(part: Part) -> list[JSON]:
     note = note_of(part) or (WORKING if waits(part) else "")
     blocks = [_small(note)] if note else []
     if part.last:
-        if part.state in (AnswerState.DONE, AnswerState.CUT):
+        if Action.UP in actions(part.state):
             blocks.append(_feedback(part.answer_id))
         blocks.append(_buttons(part))
     return blocks
@@ -70,15 +70,15 @@ def _small(note: str) -> JSON:
 
 
 def _buttons(part: Part) -> JSON:
-    actions = _ACTIONS.get(part.state, _AFTERWARDS)
-    return {"type": "actions", "elements": [_button(a, part.answer_id) for a in actions]}
+    shown = [action for action in actions(part.state) if action in _IDS]
+    return {"type": "actions", "elements": [_button(action, part.answer_id) for action in shown]}
 
 
 def _button(action: Action, answer_id: int) -> JSON:
     button: JSON = {
         "type": "button",
         "text": {"type": "plain_text", "text": _LABELS[action]},
-        "action_id": action.value,
+        "action_id": _IDS[action],
         "value": str(answer_id),
     }
     return button | ({"style": "danger"} if action is Action.STOP else {})
@@ -91,7 +91,7 @@ def _feedback(answer_id: int) -> JSON:
 
     buttons = {
         "type": "feedback_buttons",
-        "action_id": Action.RATE.value,
+        "action_id": RATE,
         "positive_button": side("Good answer", 1),
         "negative_button": side("Bad answer", -1),
     }

@@ -9,23 +9,23 @@ from typing import Protocol
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.common.access import Access, AllowBlock
+from adapters.common.connect import keep_connecting, resume_answers
+from adapters.common.desk import Desk, Rules
+from adapters.common.handlers import Handlers
 from adapters.slack.client import Listeners
-from adapters.slack.desk import Desk, Rules
+from adapters.slack.desk import SlackPlatform
 from adapters.slack.installations import InstallationBook, open_installations
-from adapters.slack.places import PLATFORM
+from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.transports import INSTALL_PATH, http_mode, socket_address, socket_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.config import Settings, SlackSettings
 from bot.engine import Engine
-from bot.errors import ConfigError, SurfaceBusy
+from bot.errors import ConfigError
 from bot.ports import Store
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
-"""Seconds between two attempts to reach Slack at the start."""
 CALL_SECONDS = 30.0
 
 
@@ -44,39 +44,18 @@ async def serve(
     *,
     ready: Callable[[str], None],
     clock: Clock | None = None,
+    handlers: Handlers | None = None,
 ) -> None:
-    """Answer on Slack until cancelled. `ready` is told once, when events can come.
+    """Answer on Slack until cancelled. `ready` is called once, when events can come. `handlers`
+    shows the caller whether any event is being handled.
 
     Raises ConfigError where Slack accepts no token or a scope is missing. Where Slack cannot be
     reached it is tried again.
     """
     _check(settings.slack)
-    run = _Run(parley, settings, ready, clock or SystemClock())
-    delay = FIRST_RETRY
-    while True:
-        try:
-            await run.connect()
-            return
-        except SurfaceBusy as busy:
-            logger.warning("%s; trying again in %.0f s.", busy, delay)
-            await run.clock.sleep(delay)
-            delay = min(LONGEST_RETRY, delay * 2)
-
-
-def rules_of(settings: Settings) -> Rules:
-    """What the settings say to this adapter."""
-    slack = settings.slack
-    return Rules(
-        access=Access(
-            workspaces=AllowBlock(slack.allowed_workspaces, slack.blocked_workspaces),
-            channels=AllowBlock(slack.allowed_channels, slack.blocked_channels),
-            people=AllowBlock(slack.allowed_people, slack.blocked_people),
-            admin_people=slack.admin_people,
-        ),
-        scope=settings.conversation.scope,
-        attachment_characters=settings.limits.attachment_characters,
-        retention_days=settings.storage.retention_days,
-    )
+    clock = clock or SystemClock()
+    connection = _Connection(parley, settings, ready, clock, handlers or Handlers())
+    await keep_connecting(connection.hold, clock)
 
 
 def _check(slack: SlackSettings) -> None:
@@ -97,27 +76,26 @@ def _check(slack: SlackSettings) -> None:
         )
 
 
-class _Run:
-    """The attempts to be on Slack, until one lasts."""
+class _Connection:
+    """The connection to Slack: its clients, the desk and the way in which events come."""
 
     def __init__(
-        self, parley: Running, settings: Settings, ready: Callable[[str], None], clock: Clock
+        self,
+        parley: Running,
+        settings: Settings,
+        ready: Callable[[str], None],
+        clock: Clock,
+        handlers: Handlers,
     ) -> None:
         self._parley = parley
         self._settings = settings
         self._ready = ready
-        self.clock = clock
+        self._clock = clock
+        self._handlers = handlers
 
-    async def connect(self) -> None:
-        """Be on Slack until cancelled. Raises ConfigError, SurfaceBusy, StorageError."""
-        try:
-            await self._connect()
-        except ExceptionGroup as group:  # of the task group, whose tasks raise nothing themselves
-            if len(group.exceptions) == 1:
-                raise group.exceptions[0] from group
-            raise
-
-    async def _connect(self) -> None:
+    async def hold(self) -> None:
+        """Be connected until cancelled. Raises ConfigError, SurfaceBusy where Slack cannot be
+        reached, StorageError."""
         slack = self._settings.slack
         async with AsyncExitStack() as stack:
             timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
@@ -132,30 +110,41 @@ class _Run:
             if slack.client_id:
                 url = self._settings.database_url
                 book = await stack.enter_async_context(open_installations(url, slack, client))
-            workspaces = Workspaces(slack, session, self.clock, book)
+            workspaces = Workspaces(slack, session, self._clock, book)
             only = await workspaces.start()
             socket = ""
             if slack.mode == "socket":
                 socket = await socket_address(client, slack.app_token.get_secret_value())
-            tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            desk = Desk(
-                self._parley.engine, self._parley.store, workspaces, rules_of(self._settings), tasks
-            )
-            await self._recover(desk)
-            where = await stack.enter_async_context(self._events(desk, client, book, socket))
+            await stack.enter_async_context(self._handlers)
+            listeners = await self._listeners(workspaces, client)
+            where = await stack.enter_async_context(self._events(listeners, client, book, socket))
             team = f"workspace {only.key}" if only else "every workspace that installed the app"
             self._ready(f"Slack: answering in {team}, {where}")
             await asyncio.Event().wait()
 
+    async def _listeners(self, workspaces: Workspaces, client: AsyncWebClient) -> Listeners:
+        """The desk with what an earlier run left unfinished, and the listeners before it."""
+        slack = self._settings.slack
+        platform = SlackPlatform(workspaces)
+        rules = Rules.of(self._settings, access_of(slack))
+        desk = Desk(self._parley.engine, self._parley.store, platform, rules)
+        platform.desk = desk
+        await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
+        secret = slack.signing_secret.get_secret_value()
+        return Listeners(desk, workspaces, self._handlers, client, secret)
+
     @asynccontextmanager
     async def _events(
-        self, desk: Desk, client: AsyncWebClient, book: InstallationBook | None, socket: str
+        self,
+        listeners: Listeners,
+        client: AsyncWebClient,
+        book: InstallationBook | None,
+        socket: str,
     ) -> AsyncIterator[str]:
-        """Receiving events while the body runs, from `socket` or else by HTTP; gives how."""
+        """Receive events while the body runs, from `socket` or else by HTTP; yields which."""
         slack = self._settings.slack
         http = not socket
-        secret = slack.signing_secret.get_secret_value()
-        app = Listeners(desk, client, secret).app
+        app = listeners.app
         async with AsyncExitStack() as stack:
             where = "by Socket Mode"
             if http or book:
@@ -169,10 +158,3 @@ class _Run:
                 token = slack.app_token.get_secret_value()
                 await stack.enter_async_context(socket_mode(app, client, token, socket))
             yield where
-
-    async def _recover(self, desk: Desk) -> None:
-        """Take up what an earlier run left, before the first event of this one."""
-        resume = self._settings.delivery.after_restart == "continue"
-        taken_up = await desk.engine.recover(PLATFORM, desk.find, resume=resume)
-        if taken_up:
-            logger.info("%d answers of an earlier run are taken up", len(taken_up))

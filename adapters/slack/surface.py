@@ -11,7 +11,6 @@ from adapters.slack import rendering as blocks
 from adapters.slack.api import JSON
 from adapters.slack.errors import OutcomeUnknown, Refused
 from adapters.slack.mrkdwn import harmless, units
-from adapters.slack.places import Place
 from adapters.slack.rate_limits import (
     APPEND_BURST,
     APPENDS_PER_SECOND,
@@ -23,6 +22,7 @@ from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
 from bot.delivery.rendering import place_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
+from bot.messages import ConversationKey
 from bot.ports import AnswerState, Part, SurfaceLimits
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class SlackSurface:
     """One answer's place; a `bot.ports.Surface`. References are messages' ``ts``, and file ids."""
 
     def __init__(
-        self, workspace: Workspace, place: Place, *, asker: str = "", seed: str = ""
+        self, workspace: Workspace, place: ConversationKey, *, asker: str = "", seed: str = ""
     ) -> None:
         """`asker`: the id of the person whom streams are addressed to; "" for no streams. `seed`:
         the ``ts`` of the question, after which a message is looked for."""

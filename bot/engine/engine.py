@@ -12,7 +12,7 @@ by `recover` at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -218,30 +218,31 @@ class Engine:
 
     async def regenerate(
         self,
+        conversation: ConversationKey,
         by: Person,
-        surface: Surface,
+        find: SurfaceFinder,
         *,
         answer_id: int | None = None,
-        conversation: ConversationKey | None = None,
     ) -> Answering:
-        """Answer a question anew, in the same messages: the one of `answer_id`, or the newest of
-        the conversation. Raises NothingToDo, NotAllowed, Busy, OverQuota."""
-        return await self._again(by, surface, answer_id, conversation, anew=True)
+        """Answer a question of this conversation again, in the same messages: the question of
+        `answer_id`, or the newest. Raises NothingToDo (also for an answer of another
+        conversation), NotAllowed, Busy, OverQuota."""
+        return await self._again(conversation, by, find, answer_id, anew=True)
 
     async def continue_(
         self,
+        conversation: ConversationKey,
         by: Person,
-        surface: Surface,
+        find: SurfaceFinder,
         *,
         answer_id: int | None = None,
-        conversation: ConversationKey | None = None,
     ) -> Answering:
-        """Go on with an answer that its length, a stop or a failure cut. Raises as `regenerate`
-        does, and NothingToDo where the answer came to its own end."""
-        return await self._again(by, surface, answer_id, conversation, anew=False)
+        """Continue an answer that its length, a stop or a failure cut. Raises as `regenerate` does,
+        and NothingToDo where the answer is complete."""
+        return await self._again(conversation, by, find, answer_id, anew=False)
 
     async def question_edited(
-        self, conversation: ConversationKey, message_id: str, text: str, surface: Surface
+        self, conversation: ConversationKey, message_id: str, text: str, find: SurfaceFinder
     ) -> Answering | None:
         """The question in `message_id` has a new text. Where it is the newest of its conversation
         it is answered anew in the same messages; otherwise only the history changes. None where
@@ -256,6 +257,9 @@ class Engine:
             job.stop(quiet=True)
             await job.ended()
         author = found.question.author
+        surface = await find(found)
+        if surface is None:
+            return None
         with self._joining(conversation, author) as ticket:
             await self._check(replace(found.question, text=text))
             answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
@@ -279,16 +283,19 @@ class Engine:
         answer_id: int | None = None,
         everyone: bool = False,
     ) -> int:
-        """Stop answers of this conversation, waiting or being written: the one of `answer_id`, or
-        all of this person's, or with `everyone` all. Gives how many. Raises NothingToDo where
+        """Stop answers that wait or are being written: the one of `answer_id` in this conversation,
+        or all of this person's, or with `everyone` all; these two also in the threads that the
+        channel's own questions opened. Returns how many were stopped. Raises NothingToDo where
         there is none, NotAllowed where one belongs to somebody else and `by` is no admin."""
-        here = [
-            job
-            for job in self._jobs.values()
-            if job.answer.question.conversation == conversation
-            and (answer_id is None or job.id == answer_id)
-            and (answer_id is not None or everyone or job.answer.question.author.key == by.key)
-        ]
+        if answer_id is not None:
+            here = [job for job in self._jobs_in({conversation}) if job.id == answer_id]
+        else:
+            reach = await self._with_own_threads(conversation)
+            here = [
+                job
+                for job in self._jobs_in(reach)
+                if everyone or job.answer.question.author.key == by.key
+            ]
         if any(not _may(by, job.answer) for job in here):
             raise NotAllowed("Only who asked, or an admin, can stop this answer.")
         stopped = sum(job.stop() for job in here)
@@ -301,9 +308,8 @@ class Engine:
         exchanges it no longer sees. Raises NotAllowed where `by` is no admin of the place."""
         if not by.admin:
             raise NotAllowed("Only an admin can reset this conversation.")
-        for job in list(self._jobs.values()):
-            if job.answer.question.conversation == conversation:
-                job.stop()
+        for job in self._jobs_in({conversation}):
+            job.stop()
         return await self._store.reset(conversation)
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
@@ -318,9 +324,13 @@ class Engine:
             raise NotAllowed("Only an admin can change the settings of this conversation.")
         await self._store.change_settings(conversation, settings)
 
-    async def rate(self, answer_id: int, by: Person, verdict: int) -> None:
-        """Record a person's verdict on an answer: +1, -1, or 0 to take it back."""
-        await self._store.rate(answer_id, by, verdict)
+    async def rate(
+        self, conversation: ConversationKey, by: Person, answer_id: int, verdict: int
+    ) -> None:
+        """Record a person's verdict on an answer of this conversation: +1, -1, or 0 to withdraw it.
+        Raises NothingToDo where the conversation has no such answer."""
+        answer = await self._answer_in(conversation, answer_id)
+        await self._store.rate(answer.id, by, verdict)
 
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; what is being answered
@@ -366,25 +376,55 @@ class Engine:
         finally:
             self._jobs.pop(job.id, None)
 
+    def _jobs_in(self, conversations: Collection[ConversationKey]) -> list[Answering]:
+        """The answers of these conversations that wait or are being written."""
+        jobs = self._jobs.values()
+        return [job for job in jobs if job.answer.question.conversation in conversations]
+
+    async def _with_own_threads(self, place: ConversationKey) -> set[ConversationKey]:
+        """`place` and, for a channel, those threads with unfinished answers that a question of it
+        opened. A thread carries the id of the message that it was opened on."""
+        reach = {place}
+        if place.thread:
+            return reach
+        for thread in {job.answer.question.conversation for job in self._jobs.values()}:
+            if not thread.thread or replace(thread, thread="") != place:
+                continue
+            for conversation in (thread, place):
+                if await self._store.find_question(conversation, thread.thread):
+                    reach.add(thread)
+        return reach
+
+    async def _answer_in(
+        self, conversation: ConversationKey, answer_id: int | None
+    ) -> StoredAnswer:
+        """The answer, or the newest one, of this conversation. Raises NothingToDo: a button that is
+        pressed elsewhere reaches nothing, whatever number it carries."""
+        where = conversation if answer_id is None else None  # a reset hides, but buttons remain
+        found = await self._store.answers(answer_id=answer_id, conversation=where, limit=1)
+        if not found or found[0].question.conversation != conversation:
+            raise NothingToDo("There is no such answer any more.")
+        return found[0]
+
     async def _again(
         self,
+        conversation: ConversationKey,
         by: Person,
-        surface: Surface,
+        find: SurfaceFinder,
         answer_id: int | None,
-        conversation: ConversationKey | None,
         *,
         anew: bool,
     ) -> Answering:
-        found = await self._store.answers(answer_id=answer_id, conversation=conversation, limit=1)
-        if not found:
-            raise NothingToDo("There is no such answer any more.")
-        (old,) = found
+        old = await self._answer_in(conversation, answer_id)
         if not _may(by, old):
             raise NotAllowed("Only who asked, or an admin, can have this answered again.")
         if old.id in self._jobs or old.state.open:
             raise NothingToDo("This answer is still being written.")
         if not anew and old.state is AnswerState.DONE:
             raise NothingToDo("This answer came to its own end; there is nothing to continue.")
+        surface = await find(old)
+        if surface is None:
+            raise NothingToDo("There is no such answer any more.")
         with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
         return self._start(Answering(answer, surface, ticket))

@@ -148,6 +148,13 @@ class SqlQuestions(SqlPart):
 class SqlQuestionEdits(SqlPart):
     """`bot.ports.QuestionEdits`."""
 
+    async def find_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        async with self._database.read() as session:
+            found = await session.scalar(_asked_in(conversation, message_id))
+            return None if found is None else rows.answer(found)
+
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:

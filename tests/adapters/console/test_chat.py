@@ -147,7 +147,7 @@ async def test_ctrl_c_before_the_first_word_stops_as_well() -> None:
 async def test_reset_lets_the_model_forget() -> None:
     desk = Desk()
     shown = await desk.chat("one", "/reset", "two")
-    assert "1 exchange forgotten" in shown
+    assert "no longer see the earlier question" in shown
     assert "[] two" in shown
 
 

@@ -48,7 +48,7 @@ async def test_stop_stops_the_model_within_one_step() -> None:
         model.let(40)
         assert model.steps == 3
         assert answer.content == "word0 word1 word2\n-# Stopped."
-        assert answer.buttons == ["regenerate", "up", "down"]
+        assert answer.buttons == ["continue", "regenerate"]
 
 
 async def test_only_the_asker_and_admins_may_stop_an_answer() -> None:

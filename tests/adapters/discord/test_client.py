@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
+from adapters.common.desk import Rules
 from adapters.discord.client import ParleyClient, intents
-from adapters.discord.desk import Rules
 from bot.engine import Engine
 
 UNUSED: Any = None
@@ -11,7 +11,7 @@ UNUSED: Any = None
 
 async def test_that_it_is_up_is_told_once_however_often_it_connects() -> None:
     said: list[str] = []
-    client = ParleyClient(cast("Engine", UNUSED), UNUSED, Rules(), on_up=said.append)
+    client = ParleyClient(cast("Engine", UNUSED), UNUSED, UNUSED, Rules(), on_up=said.append)
     await client.on_ready()
     await client.on_ready()
     assert said == ["Discord: None in 0 servers"]

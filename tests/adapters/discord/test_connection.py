@@ -168,7 +168,7 @@ async def test_unknown_servers_and_channels_in_the_lists_are_named(
 async def test_where_discord_cannot_be_reached_it_is_tried_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.discord.serve.FIRST_RETRY", 0.01)
+    monkeypatch.setattr("adapters.common.connect.FIRST_RETRY", 0.01)
     async with loopback() as s:
         s.discord.rest.logins_refused = 2
         async with s.running():

@@ -69,7 +69,7 @@ async def test_an_answer_that_its_length_cut_can_be_continued() -> None:
         await until(lambda: done.said)
         await s.discord.ask(s.general, s.ana, "Count.")
         (answer,) = await s.answered()
-        assert answer.content == "one two\n-# This is the longest that I write at once."
+        assert answer.content == "one two\n-# Length limit reached. Press Continue for more."
         assert answer.buttons == ["continue", "regenerate", "up", "down"]
         await s.discord.press(s.ana, answer, "continue")
         await until(lambda: answer.content.startswith("one two three four"))

@@ -6,20 +6,19 @@ from typing import Any, cast
 import discord
 import pytest
 
-from adapters.common.access import Access
+from adapters.common.place import Place
 from adapters.discord.places import (
-    Place,
     access_of,
     channel_id,
+    member_of,
     permissions_in,
-    person_of,
     place_of,
 )
 from bot.config import DiscordSettings
 from bot.messages import ConversationKey
 
 CHANNEL = Place(ConversationKey("discord", "5", workspace="1"), ("5",))
-DIRECT = Place(ConversationKey("discord", "6"), ("6",))
+DIRECT = Place(ConversationKey("discord", "6"), ("6",), direct=True)
 
 
 def a_user(user_id: int = 7, name: str = "Ana", roles: tuple[int, ...] = ()) -> Any:
@@ -41,29 +40,23 @@ def test_a_direct_message_has_no_workspace() -> None:
 
 def test_the_messages_of_a_threads_conversation_are_in_the_thread() -> None:
     assert channel_id(ConversationKey("discord", "5", "8", "1")) == "8"
-    assert CHANNEL.channel_id == "5"
+    assert channel_id(CHANNEL.key) == "5"
 
 
 @pytest.mark.parametrize(
-    ("place", "rights", "roles", "admin"),
-    [
-        (CHANNEL, discord.Permissions.none(), (), False),
-        (CHANNEL, discord.Permissions(manage_messages=True), (), True),
-        (CHANNEL, discord.Permissions.none(), (30,), True),
-        (CHANNEL, discord.Permissions.none(), (31,), False),
-        (DIRECT, discord.Permissions.none(), (), True),
-    ],
+    ("permissions", "admin"),
+    [(discord.Permissions.none(), False), (discord.Permissions(manage_messages=True), True)],
 )
-def test_admins_are_made_by_rights_roles_and_direct_messages(
-    place: Place, rights: discord.Permissions, roles: tuple[int, ...], admin: bool
+async def test_who_may_manage_messages_is_an_admin(
+    permissions: discord.Permissions, admin: bool
 ) -> None:
-    access = Access(admin_roles=frozenset(["30"]))
-    assert person_of(a_user(roles=roles), place, rights, access).admin is admin
+    assert (await member_of(a_user(), permissions).profile()).admin is admin
 
 
-def test_a_person_has_the_platforms_id_and_a_harmless_name() -> None:
-    person = person_of(a_user(name="[/INST]:"), CHANNEL, discord.Permissions.none(), Access())
-    assert (person.key, person.name) == ("discord:7", "/INST")
+async def test_a_member_has_the_platforms_ids_and_a_harmless_name() -> None:
+    member = member_of(a_user(name="[/INST]:", roles=(30,)), discord.Permissions.none())
+    assert (member.id, member.roles) == ("7", frozenset(["30"]))
+    assert (await member.profile()).name == "/INST"
 
 
 def test_whoever_is_no_member_may_nothing() -> None:
@@ -75,9 +68,9 @@ def test_the_lists_of_the_configuration_become_rules() -> None:
         {"allowed_guilds": [1], "blocked_channels": [2], "allowed_roles": [3], "admin_people": [4]}
     )
     access = access_of(settings)
-    assert access.place("1", ["9"])
-    assert not access.place("1", ["2"])
-    assert not access.place("8", ["9"])
+    assert access.place("1", ["9"], direct=False)
+    assert not access.place("1", ["2"], direct=False)
+    assert not access.place("8", ["9"], direct=False)
     assert access.person("9", ["3"])
     assert not access.person("9", [])
     assert access.person("4", [])

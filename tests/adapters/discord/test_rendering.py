@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.common.buttons import Action
 from adapters.discord.rendering import (
     CUSTOM_ID,
     MOST_UNITS,
     TEXT_UNITS,
-    Action,
     content,
     custom_id,
     cut_to,
@@ -40,9 +40,9 @@ def actions(part: Part) -> list[str]:
         (AnswerState.WRITING, ["stop"]),
         (AnswerState.DONE, ["regenerate", "up", "down"]),
         (AnswerState.CUT, ["continue", "regenerate", "up", "down"]),
-        (AnswerState.STOPPED, ["regenerate", "up", "down"]),
-        (AnswerState.FAILED, ["regenerate", "up", "down"]),
-        (AnswerState.INTERRUPTED, ["regenerate", "up", "down"]),
+        (AnswerState.STOPPED, ["continue", "regenerate"]),
+        (AnswerState.FAILED, ["continue", "regenerate"]),
+        (AnswerState.INTERRUPTED, ["continue", "regenerate"]),
     ],
 )
 def test_the_buttons_are_those_of_the_state(state: AnswerState, does: list[str]) -> None:
@@ -73,7 +73,7 @@ def test_without_text_there_is_only_the_note() -> None:
         content(a_part(PLACEHOLDER, AnswerState.QUEUED, "Two before you.")) == "-# Two before you."
     )
     assert content(a_part(PLACEHOLDER, AnswerState.STOPPED)) == "-# Stopped."
-    assert content(a_part(PLACEHOLDER, AnswerState.WRITING)) == "-# I am thinking …"
+    assert content(a_part(PLACEHOLDER, AnswerState.WRITING)) == "-# Thinking…"
 
 
 @given(st.text(min_size=1), st.text())

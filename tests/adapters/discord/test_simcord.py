@@ -11,9 +11,9 @@ import discord
 import simcord
 from discord.http import Route
 
+from adapters.common.desk import Rules
 from adapters.discord.api import MessageWrites, Payload, Reply, Upload
 from adapters.discord.client import ParleyClient
-from adapters.discord.desk import Rules
 from bot.clock import Clock, SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
@@ -79,11 +79,12 @@ class Stage:
 
 @asynccontextmanager
 async def stage(generator: ScriptedGenerator | None = None) -> AsyncIterator[Stage]:
-    clock, wire = SystemClock(), SimcordWire()
-    engine = EngineOutside(generator or ScriptedGenerator(), MemoryStore(), clock)
+    clock, wire, store = SystemClock(), SimcordWire(), MemoryStore()
+    engine = EngineOutside(generator or ScriptedGenerator(), store, clock)
     with own_addresses():
         async with engine:
-            wire.client = client = ParleyClient(engine, MessageWrites(wire, clock), Rules())
+            writes = MessageWrites(wire, clock)
+            wire.client = client = ParleyClient(engine, store, writes, Rules())
             async with simcord.run(client) as env:
                 await client.tree.sync()
                 guild = env.create_guild()
@@ -125,7 +126,7 @@ async def test_refusals_are_for_the_persons_eyes_only() -> None:
         assert "Only an admin" in refused.response.content
         done = await s.mod.slash(s.channel, "reset")
         assert done.response is not None
-        assert "I start afresh" in done.response.content
+        assert "Conversation restarted" in done.response.content
 
 
 async def test_the_stop_button_is_the_askers() -> None:

@@ -60,7 +60,10 @@ async def test_the_system_prompt_is_set_in_a_window_and_shown_there_again() -> N
         field = again.callback["data"]["components"][0]["components"][0]
         assert field["value"] == "Be a pirate."
         refused = await s.discord.command(s.ana, s.general, "system")
-        assert await said(refused) == "Only an admin can change who I am here."
+        assert (
+            await said(refused)
+            == "Only an admin can see or change the system prompt of this conversation."
+        )
 
 
 async def test_whoever_lost_the_right_while_typing_changes_nothing() -> None:
@@ -81,7 +84,7 @@ async def test_settings_are_changed_shown_and_checked() -> None:
         assert "Temperature: 0\n" in await said(changed)
         assert await s.answer(s.general, s.ana, "Hello.") == "[Be kind.] [] Hello."
         wrong = await s.discord.command(mod, s.general, "settings", temperature="hot")
-        assert "from 0 (exact) to 2" in await said(wrong)
+        assert "from 0 (always the likeliest token) to 2" in await said(wrong)
         shown = await s.discord.command(s.ana, s.general, "settings")
         assert "Names shown to the model: off" in await said(shown)
 
@@ -127,7 +130,7 @@ async def test_in_a_direct_message_everybody_is_the_admin_of_their_own() -> None
     async with scene() as s:
         direct = s.discord.world.direct(s.ana)
         done = await s.discord.command(s.ana, direct, "reset")
-        assert (await said(done)).startswith("I start afresh")
+        assert (await said(done)).startswith("Conversation restarted")
 
 
 async def test_a_command_that_is_no_more_is_explained_to_both(

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.common.handlers import Handlers
 from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.delivery import Delivery
@@ -44,6 +45,7 @@ class Bench:
     generator: Generator
     ana: Someone
     ada: Someone
+    handlers: Handlers
 
     @property
     def scripted(self) -> ScriptedGenerator:
@@ -57,7 +59,7 @@ class Bench:
 
     def busy(self) -> bool:
         """Work of the handlers that has not reached the engine yet."""
-        return any("Desk._guarded" in repr(task.get_coro()) for task in asyncio.all_tasks())
+        return self.handlers.busy
 
     def calls(self, method: str) -> list[dict[str, Any]]:
         """The arguments of all calls of a method that Slack took."""
@@ -144,8 +146,11 @@ async def _serving(
     engine = Engine(generator, store, delivery, slack.clock, options(**changes))
     failure: BaseException | None = None
     async with engine:
-        running = Bench(slack, team, engine, store, generator, ana, ada)
-        serving = asyncio.create_task(serve(running, chosen, ready=ready, clock=slack.clock))
+        handlers = Handlers()
+        running = Bench(slack, team, engine, store, generator, ana, ada, handlers)
+        serving = asyncio.create_task(
+            serve(running, chosen, ready=ready, clock=slack.clock, handlers=handlers)
+        )
         waiting = asyncio.create_task(up.wait())
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

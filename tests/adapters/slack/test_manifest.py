@@ -9,7 +9,7 @@ import pytest
 
 import adapters.slack as package
 from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
-from adapters.slack.rendering import Action
+from adapters.slack.rendering import ACTION_IDS
 from tests.slack_loopback.api import METHODS
 
 # From Slack's reference: what each method and each event needs. A call is a method's name in the
@@ -98,7 +98,7 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
     named = {command["command"] for command in COMMANDS}
     assert named == {"/ask", "/stop", "/reset", "/parley"}
     assert {"/ask", "/stop", "/reset"} <= texts_in_code()
-    assert len(Action) == 4
+    assert len(ACTION_IDS) == 4
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])

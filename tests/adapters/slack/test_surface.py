@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.slack.places import Place
 from adapters.slack.rate_limits import EDIT_BURST
 from adapters.slack.surface import SlackSurface
 from bot.errors import SurfaceBusy
+from bot.messages import ConversationKey
 from bot.ports import AnswerState, Part
 from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem
 from tests.adapters.slack.near import near
@@ -17,6 +17,8 @@ from tests.slack_loopback.state import POSTS_PER_CHANNEL
 from tests.until import until
 
 # ---------------------------------------------------------------- edits
+
+CHANNEL = ConversationKey("slack", "C1", workspace="T1")
 
 
 async def test_in_a_channel_an_answer_grows_by_edits_and_ends_whole() -> None:
@@ -131,10 +133,12 @@ def part(text: str, state: AnswerState = AnswerState.WRITING) -> Part:
 async def test_the_limits_are_those_of_the_method_that_shows_the_answer() -> None:
     async with near() as at:
         thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
-        channel = SlackSurface(at.workspace, Place("T1", "C1"), asker="U1")
+        channel = SlackSurface(at.workspace, CHANNEL, asker="U1")
         assert channel.limits.budget == "slack:T1:chat.update"
         assert channel.limits.edits_per_second * 60 + channel.limits.burst <= 50
-        streamed = SlackSurface(at.workspace, Place("T1", "C1", thread), asker="U1")
+        streamed = SlackSurface(
+            at.workspace, ConversationKey("slack", "C1", thread, "T1"), asker="U1"
+        )
         assert streamed.limits.budget == "slack:T1:chat.appendStream"
         assert streamed.limits.edits_per_second * 60 + streamed.limits.burst <= 100
         ts = await streamed.send(part("One"))
@@ -146,7 +150,7 @@ async def test_the_limits_are_those_of_the_method_that_shows_the_answer() -> Non
 
 async def test_an_edit_beyond_the_workspaces_limit_is_not_even_asked_of_slack() -> None:
     async with near() as at:
-        surfaces = [SlackSurface(at.workspace, Place("T1", "C1")) for _ in range(3)]
+        surfaces = [SlackSurface(at.workspace, CHANNEL) for _ in range(3)]
         messages = [await surface.send(part("One")) for surface in surfaces]
         with pytest.raises(SurfaceBusy) as busy:
             for n in range(20):
@@ -160,7 +164,7 @@ async def test_an_edit_beyond_the_workspaces_limit_is_not_even_asked_of_slack() 
 
 async def test_the_longest_part_fits_even_if_all_of_it_has_to_be_broken() -> None:
     async with near() as at:
-        surface = SlackSurface(at.workspace, Place("T1", "C1"))
+        surface = SlackSurface(at.workspace, CHANNEL)
         longest = "<!here>" * (surface.limits.max_units // surface.limits.units("<!here>"))
         ts = await surface.send(part(longest, AnswerState.DONE))
         assert at.team.messages["C1", ts].shown.count("here") == longest.count("here")

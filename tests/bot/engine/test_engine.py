@@ -32,7 +32,7 @@ from bot.ports import (
     SurfaceLimits,
 )
 from storage.in_memory import MemoryStore
-from tests.fake_surface import FakeSurface
+from tests.fake_surface import FakeSurface, at
 from tests.scripted_generator import ScriptedGenerator, echo
 from tests.until import until
 
@@ -371,8 +371,8 @@ async def test_regenerate_answers_anew_in_the_same_message() -> None:
         await job.ended()
         surface = b.surfaces[job.id]
         with pytest.raises(NotAllowed):
-            await b.engine.regenerate(BEN, surface, answer_id=job.id)
-        again = await b.engine.regenerate(ANA, surface, conversation=GENERAL)
+            await b.engine.regenerate(GENERAL, BEN, at(surface), answer_id=job.id)
+        again = await b.engine.regenerate(GENERAL, ANA, at(surface))
         await again.ended()
         assert surface.joined() == "the second"
         assert len(surface.messages) == 1
@@ -387,7 +387,9 @@ async def test_an_older_answer_done_anew_does_not_see_what_came_later() -> None:
         first = await b.ask("one")
         await first.ended()
         await b.answer("two")
-        again = await b.engine.regenerate(ANA, b.surfaces[first.id], answer_id=first.id)
+        again = await b.engine.regenerate(
+            GENERAL, ANA, at(b.surfaces[first.id]), answer_id=first.id
+        )
         await again.ended()
         assert b.surfaces[first.id].joined() == "[Be kind.] [] Ana: one"
 
@@ -400,12 +402,12 @@ async def test_continue_goes_on_where_the_length_cut() -> None:
         surface = b.surfaces[job.id]
         assert surface.visible[-1].state is AnswerState.CUT
         for _ in range(2):
-            job = await b.engine.continue_(ANA, surface, answer_id=job.id)
+            job = await b.engine.continue_(GENERAL, ANA, at(surface), answer_id=job.id)
             await job.ended()
         assert surface.joined() == POEM
         assert (await b.stored(job)).text == POEM
         with pytest.raises(NothingToDo, match="its own end"):
-            await b.engine.continue_(ANA, surface, answer_id=job.id)
+            await b.engine.continue_(GENERAL, ANA, at(surface), answer_id=job.id)
 
 
 async def test_nothing_can_be_done_again_while_it_is_written() -> None:
@@ -413,9 +415,9 @@ async def test_nothing_can_be_done_again_while_it_is_written() -> None:
     async with bench(generator) as b:
         job = await b.ask("Hello")
         with pytest.raises(NothingToDo):
-            await b.engine.regenerate(ANA, a_surface(), answer_id=job.id)
+            await b.engine.regenerate(GENERAL, ANA, at(a_surface()), answer_id=job.id)
         with pytest.raises(NothingToDo):
-            await b.engine.regenerate(ANA, a_surface(), answer_id=job.id + 99)
+            await b.engine.regenerate(GENERAL, ANA, at(a_surface()), answer_id=job.id + 99)
         generator.let(100)
         await job.ended()
 
@@ -427,7 +429,7 @@ async def test_an_edited_newest_question_is_answered_anew_in_the_same_message() 
         surface = b.surfaces[job.id]
         generator.let(2)
         await until(lambda: generator.steps == 2)
-        edited = await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", surface)
+        edited = await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         assert edited is not None
         generator.let(100)
         await edited.ended()
@@ -442,8 +444,8 @@ async def test_an_edited_older_question_changes_only_what_is_remembered() -> Non
     async with bench() as b:
         await b.answer("one")
         await b.answer("two")
-        assert await b.engine.question_edited(GENERAL, "message 1", "uno", a_surface()) is None
-        assert await b.engine.question_edited(GENERAL, "message 9", "x", a_surface()) is None
+        assert await b.engine.question_edited(GENERAL, "message 1", "uno", at(a_surface())) is None
+        assert await b.engine.question_edited(GENERAL, "message 9", "x", at(a_surface())) is None
         assert "[Ana: uno | Ana: two]" in await b.answer("three")
 
 
@@ -505,7 +507,7 @@ async def test_a_process_that_keeps_dying_fails_the_answer_and_keeps_its_text() 
         last = b.surfaces[job.id].visible[-1]
         assert last.state is AnswerState.FAILED
         assert "Try again" in last.note
-        again = await b.engine.continue_(ANA, b.surfaces[job.id], answer_id=job.id)
+        again = await b.engine.continue_(GENERAL, ANA, at(b.surfaces[job.id]), answer_id=job.id)
         await again.ended()
         assert b.surfaces[job.id].joined() == POEM
 
@@ -611,7 +613,7 @@ async def test_an_unfinished_answer_can_be_marked_instead_and_continued_by_hand(
         assert (await marked.ended()).state is AnswerState.INTERRUPTED
         assert surface.visible[-1].state is AnswerState.INTERRUPTED
         assert b.generator.prompts == []
-        again = await b.engine.continue_(ANA, surface, answer_id=marked.id)
+        again = await b.engine.continue_(GENERAL, ANA, at(surface), answer_id=marked.id)
         await again.ended()
         assert surface.joined() == POEM
 

@@ -1,12 +1,13 @@
 """What a message asks, as people see it."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import discord
 import pytest
 
-from adapters.discord.reading import from_a_person, is_addressed, question_text
+from adapters.discord.incoming import from_a_person, heard_in, readable
 
 ME: Any = SimpleNamespace(id=500000000000000001)
 OWN_ROLE = 600000000000000009
@@ -41,12 +42,18 @@ def a_message(content: str, *, guild: Any = None, **facts: Any) -> Any:
     return SimpleNamespace(**{**values, **facts})
 
 
+def mentioned(typed: str) -> list[int]:
+    return [int(number) for number in re.findall(r"<@!?([0-9]+)>", typed)]
+
+
 @pytest.mark.parametrize(
     ("typed", "read"),
     [
         (f"<@{ME.id}> hello", "hello"),
         (f"hello <@!{ME.id}>", "hello"),
         (f"<@&{OWN_ROLE}> hello", "hello"),
+        (f"<@{ME.id}>, stop", "stop"),
+        (f"<@{ME.id}>: what is this?", "what is this?"),
         ("ask <@900000000000000001> too", "ask @Ana too"),
         ("ask <@900000000000000002> too", "ask @somebody too"),
         ("the <@&600000000000000010> and <@&600000000000000011>", "the @cooks and @a role"),
@@ -58,16 +65,16 @@ def a_message(content: str, *, guild: Any = None, **facts: Any) -> Any:
 )
 def test_mentions_and_emoji_are_read_as_people_see_them(typed: str, read: str) -> None:
     ana = SimpleNamespace(id=900000000000000001, display_name="Ana")
-    assert question_text(a_message(typed, mentions=[ana]), ME) == read
+    assert readable(a_message(typed, mentions=[ana], raw_mentions=mentioned(typed)), ME) == read
 
 
 def test_a_mention_of_the_bots_own_role_is_one_of_the_bot() -> None:
-    assert is_addressed(a_message("hi", raw_role_mentions=[OWN_ROLE]), ME)
-    assert not is_addressed(a_message("hi", raw_role_mentions=[1]), ME)
+    assert heard_in(a_message("hi", raw_role_mentions=[OWN_ROLE]), ME).mentioned
+    assert not heard_in(a_message("hi", raw_role_mentions=[1]), ME).mentioned
 
 
 def test_nothing_is_asked_where_nobody_is_mentioned() -> None:
-    assert not is_addressed(a_message("hi"), ME)
+    assert not heard_in(a_message("hi"), ME).mentioned
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,364 @@
+"""The desk: what messages, commands and buttons do, on every platform alike.
+
+An adapter parses an event into a `Place`, a `Member` and what was asked, and calls one method here.
+Each operation checks the person's rights, has its effect through the engine, and returns a text
+for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for the person too;
+`explained` is the boundary that turns them, and everything unexpected, into that text.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from adapters.common import texts
+from adapters.common.access import Access
+from adapters.common.buttons import Action
+from adapters.common.control_words import ControlWord, control_word
+from adapters.common.place import Member, Place
+from adapters.common.question import Message, question_of
+from adapters.common.settings import with_changes, with_system_prompt
+from bot.config import Settings
+from bot.engine import Engine
+from bot.errors import NotAllowed, NothingToDo, NotUnderstood, ParleyError, Refusal
+from bot.locks import KeyedLocks
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import ConversationSettings, Store, StoredAnswer, Surface
+from bot.recent import Seen
+
+logger = logging.getLogger(__name__)
+
+Reply = Callable[[str], Awaitable[None]]
+"""Tells the person something, as privately as the platform can. Raises nothing."""
+Read = Callable[[], Awaitable[Message]]
+"""Reads a message as people see it; may ask the platform for names. Called in the order in which
+messages came. May raise ParleyError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says to the desk."""
+
+    access: Access = field(default_factory=Access)
+    direct_messages: bool = True
+    thread_per_question: bool = False
+    attachment_characters: int = 12_000
+    retention_days: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings, access: Access, *, direct_messages: bool = True) -> "Rules":
+        """From the configuration; `access` and `direct_messages` are the platform's section's."""
+        return cls(
+            access,
+            direct_messages,
+            thread_per_question=settings.conversation.scope == "thread",
+            attachment_characters=settings.limits.attachment_characters,
+            retention_days=settings.storage.retention_days,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a message that was posted in a place concerns the bot."""
+
+    mentioned: bool
+    """The bot was mentioned, or replied to."""
+    to_others: bool = False
+    """Somebody else was mentioned."""
+    own_thread: bool | None = None
+    """Whether the bot opened this thread, or was written to in its first message. None: nobody
+    knows; then it counts whether anything was asked in the thread before."""
+
+
+class Platform(Protocol):
+    """What the desk needs of a platform's adapter."""
+
+    reset_command: str
+    """As people type it, in Markdown: ``/reset`` in backticks."""
+    forget_command: str
+
+    async def surface(self, question: Question) -> Surface | None:
+        """Where the answer to `question` is shown; None where the bot cannot write there any
+        more."""
+        ...
+
+    async def open_thread(self, place: Place, message: Message) -> Place:
+        """The thread that the question in `message` opens; `place` itself where there can be none
+        (in a thread, in a direct message, without the right)."""
+        ...
+
+    async def command(self, place: Place, person: Person, text: str) -> str | None:
+        """Do what a message that is a typed command says and return a text for the person; None
+        where `text` is none, or the platform has other ways for commands. Raises Refusal."""
+        ...
+
+
+class Desk:
+    """The operations of one platform. For one event loop; keeps nothing that must outlive it."""
+
+    def __init__(self, engine: Engine, store: Store, platform: Platform, rules: Rules) -> None:
+        self.engine = engine
+        self.rules = rules
+        self._store = store
+        self._platform = platform
+        self._seen: Seen[str] = Seen()
+        self._orders: KeyedLocks[ConversationKey] = KeyedLocks()
+
+    # ------------------------------------------------------------ the boundary
+
+    async def explained(self, where: object, work: Awaitable[str]) -> str:
+        """The text that `work` returns, or why it failed. Raises nothing but CancelledError: what
+        one event does wrong ends here, and is logged with `where`."""
+        try:
+            return await work
+        except Refusal as refusal:
+            return refusal.user_text
+        except ParleyError as error:
+            logger.error("%s: %s", where, error)
+            return error.user_text
+        except Exception:
+            logger.exception("%s: a defect of Parley", where)
+            return texts.DEFECT
+
+    async def _told(self, where: object, reply: Reply, work: Awaitable[str]) -> None:
+        if text := await self.explained(where, work):
+            await reply(text)
+
+    # ------------------------------------------------------------ who and where
+
+    def speaks_in(self, place: Place) -> bool:
+        """Whether the configuration lets the bot answer here at all."""
+        return self.rules.access.place(place.workspace, place.ids, direct=place.direct)
+
+    async def person(self, place: Place, member: Member) -> Person:
+        """Who this is, with their rights here and now. In a direct message everybody is the admin
+        of their own conversation. Raises NotAllowed where they may not ask."""
+        access = self.rules.access
+        if not self.speaks_in(place):
+            raise NotAllowed(texts.NOT_HERE)
+        if place.direct and not self.rules.direct_messages:
+            raise NotAllowed(texts.NO_DIRECT_MESSAGES)
+        if not access.person(member.id, member.roles):
+            raise NotAllowed(texts.NOT_YOU)
+        profile = await member.profile()
+        admin = place.direct or profile.admin or access.named_admin(member.id, member.roles)
+        return Person(place.key.platform, member.key or member.id, profile.name, admin=admin)
+
+    # ------------------------------------------------------------ messages
+
+    def may_concern(self, place: Place, heard: Heard) -> bool:
+        """Whether a message can be meant for the bot; False spares all further work."""
+        in_thread = bool(place.key.thread) and not heard.to_others and heard.own_thread is not False
+        return place.direct or heard.mentioned or in_thread
+
+    async def receive(
+        self,
+        place: Place,
+        member: Member,
+        event_id: str,
+        read: Read,
+        heard: Heard,
+        reply: Reply,
+    ) -> None:
+        """A message was posted. It is answered, obeyed, or not for the bot; once, however often the
+        same `event_id` is delivered. Messages of one conversation are handled in the order of
+        these calls."""
+        if not self.may_concern(place, heard):
+            return
+        if not self.speaks_in(place):
+            logger.info("%s: [%s] allows no answers here", place.key, place.key.platform)
+            return
+        if not self._seen.add(event_id):
+            return
+        async with self._orders(place.key):
+            await self._told(place.key, reply, self._received(place, member, read, heard))
+
+    async def _addressed(self, place: Place, heard: Heard) -> bool:
+        if place.direct or heard.mentioned or heard.own_thread:
+            return True
+        return bool(await self._store.answers(conversation=place.key, limit=1))
+
+    async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
+        if not await self._addressed(place, heard):
+            return ""
+        person = await self.person(place, member)
+        message = await read()
+        if word := control_word(message.text):
+            return await self.obey(word, place, person)
+        said = await self._platform.command(place, person, message.text)
+        if said is not None:
+            return said
+        return "\n".join(await self._ask(place, person, message) or ())
+
+    async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
+        """Do what a control word says. Raises Refusal."""
+        if word is ControlWord.RESET:
+            return await self.reset(place, person)
+        return await self.stop(place, person)
+
+    async def edited(self, place: Place, member: Member, read: Read, reply: Reply) -> None:
+        """A message has a new text. Where it is a question, it is answered again in the same
+        messages if it is the newest, and only the history changes if not. One that was edited down
+        to nothing leaves the history with its answer."""
+        if self.speaks_in(place):
+            async with self._orders(place.key):
+                await self._told(place.key, reply, self._edited(place, member, read))
+
+    async def _edited(self, place: Place, member: Member, read: Read) -> str:
+        message = await read()
+        if control_word(message.text):
+            return ""
+        try:
+            composed = await question_of(message, self.rules.attachment_characters)
+        except NothingToDo:
+            return await self._delete(place, message.message_id)
+        await self.person(place, member)
+        for there in place.holding(message.message_id):
+            await self.engine.question_edited(
+                there.key, message.message_id, composed.text, self._find
+            )
+        return ""
+
+    async def deleted(self, place: Place, message_ids: Iterable[str]) -> None:
+        """Messages were deleted. Those that were questions leave the history with their answers."""
+        async with self._orders(place.key):  # a question that is being prepared is known then
+            for message_id in message_ids:
+                await self.explained(place.key, self._delete(place, message_id))
+
+    async def _delete(self, place: Place, message_id: str) -> str:
+        for there in place.holding(message_id):
+            if await self.engine.question_deleted(there.key, message_id):
+                break
+        return ""
+
+    # ------------------------------------------------------------ asking
+
+    async def ask_shown(
+        self,
+        place: Place,
+        person: Person,
+        message: Message,
+        take_back: Callable[[], Awaitable[None]],
+    ) -> str:
+        """Ask a question that a command has shown to the channel in `message`. Where it is refused,
+        or was asked before, `take_back` deletes the message. Returns notes for the person. Raises
+        Refusal and StorageError."""
+        async with self._orders(place.key):
+            try:
+                notes = await self._ask(place, person, message)
+            except BaseException:
+                await take_back()
+                raise
+            if notes is None:
+                await take_back()
+        return "\n".join(notes or ())
+
+    async def _ask(self, place: Place, person: Person, message: Message) -> tuple[str, ...] | None:
+        """Notes for the person; None where it was asked before."""
+        composed = await question_of(message, self.rules.attachment_characters)
+        if self.rules.thread_per_question and not (place.key.thread or place.direct):
+            place = await self._platform.open_thread(place, message)
+        question = Question(
+            place.key, person, composed.text, message.event_id, message.message_id, place.direct
+        )
+        surface = await self._platform.surface(question)
+        if surface is None:
+            raise NotAllowed(texts.MAY_NOT_WRITE)
+        asked = await self.engine.ask(question, surface)
+        return composed.notes if asked else None
+
+    async def _find(self, answer: StoredAnswer) -> Surface | None:
+        return await self._platform.surface(answer.question)
+
+    # ------------------------------------------------------------ answers
+
+    async def stop(self, place: Place, person: Person, *, everyone: bool = False) -> str:
+        """Stop this person's answers here, in a channel those in the threads that its questions
+        opened too. With `everyone`, or for an admin who has none of their own, all of them. Raises
+        NothingToDo, NotAllowed."""
+        if not everyone:
+            try:
+                return texts.stopped_text(await self.engine.stop(place.key, person))
+            except NothingToDo:
+                if not person.admin:
+                    raise
+        return texts.stopped_text(await self.engine.stop(place.key, person, everyone=True))
+
+    async def press(self, place: Place, person: Person, action: str, answer_id: int) -> str:
+        """Do what a button below an answer says. It acts on answers of its own place only. Raises
+        Refusal where the person may not, or it is too late."""
+        match action:
+            case Action.STOP:
+                await self.engine.stop(place.key, person, answer_id=answer_id)
+            case Action.REGENERATE:
+                await self.engine.regenerate(place.key, person, self._find, answer_id=answer_id)
+            case Action.CONTINUE:
+                await self.engine.continue_(place.key, person, self._find, answer_id=answer_id)
+            case Action.UP | Action.DOWN:
+                verdict = 1 if action == Action.UP else -1
+                await self.engine.rate(place.key, person, answer_id, verdict)
+                return texts.THANKS
+            case _:
+                raise NothingToDo(texts.UNKNOWN_BUTTON)
+        return ""
+
+    # ------------------------------------------------------------ the conversation
+
+    async def reset(self, place: Place, person: Person) -> str:
+        """Restart the conversation; for admins. Raises NotAllowed."""
+        count = await self.engine.reset(place.key, person)
+        return texts.reset_text(count, self._platform.forget_command)
+
+    async def system_prompt(self, place: Place, person: Person) -> str | None:
+        """The system prompt that was set here, None for the configuration's; for admins. Raises
+        NotAllowed."""
+        if not person.admin:
+            raise NotAllowed(texts.ADMINS_ONLY)
+        return (await self.engine.settings(place.key)).system_prompt
+
+    async def set_system_prompt(self, place: Place, person: Person, text: str) -> str:
+        """Set it; "" returns it to the configuration's. For admins. Raises Refusal."""
+        changed = with_system_prompt(await self.engine.settings(place.key), text)
+        await self._change(place, person, changed)
+        return texts.system_prompt_set_text(changed.system_prompt)
+
+    async def settings(self, place: Place, person: Person, changes: Mapping[str, str]) -> str:
+        """The settings of the conversation, with what was typed (`temperature`, `length`,
+        `names`) changed; changes are for admins. Raises Refusal."""
+        settings = await self.engine.settings(place.key)
+        if changes:
+            if unknown := set(changes) - {"temperature", "length", "names"}:
+                raise NotUnderstood(
+                    f"There is no setting {', '.join(sorted(unknown))}; the settings are "
+                    "temperature, length and names."
+                )
+            settings = with_changes(settings, **changes)
+            await self._change(place, person, settings)
+        return texts.settings_text(settings)
+
+    async def mute(self, place: Place, person: Person, *, muted: bool) -> str:
+        """Answer only admins here, or everybody again; for admins. Raises NotAllowed."""
+        settings = await self.engine.settings(place.key)
+        await self._change(place, person, replace(settings, muted=muted))
+        return texts.muted_text(muted=muted)
+
+    async def _change(self, place: Place, person: Person, settings: ConversationSettings) -> None:
+        await self.engine.change_settings(place.key, person, settings)
+
+    # ------------------------------------------------------------ about Parley
+
+    async def forget(self, person: Person) -> str:
+        """Delete all that this person ever asked, with the answers, for good."""
+        return texts.forgotten_text(await self.engine.forget(person))
+
+    def status(self) -> str:
+        """Which model answers, where it runs, and how busy it is."""
+        return texts.status_text(self.engine.status)
+
+    def privacy(self) -> str:
+        """What is stored, where, for how long, and what a person can do about it."""
+        return texts.privacy_text(
+            self.rules.retention_days,
+            self._platform.reset_command,
+            self._platform.forget_command,
+        )

@@ -1,0 +1,62 @@
+"""Commands typed as text: what comes after ``/parley``, in a command or in a message.
+
+Slack allows no slash commands in threads; there people write ``@parley /parley status``.
+"""
+
+import re
+
+from adapters.common.control_words import ControlWord
+from adapters.common.desk import Desk
+from adapters.common.place import Place
+from adapters.common.texts import system_prompt_text
+from bot.errors import NotUnderstood
+from bot.messages import Person
+
+_SETTING = re.compile(r"(\w+)\s*=\s*(\S+)")
+
+
+def is_text_command(text: str) -> bool:
+    """Whether a message (without the mention of the bot) is such a command."""
+    return re.match(r"/parley\b", text.strip(), re.IGNORECASE) is not None
+
+
+async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: str) -> str:
+    """Do what `text` says, ``/parley`` in front or not, and return a text for the person; `usage`
+    explains the commands. Raises Refusal."""
+    words = re.sub(r"^\s*/parley\b", "", text, flags=re.IGNORECASE).strip()
+    verb, _, rest = words.partition(" ")
+    verb, rest = verb.lower(), rest.strip()
+    match verb:
+        case "" | "help":
+            return usage
+        case "status":
+            return desk.status()
+        case "privacy":
+            return desk.privacy()
+        case "forget" if rest.lower() == "me":
+            return await desk.forget(person)
+        case "forget":
+            raise NotUnderstood("`/parley forget me` deletes all that you ever asked, for good.")
+        case "settings":
+            return await desk.settings(place, person, _changes(rest))
+        case "system" if rest:
+            default = rest.lower() == "default"
+            return await desk.set_system_prompt(place, person, "" if default else rest)
+        case "system":
+            return system_prompt_text(await desk.system_prompt(place, person))
+        case "mute" | "unmute":
+            return await desk.mute(place, person, muted=verb == "mute")
+        case "stop" | "reset":
+            return await desk.obey(ControlWord(verb), place, person)
+    raise NotUnderstood("I know no such command. `/parley help` lists them.")
+
+
+def _changes(text: str) -> dict[str, str]:
+    """What ``temperature=0.7 names=on`` says; {} for "". Raises NotUnderstood for anything else."""
+    changes = {name.lower(): value for name, value in _SETTING.findall(text)}
+    if text and not changes:
+        raise NotUnderstood(
+            "The settings are temperature, length and names: "
+            "`/parley settings temperature=0.7 length=300 names=on`."
+        )
+    return changes

@@ -1,0 +1,236 @@
+"""The boundary around what one event does, and the order of what happens. What the operations do is
+in tests/scenarios, on every platform."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from adapters.common.access import Access, AllowBlock
+from adapters.common.desk import Desk, Heard, Rules
+from adapters.common.place import Member, Place, Profile
+from adapters.common.question import Message, Quoted
+from adapters.common.texts import DEFECT, NO_DIRECT_MESSAGES, NOT_HERE, NOT_YOU, NOTHING_ASKED
+from bot.errors import NotAllowed, NothingToDo, StorageError
+from bot.messages import ConversationKey, Person, Question
+from bot.ports import Surface
+from storage.in_memory import MemoryStore
+from tests.until import until
+
+CHANNEL = Place(ConversationKey("discord", "c1", workspace="g1"), ("c1",))
+THREAD = CHANNEL.thread("t1")
+DIRECT = Place(ConversationKey("discord", "d1"), ("d1",), direct=True)
+MENTION = Heard(mentioned=True)
+
+
+class RecordingEngine:
+    """Takes questions and holds them until the test lets go."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.deleted: list[tuple[ConversationKey, str]] = []
+
+    async def ask(self, question: Question, surface: Surface) -> object:
+        self.asked.append(question)
+        return self
+
+    async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
+        self.deleted.append((conversation, message_id))
+        return False
+
+
+class Anywhere:
+    """A platform that shows answers everywhere and has no threads."""
+
+    reset_command = "`/reset`"
+    forget_command = "`/forget me`"
+
+    async def surface(self, question: Question) -> Any:
+        return object()
+
+    async def open_thread(self, place: Place, message: Message) -> Place:
+        return place.thread(message.message_id)
+
+    async def command(self, place: Place, person: Person, text: str) -> str | None:
+        return None
+
+
+def a_desk(rules: Rules | None = None, store: Any = None) -> tuple[Desk, RecordingEngine]:
+    engine: Any = RecordingEngine()
+    return Desk(engine, store or MemoryStore(), Anywhere(), rules or Rules()), engine
+
+
+def a_member(member_id: str = "7", *, admin: bool = False, roles: tuple[str, ...] = ()) -> Member:
+    async def profile() -> Profile:
+        return Profile("Ana", admin)
+
+    return Member(member_id, profile, frozenset(roles))
+
+
+class Said:
+    """A message that somebody posts, and what they are told."""
+
+    def __init__(self, text: str, event_id: str = "1", quoted: Quoted | None = None) -> None:
+        self.message = Message(event_id, event_id, text, quoted=quoted)
+        self.told: list[str] = []
+        self.readable = asyncio.Event()
+        self.readable.set()
+
+    async def read(self) -> Message:
+        await self.readable.wait()
+        return self.message
+
+    async def reply(self, text: str) -> None:
+        self.told.append(text)
+
+    async def post(self, desk: Desk, place: Place, heard: Heard = MENTION) -> None:
+        event = self.message.event_id
+        await desk.receive(place, a_member(), event, self.read, heard, self.reply)
+
+
+# ---------------------------------------------------------------- the boundary
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "logged"),
+    [
+        (NothingToDo("Nothing is there."), "Nothing is there.", ""),
+        (StorageError("the disk is full"), StorageError("").user_text, "the disk is full"),
+        (KeyError("x"), DEFECT, "a defect of Parley"),
+    ],
+)
+async def test_what_goes_wrong_becomes_a_text_for_the_person(
+    error: Exception, told: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> str:
+        raise error
+
+    desk, _ = a_desk()
+    with caplog.at_level(logging.WARNING):
+        assert await desk.explained(CHANNEL.key, fails()) == told
+    assert logged in caplog.text
+    assert bool(caplog.records) is bool(logged)
+
+
+async def test_a_message_that_cannot_be_read_ends_alone() -> None:
+    desk, engine = a_desk()
+    said = Said("")
+
+    async def broken() -> Message:
+        raise KeyError("text")
+
+    await desk.receive(CHANNEL, a_member(), "1", broken, MENTION, said.reply)
+    assert said.told == [DEFECT]
+    await Said("Hello", "2").post(desk, CHANNEL)
+    assert [question.text for question in engine.asked] == ["Hello"]
+
+
+# ---------------------------------------------------------------- who and where
+
+
+@pytest.mark.parametrize(
+    ("rules", "place", "why"),
+    [
+        (Rules(Access(channels=AllowBlock(blocked=frozenset(["c1"])))), CHANNEL, NOT_HERE),
+        (Rules(Access(workspaces=AllowBlock(allowed=frozenset(["g2"])))), CHANNEL, NOT_HERE),
+        (Rules(Access(people=AllowBlock(blocked=frozenset(["7"])))), CHANNEL, NOT_YOU),
+        (Rules(direct_messages=False), DIRECT, NO_DIRECT_MESSAGES),
+    ],
+)
+async def test_who_may_not_ask_is_told_why(rules: Rules, place: Place, why: str) -> None:
+    desk, _ = a_desk(rules)
+    with pytest.raises(NotAllowed) as refused:
+        await desk.person(place, a_member())
+    assert refused.value.user_text == why
+
+
+@pytest.mark.parametrize(
+    ("place", "member", "admin"),
+    [
+        (CHANNEL, a_member(), False),
+        (CHANNEL, a_member(admin=True), True),
+        (CHANNEL, a_member(roles=("30",)), True),
+        (CHANNEL, a_member(roles=("31",)), False),
+        (DIRECT, a_member(), True),
+    ],
+)
+async def test_admins_are_made_by_the_platform_the_configuration_and_direct_messages(
+    place: Place, member: Member, admin: bool
+) -> None:
+    desk, _ = a_desk(Rules(Access(admin_roles=frozenset(["30"]))))
+    assert (await desk.person(place, member)).admin is admin
+
+
+# ---------------------------------------------------------------- messages
+
+
+async def test_the_same_event_is_handled_once() -> None:
+    desk, engine = a_desk()
+    for _ in range(3):
+        await Said("Hello").post(desk, CHANNEL)
+    assert len(engine.asked) == 1
+
+
+async def test_questions_of_a_conversation_keep_their_order_and_others_do_not_wait() -> None:
+    desk, engine = a_desk()
+    slow, quick, other = Said("slow", "1"), Said("quick", "2"), Said("other", "3")
+    slow.readable.clear()
+    async with asyncio.TaskGroup() as tasks:
+        for said, place in ((slow, CHANNEL), (quick, CHANNEL), (other, THREAD)):
+            tasks.create_task(said.post(desk, place))
+        await until(lambda: engine.asked)
+        assert [question.text for question in engine.asked] == ["other"]
+        slow.readable.set()
+    assert [question.text for question in engine.asked] == ["other", "slow", "quick"]
+
+
+@pytest.mark.parametrize(
+    ("place", "heard", "answered"),
+    [
+        (CHANNEL, Heard(mentioned=False), False),
+        (CHANNEL, Heard(mentioned=True), True),
+        (DIRECT, Heard(mentioned=False), True),
+        (THREAD, Heard(mentioned=False, own_thread=True), True),
+        (THREAD, Heard(mentioned=False, own_thread=False), False),
+        (THREAD, Heard(mentioned=False, own_thread=True, to_others=True), False),
+        (THREAD, Heard(mentioned=True, to_others=True), True),
+        (THREAD, Heard(mentioned=False), False),
+    ],
+)
+async def test_which_messages_are_meant_for_the_bot(
+    place: Place, heard: Heard, answered: bool
+) -> None:
+    desk, engine = a_desk()
+    await Said("Hello").post(desk, place, heard)
+    assert bool(engine.asked) is answered
+
+
+async def test_a_quoted_message_stands_above_the_question() -> None:
+    desk, engine = a_desk()
+    await Said("Is that so?", quoted=Quoted("Ben", "Pi is 3.")).post(desk, CHANNEL)
+    assert engine.asked[0].text == "Ben wrote:\nPi is 3.\n\nIs that so?"
+
+
+async def test_a_bare_mention_is_told_to_ask_something() -> None:
+    desk, engine = a_desk()
+    said = Said("  ")
+    await said.post(desk, CHANNEL)
+    assert said.told == [NOTHING_ASKED]
+    assert not engine.asked
+
+
+async def test_with_a_thread_for_each_question_only_channels_get_threads() -> None:
+    desk, engine = a_desk(Rules(thread_per_question=True))
+    for number, place in enumerate((CHANNEL, THREAD, DIRECT)):
+        await Said("Hello", str(number)).post(desk, place)
+    threads = [question.conversation.thread for question in engine.asked]
+    assert threads == ["0", "t1", ""]
+
+
+async def test_a_question_edited_down_to_nothing_is_deleted_where_it_may_have_been_asked() -> None:
+    desk, engine = a_desk()
+    said = Said("")
+    await desk.edited(CHANNEL, a_member(), said.read, said.reply)
+    assert engine.deleted == [(CHANNEL.key, "1"), (CHANNEL.thread("1").key, "1")]
+    assert said.told == []
