@@ -12,7 +12,7 @@ from adapters.console.report import context_text, outcome_text, remembered_text
 from adapters.console.screen import Screen
 from adapters.console.slash import help_text, parse
 from bot.engine import Engine
-from bot.engine.job import Answering
+from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
@@ -70,7 +70,7 @@ class Chat:
             "status": self._status,
             "help": self._help,
         }
-        self._jobs: tuple[Answering, ...] = ()
+        self._jobs: tuple[Job, ...] = ()
         self._interrupted = False
         self.failed = False
         """An answer failed or a question was refused."""
@@ -162,7 +162,7 @@ class Chat:
         found = await self._store.exchanges(self._conversation, limit=1)
         return found[0] if found else None
 
-    async def _watch(self, *jobs: Answering) -> None:
+    async def _watch(self, *jobs: Job) -> None:
         """Wait for the ends of these answers, and say how they ended."""
         self._jobs = jobs
         if self._interrupted:  # Ctrl-C came while the question was recorded

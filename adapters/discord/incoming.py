@@ -10,12 +10,12 @@ import discord
 from adapters.common.attachments import Attachment
 from adapters.common.control_words import after_mention
 from adapters.common.desk import Desk, Heard, Read, Reply
-from adapters.common.names import clean_name
 from adapters.common.place import Place
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import MAY_NOT_WRITE
 from adapters.discord.places import may_send, member_of, permissions_in, place_of
 from bot.errors import SurfaceError
+from bot.names import clean_name
 from bot.recent import Recent, Seen
 
 logger = logging.getLogger(__name__)

@@ -3,10 +3,10 @@
 import discord
 
 from adapters.common.access import Access, AllowBlock
-from adapters.common.names import clean_name
 from adapters.common.place import Member, Place, Profile
 from bot.config import DiscordSettings
 from bot.messages import ConversationKey
+from bot.names import clean_name
 
 PLATFORM = "discord"
 

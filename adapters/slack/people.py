@@ -2,11 +2,11 @@
 
 import logging
 
-from adapters.common.names import clean_name
 from adapters.common.place import Profile
 from adapters.slack.api import Gateway
 from bot.clock import Clock
 from bot.errors import SurfaceError
+from bot.names import clean_name
 from bot.recent import Recent
 
 logger = logging.getLogger(__name__)

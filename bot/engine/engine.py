@@ -1,12 +1,12 @@
-"""The heart of Parley: takes questions in, has them answered, keeps order.
+"""The engine: accepts questions, has them answered, and keeps order.
 
 A question enters at `Engine.ask`. It is refused, or it is in the database before anything is
-generated for it. It waits its turn in the fair queue (`bot.engine.queue`), its context is packed
-(`bot.engine.packing`), the model writes (`bot.ports.Generator`), delivery shows it
-(`bot.delivery`), and the store keeps it. The engine knows no platform, no SQL and no model.
+generated for it. It waits in the fair queue (`bot.engine.queue`), its prompt is packed into the
+context window (`bot.engine.packing`), the model generates (`bot.ports.Generator`), delivery shows
+the text (`bot.delivery`), and the store keeps it. The engine knows no platform, SQL or model.
 
-Use as an async context manager: leaving it parks what is still being written, to be taken up again
-by `recover` at the next start.
+Use it as an async context manager: leaving it saves unfinished answers, and `recover` resumes them
+at the next start.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from typing import Self
 
 from bot.clock import Clock
 from bot.delivery import Delivery
-from bot.engine.job import Answering, Outcome
+from bot.engine.job import Job, Outcome
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
-from bot.engine.runner import Answerer
+from bot.engine.runner import Runner
 from bot.engine.settings import settings_in
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
@@ -43,8 +43,8 @@ from bot.recent import Seen
 logger = logging.getLogger(__name__)
 
 SEEN_EVENTS = 4096
-"""Event ids remembered in memory, so that a duplicate is not even told that the queue is full. The
-store remembers them for longer."""
+"""Event ids kept in memory, so that a duplicate is not even refused for a full queue. The store
+keeps them for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,16 @@ class EngineOptions:
 
     window: WindowOptions
     slots: int
-    """Answers written at the same time."""
+    """Answers that are generated at the same time."""
     queue: int
+    """Questions that may wait."""
     queue_per_person: int
+    """Questions of one person that may wait or be answered."""
     quota: Quota
     question_characters: int
+    """The longest question."""
     checkpoint_interval: float
-    """Seconds between two savings of the text of an unfinished answer."""
+    """Seconds between two checkpoints of an unfinished answer's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,15 @@ class Status:
 
     model: ModelInfo
     writing: int
+    """Answers that are being generated."""
     waiting: int
+    """Questions in the queue."""
     tokens_per_second: float
-    """Of the answer that ended last; 0.0 before the first."""
+    """Decoding speed of the answer that ended last; 0.0 before the first."""
 
 
 class Engine:
-    """Answers questions. One per process; every method is for the event loop's thread."""
+    """Answers questions. One for each process; for one event loop, not thread-safe."""
 
     def __init__(
         self,
@@ -92,8 +97,8 @@ class Engine:
             slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
         )
         self._window = ContextWindow(generator, store, options.window)
-        self._answerer = Answerer(generator, store, delivery, self._queue, self._window)
-        self._jobs: dict[int, Answering] = {}
+        self._runner = Runner(generator, store, delivery, self._queue, self._window)
+        self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
         self._tasks = asyncio.TaskGroup()
@@ -117,13 +122,14 @@ class Engine:
         if self._saver is not None:
             self._saver.cancel()
         await self._abandon(list(self._jobs.values()))
-        # Not told of the body's own exception, which it would wrap in a group.
+        # without the body's own exception, which the group would wrap
         await self._tasks.__aexit__(None, None, None)
 
     async def leave(self, platform: str) -> None:
-        """Stop answering on this platform, whose connection is about to close. Calls on their way
-        are waited for, a few seconds at most, so that a message which was posted is also known;
-        the answers stay unfinished, for `recover`. Ask nothing more from there. Idempotent."""
+        """Stop answering on this platform, whose connection is about to close. Calls in flight are
+        awaited, for a few seconds at most, so that a message that was posted is also recorded; the
+        answers stay unfinished, for `recover`. No question of this platform may follow.
+        Idempotent."""
         await self._abandon(
             [
                 job
@@ -132,7 +138,7 @@ class Engine:
             ]
         )
 
-    async def _abandon(self, jobs: Sequence[Answering]) -> None:
+    async def _abandon(self, jobs: Sequence[Job]) -> None:
         tasks = [job.task for job in jobs if job.task is not None]
         for task in tasks:
             task.cancel()
@@ -152,49 +158,50 @@ class Engine:
         *,
         resume: bool,
         conversation: ConversationKey | None = None,
-    ) -> list[Answering]:
-        """Take up what an earlier run left unfinished on this platform (in this conversation).
+    ) -> list[Job]:
+        """Resume what an earlier run left unfinished on this platform (in this conversation).
 
-        With `resume`, answers go on from their text in their messages; else they are marked as
-        interrupted. An answer whose place is gone is closed. Call it once, before new questions.
+        With `resume`, answers continue from their text in their messages; else they are marked as
+        interrupted. An answer whose place no longer exists is closed. To be called once, before new
+        questions.
         """
-        taken_up: list[Answering] = []
+        resumed: list[Job] = []
         unfinished = await self._store.answers(unfinished=True, conversation=conversation)
         for answer in reversed(unfinished):
             if answer.question.conversation.platform != platform or answer.id in self._jobs:
                 continue
             if surface := await find(answer):
-                taken_up.append(self._take_up(answer, surface, resume=resume))
+                resumed.append(self._resume(answer, surface, resume=resume))
             else:
-                await self._give_up(answer)
-        return taken_up
+                await self._close_lost(answer)
+        return resumed
 
-    def _take_up(self, answer: StoredAnswer, surface: Surface, *, resume: bool) -> Answering:
+    def _resume(self, answer: StoredAnswer, surface: Surface, *, resume: bool) -> Job:
         ticket: Ticket | None = None
         if answer.state.open and resume:
-            with contextlib.suppress(Busy):  # more than the queue holds: these are marked
+            with contextlib.suppress(Busy):  # more than the queue holds: marked as interrupted
                 ticket = self._join(answer.question.conversation, answer.question.author)
-        job = Answering(answer, surface, ticket)
-        if not answer.state.open:  # only its end may not have been shown
+        job = Job(answer, surface, ticket)
+        if not answer.state.open:  # complete, but perhaps not shown to its end
             job.outcome = Outcome(answer.state, answer.usage)
         elif ticket is None:
             job.outcome = Outcome(AnswerState.INTERRUPTED, answer.usage)
         return self._start(job)
 
-    async def _give_up(self, answer: StoredAnswer) -> None:
-        """The place of an unfinished answer is gone: nobody waits for it."""
+    async def _close_lost(self, answer: StoredAnswer) -> None:
+        """Close an unfinished answer whose place no longer exists."""
         if answer.state.open:
             await self._store.close(answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage)
         await self._store.delivered(answer.id)
 
     # ------------------------------------------------------------ questions
 
-    async def ask(self, question: Question, surface: Surface) -> Answering | None:
-        """Take a question in; its answer will be shown on `surface`.
+    async def ask(self, question: Question, surface: Surface) -> Job | None:
+        """Accept a question; its answer will be shown on `surface`.
 
         Returns when the question is in the database; None where the same event came before.
-        Raises Refusal (Busy, OverQuota, TooLong, NotAllowed), with nothing recorded, and
-        StorageError. Questions of one conversation are answered in the order of these calls.
+        Raises Refusal (NothingToDo, Busy, OverQuota, TooLong, NotAllowed) and StorageError, with
+        nothing recorded. Questions of one conversation are answered in the order of these calls.
         """
         event = (question.conversation.platform, question.event_id)
         if event in self._seen:
@@ -214,7 +221,7 @@ class Engine:
         if answer is None:
             self._queue.leave(ticket)
             return None
-        return self._start(Answering(answer, surface, ticket))
+        return self._start(Job(answer, surface, ticket))
 
     async def regenerate(
         self,
@@ -223,7 +230,7 @@ class Engine:
         find: SurfaceFinder,
         *,
         answer_id: int | None = None,
-    ) -> Answering:
+    ) -> Job:
         """Answer a question of this conversation again, in the same messages: the question of
         `answer_id`, or the newest. Raises NothingToDo (also for an answer of another
         conversation), NotAllowed, Busy, OverQuota."""
@@ -236,17 +243,17 @@ class Engine:
         find: SurfaceFinder,
         *,
         answer_id: int | None = None,
-    ) -> Answering:
+    ) -> Job:
         """Continue an answer that its length, a stop or a failure cut. Raises as `regenerate` does,
         and NothingToDo where the answer is complete."""
         return await self._again(conversation, by, find, answer_id, anew=False)
 
     async def question_edited(
         self, conversation: ConversationKey, message_id: str, text: str, find: SurfaceFinder
-    ) -> Answering | None:
+    ) -> Job | None:
         """The question in `message_id` has a new text. Where it is the newest of its conversation
-        it is answered anew in the same messages; otherwise only the history changes. None where
-        nothing is answered. Raises as `ask` does."""
+        it is answered again in the same messages; otherwise only the history changes. Returns None
+        where nothing is answered. Raises as `ask` does."""
         found = await self._store.edit_question(conversation, message_id, text)
         if found is None:
             return None
@@ -263,10 +270,10 @@ class Engine:
         with self._joining(conversation, author) as ticket:
             await self._check(replace(found.question, text=text))
             answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
-        return self._start(Answering(answer, surface, ticket))
+        return self._start(Job(answer, surface, ticket))
 
     async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
-        """The question in `message_id` is gone: its answer is stopped and both leave the history.
+        """The question in `message_id` was deleted: its answer is stopped and both are deleted.
         False where no such question is known."""
         found = await self._store.delete_question(conversation, message_id)
         if found is not None and (job := self._jobs.get(found.id)):
@@ -304,8 +311,9 @@ class Engine:
         return stopped
 
     async def reset(self, conversation: ConversationKey, by: Person) -> int:
-        """Let the model forget the conversation; answers in it are stopped. Gives how many
-        exchanges it no longer sees. Raises NotAllowed where `by` is no admin of the place."""
+        """Restart the conversation: no later prompt holds what was said before, which stays stored;
+        answers in it are stopped. Returns how many exchanges are hidden. Raises NotAllowed where
+        `by` is no admin of the place."""
         if not by.admin:
             raise NotAllowed("Only an admin can reset this conversation.")
         for job in self._jobs_in({conversation}):
@@ -313,7 +321,7 @@ class Engine:
         return await self._store.reset(conversation)
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
-        """What was set for this conversation itself; a thread's channel may have set more."""
+        """The settings of this conversation itself; a thread's channel may have others."""
         return await self._store.settings(conversation)
 
     async def change_settings(
@@ -333,21 +341,21 @@ class Engine:
         await self._store.rate(answer.id, by, verdict)
 
     async def forget(self, person: Person) -> int:
-        """Delete all that this person asked, with the answers, for good; what is being answered
-        for them is stopped. Gives how many exchanges are gone."""
+        """Delete all that this person asked, with the answers, for good; their unfinished answers
+        are stopped. Returns how many exchanges were deleted."""
         for job in list(self._jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
         return await self._store.forget(person=person.key)
 
     async def context(self, conversation: ConversationKey) -> Packed:
-        """What the model would see before the next question of this conversation."""
+        """The prompt before the next question of this conversation."""
         return await self._window.preview(conversation)
 
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
-        speed = self._answerer.last_speed
+        speed = self._runner.last_speed
         return Status(self._window.model, self._queue.granted, self._queue.waiting, speed)
 
     # ------------------------------------------------------------ inside
@@ -357,7 +365,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _joining(self, conversation: ConversationKey, person: Person) -> Iterator[Ticket]:
-        """A ticket that is given back where the body raises. Raises Busy."""
+        """A place in the queue that is released where the body raises. Raises Busy."""
         ticket = self._join(conversation, person)
         try:
             yield ticket
@@ -365,18 +373,18 @@ class Engine:
             self._queue.leave(ticket)
             raise
 
-    def _start(self, job: Answering) -> Answering:
+    def _start(self, job: Job) -> Job:
         self._jobs[job.id] = job
         job.task = self._tasks.create_task(self._run(job))
         return job
 
-    async def _run(self, job: Answering) -> None:
+    async def _run(self, job: Job) -> None:
         try:
-            await self._answerer.run(job)
+            await self._runner.run(job)
         finally:
             self._jobs.pop(job.id, None)
 
-    def _jobs_in(self, conversations: Collection[ConversationKey]) -> list[Answering]:
+    def _jobs_in(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""
         jobs = self._jobs.values()
         return [job for job in jobs if job.answer.question.conversation in conversations]
@@ -414,7 +422,7 @@ class Engine:
         answer_id: int | None,
         *,
         anew: bool,
-    ) -> Answering:
+    ) -> Job:
         old = await self._answer_in(conversation, answer_id)
         if not _may(by, old):
             raise NotAllowed("Only who asked, or an admin, can have this answered again.")
@@ -427,7 +435,7 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
-        return self._start(Answering(answer, surface, ticket))
+        return self._start(Job(answer, surface, ticket))
 
     async def _check(self, question: Question) -> None:
         settings = await settings_in(self._store, question.conversation)
@@ -440,13 +448,13 @@ class Engine:
             await self._clock.sleep(self._options.checkpoint_interval)
             await self._save(self._jobs.values())
 
-    async def _save(self, jobs: Iterable[Answering]) -> None:
+    async def _save(self, jobs: Iterable[Job]) -> None:
         """Save how far these answers are, together: the store makes one commit of them."""
         await asyncio.gather(*(self._save_one(job) for job in jobs if job.text != job.saved))
 
-    async def _save_one(self, job: Answering) -> None:
-        """A database that fails now is told to the log: the text is still in memory and is saved
-        with the next checkpoint, or at the end."""
+    async def _save_one(self, job: Job) -> None:
+        """A database error is logged, not raised: the text is still in memory and is saved with the
+        next checkpoint, or at the end."""
         text = job.text
         try:
             await self._store.checkpoint(job.id, AnswerState.WRITING, text)

@@ -1,8 +1,8 @@
-"""One answer's life in memory, from its place in the queue until its end is shown.
+"""One answer in memory, from its place in the queue until its end is shown.
 
-`Answering` is what the engine hands to whoever asked: it can be stopped and waited for. The text
-that the model wrote so far is kept here and nowhere else while it is written; the engine saves it
-from here, and delivery shows it.
+`Job` is what the engine returns to whoever asked: it can be stopped and awaited. It holds the text
+that the model has generated so far; the engine's checkpoints are taken from it, and delivery has a
+copy of its own, piece by piece.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ class Outcome:
     state: AnswerState
     usage: Usage = field(default_factory=Usage)
     note: str = ""
-    """For the person, where the text alone does not say what happened."""
+    """For the person, where the text alone does not show what happened."""
     error: ParleyError | None = None
 
 
-class Answering:
-    """One answer that waits, is written, or was."""
+class Job:
+    """One answer that waits, is being generated, or has ended."""
 
     def __init__(self, answer: StoredAnswer, surface: Surface, ticket: Ticket | None) -> None:
         self.answer = answer
@@ -34,16 +34,16 @@ class Answering:
         self.ticket = ticket
         self.state = AnswerState.QUEUED
         self.saved = answer.text
-        """What the last checkpoint holds."""
+        """The text of the last checkpoint."""
         self.stopped = False
         self.quiet = False
-        """Stopped because something else takes its place: nothing more is shown for it."""
+        """Stopped because another answer replaces it: nothing more is shown for this one."""
         self.prompt: Prompt | None = None
-        """What the model was given, once it was; without what it wrote in this run."""
+        """The prompt, once it was packed; its `answer` is the text of an earlier run."""
         self.window = 0
-        """The tokens that this prompt was packed for."""
+        """The context window that the prompt was packed for, in tokens."""
         self.short = False
-        """Memory ran out meanwhile: it was packed anew, for a smaller window."""
+        """Memory ran out meanwhile: the prompt was packed again, for a smaller window."""
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None
@@ -56,17 +56,17 @@ class Answering:
 
     @property
     def text(self) -> str:
-        """All that the model wrote so far, what an earlier run of it wrote included."""
+        """The text so far, that of an earlier run included."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
     def write(self, text: str) -> None:
-        """Take up what the model wrote next."""
+        """Append what the model generated."""
         self._pieces.append(text)
 
     def stop(self, *, quiet: bool = False) -> bool:
-        """Stop the model, within one of its steps. False where the answer had ended already."""
+        """Stop the model within one decoding step. False where the answer had ended already."""
         if self.stopped or self.outcome is not None:
             return False
         self.stopped, self.quiet = True, quiet
@@ -75,13 +75,13 @@ class Answering:
         return True
 
     def mark_ended(self) -> None:
-        """No more happens to it in this run of Parley."""
+        """Nothing more happens to this answer in this run of Parley."""
         if self.outcome is None:
             self.outcome = Outcome(AnswerState.INTERRUPTED)
         self._ended.set()
 
     async def ended(self) -> Outcome:
-        """Wait until the end of the answer is shown, or can never be."""
+        """Wait until the end of the answer is shown, or is known never to be."""
         await self._ended.wait()
         assert self.outcome is not None
         return self.outcome

@@ -1,39 +1,37 @@
-"""Chooses what the model sees of a conversation, by exact token counts.
+"""Packs a prompt into the context window, by exact token counts.
 
-The system prompt and the question are always there, room for the answer is kept free, and the rest
-of the window is for the newest exchanges. A prompt that begins as the one before did is cheap: the
-model still has the keys and values of that beginning. So the first exchange stays the first one for
-as long as all since then fits; when it no longer does, so much is cut at once that the following
-questions only append again.
+The system prompt and the question are always in it, room for the answer is reserved, and the rest
+of the window holds the newest exchanges. A prompt with the same prefix as the one before is cheap:
+its KV cache is still there. So the oldest exchange stays the first one for as long as all since
+then fits; when it no longer does, so much is cut at once that the following questions only append
+again.
 
 Exchanges without an answer (it failed, or was stopped before its first word) are left out: the
-person was told, and question and answer have to alternate.
+person saw that, and chat formats want question and answer to alternate.
 """
 
-import unicodedata
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.errors import TooLong
 from bot.messages import Exchange, Prompt, Question
+from bot.names import clean_name
 from bot.ports import StoredExchange
 
 Count = Callable[[Prompt], Awaitable[int]]
 """The tokens that the model reads for a prompt, exactly."""
 
 KEPT_AFTER_CUT = 0.6
-"""How full the prompt's room is after a cut. Less would cut more seldom and forget more."""
+"""The share of the prompt's tokens that is kept by a cut. Less would cut less often, and drop
+more."""
 
 LEAST_ANSWER = 64
-"""Tokens that an answer must have room for, however long the question is."""
-
-LONGEST_NAME = 40
-"""Characters of a person's name in a prompt."""
+"""Tokens that are reserved for an answer, however long the question is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What the model is given."""
+    """A prompt that fits the context window."""
 
     prompt: Prompt
     tokens: int
@@ -43,9 +41,9 @@ class Packed:
     dropped: bool
     """Older exchanges are known to be left out."""
     max_new_tokens: int
-    """Room for the answer: what was wanted, or less after a long question."""
+    """The longest answer that fits: what was wanted, or less after a long question."""
     window: int
-    """What it was packed for, in tokens."""
+    """The context window that it was packed for, in tokens."""
 
 
 async def pack(
@@ -62,11 +60,11 @@ async def pack(
 ) -> Packed:
     """The prompt for `question`, with as much history as fits.
 
-    `pages` gives the exchanges before the question, newest first; no page is read that is not
-    needed. `window` is what prompt and answer may hold together, `wanted` the longest answer:
-    history leaves that much room (half the window where more is wanted), but a long question may
-    shrink it, down to `least_answer`. `answer` is the text so far of an answer that is continued.
-    `keep_from` is that of the prompt before in this conversation, None where it is not known.
+    `pages` yields the exchanges before the question, newest first; no page is read that is not
+    needed. `window`: the tokens of prompt and answer together. `wanted`: the longest answer, in
+    tokens; history leaves that much room (half the window where more is wanted), but a long
+    question may shrink it, down to `least_answer`. `answer`: the text so far of an answer that is
+    continued. `keep_from`: that of the previous prompt of this conversation, None where unknown.
 
     Raises TooLong, with the numbers, where the question alone does not fit.
     """
@@ -91,7 +89,7 @@ async def pack(
 
 
 def least_answer(window: int, wanted: int) -> int:
-    """The room in tokens below which no answer is begun: a sixteenth of the window and at least
+    """Tokens below which no answer is begun: a sixteenth of the window and at least
     `LEAST_ANSWER`, but not more than was wanted."""
     return min(wanted, max(LEAST_ANSWER, window // 16))
 
@@ -127,7 +125,7 @@ async def _load(
     first = True
     async for page in pages:
         if first and page and keep_from is not None and page[0].question_id < keep_from:
-            keep_from = None  # An older question is answered anew: that cut says nothing of it.
+            keep_from = None  # an older question is answered again: that cut is not about it
         first = False
         since = [s for s in page if keep_from is None or s.question_id >= keep_from]
         answered = [s for s in since if s.answer.strip()]
@@ -169,16 +167,8 @@ def as_exchange(stored: StoredExchange, *, show_names: bool) -> Exchange:
 
 def as_question(question: Question, *, show_names: bool) -> str:
     """The question's text, with ``Name: `` in front where several people take part."""
-    name = "" if question.direct or not show_names else plain_name(question.author.name)
+    name = "" if question.direct or not show_names else clean_name(question.author.name)
     return f"{name}: {question.text}" if name else question.text
-
-
-def plain_name(name: str) -> str:
-    """`name` in one line, without signs that could pass for another speaker's beginning."""
-    shown = "".join(
-        " " if sign in ":[]<>" or unicodedata.category(sign)[0] in "CZ" else sign for sign in name
-    )
-    return " ".join(shown.split())[:LONGEST_NAME].rstrip()
 
 
 # ---------------------------------------------------------------- refusals

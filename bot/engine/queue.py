@@ -1,12 +1,12 @@
-"""Who is answered next: a fair queue over conversations and people, with a bound.
+"""A bounded fair queue over conversations and people.
 
 One answer at a time per conversation, in the order in which the questions came. Across
-conversations and people turns go round: somebody who asks ten things at once waits behind
+conversations and people it is round-robin: somebody who asks ten things at once waits behind
 somebody who asks one. The order is start-time fair queueing (Goyal, Vin and Cheng, 1996) with
-every question weighing the same: a question's tag is one more than the last tag of its person and
-of its conversation, and never below the tag that was served last.
+equal weights: a question's tag is one more than the last tag of its person and of its conversation,
+and never below the tag that was served last.
 
-Knows nothing of models or messages. Not for use from more than one event loop.
+Knows nothing of models or messages. For one event loop, not thread-safe.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ class Ticket:
     on_place: Callable[[int], None] = lambda _: None
     granted: asyncio.Event = field(default_factory=asyncio.Event)
     ahead: int = -1
-    """What `on_place` was told last."""
+    """The last value that `on_place` was called with."""
 
 
 class FairQueue:
-    """At most `slots` tickets are granted at a time and at most `bound` wait."""
+    """At most `slots` tickets are granted at a time, and at most `bound` wait."""
 
     def __init__(self, *, slots: int, bound: int, bound_per_person: int) -> None:
         self._slots = slots
@@ -55,7 +55,7 @@ class FairQueue:
 
     def join(self, conversation: str, person: str) -> Ticket:
         """A ticket at its fair place. Raises Busy where the queue, or the person's share of it, is
-        full. The ticket must be given back by `leave`, granted or not."""
+        full. The ticket must be released by `leave`, granted or not."""
         free = self._slots - len(self._granted)
         if len(self._waiting) >= self._bound + max(0, free):
             raise Busy(
@@ -82,7 +82,7 @@ class FairQueue:
         return ticket
 
     async def turn(self, ticket: Ticket, on_place: Callable[[int], None]) -> None:
-        """Wait until the ticket is granted. `on_place` is told, at once and whenever it changes,
+        """Wait until the ticket is granted. `on_place` is called, at once and on each change, with
         how many answers come before this one: 0 once it is granted."""
         ticket.on_place = on_place
         ticket.ahead = -1
@@ -90,7 +90,7 @@ class FairQueue:
         await ticket.granted.wait()
 
     def leave(self, ticket: Ticket) -> None:
-        """Give the ticket back. Idempotent."""
+        """Release the ticket. Idempotent."""
         if ticket in self._granted:
             self._granted.remove(ticket)
         elif ticket in self._waiting:
@@ -111,7 +111,7 @@ class FairQueue:
             busy.add(ticket.conversation)
             self._now = max(self._now, ticket.tag)
             ticket.granted.set()
-        # A tag that is not above the one served last says nothing any more.
+        # a tag that is not above the one served last has no effect any more
         self._next_tags = {key: tag for key, tag in self._next_tags.items() if tag > self._now}
         for ticket in (*self._granted, *self._waiting):
             self._report(ticket)

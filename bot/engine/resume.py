@@ -1,4 +1,4 @@
-"""A stream of text that goes on when the model's process is lost on the way."""
+"""A text stream that resumes when the worker process is lost."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -8,26 +8,25 @@ from bot.errors import GenerationError, NoRoom, WorkerLost
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Usage
 from bot.ports import Generator
 
-MOST_TAKE_UPS = 2
-"""How often in a row an answer is taken up again after the model's process was lost, without the
-model having written anything in between."""
+MOST_RETRIES = 2
+"""Retries in a row after the worker process was lost, without any new text in between."""
 
 
 Repack = Callable[[str], Awaitable[tuple[Prompt, Sampling] | None]]
-"""Given the answer so far: the prompt and its sampling for the window as it is now, or None where
-the window is no smaller than before."""
+"""Called with the answer so far: the prompt and sampling for the present context window, or None
+where the window is no smaller than before."""
 
 
 async def resuming_stream(
     generator: Generator, prompt: Prompt, sampling: Sampling, repack: Repack
 ) -> AsyncGenerator[str | Finished]:
-    """What `generator` streams, carried on over a model process that is lost on the way.
+    """What `generator` streams, resumed when its worker process is lost.
 
     The prompt is sent again with the text so far, so that the joined text is one answer, no longer
-    than `sampling` allows; packed anew where the model came back with a smaller window, as it does
-    when its memory ran out. Raises GenerationError when the model fails by itself, WorkerLost when
-    its process is lost more than `MOST_TAKE_UPS` times without a new piece of text, and what
-    `repack` raises.
+    than `sampling` allows; it is packed again where the model was restarted with a smaller window,
+    after its memory ran out. Raises GenerationError when the model fails by itself, WorkerLost
+    when its process is lost more than `MOST_RETRIES` times without new text, and what `repack`
+    raises.
     """
     so_far = [prompt.answer]
     spent = Usage()
@@ -51,7 +50,7 @@ async def resuming_stream(
             raise GenerationError("the model's answer broke off without an end")
         except (WorkerLost, NoRoom) as error:
             lost += 1
-            if lost > MOST_TAKE_UPS:
+            if lost > MOST_RETRIES:
                 raise
             text = "".join(so_far)
             fresh = await repack(text)
@@ -63,14 +62,14 @@ async def resuming_stream(
 
 
 async def usage_between(generator: Generator, before: Prompt, after: Prompt) -> Usage:
-    """What it cost to get from one prompt to the same with more of an answer: for an answer whose
-    end did not say so itself, since it was stopped or its process was lost."""
+    """The usage of an answer that grew from `before.answer` to `after.answer`: for one that was
+    stopped or whose worker was lost, so that no usage was reported."""
     read = await generator.count(before)
     return Usage(prompt_tokens=read, completion_tokens=max(0, await generator.count(after) - read))
 
 
 def _sum(first: Usage, second: Usage) -> Usage:
-    """The usage of an answer that was written in two runs."""
+    """The usage of an answer that was generated in two runs."""
     return Usage(
         prompt_tokens=max(first.prompt_tokens, second.prompt_tokens),
         cached_tokens=second.cached_tokens,

@@ -1,8 +1,8 @@
-"""How one accepted question becomes an answer that is recorded and shown.
+"""Turns one accepted question into an answer that is recorded and shown.
 
-The steps, in order: wait for the turn; pack the context; let the model write, handing each piece
-to delivery; record the whole; give the turn to the next; show the end. What goes wrong with one
-answer is told to its person and to the log, and is no other answer's affair.
+The steps, in order: wait in the queue; pack the prompt; generate, handing each piece of text to
+delivery; record the answer; release the queue; show the end. An error of one answer is shown to its
+person, logged, and touches no other answer.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from bot.delivery import Delivery, LiveAnswer
-from bot.engine.job import Answering, Outcome
+from bot.engine.job import Job, Outcome
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
@@ -23,12 +23,12 @@ from bot.ports import AnswerState, Generator, Store
 
 logger = logging.getLogger(__name__)
 
-SHORT = "My memory ran short: from now on I see less of a conversation at a time."
-"""For the person whose answer went on with a smaller window."""
+SHORT = "Memory ran out: from now on I see less of a conversation at a time."
+"""For the person whose answer continued with a smaller context window."""
 
 
-class Answerer:
-    """Runs answers. Holds nothing of them: `Answering` does."""
+class Runner:
+    """Runs answers. Their state is in `Job`."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Answerer:
         self._queue = queue
         self._window = window
         self.last_speed = 0.0
-        """Tokens a second of the answer that ended last."""
+        """Decoding speed of the answer that ended last, in tokens a second."""
 
-    async def run(self, job: Answering) -> None:
-        """Everything that happens to one answer. Raises nothing but CancelledError; cancelled, it
-        leaves the answer open, to be taken up again."""
+    async def run(self, job: Job) -> None:
+        """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
+        answer open, to be resumed."""
         with conversation_logged(job.answer.question.conversation):
             try:
                 async with self._delivery.open(job.answer, job.surface) as live:
@@ -68,12 +68,12 @@ class Answerer:
                 self._leave(job)
                 job.mark_ended()
 
-    def _leave(self, job: Answering) -> None:
+    def _leave(self, job: Job) -> None:
         if job.ticket is not None:
             self._queue.leave(job.ticket)
 
-    async def _answer(self, job: Answering, live: LiveAnswer) -> Outcome:
-        """Let the model write until it ends, fails or is stopped."""
+    async def _answer(self, job: Job, live: LiveAnswer) -> Outcome:
+        """Generate until the answer ends, fails or is stopped."""
         async with asyncio.TaskGroup() as tasks:
             job.work = work = tasks.create_task(self._write(job, live))
             if job.stopped:
@@ -85,9 +85,9 @@ class Answerer:
             return Outcome(AnswerState.STOPPED, await self._usage_so_far(job))
         return work.result()
 
-    async def _write(self, job: Answering, live: LiveAnswer) -> Outcome:
+    async def _write(self, job: Job, live: LiveAnswer) -> Outcome:
         try:
-            assert job.ticket is not None, "only an answer that ended already has no ticket"
+            assert job.ticket is not None, "only an answer that has ended has no ticket"
             await self._queue.turn(job.ticket, live.place)
             job.state = AnswerState.WRITING
             prompt, sampling = await self._ready(job)
@@ -105,15 +105,15 @@ class Answerer:
             usage = await self._usage_so_far(job)
             return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
-    async def _ready(self, job: Answering) -> tuple[Prompt, Sampling]:
+    async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         packed, sampling = await self._window.pack(job.answer)
         job.prompt, job.window = packed.prompt, packed.window
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
-    async def _packed_anew(self, job: Answering, text: str) -> tuple[Prompt, Sampling] | None:
-        """The prompt for a model that came back with a smaller window, with `text` as the answer
-        so far; None where the window is as it was. Raises TooLong where that is no use."""
+    async def _packed_anew(self, job: Job, text: str) -> tuple[Prompt, Sampling] | None:
+        """The prompt for a model that was started again with a smaller window, with `text` as the
+        answer so far; None where the window is as before. Raises TooLong where nothing fits."""
         if (await self._generator.start()).context >= job.window:
             return None
         packed, sampling = await self._window.pack(replace(job.answer, text=text))
@@ -127,14 +127,14 @@ class Answerer:
         job.short = True
         return packed.prompt, sampling
 
-    def _ended(self, job: Answering, finished: Finished) -> Outcome:
+    def _ended(self, job: Job, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
         note = SHORT if job.short else ""
         note = note if job.text.strip() else "The model had nothing to say."
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)
 
-    async def _usage_so_far(self, job: Answering) -> Usage:
-        """For an answer that did not come to its end, where the model itself did not say."""
+    async def _usage_so_far(self, job: Job) -> Usage:
+        """Of an answer that did not come to its end: the model reports usage only there."""
         if job.prompt is None:
             return Usage()
         longer = replace(job.prompt, answer=job.text)
@@ -144,16 +144,16 @@ class Answerer:
             logger.warning("answer %d: its tokens could not be counted: %s", job.id, error)
             return Usage()
 
-    async def _record(self, job: Answering, outcome: Outcome) -> None:
+    async def _record(self, job: Job, outcome: Outcome) -> None:
         try:
             await self._store.close(job.id, outcome.state, job.text, outcome.usage)
             job.saved = job.text
         except StorageError as error:
-            # The person still gets to see the answer; only the memory of it is lacking.
+            # the person still sees the answer; only the stored copy is lacking
             logger.error("answer %d could not be saved: %s", job.id, error)
             job.outcome = replace(outcome, note="I could not save this answer.", error=error)
 
-    async def _show_end(self, job: Answering, outcome: Outcome, live: LiveAnswer) -> None:
+    async def _show_end(self, job: Job, outcome: Outcome, live: LiveAnswer) -> None:
         if job.quiet:
             await live.abandon()
             return
@@ -161,6 +161,6 @@ class Answerer:
         await self._store.delivered(job.id)
 
 
-async def _stop_when_gone(job: Answering, live: LiveAnswer) -> None:
+async def _stop_when_gone(job: Job, live: LiveAnswer) -> None:
     await live.gone.wait()
     job.stop()

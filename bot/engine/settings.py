@@ -1,4 +1,4 @@
-"""Which settings hold in a conversation: a thread's own come before those of its channel."""
+"""The effective settings of a conversation: a thread's own override its channel's."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 async def settings_in(store: SettingsStore, conversation: ConversationKey) -> ConversationSettings:
-    """The settings that hold here. What a thread does not set is as its channel has it, and a
-    muted channel is muted in all of its threads. Raises StorageError."""
+    """The effective settings. What a thread does not set is inherited from its channel, and a muted
+    channel is muted in all of its threads. Raises StorageError."""
     own = await store.settings(conversation)
     if not conversation.thread:
         return own

@@ -1,4 +1,4 @@
-"""What the model sees of a conversation: the store, the settings and the packing put together."""
+"""The context window: packs prompts from the store, the settings and the model's limits."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ PAGE = 32
 """Exchanges read from the store at a time."""
 
 REMEMBERED = 10_000
-"""Conversations whose cut is remembered. One that is forgotten is cut anew: the answer is as
-good, only the model has to read the beginning of its prompt once more."""
+"""Conversations whose first kept exchange is remembered. One that is not is cut again: the answer
+is as good, only the prefix cache does not hit once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """What the configuration says of prompts, where a conversation has no setting of its own."""
+    """The configuration's defaults for conversations without settings of their own."""
 
     system_prompt: str
     show_names: bool
@@ -27,7 +27,7 @@ class WindowOptions:
 
 
 class ContextWindow:
-    """Packs what the model is given for an answer."""
+    """Packs prompts for one model."""
 
     def __init__(self, generator: Generator, store: Store, options: WindowOptions) -> None:
         self._generator = generator
@@ -39,19 +39,19 @@ class ContextWindow:
 
     @property
     def model(self) -> ModelInfo:
-        """The model that the last prompt was packed for; only after `use`."""
+        """The model of the last prompt; only after `use`."""
         assert self._model is not None
         return self._model
 
     def use(self, model: ModelInfo) -> None:
-        """Pack for this model's window from now on."""
+        """Pack for this model's context window from now on."""
         self._model, self._tokens = model, model.context
 
     async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
-        """The prompt for this answer, and how to sample it: its `max_new_tokens` is what the
-        window leaves. Waits while the model is started again. Raises TooLong, StorageError and
+        """The prompt for this answer, and how to sample it: `max_new_tokens` is what the window
+        leaves. Waits while the model is being restarted. Raises TooLong, StorageError and
         ModelError."""
-        # Asked anew each time: a model that was started again for want of memory has less room.
+        # looked up each time: a model that was restarted after it ran out of memory has less room
         self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
@@ -84,7 +84,7 @@ class ContextWindow:
         )
 
     async def preview(self, conversation: ConversationKey) -> Packed:
-        """What the model would see before the next, still empty, question."""
+        """The prompt before the next, still empty, question."""
         settings = await settings_in(self._store, conversation)
         return await pack(
             system=self._system(settings),

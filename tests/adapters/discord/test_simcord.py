@@ -17,7 +17,7 @@ from adapters.discord.client import ParleyClient
 from bot.clock import Clock, SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
-from bot.engine.job import Answering
+from bot.engine.job import Job
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
 from tests.adapters.discord.scene import options, own_addresses
@@ -53,7 +53,7 @@ class EngineOutside(Engine):
         super().__init__(model, store, delivery, clock, options())
         self._outside = copy_context()
 
-    def _start(self, job: Answering) -> Answering:
+    def _start(self, job: Job) -> Job:
         return self._outside.run(super()._start, job)
 
 

@@ -10,7 +10,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.engine.job import Answering
+from bot.engine.job import Job
 from bot.engine.window import WindowOptions
 from bot.errors import (
     Busy,
@@ -67,7 +67,7 @@ class Bench:
         by: Person = ANA,
         where: ConversationKey = GENERAL,
         surface: FakeSurface | None = None,
-    ) -> Answering:
+    ) -> Job:
         self.asked += 1
         question = Question(where, by, text, f"event {self.asked}", f"message {self.asked}")
         surface = surface or a_surface()
@@ -81,7 +81,7 @@ class Bench:
         await job.ended()
         return self.surfaces[job.id].joined()
 
-    async def stored(self, job: Answering) -> StoredAnswer:
+    async def stored(self, job: Job) -> StoredAnswer:
         (answer,) = await self.store.answers(answer_id=job.id)
         return answer
 
@@ -564,7 +564,7 @@ class Finder:
         return self.surface
 
 
-async def parked(store: MemoryStore, surface: FakeSurface, words: int) -> Answering:
+async def parked(store: MemoryStore, surface: FakeSurface, words: int) -> Job:
     """An answer that an earlier run left off after so many words."""
     generator = ScriptedGenerator(lambda _: POEM, paced=True)
     async with bench(generator, store) as b:

@@ -14,7 +14,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.engine.job import Answering, Outcome
+from bot.engine.job import Job, Outcome
 from bot.engine.runner import SHORT
 from bot.engine.window import WindowOptions
 from bot.generation import WorkerGenerator, WorkerOptions
@@ -68,9 +68,7 @@ class Bench:
             await self.store.close(answer.id, AnswerState.DONE, text, Usage())
             await self.store.delivered(answer.id)
 
-    async def answered(
-        self, text: str, where: ConversationKey = GENERAL
-    ) -> tuple[Answering, Outcome]:
+    async def answered(self, text: str, where: ConversationKey = GENERAL) -> tuple[Job, Outcome]:
         self.surface = surface()
         job = await self.engine.ask(self._question(text, where), self.surface)
         assert job is not None

@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from bot.engine.packing import (
     KEPT_AFTER_CUT,
-    LONGEST_NAME,
     Packed,
     as_exchange,
     as_question,
     least_answer,
     pack,
-    plain_name,
 )
 from bot.errors import TooLong
 from bot.messages import ConversationKey, Exchange, Person, Prompt, Question
@@ -323,16 +321,3 @@ async def test_a_packed_history_shows_the_names() -> None:
         show_names=True,
     )
     assert result.prompt.history == (Exchange("Ada: a", "b"),)
-
-
-@given(st.text(max_size=100))
-def test_a_name_is_one_short_line_that_cannot_pass_for_another_speaker(name: str) -> None:
-    plain = plain_name(name)
-    assert len(plain) <= LONGEST_NAME
-    assert plain == plain.strip()
-    assert plain.splitlines() in ([], [plain])
-    assert not set(plain) & set(":[]<>\n\r\t\u2028\u202e")
-
-
-def test_an_ordinary_name_stays_as_it_is() -> None:
-    assert plain_name("Ådne O'Neil-Łuk 3rd 😀") == "Ådne O'Neil-Łuk 3rd 😀"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.common.names import LONGEST_NAME, clean_name
+from bot.names import LONGEST_NAME, clean_name
 
 
 def test_a_name_cannot_look_like_a_turn_of_the_conversation() -> None:
@@ -17,4 +17,8 @@ def test_a_cleaned_name_is_short_and_on_one_line(name: str) -> None:
     cleaned = clean_name(name, "somebody")
     assert 0 < len(cleaned) <= LONGEST_NAME
     assert cleaned.isprintable()
-    assert not set(cleaned) & set("[]<>:\n")
+    assert not set(cleaned) & set(":[]<>\n\r\t\u2028\u202e")
+
+
+def test_an_ordinary_name_stays_as_it_is() -> None:
+    assert clean_name("Ådne O'Neil-Łuk 3rd 😀") == "Ådne O'Neil-Łuk 3rd 😀"

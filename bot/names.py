@@ -1,4 +1,4 @@
-"""People's names, as the model may see them."""
+"""People's names, as a prompt may hold them."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ LONGEST_NAME = 40
 """Characters."""
 
 
-def clean_name(name: str, fallback: str) -> str:
+def clean_name(name: str, fallback: str = "") -> str:
     """`name` on one line, without the characters that chat formats and platforms give a meaning to,
     so that it cannot look like the start of another turn. `fallback` where nothing is left."""
     letters = (
