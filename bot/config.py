@@ -109,7 +109,7 @@ Device = Annotated[
     Form(
         r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?",
         "a device",
-        '"auto", "cpu", "gpu" or "gpu.1" (openvino), "xpu" or "cuda" (torch)',
+        '"auto", "cpu", "gpu" or "gpu.1" (openvino), "xpu" (torch, ipex) or "cuda" (torch)',
     ),
     Field(examples=["gpu"]),
 ]
