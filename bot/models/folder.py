@@ -120,8 +120,8 @@ def _read_config(path: Path, *, openvino: bool) -> dict[str, Any]:
     config = _read_json(path / "config.json")
     if config is None and not openvino:
         raise ModelError(
-            f"{path} has no config.json: name a folder with a Hugging Face model, or download the "
-            "model again."
+            f"{path} holds no config.json: name a folder with a Hugging Face model, or download "
+            "the model again."
         )
     return config or {}
 

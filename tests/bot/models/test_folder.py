@@ -199,7 +199,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
-    assert "has no config.json" in refusal(tmp_path)
+    assert "holds no config.json" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
