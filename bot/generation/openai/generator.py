@@ -173,7 +173,7 @@ class OpenAIGenerator:
         return await self._counter.count(as_messages(prompt))
 
     async def _post_beside(self, path: str, body: dict[str, Any]) -> Any:
-        """POST to a path beside ``/v1`` of the first replica that answers. Raises GenerationError."""
+        """POST beside ``/v1``, on the first replica that answers. Raises GenerationError."""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(""):
             root = url.removesuffix("/v1").removesuffix("/v3")
