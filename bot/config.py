@@ -120,22 +120,30 @@ class _Section(BaseModel):
 
 
 class ScriptedSettings(_Section):
+    """``[model.scripted]``: the back end for rehearsals."""
+
     text: str = "This is a rehearsal: no model is loaded."
     tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
 
 
 class IpexSettings(_Section):
+    """``[model.ipex]``: options of ipex-llm."""
+
     cpu_embedding: Literal["auto"] | bool = "auto"
     optimize_model: bool = True
 
 
 class OpenAISettings(_Section):
+    """``[model.openai]``: servers with OpenAI's API."""
+
     base_urls: Annotated[Texts, Field(examples=[["http://10.0.0.2:8000/v1"]])] = ()
     model: Annotated[str, Field(examples=["meta-llama/Llama-2-7b-chat-hf"])] = ""
     api_key: SecretStr = SecretStr("")
 
 
 class ModelSettings(_Section):
+    """``[model]``: the model, its back end, device, quantization and context window."""
+
     name: Annotated[str, Field(min_length=1)] = "demo"
     backend: BackendName = "auto"
     device: Device = "auto"
@@ -150,6 +158,8 @@ class ModelSettings(_Section):
 
 
 class GenerationSettings(_Section):
+    """``[generation]``: sampling parameters and the length limit of answers."""
+
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     top_k: Annotated[int, Field(ge=0), Means("no limit")] = 50
@@ -165,17 +175,23 @@ class GenerationSettings(_Section):
 
 
 class ConversationSection(_Section):
+    """``[conversation]``: the system prompt, and what counts as one conversation."""
+
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
 
 
 class StorageSettings(_Section):
+    """``[storage]``: the database and how long it keeps conversations."""
+
     url: Annotated[str, Field(examples=["sqlite:///parley.sqlite3"])] = ""
     retention_days: Annotated[int, Field(ge=0, examples=[90]), Means("forever")] = 0
 
 
 class LimitSettings(_Section):
+    """``[limits]``: the queue, quotas for each person, and lengths of questions."""
+
     queue: Annotated[int, Field(ge=1)] = 100
     queue_per_person: Annotated[int, Field(ge=1)] = 5
     answers_per_day: Annotated[int, Field(ge=0, examples=[50]), Means("no limit")] = 0
@@ -185,6 +201,8 @@ class LimitSettings(_Section):
 
 
 class DeliverySettings(_Section):
+    """``[delivery]``: how growing answers are shown and saved."""
+
     edit_interval: Annotated[float, Field(ge=0)] = 0.5
     max_messages: Annotated[int, Field(ge=1)] = 8
     checkpoint_interval: Annotated[float, Field(gt=0)] = 1.0
@@ -192,6 +210,8 @@ class DeliverySettings(_Section):
 
 
 class DiscordSettings(_Section):
+    """``[discord]``: token, gateway and access lists."""
+
     token: SecretStr = SecretStr("")
     api_url: Annotated[WebAddress, Field(examples=["https://discord.com/api/v10"])] = ""
     gateway_url: Annotated[WebSocketAddress, Field(examples=["wss://gateway.discord.gg"])] = ""
@@ -211,6 +231,8 @@ class DiscordSettings(_Section):
 
 
 class SlackSettings(_Section):
+    """``[slack]``: tokens, transport and access lists."""
+
     bot_token: SecretStr = SecretStr("")
     app_token: SecretStr = SecretStr("")
     mode: Literal["socket", "http"] = "socket"
@@ -237,6 +259,8 @@ class SlackSettings(_Section):
 
 
 class LogSettings(_Section):
+    """``[log]``."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -353,7 +377,7 @@ def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], d
     """
     values: dict[str, Any] = {}
     variables: dict[Keys, str] = {}
-    for name in sorted(environment):  # a setting before those that would lie in it
+    for name in sorted(environment):  # PARLEY_A__B comes before PARLEY_A__B__C
         if not name.startswith(ENV_PREFIX) or "__" not in name:
             continue
         keys = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))

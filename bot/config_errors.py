@@ -89,7 +89,7 @@ def explain(
 def _locate(
     settings: type[BaseModel], location: Sequence[int | str]
 ) -> tuple[Keys, FieldInfo | None]:
-    """The setting at pydantic's `location`, which may go on to a member of a list or a variant of a
+    """The setting at pydantic's `location`, which may include a member of a list or a variant of a
     union; and its field, or None for an unknown setting."""
     keys: Keys = ()
     field: FieldInfo | None = None

@@ -64,7 +64,7 @@ class SentencePieceModel:
             elif number == 3 and isinstance(value, bytes):
                 model._read_normalizer(dict(_fields(value)))
         if not model.pieces:
-            raise ValueError("it holds no pieces")
+            raise ValueError("it has no pieces")
         return model
 
     def _read_trainer(self, values: dict[int, int | bytes]) -> None:

@@ -65,7 +65,7 @@ class SegmentTokenizer:
 
     def _split_point(self, tag: str) -> int:
         """Where to split `tag` so that the ids of its two parts differ from those of the whole,
-        whatever stands beside it; as near to the middle as possible."""
+        whatever text is beside it; as near to the middle as possible."""
         encode = self._tokenizer.encode_text
         middle = len(tag) // 2
         for split in sorted(range(1, len(tag)), key=lambda place: abs(place - middle)):

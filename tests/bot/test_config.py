@@ -89,7 +89,7 @@ def test_a_wrong_variable_is_named_by_its_name() -> None:
     )
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
     said = fault(write(tmp_path, '[model]\nname = 4\ndevice = "tpu"\n[limits]\nqueue = 0\n'))
     assert [line.split(": ")[1] for line in said.splitlines()] == [
         "[model] name",
@@ -99,7 +99,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert '"tpu" is not a device; give "auto", "cpu", "gpu"' in said
 
 
-def test_a_missing_file_and_broken_toml_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_broken_toml_are_reported(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     assert fault(missing).startswith(f"{missing}: there is no such file")
     file = write(tmp_path, "[model\nname = 1")
@@ -174,7 +174,7 @@ def test_an_address_without_its_scheme_is_explained() -> None:
     )
 
 
-def test_a_setting_that_two_variables_set_at_once_is_told() -> None:
+def test_a_setting_that_two_variables_set_at_once_is_reported() -> None:
     said = fault(None, {"PARLEY_MODEL__NAME__X": "y", "PARLEY_MODEL__NAME": "demo"})
     assert said.startswith("PARLEY_MODEL__NAME__X: PARLEY_MODEL__NAME sets this already")
 
@@ -229,7 +229,9 @@ def faults_of(keys: Keys, value: object) -> list[str]:
 
 
 @each_field
-def test_every_wrong_value_is_told_in_words_of_our_own_with_what_would_be_right(keys: Keys) -> None:
+def test_every_wrong_value_is_reported_in_words_of_our_own_with_what_would_be_right(
+    keys: Keys,
+) -> None:
     section = ".".join(keys[:-1])
     name = f"[{section}] {keys[-1]}: " if section else f"[{keys[-1]}]: "
     unknown = f"config.toml: [{'.'.join(keys)}] s3cret is not a setting; known here: "
@@ -298,7 +300,7 @@ def test_every_list_takes_json_and_commas_from_the_environment(keys: Keys) -> No
     assert loaded == [sorted(example)] * 2
 
 
-def test_a_broken_list_in_the_environment_is_told() -> None:
+def test_a_broken_list_in_the_environment_is_reported() -> None:
     said = fault(None, {"PARLEY_SLACK__ADMIN_PEOPLE": '["U024BE7LH"'})
     assert said.startswith("PARLEY_SLACK__ADMIN_PEOPLE: [slack] admin_people: ")
     assert "is not a list; give a list such as" in said

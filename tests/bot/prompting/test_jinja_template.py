@@ -58,14 +58,14 @@ def test_a_template_that_leaves_a_role_out_refuses_it(tmp_path: Path) -> None:
         render(tmp_path, "{{ messages[1].content }}", ["system", "user"])
 
 
-def test_what_a_template_refuses_is_told_with_its_file(tmp_path: Path) -> None:
+def test_what_a_template_refuses_is_reported_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(
         TemplateRefusal, match=r"tokenizer_config\.json refuses .*\(No system!\): take"
     ):
         render(tmp_path, "{{ raise_exception('No system!\nReally.') }}")
 
 
-def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"tokenizer_config\.json cannot be used .*line 2"):
         template(tmp_path, "{{ bos_token }}\n{% nonsense %}")
 
