@@ -1,13 +1,13 @@
-"""The settings: one TOML file, overridden by the environment, checked before anything starts.
+"""The settings: one TOML file and environment variables, validated before anything starts.
 
-`config.example.toml` names every setting, its default and why. A setting ``[model] name`` can be
-overridden by the variable ``PARLEY_MODEL__NAME``. Unknown settings and wrong values raise
-ConfigError with one line each: the place, what is wrong, and what would be right. A secret is a
-`SecretStr` and shows itself in no message and no repr.
+``config.example.toml`` documents every setting. The variable ``PARLEY_MODEL__NAME`` overrides
+``[model] name``. Unknown settings and wrong values raise ConfigError with one line each: the place,
+what is wrong, and what would be right (`bot.config_errors`). A secret is a `SecretStr`, which no
+message and no repr shows.
 """
 
+import json
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,10 +22,9 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
 )
 
-from bot.config_errors import EXAMPLE, explain
+from bot.config_errors import EXAMPLE, Form, Keys, Means, explain
 from bot.errors import ConfigError
 from bot.messages import Sampling
 
@@ -42,175 +41,208 @@ LowBit = Literal[
 ]  # fmt: skip
 
 
+def _list(value: object) -> object:
+    """A text as a list: a JSON array, else its parts between commas. Anything else stays as it is.
+
+    Environment variables are texts; a file may have its lists written so too."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _numbers_as_text(value: object) -> object:
+    """Ids may be written as numbers."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(part) if isinstance(part, int) else part for part in value]
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+
+DiscordId = Annotated[
+    str,
+    Form(
+        "[0-9]{1,20}",
+        "an id of Discord",
+        "a number, which Copy ID in Discord's menus gives when Developer Mode is on",
+    ),
+]
+DiscordIds = Annotated[
+    frozenset[DiscordId],
+    BeforeValidator(_numbers_as_text),
+    BeforeValidator(_list),
+    Field(examples=[["80351110224678912", "197038439483310086"]]),
+]
+
+SlackId = Annotated[
+    str,
+    Form(
+        "[A-Z][A-Z0-9]{1,20}",
+        "an id of Slack",
+        "an id, which the details of a profile or a channel in Slack give at their end",
+    ),
+]
+SlackIds = Annotated[
+    frozenset[SlackId],
+    BeforeValidator(_numbers_as_text),
+    BeforeValidator(_list),
+    Field(examples=[["C024BE91L", "U024BE7LH"]]),
+]
+
+
+def _beginning(*schemes: str) -> Form:
+    return Form(
+        rf"(({'|'.join(schemes)})://[^\s/]+(/\S*)?)?",
+        "an address",
+        f"one that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}",
+    )
+
+
+_without_slash = AfterValidator(lambda address: address.rstrip("/"))
+WebAddress = Annotated[str, _beginning("https", "http"), _without_slash]
+WebSocketAddress = Annotated[str, _beginning("wss", "ws"), _without_slash]
+
+Device = Annotated[
+    str,
+    Form(
+        r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?",
+        "a device",
+        '"auto", "cpu", "gpu" or "gpu.1" (openvino), "xpu" (torch, ipex) or "cuda" (torch)',
+    ),
+    Field(examples=["gpu"]),
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ScriptedSettings(_Section):
+    """``[model.scripted]``: the back end for rehearsals."""
+
     text: str = "This is a rehearsal: no model is loaded."
     tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
 
 
 class IpexSettings(_Section):
+    """``[model.ipex]``: options of ipex-llm."""
+
     cpu_embedding: Literal["auto"] | bool = "auto"
     optimize_model: bool = True
 
 
 class OpenAISettings(_Section):
-    base_urls: tuple[str, ...] = ()
-    model: str = ""
-    api_key: SecretStr = SecretStr("")
+    """``[model.openai]``: servers with OpenAI's API."""
 
-    @field_validator("base_urls", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        """The environment has no lists: there, addresses are parted by commas."""
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    base_urls: Annotated[Texts, Field(examples=[["http://10.0.0.2:8000/v1"]])] = ()
+    model: Annotated[str, Field(examples=["meta-llama/Llama-2-7b-chat-hf"])] = ""
+    api_key: SecretStr = SecretStr("")
 
 
 class ModelSettings(_Section):
+    """``[model]``: the model, its back end, device, quantization and context window."""
+
     name: Annotated[str, Field(min_length=1)] = "demo"
     backend: BackendName = "auto"
-    device: str = "auto"
+    device: Device = "auto"
     low_bit: LowBit = "auto"
-    context: Annotated[int, Field(ge=0)] = 0
+    context: Annotated[int, Field(ge=0, examples=[4096]), Means("as large as fits")] = 0
     max_parallel: Annotated[int, Field(ge=1, le=256)] = 8
-    python: str = ""
-    cache_dir: str = ""
+    python: Annotated[str, Field(examples=["~/torch/bin/python"])] = ""
+    cache_dir: Annotated[str, Field(examples=["/var/cache/parley"])] = ""
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
     openai: OpenAISettings = OpenAISettings()
 
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, device: str) -> str:
-        if not re.fullmatch(r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?", device):
-            raise ValueError("there is no such device; known: auto, cpu, gpu, gpu.1, xpu, cuda")
-        return device
-
 
 class GenerationSettings(_Section):
+    """``[generation]``: sampling parameters and the length limit of answers."""
+
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    top_k: Annotated[int, Field(ge=0)] = 50
+    top_k: Annotated[int, Field(ge=0), Means("no limit")] = 50
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     max_new_tokens: Annotated[int, Field(ge=1)] = 512
-    seed: Annotated[int, Field(ge=-1)] = -1
+    seed: Annotated[int, Field(ge=-1, examples=[42]), Means("a new one each time")] = -1
 
     def sampling(self) -> Sampling:
-        """The same as the values that a generator takes."""
+        """These settings as the sampling parameters of one generation; a negative seed is None."""
         values = self.model_dump()
         values["seed"] = None if self.seed < 0 else self.seed
         return Sampling(**values)
 
 
 class ConversationSection(_Section):
+    """``[conversation]``: the system prompt, and what counts as one conversation."""
+
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
 
 
 class StorageSettings(_Section):
-    url: str = ""
-    retention_days: Annotated[int, Field(ge=0)] = 0
+    """``[storage]``: the database and how long it keeps conversations."""
+
+    url: Annotated[str, Field(examples=["sqlite:///parley.sqlite3"])] = ""
+    retention_days: Annotated[int, Field(ge=0, examples=[90]), Means("forever")] = 0
 
 
 class LimitSettings(_Section):
+    """``[limits]``: the queue, quotas for each person, and lengths of questions."""
+
     queue: Annotated[int, Field(ge=1)] = 100
     queue_per_person: Annotated[int, Field(ge=1)] = 5
-    answers_per_day: Annotated[int, Field(ge=0)] = 0
-    tokens_per_day: Annotated[int, Field(ge=0)] = 0
+    answers_per_day: Annotated[int, Field(ge=0, examples=[50]), Means("no limit")] = 0
+    tokens_per_day: Annotated[int, Field(ge=0, examples=[20_000]), Means("no limit")] = 0
     question_characters: Annotated[int, Field(ge=1)] = 20_000
-    attachment_characters: Annotated[int, Field(ge=0)] = 12_000
+    attachment_characters: Annotated[int, Field(ge=0), Means("reads no files")] = 12_000
 
 
 class DeliverySettings(_Section):
+    """``[delivery]``: how growing answers are shown and saved."""
+
     edit_interval: Annotated[float, Field(ge=0)] = 0.5
     max_messages: Annotated[int, Field(ge=1)] = 8
     checkpoint_interval: Annotated[float, Field(gt=0)] = 1.0
     after_restart: Literal["continue", "mark"] = "continue"
 
 
-def _ids(value: object) -> object:
-    """Ids may be written as numbers or texts; a variable of the environment holds several with
-    commas between them."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [str(part) if isinstance(part, int) else part for part in value]
-    return value
-
-
-Ids = Annotated[frozenset[str], BeforeValidator(_ids)]
-
-
-def _snowflakes(ids: frozenset[str]) -> frozenset[str]:
-    for wrong in ids:
-        if not re.fullmatch("[0-9]{1,20}", wrong):
-            raise ValueError(
-                "an id of Discord is a number such as 80351110224678912; with Developer Mode on, "
-                "Copy ID in Discord's menus gives it"
-            )
-    return ids
-
-
-Snowflakes = Annotated[Ids, AfterValidator(_snowflakes)]
-
-
-def _url(schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        if url and not re.fullmatch(rf"({schemes})://[^\s/]+(/\S*)?", url):
-            raise ValueError(f"an address begins with {schemes.replace('|', ' or ')} and ://")
-        return url.rstrip("/")
-
-    return AfterValidator(check)
-
-
 class DiscordSettings(_Section):
+    """``[discord]``: token, gateway and access lists."""
+
     token: SecretStr = SecretStr("")
-    api_url: Annotated[str, _url("https|http")] = ""
-    gateway_url: Annotated[str, _url("wss|ws")] = ""
+    api_url: Annotated[WebAddress, Field(examples=["https://discord.com/api/v10"])] = ""
+    gateway_url: Annotated[WebSocketAddress, Field(examples=["wss://gateway.discord.gg"])] = ""
     message_content: bool = True
-    shards: Annotated[int, Field(ge=0)] = 1
+    shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
-    allowed_guilds: Snowflakes = frozenset()
-    blocked_guilds: Snowflakes = frozenset()
-    allowed_channels: Snowflakes = frozenset()
-    blocked_channels: Snowflakes = frozenset()
-    allowed_roles: Snowflakes = frozenset()
-    blocked_roles: Snowflakes = frozenset()
-    allowed_people: Snowflakes = frozenset()
-    blocked_people: Snowflakes = frozenset()
-    admin_roles: Snowflakes = frozenset()
-    admin_people: Snowflakes = frozenset()
-
-
-def _slack_ids(ids: frozenset[str]) -> frozenset[str]:
-    for wrong in ids:
-        if not re.fullmatch("[A-Z][A-Z0-9]{1,20}", wrong):
-            raise ValueError(
-                "an id of Slack is such as U024BE7LH or C024BE91L; it stands at the end of a "
-                "profile's or a channel's details"
-            )
-    return ids
-
-
-SlackIds = Annotated[Ids, AfterValidator(_slack_ids)]
+    allowed_guilds: DiscordIds = frozenset()
+    blocked_guilds: DiscordIds = frozenset()
+    allowed_channels: DiscordIds = frozenset()
+    blocked_channels: DiscordIds = frozenset()
+    allowed_roles: DiscordIds = frozenset()
+    blocked_roles: DiscordIds = frozenset()
+    allowed_people: DiscordIds = frozenset()
+    blocked_people: DiscordIds = frozenset()
+    admin_roles: DiscordIds = frozenset()
+    admin_people: DiscordIds = frozenset()
 
 
 class SlackSettings(_Section):
+    """``[slack]``: tokens, transport and access lists."""
+
     bot_token: SecretStr = SecretStr("")
     app_token: SecretStr = SecretStr("")
     mode: Literal["socket", "http"] = "socket"
     signing_secret: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
-    client_id: str = ""
+    client_id: Annotated[str, Field(examples=["2210535565.1234567890"])] = ""
     client_secret: SecretStr = SecretStr("")
-    public_url: Annotated[str, _url("https|http")] = ""
-    base_url: Annotated[str, _url("https|http")] = ""
+    public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
+    base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()
@@ -222,16 +254,18 @@ class SlackSettings(_Section):
 
     @property
     def on(self) -> bool:
-        """Parley is to speak on Slack."""
+        """Whether a bot token or an app's client id is set, so that Parley connects to Slack."""
         return bool(self.bot_token.get_secret_value() or self.client_id)
 
 
 class LogSettings(_Section):
+    """``[log]``."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Settings(_Section):
-    """Everything that can be set. Made by `load`, once, at the start."""
+    """All settings. `load` makes the one instance at startup; it is immutable."""
 
     model: ModelSettings = ModelSettings()
     generation: GenerationSettings = GenerationSettings()
@@ -244,21 +278,22 @@ class Settings(_Section):
     log: LogSettings = LogSettings()
 
     _folder: Path = Path()
-    """Of the configuration file: where relative paths begin."""
+    """The folder of the configuration file, to which relative paths are relative."""
     _file: Path | None = None
 
     @property
     def file(self) -> Path | None:
-        """The configuration file; None where there is none and the defaults count."""
+        """The configuration file; None where none was found."""
         return self._file
 
     def path(self, text: str) -> Path:
-        """`text` as a path: ``~`` is the home, a relative one begins at the settings' file."""
+        """`text` as a path: ``~`` is the user's home, and a relative path is relative to the folder
+        of the configuration file, or to the working directory where there is no such file."""
         return self._folder / Path(text).expanduser()
 
     @property
     def database_url(self) -> str:
-        """``[storage] url`` with its default and its relative path resolved."""
+        """``[storage] url`` with its default, and with a relative SQLite path made absolute."""
         url = self.storage.url
         if not url:
             return f"sqlite:///{user_data_path(APP) / 'parley.sqlite3'}"
@@ -268,12 +303,12 @@ class Settings(_Section):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret that is set, for the log to blot out."""
+        """Every secret that is set, for the log to redact."""
         return tuple(_secrets(self))
 
     @property
     def cache_folder(self) -> Path:
-        """``[model] cache_dir`` with its default: where converted models are kept."""
+        """``[model] cache_dir`` with its default: the folder of the converted models."""
         if self.model.cache_dir:
             return self.path(self.model.cache_dir)
         return user_cache_path(APP)
@@ -292,10 +327,11 @@ def _secrets(section: BaseModel) -> Iterator[str]:
 
 
 def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings from `file` and the environment.
+    """The settings of `file`, overridden by `environment`, validated.
 
-    With no `file`: ``config.toml`` of the working directory, else the one in the user's
-    configuration folder, else the defaults alone. Raises ConfigError naming every fault at once.
+    With no `file`: ``config.toml`` in the working directory, else the one in the user's
+    configuration folder, else the defaults alone. Raises ConfigError, with one line for each fault,
+    where a named file is missing, a file cannot be read, or a setting is unknown or wrong.
     """
     if file is None:
         found = next((path for path in _default_files() if path.is_file()), None)
@@ -306,14 +342,11 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
             f"{file}: there is no such file. Copy {EXAMPLE} there, or leave --config out."
         )
     source, data = _read(found) if found else ("", {})
-    overrides = _from_environment(environment)
-    merged = _merge(data, overrides.values)
+    overrides, variables = _from_environment(environment)
     try:
-        settings = Settings.model_validate(merged)
+        settings = Settings.model_validate(_merge(data, overrides))
     except ValidationError as exc:
-        faults = [
-            explain(error, Settings, found, source, overrides.names) for error in exc.errors()
-        ]
+        faults = explain(exc, Settings, found, source, variables)
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
     settings._file = found.resolve() if found else None
     settings._folder = found.parent.resolve() if found else Path.cwd()
@@ -325,45 +358,45 @@ def _default_files() -> tuple[Path, ...]:
 
 
 def _read(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and its content."""
     try:
         text = file.read_text(encoding="utf-8")
         return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{file}: cannot be read: it is not UTF-8. Save it as UTF-8.") from exc
+    except ValueError as exc:  # TOMLDecodeError, or a number too long for int()
         raise ConfigError(f"{file}: this is not valid TOML: {exc}.") from exc
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{file}: cannot be read: {exc}.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{file}: cannot be read: {exc.strerror}.") from exc
 
 
-class _Overrides:
-    """What the environment sets, and by which variable."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.names: dict[tuple[str, ...], str] = {}
-
-
-def _from_environment(environment: Mapping[str, str]) -> _Overrides:
-    """Variables ``PARLEY_SECTION__KEY``. Others that begin with PARLEY_ have no double underscore
-    and are none of ours. Values are text; pydantic makes numbers of them."""
-    overrides = _Overrides()
-    for name, value in environment.items():
+def _from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[Keys, str]]:
+    """The values of the variables ``PARLEY_SECTION__KEY``, nested by section, and the name of the
+    variable for each setting. Variables without the double underscore are not settings
+    (``PARLEY_HOME``). Raises ConfigError where one variable sets a value and another a key in it.
+    """
+    values: dict[str, Any] = {}
+    variables: dict[Keys, str] = {}
+    for name in sorted(environment):  # PARLEY_A__B comes before PARLEY_A__B__C
         if not name.startswith(ENV_PREFIX) or "__" not in name:
             continue
-        path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
-        table = overrides.values
-        for key in path[:-1]:
+        keys = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
+        table = values
+        for depth, key in enumerate(keys[:-1], start=1):
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"{name}: another variable sets all of [{'.'.join(path[:-1])}].")
-        table[path[-1]] = value
-        overrides.names[path] = name
-    return overrides
+                other = variables[keys[:depth]]
+                raise ConfigError(f"{name}: {other} sets this already; unset one of the two.")
+        table[keys[-1]] = environment[name]
+        variables[keys] = name
+    return values, variables
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        both = isinstance(value, dict) and isinstance(under, dict)
-        merged[key] = _merge(under, value) if both else value  # type: ignore[arg-type]
+def _merge(defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Both as one, section by section; where both have a value, `overrides`' counts."""
+    merged = dict(defaults)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
     return merged

@@ -1,59 +1,294 @@
-"""What is wrong with a setting, in one line: the place, the fault, and what would be right."""
+"""Error messages for settings: one line that names the place, the setting and what would be right.
+
+What is right is derived from the field itself: its type, bounds and choices, and the metadata
+`Form` and `Means` where those say too little. A new field of `bot.config.Settings` therefore gets
+its messages without further code. pydantic's own texts are never shown.
+"""
 
 import difflib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, GetCoreSchemaHandler, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 EXAMPLE = "config.example.toml"
 
+LONGEST_SHOWN = 24
+"""Characters of a wrong value that a message repeats. A longer value is not shown: it may be a
+token that was pasted into the wrong setting."""
+
+Keys = tuple[str, ...]
+"""Where a setting is, from the outermost section inwards: ``("model", "context")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Metadata of a text field: a regular expression for the whole value, and words for it.
+
+    Validation raises ValueError, which pydantic reports as a ValidationError, where the value does
+    not match."""
+
+    pattern: str
+    kind: str
+    """What the value is, with its article: "a web address"."""
+    remedy: str
+    """What to write, in words that follow "give" and "a list of"."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"not {self.kind}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Metadata of a number field whose lowest value has a meaning of its own."""
+
+    lowest: str
+
+
+# ---------------------------------------------------------------- what is wrong
+
 
 def explain(
-    error: ErrorDetails,
+    error: ValidationError,
     settings: type[BaseModel],
     file: Path | None,
     source: str,
-    variables: Mapping[tuple[str, ...], str],
-) -> str:
-    """One line for one fault of `settings`, which came from the TOML text `source` of `file` and
-    from `variables` (the path of each setting that one sets, and its name). Never shows the value:
-    it may be a secret."""
-    path = tuple(str(key) for key in error["loc"])
-    section, key = path[:-1], path[-1]
-    name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
-    variable = next((v for p, v in variables.items() if p[: len(path)] == path), None)
-    if variable:
-        place = variable
+    variables: Mapping[Keys, str],
+) -> list[str]:
+    """One line for each faulty setting in `error`, which validating `settings` raised.
+
+    The values came from the TOML text `source` of `file` and from environment variables; those are
+    named in `variables` by the setting that each one sets. Secrets and long values are never shown.
+    """
+    lines: dict[Keys, str] = {}
+    for details in error.errors(include_url=False):
+        keys, field = _locate(settings, details["loc"])
+        if keys not in lines:  # a list or a union has several errors for one setting
+            place = _place(keys, file, source, variables)
+            *section, key = keys
+            name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
+            fault = _fault(details, keys, field) if field else _unknown(keys, settings)
+            lines[keys] = f"{place}: {name}{fault}"
+    return list(lines.values())
+
+
+def _locate(
+    settings: type[BaseModel], location: Sequence[int | str]
+) -> tuple[Keys, FieldInfo | None]:
+    """The setting at pydantic's `location`, which may include a member of a list or a variant of a
+    union; and its field, or None for an unknown setting."""
+    keys: Keys = ()
+    field: FieldInfo | None = None
+    section: type[BaseModel] | None = settings
+    for part in location:
+        if section is None:
+            break
+        keys = (*keys, str(part))
+        field = section.model_fields.get(str(part))
+        section = _section_of(field)
+    return keys, field
+
+
+def _section_of(field: FieldInfo | None) -> type[BaseModel] | None:
+    kind = field.annotation if field else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _unknown(keys: Keys, settings: type[BaseModel]) -> str:
+    for key in keys[:-1]:
+        settings = _section_of(settings.model_fields[key]) or settings
+    known = list(settings.model_fields)
+    close = difflib.get_close_matches(keys[-1], known, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
+    return f" is not a setting; {remedy} {EXAMPLE} lists them all."
+
+
+_TOO = {
+    "greater_than": "too small",
+    "greater_than_equal": "too small",
+    "less_than": "too large",
+    "less_than_equal": "too large",
+    "string_too_short": "too short",
+    "string_too_long": "too long",
+    "too_short": "too short",
+    "too_long": "too long",
+}
+
+
+def _fault(details: ErrorDetails, keys: Keys, field: FieldInfo) -> str:
+    value = details["input"]
+    if section := _section_of(field):
+        known = ", ".join(section.model_fields)
+        return (
+            f": {_kind_of(value)} is not a section; write a line [{'.'.join(keys)}] and below it "
+            f"the settings that you change, of: {known}."
+        )
+    expected = expected_of(field)
+    in_member = expected.member is not None and len(details["loc"]) > len(keys)
+    kind = expected.member if in_member else expected.kind
+    verdict = _TOO.get(details["type"], kind)
+    if isinstance(value, str) and (
+        close := difflib.get_close_matches(value, expected.choices, n=1)
+    ):
+        verdict = f"{verdict} (did you mean {_quoted(close[0])}?)"
+    negation = "" if details["type"] in _TOO else "not "
+    return f": {_shown(value, expected)} is {negation}{verdict}; give {expected.remedy}."
+
+
+def _shown(value: object, expected: "Expected") -> str:
+    """The wrong value, or only its type where it is a secret or may hold one."""
+    if expected.secret or not isinstance(value, str | int | float):
+        return _kind_of(value)
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_SHOWN:  # str() refuses very long ones
+        return _kind_of(value)
+    text = _quoted(value)
+    # An address may have a password before its "@".
+    return _kind_of(value) if len(text) > LONGEST_SHOWN + 2 or "@" in text else text
+
+
+def _kind_of(value: object) -> str:
+    kinds = {bool: "a boolean", str: "this text", int: "this number", float: "this number"}
+    kinds |= {dict: "a table", list: "a list", tuple: "a list", type(None): "nothing"}
+    return kinds.get(type(value), "this value")
+
+
+def _quoted(value: object) -> str:
+    """As TOML writes it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- what is right
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a setting takes, in words."""
+
+    kind: str
+    """Follows "is not": "a whole number"."""
+    remedy: str
+    """Follows "give": "a whole number from 1 to 256, such as 8"."""
+    member: str | None = None
+    """Of a list, the `kind` of each member."""
+    choices: tuple[str, ...] = ()
+    """Of a setting with named values, these."""
+    secret: bool = False
+
+
+def expected_of(field: FieldInfo) -> Expected:
+    """What `field` takes, by its type and metadata. The example in it is the first of the field's
+    ``examples``, else its default."""
+    annotation, metadata = _plain(field.annotation, field.metadata)
+    example = _example(field)
+    if annotation is bool or get_origin(annotation) in (Literal, Union, UnionType):
+        return _choice(annotation)
+    if get_origin(annotation) in (tuple, frozenset):
+        return _list(_text(*_plain(get_args(annotation)[0], [])), example)
+    if annotation in (int, float):
+        return _number(annotation, metadata, example)
+    return _text(annotation, metadata, example)
+
+
+def _plain(annotation: Any, metadata: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """An annotation without ``Annotated``, whose metadata join the others."""
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return _plain(inner, [*more, *metadata])
+    return annotation, list(metadata)
+
+
+def _example(field: FieldInfo) -> str:
+    """As TOML writes it; "" where there is none."""
+    example = field.examples[0] if field.examples else field.default
+    if isinstance(example, SecretStr) or example in ("", (), frozenset()):
+        return ""
+    return _quoted(example)
+
+
+def _choice(annotation: Any) -> Expected:
+    values = list(_values(annotation))
+    words = [_quoted(value) for value in values]
+    remedy = f"{', '.join(words[:-1])} or {words[-1]}"
+    choices = tuple(value for value in values if isinstance(value, str))
+    return Expected("one of the choices" if choices else "a boolean", remedy, choices=choices)
+
+
+def _values(annotation: Any) -> Iterator[str | bool]:
+    """The values of a Literal, of bool, or of a union of these."""
+    if annotation is bool:
+        yield from (True, False)
+    elif variants := get_args(annotation):
+        for variant in variants:
+            yield from _values(variant)
     else:
-        line = _line_of(source, section, key)
-        place = f"{file}:{line}" if line else str(file)
-    if error["type"] == "extra_forbidden":
-        known = list(_fields(settings, section))
-        close = difflib.get_close_matches(key, known, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
-        return f"{place}: {name} is not a setting; {remedy} {EXAMPLE} lists them all."
-    said = error["msg"].removeprefix("Value error, ")
-    said = said[0].lower() + said[1:]
-    return f"{place}: {name}: {said}. See {EXAMPLE} for what it takes."
+        yield annotation
 
 
-def _fields(model: type[BaseModel], section: tuple[str, ...]) -> tuple[str, ...]:
-    for key in section:
-        inner = model.model_fields[key].annotation if key in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ()
-        model = inner
-    return tuple(model.model_fields)
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-def _line_of(source: str, section: tuple[str, ...], key: str) -> int | None:
-    """The line of a setting in the TOML text; None where it is written in an unusual way."""
-    current: tuple[str, ...] = ()
+def _number(kind: type, metadata: Sequence[Any], example: str) -> Expected:
+    name = "a whole number" if kind is int else "a number"
+    bounds = {n: getattr(rule, n) for rule in metadata for n in _BOUNDS if hasattr(rule, n)}
+    lowest = next((f" ({rule.lowest})" for rule in metadata if isinstance(rule, Means)), "")
+    match bounds:
+        case {"ge": low, "le": high}:
+            remedy = f"{name} from {low}{lowest} to {high}"
+        case {"ge": low}:
+            remedy = f"{low}{lowest} or more"
+        case _:
+            words = " and ".join(f"{_BOUNDS[n]} {bound}" for n, bound in bounds.items())
+            remedy = f"{name} {words}".rstrip()
+    return Expected(name, f"{remedy}, such as {example}")
+
+
+def _text(annotation: Any, metadata: Iterable[Any], example: str = "") -> Expected:
+    such_as = f", such as {example}" if example else ""
+    for rule in metadata:
+        if isinstance(rule, Form):
+            return Expected(rule.kind, rule.remedy + such_as)
+    return Expected("a text", f"a text in quotes{such_as}", secret=annotation is SecretStr)
+
+
+def _list(member: Expected, example: str) -> Expected:
+    written = example or "[…]"
+    remedy = f"a list such as {written}, each member {member.remedy}"
+    return Expected(
+        "a list", f"{remedy}; a variable may also have commas between them", member.kind
+    )
+
+
+# ---------------------------------------------------------------- where it is
+
+
+def _place(keys: Keys, file: Path | None, source: str, variables: Mapping[Keys, str]) -> str:
+    """The variable, or the file with the line where that is known."""
+    for path, variable in variables.items():
+        if path[: len(keys)] == keys:
+            return variable
+    line = _line_of(source, keys[:-1], keys[-1])
+    return f"{file}:{line}" if line else str(file)
+
+
+def _line_of(source: str, section: Keys, key: str) -> int | None:
+    """The line of a setting in the TOML text; None for dotted keys and inline tables."""
+    current: Keys = ()
     for number, line in enumerate(source.splitlines(), start=1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+        if header := re.match(r"\s*\[{1,2}([^\[\]]+)\]", line):
             current = tuple(part.strip().strip("\"'") for part in header[1].split("."))
             if current == (*section, key):
                 return number

@@ -15,7 +15,7 @@ from bot.engine import Engine, EngineOptions
 from bot.engine.window import WindowOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
-from bot.models.choose import interpreter, place_of
+from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.ports import Archive, Generator, Quota, Store
 from storage import open_store
@@ -94,7 +94,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     """``[model]`` as the generator takes it. Blocks while it looks for the model."""
     section = settings.model
     scripted = section.backend == "scripted"
-    backend, device = place_of(section)
+    backend, device = backend_and_device(section)
     return WorkerOptions(
         backend=backend,
         model=None if scripted else find_model(settings),

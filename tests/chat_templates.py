@@ -1,4 +1,4 @@
-"""Chat templates of the kinds that models come with, and the control tokens that each names."""
+"""Chat templates as the well-known models have them, and the special tokens that each names."""
 
 CHATML = """\
 {%- for message in messages %}
@@ -26,7 +26,7 @@ LLAMA3_TOKENS = (
     "<|eot_id|>",
 )
 
-# No system role, and turns marked by plain text.
+# No system role, and turn markers that are plain text.
 MISTRAL = """\
 {{ bos_token }}{% for message in messages %}
 {% if message.role not in ['user', 'assistant'] %}
@@ -60,7 +60,7 @@ PHI3 = """\
 """
 PHI3_TOKENS = ("<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 
-# Everything but the end of an answer is plain text.
+# All turn markers are plain text; only BOS and EOS are special tokens.
 VICUNA = """\
 {{ bos_token }}{% if messages[0]['role'] == 'system' %}
 {% set turns = messages[1:] %}{{ messages[0]['content'] + '\\n\\n' }}{% else %}

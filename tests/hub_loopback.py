@@ -1,7 +1,7 @@
-"""A Hugging Face Hub on this machine, as far as downloading a model needs one; for tests.
+"""A fake Hugging Face Hub on the loopback interface: the endpoints that downloading a model uses.
 
-The API: https://huggingface.co/docs/hub/api. Large files are redirected to a storage server of
-another origin, as the Hub does.
+Source of the API: https://huggingface.co/docs/hub/api. Large files are redirected to a storage
+server of another origin, as the Hub does.
 """
 
 import hashlib
@@ -19,31 +19,35 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Hub:
-    """A hub with one model. What it is told to do wrong, it does."""
+    """A hub with one model. Its fields make it fail in the ways that tests need."""
 
     files: dict[str, bytes]
     large: frozenset[str] = frozenset({"model.safetensors"})
     commit: str = COMMIT
     token: str = ""
-    """The token that opens the model; "" opens it to all."""
+    """The access token that a gated model demands."""
     gated: bool = False
     status: int = 0
-    """Answer everything so."""
+    """The HTTP status of every response; 0 for a working hub."""
     break_after: list[int] = field(default_factory=list)
-    """Break off the next downloads of large files after so many bytes."""
+    """Close the connections of the next downloads of large files after this many bytes."""
     ignore_ranges: bool = False
+    """Answer range requests with the whole file."""
     damage: bool = False
+    """Send zeros instead of the content."""
     ranges: list[str] = field(default_factory=list)
-    """What downloads of large files asked for; "" is all."""
+    """The Range headers of downloads of large files; "" for the whole file."""
     tokens_at_storage: list[str] = field(default_factory=list)
+    """The Authorization headers that the storage server received."""
     sent: int = 0
-    """Bytes of large files."""
+    """Bytes of large files that were sent."""
     url: str = ""
     storage_url: str = ""
 
     @classmethod
     @asynccontextmanager
     async def open(cls, files: dict[str, bytes], **facts: object) -> AsyncIterator[Self]:
+        """Serve `files`, by their path in the repository, until the context ends."""
         hub = cls(files, **facts)  # type: ignore[arg-type]
         api, storage = web.Application(), web.Application()
         api.router.add_get("/api/models/{org}/{name}/revision/{revision}", hub._model)
@@ -64,7 +68,7 @@ class Hub:
                 await runner.cleanup()
 
     def oid(self, path: str) -> str:
-        """What the Hub calls the file: a SHA-256 for large ones, git's id for others."""
+        """The file's ETag at the Hub: its SHA-256 for large files, its git blob id for others."""
         data = self.files[path]
         if path in self.large:
             return hashlib.sha256(data).hexdigest()
@@ -161,7 +165,7 @@ class Hub:
 
 
 def tiny_files(weights: bytes = b"w" * 300_000) -> dict[str, bytes]:
-    """A repository like those of Llama 2: the model, and the same once more in other forms."""
+    """The files of a repository like Llama 2's: a model, and its weights again in other formats."""
     return {
         "config.json": json.dumps({"model_type": "llama"}).encode(),
         "tokenizer.json": b"{}",

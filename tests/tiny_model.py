@@ -1,7 +1,8 @@
 """Llama models with random weights, small enough to build and run in a test.
 
-The weights depend on the seed alone. They are drawn so that the logits spread: greedy decoding
-does not hang on rounding, and repeats itself late. The tokenizer is `tests.tiny_tokenizer`'s.
+The weights depend on the seed alone. They are scaled so that the logits are far apart: greedy
+decoding does not depend on rounding errors, and does not soon repeat itself. The tokenizer is
+`tests.tiny_tokenizer`'s.
 """
 
 import json
@@ -19,7 +20,7 @@ Tensors = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 @dataclass(frozen=True)
 class TinyLlama:
-    """The shape of a model."""
+    """The dimensions and options of a model."""
 
     hidden: int = 64
     inner: int = 128
@@ -30,7 +31,7 @@ class TinyLlama:
     context: int = 512
     tied: bool = False
     biased: bool = False
-    """Queries, keys and values have biases, as in Qwen 2."""
+    """Whether the query, key and value projections have biases, as in Qwen 2."""
     seed: int = 0
 
     def config(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class TinyLlama:
         }
 
     def tensors(self) -> Tensors:
-        """Its weights in float32, by Hugging Face's names; matrices are (out, in)."""
+        """Its weights in float32, by Hugging Face's names; matrices have the shape (out, in)."""
         random = np.random.default_rng(self.seed)
         head = self.hidden // self.heads
 
@@ -99,9 +100,9 @@ def write_tiny_model(
     shards: int = 1,
     config: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a whole model's folder and give it. `dtype` is F32, F16 or BF16, as safetensors names
-    them; with more than one of `shards` there is an index; `config` overrides entries of
-    ``config.json``."""
+    """Write a complete model into `folder` and return it. `dtype` is F32, F16 or BF16, safetensors'
+    names of number formats; with more than one of `shards` an index file is written too; `config`
+    overrides entries of ``config.json``."""
     shape = shape or TinyLlama()
     write_tokenizer(folder)
     names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -127,7 +128,7 @@ def _save(path: Path, tensors: Tensors, dtype: str) -> None:
         target = np.dtype(np.float32 if dtype == "F32" else np.float16)
         save_file({name: t.astype(target) for name, t in tensors.items()}, path)
         return
-    # numpy knows no bfloat16: the upper half of a float32 is one (safetensors stores it as is).
+    # numpy has no bfloat16, which is the upper half of a float32.
     header: dict[str, Any] = {}
     body = b""
     for name, tensor in tensors.items():

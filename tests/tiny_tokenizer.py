@@ -1,9 +1,10 @@
-"""A tokenizer of Llama 2's kind, small enough to train in a test.
+"""A tokenizer like Llama 2's, small enough to be trained in a test.
 
-SentencePiece BPE with byte fallback, identity normalisation and a dummy space in front;
-``<unk>`` 0, ``<s>`` 1, ``</s>`` 2, no padding; 512 tokens. It is trained once for each process, in
-a tenth of a second, always to the same vocabulary. `write_tokenizer` writes it as a Hugging Face
-folder has it and `write_model_folder` adds a Llama 2 ``config.json``: a model without weights.
+SentencePiece BPE with byte fallback, identity normalization and a dummy prefix (a space in front of
+each text). Special tokens: ``<unk>`` 0, ``<s>`` 1, ``</s>`` 2, no padding. 512 tokens in all. It is
+trained once in each process, in a tenth of a second, and always to the same vocabulary.
+`write_tokenizer` writes its files in Hugging Face's layout; `write_model_folder` adds the
+``config.json`` of a Llama 2: a model without weights.
 """
 
 import functools
@@ -69,8 +70,8 @@ def sentencepiece_model() -> bytes:
 
 
 def _merges(vocab: dict[str, int]) -> list[list[str]]:
-    # SentencePiece numbers the pieces it learned in the order of their merges, single characters
-    # last. Every pair that makes a piece may be merged to it.
+    # SentencePiece numbers the pieces in the order of their merges, single characters last. Every
+    # way to split a piece into two pieces is a merge.
     return [
         [piece[:cut], piece[cut:]]
         for piece in vocab
@@ -87,7 +88,7 @@ def _added(token: str, number: int) -> dict[str, Any]:
 
 @functools.cache
 def tokenizer_json() -> str:
-    """The content of ``tokenizer.json``, laid out as in Llama 2's folder."""
+    """The content of ``tokenizer.json``, structured as in Llama 2's repository."""
     processor = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model())
     vocab = {processor.id_to_piece(number): number for number in range(len(processor))}
     start = {"SpecialToken": {"id": "<s>", "type_id": 0}}
@@ -135,7 +136,7 @@ def tokenizer_json() -> str:
 
 
 def write_tokenizer(folder: Path, *, chat_template: str | None = None) -> Path:
-    """Write tokenizer.model, tokenizer.json and tokenizer_config.json into `folder`; gives it."""
+    """Write tokenizer.model, tokenizer.json and tokenizer_config.json into `folder`; return it."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "tokenizer_class": "LlamaTokenizer",
@@ -158,7 +159,7 @@ def write_tokenizer(folder: Path, *, chat_template: str | None = None) -> Path:
 def write_model_folder(
     folder: Path, *, chat_template: str | None = None, context: int = 4096
 ) -> Path:
-    """Write the tokenizer and the configuration of a tiny Llama 2, without weights."""
+    """Write the tokenizer and ``config.json`` of a tiny Llama 2 into `folder`; return it."""
     write_tokenizer(folder, chat_template=chat_template)
     config = {
         "architectures": ["LlamaForCausalLM"],
@@ -195,9 +196,9 @@ def _byte_level_model() -> str:
 
 
 def byte_level_spec(special: Sequence[str], *, bos: str | None = None) -> dict[str, Any]:
-    """The content of a ``tokenizer.json`` of the byte-level kind that Llama 3 and Qwen have, with
-    these control tokens after its 512 others; with `bos`, the tokenizer puts that one before each
-    text."""
+    """The content of a ``tokenizer.json`` with byte-level BPE, as Llama 3 and Qwen have it. It has
+    512 ordinary tokens and then these special ones. With `bos`, one of them, the tokenizer puts
+    that token in front of each text."""
     spec: dict[str, Any] = json.loads(_byte_level_model())
     size = len(spec["model"]["vocab"])
     spec["added_tokens"] = [_added(token, size + place) for place, token in enumerate(special)]

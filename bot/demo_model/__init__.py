@@ -1,7 +1,7 @@
-"""The small chat model that comes with Parley: where it lies, and whether it is whole.
+"""The small chat model that comes with Parley: its folder, and verifying its files.
 
-Only the standard library is used, so that asking for the folder never loads a model. The weights
-are made by `tools/demo_model`; docs/demo-model.md says how, and what the model can do.
+No module here loads a model. The weights are made by `tools/demo_model`; docs/demo-model.md
+describes how, and what the model can do.
 """
 
 import hashlib
@@ -10,19 +10,20 @@ from pathlib import Path
 from bot.errors import ModelError
 
 SUMS = "SHA256SUMS"
+"""A line for each file: SHA-256, size in bytes and name, separated by spaces."""
 _REMEDY = "install Parley again, or run 'git checkout -- bot/demo_model' in a clone"
 
 
 def directory() -> Path:
-    """The folder that holds the model in Hugging Face's layout."""
+    """The model's folder, in Hugging Face's layout."""
     return Path(__file__).parent
 
 
 def verify(folder: Path | None = None) -> None:
-    """Raises ModelError, in one line, unless every file has the size and checksum of SHA256SUMS.
+    """Raise ModelError, with one line, unless every file has its size and checksum of SHA256SUMS.
 
-    Reads each file once (23 MB in all). The size is looked at first, so that a file that was cut
-    short by an interrupted copy is called that.
+    Blocks: reads each file once (23 MB in all). The size is compared first, so that a file that an
+    interrupted copy truncated is reported as such.
     """
     folder = directory() if folder is None else folder
     for checksum, size, name in _expected(folder):

@@ -1,5 +1,15 @@
-"""The models on this machine: getting them from the Hugging Face Hub, listing, removing.
+"""The models on this machine: downloading, finding, listing and removing them.
 
-Downloads lie in Hugging Face's own cache, so that its other tools see them and Parley sees
-theirs. No module here loads a model.
+folder     what a model's folder says of the model: context window, special tokens, chat template
+find       which folder `[model] name` means; Hugging Face's cache
+choose     which back end, device and interpreter the settings mean
+hub        a model's entry at the Hugging Face Hub, and which of its files are needed
+pull       downloads a model into Hugging Face's cache
+download   downloads one large file, resuming after interruptions
+errors     one line for each way in which a download fails
+installed  lists the models on this machine, and removes them
+converted  lists the converted models in the cache, and which of them are stale
+
+Downloads are kept in Hugging Face's own cache, so that its tools see them and Parley sees theirs.
+No module here loads a model.
 """

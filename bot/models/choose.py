@@ -1,20 +1,23 @@
-"""Which back end and device the settings mean, before anybody looks at the machine."""
+"""Which back end, device and interpreter the settings mean, before the hardware is looked at."""
 
 from bot.config import ModelSettings, Settings
 from bot.models.find import DEMO
 
-_UNSAID = ("auto", "auto", "")
+_DEFAULTS = ("auto", "auto", "")
 DEMO_REASON = "the demo model is at its best on a CPU"
 
 
-def place_of(section: ModelSettings) -> tuple[str, str]:
-    """The back end and the device. The demo model is at its best on a CPU, where nobody has to wait
-    for a GPU's compiler, unless the settings say otherwise. "auto" is left to the worker."""
-    if section.name == DEMO and (section.backend, section.device, section.python) == _UNSAID:
+def backend_and_device(section: ModelSettings) -> tuple[str, str]:
+    """The back end and the device of ``[model]``; "auto" is left to the worker to resolve.
+
+    With default settings the demo model runs with OpenVINO on the CPU: it is small, and compiling
+    it for a GPU would take longer than the GPU saves.
+    """
+    if section.name == DEMO and (section.backend, section.device, section.python) == _DEFAULTS:
         return "openvino", "cpu"
     return section.backend, section.device
 
 
 def interpreter(settings: Settings) -> str:
-    """``[model] python`` as a path; "" for this one."""
+    """``[model] python`` as a path; "" for the interpreter that runs Parley."""
     return str(settings.path(settings.model.python)) if settings.model.python else ""

@@ -1,8 +1,8 @@
-"""Fetches one large file so that nothing that came is fetched twice.
+"""Downloads one large file over HTTP, resuming after interruptions.
 
-The Hub's own library begins a file again when it was interrupted in the middle; a shard has up to
-ten gigabytes. Here what came lies in ``<name>.incomplete`` until it is whole and its checksum is
-right, and the next try asks for the rest (RFC 9110, section 14).
+huggingface_hub downloads an interrupted file again from its beginning, and a shard of weights has
+up to ten gigabytes. Here the bytes are kept in ``<name>.incomplete`` until the file is complete and
+its checksum is right; each retry requests the rest with a Range header (RFC 9110, section 14).
 """
 
 import asyncio
@@ -20,30 +20,34 @@ from bot.models.hub import HubFile
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
+"""Bytes that are written at a time."""
+
 TRIES = 5
-"""Failures in a row, the last ones without a byte, after which it is given up."""
+"""Failures in a row without a new byte after which the download fails."""
+
 FIRST_WAIT = 1.0
-"""Seconds before the second try; each further wait is twice as long."""
+"""Seconds before the first retry; the backoff doubles with each further one."""
 
 Arrived = Callable[[int], None]
-"""Told how many more bytes are there; a negative number takes some back."""
+"""Called with the number of bytes that have arrived; negative where some were discarded."""
 
 
 class Fetcher:
-    """Fetches files of one model into the cache's folder of blobs."""
+    """Downloads files of one model into the blobs folder of the cache."""
 
     def __init__(
         self, http: aiohttp.ClientSession, name: str, arrived: Arrived, *, wait: float = FIRST_WAIT
     ) -> None:
-        """`name` is the model's, for messages."""
+        """`name` is the model's, for error messages; `wait` is the first backoff, in seconds."""
         self._http = http
         self._name = name
         self._arrived = arrived
         self._wait = wait
 
     async def fetch(self, url: str, file: HubFile, target: Path) -> None:
-        """Have `file` at `target`; at once where it is there. Raises ModelError with one line;
-        what came so far stays, unless its checksum is wrong."""
+        """Download `file` to `target`, which appears only when it is complete and its SHA-256 is
+        right. Returns at once where it exists. Raises ModelError with one line; the bytes so far
+        are kept, unless the checksum is wrong."""
         if _size(target):
             self._arrived(file.size)
             return
@@ -58,7 +62,7 @@ class Fetcher:
             raise unwritable(self._name, exc) from exc
 
     async def _complete(self, url: str, file: HubFile, partial: Path) -> None:
-        """Ask for what is missing until nothing is."""
+        """Request the missing rest, with retries, until there is none."""
         failures = 0
         while True:
             before = _size(partial)
@@ -72,11 +76,11 @@ class Fetcher:
             failures = 1 if size > before else failures + 1
             if failures >= TRIES:
                 raise unreachable(self._name, failure) from failure
-            logger.info("%s: %s; going on from byte %d", file.path, failure, size)
+            logger.info("%s: %s; resuming at byte %d", file.path, failure, size)
             await asyncio.sleep(self._wait * 2 ** (failures - 1))
 
     async def _continue(self, url: str, file: HubFile, partial: Path) -> int:
-        """One request for the rest; the file's size after it."""
+        """Make one request for the rest; return the size of the file after it."""
         have = _size(partial)
         if have == file.size:
             return have
@@ -84,7 +88,7 @@ class Fetcher:
         async with self._http.get(url, headers=headers) as response:
             if response.status not in (200, 206):
                 await self._refuse(response)
-            if response.status == 200 and have:  # it begins at the beginning after all
+            if response.status == 200 and have:  # the server ignores the range
                 self._arrived(-have)
                 have = 0
             with partial.open("r+b" if have else "wb") as out:
@@ -96,6 +100,7 @@ class Fetcher:
         return have
 
     async def _refuse(self, response: aiohttp.ClientResponse) -> None:
+        """Raise ClientError for a status that a retry may cure, ModelError for any other."""
         if response.status in (408, 429) or response.status >= 500:
             raise aiohttp.ClientError(f"HTTP {response.status}")
         code = response.headers.get("X-Error-Code", "")
@@ -103,6 +108,7 @@ class Fetcher:
         raise refused(self._name, response.status, code, said)
 
     def _check(self, file: HubFile, partial: Path) -> None:
+        """Delete the file and raise ModelError where its SHA-256 is wrong. Blocks."""
         with partial.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if digest != file.etag:

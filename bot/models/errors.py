@@ -1,5 +1,8 @@
-"""What goes wrong while a model is downloaded, as one line each. The only place that knows the
-exceptions of Hugging Face's library, of its HTTP client and of ours."""
+"""One line for each way in which a download fails.
+
+The only module that knows the exceptions of huggingface_hub, and of the HTTP clients that it and
+Parley use. Every line says what to do next.
+"""
 
 import errno
 import os
@@ -9,12 +12,12 @@ from pathlib import Path
 
 from bot.errors import ModelError
 
-_AGAIN = "What came so far is kept: the same command goes on from there."
+_AGAIN = "What has been downloaded is kept: the same command resumes from there."
 
 
 @contextmanager
 def hub_faults(name: str) -> Iterator[None]:
-    """Let what Hugging Face's library raises out as ModelErrors about the model `name`."""
+    """Convert exceptions of huggingface_hub in the body to ModelErrors about the model `name`."""
     from httpx2 import HTTPError
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -35,7 +38,8 @@ def hub_faults(name: str) -> Iterator[None]:
 
 
 def refused(name: str, status: int, code: str, said: str = "") -> ModelError:
-    """The Hub answered `status`; `code` is the header X-Error-Code, ``GatedRepo`` and the like:
+    """The Hub answered with an HTTP error. `code` is its header X-Error-Code (``GatedRepo``, …) and
+    `said` its header X-Error-Message. Source:
     https://huggingface.co/docs/huggingface_hub/package_reference/utilities#http-errors"""
     if code == "GatedRepo":
         return _gated(name)
@@ -47,7 +51,7 @@ def refused(name: str, status: int, code: str, said: str = "") -> ModelError:
     if status == 403:
         return ModelError(
             f"The Hub does not let this token read {name}: give the token the right to read gated "
-            f"repositories at {endpoint()}/settings/tokens, or take another one."
+            f"repositories at {endpoint()}/settings/tokens, or use another one."
         )
     if status in (401, 404):
         return ModelError(
@@ -55,7 +59,9 @@ def refused(name: str, status: int, code: str, said: str = "") -> ModelError:
             "a token that may read it."
         )
     if status == 429:
-        return ModelError(f"The Hub asks to wait (HTTP 429): try again in some minutes. {_AGAIN}")
+        return ModelError(
+            f"The Hub's rate limit is reached (HTTP 429): try again in some minutes. {_AGAIN}"
+        )
     return ModelError(f"The Hub answers HTTP {status}: try again later. {_AGAIN}")
 
 
@@ -73,7 +79,7 @@ def _gated(name: str) -> ModelError:
 
 
 def unreachable(name: str, exc: BaseException) -> ModelError:
-    """The connection is not there, or broke."""
+    """There is no connection to the Hub, or it broke."""
     why = " ".join(str(exc).split())[:200] or type(exc).__name__
     return ModelError(
         f"{endpoint()} cannot be reached for {name} ({why}): check the network, the proxy "
@@ -82,7 +88,7 @@ def unreachable(name: str, exc: BaseException) -> ModelError:
 
 
 def unwritable(name: str, exc: OSError) -> ModelError:
-    """A file cannot be written."""
+    """A file of the cache cannot be written."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return ModelError(
             f"The disk is full: make room for the rest of {name}, or set HF_HUB_CACHE to a folder "
@@ -90,13 +96,13 @@ def unwritable(name: str, exc: OSError) -> ModelError:
         )
     where = exc.filename or "Hugging Face's cache"
     return ModelError(
-        f"{where} cannot be written ({exc.strerror or exc}): make it yours, or set HF_HUB_CACHE to "
-        "another folder."
+        f"{where} cannot be written ({exc.strerror or exc}): get the permission to write there, or "
+        "set HF_HUB_CACHE to another folder."
     )
 
 
 def no_room(name: str, needed: int, free: int, where: Path) -> ModelError:
-    """It is known beforehand that the disk is too small. Sizes in bytes."""
+    """The disk is known to be too small before anything is downloaded. Sizes in bytes."""
     return ModelError(
         f"{name} needs {needed / 1e9:.1f} GB more in {where}, and only {free / 1e9:.1f} GB are "
         "free: make room, or set HF_HUB_CACHE to a folder on another disk."
@@ -104,11 +110,12 @@ def no_room(name: str, needed: int, free: int, where: Path) -> ModelError:
 
 
 def endpoint() -> str:
-    """The Hub's address."""
+    """The Hub's address: HF_ENDPOINT, else huggingface.co."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def has_token() -> bool:
+    """Whether there is an access token for the Hub: HF_TOKEN, or that of ``hf auth login``."""
     from huggingface_hub import get_token
 
     return get_token() is not None

@@ -1,4 +1,7 @@
-"""Finds the folder of the model that ``[model] name`` means."""
+"""Which folder ``[model] name`` means, and where Hugging Face's cache has a model.
+
+Source of the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+"""
 
 import json
 import os
@@ -10,14 +13,23 @@ from bot.config import Settings
 from bot.errors import ModelError
 
 DEMO = "demo"
+"""The name of the model that comes with Parley."""
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""A model's full name at the Hub: owner and model."""
+
+REVISION = "main"
+"""The branch of a model's repository that is downloaded and used."""
 
 
 def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
-    """The model's folder: the one that comes with Parley, the one that ``name`` is the path of, or
-    the newest download of that name in Hugging Face's cache. Raises ModelError where there is
-    none, or where the demo model was damaged. Blocks while it reads."""
+    """The model's folder: the demo model's, the folder whose path ``name`` is, or the download of
+    that name in Hugging Face's cache.
+
+    A path that does not exist is returned too: reading it reports the fault. Raises ModelError
+    where a name of the Hub is not downloaded or not completely, or where the demo model is damaged.
+    Blocks; the demo model is read once (23 MB) to verify its checksums.
+    """
     name = settings.model.name
     if name == DEMO:
         from bot import demo_model
@@ -25,9 +37,9 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
         demo_model.verify()
         return demo_model.directory()
     folder = settings.path(name)
-    if folder.exists() or not _HUB_NAME.fullmatch(name):
-        return folder  # whoever opens it says what is wrong with it
-    cached = in_cache(hub_cache(environment), name)
+    if folder.exists() or not HUB_NAME.fullmatch(name):
+        return folder
+    cached = cached_snapshot(hub_cache(environment), name)
     if cached is None:
         raise ModelError(
             f'[model] name = "{name}": there is no folder {folder}, and no download of that name '
@@ -35,14 +47,15 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
         )
     if missing := missing_weights(cached):
         raise ModelError(
-            f'[model] name = "{name}": its download in {cached} is not whole ({missing} is '
-            f"missing). Go on with: parley model pull {name}"
+            f'[model] name = "{name}": its download in {cached} is incomplete ({missing} is '
+            f"missing). Resume it with: parley model pull {name}"
         )
     return cached
 
 
 def missing_weights(folder: Path) -> str:
-    """The first file of weights that `folder` should have and has not; "" where it is whole."""
+    """The first weights file that `folder` lacks, or its index where that is damaged; "" where the
+    weights are complete. Raises OSError where the folder cannot be read."""
     if (folder / "openvino_model.xml").exists():
         return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
     index = folder / "model.safetensors.index.json"
@@ -57,15 +70,15 @@ def missing_weights(folder: Path) -> str:
 
 
 def display_name(settings: Settings) -> str:
-    """What people are told that the model is called; "" for the name of its folder."""
+    """The model's name in texts for people; "" where that is the name of its folder."""
     name = settings.model.name
     if name == DEMO:
         return "Parley demo"
-    return name if _HUB_NAME.fullmatch(name) and not settings.path(name).exists() else ""
+    return name if HUB_NAME.fullmatch(name) and not settings.path(name).exists() else ""
 
 
 def hub_cache(environment: Mapping[str, str]) -> Path:
-    """Where Hugging Face's tools keep downloads:
+    """The folder in which Hugging Face's tools keep downloads. Source:
     https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables"""
     if hub := environment.get("HF_HUB_CACHE"):
         return Path(hub).expanduser()
@@ -75,13 +88,24 @@ def hub_cache(environment: Mapping[str, str]) -> Path:
     return cache / "huggingface" / "hub"
 
 
-def in_cache(cache: Path, name: str) -> Path | None:
-    """The download of that name, or None: ``models--org--name/snapshots/<commit>``, of the commit
-    in ``refs/main`` or the newest:
-    https://huggingface.co/docs/huggingface_hub/guides/manage-cache"""
-    folder = cache / f"models--{name.replace('/', '--')}"
+def repository_folder(cache: Path, name: str) -> Path:
+    """The folder of the model `name` in Hugging Face's cache, whether it exists or not."""
+    return cache / f"models--{name.replace('/', '--')}"
+
+
+def downloads_in(cache: Path) -> dict[str, Path]:
+    """The folder of every model in Hugging Face's cache by the model's name, sorted; empty where
+    there is no cache."""
+    folders = sorted(cache.glob("models--*--*"))
+    return {path.name.removeprefix("models--").replace("--", "/", 1): path for path in folders}
+
+
+def cached_snapshot(cache: Path, name: str) -> Path | None:
+    """The files of the model `name` in Hugging Face's cache: the commit in ``refs/main``, else the
+    newest one; None where there is none. Raises ModelError where the cache cannot be read."""
+    folder = repository_folder(cache, name)
     try:
-        main = folder / "refs" / "main"
+        main = folder / "refs" / REVISION
         if main.is_file():
             snapshot = folder / "snapshots" / main.read_text(encoding="ascii").strip()
             if snapshot.is_dir():

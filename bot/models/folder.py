@@ -1,9 +1,10 @@
-"""What a model's folder says of the model: window, end tokens, chat template, size.
+"""What a model's folder says of the model: context window, special tokens, chat template, size.
 
 Reads the JSON files that Hugging Face's tools write beside the weights, and Optimum beside an
 OpenVINO model: ``config.json``, ``generation_config.json``, ``tokenizer_config.json``, and
-``chat_template.jinja`` or ``chat_template.json``. Weights and tokenizer are not opened. Imports
-nothing but the standard library, so that the model's process can use it as well.
+``chat_template.jinja`` or ``chat_template.json``. Weights and tokenizer files are not opened. For
+the names in these files, see ``PretrainedConfig`` in
+https://huggingface.co/docs/transformers/main_classes/configuration
 """
 
 import json
@@ -16,9 +17,9 @@ from typing import Any
 from bot.errors import ModelError
 
 DEFAULT_CONTEXT = 2048
-"""Tokens, where no file names the window: what even small chat models were trained for."""
+"""Tokens of the context window where no file names it: even small chat models have that many."""
 
-# Hugging Face writes 10**30 where a tokenizer has no limit of its own.
+# Hugging Face writes 10**30 as model_max_length of a tokenizer without a limit.
 _LONGEST_CONTEXT = 1 << 24
 
 _CONTEXT_NAMES = (
@@ -31,45 +32,46 @@ _CONTEXT_NAMES = (
 
 
 class PromptStyle(StrEnum):
-    """How a conversation is written for the model."""
+    """The chat format of a model."""
 
     LLAMA2 = "llama2"
     """Meta's format: [INST] and <<SYS>>."""
     TEMPLATE = "template"
     """The model's own chat template."""
     PLAIN = "plain"
-    """The model has no chat format: it can only complete a text."""
+    """None: a base model, which can only complete a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A model's folder, read."""
+    """The properties of a model, as its folder states them."""
 
     path: Path
     model_type: str
-    """``config.json``'s, such as "llama"; "" where it says nothing."""
-    architectures: tuple[str, ...]
+    """``model_type`` in ``config.json``, such as "llama"; "" where it is missing."""
     context: int
-    """Tokens that the model was trained to hold."""
-    vocab_size: int
-    """0 where it is unknown."""
+    """The context window in tokens, as the model was trained."""
     bos: int | None
+    """Id of the special token that begins a text; None where no file names one."""
     eos: tuple[int, ...]
-    """Ids that end an answer, as the files say; the chat format may know more."""
+    """Ids of the special tokens that end an answer, as far as the files name them; the chat format
+    may add others."""
     special_tokens: Mapping[str, str]
-    """``bos_token``, ``eos_token`` and the like, as templates name them, with their texts."""
+    """The texts of the special tokens by their names in templates: ``bos_token`` and others."""
     chat_template: str | None
+    """A Jinja template; None where there is none."""
     chat_template_file: Path | None
-    """Where the template stands, for messages about it."""
+    """The file that contains the template, for error messages."""
     style: PromptStyle
     parameters: int
-    """About how many weights; 0 where nothing tells."""
+    """The approximate number of weights; 0 where it cannot be told."""
     openvino: bool
-    """The folder holds an OpenVINO model."""
+    """Whether the folder contains an OpenVINO model."""
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
-        """Raises ModelError, with the remedy, where the folder or one of its files is unusable."""
+        """Read the folder `path`. Blocks. Raises ModelError, with the remedy, where the folder or
+        one of its files is missing, damaged or unreadable."""
         _require_folder(path)
         openvino = (path / "openvino_model.xml").is_file()
         config = _read_config(path, openvino=openvino)
@@ -78,21 +80,17 @@ class ModelFolder:
         text = config.get("text_config")
         text = {**config, **text} if isinstance(text, dict) else config
         template, template_file = _chat_template(path, tokenizer)
-        model_type = str(text.get("model_type") or "")
-        bos, eos = _first_id(generation, text, "bos"), _end_ids(generation, text, tokenizer)
-        vocab_size = _whole(text.get("vocab_size"))
+        bos, eos = _bos(generation, text), _end_ids(generation, text, tokenizer)
         return cls(
             path=path,
-            model_type=model_type,
-            architectures=_names(config.get("architectures")),
+            model_type=str(text.get("model_type") or ""),
             context=_context(text, tokenizer),
-            vocab_size=vocab_size,
             bos=bos,
             eos=eos,
             special_tokens=_special_tokens(tokenizer),
             chat_template=template,
             chat_template_file=template_file,
-            style=_style(template, model_type, vocab_size, bos, eos),
+            style=_style(template, text, bos, eos),
             parameters=_parameters(text) or _weights_in(path, text),
             openvino=openvino,
         )
@@ -129,7 +127,7 @@ def _read_config(path: Path, *, openvino: bool) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None where there is no such file."""
+    """The JSON object in a file; None where there is no such file. Raises ModelError."""
     text = _read_text(path)
     if text is None:
         return None
@@ -140,7 +138,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({error}): download it again.") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} is damaged (it holds no JSON object): download it again.")
+        raise ModelError(f"{path} is damaged (it is not a JSON object): download it again.")
     return value
 
 
@@ -156,7 +154,7 @@ def _read_text(path: Path) -> str | None:
 
 
 def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, Path | None]:
-    """The template and its file. A file of its own goes before ``tokenizer_config.json``."""
+    """The template and its file. A separate file overrides ``tokenizer_config.json``."""
     jinja = path / "chat_template.jinja"
     text = _read_text(jinja)
     if text is not None:
@@ -170,7 +168,7 @@ def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, P
 
 
 def _named_template(value: object) -> str | None:
-    """The template itself, or of a list of named ones the default."""
+    """The template itself, or the one called "default" of a list of named templates."""
     if isinstance(value, list):
         value = {e.get("name"): e.get("template") for e in value if isinstance(e, dict)}
     if isinstance(value, dict):
@@ -178,16 +176,12 @@ def _named_template(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-# ---------------------------------------------------------------- facts
+# ---------------------------------------------------------------- properties
 
 
 def _whole(value: object) -> int:
-    """`value` as a number that is not negative; 0 for anything else."""
+    """`value` if it is a positive integer; 0 for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()
 
 
 def _ids(value: object) -> list[int]:
@@ -195,8 +189,8 @@ def _ids(value: object) -> list[int]:
     return [v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0]
 
 
-def _first_id(generation: dict[str, Any], config: dict[str, Any], name: str) -> int | None:
-    ids = [*_ids(generation.get(f"{name}_token_id")), *_ids(config.get(f"{name}_token_id"))]
+def _bos(generation: dict[str, Any], config: dict[str, Any]) -> int | None:
+    ids = [*_ids(generation.get("bos_token_id")), *_ids(config.get("bos_token_id"))]
     return ids[0] if ids else None
 
 
@@ -216,7 +210,7 @@ def _special_tokens(tokenizer: dict[str, Any]) -> dict[str, str]:
     found = {}
     for name in ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token"):
         value = tokenizer.get(name)
-        # Older files hold the whole token, newer ones its text.
+        # Older files have an object with the token's properties, newer ones its text.
         text = value.get("content") if isinstance(value, dict) else value
         if isinstance(text, str):
             found[name] = text
@@ -230,20 +224,22 @@ def _context(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
 
 
 def _style(
-    template: str | None, model_type: str, vocab_size: int, bos: int | None, eos: tuple[int, ...]
+    template: str | None, config: dict[str, Any], bos: int | None, eos: tuple[int, ...]
 ) -> PromptStyle:
     if template is not None:
         is_llama2 = "[INST]" in template and "<<SYS>>" in template
         return PromptStyle.LLAMA2 if is_llama2 else PromptStyle.TEMPLATE
-    # Llama 2 was published without a template. Its 32,000 tokens (a few more where padding or
-    # infilling was added) begin with <unk>, <s> and </s>; Llama 3 has 128,256.
-    if model_type == "llama" and 0 < vocab_size <= 33_000 and bos == 1 and 2 in eos:
+    # Llama 2 was published without a template. It is recognised by its vocabulary: 32,000 tokens (a
+    # few more where padding or infilling was added), which begin with <unk>, <s> and </s>. Llama 3
+    # has 128,256.
+    is_llama = config.get("model_type") == "llama"
+    if is_llama and 0 < _whole(config.get("vocab_size")) <= 33_000 and bos == 1 and 2 in eos:
         return PromptStyle.LLAMA2
     return PromptStyle.PLAIN
 
 
 def _parameters(config: dict[str, Any]) -> int:
-    """The weights of a decoder of Llama's kind with these dimensions; 0 where one is missing."""
+    """The number of weights of a Llama-like decoder; 0 where one of the dimensions is missing."""
     width, layers = _whole(config.get("hidden_size")), _whole(config.get("num_hidden_layers"))
     inner, vocab = _whole(config.get("intermediate_size")), _whole(config.get("vocab_size"))
     heads = _whole(config.get("num_attention_heads"))
@@ -258,13 +254,13 @@ def _parameters(config: dict[str, Any]) -> int:
 
 
 def _weights_in(path: Path, config: dict[str, Any]) -> int:
-    """An estimate from the size of the weights' files, by the type that the config names."""
+    """The number of weights, estimated from the size of their files and the type in `config`."""
     files = [*path.glob("*.safetensors"), *path.glob("openvino_model.bin")]
     try:
         size = sum(file.stat().st_size for file in files)
     except OSError as error:
         raise ModelError(f"The weights in {path} cannot be read: {error.strerror}.") from error
     if (path / "openvino_model.bin").exists():
-        return size  # eight bits, or four with their scales: right within a factor of two
+        return size  # assumes 8 bits a weight: right within a factor of two for 4 to 16 bits
     wide = str(config.get("torch_dtype") or config.get("dtype") or "") == "float32"
     return size // (4 if wide else 2)

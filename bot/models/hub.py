@@ -1,6 +1,6 @@
-"""What the Hugging Face Hub has of a model, and which of its files Parley needs.
+"""A model's entry at the Hugging Face Hub, and which of its files Parley needs.
 
-The Hub's library is imported when it is asked for something: it takes a while.
+huggingface_hub is imported only when a model is looked up, because the import is slow.
 """
 
 import re
@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from bot.errors import ModelError
 from bot.models.errors import hub_faults
-
-WHOLE_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-REVISION = "main"
+from bot.models.find import HUB_NAME, REVISION
 
 _OPENVINO = ("openvino_model.xml", "openvino_model.bin")
 _BESIDE_WEIGHTS = (
@@ -33,37 +31,38 @@ _TERMS = re.compile(r"(README|LICENSE|NOTICE|USE_POLICY)[\w.-]*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository."""
+    """A file in a model's repository."""
 
     path: str
     size: int
     """Bytes."""
     etag: str
-    """What the cache calls it: the SHA-256 of large files, git's id of small ones."""
+    """Its name in the cache: the SHA-256 of a large file, the git blob id of a small one."""
     large: bool
-    """It is kept outside of git, and its `etag` is its SHA-256."""
+    """Whether it is stored outside git (LFS), so that its `etag` is its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """A model as the Hub has it now."""
+    """A model at the Hub, in its current version."""
 
     name: str
     commit: str
     files: tuple[HubFile, ...]
-    """Those that Parley needs."""
+    """The files that Parley needs."""
 
     @property
     def size(self) -> int:
+        """Bytes of all needed files."""
         return sum(file.size for file in self.files)
 
 
 def look_up(name: str) -> HubModel:
-    """Ask the Hub for the model `name`, and whether its files may be had. The token is the one of
-    HF_TOKEN, or of ``hf auth login``. Blocks. Raises ModelError with one line."""
-    if not WHOLE_NAME.fullmatch(name):
+    """The model `name` at the Hub, whose files the access token (HF_TOKEN, or the one of
+    ``hf auth login``) allows to download. Blocks. Raises ModelError with one line."""
+    if not HUB_NAME.fullmatch(name):
         raise ModelError(
-            f'"{name}" is no name of the Hugging Face Hub: write the owner and the model, as in '
+            f'"{name}" is not a name at the Hugging Face Hub: write the owner and the model, as in '
             "meta-llama/Llama-2-7b-chat-hf."
         )
     with hub_faults(name):
@@ -80,14 +79,14 @@ def look_up(name: str) -> HubModel:
             for sibling in info.siblings or ()
         ]
         model = HubModel(name, info.sha or REVISION, tuple(needed(name, files)))
-        # A gated model shows its list of files to everybody: only a file tells.
+        # Everybody may list the files of a gated model. Only a request for a file is refused.
         get_hf_file_metadata(hf_hub_url(name, "config.json", revision=model.commit))
         return model
 
 
 def needed(name: str, files: Iterable[HubFile]) -> list[HubFile]:
-    """The files that a back end reads, and the licence's: neither a second form of the weights nor
-    anybody's program. Raises ModelError where there are no weights that Parley can use."""
+    """The files that a back end reads, and the licence: neither a second format of the weights nor
+    program code. Raises ModelError where there are no weights that Parley can use."""
     at_top = {file.path: file for file in files if "/" not in file.path}
     if all(path in at_top for path in _OPENVINO):
         weights = [at_top[path] for path in _OPENVINO]
@@ -101,7 +100,10 @@ def needed(name: str, files: Iterable[HubFile]) -> list[HubFile]:
             "that has them; names that end in -hf mostly do."
         )
     if "config.json" not in at_top:
-        raise ModelError(f"{name} has no config.json: it is no model in Hugging Face's layout.")
+        raise ModelError(
+            f"{name} has no config.json, so it is not a model in Hugging Face's layout: choose "
+            "another repository of the same model."
+        )
     beside = [
         file for path, file in at_top.items() if path in _BESIDE_WEIGHTS or _TERMS.fullmatch(path)
     ]
@@ -112,5 +114,5 @@ _OTHER_WEIGHTS = {"bin", "gguf", "pth", "pt", "onnx", "msgpack", "h5", "ckpt"}
 
 
 def _is_weights(path: str) -> bool:
-    # Mistral's repositories hold the same weights a second time, as consolidated*.safetensors.
+    # Mistral's repositories contain the weights a second time, as consolidated*.safetensors.
     return path.endswith(".safetensors") and not path.startswith(("consolidated", "adapter_"))

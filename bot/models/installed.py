@@ -1,4 +1,4 @@
-"""Which models are on this machine, what they take, and removing them."""
+"""Lists the models on this machine with their sizes, and removes them."""
 
 import os
 import shutil
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.errors import ModelError
-from bot.models.converted import Prepared, belongs, prepared_forms, size_of
-from bot.models.find import DEMO, hub_cache, in_cache, missing_weights
+from bot.models.converted import ConvertedModel, belongs, converted_models, size_of
+from bot.models.find import DEMO, cached_snapshot, downloads_in, hub_cache, missing_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,53 +17,53 @@ class Installed:
     """A model on this machine."""
 
     name: str
-    """What ``[model] name`` takes."""
+    """Its value for ``[model] name``."""
     folder: Path
     size: int
-    """Bytes on the disk, older versions and what is half downloaded included."""
+    """Bytes on disk, including older versions and incomplete downloads."""
     missing: str
-    """The first file that it lacks; "" where it is whole."""
-    prepared: tuple[Prepared, ...]
-    """The forms that were made of it, those of older versions included."""
+    """The first weights file that it lacks; "" where it is complete."""
+    converted: tuple[ConvertedModel, ...]
+    """The models that were converted from it, including those from older versions."""
     download: Path | None
-    """The folder in Hugging Face's cache; None where the owner put the model somewhere."""
+    """Its folder in Hugging Face's cache; None for a folder that the operator provides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is on this machine."""
+class Inventory:
+    """All models on this machine."""
 
     models: tuple[Installed, ...]
-    stale: tuple[Prepared, ...]
-    """Prepared forms that no start would use any more, of whichever model."""
+    stale: tuple[ConvertedModel, ...]
+    """Converted models that are no longer used, whatever they were converted from."""
 
 
-def look_around(settings: Settings) -> Found:
-    """The model that comes with Parley, what was downloaded, the one that the settings name by its
-    folder, and all prepared forms. Blocks. Raises ModelError where a folder cannot be read."""
+def list_installed(settings: Settings) -> Inventory:
+    """The demo model, all downloads, the folder that the settings name, and all converted models.
+    Blocks. Raises ModelError where a folder cannot be read."""
     try:
         models = list(_models(settings))
-        forms = prepared_forms(settings, [model.folder for model in models])
+        converted = converted_models(settings, [model.folder for model in models])
     except OSError as exc:
         raise ModelError(f"{exc.filename} cannot be read: {exc.strerror}.") from exc
-    with_forms = (
-        replace(model, prepared=tuple(f for f in forms if belongs(f, model.folder, model.download)))
-        for model in models
-    )
-    return Found(tuple(with_forms), tuple(form for form in forms if form.stale))
+    listed = []
+    for model in models:
+        own = (one for one in converted if belongs(one, model.folder, model.download))
+        listed.append(replace(model, converted=tuple(own)))
+    return Inventory(tuple(listed), tuple(one for one in converted if one.stale))
 
 
-def find(settings: Settings, name: str) -> Installed:
-    """The installed model of that name. Raises ModelError where there is none."""
+def find_installed(settings: Settings, name: str) -> Installed:
+    """The installed model `name`. Blocks. Raises ModelError where there is none."""
     named = settings.model.model_copy(update={"name": name})
-    for model in look_around(settings.model_copy(update={"model": named})).models:
+    for model in list_installed(settings.model_copy(update={"model": named})).models:
         if model.name == name:
             return model
-    raise ModelError(f"There is no model {name} here; parley model list shows those that are.")
+    raise ModelError(f"The model {name} is not installed; parley model list shows those that are.")
 
 
 def remove(folders: Iterable[Path]) -> None:
-    """Delete these downloads and forms. Blocks. Raises ModelError where something cannot be."""
+    """Delete these folders. Blocks. Raises ModelError at the first one that cannot be deleted."""
     try:
         for folder in folders:
             shutil.rmtree(folder)
@@ -76,9 +76,8 @@ def _models(settings: Settings) -> Iterator[Installed]:
 
     yield _model(DEMO, demo_model.directory(), None)
     cache = hub_cache(os.environ)
-    for download in sorted(cache.glob("models--*--*")):
-        name = download.name.removeprefix("models--").replace("--", "/", 1)
-        snapshot = in_cache(cache, name)
+    for name, download in downloads_in(cache).items():
+        snapshot = cached_snapshot(cache, name)
         if snapshot is not None and _is_model(snapshot, download):
             yield _model(name, snapshot, download)
     chosen = settings.model.name
@@ -88,7 +87,8 @@ def _models(settings: Settings) -> Iterator[Installed]:
 
 
 def _is_model(snapshot: Path, download: Path) -> bool:
-    """Of what lies in the cache, only what may hold text: other programs keep others there."""
+    """Whether a download is a model in Hugging Face's layout, or may become one when complete.
+    Other programs keep other kinds of models in the same cache."""
     return (snapshot / "config.json").is_file() or any(download.glob("blobs/*.incomplete"))
 
 
@@ -98,6 +98,6 @@ def _model(name: str, folder: Path, download: Path | None) -> Installed:
         folder=folder,
         size=size_of(download or folder),
         missing=missing_weights(folder),
-        prepared=(),
+        converted=(),
         download=download,
     )

@@ -1,7 +1,7 @@
 """Downloads a model from the Hugging Face Hub into Hugging Face's cache.
 
-The large files are fetched by `bot.models.download`, the small ones and the cache's folders are
-left to the Hub's library. The layout of the cache:
+Large files are downloaded by `bot.models.download`; small files and the cache's folders are made by
+huggingface_hub. Source of the cache's layout:
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
@@ -17,31 +17,36 @@ from filelock import FileLock, Timeout
 from bot.errors import ModelError
 from bot.models.download import Fetcher
 from bot.models.errors import hub_faults, no_room, unwritable
-from bot.models.hub import REVISION, HubModel, look_up
+from bot.models.find import REVISION, repository_folder
+from bot.models.hub import HubModel, look_up
 
 Report = Callable[[str, int, int], None]
-"""``report(what, done, total)``, in bytes."""
+"""Called with a label for people, the bytes that are done, and those in all."""
 
 SILENCE_SECONDS = 60.0
+"""Read timeout: without a byte for this long, a connection counts as broken."""
+
 SPARE = 200_000_000
-"""Bytes that are left free on the disk."""
+"""Bytes that must stay free on the disk."""
 
 
 async def pull(name: str, cache: Path, report: Report) -> Path:
-    """Have the model `name` in `cache`, whole; its folder. What is there already is not fetched
-    again. Raises ModelError with one line.
+    """Download the newest version of the model `name` into `cache`; return its folder.
 
-    A model that is there in an older version stays as it is until the new one is whole.
+    Files that are there already are not downloaded again, and interrupted downloads are resumed. An
+    older version stays in use until the new one is complete. Holds a lock, so that two processes
+    never download the same model. Raises ModelError with one line; what has been downloaded is
+    kept.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     model = await asyncio.to_thread(look_up, name)
-    folder = cache / repository_folder(name)
+    folder = repository_folder(cache, name)
     lock = FileLock(cache / ".locks" / folder.name / "parley.lock")
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as exc:
-        raise ModelError(f"Another parley model pull downloads {name}: let it finish.") from exc
+        raise ModelError(f"Another parley model pull is downloading {name}: wait for it.") from exc
     except OSError as exc:
         raise unwritable(name, exc) from exc
     try:
@@ -54,12 +59,8 @@ async def pull(name: str, cache: Path, report: Report) -> Path:
         lock.release()
 
 
-def repository_folder(name: str) -> str:
-    """What the cache calls the model `name`."""
-    return f"models--{name.replace('/', '--')}"
-
-
 def _require_room(model: HubModel, folder: Path) -> None:
+    """Raise ModelError where the disk of `folder` has too little space for what is missing."""
     missing = sum(file.size for file in model.files if not (folder / "blobs" / file.etag).exists())
     missing -= sum(path.stat().st_size for path in folder.glob("blobs/*.incomplete"))
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -80,7 +81,7 @@ async def _fetch_large(model: HubModel, folder: Path, report: Report) -> None:
 
     arrived(0)
     token = get_token()
-    # aiohttp sends it to the Hub only, not to the storage that the Hub redirects to.
+    # aiohttp drops this header when the Hub redirects to its storage server, another origin.
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=SILENCE_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, headers=headers, trust_env=True) as http:
@@ -93,7 +94,7 @@ async def _fetch_large(model: HubModel, folder: Path, report: Report) -> None:
 
 
 def _finish(model: HubModel, cache: Path) -> Path:
-    """Fetch the small files and give all of them their names."""
+    """Download the small files and link all of them into the snapshot; return that."""
     with hub_faults(model.name):
         from huggingface_hub import snapshot_download
         from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -110,7 +111,7 @@ def _finish(model: HubModel, cache: Path) -> Path:
 
 
 def _point_to(model: HubModel, folder: Path) -> None:
-    """Make this version the one that programs find. Only now that it is whole."""
+    """Make this version the current one, now that it is complete. Atomic."""
     reference = folder / "refs" / REVISION
     try:
         reference.parent.mkdir(parents=True, exist_ok=True)

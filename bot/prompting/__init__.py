@@ -1,11 +1,11 @@
 """From a conversation to token ids: chat formats and tokenizers.
 
-formats         which chat format a model folder asks for
-llama2          Llama 2's format, token for token as Meta's reference code makes it
-template        formats given by a Jinja chat template
-jinja_template  renders such a template in a sandbox
-spans           tokenizes text so that user input can never produce special tokens
-tokenizer       a model's tokenizer: text to ids, ids to text
-tokenizer_json  reads `tokenizer.json`
-sentencepiece   reads SentencePiece's `tokenizer.model`
+formats         the chat format of a model: Llama 2's, its chat template, or none
+llama2          Llama 2's chat format, token for token as Meta's reference code writes it
+template        chat formats given by a Jinja chat template
+jinja_template  renders a chat template in a sandbox, with placeholders for what people wrote
+spans           tokenizes prompt text so that user input can never produce special tokens
+tokenizer       a model's tokenizer: text to ids, ids to text, ids to a stream of text
+tokenizer_json  reads and edits `tokenizer.json`
+sentencepiece   converts SentencePiece's `tokenizer.model` to the content of a `tokenizer.json`
 """

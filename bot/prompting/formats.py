@@ -1,9 +1,9 @@
-"""Turns a `Prompt` into the token ids that a model reads.
+"""Converts a `Prompt` into the token ids that are the model's input.
 
-Three formats: Llama 2's own (`Llama2Format`), the model's chat template (`TemplateFormat`), and
-none (`PlainFormat`, for models that can only complete a text). `format_for` chooses. In each of
-them what people and the model wrote is encoded as text only, so that nothing typed becomes a
-control token, and the tags of the format cannot be typed either (`bot.prompting.spans`).
+There are three formats: Llama 2's (`Llama2Format`), the model's chat template (`TemplateFormat`),
+and none (`PlainFormat`, for base models, which only complete a text). `format_for` chooses. In all
+of them, user input and earlier answers are tokenized as text, so they can never produce special
+tokens nor the tags of the format (`bot.prompting.spans`).
 """
 
 import asyncio
@@ -27,37 +27,37 @@ __all__ = [
 ]
 
 LONG_TEXT = 4000
-"""Characters from which a prompt is encoded in a thread: some three milliseconds of work."""
+"""Characters from which a prompt is tokenized in a thread: it takes some 3 ms, in which the event
+loop would be blocked."""
 
 
 class PromptFormat(Protocol):
-    """How one model wants its conversations. Thread-safe."""
+    """The chat format of one model, with its tokenizer. Thread-safe."""
 
     @property
     def tokenizer(self) -> TextTokenizer: ...
 
     @property
     def ends(self) -> frozenset[int]:
-        """The ids that end an answer: none of them belongs to its text."""
+        """The ids at which generation stops (end of sequence, end of turn). No part of the text."""
         ...
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """The ids after which the model's next token belongs to the answer. At most one BOS for
-        each that the format has, and never two in a row. Raises ModelError where the model has
-        no chat format."""
+        """The token ids of the conversation, up to where the model generates the answer. BOS is
+        never doubled. Raises ModelError where the model has no chat format."""
         ...
 
     def count(self, prompt: Prompt) -> int:
-        """``len(encode(prompt))``. Costs only what was not counted lately."""
+        """``len(encode(prompt))``. Only parts that are not in the cache are tokenized."""
         ...
 
     def encode_completion(self, text: str) -> list[int]:
-        """The ids for going on with a plain `text`: BOS, where the model has one, and the text."""
+        """The token ids for completing a plain `text`: BOS, if the model has one, and the text."""
         ...
 
 
 class PlainFormat:
-    """For a model without a chat format: it completes texts and refuses conversations."""
+    """For a model without a chat format: completes texts; conversations raise ModelError."""
 
     def __init__(self, folder: ModelFolder, tokenizer: TextTokenizer) -> None:
         self.tokenizer = tokenizer
@@ -78,9 +78,9 @@ class PlainFormat:
 def format_for(folder: ModelFolder, *, chat: bool = True) -> PromptFormat:
     """The format that `folder`'s model was trained for, with its tokenizer.
 
-    Loads the tokenizer: up to a second, without leaving the thread. Raises ModelError where the
-    tokenizer or the template is unusable, and for a model without a chat format unless `chat` is
-    False, which is enough for completing texts.
+    Blocks for up to a second while it loads the tokenizer. Raises ModelError where the tokenizer or
+    the template cannot be used, and for a model without a chat format, unless `chat` is False
+    because only texts are to be completed.
     """
     if folder.style is PromptStyle.PLAIN and chat:
         raise _no_chat_format(folder.path)
@@ -90,8 +90,8 @@ def format_for(folder: ModelFolder, *, chat: bool = True) -> PromptFormat:
         eos = folder.eos or tuple(i for i in [tokenizer.token_id("</s>")] if i is not None)
         if bos is None or not eos:
             raise ModelError(
-                f"{folder.path} names no token that begins or ends a text: add bos_token_id and "
-                "eos_token_id to its config.json."
+                f"{folder.path} has no special tokens for the beginning and the end of a text: add "
+                "bos_token_id and eos_token_id to its config.json."
             )
         return Llama2Format(tokenizer, bos, eos[0], also_ends=eos[1:])
     if folder.style is PromptStyle.TEMPLATE:
@@ -106,7 +106,7 @@ def _no_chat_format(path: object) -> ModelError:
     )
 
 
-# ---------------------------------------------------------------- without blocking the loop
+# ---------------------------------------------------------------- without blocking the event loop
 
 
 async def encode(prompt_format: PromptFormat, prompt: Prompt | Completion) -> list[int]:
@@ -121,7 +121,7 @@ async def encode(prompt_format: PromptFormat, prompt: Prompt | Completion) -> li
 
 
 async def count(prompt_format: PromptFormat, prompt: Prompt | Completion) -> int:
-    """How many ids `encode` gives; in a thread where the text is long."""
+    """The number of ids that `encode` returns; in a thread where the text is long."""
     if isinstance(prompt, Completion):
         return len(await encode(prompt_format, prompt))
     if _length(prompt) < LONG_TEXT:

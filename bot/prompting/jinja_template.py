@@ -1,10 +1,10 @@
-"""Runs a model's own chat template without ever showing it what people typed.
+"""Renders a model's chat template without passing it any text that people or the model wrote.
 
-The template is rendered by Jinja2's sandbox with an unguessable word in place of each content, and
-cut at those words: what stands between them is the template's own text. So a typed ``{{`` is only
-text, and content can be told from the template's words to the character.
+The template is rendered in Jinja2's sandbox with a random placeholder instead of each message's
+content, and the result is split at the placeholders. So ``{{`` in user input is never evaluated,
+and the template's own text is told apart from contents to the character.
 
-The environment is Hugging Face's: ``trim_blocks``, ``lstrip_blocks``, loop controls,
+The Jinja environment is Hugging Face's: ``trim_blocks``, ``lstrip_blocks``, loop controls,
 ``raise_exception``, ``strftime_now``, a ``tojson`` that keeps Unicode, and ``{% generation %}``
 (huggingface/transformers, ``utils/chat_template_utils.py``).
 """
@@ -28,20 +28,21 @@ from bot.models.folder import ModelFolder
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the content of a message belongs: its place in the list of messages."""
+    """The place of a message's content in the rendered text."""
 
     message: int
+    """Index in the list of messages."""
 
 
 Part = str | Slot
-"""The template's own text, or the place of a content."""
+"""Text of the template itself, or the place of a content."""
 
 
 class ChatTemplate:
     """A model's chat template, compiled. Thread-safe."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        """Raises ModelError, naming the file, where the template is no valid Jinja."""
+        """Raises ModelError, naming the file, where the template is not valid Jinja."""
         self._file = folder.chat_template_file
         self._globals = dict(folder.special_tokens)
         try:
@@ -50,13 +51,13 @@ class ChatTemplate:
             raise self._broken(error) from error
 
     def render(self, roles: Sequence[str], *, answer_next: bool) -> list[Part]:
-        """The template for messages with these roles.
+        """The template rendered for messages with these roles, in order of the text.
 
-        `answer_next` adds the words after which the model writes its answer. Raises ModelError
-        where the template fails or leaves out a message; `TemplateRefusal` where it refuses the
-        roles.
+        `answer_next` is Hugging Face's ``add_generation_prompt``: the text after which the model
+        generates its answer. Raises ModelError where rendering fails, and `TemplateRefusal` where
+        the template rejects the roles or leaves out one of the messages.
         """
-        mark = secrets.token_hex(16)
+        mark = secrets.token_hex(16)  # unpredictable: user input cannot contain it
         messages = [
             {"role": role, "content": f"{mark}x{place}y"} for place, role in enumerate(roles)
         ]
@@ -70,9 +71,10 @@ class ChatTemplate:
             )
         except _RefusedError as error:
             raise TemplateRefusal(
-                f"The chat template in {self._file} refuses a plain conversation: {_line(error)}."
+                f"The chat template in {self._file} refuses an ordinary conversation "
+                f"({_line(error)}): take the template of the original model."
             ) from error
-        # A template is a program: what it can raise is open.
+        # A template is a program that may raise anything.
         except Exception as error:
             raise self._broken(error) from error
         parts = _cut(text, mark)
@@ -95,7 +97,7 @@ class ChatTemplate:
 
 
 class TemplateRefusal(ModelError):
-    """The template does not take these roles."""
+    """The template does not support these roles."""
 
 
 class _RefusedError(Exception):
@@ -107,7 +109,7 @@ def _line(error: Exception) -> str:
 
 
 def _cut(text: str, mark: str) -> list[Part]:
-    """`text` at the words that stand for contents."""
+    """`text` split at the placeholders."""
     head, *rest = text.split(f"{mark}x")
     parts: list[Part] = [head] if head else []
     for piece in rest:
@@ -119,7 +121,7 @@ def _cut(text: str, mark: str) -> list[Part]:
 
 
 def _environment() -> jinja2.sandbox.ImmutableSandboxedEnvironment:
-    # Nothing is escaped: this is no HTML, and the words go to a model.
+    # No escaping: the text is a prompt, not HTML.
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True,
         lstrip_blocks=True,
@@ -137,7 +139,7 @@ def _raise_exception(message: str) -> None:
 
 
 def _strftime_now(pattern: str) -> str:
-    # The operator's own clock, as the template's authors mean it.
+    # Local time, as in Hugging Face's implementation.
     return datetime.now().astimezone().strftime(pattern)
 
 
@@ -154,7 +156,8 @@ def _to_json(
 
 
 class _Generation(jinja2.ext.Extension):
-    """``{% generation %}…{% endgeneration %}`` marks answers for training; here only its body."""
+    """``{% generation %}…{% endgeneration %}`` marks answers for training; its body is rendered
+    unchanged."""
 
     tags = {"generation"}  # noqa: RUF012
 

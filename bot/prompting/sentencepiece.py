@@ -1,9 +1,9 @@
 """Reads a SentencePiece ``tokenizer.model`` without the sentencepiece library.
 
-The file is one protobuf message, ModelProto of google/sentencepiece's
-``src/sentencepiece_model.proto``; only the fields that decide how text is encoded are read.
-`tokenizer_spec` turns it into the content of a ``tokenizer.json``, which the tokenizers library
-runs. Both libraries then give the same ids for every text; the tests compare them.
+The file is one protobuf message: ModelProto in google/sentencepiece's
+``src/sentencepiece_model.proto``. Only the fields that affect tokenization are read.
+`tokenizer_spec` converts it to the content of a ``tokenizer.json`` for the tokenizers library,
+which then gives the same ids as sentencepiece for every text; the tests compare the two.
 """
 
 import base64
@@ -32,7 +32,7 @@ class PieceType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One token; its id is its place in the list."""
+    """One token of the vocabulary; its id is its index in the list."""
 
     text: str
     score: float
@@ -41,20 +41,20 @@ class Piece:
 
 @dataclass(slots=True)
 class SentencePieceModel:
-    """The fields of a ModelProto that matter here, with the format's own defaults."""
+    """The fields of a ModelProto that affect tokenization, with the format's defaults."""
 
     pieces: list[Piece] = field(default_factory=list)
     model_type: int = _UNIGRAM
     bos_id: int = 1
     charsmap: bytes = b""
-    """The compiled normalisation rules; empty for identity."""
+    """The compiled normalization rules (``precompiled_charsmap``); empty for identity."""
     dummy_prefix: bool = True
     remove_extra_spaces: bool = True
     space_as_suffix: bool = False
 
     @classmethod
     def parse(cls, data: bytes) -> "SentencePieceModel":
-        """Raises ValueError for what is not a SentencePiece model."""
+        """Raises ValueError where `data` is not a SentencePiece model."""
         model = cls()
         for number, value in _fields(data):
             if number == 1 and isinstance(value, bytes):
@@ -64,7 +64,7 @@ class SentencePieceModel:
             elif number == 3 and isinstance(value, bytes):
                 model._read_normalizer(dict(_fields(value)))
         if not model.pieces:
-            raise ValueError("it holds no pieces")
+            raise ValueError("it has no pieces")
         return model
 
     def _read_trainer(self, values: dict[int, int | bytes]) -> None:
@@ -83,7 +83,7 @@ def _piece(data: bytes) -> Piece:
     values = dict(_fields(data))
     text, score = values.get(1, b""), values.get(2, b"\0\0\0\0")
     if not isinstance(text, bytes) or not isinstance(score, bytes) or len(score) != 4:
-        raise ValueError("a piece is not as it should be")
+        raise ValueError("a piece has fields of the wrong type")
     return Piece(
         text.decode("utf-8"), struct.unpack("<f", score)[0], PieceType(_number(values, 3, 1))
     )
@@ -93,14 +93,15 @@ def _number(values: dict[int, int | bytes], field_number: int, default: int) -> 
     value = values.get(field_number, default)
     if isinstance(value, bytes):
         raise ValueError(f"field {field_number} is not a number")
-    # int32 is written as 64 bits in two's complement.
+    # protobuf encodes a negative int32 as 64 bits in two's complement.
     return value - (1 << 64) if value >> 63 else value
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protobuf message: number and value (varints as int, all else as bytes).
+    """The fields of a protobuf message: number and value (varints as int, all others as bytes).
 
-    The wire format is protobuf.dev's "Encoding" page.
+    Source of the wire format: https://protobuf.dev/programming-guides/encoding. Raises ValueError
+    where `data` is not such a message.
     """
     position = 0
     while position < len(data):
@@ -115,7 +116,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire_type in (1, 5):
             size = 8 if wire_type == 1 else 4
         else:
-            raise ValueError(f"it is no protobuf message (wire type {wire_type})")
+            raise ValueError(f"it is not a protobuf message (wire type {wire_type})")
         if position + size > len(data):
             raise ValueError("it ends too early")
         yield number, data[position : position + size]
@@ -131,16 +132,16 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
-    raise ValueError("it ends too early or is no protobuf message")
+    raise ValueError("it ends too early or is not a protobuf message")
 
 
 # ---------------------------------------------------------------- tokenizer.json
 
 
 def tokenizer_spec(data: bytes) -> dict[str, Any]:
-    """What a ``tokenizer.json`` would hold for this ``tokenizer.model``.
+    """The content of the ``tokenizer.json`` that is equivalent to this ``tokenizer.model``.
 
-    Raises ValueError, with the reason, for what is not a SentencePiece BPE or Unigram model.
+    Raises ValueError, with the reason, where `data` is not a SentencePiece BPE or Unigram model.
     """
     model = SentencePieceModel.parse(data)
     if model.model_type not in (_UNIGRAM, _BPE) or model.space_as_suffix:
@@ -232,8 +233,8 @@ def _bpe(model: SentencePieceModel) -> dict[str, Any]:
 
 
 def _merges(model: SentencePieceModel) -> list[list[str]]:
-    # SentencePiece always joins the two neighbours whose piece has the highest score, so every
-    # way to cut a piece in two is a merge, and the score is its rank.
+    # SentencePiece repeatedly joins the two neighbours whose joint piece has the highest score. So
+    # every way to split a piece in two is a merge, ranked by the piece's score.
     ranked = sorted(
         (piece for piece in model.pieces if piece.type is PieceType.NORMAL),
         key=lambda piece: -piece.score,

@@ -1,10 +1,14 @@
-"""Encodes a prompt's text in runs, in which nobody can type a tag.
+"""Tokenize prompt text so that user input can never produce the template's special tokens.
 
-A *run* is the text between two control tokens, some of it the format's own words and some of it
-content that people or the model wrote. It is encoded as one text, so that the tokens are those
-that the model was trained on. Where content spells one of the format's tags (``[INST]``), alone or
-together with what stands beside it, the run is cut inside that tag and its parts are encoded each
-by itself: the same characters, but never the tokens of the tag.
+A *segment* is the text between two special tokens. Some of it is trusted (written by the chat
+format itself), the rest is untrusted (written by people or by the model). A segment is tokenized
+as one text, because the model was trained on the tokens that arise across the borders of its parts.
+
+Special tokens cannot arise from it at all, because `TextTokenizer.encode_text` has none. What is
+left are turn markers that a format writes as plain text, such as ``[INST]``. Where untrusted text
+spells such a tag, alone or together with the text beside it, the segment is split inside the tag
+and its parts are tokenized separately: the characters stay, but the token sequence is never the
+tag's.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,66 +19,74 @@ from bot.prompting.tokenizer import TextTokenizer
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a run. `own`: the format's own words, which may hold tags."""
+    """A part of a segment. `trusted` text is the format's own and may contain tags."""
 
     text: str
-    own: bool = False
+    trusted: bool = False
 
 
-class RunEncoder:
-    """Encodes runs for one format. Thread-safe.
+class SegmentTokenizer:
+    """Tokenizes segments for one chat format, given the tags that it writes as plain text.
 
-    A tag that the tokenizer writes character by character anyway cannot be told from a typed one;
-    no tokenizer of a chat model does that with the tags of its format.
+    Guarantees that the ids decode to the segment's text, and that the token sequence of a tag
+    occurs only where trusted text contains it. Thread-safe.
+
+    The second guarantee needs a tokenizer that joins at least two characters of each tag into one
+    token; one that spells a tag character by character gives no way to tell them apart. The
+    tokenizers of chat models do join the tags of their own format.
     """
 
     def __init__(self, tokenizer: TextTokenizer, tags: Iterable[str]) -> None:
         self._tokenizer = tokenizer
-        self._cuts = {tag: self._cut_inside(tag) for tag in tags if len(tag) > 1}
+        self._split_points = {tag: self._split_point(tag) for tag in tags if len(tag) > 1}
 
-    def encode(self, run: Sequence[Span], *, start: bool) -> list[int]:
-        """The ids of a run. `start`: whether its text begins as a text of its own."""
-        text = "".join(span.text for span in run)
+    def encode(self, segment: Sequence[Span], *, start: bool) -> list[int]:
+        """The token ids of a segment, without BOS or EOS. `start` is whether it begins a text, in
+        front of which some tokenizers put a space."""
+        text = "".join(span.text for span in segment)
         ids: list[int] = []
         position = 0
-        for cut in sorted(set(self._cuts_in(text, run))):
-            ids += self._tokenizer.encode_text(text[position:cut], start=start and not position)
-            position = cut
+        for split in sorted(set(self._splits_in(text, segment))):
+            ids += self._tokenizer.encode_text(text[position:split], start=start and not position)
+            position = split
         ids += self._tokenizer.encode_text(text[position:], start=start and not position)
         return ids
 
-    def _cuts_in(self, text: str, run: Sequence[Span]) -> Iterator[int]:
-        own = list(_own_ranges(run))
-        for tag, inside in self._cuts.items():
+    def _splits_in(self, text: str, segment: Sequence[Span]) -> Iterator[int]:
+        """Where to split `text`: inside each tag that is not wholly trusted."""
+        trusted = list(_trusted_ranges(segment))
+        for tag, inside in self._split_points.items():
             found = text.find(tag)
             while found >= 0:
                 end = found + len(tag)
-                if not any(begin <= found and end <= stop for begin, stop in own):
+                if not any(begin <= found and end <= stop for begin, stop in trusted):
                     yield found + inside
                 found = text.find(tag, found + 1)
 
-    def _cut_inside(self, tag: str) -> int:
-        """Where to cut `tag` so that its parts never make the tokens that the whole makes."""
-        whole = self._tokenizer.encode_text
+    def _split_point(self, tag: str) -> int:
+        """Where to split `tag` so that the ids of its two parts differ from those of the whole,
+        whatever text is beside it; as near to the middle as possible."""
+        encode = self._tokenizer.encode_text
         middle = len(tag) // 2
-        for cut in sorted(range(1, len(tag)), key=lambda place: abs(place - middle)):
+        for split in sorted(range(1, len(tag)), key=lambda place: abs(place - middle)):
             if all(
-                whole(before + tag + after, start=True)
-                != whole(before + tag[:cut], start=True) + whole(tag[cut:] + after, start=False)
+                encode(before + tag + after, start=True)
+                != encode(before + tag[:split], start=True)
+                + encode(tag[split:] + after, start=False)
                 for before in ("", " ", "a", "\n")
                 for after in ("", " a", "\n")
             ):
-                return cut
+                return split
         return middle
 
 
-def _own_ranges(run: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """Begin and end of each stretch of the format's own words, neighbours joined."""
+def _trusted_ranges(segment: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """Begin and end of each trusted stretch of the text; adjacent spans count as one stretch."""
     position, begin = 0, None
-    for span in run:
-        if span.own and begin is None:
+    for span in segment:
+        if span.trusted and begin is None:
             begin = position
-        elif not span.own and span.text and begin is not None:
+        elif not span.trusted and span.text and begin is not None:
             yield begin, position
             begin = None
         position += len(span.text)

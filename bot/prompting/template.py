@@ -1,8 +1,10 @@
-"""Chat formats other than Llama 2's: the model's own chat template.
+"""Chat formats given by a model's own chat template.
 
-What stands between the contents is the template's own text. The control tokens that it names cut
-the conversation into runs; each run is encoded as text. For contents that hold no tag the ids are
-those that Hugging Face's ``apply_chat_template`` gives (contents lose the white space around them).
+The template is rendered with placeholders for the contents (`bot.prompting.jinja_template`), so its
+own text is known to the character. Only that text can name special tokens; they split the
+conversation into segments, which are tokenized as text (`bot.prompting.spans`). For contents
+without tags the ids are those of Hugging Face's ``apply_chat_template``, except that contents are
+stripped of surrounding white space.
 """
 
 import functools
@@ -13,41 +15,41 @@ from collections.abc import Iterator, Sequence
 from bot.messages import Prompt
 from bot.models.folder import ModelFolder
 from bot.prompting.jinja_template import ChatTemplate, Part, Slot, TemplateRefusal
-from bot.prompting.spans import RunEncoder, Span
+from bot.prompting.spans import SegmentTokenizer, Span
 from bot.prompting.tokenizer import TextTokenizer
 from bot.prompting.tokenizer_json import ControlToken
 
-_REMEMBERED = 1024
+_CACHED_SEGMENTS = 1024
 
-# What a template writes as plain text to mark turns: <|user|>, [INST], <<SYS>>, </s> …
+# Turn markers that a template writes as plain text: <|user|>, [INST], <<SYS>>, </s> …
 _MARKER = re.compile(r"<{1,2}[^<>\s]{1,40}>{1,2}|\[/?[A-Z][A-Z_]*\]")
-# … and right before a content: "USER:", "### Instruction:".
+# … and labels right before a content: "USER:", "### Instruction:".
 _LABEL = re.compile(r"(#{2,} ?\w[\w ]*:?|\b[A-Z]\w*:)\s*$")
 
-_Run = tuple[Span, ...]
+_Segment = tuple[Span, ...]
 
 
 class TemplateFormat:
-    """`bot.prompting.formats.PromptFormat` by a Jinja template.
+    """`bot.prompting.formats.PromptFormat` of a Jinja chat template.
 
-    A template that takes no system role gets the system prompt at the top of the first question.
+    For a template without a system role, the system prompt is prepended to the first question.
     """
 
     def __init__(self, folder: ModelFolder, tokenizer: TextTokenizer) -> None:
-        """Raises ModelError where the template cannot be used for a plain conversation."""
+        """Raises ModelError where the template is invalid or refuses an ordinary conversation."""
         self.tokenizer = tokenizer
         self._template = ChatTemplate(folder)
         self._folds_system = not self._takes_system()
         sample = self._sample()
         self.ends = frozenset(folder.eos) | self._closing_token(sample)
-        self._runs = RunEncoder(tokenizer, _tags(sample, tokenizer))
-        self._glue = self._before_answer()
-        self._encode_run = functools.lru_cache(_REMEMBERED)(self._encode_run_anew)
+        self._segments = SegmentTokenizer(tokenizer, _tags(sample, tokenizer))
+        self._answer_prefix = self._space_before_answer()
+        self._encode_segment = functools.lru_cache(_CACHED_SEGMENTS)(self._encode_uncached)
 
     def encode(self, prompt: Prompt) -> list[int]:
         ids: list[int] = []
         for part in self._encoded(prompt):
-            # A template may write BOS itself and have it written once more by a default.
+            # Some templates write BOS twice: by name, and by a default in front of the first turn.
             if len(ids) == 1 and len(part) == 1 and ids[0] == part[0] == self.tokenizer.added_bos:
                 continue
             ids.extend(part)
@@ -63,15 +65,16 @@ class TemplateFormat:
     # ------------------------------------------------------------ a prompt
 
     def _encoded(self, prompt: Prompt) -> Iterator["array[int]"]:
-        for place, part in enumerate(_runs(self._spans(prompt), self.tokenizer)):
+        """The ids of each special token and of each segment, in order."""
+        for place, part in enumerate(_segments(self._spans(prompt), self.tokenizer)):
             if isinstance(part, ControlToken):
                 yield array("I", [part.id])
             else:
                 start = place == 0 or self.tokenizer.prefix_after_control
-                yield self._encode_run(part, start)
+                yield self._encode_segment(part, start)
 
-    def _encode_run_anew(self, run: _Run, start: bool) -> "array[int]":
-        return array("I", self._runs.encode(run, start=start))
+    def _encode_uncached(self, segment: _Segment, start: bool) -> "array[int]":
+        return array("I", self._segments.encode(segment, start=start))
 
     def _spans(self, prompt: Prompt) -> Iterator[Span]:
         roles, contents = self._messages(prompt)
@@ -79,13 +82,13 @@ class TemplateFormat:
             if isinstance(part, Slot):
                 yield Span(contents[part.message])
             else:
-                yield Span(part, own=True)
+                yield Span(part, trusted=True)
         if prompt.answer.strip():
-            yield Span(self._glue, own=True)
+            yield Span(self._answer_prefix, trusted=True)
             yield Span(prompt.answer.lstrip())
 
     def _messages(self, prompt: Prompt) -> tuple[list[str], list[str]]:
-        """Roles and contents, in step."""
+        """The roles and the contents of the messages: two lists of equal length."""
         turns = [text for past in prompt.history for text in (past.question, past.answer)]
         contents = [text.strip() for text in (*turns, prompt.question)]
         roles = ["user", "assistant"] * len(prompt.history) + ["user"]
@@ -97,7 +100,7 @@ class TemplateFormat:
             contents.insert(0, system)
         return roles, contents
 
-    # ------------------------------------------------------------ what the template is like
+    # ------------------------------------------------------------ properties of the template
 
     def _takes_system(self) -> bool:
         try:
@@ -113,7 +116,7 @@ class TemplateFormat:
         return self._template.render(roles, answer_next=True)
 
     def _closing_token(self, sample: Sequence[Part]) -> frozenset[int]:
-        """The control token that closes an answer in this template."""
+        """The special token that ends an answer in this template; empty where it ends otherwise."""
         answer = 1 if self._folds_system else 2
         after = sample[sample.index(Slot(answer)) + 1]
         parts = self.tokenizer.split_control(after) if isinstance(after, str) else []
@@ -124,54 +127,55 @@ class TemplateFormat:
                 break
         return frozenset()
 
-    def _before_answer(self) -> str:
-        """The white space that stands before a finished answer but not before one to be written,
-        as in Mistral's ``[/INST] answer``: the model writes it itself."""
+    def _space_before_answer(self) -> str:
+        """The white space that the template writes before a finished answer but not in the
+        generation prompt, as in Mistral's ``[/INST] answer``: the model generates it itself."""
         finished = self._template.render(["user", "assistant", "user"], answer_next=True)
         fresh = self._template.render(["user"], answer_next=True)
         between = finished[finished.index(Slot(0)) + 1]
         before = fresh[-1]
         if isinstance(between, str) and isinstance(before, str) and between.startswith(before):
-            glue = between[len(before) :]
-            return glue if glue.isspace() else ""
+            space = between[len(before) :]
+            return space if space.isspace() else ""
         return ""
 
 
-def _runs(spans: Iterator[Span], tokenizer: TextTokenizer) -> list[ControlToken | _Run]:
-    """The conversation cut at the control tokens that the template's own text names.
+def _segments(spans: Iterator[Span], tokenizer: TextTokenizer) -> list[ControlToken | _Segment]:
+    """The conversation split at the special tokens in the template's own text.
 
-    A token that swallows the white space beside it does so, as the tokenizers library would.
+    White space beside a token is dropped where its ``lstrip`` or ``rstrip`` says so, as the
+    tokenizers library does.
     """
     parts: list[ControlToken | list[Span]] = []
-    swallow = False
+    strip = False
     for span in spans:
-        for piece in tokenizer.split_control(span.text) if span.own else [span.text]:
+        for piece in tokenizer.split_control(span.text) if span.trusted else [span.text]:
             last = parts[-1] if parts else None
             if isinstance(piece, ControlToken):
                 if piece.strips_left and isinstance(last, list):
                     _strip_end(last)
                 parts.append(piece)
-                swallow = piece.strips_right
+                strip = piece.strips_right
                 continue
-            text = piece.lstrip() if swallow else piece
-            swallow = swallow and not text
+            text = piece.lstrip() if strip else piece
+            strip = strip and not text
             if text and isinstance(last, list):
-                last.append(Span(text, span.own))
+                last.append(Span(text, span.trusted))
             elif text:
-                parts.append([Span(text, span.own)])
+                parts.append([Span(text, span.trusted)])
     return [part if isinstance(part, ControlToken) else tuple(part) for part in parts if part]
 
 
-def _strip_end(run: list[Span]) -> None:
-    while run:
-        last = run.pop()
+def _strip_end(segment: list[Span]) -> None:
+    while segment:
+        last = segment.pop()
         if text := last.text.rstrip():
-            run.append(Span(text, last.own))
+            segment.append(Span(text, last.trusted))
             return
 
 
 def _tags(sample: Sequence[Part], tokenizer: TextTokenizer) -> set[str]:
-    """The marks of turns that the template writes as plain text, so that nobody else may."""
+    """The turn markers that the template writes as plain text: user input must not produce them."""
     tags: set[str] = set()
     for part in sample:
         if isinstance(part, Slot):

@@ -1,12 +1,13 @@
 """Text to token ids and back, without torch or transformers.
 
-What a person types is encoded *as text*: no control token is ever recognised in it, so a typed
-``</s>`` becomes the tokens of its four characters. Only a chat template's own words may name
-control tokens (`TextTokenizer.split_control`).
+Text is tokenized *as text*: special tokens are never recognised in it, so ``</s>`` in user input
+becomes the tokens of its four characters. Only a chat template's own text can name special tokens
+(`TextTokenizer.split_control`).
 
-Two families of tokenizers are known: SentencePiece's (Llama 2, Mistral, Gemma, Phi-3), whose
+Two families of tokenizers are supported: SentencePiece (Llama 2, Mistral, Gemma, Phi-3), whose
 pieces write a space as ``▁`` and rare characters as single bytes, and byte-level BPE (Llama 3,
-Qwen, GPT-2). In both, each token stands for fixed bytes, which makes decoding a stream exact.
+Qwen, GPT-2). In both, each token stands for a fixed sequence of bytes, so a stream of tokens can be
+decoded exactly.
 """
 
 import json
@@ -42,23 +43,23 @@ class _Encoders:
 
 
 class TextTokenizer:
-    """A model's tokenizer. Immutable and safe to use from several threads."""
+    """A model's tokenizer. Immutable and thread-safe."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        """`spec` is the content of a ``tokenizer.json``. Raises ValueError for an unknown kind."""
+        """`spec` is the content of a ``tokenizer.json``. Raises ValueError if it is unsupported."""
         self.control: Mapping[str, ControlToken] = control_tokens(spec)
-        """The tokens that a template may name, by their text."""
+        """Special and other added tokens, which only a template can name, by their text."""
         self.special = frozenset(t.id for t in self.control.values() if t.special)
-        """Ids that stand for no text: start, end, padding, turns."""
+        """Ids of the special tokens, which stand for no text: BOS, EOS, padding, turns."""
         self.added_bos = first_token(spec)
-        """The id that the tokenizer itself puts before each text, or None."""
+        """The id (BOS) that the tokenizer puts in front of each text, or None."""
         self._family = decoder_family(spec)
         self._pieces = pieces(spec)
         self._literal = frozenset(t.id for t in self.control.values())
         prefix = prefixes(spec)
         self._strips_space = prefix.any
         self.prefix_after_control = prefix.always
-        """Whether text after a control token gets the same space in front as text at the start."""
+        """Whether text after a special token gets a space in front, as text at the start does."""
         self._encoders = _encoders(spec, differ=prefix.any)
         self._bytes: dict[int, bytes] = {}
         longest_first = sorted(self.control, key=len, reverse=True)
@@ -99,10 +100,10 @@ class TextTokenizer:
     # ------------------------------------------------------------ text to ids
 
     def encode_text(self, text: str, *, start: bool) -> list[int]:
-        """The ids of `text`, in which nothing is a control token.
+        """The token ids of `text`, none of which is a special token. No BOS is added.
 
-        With `start`, as at the beginning of a text, where Llama's tokenizer puts a space in front;
-        else as the continuation of one. Half surrogate pairs become U+FFFD.
+        `start` is whether `text` begins a text, in front of which Llama's tokenizer puts a space,
+        or continues one. Unpaired surrogates become U+FFFD.
         """
         if not text:
             return []
@@ -114,7 +115,7 @@ class TextTokenizer:
             return _ids(encoder, whole)
 
     def split_control(self, text: str) -> list[str | ControlToken]:
-        """A template's own `text`, cut at the control tokens that it names."""
+        """A template's own `text`, split at the special tokens that it names."""
         parts: list[str | ControlToken] = []
         position = 0
         for match in self._control_pattern.finditer(text):
@@ -126,26 +127,15 @@ class TextTokenizer:
             parts.append(text[position:])
         return parts
 
-    def encode_control(self, text: str, *, start: bool = True) -> list[int]:
-        """The ids of a template's own `text`, with its control tokens; no BOS is added."""
-        ids: list[int] = []
-        for part in self.split_control(text):
-            if isinstance(part, ControlToken):
-                ids.append(part.id)
-            else:
-                first = start if not ids else self.prefix_after_control
-                ids += self.encode_text(part, start=first)
-        return ids
-
     def token_id(self, token: str) -> int | None:
-        """The id of a control token, or None where the tokenizer has none of that name."""
+        """The id of a special or added token; None where the tokenizer has none of that text."""
         found = self.control.get(token)
         return None if found is None else found.id
 
     # ------------------------------------------------------------ ids to text
 
     def token_bytes(self, token: int) -> bytes:
-        """The UTF-8 bytes that a token stands for; empty for an id without a token."""
+        """The UTF-8 bytes that a token stands for; empty for an id that is no token."""
         known = self._bytes.get(token)
         if known is None:
             known = self._bytes[token] = self._bytes_of(token)
@@ -165,10 +155,10 @@ class TextTokenizer:
         return piece.replace(SPACE, " ").encode()
 
     def decode(self, ids: Iterable[int], *, show_control: bool = False) -> str:
-        """The text of `ids` from its beginning, without the space that the tokenizer put there.
+        """The text of `ids`, without the space that the tokenizer puts in front of a text.
 
-        Special tokens are left out, or written as their names with `show_control`. A byte that is
-        no UTF-8 becomes U+FFFD; half a character at the end is left out.
+        Special tokens are left out, or with `show_control` written as their text. Invalid UTF-8
+        becomes U+FFFD, byte by byte; an incomplete character at the end is left out.
         """
         shown = [i for i in ids if show_control or i not in self.special]
         text, _ = whole_characters(b"".join(map(self.token_bytes, shown)))
@@ -176,26 +166,26 @@ class TextTokenizer:
 
 
 class StreamDecoder:
-    """Turns the ids of one answer into text as they come.
+    """Decodes the tokens of one answer incrementally.
 
-    The texts joined are `TextTokenizer.decode` of all ids, save for spaces and newlines at the very
-    start of a fresh answer, which are dropped. No text ends in half a character, and U+FFFD stands
-    only for bytes that nothing later can complete. A call costs as much as its ids, however long
-    the answer is.
+    The returned texts joined equal `TextTokenizer.decode` of all ids, except that leading spaces
+    and newlines of a fresh answer are dropped. No text ends in an incomplete character, and U+FFFD
+    stands only for bytes that no later token can complete. The cost of a call depends on its ids
+    alone, not on the length of the answer.
     """
 
     def __init__(self, tokenizer: TextTokenizer, *, after: Sequence[int] | None = None) -> None:
-        """`after`: for an answer that is continued, the ids before (their last few are enough);
-        None or empty for a fresh one."""
+        """`after`: for an answer that is continued, the preceding ids, of which the last three are
+        enough; None or empty for a fresh answer."""
         self._tokenizer = tokenizer
         self._at_start = not after
         self._held = b""
         if after:
-            # No character is longer than four bytes, so the last three tokens may hold one's start.
+            # A character has at most four bytes, so at most three tokens can precede its last byte.
             _, self._held = whole_characters(self._text_bytes(after[-3:]))
 
     def feed(self, ids: Iterable[int]) -> str:
-        """The text that `ids` complete; often "" while a character is unfinished."""
+        """The text that `ids` add; "" while a character is incomplete."""
         text, self._held = whole_characters(self._held + self._text_bytes(ids))
         if self._at_start:
             text = text.lstrip(" \n")
@@ -203,8 +193,8 @@ class StreamDecoder:
         return text
 
     def flush(self) -> str:
-        """The end of the answer: what is still to be shown. Half a character is dropped, not shown
-        as U+FFFD: an answer that is continued from its text writes it whole."""
+        """Ends the answer; always "". An incomplete character is dropped instead of shown as
+        U+FFFD: the model generates it again when the answer is continued."""
         self._held = b""
         return ""
 
@@ -214,9 +204,9 @@ class StreamDecoder:
 
 
 def whole_characters(data: bytes) -> tuple[str, bytes]:
-    """`data` as text, and the bytes of an unfinished character at its end.
+    """`data` decoded as UTF-8, and the bytes of an incomplete character at its end.
 
-    Each byte that belongs to no character becomes one U+FFFD, as SentencePiece decodes it.
+    Each invalid byte becomes one U+FFFD, as in SentencePiece.
     """
     texts: list[str] = []
     while data:
@@ -233,8 +223,8 @@ def whole_characters(data: bytes) -> tuple[str, bytes]:
 
 
 def _ids(encoder: tokenizers.Tokenizer, text: str) -> list[int]:
-    # Of the library's ways to encode, only those for batches let other threads run meanwhile.
-    # Before 0.20 there was only the one that also computes offsets.
+    # Only the batch methods of the library release the GIL. Versions before 0.20 lack the fast one,
+    # which does not compute offsets.
     encode = getattr(encoder, "encode_batch_fast", encoder.encode_batch)
     return list(encode([text], add_special_tokens=False)[0].ids)
 
@@ -245,8 +235,8 @@ def _encoders(spec: Mapping[str, Any], *, differ: bool) -> _Encoders:
 
 
 def _encoder(spec: dict[str, Any]) -> tokenizers.Tokenizer:
-    # Merges are written as [left, right] in newer files and as "left right" in older ones. Every
-    # version of the library reads the older form, which has no place for pieces with a space.
+    # Merges are [left, right] in newer files and "left right" in older ones. All versions of the
+    # library read the older form, which cannot express pieces with a space.
     merges = spec["model"].get("merges") or []
     pairs = [merge for merge in merges if not isinstance(merge, str)]
     if pairs and not any(" " in piece for pair in pairs for piece in pair):

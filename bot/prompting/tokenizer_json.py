@@ -1,8 +1,8 @@
 """Reads and edits the content of a ``tokenizer.json``.
 
-The format is that of the Hugging Face tokenizers library: ``added_tokens``, ``normalizer``,
-``pre_tokenizer``, ``model``, ``post_processor`` and ``decoder``, each of the latter an object with
-a ``type``, some of them sequences of others.
+The format is that of the Hugging Face tokenizers library (huggingface/tokenizers): a list of
+``added_tokens`` and the components ``normalizer``, ``pre_tokenizer``, ``model``, ``post_processor``
+and ``decoder``, each an object with a ``type``. The type ``Sequence`` contains further components.
 """
 
 import functools
@@ -16,19 +16,20 @@ _Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ControlToken:
-    """A token that stands for a text as a whole, and only in a template's own words."""
+    """An added token: one token for a whole text, recognised only in a template's own text."""
 
     id: int
     text: str
     special: bool
-    """Not part of the text: left out when ids are decoded."""
+    """A special token: no part of the text, and left out when ids are decoded."""
     strips_left: bool
-    """Swallows white space before it, as the format's ``lstrip`` says."""
+    """Drops white space before it: ``lstrip`` in the file."""
     strips_right: bool
+    """Drops white space after it: ``rstrip`` in the file."""
 
 
 class DecoderFamily(Enum):
-    """How a token's piece is written."""
+    """How the vocabulary writes the text of a token (its piece)."""
 
     SENTENCEPIECE = auto()
     BYTE_LEVEL = auto()
@@ -36,11 +37,12 @@ class DecoderFamily(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
-    """Where the tokenizer puts a space in front of a text."""
+    """Whether the tokenizer puts a space in front of a text."""
 
     any: bool
+    """At the start of a text."""
     always: bool
-    """After control tokens too, not only at the very start."""
+    """After special tokens too."""
 
 
 def _is_white(text: str) -> bool:
@@ -48,7 +50,7 @@ def _is_white(text: str) -> bool:
 
 
 def control_tokens(spec: Mapping[str, Any]) -> dict[str, ControlToken]:
-    """All added tokens by their text, but those of white space, which are text like any other."""
+    """All added tokens by their text, except those of white space, which are ordinary text."""
     return {
         token["content"]: ControlToken(
             id=token["id"],
@@ -63,7 +65,7 @@ def control_tokens(spec: Mapping[str, Any]) -> dict[str, ControlToken]:
 
 
 def pieces(spec: Mapping[str, Any]) -> dict[int, str]:
-    """Every token's piece by its id."""
+    """The piece of every token, by its id."""
     vocab = spec["model"]["vocab"]
     if isinstance(vocab, dict):
         known = {number: piece for piece, number in vocab.items()}
@@ -73,7 +75,7 @@ def pieces(spec: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _steps(node: _Json | None) -> Iterator[_Json]:
-    """The parts of a normalizer, pre-tokenizer, decoder or post-processor, sequences undone."""
+    """The steps of a normalizer, pre-tokenizer, decoder or post-processor, sequences flattened."""
     if node is None:
         return
     if node["type"] != "Sequence":
@@ -85,7 +87,7 @@ def _steps(node: _Json | None) -> Iterator[_Json]:
 
 
 def decoder_family(spec: Mapping[str, Any]) -> DecoderFamily:
-    """Raises ValueError where the decoder is of neither family."""
+    """The family to which the decoder belongs. Raises ValueError where it is neither."""
     types = {step["type"] for step in _steps(spec.get("decoder"))}
     if "ByteLevel" in types:
         return DecoderFamily.BYTE_LEVEL
@@ -96,7 +98,7 @@ def decoder_family(spec: Mapping[str, Any]) -> DecoderFamily:
 
 
 def prefixes(spec: Mapping[str, Any]) -> Prefixes:
-    """Whether and where a space is put in front of a text."""
+    """Where the normalizer or pre-tokenizer puts a space in front of a text."""
     scheme = "never"
     if any(step["type"] == "Prepend" for step in _steps(spec.get("normalizer"))):
         scheme = "always"
@@ -110,7 +112,7 @@ def prefixes(spec: Mapping[str, Any]) -> Prefixes:
 
 
 def first_token(spec: Mapping[str, Any]) -> int | None:
-    """The id that the post-processor puts before each text, or None."""
+    """The id that the post-processor puts in front of each text (BOS), or None."""
     for step in _steps(spec.get("post_processor")):
         if step["type"] == "TemplateProcessing" and step["single"]:
             token = step["single"][0].get("SpecialToken")
@@ -119,14 +121,15 @@ def first_token(spec: Mapping[str, Any]) -> int | None:
     return None
 
 
-# ---------------------------------------------------------------- a tokenizer for text alone
+# ---------------------------------------------------------------- without special tokens
 
 
 def text_only(spec: Mapping[str, Any], *, prefix: bool) -> _Json:
-    """The same tokenizer without control tokens; without `prefix`, for text that goes on.
+    """The same tokenizer without special and added tokens, and without post-processor, so that no
+    text can produce one; with `prefix` False also without the space in front of a text.
 
-    Control tokens are taken out of the model's vocabulary too: some models (Unigram, or BPE with
-    ``ignore_merges``) would find them there.
+    The tokens are removed from the model's vocabulary too, where some models (Unigram, or BPE with
+    ``ignore_merges``) would find them.
     """
     added = spec.get("added_tokens") or ()
     control = {token.text for token in control_tokens(spec).values()}
@@ -148,12 +151,13 @@ def text_only(spec: Mapping[str, Any], *, prefix: bool) -> _Json:
 def _without(model: _Json, control: set[str]) -> _Json:
     vocab = model["vocab"]
     if not isinstance(vocab, dict):
-        # Unigram: ids are places in the list. The unknown token must stay what it is.
+        # Unigram: an id is an index into the list, so entries are replaced instead of removed. The
+        # unknown token must stay.
         unknown = model.get("unk_id")
         return {
             **model,
             "vocab": [
-                # A NUL in front: text that reaches the model holds none at that place.
+                # No piece of text that reaches the model begins with a NUL.
                 [f"\0{number}", score] if piece in control and number != unknown else [piece, score]
                 for number, (piece, score) in enumerate(vocab)
             ],
@@ -164,7 +168,7 @@ def _without(model: _Json, control: set[str]) -> _Json:
 
 
 def _merges_within(merges: list[Any], vocab: _Json) -> list[Any]:
-    # A merge is written as "left right" in older files and as [left, right] in newer ones.
+    # A merge is "left right" in older files and [left, right] in newer ones.
     def known(merge: Any) -> bool:
         left, right = merge.split(" ", 1) if isinstance(merge, str) else merge
         return left in vocab and right in vocab and left + right in vocab
@@ -188,10 +192,10 @@ def _without_prefix(node: _Json | None) -> _Json | None:
 
 @functools.cache
 def byte_of_character() -> dict[str, int]:
-    """The byte that each character of a byte-level piece stands for.
+    """The byte that each character in the pieces of a byte-level tokenizer stands for.
 
-    Printable Latin-1 characters stand for themselves and the other bytes, in order, for the
-    characters from U+0100 on, as in GPT-2's ``encoder.py``.
+    Printable Latin-1 characters stand for their own byte; the other bytes, in order, are written as
+    the characters from U+0100 on. Source: ``bytes_to_unicode`` in openai/gpt-2's ``encoder.py``.
     """
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = [byte for byte in range(256) if byte not in printable]

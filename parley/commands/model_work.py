@@ -14,9 +14,9 @@ from rich.text import Text
 from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation import LoadProgress
-from bot.models.converted import Prepared, prepared_forms
+from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache
-from bot.models.installed import Installed, find, look_around, remove
+from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
 from bot.worker.backends.ipex.low_bit import forms_of
 from parley.app import model as generator_of
@@ -66,15 +66,15 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
         typer.echo(f"{section.name} loads for {how}; there was nothing more to prepare.")
 
 
-def _forms_of(settings: Settings, folder: Path) -> dict[Path, Prepared]:
+def _forms_of(settings: Settings, folder: Path) -> dict[Path, ConvertedModel]:
     """The prepared forms that a start with the model in `folder` could use."""
-    forms = prepared_forms(settings, [folder])
+    forms = converted_models(settings, [folder])
     return {form.folder: form for form in forms if not form.stale}
 
 
 def list_models(settings: Settings, *, as_json: bool) -> None:
     """Print a line for each model, and one for each form that no start would use any more."""
-    found = look_around(settings)
+    found = list_installed(settings)
     if as_json:
         facts = {
             "models": [_as_json(model, settings) for model in found.models],
@@ -85,7 +85,7 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
     table = Table("", "Model", "Size", "Prepared", "Where", box=None, pad_edge=False)
     table.columns[2].justify = "right"
     for model in found.models:
-        forms = [form for form in model.prepared if not form.stale]
+        forms = [form for form in model.converted if not form.stale]
         table.add_row(
             "*" if model.name == settings.model.name else "",
             Text(model.name),
@@ -114,27 +114,27 @@ def remove_model(
     settings: Settings, name: str, *, only_prepared: bool, low_bit: str | None, yes: bool
 ) -> None:
     """Delete a model after having asked; with `low_bit`, only its forms of that kind."""
-    model = find(settings, name)
+    model = find_installed(settings, name)
     if only_prepared or low_bit is not None:
-        forms = model.prepared
+        forms = model.converted
         if low_bit is not None:
             kinds = (low_bit, *forms_of(low_bit))
             forms = tuple(form for form in forms if form.low_bit in kinds)
-        model = replace(model, download=None, prepared=forms)
-    size = sum(form.size for form in model.prepared) + (model.size if model.download else 0)
+        model = replace(model, download=None, converted=forms)
+    size = sum(form.size for form in model.converted) + (model.size if model.download else 0)
     if not size:
         raise ModelError(_nothing(model, only_prepared=only_prepared, low_bit=low_bit))
-    parts = [_count(model.prepared, "prepared form")] if model.prepared else []
+    parts = [_count(model.converted, "prepared form")] if model.converted else []
     parts = [f"the download of {name}", *parts] if model.download else parts
     confirm(f"Delete {' and '.join(parts)} ({_gigabytes(size)}) for good?", yes=yes)
     download = [model.download] if model.download else []
-    remove([*(form.folder for form in model.prepared), *download])
+    remove([*(form.folder for form in model.converted), *download])
     typer.echo(f"{name}: {_gigabytes(size)} are free again.")
 
 
 def prune(settings: Settings, *, yes: bool) -> None:
     """Delete, after having shown and asked, all prepared forms that no start would use any more."""
-    stale = look_around(settings).stale
+    stale = list_installed(settings).stale
     if not stale:
         typer.echo(f"Nothing is left over in {settings.cache_folder}.")
         return
@@ -146,11 +146,11 @@ def prune(settings: Settings, *, yes: bool) -> None:
     typer.echo(f"{size} are free again.")
 
 
-def _stale(form: Prepared) -> str:
+def _stale(form: ConvertedModel) -> str:
     return f"{form.folder} ({_gigabytes(form.size)}): {form.stale}"
 
 
-def _count(forms: Sequence[Prepared], what: str) -> str:
+def _count(forms: Sequence[ConvertedModel], what: str) -> str:
     return f"{len(forms)} {what}{'' if len(forms) == 1 else 's'}"
 
 
@@ -174,11 +174,11 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "bytes": model.size,
         "whole": not model.missing,
         "in_settings": model.name == settings.model.name,
-        "prepared": [_form_as_json(form) for form in model.prepared],
+        "prepared": [_form_as_json(form) for form in model.converted],
     }
 
 
-def _form_as_json(form: Prepared) -> dict[str, object]:
+def _form_as_json(form: ConvertedModel) -> dict[str, object]:
     return {
         "low_bit": form.low_bit,
         "folder": str(form.folder),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.config import Settings
 from bot.errors import ModelError
-from bot.models.choose import DEMO_REASON, interpreter, place_of
+from bot.models.choose import DEMO_REASON, backend_and_device, interpreter
 from bot.models.find import find_model
 from parley.doctor.probe import choose
 
@@ -31,7 +31,7 @@ async def chosen(settings: Settings) -> Chosen:
     """What a start would take: the worker itself chooses, in its interpreter, and loads nothing.
     Never raises; a model that is missing is no reason not to choose."""
     section = settings.model
-    backend, device = place_of(section)
+    backend, device = backend_and_device(section)
     if backend != "auto":
         reason = DEMO_REASON if backend != section.backend else ""
         return Chosen(_with(settings, backend, device), reason)

@@ -1,10 +1,18 @@
 """Settings are read from the file and the environment, and every fault gets one clear line."""
 
+import json
+import re
+import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from bot.config import Settings, load
+from bot.config_errors import expected_of, explain
 from bot.errors import ConfigError
 from bot.messages import Sampling
 
@@ -65,29 +73,33 @@ def test_an_unknown_section_is_named_with_the_known_ones(tmp_path: Path) -> None
 
 def test_a_wrong_type_is_named_with_its_line(tmp_path: Path) -> None:
     file = write(tmp_path, '[generation]\ntemperature = "hot"\n')
-    assert fault(file).startswith(f"{file}:2: [generation] temperature: input should be a valid")
+    assert fault(file) == (
+        f'{file}:2: [generation] temperature: "hot" is not a number; give a number from 0 to 2, '
+        "such as 0.7."
+    )
 
 
 def test_a_wrong_variable_is_named_by_its_name() -> None:
-    assert fault(None, {"PARLEY_LIMITS__QUEUE": "many"}).startswith(
-        "PARLEY_LIMITS__QUEUE: [limits] queue: input should be a valid integer"
+    assert fault(None, {"PARLEY_LIMITS__QUEUE": "many"}) == (
+        'PARLEY_LIMITS__QUEUE: [limits] queue: "many" is not a whole number; give 1 or more, such '
+        "as 100."
     )
     assert fault(None, {"PARLEY_LIMIT__QUEUE": "5"}).startswith(
         "PARLEY_LIMIT__QUEUE: [limit] is not a setting; did you mean limits?"
     )
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
     said = fault(write(tmp_path, '[model]\nname = 4\ndevice = "tpu"\n[limits]\nqueue = 0\n'))
     assert [line.split(": ")[1] for line in said.splitlines()] == [
         "[model] name",
         "[model] device",
         "[limits] queue",
     ]
-    assert "there is no such device; known: auto, cpu" in said
+    assert '"tpu" is not a device; give "auto", "cpu", "gpu"' in said
 
 
-def test_a_missing_file_and_broken_toml_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_broken_toml_are_reported(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     assert fault(missing).startswith(f"{missing}: there is no such file")
     file = write(tmp_path, "[model\nname = 1")
@@ -125,9 +137,13 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert load(None, {}).database_url.endswith("parley.sqlite3")
 
 
-def test_a_list_in_the_environment_is_parted_by_commas() -> None:
-    variables = {"PARLEY_MODEL__OPENAI__BASE_URLS": "http://a/v1, http://b/v1"}
-    assert load(None, variables).model.openai.base_urls == ("http://a/v1", "http://b/v1")
+@pytest.mark.parametrize(
+    "value",
+    ["http://a/v1, http://b/v1", '["http://a/v1", "http://b/v1"]', "http://a/v1,http://b/v1,"],
+)
+def test_a_list_in_the_environment_is_json_or_separated_by_commas(value: str) -> None:
+    settings = load(None, {"PARLEY_MODEL__OPENAI__BASE_URLS": value})
+    assert settings.model.openai.base_urls == ("http://a/v1", "http://b/v1")
 
 
 def test_a_negative_seed_draws_a_new_one_each_time() -> None:
@@ -144,9 +160,152 @@ def test_lists_of_ids_take_numbers_texts_and_commas(tmp_path: Path) -> None:
 
 def test_an_id_that_is_none_is_explained_at_its_list(tmp_path: Path) -> None:
     file = write(tmp_path, '[discord]\nadmin_people = ["Ana"]\n')
-    assert fault(file).startswith(f"{file}:2: [discord] admin_people: an id of Discord is a number")
+    assert fault(file).startswith(
+        f'{file}:2: [discord] admin_people: "Ana" is not an id of Discord; give a list such as '
+        '["80351110224678912", "197038439483310086"], each member a number, which Copy ID in'
+    )
 
 
 def test_an_address_without_its_scheme_is_explained() -> None:
     said = fault(None, {"PARLEY_DISCORD__API_URL": "localhost:8080"})
-    assert said.startswith("PARLEY_DISCORD__API_URL: [discord] api_url: an address begins with")
+    assert said == (
+        'PARLEY_DISCORD__API_URL: [discord] api_url: "localhost:8080" is not an address; give one '
+        'that begins with https:// or http://, such as "https://discord.com/api/v10".'
+    )
+
+
+def test_a_setting_that_two_variables_set_at_once_is_reported() -> None:
+    said = fault(None, {"PARLEY_MODEL__NAME__X": "y", "PARLEY_MODEL__NAME": "demo"})
+    assert said.startswith("PARLEY_MODEL__NAME__X: PARLEY_MODEL__NAME sets this already")
+
+
+# ---------------------------------------------------------------- every setting, every wrong value
+
+Keys = tuple[str, ...]
+
+
+def fields(model: type[BaseModel] = Settings, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
+    """Every setting with its field, sections too."""
+    for name, field in model.model_fields.items():
+        keys = (*above, name)
+        yield keys, field
+        if is_section(field):
+            yield from fields(typing.cast("type[BaseModel]", field.annotation), keys)
+
+
+def is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+FIELDS = dict(fields())
+LISTS = [
+    keys for keys, field in FIELDS.items() if not is_section(field) and expected_of(field).member
+]
+each_field = pytest.mark.parametrize("keys", FIELDS, ids=".".join)
+each_list = pytest.mark.parametrize("keys", LISTS, ids=".".join)
+
+SECRET = "s3cret"
+WRONG: list[Any] = [
+    SECRET, "", "[", '["a"', 2.5, -1e9, 1e9, -(10**5000), float("nan"), None, {"s3cret": SECRET},
+    [[SECRET]], [None], [{"a": SECRET}], True, object(),
+]  # fmt: skip
+
+PYDANTIC = ["input should", "unable to parse", "value error", "valid integer", "extra inputs"]
+
+
+def faults_of(keys: Keys, value: object) -> list[str]:
+    nested = value
+    for key in reversed(keys):
+        nested = {key: nested}
+    try:
+        Settings.model_validate(nested)
+    except ValidationError as error:
+        fault = error
+    else:
+        return []
+    lines = explain(fault, Settings, Path("config.toml"), "", {})
+    assert not [e["msg"] for e in fault.errors() if e["msg"].lower() in str(lines).lower()]
+    return lines
+
+
+@each_field
+def test_every_wrong_value_is_reported_in_words_of_our_own_with_what_would_be_right(
+    keys: Keys,
+) -> None:
+    section = ".".join(keys[:-1])
+    name = f"[{section}] {keys[-1]}: " if section else f"[{keys[-1]}]: "
+    unknown = f"config.toml: [{'.'.join(keys)}] s3cret is not a setting; known here: "
+    told = [line for value in WRONG for line in faults_of(keys, value)]
+    assert len(told) >= 3
+    for line in told:
+        assert not [phrase for phrase in PYDANTIC if phrase in line.lower()]
+        assert line.startswith((f"config.toml: {name}", unknown))
+        assert "; give " in line or "; write " in line or line.startswith(unknown)
+        assert "\n" not in line
+
+
+@each_field
+def test_a_remedy_names_what_the_field_itself_allows(keys: Keys) -> None:
+    field = FIELDS[keys]
+    if is_section(field):
+        assert all(name in faults_of(keys, 3)[0] for name in field.annotation.model_fields)  # type: ignore[union-attr]
+        return
+    remedy = faults_of(keys, {"a": "table"})[0].split("; give ")[1]
+    if typing.get_origin(field.annotation) is Literal:
+        assert all(json.dumps(choice) in remedy for choice in typing.get_args(field.annotation))
+    for rule in field.metadata:
+        for bound in ("ge", "gt", "le", "lt"):
+            if hasattr(rule, bound):
+                assert re.search(rf"(^|\s){re.escape(str(getattr(rule, bound)))}\b", remedy)
+
+
+@each_field
+def test_the_example_in_a_remedy_is_itself_allowed(keys: Keys) -> None:
+    field = FIELDS[keys]
+    for example in field.examples or ():
+        assert faults_of(keys, example) == []
+    if not is_section(field) and field.annotation not in (SecretStr, bool):
+        expected = expected_of(field)
+        assert expected.choices or "such as" in expected.remedy
+
+
+@pytest.mark.parametrize(
+    "keys", [keys for keys, field in FIELDS.items() if field.annotation is SecretStr], ids=".".join
+)
+def test_no_wrong_value_of_a_secret_is_shown(keys: Keys) -> None:
+    for value in WRONG:
+        assert all(
+            SECRET not in line.partition(" is not a setting")[2] for line in faults_of(keys, value)
+        )
+        assert all("2.5" not in line for line in faults_of(keys, value))
+
+
+def test_a_long_value_or_one_with_a_password_is_not_shown() -> None:
+    token = "xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx"
+    assert token not in faults_of(("slack", "admin_people"), [token])[0]
+    assert "hunter2" not in faults_of(("discord", "api_url"), "me:hunter2@host")[0]
+
+
+@each_list
+def test_every_list_takes_json_and_commas_from_the_environment(keys: Keys) -> None:
+    example = (FIELDS[keys].examples or [[]])[0]
+    assert example
+    variable = "PARLEY_" + "__".join(keys).upper()
+    loaded = []
+    for value in (json.dumps(example), ", ".join(example)):
+        settings: Any = load(None, {variable: value})
+        for key in keys:
+            settings = getattr(settings, key)
+        loaded.append(sorted(settings))
+    assert loaded == [sorted(example)] * 2
+
+
+def test_a_broken_list_in_the_environment_is_reported() -> None:
+    said = fault(None, {"PARLEY_SLACK__ADMIN_PEOPLE": '["U024BE7LH"'})
+    assert said.startswith("PARLEY_SLACK__ADMIN_PEOPLE: [slack] admin_people: ")
+    assert "is not a list; give a list such as" in said
+
+
+def test_a_choice_that_is_nearly_right_is_suggested() -> None:
+    said = faults_of(("model", "backend"), "openvin")[0]
+    assert '"openvin" is not one of the choices (did you mean "openvino"?); give "auto", ' in said

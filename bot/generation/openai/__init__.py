@@ -1,10 +1,16 @@
-"""A model behind an OpenAI-compatible server: vLLM, OpenVINO Model Server, llama.cpp, SGLang …
+"""A model behind OpenAI-compatible servers: vLLM, OpenVINO Model Server, llama.cpp, SGLang.
 
-For when one machine is not enough: several replicas may be named. The server formats and tokenises
-by itself; what is sent to it is the conversation as messages.
+Several replicas may be named, for when one machine is not enough. The servers apply the chat
+template and tokenize; what is sent to them is the conversation as messages.
+
+generator  the `Generator`: retries, streams, and reports usage
+replicas   which server a conversation goes to, and health checks
+payload    request bodies, and how the text of a response joins a continued answer
+events     reads the stream of a response (server-sent events)
+counting   counts the tokens of a conversation, by the server or as an estimate
+listing    which models a server has, and their context window
 """
 
-from bot.generation.openai.generator import OpenAIGenerator
-from bot.generation.openai.options import ServerOptions
+from bot.generation.openai.generator import OpenAIGenerator, ServerOptions
 
 __all__ = ["OpenAIGenerator", "ServerOptions"]

@@ -1,10 +1,12 @@
-"""How many tokens a conversation has for a model that lies on a server.
+"""Counts the tokens of a conversation for a model on a server.
 
-Exactly, where the server can say: vLLM's ``/tokenize`` takes messages; llama.cpp's server writes
-them out with ``/apply-template`` and counts with ``/tokenize``; both lie beside ``/v1``. Otherwise
-a guess on the safe side: a token for every three bytes, when English has about four.
+The count is exact where the server has an endpoint for it, beside ``/v1``: vLLM's ``/tokenize``
+takes messages; llama.cpp's server renders them with ``/apply-template`` and counts with
+``/tokenize``. Otherwise it is an estimate that errs on the high side: one token for three bytes,
+where English text has about four.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,42 +14,40 @@ from bot.errors import GenerationError
 
 Messages = list[dict[str, str]]
 Post = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""Posts JSON to a path beside ``/v1``; the JSON that comes back. Raises GenerationError."""
-Way = Callable[[Messages], Awaitable[int]]
+"""Posts JSON to a path beside ``/v1`` and returns the JSON response. Raises GenerationError."""
+Method = Callable[[Messages], Awaitable[int]]
 
 BYTES_PER_TOKEN = 3
 TOKENS_PER_MESSAGE = 8
-"""What a chat template adds to each message, at most."""
+"""An upper bound of what a chat template adds to each message."""
 
 
 class ServerCounter:
-    """Counts by asking the server, where it can count."""
+    """Counts tokens by the server's endpoint, if it has one."""
 
     def __init__(self, post: Post, model: str) -> None:
         self._post = post
         self._model = model
-        self._way: Way | None = None
+        self._method: Method | None = None
 
-    async def find_out(self) -> bool:
-        """Learn how this server counts; False where it cannot."""
+    async def detect(self) -> bool:
+        """Try the known endpoints; False where the server has none, so counts are estimates."""
         sample: Messages = [{"role": "user", "content": "Hello"}]
-        for way in (self._by_messages, self._by_template):
+        for method in (self._by_messages, self._by_template):
             try:
-                await way(sample)
+                await method(sample)
             except (GenerationError, LookupError, TypeError):
                 continue
-            self._way = way
+            self._method = method
             return True
         return False
 
     async def count(self, messages: Messages) -> int:
-        """Exactly; a `guess` where the server cannot say, or does not answer now."""
-        if self._way is not None:
-            try:
-                return await self._way(messages)
-            except (GenerationError, LookupError, TypeError):
-                return guess(messages)
-        return guess(messages)
+        """The number of tokens; an `estimate` where the server cannot count or does not answer."""
+        if self._method is not None:
+            with contextlib.suppress(GenerationError, LookupError, TypeError):
+                return await self._method(messages)
+        return estimate(messages)
 
     async def _by_messages(self, messages: Messages) -> int:
         answer = await self._post("/tokenize", {"model": self._model, "messages": messages})
@@ -59,7 +59,7 @@ class ServerCounter:
         return len((await self._post("/tokenize", body))["tokens"])
 
 
-def guess(messages: Messages) -> int:
-    """Rather too many than too few, for text of any language."""
+def estimate(messages: Messages) -> int:
+    """An upper estimate of the number of tokens, for text in any language."""
     size = sum(len(message["content"].encode()) for message in messages)
     return -(-size // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * (len(messages) + 1)

@@ -1,8 +1,8 @@
-"""Reads a stream of chat completion chunks: server-sent events, as the servers send them.
+"""Reads a streaming response: chat completion chunks as server-sent events.
 
-The format: https://html.spec.whatwg.org/multipage/server-sent-events.html, of which only ``data:``
-lines matter here, and OpenAI's chunk objects for chats and for plain completions; the last event
-is ``data: [DONE]``.
+Sources of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html, of which only
+``data:`` lines are used, and https://platform.openai.com/docs/api-reference/chat-streaming for the
+JSON objects. The last event is ``data: [DONE]``.
 """
 
 import json
@@ -13,11 +13,12 @@ from typing import Any
 from bot.errors import GenerationError
 
 _LONGEST_LINE = 1 << 20
+"""Bytes, so that a broken server cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One event: text, or why the answer ended, or what it cost."""
+    """One event: text, the reason why generation ended, or token usage."""
 
     text: str = ""
     finish_reason: str = ""
@@ -27,8 +28,11 @@ class Chunk:
 
 
 async def read_chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[Chunk]:
-    """The chunks, until ``[DONE]`` or the end of the stream. Raises GenerationError for an error
-    that the server reports in the stream, and for what is no such stream."""
+    """The chunks in `pieces` of the response's body, until ``[DONE]`` or its end.
+
+    The result does not depend on how the body is divided into pieces. Raises GenerationError for an
+    error that the server reports in the stream, and where the body is not such a stream.
+    """
     held = b""
     async for piece in pieces:
         *lines, held = (held + piece).replace(b"\r\n", b"\n").split(b"\n")
@@ -61,4 +65,4 @@ def _chunk(data: bytes) -> Chunk:
             completion_tokens=int(usage.get("completion_tokens") or 0),
         )
     except (ValueError, AttributeError, TypeError, LookupError) as error:
-        raise GenerationError("the model server sent something that is no answer") from error
+        raise GenerationError("the model server sent an event that cannot be read") from error

@@ -1,9 +1,9 @@
-"""The `Generator` that asks OpenAI-compatible servers.
+"""The `Generator` for OpenAI-compatible servers.
 
-An answer is retried on another replica for as long as nothing of it was yielded. Once something
-was, WorkerLost tells the engine, which asks again with the text so far; the last message is then
-the assistant's own beginning, which vLLM goes on from with ``continue_final_message`` and
-llama.cpp's server by itself. Closing the stream closes the connection, and that stops the model.
+A request is retried on another replica until text has been yielded. After that, WorkerLost makes
+the engine request a continuation: the last message is then the beginning of the answer, which vLLM
+continues because of ``continue_final_message``, and llama.cpp's server always. Closing the stream
+closes the connection, on which these servers stop generating.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -19,8 +20,6 @@ from bot.clock import Clock, SystemClock
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai.counting import ServerCounter
 from bot.generation.openai.events import Chunk, read_chunks
-from bot.generation.openai.health import HealthChecks
-from bot.generation.openai.joining import Joint
 from bot.generation.openai.listing import (
     SETTING,
     Listed,
@@ -29,18 +28,37 @@ from bot.generation.openai.listing import (
     why,
     window,
 )
-from bot.generation.openai.options import ServerOptions
-from bot.generation.openai.payload import as_messages, request_body
-from bot.generation.openai.replicas import Replicas
+from bot.generation.openai.payload import Joiner, as_messages, request_body
+from bot.generation.openai.replicas import HealthChecks, Replicas
 from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_CONTEXT = 4096
+"""Tokens of the context window where neither the settings nor the server state it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How to reach the servers. Times are in seconds."""
+
+    base_urls: tuple[str, ...]
+    """Addresses to which ``/chat/completions`` is appended: ``http://10.0.0.2:8000/v1``."""
+    model: str = ""
+    """The servers' name of the model; "" is the first one that they list."""
+    api_key: str = field(default="", repr=False)
+    context: int = 0
+    """The context window in tokens; 0 is what the server states, else 4,096."""
+    connect_seconds: float = 5.0
+    """Timeout for connecting, and for listing models."""
+    silence_seconds: float = 120.0
+    """Read timeout between two pieces of an answer."""
+    health_seconds: float = 10.0
+    """Interval of the health checks."""
 
 
 class OpenAIGenerator:
-    """A model on one server or several."""
+    """A model on one server or several replicas; a `bot.ports.Generator`."""
 
     def __init__(self, options: ServerOptions, clock: Clock | None = None) -> None:
         self._options = options
@@ -54,12 +72,16 @@ class OpenAIGenerator:
     # ------------------------------------------------------------ life
 
     async def start(self) -> ModelInfo:
-        """Find the servers and the model. Servers that do not answer are left for later, as long
-        as one does."""
+        """Find the model and begin health checks. Idempotent.
+
+        Servers that do not answer are marked as unhealthy, as long as one does. Raises ModelError,
+        with one line for the operator, where none answers or none has the model."""
         if self._info is not None:
             return self._info
         if not self._replicas.urls:
-            raise ModelError(f"{SETTING} names no server: put its address there.")
+            raise ModelError(
+                f"{SETTING} names no server: add its address, such as http://10.0.0.2:8000/v1."
+            )
         headers = {}
         if self._options.api_key:
             headers["Authorization"] = f"Bearer {self._options.api_key}"
@@ -68,8 +90,8 @@ class OpenAIGenerator:
             sock_connect=self._options.connect_seconds,
             sock_read=self._options.silence_seconds,
         )
-        # A connection for each request: some servers close idle ones at the very moment when the
-        # next question is sent, and nobody knows then whether they took it.
+        # One connection for each request, because some servers close idle connections just when the
+        # next request is sent, which then may or may not have been received.
         connector = aiohttp.TCPConnector(force_close=True, limit=0)
         self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
         try:
@@ -78,8 +100,8 @@ class OpenAIGenerator:
             await self.aclose()
             raise
         self._counter = ServerCounter(self._post_beside, model["id"])
-        if not await self._counter.find_out():
-            logger.warning("the model server cannot count tokens; lengths are guessed, rather high")
+        if not await self._counter.detect():
+            logger.warning("the model server cannot count tokens; counts are high estimates")
         self._check_health(model["id"])
         context = self._options.context or window(model)
         self._info = ModelInfo(
@@ -92,6 +114,7 @@ class OpenAIGenerator:
         return self._info
 
     async def aclose(self) -> None:
+        """Stop the health checks and close the connections. Idempotent."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait([self._checking])
@@ -101,8 +124,8 @@ class OpenAIGenerator:
             self._session = None
 
     async def _find_model(self) -> dict[str, Any]:
-        """The model as a server lists it, which tells its window. Servers that lack it, or do not
-        answer, are marked. Raises ModelError where none has it."""
+        """The model as a server lists it, with its context window. Servers that lack it or do not
+        answer are marked as unhealthy. Raises ModelError where none has it."""
         urls = self._replicas.urls
         found = await asyncio.gather(*(self._listed(url) for url in urls))
         answers = [models for models in found if not isinstance(models, ModelError)]
@@ -125,7 +148,7 @@ class OpenAIGenerator:
             return error
 
     def _check_health(self, model: str) -> None:
-        """Begin to ask the servers in the background whether they are there."""
+        """Begin health checks in a background task."""
         checks = HealthChecks(
             self._replicas,
             self._clock,
@@ -144,12 +167,13 @@ class OpenAIGenerator:
     # ------------------------------------------------------------ counting
 
     async def count(self, prompt: Prompt | Completion) -> int:
+        """The number of prompt tokens; an estimate where the server cannot count."""
         if isinstance(prompt, Completion):
             return await self._counter.count([{"role": "user", "content": prompt.text}])
         return await self._counter.count(as_messages(prompt))
 
     async def _post_beside(self, path: str, body: dict[str, Any]) -> Any:
-        """Ask beside ``/v1``, where a server counts. One that does not answer is passed over."""
+        """POST beside ``/v1``, on the first replica that answers. Raises GenerationError."""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(""):
             root = url.removesuffix("/v1").removesuffix("/v3")
@@ -170,20 +194,24 @@ class OpenAIGenerator:
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
     ) -> AsyncGenerator[str | Finished]:
-        assert self._info is not None, "start() comes first"
+        """Pieces of the answer, then one `Finished`.
+
+        Raises WorkerLost when a server fails after text was yielded, and GenerationError when all
+        replicas fail or one rejects the request. Closing the stream stops generation."""
+        assert self._info is not None, "call start() first"
         body = request_body(self._info.name, prompt, sampling)
         chat = isinstance(prompt, Prompt)
         key = prompt.cache_key if isinstance(prompt, Prompt) else ""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(key):
-            begun, joint = False, Joint(prompt)
+            begun, joiner = False, Joiner(prompt)
             try:
                 path = f"{url}/chat/completions" if chat else f"{url}/completions"
                 async with aclosing(self._answer(path, body)) as answer:
                     async for piece in answer:
                         if isinstance(piece, Finished):
                             yield piece
-                        elif text := joint.fit(piece):
+                        elif text := joiner.join(piece):
                             begun = True
                             yield text
                 self._replicas.answered(url)
@@ -200,6 +228,8 @@ class OpenAIGenerator:
         raise failure
 
     async def _answer(self, url: str, body: dict[str, Any]) -> AsyncGenerator[str | Finished]:
+        """The pieces that one server sends, then `Finished`. Raises GenerationError, as `_Rejected`
+        where a retry is pointless."""
         started, first = time.monotonic(), 0.0
         written, end = 0, Chunk()
         usage = Chunk()
@@ -234,10 +264,11 @@ class OpenAIGenerator:
 
 
 class _Rejected(GenerationError):
-    """The server understood and will not: another replica would say the same."""
+    """The server rejected the request; another replica would reject it too."""
 
 
 async def _refused(url: str, response: aiohttp.ClientResponse) -> GenerationError:
+    """The error for an HTTP status other than 200."""
     said = " ".join((await response.text())[:300].split())
     message = f"{url} answers HTTP {response.status}: {said}"
     retryable = response.status in (408, 425, 429) or response.status >= 500

@@ -1,4 +1,7 @@
-"""What a server serves: ``GET /models``, which every server of this kind answers."""
+"""Which models a server has: ``GET /models``, which all OpenAI-compatible servers support.
+
+Source: https://platform.openai.com/docs/api-reference/models/list
+"""
 
 from typing import Any
 
@@ -8,12 +11,13 @@ from bot.errors import ModelError
 
 SETTING = "[model.openai] base_urls"
 Listed = list[dict[str, Any]]
-"""OpenAI's model objects, each with a text as its ``id``."""
+"""OpenAI's model objects. Each has an ``id`` that is a string."""
 
 
 async def listed(http: aiohttp.ClientSession, url: str, seconds: float) -> Listed:
-    """The models of the server at `url`, asked for `seconds` at most. Raises ModelError, with one
-    line for the operator, where it does not answer as a model server."""
+    """The models of the server at `url`, with a timeout in `seconds`. Raises ModelError, with one
+    line for the operator, where the server does not answer, refuses the API key, or is no
+    OpenAI-compatible server."""
     try:
         timeout = aiohttp.ClientTimeout(total=seconds)
         async with http.get(f"{url}/models", timeout=timeout) as response:
@@ -44,22 +48,24 @@ async def listed(http: aiohttp.ClientSession, url: str, seconds: float) -> Liste
 
 
 def choose(models: Listed, wanted: str) -> dict[str, Any]:
-    """The model that the servers call `wanted`; for "" the first. Raises ModelError."""
+    """The model with the id `wanted`; for "" the first one. Raises ModelError if there is none."""
     for entry in models:
         if wanted in ("", entry["id"]):
             return entry
     names = ", ".join(sorted({entry["id"] for entry in models})) or "none"
-    raise ModelError(f"No server has the model {wanted!r}; they serve: {names}.")
+    raise ModelError(
+        f"No server has the model {wanted!r}; they serve: {names}. Correct [model.openai] model."
+    )
 
 
 def window(model: dict[str, Any]) -> int:
-    """Tokens that prompt and answer may hold together; 0 where the server does not say. vLLM and
-    SGLang say ``max_model_len``, llama.cpp's server ``meta.n_ctx``."""
+    """The context window in tokens; 0 where the server does not state it. vLLM and SGLang state it
+    as ``max_model_len``, llama.cpp's server as ``meta.n_ctx``."""
     meta = model.get("meta")
     said = model.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else 0)
     return said if isinstance(said, int) else 0
 
 
 def why(error: BaseException) -> str:
-    """An error's text, or its kind where it says nothing."""
+    """The text of `error`, or the name of its class where it has none."""
     return str(error) or type(error).__name__

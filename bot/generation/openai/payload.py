@@ -1,29 +1,44 @@
-"""What is sent to a server: a conversation or a text in the words of OpenAI's API."""
+"""What is sent to a server, and how the text of its response joins what was sent.
 
+The request bodies are those of OpenAI's API (https://platform.openai.com/docs/api-reference/chat),
+with the extensions that vLLM and llama.cpp's server have in common.
+"""
+
+import re
 from typing import Any
 
 from bot.generation.openai.counting import Messages
-from bot.generation.openai.joining import without_end
-from bot.generation.openai.neutral import neutral
 from bot.messages import Completion, Prompt, Sampling
+
+WORD_JOINER = "\u2060"
+
+_SPECIAL_TOKEN = re.compile(
+    r"<(?=\|)"  # <|im_start|>, <|eot_id|> and the like: ChatML, Llama 3, Phi, Qwen
+    r"|<(?=/?(?:s|unk|pad|bos|eos|mask)>)"  # SentencePiece models
+    r"|<(?=(?:start|end)_of_turn>)"  # Gemma
+    r"|<(?=\uff5c)"  # DeepSeek's full-width bars
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])"  # Llama 2, Mistral
+    r"|<(?=</?SYS>>)"
+)
 
 
 def as_messages(prompt: Prompt) -> Messages:
-    """The conversation as the chat completions API has it, with nothing in it that a server could
-    take for a control token."""
+    """The conversation as messages of the chat completions API. No content has a special token."""
     messages: Messages = []
     if prompt.system:
-        messages.append({"role": "system", "content": neutral(prompt.system)})
+        messages.append({"role": "system", "content": neutralize(prompt.system)})
     for exchange in prompt.history:
-        messages.append({"role": "user", "content": neutral(exchange.question)})
-        messages.append({"role": "assistant", "content": neutral(exchange.answer)})
-    messages.append({"role": "user", "content": neutral(prompt.question)})
-    if begun := without_end(prompt.answer):
-        messages.append({"role": "assistant", "content": neutral(begun)})
+        messages.append({"role": "user", "content": neutralize(exchange.question)})
+        messages.append({"role": "assistant", "content": neutralize(exchange.answer)})
+    messages.append({"role": "user", "content": neutralize(prompt.question)})
+    if begun := without_trailing_spaces(prompt.answer):
+        messages.append({"role": "assistant", "content": neutralize(begun)})
     return messages
 
 
 def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) -> dict[str, Any]:
+    """The JSON body of a streaming request: ``/chat/completions`` for a Prompt, ``/completions``
+    for a Completion."""
     body: dict[str, Any] = {
         "model": model,
         "stream": True,
@@ -32,7 +47,7 @@ def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) ->
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
     }
-    # What OpenAI's own API does not have is sent only where it says something.
+    # OpenAI's own API lacks these parameters, so they are sent only where they have an effect.
     if sampling.top_k:
         body["top_k"] = sampling.top_k
     if sampling.repetition_penalty != 1.0:
@@ -43,7 +58,50 @@ def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) ->
         body["prompt"] = prompt.text
     else:
         body["messages"] = as_messages(prompt)
-        if without_end(prompt.answer):
+        if without_trailing_spaces(prompt.answer):
             body["add_generation_prompt"] = False
             body["continue_final_message"] = True
     return body
+
+
+def neutralize(text: str) -> str:
+    """`text` with a word joiner (U+2060, invisible) inside each known special token. Idempotent.
+
+    A server tokenizes the whole conversation at once, so ``</s>`` or ``<|im_end|>`` in user input
+    could end a turn there. Parley cannot tokenize it separately, as it does for its own back ends;
+    it can only spell it so that no tokenizer recognises it.
+    """
+    return _SPECIAL_TOKEN.sub(lambda match: match[0] + WORD_JOINER, text)
+
+
+# ---------------------------------------------------------------- continued answers
+
+
+def without_trailing_spaces(answer: str) -> str:
+    """The part of an unfinished answer that is sent. Most words are one token together with the
+    space before them, so a model continues badly after a separate space."""
+    return answer.rstrip(" ")
+
+
+class Joiner:
+    """Makes the text of a response follow what the answer has already.
+
+    A fresh answer loses its leading white space, which servers include. A continued answer loses
+    as many leading spaces as were not sent of it. So no space is lost or doubled, however the
+    response is divided into pieces.
+    """
+
+    def __init__(self, prompt: Prompt | Completion) -> None:
+        answer = prompt.answer if isinstance(prompt, Prompt) else ""
+        self._fresh = isinstance(prompt, Prompt) and not answer.strip()
+        self._unsent = 0 if self._fresh else len(answer) - len(without_trailing_spaces(answer))
+
+    def join(self, text: str) -> str:
+        """The next piece of the response, without the white space that is to be dropped."""
+        if self._fresh:
+            text = text.lstrip()
+            self._fresh = not text
+            return text
+        dropped = min(self._unsent, len(text) - len(text.lstrip(" ")))
+        self._unsent = self._unsent - dropped if dropped == len(text) else 0
+        return text[dropped:]

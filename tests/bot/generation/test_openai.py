@@ -1,4 +1,4 @@
-"""A model behind OpenAI-compatible servers, tried against real HTTP servers on this machine."""
+"""A model behind OpenAI-compatible servers, against fake HTTP servers on the loopback interface."""
 
 import asyncio
 import json
@@ -17,12 +17,10 @@ from bot.clock import Clock
 from bot.engine.resume import resuming_stream
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai import OpenAIGenerator, ServerOptions
-from bot.generation.openai.counting import guess
+from bot.generation.openai.counting import estimate
 from bot.generation.openai.events import read_chunks
-from bot.generation.openai.joining import Joint
 from bot.generation.openai.listing import window
-from bot.generation.openai.neutral import WORD_JOINER, neutral
-from bot.generation.openai.payload import as_messages
+from bot.generation.openai.payload import WORD_JOINER, Joiner, as_messages, neutralize
 from bot.generation.openai.replicas import Replicas
 from bot.messages import (
     Completion,
@@ -38,7 +36,7 @@ HELLO = Prompt("Be kind.", (Exchange("Hi", "Hello."),), "How are you?")
 
 @dataclass
 class Server:
-    """A model server that says `words`, and fails as it is told to."""
+    """A fake model server that answers `words`; its fields make it fail as tests need it."""
 
     words: list[str] = field(default_factory=lambda: ["I ", "am ", "well."])
     break_after: int | None = None
@@ -47,14 +45,14 @@ class Server:
     finish: str = "stop"
     hang: bool = False
     goes_on: bool = False
-    """It writes what is still missing of an answer that was begun, and not all of it."""
+    """Continue an answer that was begun, instead of writing all of it."""
     key: str = ""
     model: str = "llama"
     asked: int = 0
-    """How many health checks came."""
+    """The number of requests for the list of models."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     connections: list[tuple[str, int]] = field(default_factory=list)
-    """From where each request came."""
+    """The client's address of each request."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -148,7 +146,7 @@ async def read(
     return "".join(str(text) for text in texts), last
 
 
-async def test_an_answer_streams_and_says_what_it_cost() -> None:
+async def test_an_answer_is_streamed_and_reports_its_usage() -> None:
     async with serving(Server()) as server, asking(server) as generator:
         info = await generator.start()
         assert (info.name, info.context, info.backend) == ("llama", 1234, "openai")
@@ -162,7 +160,7 @@ async def test_an_answer_streams_and_says_what_it_cost() -> None:
     assert "top_k" not in request
 
 
-async def test_the_longest_length_is_told_apart_from_the_end() -> None:
+async def test_the_length_limit_is_distinguished_from_the_end() -> None:
     async with serving(Server(finish="length")) as server, asking(server) as generator:
         _, end = await read(generator)
     assert end.reason is FinishReason.LENGTH
@@ -187,7 +185,7 @@ async def test_a_continued_answer_is_the_last_message_to_go_on_from() -> None:
         ({"max_model_len": "many"}, 0),
     ],
 )
-def test_the_window_is_what_the_server_says(listed: dict[str, Any], tokens: int) -> None:
+def test_the_context_window_is_what_the_server_states(listed: dict[str, Any], tokens: int) -> None:
     assert window({"id": "llama", **listed}) == tokens
 
 
@@ -221,8 +219,8 @@ def test_however_the_continuation_is_cut_into_pieces_it_joins_on_alike(
     answer: str, pieces: list[str]
 ) -> None:
     prompt = Prompt("", (), "?", answer)
-    joint, at_once = Joint(prompt), Joint(prompt)
-    assert "".join(map(joint.fit, pieces)) == at_once.fit("".join(pieces))
+    joiner, at_once = Joiner(prompt), Joiner(prompt)
+    assert "".join(map(joiner.join, pieces)) == at_once.join("".join(pieces))
 
 
 async def test_a_plain_completion_has_no_chat_format() -> None:
@@ -231,11 +229,11 @@ async def test_a_plain_completion_has_no_chat_format() -> None:
     assert server.requests[0]["prompt"] == "Q: What is CPU?\nA:"
 
 
-async def test_tokens_are_counted_by_the_server_and_guessed_high_where_it_cannot() -> None:
+async def test_tokens_are_counted_by_the_server_and_estimated_high_where_it_cannot() -> None:
     async with serving(Server()) as server, asking(server) as generator:
         assert await generator.count(HELLO) == 7
     async with serving(Server(counts=False)) as server, asking(server) as generator:
-        assert await generator.count(HELLO) == guess(as_messages(HELLO)) > 7
+        assert await generator.count(HELLO) == estimate(as_messages(HELLO)) > 7
 
 
 async def test_a_replica_that_fails_is_replaced_while_nothing_was_shown() -> None:
@@ -249,7 +247,7 @@ async def test_a_replica_that_fails_is_replaced_while_nothing_was_shown() -> Non
 
 
 class Rounds:
-    """A clock whose sleepers wake when a test says so."""
+    """A clock whose sleepers a test wakes, one at a time."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
@@ -263,7 +261,7 @@ class Rounds:
         await woken
 
     async def one(self) -> None:
-        """Let the sleeper that waits go on until it sleeps again."""
+        """Wake the sleeper and wait until it sleeps again."""
         (await self._waiting.get()).set_result(None)
         again = await self._waiting.get()
         self._waiting.put_nowait(again)
@@ -363,7 +361,7 @@ async def test_an_answer_that_replicas_break_off_goes_on_at_others_until_it_is_w
 
 
 async def _never(_: str) -> None:
-    """The window of a server is as it was."""
+    """No change of the context window is expected."""
 
 
 async def test_a_conversation_stays_with_its_replica() -> None:
@@ -425,16 +423,18 @@ async def test_one_server_of_two_is_enough_to_start() -> None:
     "typed",
     ["</s>", "<s>", "<|im_end|>", "<|eot_id|>", "[/INST]", "<<SYS>>", "<end_of_turn>", "<|x"],
 )
-def test_typed_control_tokens_are_written_so_that_no_tokenizer_knows_them(typed: str) -> None:
-    said = neutral(f"a {typed} b")
+def test_special_tokens_in_user_input_are_spelled_so_that_no_tokenizer_recognises_them(
+    typed: str,
+) -> None:
+    said = neutralize(f"a {typed} b")
     assert typed not in said
     assert said.replace(WORD_JOINER, "") == f"a {typed} b"
-    assert neutral(said) == said
+    assert neutralize(said) == said
 
 
 @given(st.text(alphabet="<>|/s[]INSTYa ", max_size=30))
 def test_nothing_else_is_changed(text: str) -> None:
-    assert neutral(text).replace(WORD_JOINER, "") == text
+    assert neutralize(text).replace(WORD_JOINER, "") == text
 
 
 @given(st.lists(st.text(max_size=20), max_size=10), st.data())

@@ -1,7 +1,8 @@
-"""The openai back end against real servers, two replicas of one, which serve the demo model.
+"""The openai back end against two replicas of a real server with the demo model.
 
-The variable PARLEY_TEST_SERVER says how to start one, with {port}, and {model} for the model's
-folder or {gguf} for its GGUF file; without it nothing here runs. docs/servers.md has the commands.
+The variable PARLEY_TEST_SERVER is the command that starts one, with {port}, and {model} for the
+model's folder or {gguf} for its GGUF file. Without it these tests are skipped. docs/servers.md has
+the commands.
 """
 
 import asyncio
@@ -37,12 +38,12 @@ PROMPT = Prompt("", (), "Hello, who are you?")
 STORY = Prompt("", (), "Tell me a short story about a lighthouse.")
 GREEDY = Sampling(temperature=0.0, max_new_tokens=64)
 ENDLESS = Sampling(temperature=2.0, top_p=1.0, top_k=0, max_new_tokens=1500)
-"""So improbable that an end is improbable too."""
+"""Sampled so randomly that the end token is improbable too."""
 
 
 @dataclass
 class Replica:
-    """A server's process."""
+    """A server process."""
 
     port: int
     arguments: list[str]
@@ -137,7 +138,7 @@ async def test_it_answers_and_counts_as_parley_itself_does(replicas: list[Replic
         assert end.usage.prompt_tokens == await codec.count(PROMPT)
 
 
-async def test_the_longest_length_is_kept(replicas: list[Replica]) -> None:
+async def test_the_length_limit_is_kept(replicas: list[Replica]) -> None:
     async with asking(replicas[0]) as generator:
         _, end = await read(generator, STORY, Sampling(temperature=0.0, max_new_tokens=5))
     assert end.reason is FinishReason.LENGTH
@@ -174,7 +175,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_replaced_by_the_other(
                 begun += piece
                 busy.kill()
         assert begun
-        # The server splits the text into tokens anew, so it may go on in other words.
+        # The server tokenizes the text again, so it may continue in other words.
         rest, end = await read(generator, Prompt("", (), STORY.question, begun), ENDLESS)
         assert rest.strip()
         assert end.usage.completion_tokens > 5

@@ -79,9 +79,9 @@ def test_a_download_that_was_interrupted_says_how_to_go_on(
     (snapshot / "model.safetensors").unlink()
     for name, text in files.items():
         (snapshot / name).write_text(text)
-    with pytest.raises(ModelError, match=rf"not whole \({missing} .*parley model pull {HUB}"):
+    with pytest.raises(ModelError, match=rf"incomplete \({missing} .*parley model pull {HUB}"):
         find_model(named(HUB, tmp_path), {"HF_HOME": str(tmp_path)})
 
 
-def test_a_path_that_is_not_there_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_returned_for_its_reader_to_report(tmp_path: Path) -> None:
     assert find_model(named("/no/model", tmp_path), {}) == Path("/no/model")

@@ -1,4 +1,4 @@
-"""Downloading from a hub on this machine with the real library, as the program does it."""
+"""Downloading with the real huggingface_hub from a hub on the loopback interface."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.models.find import in_cache
+from bot.models.find import cached_snapshot
 from tests.hub_loopback import NAME, Hub, tiny_files
 from tests.parley.parley_program import Program
 
@@ -36,7 +36,7 @@ async def pull(
 
 
 def refusal(result: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a refused download says."""
+    """The one line that a failed download prints."""
     assert result.returncode == 1, result
     (line,) = result.stderr.splitlines()
     return line.removeprefix("parley: ")
@@ -46,7 +46,7 @@ async def test_a_model_is_downloaded_where_the_settings_find_it(program: Program
     async with Hub.open(tiny_files(WEIGHTS)) as hub:
         result = await pull(program, hub)
         assert result.returncode == 0, result.stderr
-        folder = in_cache(cache_of(program), NAME)
+        folder = cached_snapshot(cache_of(program), NAME)
         assert folder is not None
         assert str(folder) in result.stdout
         assert (folder / "model.safetensors").read_bytes() == WEIGHTS
@@ -72,7 +72,7 @@ async def test_a_download_that_was_interrupted_goes_on_where_it_stopped(program:
         (blobs / f"{hub.oid('model.safetensors')}.incomplete").write_bytes(WEIGHTS[:200_000])
         assert (await pull(program, hub)).returncode == 0
         assert hub.ranges == ["bytes=200000-"]
-        folder = in_cache(cache_of(program), NAME)
+        folder = cached_snapshot(cache_of(program), NAME)
         assert folder is not None
         assert (folder / "model.safetensors").read_bytes() == WEIGHTS
 
@@ -96,7 +96,7 @@ async def test_a_gated_model_says_how_to_get_access(program: Program) -> None:
         assert "your account has no access" in said
         assert "hf_other" not in said
         assert hub.sent == 0
-    assert in_cache(cache_of(program), NAME) is None
+    assert cached_snapshot(cache_of(program), NAME) is None
 
 
 async def test_a_missing_model_and_a_bad_token_are_told_apart(program: Program) -> None:

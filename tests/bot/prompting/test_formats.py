@@ -69,11 +69,11 @@ def test_a_model_without_a_chat_format_can_complete_texts(tmp_path: Path) -> Non
         ours.count(Prompt("", (), "the"))
 
 
-# ---------------------------------------------------------------- without blocking the loop
+# ---------------------------------------------------------------- without blocking the event loop
 
 
 class Watched(PlainFormat):
-    """A format that says in which thread it works."""
+    """A format that records the threads in which it is called."""
 
     def __init__(self) -> None:
         self.threads: list[threading.Thread] = []
@@ -87,7 +87,7 @@ class Watched(PlainFormat):
 
 
 @pytest.mark.parametrize("kind", [lambda text: Prompt("", (), text), Completion])
-async def test_long_texts_are_encoded_in_another_thread(kind: type[Completion]) -> None:
+async def test_long_texts_are_tokenized_in_another_thread(kind: type[Completion]) -> None:
     watched = Watched()
     assert await prompts.encode(watched, kind("short")) == [1, 2, 3]
     assert await prompts.count(watched, kind("short")) == 3

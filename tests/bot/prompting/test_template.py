@@ -40,9 +40,7 @@ def folder(
     return ModelFolder(
         path=Path("model"),
         model_type="any",
-        architectures=(),
         context=4096,
-        vocab_size=VOCAB_SIZE,
         bos=None,
         eos=eos_ids,
         special_tokens=special,

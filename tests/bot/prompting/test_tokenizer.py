@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,15 +176,8 @@ def test_added_white_space_is_text_and_other_added_words_are_not() -> None:
     typed = tokenizer.encode_text("<think>", start=True)
     assert VOCAB_SIZE + 1 not in typed
     assert tokenizer.decode(typed) == "<think>"
-    assert tokenizer.encode_control("<think>") == [VOCAB_SIZE + 1]
+    assert tokenizer.token_id("<think>") == VOCAB_SIZE + 1
     assert tokenizer.decode([VOCAB_SIZE + 1]) == "<think>"
-
-
-def test_a_templates_own_text_names_control_tokens() -> None:
-    found = LLAMA.encode_control("<s>[INST] the </s>")
-    library = tokenizers.Tokenizer.from_str(tokenizer_json())
-    assert found == library.encode("<s>[INST] the </s>", add_special_tokens=False).ids
-    assert (found[0], found[-1]) == (BOS, EOS)
 
 
 def test_a_template_is_cut_at_its_control_tokens() -> None:
@@ -212,7 +204,7 @@ def test_decoding_is_sentencepieces_but_for_half_a_character_at_the_end(tokens: 
 
 
 def test_control_tokens_are_left_out_or_shown() -> None:
-    tokens = LLAMA.encode_control("<s>the answer</s>")
+    tokens = [BOS, *LLAMA.encode_text("the answer", start=True), EOS]
     assert LLAMA.decode(tokens) == "the answer"
     assert LLAMA.decode(tokens, show_control=True) == "<s> the answer</s>"
 
