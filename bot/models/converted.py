@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.worker.conversion.file_lock import is_locked
-from bot.worker.conversion.model_cache import PARTIAL, SOURCE_NOTE, form_name, lock_of
+from bot.worker.conversion.model_cache import PARTIAL, SOURCE_NOTE, converted_name, lock_of
 from bot.worker.protocol import LoadError
 
 _FORM = re.compile(r"(?P<source>.+)-(?P<low_bit>[a-z0-9_]+)-[0-9a-f]{16}")
@@ -91,6 +91,6 @@ def _why_stale(name: str, low_bit: str, source: Path | None, models: Collection[
 
 def _is_form_of(name: str, low_bit: str, folder: Path) -> bool:
     try:
-        return form_name(folder, low_bit) == name
+        return converted_name(folder, low_bit) == name
     except (LoadError, OSError):  # it holds no weights any more
         return False
