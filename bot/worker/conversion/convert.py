@@ -81,7 +81,7 @@ def _plan(
     plan: dict[str, _Stored] = {}
     end = 0
     for name, shape, weight_format in _tensors(checkpoint, config, low_bit):
-        actual = checkpoint.place(name).shape
+        actual = checkpoint.location(name).shape
         if actual != shape:
             raise LoadError(
                 f"{checkpoint.folder}: {name} has the shape {actual}, but config.json asks for "
@@ -123,7 +123,7 @@ def _tensors(
         yield at + "post_attention_layernorm.weight", (hidden,), F32
         for name, shape in matrices.items():
             yield f"{at}{name}.weight", shape, layers
-            if f"{at}{name}.bias" in checkpoint.places:
+            if f"{at}{name}.bias" in checkpoint.locations:
                 yield f"{at}{name}.bias", shape[:1], F32
 
 
@@ -154,10 +154,10 @@ def _write(
 
 
 def _write_tensor(checkpoint: Checkpoint, name: str, stored: _Stored, file: Any) -> None:
-    place = checkpoint.place(name)
-    total = place.shape[0]
-    vector = len(place.shape) == 1
-    at_once = total if vector else max(2, CHUNK // place.row_size // 2 * 2)
+    location = checkpoint.location(name)
+    total = location.shape[0]
+    vector = len(location.shape) == 1
+    at_once = total if vector else max(2, CHUNK // location.row_size // 2 * 2)
     at = {part: start for part, (_, start) in stored.parts.items()}
     for start in range(0, total, at_once):
         rows = checkpoint.rows(name, start, min(total, start + at_once))

@@ -52,15 +52,15 @@ class Checkpoint:
         truncated."""
         self.folder = folder
         self.files = weight_files(folder)
-        places: dict[str, TensorLocation] = {}
+        locations: dict[str, TensorLocation] = {}
         for file in self.files:
-            places |= _read_header(file)
-        self.places: Mapping[str, TensorLocation] = places
+            locations |= _read_header(file)
+        self.locations: Mapping[str, TensorLocation] = locations
 
-    def place(self, name: str) -> TensorLocation:
+    def location(self, name: str) -> TensorLocation:
         """Where the tensor `name` is. Raises LoadError where it is missing, or not of a float type
         (as in models that are quantized already)."""
-        found = self.places.get(name)
+        found = self.locations.get(name)
         if found is None:
             raise LoadError(
                 f"{self.folder} lacks the tensor {name}: it is damaged or not a Llama "
@@ -76,18 +76,18 @@ class Checkpoint:
     def rows(self, name: str, start: int, stop: int) -> npt.NDArray[np.floating[Any]]:
         """The rows `start` to `stop` of a tensor, [stop - start, …], in the file's precision; BF16
         as float32, which represents it exactly. Raises LoadError where the file cannot be read."""
-        place = self.place(name)
-        stored = np.uint16 if place.dtype == "BF16" else np.float16
-        dtype = np.dtype(np.float32 if place.dtype == "F32" else stored).newbyteorder("<")
-        count = (stop - start) * place.row_size
-        offset = place.start + start * place.row_size * dtype.itemsize
+        location = self.location(name)
+        stored = np.uint16 if location.dtype == "BF16" else np.float16
+        dtype = np.dtype(np.float32 if location.dtype == "F32" else stored).newbyteorder("<")
+        count = (stop - start) * location.row_size
+        offset = location.start + start * location.row_size * dtype.itemsize
         try:
-            values = np.fromfile(place.file, dtype, count, offset=offset)
+            values = np.fromfile(location.file, dtype, count, offset=offset)
         except OSError as exc:
-            raise LoadError(f"{place.file} cannot be read: {exc.strerror}") from exc
-        if place.dtype == "BF16":
+            raise LoadError(f"{location.file} cannot be read: {exc.strerror}") from exc
+        if location.dtype == "BF16":
             values = (values.astype(np.uint32) << 16).view(np.float32)
-        rows: npt.NDArray[np.floating[Any]] = values.reshape(stop - start, *place.shape[1:])
+        rows: npt.NDArray[np.floating[Any]] = values.reshape(stop - start, *location.shape[1:])
         return rows
 
 
@@ -132,10 +132,10 @@ def _read_header(file: Path) -> dict[str, TensorLocation]:
     except OSError as exc:
         raise LoadError(f"{file} cannot be read: {exc.strerror or exc}") from exc
     header.pop("__metadata__", None)
-    return {name: _place(file, name, entry, 8 + length, size) for name, entry in header.items()}
+    return {name: _location(file, name, entry, 8 + length, size) for name, entry in header.items()}
 
 
-def _place(file: Path, name: str, entry: Any, data: int, size: int) -> TensorLocation:
+def _location(file: Path, name: str, entry: Any, data: int, size: int) -> TensorLocation:
     try:
         dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
         begin, end = (int(n) for n in entry["data_offsets"])

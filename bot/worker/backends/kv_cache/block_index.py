@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 
 class BlockIndex:
-    """Knows at most ``blocks`` blocks of ``block_size`` tokens each."""
+    """Indexes at most ``blocks`` blocks of ``block_size`` tokens each."""
 
     def __init__(self, blocks: int, block_size: int) -> None:
         self._blocks = blocks

@@ -72,8 +72,8 @@ def device_title(torch: Any, device: str) -> str:
 def choose_precision(device: str, low_bit: str, dtype: str) -> Precision:
     """The precision for ``[model] low_bit``, on a device, of a checkpoint of the type `dtype`.
 
-    A CPU computes float16 weights in float32, so that answers are the same on every CPU. Raises
-    LoadError for a quantization for which the device has no kernels.
+    A CPU computes in float32 whatever the weights' type is, so that answers are the same
+    everywhere, except for bfloat16. Raises LoadError for a quantization without kernels there.
     """
     kind = device.partition(":")[0]
     if low_bit == "auto":

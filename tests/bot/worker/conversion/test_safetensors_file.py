@@ -17,8 +17,8 @@ NAME = "model.layers.1.mlp.up_proj.weight"
 def test_rows_are_those_that_were_written(tmp_path: Path, dtype: str, precision: float) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, dtype=dtype))
     expected = TinyLlama().tensors()[NAME]
-    place = checkpoint.place(NAME)
-    assert (place.dtype, place.shape) == (dtype, expected.shape)
+    location = checkpoint.location(NAME)
+    assert (location.dtype, location.shape) == (dtype, expected.shape)
     rows = checkpoint.rows(NAME, 10, 20).astype(np.float32)
     np.testing.assert_allclose(rows, expected[10:20], rtol=precision, atol=precision)
     vector = checkpoint.rows("model.norm.weight", 0, 64).astype(np.float32)
@@ -28,7 +28,7 @@ def test_rows_are_those_that_were_written(tmp_path: Path, dtype: str, precision:
 def test_a_model_may_lie_in_several_files(tmp_path: Path) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, shards=3))
     assert len(checkpoint.files) == 3
-    assert set(checkpoint.places) == set(TinyLlama().tensors())
+    assert set(checkpoint.locations) == set(TinyLlama().tensors())
 
 
 def test_a_change_of_a_file_changes_the_identity(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_change_of_a_file_changes_the_identity(tmp_path: Path) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(LoadError) as caught:
-        Checkpoint(folder).place(NAME)
+        Checkpoint(folder).location(NAME)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -110,7 +110,7 @@ def test_a_quantized_tensor_is_refused(tmp_path: Path) -> None:
 def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, TinyLlama(layers=1)))
     with pytest.raises(LoadError, match=f"lacks the tensor {NAME}"):
-        checkpoint.place(NAME)
+        checkpoint.location(NAME)
 
 
 def test_an_invalid_index_is_damage(tmp_path: Path) -> None:
