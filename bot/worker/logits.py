@@ -93,8 +93,8 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
     import numpy as np
 
     from bot.worker.backends.openvino.device import choose_device
-    from bot.worker.backends.openvino.library import import_openvino
-    from bot.worker.conversion.convert import MODEL_FILE, convert
+    from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
+    from bot.worker.conversion.convert import convert
 
     ov = import_openvino()
     core = ov.Core()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.backends.ipex.low_bit import LOW_BITS
-from bot.worker.conversion.convert import MODEL_FILE
+from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.protocol import LoadOptions
 
 

@@ -12,20 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from bot.worker.backends.openvino.library import import_openvino
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
+from bot.worker.conversion.llama_config import SMALL_MODEL, LlamaConfig, read_config
 from bot.worker.conversion.safetensors_file import Checkpoint
 from bot.worker.conversion.weight_formats import F32, FORMATS, Part, WeightFormat
 from bot.worker.protocol import LoadError, Progress
 
 CHUNK = 16 * 1024 * 1024
 """Matrix elements that are read and encoded at a time."""
-SMALL_MODEL = 200_000_000
-"""The number of weights below which "auto" quantizes less: it would save little memory and cost
-much quality."""
 
-MODEL_FILE = "openvino_model.xml"
-"""The file that marks a folder as a model in OpenVINO's format."""
 _SCRATCH = "weights.partial"
 _ALIGNMENT = 64
 

@@ -15,6 +15,10 @@ from bot.worker.protocol import LoadError
 
 MODEL_TYPES = ("llama", "mistral", "qwen2")
 
+SMALL_MODEL = 200_000_000
+"""The number of weights below which [model] low_bit = "auto" quantizes less: it would save little
+memory and cost much quality."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaConfig:

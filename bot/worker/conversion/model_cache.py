@@ -17,7 +17,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bot.worker.conversion.convert import MODEL_FILE, convert
+from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.conversion.convert import convert
 from bot.worker.conversion.file_lock import locked
 from bot.worker.conversion.safetensors_file import identity
 from bot.worker.protocol import LoadError, Progress

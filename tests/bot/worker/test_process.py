@@ -75,6 +75,12 @@ def test_a_worker_says_hello_loads_and_leaves_when_told() -> None:
     assert code == 0
 
 
+def test_a_worker_needs_no_package_until_it_loads_a_model() -> None:
+    sent, _, code = run_worker(LOAD + QUIT, "-S", str(MAIN))  # without site-packages
+    assert [m["type"] for m in sent] == ["hello", "ready"]
+    assert code == 0
+
+
 def test_a_worker_leaves_when_the_bot_is_gone() -> None:
     _, _, code = run_worker(b"", hang_up=True)
     assert code == 0

@@ -3,5 +3,5 @@
 backend  the backend itself
 device   which of OpenVINO's devices is used
 memory   the size of the KV cache
-library  imports OpenVINO, without its telemetry
+library  recognizes its format; imports OpenVINO without telemetry
 """

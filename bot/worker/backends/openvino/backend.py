@@ -13,9 +13,9 @@ import numpy as np
 
 from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
-from bot.worker.backends.openvino.library import import_genai, import_openvino
+from bot.worker.backends.openvino.library import MODEL_FILE, import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size
-from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
 from bot.worker.protocol import (

@@ -1,10 +1,13 @@
-"""Imports OpenVINO without its telemetry."""
+"""Recognizes OpenVINO's format, and imports OpenVINO without its telemetry."""
 
 import importlib
 import sys
 from typing import Any
 
 from bot.worker.protocol import LoadError
+
+MODEL_FILE = "openvino_model.xml"
+"""The file that marks a folder as a model in OpenVINO's format."""
 
 
 def import_openvino() -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.worker.backends.choose import Installed, choose_backend, may_support_xpu
-from bot.worker.conversion.convert import MODEL_FILE
+from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.protocol import LoadOptions
 
 ALL = Installed(ipex=True, torch=True, xpu=True)

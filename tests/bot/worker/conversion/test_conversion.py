@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.worker.backends.openvino.library import import_openvino
+from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
 from bot.worker.conversion import convert as conversion
 from bot.worker.conversion import model_cache
-from bot.worker.conversion.convert import MODEL_FILE, convert, resolve_low_bit
+from bot.worker.conversion.convert import convert, resolve_low_bit
 from bot.worker.conversion.file_lock import locked
 from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
