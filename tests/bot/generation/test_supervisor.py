@@ -82,7 +82,7 @@ async def test_a_dead_worker_is_started_again_without_being_asked() -> None:
     await bench.supervisor.aclose()
 
 
-async def test_nobody_gets_the_dead_worker() -> None:
+async def test_a_dead_worker_is_never_returned() -> None:
     bench = Bench()
     await bench.pid()
     bench.started[0].die("killed")
