@@ -18,7 +18,7 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache
 from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
-from bot.worker.backends.ipex.low_bit import forms_of
+from bot.worker.backends.ipex.low_bit import converted_kinds
 from parley.app import model as generator_of
 from parley.options import confirm
 from parley.progress import bar
@@ -118,7 +118,7 @@ def remove_model(
     if only_prepared or low_bit is not None:
         forms = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *forms_of(low_bit))
+            kinds = (low_bit, *converted_kinds(low_bit))
             forms = tuple(form for form in forms if form.low_bit in kinds)
         model = replace(model, download=None, converted=forms)
     size = sum(form.size for form in model.converted) + (model.size if model.download else 0)

@@ -14,8 +14,9 @@ from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
-from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import LlamaConfig, read_config
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError

@@ -43,7 +43,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What `bot.worker.choice` says of ``backend = "auto"``."""
+    """What `bot.worker.backends.choose` says of ``backend = "auto"``."""
 
     backend: str = ""
     reason: str = ""
@@ -68,7 +68,7 @@ async def probe(library: str, python: str = "") -> Probe:
 
 async def choose(options: dict[str, str], python: str = "") -> Choice:
     """What the worker under `python` would take for ``backend = "auto"``, with `options` as
-    `bot.worker.choice` has them. Never raises."""
+    `bot.worker.backends.choose` has them. Never raises."""
     try:
         return Choice(**await _asked(python, "__main__.py", "choose", json.dumps(options)))
     except (_Mute, TypeError) as exc:

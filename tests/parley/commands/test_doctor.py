@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.made_up_gpu import interpreter_with_gpu
+from tests.fake_gpu import interpreter_with_gpu
 from tests.parley.parley_program import Program
 
 Lines = dict[str, dict[str, str]]

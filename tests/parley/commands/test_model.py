@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.worker.conversion.file_lock import locked
-from bot.worker.conversion.model_cache import kept, lock_of
+from bot.worker.conversion.model_cache import get_or_convert, lock_of
 from tests.parley.parley_program import Program
 from tests.tiny_model import write_tiny_model
 
@@ -44,7 +44,7 @@ def prepared(program: Program, of: Path, low_bit: str = "sym_int4") -> Path:
         (form / "openvino_model.bin").write_bytes(bytes(1000))
 
     cache = program.folder / "cache" / "parley"
-    return kept(of, cache, low_bit, "openvino_model.bin", make, lambda *_: None)
+    return get_or_convert(of, cache, low_bit, "openvino_model.bin", make, lambda *_: None)
 
 
 def own(program: Program, name: str = "mine") -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.made_up_gpu import interpreter_with_gpu
+from tests.fake_gpu import interpreter_with_gpu
 from tests.parley.parley_program import Program
 
 

@@ -12,7 +12,7 @@ from bot.models.choose import DEMO_REASON
 from parley.app import worker_options
 from parley.doctor import choose as choosing
 from parley.doctor.choose import chosen
-from tests.made_up_gpu import interpreter_with_gpu
+from tests.fake_gpu import interpreter_with_gpu
 from tests.tiny_model import write_tiny_model
 
 needs_a_shell = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")

@@ -114,7 +114,7 @@ def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
     ("library", "device", "low_bit", "refused"),
     [
         ("openvino", "GPU", "sym_int4", ""),
-        ("openvino", "GPU", "nf4", "is unknown here"),
+        ("openvino", "GPU", "nf4", 'not for backend = "openvino"'),
         ("torch", "xpu:0", "sym_int4", ""),
         ("torch", "cpu", "sym_int4", 'not for backend = "torch" on cpu'),
         ("ipex", "xpu:0", "fp8", ""),

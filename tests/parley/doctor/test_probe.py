@@ -8,7 +8,7 @@ import pytest
 
 from parley.doctor import probe as probing
 from parley.doctor.probe import probe
-from tests.made_up_gpu import interpreter_with_gpu
+from tests.fake_gpu import interpreter_with_gpu
 
 
 def interpreter(folder: Path, script: str) -> str:
