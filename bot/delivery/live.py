@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from bot.clock import Clock, sleep_unless
 from bot.delivery.answer_messages import AnswerMessages, Step
-from bot.delivery.pacing import Budgets, Claim, Lag, Urgency
+from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
@@ -47,7 +47,7 @@ class LiveAnswer:
             answer, surface, delivery.ledger, self._pages, delivery.max_messages
         )
         self._lag = Lag(self._clock)
-        self._claim: Claim | None = None
+        self._waiter: Waiter | None = None
         self._news = asyncio.Event()  # something may have changed that can be seen
         self._ending = asyncio.Event()  # the text is whole
         self._over = asyncio.Event()  # the task has nothing more to do
@@ -90,8 +90,8 @@ class LiveAnswer:
         self._pages.end(state, note)
         self._ending.set()
         self._news.set()
-        if self._claim is not None:
-            self._budget.hurry(self._claim)
+        if self._waiter is not None:
+            self._budget.promote(self._waiter)
         if not await sleep_unless(self._clock, self._patience, self._over):
             await self.abandon()
             raise SurfaceError(
@@ -164,14 +164,14 @@ class LiveAnswer:
         return earliest - now
 
     async def _take_turn(self, wanted: Step) -> None:
-        urgency = Urgency.FIRST if wanted.first else Urgency.EDIT
-        self._claim = Claim(self._lag, Urgency.END if self._ending.is_set() else urgency)
+        priority = Priority.FIRST if wanted.first else Priority.EDIT
+        self._waiter = Waiter(self._lag, Priority.END if self._ending.is_set() else priority)
         limits = self._surface.limits  # a surface may change its way
         self._budget = self._budgets.of(limits.of_posts if wanted.post else limits)
         try:
-            await self._budget.turn(self._claim)
+            await self._budget.acquire(self._waiter)
         finally:
-            self._claim = None
+            self._waiter = None
         step = self._next()
         if step is None or step.post is not wanted.post:
             self._budget.give_back()
