@@ -117,9 +117,9 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are sampled. ``temperature`` 0 means greedy decoding; then ``top_p``, ``top_k`` and
-    ``seed`` have no effect. ``top_k`` 0 disables it, ``repetition_penalty`` 1.0 too. ``seed`` None
-    draws a new seed for each answer."""
+    """How tokens are sampled. ``temperature`` 0 means greedy decoding, where ``top_p``, ``top_k``
+    and ``seed`` have no effect. ``top_k`` 0 disables it, ``repetition_penalty`` 1.0 too. ``seed``
+    None draws a new seed for each answer."""
 
     temperature: float = 0.7
     top_p: float = 0.9

@@ -1,4 +1,4 @@
-"""Random answers, of the kind that models write and of the kind that nobody should."""
+"""Strategies for random answers: Markdown as models write it, and pathological texts."""
 
 from random import Random
 
@@ -62,7 +62,7 @@ LIMITS = st.sampled_from([16, 17, 24, 40, 64, 100, 200, 1000])
 
 
 def chunks(text: str, random: Random) -> list[str]:
-    """The text in random pieces, as a model might have written it."""
+    """The text in random pieces, as a model might stream it."""
     pieces = []
     while text:
         size = random.choice([1, 2, 3, 7, 30, 200])

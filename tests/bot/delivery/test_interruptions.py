@@ -1,4 +1,4 @@
-"""Deleted messages, shutdowns, crashes and answers that are taken up again."""
+"""Deleted messages, shutdowns, crashes and resumed answers."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An answer reaches its messages whole, and several do so at once."""
+"""Answers are shown completely, alone and many at once."""
 
 import asyncio
 import contextlib

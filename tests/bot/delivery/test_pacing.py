@@ -1,4 +1,4 @@
-"""Turns come as fast as the limit allows, to whoever needs them most."""
+"""Tokens are granted as fast as the limit allows, by priority and staleness."""
 
 import asyncio
 from itertools import pairwise
@@ -22,7 +22,7 @@ def waiter(clock: VirtualClock, priority: Priority = Priority.EDIT, behind: int 
 
 
 async def moments(clock: VirtualClock, budget: Budget, count: int) -> list[float]:
-    """When turns come to somebody who always wants one."""
+    """The times at which tokens are granted to a caller that always waits for one."""
     found = []
     for _ in range(count):
         await budget.acquire(waiter(clock))
@@ -31,7 +31,7 @@ async def moments(clock: VirtualClock, budget: Budget, count: int) -> list[float
 
 
 async def order(budget: Budget, waiters: dict[str, Waiter]) -> list[str]:
-    """The order in which waiters are granted that are made while the bucket is empty."""
+    """The order in which waiters that arrive while the bucket is empty are granted tokens."""
     await budget.acquire(Waiter(next(iter(waiters.values())).lag, Priority.END))
     served: list[str] = []
 
@@ -113,13 +113,13 @@ async def test_ends_go_before_first_messages_and_those_before_edits(clock: Virtu
     assert await order(Budget(clock, 1.0, 1), waiters) == ["end", "first", "edit"]
 
 
-async def test_the_edit_goes_first_whose_reader_missed_most(clock: VirtualClock) -> None:
+async def test_the_edit_with_the_greatest_staleness_goes_first(clock: VirtualClock) -> None:
     waiters = {name: waiter(clock, behind=n) for name, n in {"a": 5, "b": 50, "c": 20}.items()}
     await clock.sleep(1.0)
     assert await order(Budget(clock, 1.0, 1), waiters) == ["b", "c", "a"]
 
 
-async def test_equals_take_turns(clock: VirtualClock) -> None:
+async def test_answers_of_equal_speed_alternate(clock: VirtualClock) -> None:
     budget, served = Budget(clock, 1.0, 1), list[int]()
     await budget.acquire(waiter(clock))
 
@@ -159,7 +159,7 @@ async def test_a_slow_answer_does_not_starve_among_fast_ones(clock: VirtualClock
     assert served["slow"] >= 10
 
 
-async def test_a_claim_can_become_urgent_while_it_waits(clock: VirtualClock) -> None:
+async def test_a_waiter_can_be_promoted_while_it_waits(clock: VirtualClock) -> None:
     budget, late = Budget(clock, 1.0, 3), waiter(clock)
     await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
@@ -170,7 +170,7 @@ async def test_a_claim_can_become_urgent_while_it_waits(clock: VirtualClock) -> 
     assert clock.monotonic() == pytest.approx(0.1)
 
 
-async def test_a_cancelled_claim_takes_nothing_from_the_others(clock: VirtualClock) -> None:
+async def test_a_cancelled_waiter_takes_no_token(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
@@ -183,7 +183,7 @@ async def test_a_cancelled_claim_takes_nothing_from_the_others(clock: VirtualClo
     assert clock.monotonic() == pytest.approx(1.0)
 
 
-async def test_a_turn_that_was_not_needed_is_given_back(clock: VirtualClock) -> None:
+async def test_a_token_that_was_not_needed_is_given_back(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     await budget.acquire(waiter(clock, Priority.END))
     budget.give_back()
@@ -191,7 +191,7 @@ async def test_a_turn_that_was_not_needed_is_given_back(clock: VirtualClock) -> 
     assert clock.monotonic() == 0.0
 
 
-async def test_a_turn_granted_to_somebody_who_leaves_is_given_back(clock: VirtualClock) -> None:
+async def test_a_token_granted_to_a_cancelled_waiter_is_given_back(clock: VirtualClock) -> None:
     class Leaving(asyncio.Event):
         def set(self) -> None:
             super().set()
@@ -211,14 +211,14 @@ async def test_a_turn_granted_to_somebody_who_leaves_is_given_back(clock: Virtua
 # ---------------------------------------------------------------- refusals
 
 
-async def test_a_refusal_holds_everybody_up(clock: VirtualClock) -> None:
+async def test_a_refusal_pauses_the_whole_budget(clock: VirtualClock) -> None:
     budget = Budget(clock, 10.0, 5)
     budget.refused(30.0)
     await order(budget, {"a": waiter(clock), "b": waiter(clock, Priority.END)})
     assert clock.monotonic() >= 30.0
 
 
-async def test_a_refusal_wakes_nobody_too_early(clock: VirtualClock) -> None:
+async def test_a_refusal_delays_those_who_wait_already(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
@@ -228,7 +228,7 @@ async def test_a_refusal_wakes_nobody_too_early(clock: VirtualClock) -> None:
     assert clock.monotonic() >= 10.5
 
 
-async def test_after_refusals_it_goes_slower_and_recovers(clock: VirtualClock) -> None:
+async def test_a_refusal_lowers_the_rate_which_recovers(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     budget.refused(1.0)
     budget.refused(1.0)  # of a call that was under way at the same time: counts once
@@ -239,7 +239,7 @@ async def test_after_refusals_it_goes_slower_and_recovers(clock: VirtualClock) -
     assert second - first == pytest.approx(1.0)
 
 
-async def test_refusals_never_stop_it_altogether(clock: VirtualClock) -> None:
+async def test_the_rate_never_falls_to_zero(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     for _ in range(50):
         budget.refused(0.0)
@@ -287,7 +287,7 @@ async def test_budgets_in_use_are_kept_and_old_ones_dropped(clock: VirtualClock)
     assert len(budgets._budgets) <= 1001
 
 
-def test_lag_is_what_was_missed_and_for_how_long() -> None:
+def test_lag_is_unseen_characters_integrated_over_time() -> None:
     clock = VirtualClock(start=0.0)
     lag = Lag(clock)
     lag.grow(10)

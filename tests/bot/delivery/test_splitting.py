@@ -1,4 +1,4 @@
-"""Answers are cut where it hurts least, and nothing of them is lost."""
+"""Answers are cut at the best positions, and no text is lost."""
 
 from collections.abc import Callable
 from random import Random

@@ -1,4 +1,4 @@
-"""Random answers, on a random platform, through random crashes."""
+"""Random answers with random refusals, lost responses and crashes."""
 
 import asyncio
 from random import Random
