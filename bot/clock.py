@@ -10,11 +10,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment; never decreases."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Sleep. Where `seconds` is 0 or less, only yield to the event loop once."""
-        ...
 
 
 class SystemClock:

@@ -45,13 +45,11 @@ class Generator(Protocol):
     async def start(self) -> ModelInfo:
         """Load the model and describe it. Idempotent. Raises ModelError, with the remedy, where it
         cannot be loaded."""
-        ...
 
     async def count(self, prompt: Prompt | Completion) -> int:
         """The exact number of tokens that `prompt` takes in the context window, the chat format's
         own tokens included. Raises ModelError where the tokenizer cannot be loaded, and
         GenerationError where a server that has to count fails."""
-        ...
 
     def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
@@ -64,11 +62,9 @@ class Generator(Protocol):
         GenerationError for any other failure; text that was yielded before remains valid. A stream
         may also wait for a model that is being restarted.
         """
-        ...
 
     async def aclose(self) -> None:
         """Stop every open stream and unload the model. Idempotent; final."""
-        ...
 
 
 # ---------------------------------------------------------------- the store
@@ -167,7 +163,6 @@ class QuestionStore(Protocol):
         OverQuota, with nothing recorded, where the author's quota of the day is used up. Text that
         no database can hold (lone surrogates, NUL) is replaced by U+FFFD; the result shows it.
         """
-        ...
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
@@ -179,7 +174,6 @@ class QuestionStore(Protocol):
         same answer is queued and keeps its text. Raises OverQuota, or NothingToDo where the id
         names no current answer or one that is still open; nothing changes then.
         """
-        ...
 
     async def exchanges(
         self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
@@ -187,13 +181,11 @@ class QuestionStore(Protocol):
         """Up to `limit` exchanges since the last reset, newest first; with `before`, only those
         whose question id is smaller, for paging. The cost does not depend on the conversation's
         length."""
-        ...
 
     async def reset(self, conversation: ConversationKey) -> int:
         """Start the history anew: `exchanges` no longer returns the earlier ones, so the model no
         longer sees them. Returns how many became hidden; 0 where there were none. They stay
         stored, and in the archive, until `forget` or `purge` deletes them."""
-        ...
 
 
 class QuestionEdits(Protocol):
@@ -206,14 +198,12 @@ class QuestionEdits(Protocol):
     ) -> StoredAnswer | None:
         """Replace the text of the question in the platform's message `message_id`. Returns its
         current answer, or None where no question is known by that message ("" never is)."""
-        ...
 
     async def delete_question(
         self, conversation: ConversationKey, message_id: str
     ) -> StoredAnswer | None:
         """Delete the question in `message_id` with all of its answers, for good. Returns the answer
         that was current, or None where no question is known by that message."""
-        ...
 
 
 class AnswerLedger(Protocol):
@@ -227,23 +217,19 @@ class AnswerLedger(Protocol):
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
         """Save the whole text so far of an open answer, in place of the last checkpoint. Raises
         ValueError where `state` is not open."""
-        ...
 
     async def shown(self, answer_id: int, index: int, message: str) -> None:
         """Record that the surface's message `message` shows part `index` of the answer; "" removes
         the record. Idempotent."""
-        ...
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
         """Save the final text and state of an open answer, and charge its tokens to the person who
         asked for it. It stays `unfinished` until `delivered`. Idempotent: the first close counts.
         Raises ValueError where `state` is open."""
-        ...
 
     async def delivered(self, answer_id: int) -> None:
         """Record that the end of a closed answer is shown, so that nothing is left to do for it.
         Idempotent."""
-        ...
 
     async def answers(
         self,
@@ -259,7 +245,6 @@ class AnswerLedger(Protocol):
         reset. `unfinished`: only those that are open (to be resumed after a crash) or closed and
         not yet delivered (their end is still to be shown).
         """
-        ...
 
 
 class SettingsStore(Protocol):
@@ -267,18 +252,15 @@ class SettingsStore(Protocol):
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         """The conversation's settings; the default ones where none were saved."""
-        ...
 
     async def change_settings(
         self, conversation: ConversationKey, settings: ConversationSettings
     ) -> None:
         """Replace all settings of the conversation. `reset` keeps them, `forget` deletes them."""
-        ...
 
     async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
         """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
         Raises NothingToDo where there is no such answer, ValueError for other verdicts."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,12 +301,10 @@ class Archive(Protocol):
 
     async def conversations(self) -> list[ConversationSummary]:
         """Every conversation that has exchanges, the most recently used first."""
-        ...
 
     def archived(self, conversation: ConversationKey) -> AsyncIterator[ArchivedExchange]:
         """All exchanges, oldest first, those that a reset hid included. Read in pages, so that
         memory use does not grow with the length; pages are separate transactions."""
-        ...
 
     async def forget(
         self, *, conversation: ConversationKey | None = None, person: str | None = None
@@ -337,13 +317,11 @@ class Archive(Protocol):
         transactions, so that other writers get their turns; one that fails or is cancelled may be
         incomplete, and calling it again completes it.
         """
-        ...
 
     async def purge(self, before: datetime) -> int:
         """Permanently delete every exchange whose question was asked before `before`, and usage of
         earlier days. Returns the number of exchanges deleted. Raises ValueError where `before` has
         no timezone. Transactions as for `forget`."""
-        ...
 
 
 class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Archive, Protocol):
@@ -418,26 +396,21 @@ class Surface(Protocol):
     @property
     def limits(self) -> SurfaceLimits:
         """The limits that apply now; they may change between calls."""
-        ...
 
     async def send(self, part: Part) -> str:
         """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
         find the message even after a restart."""
-        ...
 
     async def edit(self, message: str, part: Part) -> None:
         """Replace the content of a message by `part`. Idempotent."""
-        ...
 
     async def remove(self, message: str) -> None:
         """Delete a message that the answer no longer needs. Idempotent: one that is gone already is
         no error."""
-        ...
 
     async def attach(self, name: str, text: str) -> str | None:
         """Post `text`, the whole answer, as a file named `name` after its messages. Returns the
         reference of that message, or None where files cannot be posted."""
-        ...
 
 
 class SurfaceFinder(Protocol):
@@ -448,4 +421,3 @@ class SurfaceFinder(Protocol):
         """The surface, or None where the channel is known to be gone or closed to the bot. Where
         the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
         nothing."""
-        ...

@@ -12,7 +12,7 @@ Guarantees:
 - No closed part is blank; the last one is blank only where the whole answer is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.delivery.cutting import Line, choose_cut, line_at
@@ -40,18 +40,6 @@ class Piece:
         if self.stop <= self.start:
             return ""
         return f"{self.prefix}{self.raw[self.start : self.stop]}{self.suffix}"
-
-
-def join(pieces: Iterable[Piece]) -> str:
-    """The inverse of `split`."""
-    return "".join(piece.raw for piece in pieces)
-
-
-def split(text: str, max_units: int, units: Callable[[str], int] = len) -> list[Piece]:
-    """All parts of a complete text; none for ""."""
-    splitter = Splitter(max_units, units)
-    splitter.feed(text)
-    return [*splitter.closed, splitter.rest] if text else []
 
 
 class Splitter:

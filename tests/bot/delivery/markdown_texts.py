@@ -1,8 +1,12 @@
-"""Strategies for random answers: Markdown as models write it, and pathological texts."""
+"""Strategies for random answers (Markdown as models write it, and pathological texts), streamed in
+pieces and split into parts."""
 
+from collections.abc import Callable
 from random import Random
 
 from hypothesis import strategies as st
+
+from bot.delivery.splitting import Piece, Splitter
 
 LETTERS = st.text("abc defg.,!? ", min_size=1, max_size=60)
 UNICODE = st.text(max_size=40)
@@ -69,3 +73,10 @@ def chunks(text: str, random: Random) -> list[str]:
         pieces.append(text[:size])
         text = text[size:]
     return pieces
+
+
+def split(text: str, max_units: int, units: Callable[[str], int] = len) -> list[Piece]:
+    """All parts of a complete text; none for ""."""
+    splitter = Splitter(max_units, units)
+    splitter.feed(text)
+    return [*splitter.closed, splitter.rest] if text else []

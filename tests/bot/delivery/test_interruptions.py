@@ -5,9 +5,9 @@ import contextlib
 
 import pytest
 
-from bot.delivery.splitting import split
 from bot.errors import MessageGone
 from bot.ports import AnswerState, Part
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 

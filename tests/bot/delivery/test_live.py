@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from bot.delivery import PLACEHOLDER, Delivery
-from bot.delivery.splitting import split
 from bot.errors import SurfaceBusy
 from bot.ports import AnswerState, Part, SurfaceLimits
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.bot.delivery.world import STORY, World
 from tests.fake_surface import Bucket, FakeSurface

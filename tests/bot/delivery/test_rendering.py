@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.delivery.rendering import MAX_HOLD_SECONDS, PLACEHOLDER, Pages, place_note
-from bot.delivery.splitting import split
 from bot.ports import AnswerState, Part, SurfaceLimits
-from tests.bot.delivery.markdown_texts import LIMITS, TEXTS, chunks
+from tests.bot.delivery.markdown_texts import LIMITS, TEXTS, chunks, split
 
 
 def pages_of(text: str = "", max_units: int = 1000) -> Pages:

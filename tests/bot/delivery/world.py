@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from bot.delivery import Delivery, LiveAnswer
-from bot.delivery.splitting import split
 from bot.ports import AnswerState, StoredAnswer, SurfaceLimits
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
