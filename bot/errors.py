@@ -50,7 +50,7 @@ class StorageError(ParleyError):
 
     @property
     def user_text(self) -> str:
-        return "My database is not available right now, so I did not take the question. Try later."
+        return "My database is not available right now, so I could not do that. Try again later."
 
 
 class GenerationError(ParleyError):

@@ -24,7 +24,7 @@ FIRST_TEXT_SECONDS = 0.3
 """Seconds for which the first text accumulates, so that it is more than half a word."""
 CANCEL_GRACE_SECONDS = 5.0
 """Seconds for which a call in flight may still complete when the answer is abandoned."""
-MAX_BACKOFF = 30.0
+LONGEST_BACKOFF = 30.0
 """Seconds between two attempts at most, where the platform itself does not ask for more."""
 _NOTE_WEIGHT = 10
 """How many characters of text a changed place in the queue counts as, for fairness."""
@@ -188,7 +188,7 @@ class LiveAnswer:
                 self._budget.pause(busy.retry_after)
                 return
             self._failures += 1
-            backoff = min(MAX_BACKOFF, 0.125 * 2**self._failures)
+            backoff = min(LONGEST_BACKOFF, 0.125 * 2**self._failures)
             self._budget.refused(max(busy.retry_after, backoff))
         else:
             self._failures = 0
