@@ -1,9 +1,9 @@
-"""The messages that show one answer, and the calls that bring them nearer to it.
+"""The messages that show one answer, and the calls that update them.
 
-What is known to be shown is kept for each message. It is unknown after a call that failed (it may
-have taken effect all the same), after a post that may have been the second of its kind (a platform
-that knows the part's key gives the first message then, with what that shows), and for messages
-that were there before; then the message is edited once more.
+For each message, its content is tracked where it is certain. It is unknown after a call that failed
+(which may have taken effect), after a post that may have been a repetition (a platform that
+deduplicates by the part's key then returns the first message, with that one's content), and for
+messages of an earlier run. A message of unknown content is edited once more.
 """
 
 import logging
@@ -22,33 +22,33 @@ FILE_NAME = "answer.md"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call to make."""
+    """A call to the surface that is to be made."""
 
     call: Callable[[], Awaitable[None]]
     first: bool = False
-    """Something new begins to be seen: a message, or an answer's first text."""
+    """Whether it shows a new message, or the first text of one, which has priority over edits."""
     post: bool = False
-    """It is a message of its own, to which the distance of edits does not apply."""
+    """Whether it posts a new message; the least interval between edits does not apply to it."""
     newest: bool = False
-    """It shows the newest text."""
+    """Whether it shows the newest text, so that the reader's lag is zero after it."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A message of the answer."""
+    """The message of one part."""
 
     ref: str = ""
-    """The platform's reference; "" while it is not posted."""
+    """The surface's reference; "" while it is not posted."""
     shown: Part | None = None
-    """What it shows, where that is certain."""
+    """Its content, or None where that is uncertain."""
     ours: bool = False
-    """It was posted or edited since the answer was opened."""
+    """Whether it was posted or edited since this object was created."""
     doubtful: bool = False
-    """It may have been posted without our knowledge."""
+    """Whether a post was attempted and its outcome is unknown."""
 
 
 class AnswerMessages:
-    """The messages of one answer on one surface."""
+    """The messages of one answer on one surface. Not concurrent: `next` and the calls alternate."""
 
     def __init__(
         self,
@@ -63,24 +63,25 @@ class AnswerMessages:
         self._ledger = ledger
         self._pages = pages
         self._max_messages = max_messages
-        # A reference twice is what a crash leaves while messages move up; "" is one removed.
+        # A crash while references moved up by one leaves duplicates; "" is a removed message.
         self._messages = [Message(ref) for ref in dict.fromkeys(answer.messages) if ref]
         self._fresh = answer.state is AnswerState.QUEUED and not (answer.text or answer.messages)
-        self._settled = 0  # parts before this one are shown and will not change
+        self._settled = 0  # parts before this are shown and final
         self._text_shown = False
         self._attached = False
         self._unrecorded: dict[int, str] = {}
-        self._trust()
+        self._settle_known()
 
-    def _trust(self) -> None:
-        """A message that has a successor showed its part to the end before that was posted. The
-        parts of a text are the same every time, so those need no second look."""
+    def _settle_known(self) -> None:
+        """Skip messages of an earlier run that need no edit: a message was final before the next
+        one was posted, and splitting is deterministic."""
         self._pages.update(0.0)
         while self._settled + 1 < len(self._messages) and self._pages.closed(self._settled):
             self._settled += 1
 
     def next(self, *, ending: bool) -> Step | None:
-        """The next call that brings the messages nearer to `pages`, or None where they agree."""
+        """The next call that is needed to show `pages`, or None where the messages agree with it.
+        With `ending`, superfluous messages are removed and a long answer is attached as a file."""
         for index in range(self._settled, self._pages.count):
             message, part = self._message(index), self._pages.part(index)
             if not message.ref:
@@ -93,7 +94,7 @@ class AnswerMessages:
         return self._last_step() if ending else None
 
     def _last_step(self) -> Step | None:
-        """What is left to do when all of the text is shown."""
+        """What is left to do once the whole text is shown."""
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
             if self._messages[index].ref:
                 return Step(partial(self._remove, index))
@@ -110,8 +111,8 @@ class AnswerMessages:
 
     async def _send(self, index: int) -> None:
         message, part = self._messages[index], self._pages.part(index)
-        # An answer may be fresh only because a crash came before its first message was recorded;
-        # if more calls follow, they set right what that message shows.
+        # An answer may look fresh although a message was posted, where a crash came before it was
+        # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
         more_follows = index > 0 or part.state in (AnswerState.QUEUED, AnswerState.WRITING)
         certain = self._fresh and not message.doubtful and more_follows
         message.doubtful = True
@@ -133,10 +134,11 @@ class AnswerMessages:
         await self._record()
 
     async def _miss(self, index: int) -> None:
-        """The message is gone. Raises MessageGone where that is somebody's wish not to read on.
+        """The message to edit no longer exists.
 
-        A message from before, which a person or an earlier end of the answer has removed, is
-        replaced by the ones after it, or by a new one where it was not the only one.
+        Raises MessageGone where that means that the answer is unwanted: the message was deleted
+        while it showed the answer, or it was the only one. A message of an earlier run that was
+        one of several is dropped: the ones after it move up, and missing ones are posted anew.
         """
         message = self._messages[index]
         if message.ours or len(self._messages) == 1:
@@ -153,7 +155,7 @@ class AnswerMessages:
         except (SurfaceBusy, MessageGone):
             raise
         except SurfaceError as error:
-            logger.warning("a message that is not needed any more stays: %s", error)
+            logger.warning("a superfluous message could not be deleted: %s", error)
         del self._messages[index:]
         self._unrecorded[index] = ""
         await self._record()
@@ -170,15 +172,17 @@ class AnswerMessages:
     # ---------------------------------------------------------------- the ledger
 
     async def _record(self, index: int | None = None) -> None:
-        """Let the ledger know which message shows the part, and what it could not be told before.
+        """Record in the ledger which message shows the part, and whatever failed to be recorded
+        before.
 
-        An answer goes on without its ledger: it is shown, and only a restart would post anew."""
+        A ledger that fails does not stop the answer: it is logged and retried with the next call.
+        Only a restart meanwhile would post messages anew."""
         if index is not None:
             self._unrecorded[index] = self._messages[index].ref
         for part, ref in sorted(self._unrecorded.items()):
             try:
                 await self._ledger.shown(self._answer_id, part, ref)
             except StorageError as error:
-                logger.error("the message of part %d was not recorded: %s", part, error)
+                logger.error("the message of part %d could not be recorded: %s", part, error)
                 return
             del self._unrecorded[part]

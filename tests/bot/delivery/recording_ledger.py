@@ -1,4 +1,4 @@
-"""A ledger that only knows which message shows which part."""
+"""A ledger that records only which message shows which part."""
 
 from bot.errors import StorageError
 from bot.messages import ConversationKey, Person, Question, Usage
@@ -16,15 +16,15 @@ def stored(
 
 
 class RecordingLedger:
-    """Delivery calls `shown` and nothing else."""
+    """An `AnswerLedger` for delivery, which must call nothing but `shown`."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, int], str] = {}
         self.failures = 0
-        """How many of the next calls fail."""
+        """How many of the next calls raise StorageError."""
 
     def messages(self, answer_id: int = 7) -> tuple[str, ...]:
-        """As they would be in the `StoredAnswer`."""
+        """The messages as a `StoredAnswer` would have them."""
         return tuple(ref for (answer, _), ref in sorted(self.known.items()) if answer == answer_id)
 
     async def shown(self, answer_id: int, index: int, message: str) -> None:
@@ -34,13 +34,13 @@ class RecordingLedger:
         self.known[answer_id, index] = message
 
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
-        raise AssertionError("not delivery's affair")
+        raise AssertionError("delivery must not call this")
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
-        raise AssertionError("not delivery's affair")
+        raise AssertionError("delivery must not call this")
 
     async def delivered(self, answer_id: int) -> None:
-        raise AssertionError("not delivery's affair")
+        raise AssertionError("delivery must not call this")
 
     async def answers(
         self,
@@ -50,4 +50,4 @@ class RecordingLedger:
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
-        raise AssertionError("not delivery's affair")
+        raise AssertionError("delivery must not call this")

@@ -1,13 +1,13 @@
-"""Deleted messages, shutdowns, crashes and answers that are taken up again."""
+"""Deleted messages, shutdowns, crashes and resumed answers."""
 
 import asyncio
 import contextlib
 
 import pytest
 
-from bot.delivery.splitting import split
 from bot.errors import MessageGone
 from bot.ports import AnswerState, Part
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 

@@ -1,4 +1,4 @@
-"""Whatever mood the platform is in, the end of an answer is shown."""
+"""Whatever the platform refuses, the end of an answer is shown."""
 
 import random
 
