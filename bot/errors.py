@@ -12,6 +12,7 @@
     │   └── SurfaceBusy         temporary: retry after `retry_after` seconds
     └── Refusal                 a person's request is refused; `user_text` says why
         ├── Busy                the queue is full
+        ├── ShuttingDown        Parley is about to end
         ├── OverQuota           the person's quota of answers or tokens for the day is used up
         ├── TooLong             the question alone exceeds the context window
         ├── NotAllowed          the person lacks the permission
@@ -106,6 +107,11 @@ class Refusal(ParleyError):
 
 class Busy(Refusal):
     """The queue is full."""
+
+
+class ShuttingDown(Refusal):
+    """The engine is being left: the question is not taken, and nothing was recorded. Platforms keep
+    what people wrote, so that the next run can find it."""
 
 
 class OverQuota(Refusal):

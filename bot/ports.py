@@ -19,7 +19,7 @@ Unless a method says otherwise:
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from bot.messages import (
@@ -115,6 +115,19 @@ class StoredAnswer:
     messages: tuple[str, ...] = ()
     """The surface's references of the messages that show it, in the order of its parts."""
     usage: Usage = field(default_factory=Usage)
+    settled: int = 0
+    """How many of these messages, from the first, are known to show their part in its last form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A message that is left on the platform of a deleted question's answer."""
+
+    conversation: ConversationKey
+    message: str
+    """The surface's reference."""
+    remove: bool
+    """To be deleted; else only its buttons are to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +177,9 @@ class QuestionStore(Protocol):
         no database can hold (lone surrogates, NUL) is replaced by U+FFFD; the result shows it.
         """
 
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
+
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
     ) -> StoredAnswer:
@@ -207,10 +223,23 @@ class QuestionEdits(Protocol):
         current answer, or None where no question is known by that message ("" never is)."""
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
         """Delete the question in `message_id` with all of its answers, for good. Returns the answer
-        that was current, or None where no question is known by that message."""
+        that was current, or None where no question is known by that message.
+
+        In the same transaction the messages that show it become `leftovers`: to be removed with
+        `remove`, or where no text of the answer was saved yet; else to lose their buttons.
+        """
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        """The messages of this platform that are left of deleted questions."""
+
+    async def leave(self, leftover: Leftover) -> None:
+        """Record another leftover. Idempotent."""
+
+    async def cleared(self, leftover: Leftover) -> None:
+        """Nothing is left to do for this message. Idempotent."""
 
 
 class AnswerLedger(Protocol):
@@ -225,9 +254,15 @@ class AnswerLedger(Protocol):
         """Save the whole text so far of an open answer, in place of the last checkpoint. Raises
         ValueError where `state` is not open."""
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
         """Record that the surface's message `message` shows part `index` of the answer; "" removes
-        the record. Idempotent."""
+        the record. `settled`: that many parts, from the first, are shown in their final form; None
+        leaves that as it is. Idempotent."""
+
+    async def settle(self, answer_id: int, settled: int) -> None:
+        """Record how many parts, from the first, are shown in their final form. Idempotent."""
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
         """Save the final text and state of an open answer, and charge its tokens to the person who
@@ -334,8 +369,23 @@ class Archive(Protocol):
 class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Archive, Protocol):
     """The whole database in one object, which `storage.open_store` opens."""
 
+    @property
+    def tag(self) -> str:
+        """Which database this is: a few characters that no other database has, so that buttons of
+        another one are recognised. The same for as long as the database exists."""
+
 
 # ---------------------------------------------------------------- where answers are shown
+
+
+class Form(IntEnum):
+    """How much a message shows besides its text: the steps down that delivery takes where a
+    platform refuses a message."""
+
+    FULL = 0
+    NO_BUTTONS = 1
+    PLAIN = 2
+    """The text alone, in the simplest way that the platform has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,13 +404,19 @@ class Part:
     """Whether it is the answer's last part so far: the one that has the buttons."""
     note: str = ""
     """A line about the answer that is not part of it, such as the place in the queue."""
+    form: Form = Form.FULL
+    attempt: int = 0
+    """How many messages of this part could not be edited any more, and were replaced by another."""
+    tag: str = ""
+    """Of the database (`Store.tag`); buttons carry it beside `answer_id`."""
 
     @property
     def key(self) -> str:
         """An idempotency key, the same for every attempt to post this part: a platform that
         supports one (Discord's nonce) posts a single message for repeated attempts. At most 25
         characters."""
-        return f"{self.answer_id}.{self.index}"
+        again = f"r{self.attempt}" if self.attempt else ""
+        return f"{self.answer_id}.{self.index}{again}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,8 +452,10 @@ class Surface(Protocol):
     time.
 
     Every call raises SurfaceBusy where it should be repeated later (a rate limit, a connection
-    that failed), MessageGone where the message no longer exists, and SurfaceError where repeating
-    it would not help. A call that raised or was cancelled may still have taken effect.
+    that failed); MessageGone where the platform itself says that the message or its channel no
+    longer exists; and SurfaceError where it refuses the call, for whatever reason: delivery then
+    tries simpler forms of the message. A call that raised or was cancelled may still have taken
+    effect.
     """
 
     @property
@@ -414,6 +472,14 @@ class Surface(Protocol):
     async def remove(self, message: str) -> None:
         """Delete a message that the answer no longer needs. Idempotent: one that is gone already is
         no error."""
+
+    async def retire(self, message: str) -> None:
+        """Remove the buttons of a message whose question was deleted, and leave its text as it is.
+        Idempotent: a message that is gone already is no error."""
+
+    async def whisper(self, text: str) -> None:
+        """Tell whoever asked something that nobody else sees, by another way than the answer's
+        messages. Does nothing where the platform has none."""
 
     async def attach(self, name: str, text: str) -> str | None:
         """Post `text`, the whole answer, as a file named `name` after its messages. Returns the

@@ -43,11 +43,11 @@ async def open_store(url: str, *, now: Now = utc_now) -> AsyncIterator[Store]:
         raise ConfigError('[storage] url is empty; write "sqlite:///path/to/file" or "memory://"')
     # SQLAlchemy and Alembic take most of a second to import, which "memory://" does without.
     from storage.database import Database, locate, new_engine
-    from storage.sql import SqlStore
+    from storage.sql import open_sql_store
     from storage.upgrade import migrate
 
     parsed, location = locate(url)
     await migrate(parsed, location)
     database = Database(new_engine(parsed), location)
     async with database.running():
-        yield SqlStore(database, now)
+        yield await open_sql_store(database, now)

@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from bot.ports import (
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
+    Leftover,
     Quota,
     StoredAnswer,
     StoredExchange,
@@ -40,6 +42,7 @@ class _Answer:
     text: str = ""
     usage: Usage = field(default_factory=Usage)
     messages: dict[int, str] = field(default_factory=dict)
+    settled: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -63,7 +66,14 @@ class _Question:
         answer = self.answers[-1]
         messages = tuple(answer.messages[index] for index in sorted(answer.messages))
         return StoredAnswer(
-            answer.id, self.id, self.question, answer.state, answer.text, messages, answer.usage
+            answer.id,
+            self.id,
+            self.question,
+            answer.state,
+            answer.text,
+            messages,
+            answer.usage,
+            answer.settled,
         )
 
     def exchange(self) -> StoredExchange:
@@ -104,6 +114,8 @@ class MemoryStore:
         """Questions by the id of each of their answers."""
         self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
+        self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
+        self.tag = secrets.token_hex(4)
 
     def _of(self, conversation: ConversationKey) -> _Conversation:
         """The conversation to read from: an empty one where there is none."""
@@ -134,6 +146,9 @@ class MemoryStore:
             itertools.takewhile(lambda item: item[1] <= until, self._events.items())
         ):
             del self._events[event]
+
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        check_quota(quota, self._spent_today(person.key))
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
@@ -185,11 +200,30 @@ class MemoryStore:
         return newest.stored()
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
         asked = self._in_message(conversation, message_id)
+        if not asked:
+            return None
+        newest = asked[-1].stored()
+        for message in newest.messages:
+            unread = remove or not newest.text.strip()
+            await self.leave(Leftover(conversation, message, unread))
         self._drop(lambda one: any(one is unwanted for unwanted in asked))
-        return asked[-1].stored() if asked else None
+        return newest
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        return [
+            leftover
+            for leftover in self._leftovers.values()
+            if leftover.conversation.platform == platform
+        ]
+
+    async def leave(self, leftover: Leftover) -> None:
+        self._leftovers.setdefault((leftover.conversation, leftover.message), leftover)
+
+    async def cleared(self, leftover: Leftover) -> None:
+        self._leftovers.pop((leftover.conversation, leftover.message), None)
 
     def _in_message(self, conversation: ConversationKey, message_id: str) -> list[_Question]:
         asked = self._of(conversation).questions
@@ -210,14 +244,23 @@ class MemoryStore:
         if answer is not None and answer.state.open:
             answer.state, answer.text = state, storable(text)
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
         answer = self._answer(answer_id)
         if answer is None:
             return
+        if settled is not None:
+            answer.settled = settled
         if message:
             answer.messages[index] = message
         else:
             answer.messages.pop(index, None)
+
+    async def settle(self, answer_id: int, settled: int) -> None:
+        answer = self._answer(answer_id)
+        if answer is not None:
+            answer.settled = settled
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
         if state.open:

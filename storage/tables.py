@@ -3,7 +3,7 @@
     conversations ─┬─ settings
                    └─ questions ── answers ─┬─ shown       the messages that show it
                                             └─ feedback    people's ratings
-    usage (person, day)      events (platform, event)
+    usage (person, day)      events (platform, event)      leftovers      identity (one row)
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -104,6 +104,8 @@ class AnswerRow(Base):
     total_seconds: Mapped[float] = mapped_column(default=0.0)
     text: Mapped[str] = mapped_column(StoredText)
     """The text as of the last checkpoint, or the whole text once it is closed."""
+    settled: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many parts, from the first, are known to be shown in their final form."""
 
     question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
     shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")
@@ -177,3 +179,28 @@ class EventRow(Base):
     platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
     event_id: Mapped[str] = mapped_column(StoredText, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class LeftoverRow(Base):
+    """A message that is left of a deleted question's answer, until its buttons, or the message
+    itself, are removed from the platform. Holds no text and no person."""
+
+    __tablename__ = "leftovers"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """``str`` of the ConversationKey."""
+    message: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """The surface's reference."""
+    remove: Mapped[bool]
+    """Delete the message; else only its buttons are removed."""
+
+
+class IdentityRow(Base):
+    """One row, written when the table is made: which database this is. Buttons carry it, so that
+    one of another database (made anew, or of a trial) reaches no answer of this one."""
+
+    __tablename__ = "identity"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    tag: Mapped[str] = mapped_column(StoredText, primary_key=True)

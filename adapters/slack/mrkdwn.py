@@ -14,6 +14,7 @@ JOINER = "\u2060"
 Names = Callable[[str], Awaitable[str]]
 """The name of a person, by id."""
 
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _ENTITY = re.compile(r"<([^<>\n]*)>")
 _MENTION_AHEAD = re.compile(r"\s*<@([A-Z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 _LT = r"(?:<|&lt;|&#0*60;|&#[xX]0*3[cC];)"
@@ -35,6 +36,11 @@ def without_mention(text: str, user: str) -> str:
     """`text` without a mention of `user` at its very beginning."""
     found = _MENTION_AHEAD.match(text)
     return text[found.end() :] if found and found[1] == user else text
+
+
+def without_code(text: str) -> str:
+    """`text` without code spans and code blocks: nothing in them is a mention."""
+    return _CODE.sub("", text)
 
 
 async def plain(text: str, names: Names) -> str:

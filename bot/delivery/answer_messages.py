@@ -8,16 +8,30 @@ messages of an earlier run. A message of unknown content is edited once more.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.delivery.rendering import PLACEHOLDER, Pages
 from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
-from bot.ports import AnswerLedger, AnswerState, Part, StoredAnswer, Surface
+from bot.ports import AnswerLedger, AnswerState, Form, Part, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "answer.md"
+
+RETRIES = 2
+"""How often a call that a platform refuses is repeated before its message takes a simpler form: a
+proxy's error page, or a hiccup, says nothing of the message."""
+RETRY_SECONDS = 1.0
+"""Before the first of these retries; doubled after each."""
+
+
+class Refused(SurfaceError):
+    """A call was refused; the next attempt is to be made after `seconds`."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Message:
     """Whether it was posted or edited since this object was created."""
     doubtful: bool = False
     """Whether a post was attempted and its outcome is unknown."""
+    attempt: int = 0
+    """`Part.attempt`."""
 
 
 class AnswerMessages:
@@ -66,27 +82,44 @@ class AnswerMessages:
         # A crash while references moved up by one leaves duplicates; "" is a removed message.
         self._messages = [Message(ref) for ref in dict.fromkeys(answer.messages) if ref]
         self._fresh = answer.state is AnswerState.QUEUED and not (answer.text or answer.messages)
-        self._settled = 0  # parts before this are shown and final
+        self._form = Form.FULL
+        self._refusals = 0  # consecutive, in this form
         self._text_shown = False
         self._attached = False
         self._unrecorded: dict[int, str] = {}
-        self._settle_known()
+        self._recorded_settled = answer.settled
+        self._settled = self._known_to_be_settled(answer.settled)
 
-    def _settle_known(self) -> None:
-        """Skip messages of an earlier run that need no edit: a message was final before the next
-        one was posted, and splitting is deterministic."""
+    def _known_to_be_settled(self, recorded: int) -> int:
+        """How many parts of an earlier run need no edit: those that the ledger knows to be final
+        and whose text is saved to their end. Of others the text that is generated now may differ
+        from what is shown. Splitting is deterministic."""
         self._pages.update(0.0)
-        while self._settled + 1 < len(self._messages) and self._pages.closed(self._settled):
-            self._settled += 1
+        settled = 0
+        most = min(recorded, len(self._messages))
+        while settled < most and self._pages.closed(settled):
+            settled += 1
+        return settled
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The surface's references of all messages that are known."""
+        return tuple(message.ref for message in self._messages if message.ref)
+
+    def part(self, index: int) -> Part:
+        """What the message of this part should show now."""
+        attempt = self._messages[index].attempt if index < len(self._messages) else 0
+        part = self._pages.part(index)
+        return replace(part, form=self._form, attempt=attempt) if self._form or attempt else part
 
     def next(self, *, ending: bool) -> Step | None:
         """The next call that is needed to show `pages`, or None where the messages agree with it.
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
         for index in range(self._settled, self._pages.count):
-            message, part = self._message(index), self._pages.part(index)
+            message, part = self._message(index), self.part(index)
             if not message.ref:
                 return Step(partial(self._send, index), True, True, part.last)
-            if message.shown != part:
+            if not _same(message.shown, part):
                 first = not self._text_shown and part.text != PLACEHOLDER
                 return Step(partial(self._edit, index), first, False, part.last)
             if self._pages.closed(index):
@@ -110,28 +143,70 @@ class AnswerMessages:
     # ---------------------------------------------------------------- calls
 
     async def _send(self, index: int) -> None:
-        message, part = self._messages[index], self._pages.part(index)
+        message, part = self._messages[index], self.part(index)
         # An answer may look fresh although a message was posted, where a crash came before it was
         # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
         more_follows = index > 0 or part.state in (AnswerState.QUEUED, AnswerState.WRITING)
         certain = self._fresh and not message.doubtful and more_follows
         message.doubtful = True
-        message.ref = await self._surface.send(part)
+        await self._unsettle()
+        try:
+            message.ref = await self._surface.send(part)
+        except SurfaceError as error:
+            raise self._refused(index, error) from error
+        self._refusals = 0
         message.shown, message.ours = part if certain else None, True
         self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
 
     async def _edit(self, index: int) -> None:
-        message, part = self._messages[index], self._pages.part(index)
+        message, part = self._messages[index], self.part(index)
         message.shown = None
+        await self._unsettle()
         try:
             await self._surface.edit(message.ref, part)
         except MessageGone:
             await self._miss(index)
             return
+        except SurfaceError as error:
+            raise self._refused(index, error) from error
+        self._refusals = 0
         message.shown, message.ours = part, True
         self._text_shown = part.text != PLACEHOLDER
         await self._record()
+
+    def _refused(self, index: int, error: SurfaceError) -> SurfaceError:
+        """What to raise for a call that failed: `error` itself where it says what to do, or where
+        nothing is left to try. Else the next attempt takes the next step down: the same once more,
+        without buttons, the plain text, a new message in place of one that cannot be edited."""
+        if isinstance(error, (SurfaceBusy, MessageGone)):
+            return error
+        self._refusals += 1
+        if self._refusals > RETRIES:
+            if self._form is Form.PLAIN and not self._replace(index):
+                return error
+            self._form = Form(min(self._form + 1, Form.PLAIN))
+            self._refusals = 0
+        logger.warning("a message is refused, trying again (%s): %s", self._form.name, error)
+        return Refused(str(error), RETRY_SECONDS * 2.0**self._refusals)
+
+    def _replace(self, index: int) -> bool:
+        """Give up a message that cannot be edited, so that another one is posted; False where it is
+        a new message that is refused. The old one stays as it is: it cannot be changed."""
+        message = self._messages[index]
+        if not message.ref or message.attempt:
+            return False
+        self._messages[index] = Message(attempt=1)
+        self._unrecorded[index] = ""
+        return True
+
+    async def resolve_doubt(self) -> None:
+        """Learn the reference of a message whose post was attempted with an unknown outcome, by
+        repeating the attempt, which the platform answers with the first message. For the answer
+        that takes over these messages. Raises SurfaceError."""
+        for index, message in enumerate(self._messages):
+            if message.doubtful and not message.ref:
+                await self._send(index)
 
     async def _miss(self, index: int) -> None:
         """The message to edit no longer exists.
@@ -142,12 +217,25 @@ class AnswerMessages:
         """
         message = self._messages[index]
         if message.ours or len(self._messages) == 1:
+            await self._remove_unrecorded()
             raise MessageGone(f"message {message.ref} was deleted while it showed the answer")
         del self._messages[index]
         for later in range(index, len(self._messages)):
             self._unrecorded[later] = self._messages[later].ref
         self._unrecorded[len(self._messages)] = ""
         await self._record()
+
+    async def _remove_unrecorded(self) -> None:
+        """After a crash, a message may have been posted that was not recorded: find it by repeating
+        the post, and delete it, since its answer is unwanted."""
+        index = len(self._messages)
+        if self._fresh or any(message.ours for message in self._messages):
+            return
+        part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
+        try:
+            await self._surface.remove(await self._surface.send(part))
+        except SurfaceError as error:
+            logger.info("whether a message is left of an answer is unknown: %s", error)
 
     async def _remove(self, index: int) -> None:
         try:
@@ -180,9 +268,28 @@ class AnswerMessages:
         if index is not None:
             self._unrecorded[index] = self._messages[index].ref
         for part, ref in sorted(self._unrecorded.items()):
+            # one write records the new message and that the ones before it are final
+            settled = None if self._settled == self._recorded_settled else self._settled
             try:
-                await self._ledger.shown(self._answer_id, part, ref)
+                await self._ledger.shown(self._answer_id, part, ref, settled=settled)
             except StorageError as error:
                 logger.error("the message of part %d could not be recorded: %s", part, error)
                 return
+            self._recorded_settled = self._settled
             del self._unrecorded[part]
+
+    async def _unsettle(self) -> None:
+        """Before a message changes that the ledger knows to be final: record that it is not, lest a
+        crash leaves it half changed."""
+        if self._recorded_settled > self._settled:
+            try:
+                await self._ledger.settle(self._answer_id, self._settled)
+                self._recorded_settled = self._settled
+            except StorageError as error:
+                logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
+
+
+def _same(shown: Part | None, wanted: Part) -> bool:
+    """Whether a message needs no edit. A form alone is no reason for one: what was shown with its
+    buttons may keep them."""
+    return shown is not None and replace(shown, form=wanted.form) == wanted

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.clock import Clock, sleep_unless
-from bot.delivery.answer_messages import AnswerMessages, Step
+from bot.delivery.answer_messages import AnswerMessages, Refused, Step
 from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
@@ -35,8 +35,9 @@ class LiveAnswer:
 
     def __init__(self, delivery: "Delivery", answer: StoredAnswer, surface: Surface) -> None:
         self.gone = asyncio.Event()
-        """Set when the answer cannot be shown any longer (its message was deleted, or the platform
-        refuses permanently), so that generation should stop."""
+        """Set when the message that shows the answer was deleted, or its channel: nobody will read
+        on, so that generation should stop. A platform that refuses to show the answer is no reason:
+        it is generated and saved all the same."""
         self._clock = delivery.clock
         self._edit_interval = delivery.edit_interval
         self._patience = delivery.patience
@@ -52,9 +53,10 @@ class LiveAnswer:
         self._changed = asyncio.Event()  # what should be shown may have changed
         self._ending = asyncio.Event()  # `finish` was called
         self._task_done = asyncio.Event()  # the task has ended
-        self._failure: Exception | None = None
+        self._failure: SurfaceError | None = None
         self._failures = 0  # consecutive
         self._next_edit = self._clock.monotonic()
+        self._retry_at = self._next_edit  # after a refused call
         self._first_text_at: float | None = None
         self._task = asyncio.create_task(self._run(), name=f"delivery of answer {answer.id}")
 
@@ -103,6 +105,26 @@ class LiveAnswer:
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The surface's references of the messages that show it."""
+        return self._messages.refs
+
+    @property
+    def failure(self) -> SurfaceError | None:
+        """Why the answer is not shown any longer, though its messages may exist; None while it is
+        shown."""
+        return self._failure
+
+    async def hand_over(self) -> None:
+        """Stop showing, since another answer takes over these messages: all of them are recorded
+        then, if the platform says which there are."""
+        await self.abandon()
+        try:
+            await asyncio.wait_for(self._messages.resolve_doubt(), CANCEL_GRACE_SECONDS)
+        except (SurfaceError, TimeoutError) as error:
+            logger.warning("whether a message was posted is unknown: %s", error)
+
     async def abandon(self) -> None:
         """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in
         flight, `CANCEL_GRACE_SECONDS` at most. Idempotent."""
@@ -119,11 +141,9 @@ class LiveAnswer:
             self.gone.set()
         except SurfaceError as error:
             self._failure = error
-            self.gone.set()
         except Exception as error:
             logger.exception("delivery failed because of a bug in Parley")
-            self._failure = error
-            self.gone.set()
+            self._failure = SurfaceError(f"delivery failed by a defect: {type(error).__name__}")
         finally:
             self._task_done.set()
 
@@ -137,9 +157,16 @@ class LiveAnswer:
                     return
                 await self._wait_for_change()
             elif (wait := self._seconds_early(step)) > 0:
-                await sleep_unless(self._clock, wait, self._ending)
+                await self._wait(wait)
             else:
                 await self._make_call(step)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait; not for the answer's own pacing once it ends."""
+        if self._ending.is_set():
+            await self._clock.sleep(seconds)
+        else:
+            await sleep_unless(self._clock, seconds, self._ending)
 
     def _next(self) -> Step | None:
         """The next call to make, or None where the messages show what they should."""
@@ -158,8 +185,8 @@ class LiveAnswer:
         """Seconds until the call may be made as far as this answer's own pacing is concerned."""
         now = self._clock.monotonic()
         if self._ending.is_set():
-            return 0.0
-        earliest = now if step.post else self._next_edit
+            return self._retry_at - now
+        earliest = max(now, self._retry_at) if step.post else max(self._next_edit, self._retry_at)
         if self._first_text_at is not None:
             gathered = self._first_text_at + min(FIRST_TEXT_SECONDS, self._edit_interval)
             earliest = max(earliest, gathered)
@@ -182,6 +209,9 @@ class LiveAnswer:
         lag = self._lag.take() if step.newest else (0, 0.0)
         try:
             await self._complete(step)
+        except Refused as refused:
+            self._lag.grow(*lag)
+            self._retry_at = self._clock.monotonic() + refused.seconds
         except SurfaceBusy as busy:
             self._lag.grow(*lag)
             if busy.foreseen:

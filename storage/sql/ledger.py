@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import Update, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
@@ -39,11 +39,15 @@ class SqlLedger(SqlPart):
             self._batch = _CheckpointBatch(self._database)
         await self._batch.save(answer_id, state, text)
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
         async def operation(session: AsyncSession) -> None:
             known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
             if await session.scalar(known) is None:
                 return  # deleted during generation
+            if settled is not None:
+                await session.execute(_settling(answer_id, settled))
             if not message:
                 here = (ShownRow.answer_id == answer_id, ShownRow.part == index)
                 await session.execute(delete(ShownRow).where(*here))
@@ -57,6 +61,12 @@ class SqlLedger(SqlPart):
                     set_={"message": insert.excluded.message},
                 )
             )
+
+        await self._database.write(operation)
+
+    async def settle(self, answer_id: int, settled: int) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await session.execute(_settling(answer_id, settled))
 
         await self._database.write(operation)
 
@@ -132,6 +142,15 @@ class _CheckpointBatch:
         self.started = True
         connection = await session.connection()
         await connection.execute(_CHECKPOINT, list(self._rows.values()))
+
+
+def _settling(answer_id: int, settled: int) -> Update:
+    return (
+        update(AnswerRow)
+        .where(AnswerRow.id == answer_id)
+        .values(settled=settled)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _columns(usage: Usage) -> dict[str, float]:

@@ -7,11 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import AnswerState, Quota, StoredAnswer, StoredExchange
+from bot.ports import AnswerState, Leftover, Quota, StoredAnswer, StoredExchange
 from storage.rules import EVENT_DAYS, Spent, check_quota, cleaned, storable
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, conversation_id, insert_into, spent_on
-from storage.tables import AnswerRow, ConversationRow, EventRow, QuestionRow, ShownRow
+from storage.tables import (
+    AnswerRow,
+    ConversationRow,
+    EventRow,
+    LeftoverRow,
+    QuestionRow,
+    ShownRow,
+)
 
 
 class SqlQuestions(SqlPart):
@@ -74,6 +81,11 @@ class SqlQuestions(SqlPart):
         session.add(answer)
         await session.flush()
         return answer
+
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        if quota != Quota():
+            async with self._database.read() as session:
+                check_quota(quota, await spent_on(session, person.key, self._today()))
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
@@ -168,13 +180,16 @@ class SqlQuestionEdits(SqlPart):
         return await self._database.write(operation)
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
         async def operation(session: AsyncSession) -> StoredAnswer | None:
             found = await session.scalar(_asked_in(conversation, message_id))
             if found is None:
                 return None
             before = rows.answer(found)
+            for message in before.messages:
+                unread = remove or not before.text.strip()
+                await _leave(session, Leftover(conversation, message, unread))
             await session.execute(
                 delete(QuestionRow)
                 .where(
@@ -189,6 +204,37 @@ class SqlQuestionEdits(SqlPart):
         if deleted is not None:
             await self._database.truncate_log()
         return deleted
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        here = select(LeftoverRow).where(LeftoverRow.conversation.startswith(f"{platform}:"))
+        async with self._database.read() as session:
+            return [
+                Leftover(ConversationKey.parse(row.conversation), row.message, row.remove)
+                for row in await session.scalars(here)
+            ]
+
+    async def leave(self, leftover: Leftover) -> None:
+        await self._database.write(lambda session: _leave(session, leftover))
+
+    async def cleared(self, leftover: Leftover) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await session.execute(
+                delete(LeftoverRow).where(
+                    LeftoverRow.conversation == str(leftover.conversation),
+                    LeftoverRow.message == leftover.message,
+                )
+            )
+
+        await self._database.write(operation)
+
+
+async def _leave(session: AsyncSession, leftover: Leftover) -> None:
+    insert = insert_into(session, LeftoverRow).values(
+        conversation=str(leftover.conversation),
+        message=leftover.message,
+        remove=leftover.remove,
+    )
+    await session.execute(insert.on_conflict_do_nothing())
 
 
 def _asked_in(conversation: ConversationKey, message_id: str) -> Select[AnswerRow]:

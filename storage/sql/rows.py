@@ -53,6 +53,7 @@ def answer(row: AnswerRow) -> StoredAnswer:
             row.first_token_seconds,
             row.total_seconds,
         ),
+        settled=row.settled,
     )
 
 

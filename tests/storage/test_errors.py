@@ -28,7 +28,7 @@ async def impatient(file: Path) -> AsyncIterator[SqlStore]:
     await migrate(url, place, busy_seconds=0.05)
     database = Database(new_engine(url, busy_seconds=0.05), place)
     async with database.running():
-        yield SqlStore(database, utc_now)
+        yield SqlStore(database, utc_now, "test")
 
 
 def overwrite(file: Path, data: bytes) -> None:

@@ -133,7 +133,8 @@ def fill(file: Path, conversation: str, turns: int) -> None:
             ((n, row, f"old {n}", f"m {n}", "2026-01-01 00:00:00.000000") for n in ids),
         )
         connection.executemany(
-            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.')",
+            "INSERT INTO answers "
+            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', 0)",
             ((n, n, "2026-01-01 00:00:00.000000") for n in ids),
         )
     connection.close()
