@@ -64,7 +64,7 @@ class Call:
 class Trouble:
     """A failure that is injected into one of the next calls."""
 
-    error: SurfaceError
+    error: SurfaceError | None
     kind: Kind | None
     takes_effect: bool
     """Whether the call takes effect before it fails, as with a lost response."""
@@ -108,6 +108,12 @@ class FakeSurface:
         self._keys: dict[str, str] = {}
         self._busy: set[int] = set()
         self._trouble: deque[Trouble] = deque()
+        self.refuse: Callable[[Part], bool] = lambda _: False
+        """Which messages this platform refuses, however often they are sent."""
+        self.whispered: list[str] = []
+        """What whoever asked was told in private."""
+        self.retired: list[str] = []
+        """Messages whose buttons were removed."""
         self.messages: dict[str, Message] = {}
         self.files: list[tuple[str, str]] = []
         self.calls: list[Call] = []
@@ -119,9 +125,10 @@ class FakeSurface:
     # ---------------------------------------------------------------- for tests
 
     def fail(
-        self, error: SurfaceError, *, kind: Kind | None = None, takes_effect: bool = False
+        self, error: SurfaceError | None, *, kind: Kind | None = None, takes_effect: bool = False
     ) -> None:
-        """Make the next call (of that kind) raise `error`. Failures are used in order."""
+        """Make the next call (of that kind) raise `error`; None lets it succeed. Failures are used
+        in order."""
         self._trouble.append(Trouble(error, kind, takes_effect))
 
     def delete(self, message: str) -> None:
@@ -175,6 +182,12 @@ class FakeSurface:
 
         await self._call("remove", message, effect)
 
+    async def retire(self, message: str) -> None:
+        self.retired.append(message)
+
+    async def whisper(self, text: str) -> None:
+        self.whispered.append(text)
+
     async def attach(self, name: str, text: str) -> str | None:
         if not self._takes_files:
             return None
@@ -207,15 +220,18 @@ class FakeSurface:
             if kind in ("send", "edit"):
                 self.bucket.take()
             trouble = self._trouble_for(kind)
+            if part is not None and self.refuse(part):
+                raise SurfaceError(f"{kind} of {part.key} is refused")
             if self.latency:
                 await self._clock.sleep(self.latency)
             else:
                 await asyncio.sleep(0)
-            if trouble is None or trouble.takes_effect:
+            error = trouble.error if trouble is not None else None
+            if error is None or (trouble is not None and trouble.takes_effect):
                 effect()
                 done = self._clock.monotonic()
-            if trouble is not None:
-                raise trouble.error
+            if error is not None:
+                raise error
         finally:
             self._busy.discard(answer)
             self.calls.append(Call(kind, begun, done, message, part))

@@ -53,10 +53,20 @@ async def test_what_a_crash_left_in_the_ledger_is_put_right() -> None:
     assert scene.surface.texts == ["New."]
 
 
-async def test_parts_with_a_successor_are_trusted_and_the_last_is_not() -> None:
+async def test_only_what_the_ledger_knows_to_be_final_costs_no_edit() -> None:
     posted = Scene(stored())
     await posted.run()
     answer = stored(text=TEXT, messages=("m1", "m2"), state=AnswerState.WRITING)
+    unknown = Scene(answer, TEXT, posted.surface)
+    before = len(posted.surface.calls)
+    await unknown.run()
+    assert "m1" in [call.message for call in posted.surface.calls[before:]]
+
+
+async def test_a_part_that_is_recorded_as_final_is_trusted_and_the_last_is_not() -> None:
+    posted = Scene(stored())
+    await posted.run()
+    answer = stored(text=TEXT, messages=("m1", "m2"), state=AnswerState.WRITING, settled=1)
     scene = Scene(answer, TEXT, posted.surface)
     await scene.run()
     assert [call.message for call in scene.surface.calls] == ["m2", "m3", "m3"]

@@ -168,7 +168,7 @@ async def test_parts_that_are_known_to_be_shown_cost_no_call() -> None:
     world = World(max_units=500)
     await world.show(STORY, state=AnswerState.CUT)
     calls = len(world.surface.calls)
-    again = stored(text=STORY, messages=world.ledger.messages())
+    again = stored(text=STORY, messages=world.ledger.messages(), settled=world.ledger.settled[7])
     async with world.restarted().open(again, world.surface) as live:
         live.place(0)
         await world.clock.sleep(2.0)
