@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack.mrkdwn import (
-    JOINER,
+    WORD_JOINER,
     addressee,
     escaped,
     harmless,
@@ -81,7 +81,7 @@ def test_nothing_that_is_sent_pings(text: str) -> None:
 
 @given(texts)
 def test_a_reader_sees_the_same_text(text: str) -> None:
-    assert harmless(text).replace(JOINER, "") == text.replace(JOINER, "")
+    assert harmless(text).replace(WORD_JOINER, "") == text.replace(WORD_JOINER, "")
 
 
 @given(texts, texts)
