@@ -1,4 +1,4 @@
-"""What Slack's refusals and broken connections become."""
+"""Slack's error codes and broken connections, mapped to errors."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def refusal(
     return SlackApiError("The request failed", response)  # type: ignore[no-untyped-call]
 
 
-def test_a_rate_limit_is_busy_for_as_long_as_slack_says() -> None:
+def test_a_rate_limit_carries_the_wait_that_slack_names() -> None:
     error = surface_error("chat.update", refusal("ratelimited", 429, {"Retry-After": "7"}))
     assert isinstance(error, SurfaceBusy)
     assert not isinstance(error, OutcomeUnknown)
@@ -45,11 +45,11 @@ def test_a_rate_limit_is_busy_for_as_long_as_slack_says() -> None:
         ConnectionResetError(),
     ],
 )
-def test_what_may_have_taken_effect_says_so(error: Exception) -> None:
+def test_a_call_that_may_have_taken_effect_has_an_unknown_outcome(error: Exception) -> None:
     assert isinstance(surface_error("chat.postMessage", error), OutcomeUnknown)
 
 
-async def test_a_slack_that_was_never_reached_is_only_busy() -> None:
+async def test_a_slack_that_was_never_reached_has_a_known_outcome() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
             await session.get("http://127.0.0.1:1/api/chat.update")
@@ -58,7 +58,7 @@ async def test_a_slack_that_was_never_reached_is_only_busy() -> None:
     assert not isinstance(error, OutcomeUnknown)
 
 
-def test_a_missing_message_is_gone() -> None:
+def test_a_missing_message_raises_message_gone() -> None:
     assert isinstance(surface_error("chat.update", refusal("message_not_found")), MessageGone)
 
 
@@ -77,6 +77,6 @@ def test_a_revoked_token_names_the_setting(code: str) -> None:
     assert "[slack] bot_token" in str(surface_error("chat.update", refusal(code)))
 
 
-def test_a_defect_stays_one() -> None:
+def test_an_exception_of_neither_slack_nor_the_network_is_not_mapped() -> None:
     with pytest.raises(KeyError):
         surface_error("chat.update", KeyError("x"))

@@ -1,4 +1,4 @@
-"""Slack's text: what people typed, and what may not ping."""
+"""Slack's mrkdwn: incoming text made plain, outgoing text that pings nobody."""
 
 import re
 
@@ -85,7 +85,7 @@ def test_a_reader_sees_the_same_text(text: str) -> None:
 
 
 @given(texts, texts)
-def test_what_was_sent_of_a_growing_text_stays_as_it_is(text: str, more: str) -> None:
+def test_the_result_for_a_beginning_is_a_beginning_of_the_result(text: str, more: str) -> None:
     assert harmless(text + more).startswith(harmless(text))
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is."""
+"""The cache of names and rights."""
 
 from typing import Any
 
@@ -46,11 +46,13 @@ def people(directory: Directory, clock: VirtualClock | None = None) -> People:
         ({}, Profile("user U1")),
     ],
 )
-async def test_names_and_rights_are_slacks(said: dict[str, Any], profile: Profile) -> None:
+async def test_names_and_rights_come_from_users_info(
+    said: dict[str, Any], profile: Profile
+) -> None:
     assert await people(Directory(U1=said)).profile("U1") == profile
 
 
-async def test_rights_that_were_taken_away_are_gone_after_some_minutes() -> None:
+async def test_a_former_admin_loses_the_rights_within_minutes() -> None:
     clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
     known = people(directory, clock)
     assert (await known.profile("U1")).admin
@@ -62,7 +64,7 @@ async def test_rights_that_were_taken_away_are_gone_after_some_minutes() -> None
     assert not (await known.profile("U1")).admin
 
 
-async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
+async def test_without_a_profile_from_slack_nobody_has_rights() -> None:
     clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
     known = people(directory, clock)
     directory.trouble = Refused("missing_scope", "missing_scope")
@@ -74,7 +76,7 @@ async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
     assert await known.profile("U1") == Profile("ana")
 
 
-async def test_memory_does_not_grow_with_the_number_of_people() -> None:
+async def test_the_cache_is_bounded() -> None:
     directory = Directory()
     known = people(directory)
     for number in range(REMEMBERED + 10):

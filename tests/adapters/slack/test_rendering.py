@@ -1,4 +1,4 @@
-"""What a part of an answer looks like in Block Kit."""
+"""Parts of answers in Block Kit."""
 
 import pytest
 
@@ -19,7 +19,9 @@ def part(
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("state", list(AnswerState))
 @pytest.mark.parametrize("note", ["", "Two questions are before yours.", "<!channel> " * 500])
-def test_every_part_is_a_message_that_slack_takes(text: str, state: AnswerState, note: str) -> None:
+def test_every_part_is_a_payload_that_slack_accepts(
+    text: str, state: AnswerState, note: str
+) -> None:
     for last in (True, False):
         shown = payload(part(text, state, last=last, note=note))
         check_blocks(shown["blocks"])
@@ -39,7 +41,7 @@ def test_every_part_is_a_message_that_slack_takes(text: str, state: AnswerState,
         (AnswerState.FAILED, ["Continue", "Regenerate"]),
     ],
 )
-def test_the_last_part_carries_what_can_be_done_now(state: AnswerState, labels: list[str]) -> None:
+def test_the_last_part_has_the_buttons_of_its_state(state: AnswerState, labels: list[str]) -> None:
     buttons = [
         element["text"]["text"]
         for block in footer(part(state=state))
@@ -51,12 +53,14 @@ def test_the_last_part_carries_what_can_be_done_now(state: AnswerState, labels: 
 
 
 @pytest.mark.parametrize("state", list(AnswerState))
-def test_feedback_is_asked_for_answers_that_came_to_an_end(state: AnswerState) -> None:
+def test_only_an_answer_that_finished_or_hit_the_length_limit_can_be_rated(
+    state: AnswerState,
+) -> None:
     kinds = [block["type"] for block in footer(part(state=state))]
     assert ("context_actions" in kinds) is (state in (AnswerState.DONE, AnswerState.CUT))
 
 
-def test_a_message_without_text_yet_shows_that_something_happens() -> None:
+def test_a_message_without_text_yet_shows_a_note() -> None:
     shown = payload(part(PLACEHOLDER, AnswerState.QUEUED, note="Thinking…"))
     assert [block["type"] for block in shown["blocks"]] == ["context", "actions"]
     assert shown["text"]
