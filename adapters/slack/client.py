@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.slack.api import JSON
 from adapters.slack.buttons import Buttons
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
@@ -26,8 +27,6 @@ from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import ParleyError
 
 logger = logging.getLogger(__name__)
-
-JSON = dict[str, Any]
 
 
 class Listeners:

@@ -12,9 +12,9 @@ from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
 
-FRESH_SECONDS = 300.0
+CACHE_SECONDS = 300.0
 """Seconds that a profile is cached: a former admin loses the rights within that time."""
-REMEMBERED = 2000
+CACHE_SIZE = 2000
 """Profiles in the cache; the one that was used longest ago is evicted (LRU)."""
 
 
@@ -24,14 +24,14 @@ class People:
     def __init__(self, gateway: Gateway, clock: Clock) -> None:
         self._gateway = gateway
         self._clock = clock
-        self._known: Recent[str, tuple[float, Profile]] = Recent(REMEMBERED)
+        self._known: Recent[str, tuple[float, Profile]] = Recent(CACHE_SIZE)
 
     async def profile(self, user: str) -> Profile:
         """The profile of `user`, an id. Raises nothing: where Slack does not return it, a profile
         without rights, which is not cached."""
         now = self._clock.monotonic()
         asked, known = self._known.get(user) or (0.0, None)
-        if known is not None and now - asked < FRESH_SECONDS:
+        if known is not None and now - asked < CACHE_SECONDS:
             return known
         try:
             response = await self._gateway.call("users.info", user=user)

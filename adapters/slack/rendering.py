@@ -5,15 +5,12 @@ renders tables too, since ``markdown_text`` cannot be sent together with the blo
 The payload's ``text`` is what a notification shows.
 """
 
-from typing import Any
-
 from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
+from adapters.slack.api import JSON
 from adapters.slack.mrkdwn import escaped, harmless
 from bot.delivery import PLACEHOLDER
 from bot.ports import Part
-
-JSON = dict[str, Any]
 
 METADATA_TYPE = "parley_answer"
 """The event type in the metadata of messages that show answers."""
