@@ -84,7 +84,7 @@ def test_what_auto_takes_is_what_is_examined(program: Program, ipex: bool, taken
     place = {"BACKEND": "auto", "DEVICE": "auto", "LOW_BIT": "nf4", "PYTHON": python}
     program.settings |= {f"PARLEY_MODEL__{key}": value for key, value in place.items()}
     code, lines = examined(program)
-    assert lines["[model] backend = auto"]["detail"].startswith(f"takes {taken}: ")
+    assert lines["[model] backend = auto"]["detail"].startswith(f"uses {taken}: ")
     assert lines[taken]["detail"].endswith(", chosen")
     assert lines["openvino"]["detail"].endswith(")")
     assert lines["[model] device = auto"]["detail"] == "xpu:0 (Intel Arc B580)"
@@ -100,7 +100,7 @@ def test_the_demo_model_is_examined_where_it_runs(program: Program) -> None:
     program.settings |= {"PARLEY_MODEL__BACKEND": "auto", "PARLEY_MODEL__DEVICE": "auto"}
     code, lines = examined(program)
     assert code == 0
-    assert lines["[model] backend = auto"]["detail"].startswith("takes openvino: the demo model")
+    assert lines["[model] backend = auto"]["detail"].startswith("uses openvino: the demo model")
     assert lines["[model] device = auto"]["detail"].startswith("CPU")
 
 
