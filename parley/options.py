@@ -35,9 +35,7 @@ Config = Annotated[
 
 Verbose = Annotated[
     bool,
-    typer.Option(
-        "--verbose", "-v", help="Log at level debug on standard error, message texts included."
-    ),
+    typer.Option("--verbose", "-v", help="Log at level debug, including message texts."),
 ]
 
 Conversation = Annotated[

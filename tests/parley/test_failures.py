@@ -1,4 +1,4 @@
-"""What goes wrong is one line that names the thing, the place and the remedy."""
+"""An error is one line that names the thing, the place and the remedy."""
 
 import sqlite3
 
@@ -10,7 +10,7 @@ from tests.parley.parley_program import Program
 
 
 def refused(program: Program, *arguments: str, typed: str = "") -> str:
-    """The one line that a command says before it ends with 1."""
+    """The one line on stderr of a command that exits with 1."""
     result = program.run(*arguments, typed=typed)
     assert result.returncode == 1, result
     assert result.stdout == ""

@@ -1,12 +1,15 @@
-"""`parley doctor`, as a person runs it on set-ups of every broken kind."""
+"""`parley doctor` on installations that work and on broken ones."""
 
+import asyncio
 import json
+import signal
 import sys
 
 import pytest
 
 from tests.made_up_gpu import interpreter_with_gpu
-from tests.parley.parley_program import Program
+from tests.parley.parley_program import MAIN, Program
+from tests.until import until
 
 Lines = dict[str, dict[str, str]]
 
@@ -130,3 +133,24 @@ def test_the_self_test_needs_a_model_on_this_machine(program: Program) -> None:
     result = program.run("doctor", "--selftest")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+async def test_ctrl_c_ends_it_without_a_traceback(program: Program) -> None:
+    python = program.folder / "python"
+    python.write_text(f"#!/bin/sh\ntouch {program.folder}/started\nexec sleep 600\n")
+    python.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(python)
+    process = await asyncio.create_subprocess_exec(
+        *MAIN,
+        "doctor",
+        env=program.environment,
+        cwd=program.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    await until((program.folder / "started").exists)
+    process.send_signal(signal.SIGINT)
+    out, errors = await process.communicate()
+    assert (process.returncode, out, errors) == (130, b"", b"")

@@ -136,7 +136,7 @@ async def test_status_sees_it_and_a_second_one_is_refused(program: Program) -> N
         assert platforms["Discord"]["pid"] == process.pid
         assert platforms["Discord"]["model"]["backend"] == "scripted"
         shown = await asyncio.to_thread(program.run, "status")
-        assert f"Discord              running: process {process.pid}, since" in shown.stdout
+        assert f"Discord running: process {process.pid}, since" in " ".join(shown.stdout.split())
         second = await asyncio.to_thread(program.run, "run")
         assert second.returncode == 1
         (line,) = second.stderr.splitlines()
