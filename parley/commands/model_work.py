@@ -71,10 +71,10 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
         async with open_generator(settings, on_progress, chat=False) as generator:
             info = await generator.start()
     after = _converted_models(settings, folder)
-    made = [form for path, form in after.items() if path not in before]
+    made = [each for path, each in after.items() if path not in before]
     how = f"{info.backend}, {info.low_bit}, {info.device}"
     if made:
-        sizes = ", ".join(f"{_gigabytes(form.size)} in {form.folder}" for form in made)
+        sizes = ", ".join(f"{_gigabytes(each.size)} in {each.folder}" for each in made)
         typer.echo(f"{section.name} is converted for {how}: {sizes}")
     else:
         typer.echo(f"{section.name} loads with {how}; there was nothing left to convert.")
@@ -82,8 +82,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
 
 def _converted_models(settings: Settings, folder: Path) -> dict[Path, Prepared]:
     """The converted models that a start with the model in `folder` can use, by their folders."""
-    forms = prepared_forms(settings, [folder])
-    return {form.folder: form for form in forms if not form.stale}
+    converted = prepared_forms(settings, [folder])
+    return {each.folder: each for each in converted if not each.stale}
 
 
 def list_models(settings: Settings, *, as_json: bool) -> None:
@@ -93,19 +93,19 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         facts = {
             "models": [_as_json(model, settings) for model in found.models],
-            "stale": [_form_as_json(form) for form in found.stale],
+            "stale": [_converted_as_json(each) for each in found.stale],
         }
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     table = Table("", "Model", "Size", "Converted", "Folder", box=None, pad_edge=False)
     table.columns[2].justify = "right"
     for model in found.models:
-        forms = [form for form in model.prepared if not form.stale]
+        converted = [each for each in model.prepared if not each.stale]
         table.add_row(
             "*" if model.name == settings.model.name else "",
             Text(model.name),
             _gigabytes(model.size),
-            ", ".join(f"{form.low_bit} {_gigabytes(form.size)}" for form in forms) or "-",
+            ", ".join(f"{each.low_bit} {_gigabytes(each.size)}" for each in converted) or "-",
             Text(str(model.folder), overflow="fold"),
         )
     console = Console(highlight=False)
@@ -117,12 +117,12 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
                 soft_wrap=True,
             )
     if found.stale:
-        size = _gigabytes(sum(form.size for form in found.stale))
+        size = _gigabytes(sum(each.size for each in found.stale))
         console.print(
             f"No longer used ({size}); delete these converted models with: parley model prune"
         )
-        for form in found.stale:
-            console.print(Text(f"  {_stale(form)}"), soft_wrap=True)
+        for each in found.stale:
+            console.print(Text(f"  {_stale(each)}"), soft_wrap=True)
 
 
 def remove_model(
@@ -133,19 +133,19 @@ def remove_model(
     delete."""
     model = find(settings, name)
     if only_converted or low_bit is not None:
-        forms = model.prepared
+        converted = model.prepared
         if low_bit is not None:
             kinds = (low_bit, *forms_of(low_bit))
-            forms = tuple(form for form in forms if form.low_bit in kinds)
-        model = replace(model, download=None, prepared=forms)
-    size = sum(form.size for form in model.prepared) + (model.size if model.download else 0)
+            converted = tuple(each for each in converted if each.low_bit in kinds)
+        model = replace(model, download=None, prepared=converted)
+    size = sum(each.size for each in model.prepared) + (model.size if model.download else 0)
     if not size:
         raise ModelError(_nothing_to_delete(model, only_converted=only_converted, low_bit=low_bit))
     parts = [_count(model.prepared)] if model.prepared else []
     parts = [f"the download of {name}", *parts] if model.download else parts
     confirm(f"Permanently delete {' and '.join(parts)} ({_gigabytes(size)})?", yes=yes)
     download = [model.download] if model.download else []
-    remove([*(form.folder for form in model.prepared), *download])
+    remove([*(each.folder for each in model.prepared), *download])
     typer.echo(f"{name}: {_gigabytes(size)} freed.")
 
 
@@ -153,22 +153,24 @@ def prune(settings: Settings, *, yes: bool) -> None:
     """List the converted models that are no longer used, and delete them after confirmation."""
     stale = look_around(settings).stale
     if not stale:
-        typer.echo(f"Every converted model in {settings.cache_folder} is in use.")
+        typer.echo(
+            f"Nothing to delete: every converted model in {settings.cache_folder} is in use."
+        )
         return
-    for form in stale:
-        typer.echo(_stale(form))
-    size = _gigabytes(sum(form.size for form in stale))
+    for each in stale:
+        typer.echo(_stale(each))
+    size = _gigabytes(sum(each.size for each in stale))
     confirm(f"Permanently delete {_count(stale)} ({size})?", yes=yes)
-    remove(form.folder for form in stale)
+    remove(each.folder for each in stale)
     typer.echo(f"{size} freed.")
 
 
-def _stale(form: Prepared) -> str:
-    return f"{form.folder} ({_gigabytes(form.size)}): {form.stale}"
+def _stale(converted: Prepared) -> str:
+    return f"{converted.folder} ({_gigabytes(converted.size)}): {converted.stale}"
 
 
-def _count(forms: Sequence[Prepared]) -> str:
-    return f"{len(forms)} converted model{'' if len(forms) == 1 else 's'}"
+def _count(converted: Sequence[Prepared]) -> str:
+    return f"{len(converted)} converted model{'' if len(converted) == 1 else 's'}"
 
 
 def _nothing_to_delete(model: Installed, *, only_converted: bool, low_bit: str | None) -> str:
@@ -191,16 +193,16 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "bytes": model.size,
         "whole": not model.missing,
         "in_settings": model.name == settings.model.name,
-        "prepared": [_form_as_json(form) for form in model.prepared],
+        "prepared": [_converted_as_json(each) for each in model.prepared],
     }
 
 
-def _form_as_json(form: Prepared) -> dict[str, object]:
+def _converted_as_json(converted: Prepared) -> dict[str, object]:
     return {
-        "low_bit": form.low_bit,
-        "folder": str(form.folder),
-        "bytes": form.size,
-        "stale": form.stale,
+        "low_bit": converted.low_bit,
+        "folder": str(converted.folder),
+        "bytes": converted.size,
+        "stale": converted.stale,
     }
 
 

@@ -30,8 +30,8 @@ class Resolved:
 
 async def resolve_backend(settings: Settings) -> Resolved:
     """Resolve the back end as a start would: "auto" is decided by the worker's own code
-    (`bot.worker.choice`) in the model's interpreter, without loading the model. Never raises. The
-    model may be missing: the choice then depends on the interpreter alone."""
+    (`bot.worker.backends.choose`) in the model's interpreter, without loading the model. Never
+    raises. The model may be missing: the choice then depends on the interpreter alone."""
     section = settings.model
     backend, device = place_of(section)
     if backend != "auto":

@@ -192,7 +192,9 @@ def test_forms_of_models_that_changed_or_went_are_shown_and_pruned_after_asking(
     assert not orphan.exists()
     assert all(form.exists() for form in used)
     assert stale(program) == {}
-    assert program.run("model", "prune").stdout.startswith("Every converted model in ")
+    assert program.run("model", "prune").stdout.startswith(
+        "Nothing to delete: every converted model in "
+    )
 
 
 def test_an_updated_download_leaves_a_form_of_the_old_version(program: Program) -> None:
