@@ -19,8 +19,8 @@ from bot.config import load
 from bot.errors import ModelError
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import Exchange, Finished, Prompt, Sampling
-from parley.doctor.probe import probe
-from parley.doctor.selftest import selftest
+from parley.doctor.interpreter import probe
+from parley.doctor.selftest import run_selftest
 
 PYTHON = os.environ.get("IPEX_PYTHON", "")
 pytestmark = [
@@ -191,7 +191,7 @@ async def test_the_self_test_compares_it_with_the_cpu(folder: Path) -> None:
     file.write_text("")
     given = {"BACKEND": "ipex", "PYTHON": PYTHON, "CACHE_DIR": str(folder / "cache")}
     settings = load(file, {f"PARLEY_MODEL__{key}": value for key, value in given.items()})
-    found = await selftest(settings)
+    found = await run_selftest(settings)
     assert found.passed, found
     assert (found.backend, found.low_bit, found.device) == ("ipex", "bf16", "cpu")
     assert found.same_positions > 0.9 * found.positions > found.tokens
