@@ -207,6 +207,7 @@ class DeliverySettings(_Section):
     max_messages: Annotated[int, Field(ge=1)] = 8
     checkpoint_interval: Annotated[float, Field(gt=0)] = 1.0
     after_restart: Literal["continue", "mark"] = "continue"
+    delete_with_question: bool = False
 
 
 class DiscordSettings(_Section):

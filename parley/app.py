@@ -66,6 +66,7 @@ async def open_parley(
             store,
             edit_interval=section.edit_interval if edit_interval is None else edit_interval,
             max_messages=section.max_messages,
+            tag=store.tag,
         )
         engine = Engine(generator, store, delivery, clock, engine_options(settings))
         await stack.enter_async_context(engine)
@@ -147,6 +148,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         quota=Quota(limits.answers_per_day, limits.tokens_per_day),
         question_characters=limits.question_characters,
         checkpoint_interval=settings.delivery.checkpoint_interval,
+        delete_with_question=settings.delivery.delete_with_question,
     )
 
 

@@ -263,7 +263,7 @@ class Desk:
     async def _delete(self, place: Place, message_id: str) -> str:
         for there in place.holding(message_id):
             self._coming.withdraw(there.key, message_id=message_id)
-            if await self.engine.question_deleted(there.key, message_id):
+            if await self.engine.question_deleted(there.key, message_id, self._find):
                 break
         return ""
 
@@ -336,9 +336,14 @@ class Desk:
                     raise
         return await self.engine.stop(place.key, person, everyone=True)
 
-    async def press(self, place: Place, person: Person, action: str, answer_id: int) -> str:
-        """Do what a button below an answer says. It acts on answers of its own place only. Raises
-        Refusal where the person may not, or it is too late."""
+    async def press(
+        self, place: Place, person: Person, action: str, answer_id: int, tag: str = ""
+    ) -> str:
+        """Do what a button below an answer says. It acts on answers of its own place only, and of
+        its own database, which `tag` names ("" for buttons of 0.1.0). Raises Refusal where the
+        person may not, or it is too late."""
+        if tag not in ("", self._store.tag):
+            raise NothingToDo(texts.NO_SUCH_ANSWER)
         match action:
             case Action.STOP:
                 await self.engine.stop(place.key, person, answer_id=answer_id)

@@ -13,6 +13,7 @@ NOT_YOU = "You are not among the people whom I answer here."
 NO_DIRECT_MESSAGES = "I don't answer direct messages here. Ask me in a channel."
 MAY_NOT_WRITE = "I may not write in this channel. An admin here can allow it."
 ADMINS_ONLY = "Only an admin can see or change the system prompt of this conversation."
+NO_SUCH_ANSWER = "There is no such answer any more."
 UNKNOWN_BUTTON = "I don't know this button any more."
 
 _ENDS = {

@@ -135,6 +135,12 @@ class _RichSurface:
     async def remove(self, message: str) -> None:
         """Does nothing: what was printed stays."""
 
+    async def retire(self, message: str) -> None:
+        """There are no buttons."""
+
+    async def whisper(self, text: str) -> None:
+        """Whoever asked sees the answer, or an error, anyway."""
+
     async def attach(self, name: str, text: str) -> None:
         """Does nothing: the one message holds an answer of any length."""
 

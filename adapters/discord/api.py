@@ -31,6 +31,7 @@ OLD_MESSAGE_PAUSE = 6.0
 """Seconds to wait after Discord refused an edit of a message that is older than an hour; it allows
 about three in that time."""
 
+UNKNOWN_CHANNEL = 10003
 UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
 """JSON error code: too many edits to a message that is older than an hour."""
@@ -54,6 +55,15 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+
+
+class Refused(SurfaceError):
+    """Discord, or a proxy before it, refused a call. `code`: Discord's JSON error code; 0 where the
+    response has none."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Wire(Protocol):
@@ -122,6 +132,16 @@ class MessageWrites:
         """Replace the fields of a message that `payload` names."""
         await self._call("PATCH", channel, f"/{message}", payload)
 
+    async def direct_channel(self, user: str) -> str:
+        """The id of the channel of direct messages with this person."""
+        body = await self._call(
+            "POST", "@me", "", {"recipient_id": user}, path="/users/@me/channels"
+        )
+        try:
+            return str(body["id"])
+        except (KeyError, TypeError) as exc:
+            raise Refused("Discord opened no channel of direct messages", 0) from exc
+
     async def delete(self, channel: str, message: str) -> None:
         """Delete a message."""
         await self._call("DELETE", channel, f"/{message}", None)
@@ -139,12 +159,13 @@ class MessageWrites:
         tail: str,
         payload: Payload | None,
         upload: Upload | None = None,
+        path: str = "",
     ) -> Any:
         await self._await_window(method, channel)
         begun = self._clock.monotonic()
         with self._buckets.request(method, channel):
             try:
-                path = f"/channels/{channel}/messages{tail}"
+                path = path or f"/channels/{channel}/messages{tail}"
                 response = await self._wire(method, path, payload, upload)
             except (aiohttp.ClientError, TimeoutError, OSError) as exc:
                 raise self._unreachable(channel, type(exc).__name__) from exc
@@ -166,14 +187,17 @@ class MessageWrites:
             return self._rate_limited(method, channel, response, code)
         if response.status >= 500:
             return self._unreachable(channel, f"status {response.status}")
-        if response.status == 404 and (code == UNKNOWN_MESSAGE or method != "POST"):
-            return MessageGone(f"channel {channel}: the message no longer exists")
-        if response.status == 403:
-            return SurfaceError(
+        # a 404 without Discord's own code is a proxy's page, and says nothing of the message
+        if code in (UNKNOWN_MESSAGE, UNKNOWN_CHANNEL):
+            return MessageGone(f"channel {channel}: {reason} ({code})")
+        if response.status == 403 and code:
+            return Refused(
                 f"channel {channel}: Discord does not let Parley write there ({code}: {reason}). "
-                "Give it View Channel, Send Messages and Read Message History there."
+                "Give it View Channel, Send Messages and Read Message History there.",
+                code,
             )
-        return SurfaceError(f"channel {channel}: {method} was refused ({code}: {reason}).")
+        how = f"{code}: {reason}" if code else f"HTTP {response.status} without a reason"
+        return Refused(f"channel {channel}: {method} was refused ({how})", code)
 
     def _rate_limited(
         self, method: str, channel: str, response: Response, code: int

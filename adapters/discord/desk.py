@@ -69,6 +69,7 @@ class DiscordPlatform:
             channel_id(question.conversation),
             seed=question.message_id,
             reply_to=question.message_id,
+            asker=question.author.id,
         )
 
     def _may_write(self, key: ConversationKey) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
 from bot.delivery import PLACEHOLDER
-from bot.ports import Part
+from bot.ports import Form, Part
 
 MOST_UNITS = 2000
 """UTF-16 code units that the content of a message may have."""
@@ -24,7 +24,7 @@ PINGS_NOBODY: dict[str, Any] = {"parse": [], "replied_user": False}
 """Allowed mentions: none. To be sent with new messages and with edits."""
 
 
-CUSTOM_ID = r"parley:(?P<action>[a-z]+):(?P<answer>[0-9]{1,19})"
+CUSTOM_ID = r"parley:(?P<action>[a-z]+):(?P<answer>[0-9]{1,19})(?::(?P<tag>[0-9a-f]{1,16}))?"
 """The custom_id of a button names its action and its answer, so that it works after a restart."""
 
 _SECONDARY, _DANGER = 2, 4  # button styles
@@ -39,12 +39,11 @@ def utf16_units(text: str) -> int:
 def payload(part: Part) -> dict[str, Any]:
     """The message that shows `part`: the fields that new messages and edits have in common. Only
     the last part of an answer has buttons."""
-    return {
-        "content": content(part),
-        "allowed_mentions": PINGS_NOBODY,
-        "flags": SUPPRESS_EMBEDS,
-        "components": [_row(part)] if part.last else [],
-    }
+    message: dict[str, Any] = {"content": content(part), "allowed_mentions": PINGS_NOBODY}
+    if part.form is Form.PLAIN:
+        return message
+    row = _row(part) if part.last and part.form is Form.FULL else None
+    return message | {"flags": SUPPRESS_EMBEDS, "components": [row] if row else []}
 
 
 def content(part: Part) -> str:
@@ -68,9 +67,10 @@ def cut_to(text: str, units: int) -> str:
     return f"{kept}…"
 
 
-def custom_id(action: Action, answer_id: int) -> str:
-    """The id of a button, which `CUSTOM_ID` matches."""
-    return f"parley:{action}:{answer_id}"
+def custom_id(action: str, answer_id: int, tag: str = "") -> str:
+    """The id of a button, which `CUSTOM_ID` matches. `tag`: of the database; buttons of 0.1.0 have
+    none."""
+    return f"parley:{action}:{answer_id}:{tag}" if tag else f"parley:{action}:{answer_id}"
 
 
 def _small(note: str) -> str:
@@ -78,11 +78,11 @@ def _small(note: str) -> str:
 
 
 def _row(part: Part) -> dict[str, Any]:
-    buttons = [_button(action, part.answer_id) for action in actions(part.state)]
+    buttons = [_button(action, part) for action in actions(part.state)]
     return {"type": _ACTION_ROW, "components": buttons}
 
 
-def _button(action: Action, answer_id: int) -> dict[str, Any]:
+def _button(action: Action, part: Part) -> dict[str, Any]:
     look: dict[Action, dict[str, Any]] = {
         Action.STOP: {"label": "Stop", "style": _DANGER},
         Action.REGENERATE: {"label": "Regenerate"},
@@ -93,6 +93,6 @@ def _button(action: Action, answer_id: int) -> dict[str, Any]:
     return {
         "type": _BUTTON,
         "style": _SECONDARY,
-        "custom_id": custom_id(action, answer_id),
+        "custom_id": custom_id(action, part.answer_id, part.tag),
         **look[action],
     }

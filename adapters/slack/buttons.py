@@ -10,7 +10,7 @@ from adapters.common.place import Place
 from adapters.slack.manifest import PROMPTS
 from adapters.slack.places import member_of, place_of, place_of_message
 from adapters.slack.private_replies import PrivateReply
-from adapters.slack.rendering import RATE, action_of
+from adapters.slack.rendering import RATE, action_of, reference
 from adapters.slack.workspaces import Workspace
 from bot.errors import SurfaceError
 
@@ -31,13 +31,13 @@ class Buttons:
         so it works after a restart."""
         place, user = _place(workspace, body), str(body["user"]["id"])
         reply = PrivateReply(workspace, place, user, str(body.get("response_url", "")))
-        number, _, verdict = str(action["value"]).partition(" ")
+        answer_id, tag, verdict = reference(str(action["value"]))
         what = action_of(str(action["action_id"]), verdict)
         rated = str(action["action_id"]) == RATE  # Slack itself shows that it was noted
 
         async def press() -> str:
             person = await self._desk.person(place, member_of(workspace, user))
-            said = await self._desk.press(place, person, what, int(number))
+            said = await self._desk.press(place, person, what, answer_id, tag)
             return "" if rated else said
 
         async def handle() -> None:

@@ -10,7 +10,7 @@ from adapters.common.texts import WORKING, note_of
 from adapters.slack.api import JSON
 from adapters.slack.mrkdwn import escaped, harmless
 from bot.delivery import PLACEHOLDER
-from bot.ports import Part
+from bot.ports import Form, Part
 
 METADATA_TYPE = "parley_answer"
 """The event type in the metadata of messages that show answers."""
@@ -39,9 +39,24 @@ def action_of(action_id: str, verdict: str) -> str:
     return next((action for action, name in _ACTION_IDS.items() if name == action_id), action_id)
 
 
+def _reference(part: Part) -> str:
+    """Which answer a button is about: its number, and the database's tag."""
+    return f"{part.answer_id}:{part.tag}" if part.tag else str(part.answer_id)
+
+
+def reference(value: str) -> tuple[int, str, str]:
+    """The answer's number, the database's tag ("" for buttons of 0.1.0) and the verdict of a
+    button's value. Raises ValueError for a value that is none."""
+    answer, _, verdict = value.partition(" ")
+    number, _, tag = answer.partition(":")
+    return int(number), tag, verdict
+
+
 def payload(part: Part) -> JSON:
     """The arguments of chat.postMessage and chat.update that show `part`."""
     shown = "" if is_placeholder(part) else part.text
+    if part.form is Form.PLAIN:
+        return {"text": escaped(shown or WORKING), "blocks": []}
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
     summary = escaped(shown or WORKING)
     if len(summary) > NOTIFICATION_CHARACTERS:
@@ -58,9 +73,9 @@ def footer(part: Part) -> list[JSON]:
     """The blocks below the text: the note, and on the last part of the answer the buttons."""
     note = note_of(part) or (WORKING if is_placeholder(part) else "")
     blocks = [_small(note)] if note else []
-    if part.last:
+    if part.last and part.form is Form.FULL:
         if Action.UP in actions(part.state):
-            blocks.append(_feedback(part.answer_id))
+            blocks.append(_feedback(part))
         blocks.append(_buttons(part))
     return blocks
 
@@ -72,23 +87,23 @@ def _small(note: str) -> JSON:
 
 def _buttons(part: Part) -> JSON:
     shown = [action for action in actions(part.state) if action in _ACTION_IDS]
-    return {"type": "actions", "elements": [_button(action, part.answer_id) for action in shown]}
+    return {"type": "actions", "elements": [_button(action, part) for action in shown]}
 
 
-def _button(action: Action, answer_id: int) -> JSON:
+def _button(action: Action, part: Part) -> JSON:
     button: JSON = {
         "type": "button",
         "text": {"type": "plain_text", "text": _LABELS[action]},
         "action_id": _ACTION_IDS[action],
-        "value": str(answer_id),
+        "value": _reference(part),
     }
     return button | ({"style": "danger"} if action is Action.STOP else {})
 
 
-def _feedback(answer_id: int) -> JSON:
+def _feedback(part: Part) -> JSON:
     def side(label: str, verdict: int) -> JSON:
         text = {"type": "plain_text", "text": label}
-        return {"text": text, "value": f"{answer_id} {verdict}"}
+        return {"text": text, "value": f"{_reference(part)} {verdict}"}
 
     buttons = {
         "type": "feedback_buttons",

@@ -6,11 +6,12 @@ text: a stream holds a beginning of it, and an edit replaces all of it.
 """
 
 import logging
+from contextlib import suppress
 
 from adapters.slack import rendering
 from adapters.slack.api import JSON
 from adapters.slack.errors import OutcomeUnknown, Refused
-from adapters.slack.mrkdwn import harmless, units
+from adapters.slack.mrkdwn import escaped, harmless, units
 from adapters.slack.rate_limits import (
     APPEND_BURST,
     APPENDS_PER_SECOND,
@@ -31,6 +32,8 @@ MOST_BYTES = 9000
 """UTF-8 bytes of one message. Slack accepts about 10 kB in a stream and 12,000 characters in a
 markdown block."""
 
+_BUTTONS = frozenset({"actions", "context_actions"})
+"""The types of blocks that hold buttons."""
 _SEARCHED = 100
 """Messages that are searched for one whose posting was not confirmed."""
 
@@ -103,6 +106,50 @@ class SlackSurface:
                 await self._gateway.call("chat.delete", channel=channel, ts=message)
         except MessageGone:
             return
+
+    async def retire(self, message: str) -> None:
+        found = await self._fetch(message)
+        blocks = [block for block in found.get("blocks", ()) if block.get("type") not in _BUTTONS]
+        if not found or len(blocks) == len(found.get("blocks", ())):
+            return
+        with suppress(MessageGone):
+            await self._gateway.call(
+                "chat.update",
+                channel=self._place.channel,
+                ts=message,
+                text=found.get("text") or "…",
+                blocks=blocks,
+            )
+
+    async def _fetch(self, message: str) -> JSON:
+        """A message as it stands; {} where it is gone. Raises SurfaceError."""
+        thread = self._place.thread
+        listed = await self._gateway.call(
+            "conversations.replies" if thread else "conversations.history",
+            channel=self._place.channel,
+            ts=thread or None,
+            oldest=message,
+            latest=message,
+            inclusive=True,
+            limit=1,
+        )
+        return next((m for m in listed.get("messages", ()) if m.get("ts") == message), {})
+
+    async def whisper(self, text: str) -> None:
+        if not self._asker:
+            return
+        try:
+            await self._gateway.call(
+                "chat.postEphemeral",
+                channel=self._place.channel,
+                user=self._asker,
+                text=escaped(text),
+                thread_ts=self._place.thread or None,
+            )
+        except Refused:  # where the bot may not write at all
+            opened = await self._gateway.call("conversations.open", users=self._asker)
+            direct = (opened.get("channel") or {}).get("id")
+            await self._gateway.call("chat.postMessage", channel=direct, text=escaped(text))
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")

@@ -73,7 +73,10 @@ class AnswerMessages:
         ledger: AnswerLedger,
         pages: Pages,
         max_messages: int,
+        tag: str = "",
     ) -> None:
+        """`tag`: `Part.tag`."""
+        self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
         self._ledger = ledger
@@ -110,7 +113,7 @@ class AnswerMessages:
         """What the message of this part should show now."""
         attempt = self._messages[index].attempt if index < len(self._messages) else 0
         part = self._pages.part(index)
-        return replace(part, form=self._form, attempt=attempt) if self._form or attempt else part
+        return replace(part, form=self._form, attempt=attempt, tag=self._tag)
 
     def next(self, *, ending: bool) -> Step | None:
         """The next call that is needed to show `pages`, or None where the messages agree with it.

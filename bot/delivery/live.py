@@ -46,7 +46,7 @@ class LiveAnswer:
         self._budget = self._budgets.of(surface.limits)
         self._pages = Pages(answer.id, surface.limits, answer.text)
         self._messages = AnswerMessages(
-            answer, surface, delivery.ledger, self._pages, delivery.max_messages
+            answer, surface, delivery.ledger, self._pages, delivery.max_messages, delivery.tag
         )
         self._lag = Lag(self._clock)
         self._waiter: Waiter | None = None
@@ -249,11 +249,13 @@ class Delivery:
         edit_interval: float = 0.5,
         max_messages: int = 8,
         patience: float = 3600.0,
+        tag: str = "",
     ) -> None:
         """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
         answer in more messages than this is attached as a file, too. `patience`: seconds for which
-        `finish` retries at most."""
+        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons."""
         self.clock = clock
+        self.tag = tag
         self.ledger = ledger
         self.edit_interval = edit_interval
         self.max_messages = max_messages

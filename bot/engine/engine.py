@@ -12,20 +12,28 @@ at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 from bot.clock import Clock
 from bot.delivery import Delivery
+from bot.engine.checkpoints import Checkpoints
+from bot.engine.cleanup import Cleanup
 from bot.engine.job import Job, Outcome
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.settings import settings_in
 from bot.engine.window import ContextWindow, WindowOptions
-from bot.errors import Busy, NotAllowed, NothingToDo, ShuttingDown, StorageError, TooLong
+from bot.errors import (
+    Busy,
+    NotAllowed,
+    NothingToDo,
+    ShuttingDown,
+    TooLong,
+)
 from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, ModelInfo, Person, Question
 from bot.ports import (
@@ -61,6 +69,9 @@ class EngineOptions:
     quota: Quota
     question_characters: int
     """The longest question."""
+    delete_with_question: bool = field(default=False, kw_only=True)
+    """Delete the messages that show an answer when its question is deleted; else they only lose
+    their buttons."""
     checkpoint_interval: float
     """Seconds between two checkpoints of an unfinished answer's text."""
 
@@ -101,8 +112,8 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
-        self._unsaved: dict[int, Job] = {}
-        """Answers that ended and could not be recorded."""
+        self._checkpoints = Checkpoints(store, self._runner, clock, options.checkpoint_interval)
+        self._cleanup = Cleanup(store, clock, delete_messages=options.delete_with_question)
         self._open = False
         self._tasks = asyncio.TaskGroup()
         self._saver: asyncio.Task[None] | None = None
@@ -114,7 +125,7 @@ class Engine:
         self._window.use(await self._generator.start())
         await self._tasks.__aenter__()
         self._open = True
-        self._saver = self._tasks.create_task(self._save_regularly())
+        self._saver = self._tasks.create_task(self._checkpoints.save_regularly(self._jobs))
         return self
 
     async def __aexit__(
@@ -127,7 +138,7 @@ class Engine:
         if self._saver is not None:
             self._saver.cancel()
         await self._abandon(list(self._jobs.values()))
-        await self._save_ends()
+        await self._checkpoints.save_ends()
         # without the body's own exception, which the group would wrap
         await self._tasks.__aexit__(None, None, None)
 
@@ -150,7 +161,7 @@ class Engine:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._save(jobs)
+        await self._checkpoints.save(jobs)
 
     async def finish(self) -> None:
         """Wait until every question that was accepted is answered and shown."""
@@ -180,6 +191,8 @@ class Engine:
                 resumed.append(self._resume(answer, surface, resume=resume))
             else:
                 await self._close_lost(answer)
+        if self._open and conversation is None:
+            self._tasks.create_task(self._cleanup.leftovers(platform, find))
         return resumed
 
     def _resume(self, answer: StoredAnswer, surface: Surface, *, resume: bool) -> Job:
@@ -287,13 +300,23 @@ class Engine:
             answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
         self._start(Job(answer, surface, ticket))
 
-    async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
-        """The question in `message_id` was deleted: its answer is stopped and both are deleted.
-        False where no such question is known."""
-        found = await self._store.delete_question(conversation, message_id)
-        if found is not None and (job := self._jobs.get(found.id)):
-            job.stop()
-        return found is not None
+    async def question_deleted(
+        self, conversation: ConversationKey, message_id: str, find: SurfaceFinder
+    ) -> bool:
+        """The question in `message_id` was deleted: its answer is stopped, both are deleted, and
+        the messages that show the answer lose their buttons or are deleted, now or at the next
+        start. False where no such question is known."""
+        found = await self._store.delete_question(
+            conversation, message_id, remove=self._options.delete_with_question
+        )
+        if found is None:
+            return False
+        job = self._jobs.get(found.id)
+        if job is not None:
+            job.supersede()
+        if self._open:
+            self._tasks.create_task(self._cleanup.after(found, job, find))
+        return True
 
     # ------------------------------------------------------------ control
 
@@ -410,8 +433,7 @@ class Engine:
             await self._runner.run(job)
         finally:
             self._jobs.pop(job.id, None)
-            if job.unsaved:
-                self._unsaved[job.id] = job
+            self._checkpoints.ended(job)
 
     def _jobs_in(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""
@@ -478,42 +500,6 @@ class Engine:
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
         await self._window.check(question, settings)
-
-    async def _save_regularly(self) -> None:
-        """Checkpoints, until cancelled. No database error ends it."""
-        while True:
-            await self._clock.sleep(self._options.checkpoint_interval)
-            await self._save(self._jobs.values())
-            await self._save_ends()
-
-    async def _save(self, jobs: Iterable[Job]) -> None:
-        """Save how far these answers are, together: the store makes one commit of them."""
-        unfinished = [job for job in jobs if job.text != job.saved and not job.recorded]
-        await asyncio.gather(*(self._save_one(job) for job in unfinished))
-
-    async def _save_one(self, job: Job) -> None:
-        """A database error is logged, not raised: the text is still in memory and is saved with the
-        next checkpoint, or at the end."""
-        text = job.text
-        try:
-            await self._store.checkpoint(job.id, AnswerState.WRITING, text)
-            job.saved = text
-        except StorageError as error:
-            logger.warning("answer %d could not be saved for now: %s", job.id, error)
-        except Exception:  # whatever a driver raises: other answers go on
-            logger.exception("answer %d could not be saved for now", job.id)
-
-    async def _save_ends(self) -> None:
-        """Try again to record the answers whose end could not be."""
-        for job in list(self._unsaved.values()):
-            try:
-                await self._runner.save(job)
-                await self._store.delivered(job.id)
-            except StorageError as error:
-                logger.debug("answer %d still could not be saved: %s", job.id, error)
-                return
-            del self._unsaved[job.id]
-            logger.info("answer %d is saved now", job.id)
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:

@@ -26,6 +26,7 @@ from bot.messages import ConversationKey, Person, Question, Sampling, Usage
 from bot.ports import (
     AnswerState,
     ConversationSettings,
+    Leftover,
     Quota,
     StoredAnswer,
     Surface,
@@ -453,11 +454,36 @@ async def test_a_deleted_question_is_stopped_and_leaves_the_history() -> None:
     async with bench(generator) as b:
         job = await b.ask("secret")
         await until(lambda: generator.writing == 1)
-        assert await b.engine.question_deleted(GENERAL, "message 1")
+        surface = b.surfaces[job.id]
+        assert await b.engine.question_deleted(GENERAL, "message 1", at(surface))
         await job.ended()
         generator.let(1000)
         assert "secret" not in await b.answer("two")
-        assert not await b.engine.question_deleted(GENERAL, "message 1")
+        assert not await b.engine.question_deleted(GENERAL, "message 1", at(surface))
+        await until(lambda: not surface.visible)
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_the_answer_of_a_deleted_question_loses_its_buttons_or_goes(delete: bool) -> None:
+    async with bench(delete_with_question=delete) as b:
+        job = await b.ask("secret")
+        surface = b.surfaces[job.id]
+        await job.ended()
+        assert await b.engine.question_deleted(GENERAL, "message 1", at(surface))
+        await until(lambda: surface.retired or not surface.visible)
+        assert (surface.retired, bool(surface.visible)) == ([], False) if delete else (["m1"], True)
+        await until(lambda: not b.store._leftovers)
+
+
+async def test_what_a_crash_left_of_a_deleted_question_is_cleared_at_the_next_start() -> None:
+    store, surface = MemoryStore(), a_surface()
+    await store.leave(Leftover(GENERAL, "m1", remove=False))
+    await store.leave(Leftover(GENERAL, "m2", remove=True))
+    async with bench(store=store) as b:
+        await b.engine.recover(GENERAL.platform, at(surface), resume=True)
+        await until(lambda: not store._leftovers)
+    assert surface.retired == ["m1"]
+    assert [call.message for call in surface.calls if call.kind == "remove"] == ["m2"]
 
 
 async def test_forgetting_a_person_deletes_what_they_asked_and_only_that() -> None:
