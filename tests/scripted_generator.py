@@ -25,6 +25,8 @@ class ScriptedGenerator:
         self._permits = asyncio.Semaphore(0) if paced else None
         self.prompts: list[Prompt] = []
         """What it was asked, in order."""
+        self.samplings: list[Sampling] = []
+        """How it was asked to choose tokens, in the same order."""
         self.steps = 0
         """Words written so far, over all answers: what a stop has to hold still."""
         self.writing = 0
@@ -54,6 +56,7 @@ class ScriptedGenerator:
     ) -> AsyncGenerator[str | Finished]:
         assert isinstance(prompt, Prompt)
         self.prompts.append(prompt)
+        self.samplings.append(sampling)
         words = [f"{word} " for word in self._reply(prompt).split()]
         words[-1:] = [word.rstrip() for word in words[-1:]]
         done = len(prompt.answer.split())
