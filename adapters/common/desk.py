@@ -7,7 +7,7 @@ for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -283,6 +283,18 @@ class Desk:
                 if not person.admin:
                     raise
         return texts.stopped_text(await self.engine.stop(place.key, person, everyone=True))
+
+    async def stop_shown(self, place: Place, person: Person, messages: Collection[str]) -> str:
+        """Stop the answers that are being written into these messages of the place, as a button of
+        the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
+        NotAllowed."""
+        unfinished = await self._store.answers(conversation=place.key, unfinished=True)
+        shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
+        if not shown:
+            return await self.stop(place, person)
+        for answer_id in shown:
+            await self.engine.stop(place.key, person, answer_id=answer_id)
+        return texts.stopped_text(len(shown))
 
     async def press(self, place: Place, person: Person, action: str, answer_id: int) -> str:
         """Do what a button below an answer says. It acts on answers of its own place only. Raises

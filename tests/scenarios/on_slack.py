@@ -211,7 +211,7 @@ class SlackGroup:
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:
         shown = self._team.answers(*self._place(where))
-        return [_answer(m) for m in shown if m.streaming or any(m.elements())]
+        return [_answer(m) for m in shown if m.stream_began or any(m.elements())]
 
     def posted(self, where: Where = Where.HERE) -> int:
         return len(self._team.answers(*self._place(where)))
