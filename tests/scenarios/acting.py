@@ -22,9 +22,12 @@ def repeating() -> ScriptedGenerator:
     return ScriptedGenerator(lambda prompt: f"On {prompt.question}", context=100_000)
 
 
-async def ask(chat: Group, model: ScriptedGenerator, who: Who, text: str) -> Said:
-    """Ask, and wait until the answer is shown."""
-    before = len(model.prompts)
+async def ask(
+    chat: Group, model: ScriptedGenerator, who: Who, text: str, *, after: int | None = None
+) -> Said:
+    """Ask, and wait until the answer is shown. `after`: how many prompts come before this one,
+    where some of them are still on their way."""
+    before = len(model.prompts) if after is None else after
     said = await chat.say(who, f"@bot {text}")
     await answered(chat, model, before + 1)
     return said
