@@ -324,12 +324,12 @@ class Desk:
     async def system_prompt(self, place: Place, person: Person) -> str | None:
         """The system prompt that was set here, None for the configuration's; for admins. Raises
         NotAllowed."""
-        if not person.admin:
-            raise NotAllowed(texts.ADMINS_ONLY)
+        _check_may_see_prompt(person)
         return (await self.engine.settings(place.key)).system_prompt
 
     async def set_system_prompt(self, place: Place, person: Person, text: str) -> str:
         """Set it; "" returns it to the configuration's. For admins. Raises Refusal."""
+        _check_may_see_prompt(person)
         changed = with_system_prompt(await self.engine.settings(place.key), text)
         await self._change(place, person, changed)
         return texts.system_prompt_set_text(changed.system_prompt)
@@ -374,3 +374,8 @@ class Desk:
             self._platform.reset_command,
             self._platform.forget_command,
         )
+
+
+def _check_may_see_prompt(person: Person) -> None:
+    if not person.admin:
+        raise NotAllowed(texts.ADMINS_ONLY)
