@@ -1,5 +1,7 @@
 """Who may stop what, and how far a stop reaches, on every platform."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from bot.ports import AnswerState
@@ -7,6 +9,8 @@ from tests.scenarios.acting import COUNT, begin, counting, only, stopped
 from tests.scenarios.driver import Can, Command, Group, GroupPlatform, Press, Told, Where, Who
 from tests.scenarios.platforms import on_all_that_can
 from tests.until import until
+
+Stop = Callable[[Group, Who], Awaitable[Told]]
 
 NOT_YOURS = "Only who asked, or an admin, can stop this answer."
 NOTHING = "Nothing is being answered here that could be stopped."
@@ -41,7 +45,9 @@ async def test_stop_halts_the_model_and_what_it_wrote_stays(group: GroupPlatform
     ("stop", "why"), [(by_button, NOT_YOURS), (by_command, NOTHING), (by_word, NOTHING)]
 )
 @on_all_that_can(Can.OTHERS)
-async def test_somebody_else_cannot_stop_an_answer(group: GroupPlatform, stop, why: str) -> None:
+async def test_somebody_else_cannot_stop_an_answer(
+    group: GroupPlatform, stop: Stop, why: str
+) -> None:
     model = counting()
     async with group.running(model) as chat:
         await begin(chat, model, Who.ANA)
@@ -57,7 +63,9 @@ async def test_somebody_else_cannot_stop_an_answer(group: GroupPlatform, stop, w
 @pytest.mark.parametrize("stop", [by_button, by_command, by_word])
 @pytest.mark.parametrize("who", [Who.ANA, Who.ADA])
 @on_all_that_can(Can.OTHERS)
-async def test_who_asked_and_an_admin_can_stop_it(group: GroupPlatform, who: Who, stop) -> None:
+async def test_who_asked_and_an_admin_can_stop_it(
+    group: GroupPlatform, who: Who, stop: Stop
+) -> None:
     model = counting()
     async with group.running(model) as chat:
         await begin(chat, model, Who.ANA)
