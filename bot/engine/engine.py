@@ -25,7 +25,7 @@ from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Answerer
 from bot.engine.settings import settings_in
 from bot.engine.window import ContextWindow, WindowOptions
-from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
+from bot.errors import Busy, NotAllowed, NothingToDo, ParleyError, StorageError, TooLong
 from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, ModelInfo, Person, Question
 from bot.ports import (
@@ -246,24 +246,35 @@ class Engine:
     ) -> Answering | None:
         """The question in `message_id` has a new text. Where it is the newest of its conversation
         it is answered anew in the same messages; otherwise only the history changes. None where
-        nothing is answered. Raises as `ask` does."""
+        nothing is answered. Raises as `ask` does; an answer that was being written is stopped all
+        the same, and shown to be."""
         found = await self._store.edit_question(conversation, message_id, text)
         if found is None:
             return None
         newest = await self._store.exchanges(conversation, limit=1)
         if not newest or newest[0].question_id != found.question_id:
             return None
-        if job := self._jobs.get(found.id):
-            job.stop(quiet=True)
-            await job.ended()
+        old = self._jobs.get(found.id)
+        if old:
+            old.stop(quiet=True)
+            await old.ended()
         author = found.question.author
         surface = await find(found)
         if surface is None:
             return None
-        with self._joining(conversation, author) as ticket:
-            await self._check(replace(found.question, text=text))
-            answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+        try:
+            with self._joining(conversation, author) as ticket:
+                await self._check(replace(found.question, text=text))
+                answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+        except ParleyError:
+            if old and old.quiet:  # nothing takes its place: its messages must say that it stopped
+                await self._show_end(found.id, surface)
+            raise
         return self._start(Answering(answer, surface, ticket))
+
+    async def _show_end(self, answer_id: int, surface: Surface) -> None:
+        for ended in await self._store.answers(answer_id=answer_id):
+            self._take_up(ended, surface, resume=False)
 
     async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
         """The question in `message_id` is gone: its answer is stopped and both leave the history.

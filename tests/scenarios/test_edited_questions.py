@@ -12,7 +12,7 @@ from tests.scenarios.acting import (
     repeating,
     stopped,
 )
-from tests.scenarios.driver import Can, GroupPlatform, Who
+from tests.scenarios.driver import Can, Command, GroupPlatform, Who
 from tests.scenarios.platforms import on_all_that_can
 from tests.until import until
 
@@ -47,6 +47,23 @@ async def test_an_edit_while_it_is_answered_begins_the_answer_anew(group: GroupP
         assert given(model.prompts[-1]) == ["Ana: Count again."]
         assert len(only(chat).text.split()) == 20
         assert chat.posted() == 1
+
+
+@on_all_that_can(Can.EDITS, Can.SETTINGS)
+async def test_an_answer_whose_edited_question_is_refused_is_shown_to_have_stopped(
+    group: GroupPlatform,
+) -> None:
+    model = counting()
+    async with group.running(model) as chat:
+        said = await begin(chat, model, Who.ANA)
+        await (await chat.command(Who.ADA, Command.MUTE)).text()
+        await chat.edit(said, "@bot Count again.")
+        await until(lambda: stopped(only(chat)))
+        assert "I am muted here." in said.told.so_far
+        model.let(100)
+        await chat.settled()
+        assert only(chat).text == "word0 word1 word2"
+        assert await group.store.answers(unfinished=True) == []
 
 
 @on_all_that_can(Can.EDITS, Can.OTHERS)

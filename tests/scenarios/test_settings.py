@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.ports import ConversationSettings
-from tests.scenarios.acting import ask, given, questions, repeating
+from tests.scenarios.acting import ask, begin, counting, given, only, questions, repeating, stopped
 from tests.scenarios.driver import Can, Command, GroupPlatform, Who
 from tests.scenarios.platforms import on_all_that_can
+from tests.until import until
 
 TEMPERATURE = (
     "The temperature is a number from 0 (always the likeliest token) to 2 (most varied), such as "
@@ -223,6 +224,19 @@ async def test_forget_me_deletes_what_one_person_asked_and_nothing_of_others(
         await ask(chat, model, Who.BEN, "What is the secret?")
         assert given(model.prompts[-1]) == ["Ben: What is a llama?", "Ben: What is the secret?"]
         assert not any("42" in exchange.answer for exchange in model.prompts[-1].history)
+
+
+@on_all_that_can(Can.SETTINGS)
+async def test_forget_me_stops_what_is_being_answered(group: GroupPlatform) -> None:
+    model = counting()
+    async with group.running(model) as chat:
+        await begin(chat, model, Who.ANA)
+        await (await chat.command(Who.ANA, Command.FORGET_ME)).text()
+        await until(lambda: stopped(only(chat)))
+        model.let(100)
+        await chat.settled()
+        assert model.steps == 3
+        assert await questions(group.store) == []
 
 
 # ---------------------------------------------------------------- facts
