@@ -116,6 +116,8 @@ class Can(Enum):
     FILES = auto()
     QUOTES = auto()
     """A question can quote a message of somebody else."""
+    ASK_COMMAND = auto()
+    """A command that asks, and shows the question to the channel."""
     THREADS = auto()
     """In this variant every question in the channel opens a thread."""
     CONNECTION = auto()
@@ -216,6 +218,10 @@ class Group(Protocol):
         ...
 
     async def delete(self, said: Said) -> None: ...
+
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        """Ask in the channel by a command (`Can.ASK_COMMAND`)."""
+        ...
 
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
         """Ask about somebody's message by its menu (`Can.QUOTES`)."""

@@ -178,6 +178,9 @@ class ConsoleGroup:
     async def delete(self, said: Said) -> None:
         raise AssertionError("what is printed stays")
 
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        raise AssertionError("there is no such command")
+
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
         raise AssertionError("there is nobody else")
 

@@ -173,6 +173,9 @@ class DiscordGroup:
     async def delete(self, said: Said) -> None:
         await self._discord.delete(said.message)
 
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        return _told_in_private(await self._use(who, "ask", Where.CHANNEL, question=text))
+
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
         user = self._platform.people[who]
         opened = await self._discord.message_command(user, said.message, "Ask Parley about this")
@@ -264,6 +267,11 @@ def _written(text: str) -> str:
 
 def _told(used: Interaction) -> Told:
     return Told(lambda: used.said)
+
+
+def _told_in_private(used: Interaction) -> Told:
+    """Without the question itself, which the response shows to all."""
+    return Told(lambda: [message.content for message in used.followups if message.content])
 
 
 def _answer(message: Message) -> Answer:

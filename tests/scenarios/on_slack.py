@@ -208,6 +208,9 @@ class SlackGroup:
     async def delete(self, said: Said) -> None:
         await self._platform.people[said.who].delete(said.message)
 
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        return await self._use(who, f"/ask {text}", Where.CHANNEL)
+
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
         raise AssertionError("there is no such command")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.scenarios.acting import answered, ask, begin, counting, given, only, repeating, stopped
-from tests.scenarios.driver import Can, GroupPlatform, Where, Who
+from tests.scenarios.driver import Can, Command, GroupPlatform, Where, Who
 from tests.scenarios.platforms import on_all_that_can
 from tests.until import until
 
@@ -22,6 +22,33 @@ async def test_people_are_told_apart_by_their_names(group: GroupPlatform) -> Non
             "Ben: I like coffee.",
             "Ana: What does Ben like?",
         ]
+
+
+# ---------------------------------------------------------------- the command that asks
+
+
+@on_all_that_can(Can.ASK_COMMAND)
+async def test_a_question_by_command_is_shown_to_all_and_answered(group: GroupPlatform) -> None:
+    model = repeating()
+    async with group.running(model) as chat:
+        told = await chat.ask_by_command(Who.ANA, "What is a llama?")
+        await answered(chat, model, 1)
+        assert given(model.prompts[0]) == ["Ana: What is a llama?"]
+        assert chat.posted(Where.CHANNEL) == 1 + len(chat.answers(Where.CHANNEL))
+        assert told.so_far == []
+        (stored,) = await group.store.answers()
+        assert stored.text == "On Ana: What is a llama?"
+
+
+@on_all_that_can(Can.ASK_COMMAND)
+async def test_a_question_by_command_that_is_refused_is_taken_back(group: GroupPlatform) -> None:
+    model = repeating()
+    async with group.running(model) as chat:
+        await (await chat.command(Who.ADA, Command.MUTE, where=Where.CHANNEL)).text()
+        told = await chat.ask_by_command(Who.BEN, "Do you hear me?")
+        assert await told.text() == "I am muted here."
+        await until(lambda: chat.posted(Where.CHANNEL) == 0)
+        assert model.prompts == []
 
 
 # ---------------------------------------------------------------- files
