@@ -25,6 +25,8 @@ class ScriptedGenerator:
         self._permits = asyncio.Semaphore(0) if paced else None
         self.prompts: list[Prompt] = []
         """The prompts of all streams, in order."""
+        self.samplings: list[Sampling] = []
+        """The sampling of each of them."""
         self.steps = 0
         """Words yielded so far by all streams; must not grow after a stop."""
         self.writing = 0
@@ -56,6 +58,7 @@ class ScriptedGenerator:
     ) -> AsyncGenerator[str | Finished]:
         assert isinstance(prompt, Prompt)
         self.prompts.append(prompt)
+        self.samplings.append(sampling)
         words = [f"{word} " for word in self._reply(prompt).split()]
         words[-1:] = [word.rstrip() for word in words[-1:]]
         done = len(prompt.answer.split())

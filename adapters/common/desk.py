@@ -7,7 +7,7 @@ for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -336,6 +336,18 @@ class Desk:
                     raise
         return await self.engine.stop(place.key, person, everyone=True)
 
+    async def stop_shown(self, place: Place, person: Person, messages: Collection[str]) -> str:
+        """Stop the answers that are being written into these messages of the place, as a button of
+        the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
+        NotAllowed."""
+        unfinished = await self._store.answers(conversation=place.key, unfinished=True)
+        shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
+        if not shown:
+            return await self.stop(place, person)
+        for answer_id in shown:
+            await self.engine.stop(place.key, person, answer_id=answer_id)
+        return texts.stopped_text(len(shown))
+
     async def press(
         self, place: Place, person: Person, action: str, answer_id: int, tag: str = ""
     ) -> str:
@@ -369,12 +381,12 @@ class Desk:
     async def system_prompt(self, place: Place, person: Person) -> str | None:
         """The system prompt that was set here, None for the configuration's; for admins. Raises
         NotAllowed."""
-        if not person.admin:
-            raise NotAllowed(texts.ADMINS_ONLY)
+        _check_may_see_prompt(person)
         return (await self.engine.settings(place.key)).system_prompt
 
     async def set_system_prompt(self, place: Place, person: Person, text: str) -> str:
         """Set it; "" returns it to the configuration's. For admins. Raises Refusal."""
+        _check_may_see_prompt(person)
         changed = with_system_prompt(await self.engine.settings(place.key), text)
         await self._change(place, person, changed)
         return texts.system_prompt_set_text(changed.system_prompt)
@@ -424,3 +436,8 @@ class Desk:
 def _author(place: Place, member: Member) -> str:
     """`Person.key` of a member, before their rights are looked up."""
     return f"{place.key.platform}:{member.key or member.id}"
+
+
+def _check_may_see_prompt(person: Person) -> None:
+    if not person.admin:
+        raise NotAllowed(texts.ADMINS_ONLY)

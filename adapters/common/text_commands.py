@@ -5,13 +5,14 @@ Slack allows no slash commands in threads; there people write ``@parley /parley 
 
 import re
 
-from adapters.common.control_words import ControlWord
 from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.texts import system_prompt_text
 from bot.errors import NotUnderstood
 from bot.messages import Person
 
+EVERYONE = ("all", "everyone")
+"""What follows "stop" where an admin stops everybody's answers."""
 _SETTING = re.compile(r"(\w+)\s*=\s*(\S+)")
 
 
@@ -46,8 +47,10 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
             return system_prompt_text(await desk.system_prompt(place, person))
         case "mute" | "unmute":
             return await desk.mute(place, person, muted=verb == "mute")
-        case "stop" | "reset":
-            return await desk.obey(ControlWord(verb), place, person)
+        case "stop":
+            return await desk.stop(place, person, everyone=rest.lower() in EVERYONE)
+        case "reset":
+            return await desk.reset(place, person)
     raise NotUnderstood("I know no such command. `/parley help` lists them.")
 
 

@@ -190,7 +190,9 @@ class Chat:
     async def _system(self, text: str) -> None:
         if text:
             new = "" if text.lower() == "default" else text
-            await self._desk.set_system_prompt(self._place, self._person, new)
+            said = await self._desk.set_system_prompt(self._place, self._person, new)
+            self._screen.say(said)
+            return
         packed = await self._engine.context(self._conversation)
         self._screen.say(f"System prompt: {packed.prompt.system or 'none'}")
 

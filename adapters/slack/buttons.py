@@ -57,7 +57,7 @@ class Buttons:
 
         async def stop() -> str:
             person = await self._desk.person(place, member_of(workspace, user))
-            await self._desk.stop(place, person)
+            await self._desk.stop_shown(place, person, event.get("streaming_message_ts") or ())
             return ""
 
         async def handle() -> None:

@@ -14,7 +14,7 @@ from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.place import Place
 from adapters.common.question import Message
-from adapters.common.text_commands import obey_text
+from adapters.common.text_commands import EVERYONE, obey_text
 from adapters.slack import modals, mrkdwn
 from adapters.slack.desk import USAGE, lines
 from adapters.slack.errors import Refused
@@ -91,8 +91,7 @@ class Slash:
             case "/ask":
                 return USAGE
             case "/stop":
-                everyone = text.lower() in ("all", "everyone")
-                return await desk.stop(place, person, everyone=everyone)
+                return await desk.stop(place, person, everyone=text.lower() in EVERYONE)
             case "/reset":
                 return await desk.obey(ControlWord.RESET, place, person)
             case _ if text.lower() == "system":

@@ -1,4 +1,4 @@
-"""Clears the messages that are left of deleted questions: removes their buttons, or deletes them."""
+"""Clears the messages of deleted questions: removes their buttons, or deletes the messages."""
 
 import contextlib
 import logging

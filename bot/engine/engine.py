@@ -331,9 +331,12 @@ class Engine:
         """Stop answers that wait or are being written: the one of `answer_id` in this conversation,
         or all of this person's, or with `everyone` all; these two also in the threads that the
         channel's own questions opened. Returns how many were stopped. Raises NothingToDo where
-        there is none, NotAllowed where one belongs to somebody else and `by` is no admin."""
+        there is none (and says so of an answer of another conversation), NotAllowed where one
+        belongs to somebody else and `by` is no admin."""
         if answer_id is not None:
             here = [job for job in self._jobs_in({conversation}) if job.id == answer_id]
+            if not here:
+                await self._answer_in(conversation, answer_id)
         else:
             reach = await self._with_own_threads(conversation)
             here = [

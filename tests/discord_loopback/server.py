@@ -100,6 +100,15 @@ class Loopback:
         extra = {"message": message.payload(self.world)}
         return await self._interact(user, message.channel, 3, data, extra)
 
+    async def press_forged(self, user: User, channel: Channel, custom_id: str) -> Interaction:
+        """Press a button with any id, below a message of the bot in `channel` that shows nothing
+        else. Discord delivers such a press only for a message that the bot posted there itself."""
+        button = {"type": 2, "style": 2, "label": "Forged", "custom_id": custom_id}
+        message = Message(channel, BOT, "", components=[{"type": 1, "components": [button]}])
+        data = {"component_type": 2, "custom_id": custom_id}
+        extra = {"message": message.payload(self.world)}
+        return await self._interact(user, channel, 3, data, extra)
+
     async def command(
         self, user: User, channel: Channel, name: str, *, sub: str = "", **options: Any
     ) -> Interaction:

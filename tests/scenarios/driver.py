@@ -1,21 +1,40 @@
-"""What the scenarios need of a platform: one person, one conversation, and the bot in it."""
+"""What the scenarios need of a platform.
 
-from collections.abc import Callable
+A new platform gets every scenario by one module on_NAME.py beside this one, which `platforms.py`
+lists:
+
+- an `OpenPlatform` for `Chatting`: one person who talks with the bot alone;
+- one or more `Variant`s for `Group`: a channel with several people. A platform that shows answers
+  in more than one way (by edits and by streams, in the channel and in threads) has one for each.
+  A variant names in `can` what the platform has; scenarios that need more are left out for it.
+
+A driver does what people do and reads what they see. It decides nothing and asserts nothing of its
+own, and it never looks into Parley: what people see comes from the imitation of the platform.
+"""
+
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
-from typing import Protocol
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+from typing import Any, Protocol
 
 from bot.engine import Engine
 from bot.messages import ConversationKey
 from bot.ports import Generator, Store
+from tests.until import until
 
 
 class Press(StrEnum):
-    """What can be done to the newest answer."""
+    """What can be done to an answer by a button."""
 
     STOP = "Stop"
     REGENERATE = "Regenerate"
     CONTINUE = "Continue"
+    UP = "Up"
+    DOWN = "Down"
+
+
+# ---------------------------------------------------------------- one person
 
 
 class Chatting(Protocol):
@@ -31,7 +50,7 @@ class Chatting(Protocol):
     async def press(self, button: Press) -> None: ...
 
     async def reset(self) -> None:
-        """Let the model forget, by this platform's command."""
+        """Restart the conversation, by this platform's command."""
         ...
 
     def read(self) -> str:
@@ -46,7 +65,8 @@ class Chatting(Protocol):
 class Platform(Protocol):
     """A platform, or an imitation of one, that outlives Parley. Its store does too."""
 
-    store: Store
+    @property
+    def store(self) -> Store: ...
 
     def running(self, generator: Generator) -> AbstractAsyncContextManager[Chatting]:
         """One run of Parley, from its start until it is shut down, answers under way included."""
@@ -54,3 +74,229 @@ class Platform(Protocol):
 
 
 OpenPlatform = Callable[[], AbstractAsyncContextManager[Platform]]
+
+
+# ---------------------------------------------------------------- several people
+
+
+class Who(StrEnum):
+    """The people. The value is the name that the platform shows."""
+
+    ANA = "Ana"
+    BEN = "Ben"
+    ADA = "Ada"
+    """An admin by the platform's own rights; whoever sits at a terminal."""
+
+
+class Where(Enum):
+    """Places in which something is said or pressed."""
+
+    HERE = auto()
+    """The conversation. Where questions open threads: the thread of the first question, and the
+    channel before it was asked."""
+    CHANNEL = auto()
+    """The channel that the conversation belongs to."""
+    PEOPLES_THREAD = auto()
+    """A thread of that channel, on a message of Ben's that did not concern the bot."""
+    ELSEWHERE = auto()
+    """Another channel."""
+    DIRECT = auto()
+    """The direct message of whoever acts."""
+
+
+class Can(Enum):
+    """What a platform has."""
+
+    OTHERS = auto()
+    """Several people in one place, who see different buttons' effects and are told in private."""
+    EDITS = auto()
+    """Questions can be edited and deleted."""
+    SETTINGS = auto()
+    """Commands for settings, mute, forget and privacy."""
+    FILES = auto()
+    QUOTES = auto()
+    """A question can quote a message of somebody else."""
+    ASK_COMMAND = auto()
+    """A command that asks, and shows the question to the channel."""
+    THREADS = auto()
+    """In this variant every question in the channel opens a thread."""
+    CONNECTION = auto()
+    """Events come over a connection that can break and deliver twice."""
+
+
+class Command(Enum):
+    """Operations for which people use a command."""
+
+    STOP = auto()
+    STOP_EVERYONE = auto()
+    RESET = auto()
+    SETTINGS = auto()
+    MUTE = auto()
+    UNMUTE = auto()
+    FORGET_ME = auto()
+    STATUS = auto()
+    PRIVACY = auto()
+
+
+class Told:
+    """What a person is told in reply to one thing that they did, as privately as it may be."""
+
+    def __init__(self, texts: Callable[[], list[str]]) -> None:
+        self._texts = texts
+
+    @property
+    def so_far(self) -> list[str]:
+        """The texts until now. Line ends as the person sees them."""
+        return ["\n".join(ln.rstrip() for ln in text.split("\n")) for text in self._texts()]
+
+    async def text(self) -> str:
+        """Wait for the first text, and return it."""
+        await until(lambda: self.so_far)
+        return self.so_far[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that somebody posted."""
+
+    who: Who
+    message: Any
+    """The platform's own."""
+    told: Told
+    """What the author is told besides an answer: refusals, confirmations, notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last message of an answer, as people see it now."""
+
+    text: str
+    note: str
+    """The small print below; "" where there is none, or the platform shows it elsewhere."""
+    buttons: frozenset[Press]
+    """What can be done; where there are no buttons, what the commands can do."""
+    message: Any
+    """The platform's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandNames:
+    """Commands as people type them, as texts of the bot name them."""
+
+    reset: str
+    forget: str
+
+
+class Group(Protocol):
+    """A Parley that runs, and people in a channel. What a variant cannot do (`Can`) may raise
+    AssertionError."""
+
+    engine: Engine
+    names: CommandNames
+
+    @property
+    def key(self) -> ConversationKey:
+        """The conversation of `Where.HERE`, as the core names it."""
+        ...
+
+    async def say(
+        self,
+        who: Who,
+        text: str,
+        *,
+        where: Where = Where.HERE,
+        files: Mapping[str, bytes] | None = None,
+        quoting: Said | None = None,
+    ) -> Said:
+        """Post a message. "@bot" in the text is a mention of the bot as the platform writes it.
+        Files are named with their suffix; .png is a picture, everything else is text. `quoting`:
+        as a reply to that message (`Can.QUOTES`). Returns when the platform has delivered it."""
+        ...
+
+    async def edit(self, said: Said, text: str) -> None:
+        """Edit one's message; "@bot" as in `say`."""
+        ...
+
+    async def delete(self, said: Said) -> None: ...
+
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        """Ask in the channel by a command (`Can.ASK_COMMAND`)."""
+        ...
+
+    async def ask_about(self, who: Who, said: Said, text: str) -> None:
+        """Ask about somebody's message by its menu (`Can.QUOTES`)."""
+        ...
+
+    def answers(self, where: Where = Where.HERE) -> list[Answer]:
+        """The answers that people see in a place, oldest first. Answers in scenarios fit into one
+        message."""
+        ...
+
+    def posted(self, where: Where = Where.HERE) -> int:
+        """How many messages of the bot people see in a place, of whatever kind; private texts are
+        not among them."""
+        ...
+
+    async def press(self, who: Who, button: Press, answer: Answer) -> Told:
+        """Press a button below an answer; where the platform itself shows a stop button beside a
+        stream, this one."""
+        ...
+
+    async def press_elsewhere(self, who: Who, button: Press, answer_id: int, where: Where) -> Told:
+        """Press a button that names this answer, in a message that stands in another place: what
+        the platform would deliver if somebody forged it."""
+        ...
+
+    async def command(
+        self,
+        who: Who,
+        command: Command,
+        changes: Mapping[str, str] | None = None,
+        *,
+        where: Where = Where.HERE,
+    ) -> Told:
+        """Use a command; where the platform has none in a place, by what people type there
+        instead. `changes`: of the settings."""
+        ...
+
+    async def system_prompt(self, who: Who) -> str:
+        """The system prompt of the conversation as the platform shows it to an admin; "" is the
+        default."""
+        ...
+
+    async def set_system_prompt(self, who: Who, text: str) -> Told:
+        """Set it as people do; "" returns it to the default."""
+        ...
+
+    async def lose_connection(self) -> None:
+        """The connection to the platform breaks. Returns when it stands again."""
+        ...
+
+    async def deliver_again(self) -> None:
+        """The platform delivers what was said last once more."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until every answer to a question that Parley knows of is shown to its end. Whether
+        it knows of one already, the scenario has to see: by a prompt, by a text."""
+        ...
+
+
+class GroupPlatform(Protocol):
+    """As `Platform`, for a channel with several people."""
+
+    @property
+    def store(self) -> Store: ...
+
+    def running(self, generator: Generator) -> AbstractAsyncContextManager[Group]:
+        """One run of Parley, as `Platform.running`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way in which a platform shows answers."""
+
+    name: str
+    open: Callable[[], AbstractAsyncContextManager[GroupPlatform]]
+    can: frozenset[Can] = field(default_factory=frozenset)

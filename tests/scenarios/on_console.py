@@ -2,8 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from adapters.console.chat import Chat
 from adapters.console.plain import PlainScreen
@@ -14,10 +15,22 @@ from bot.messages import ConversationKey, Person
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import options
-from tests.scenarios.driver import Press
+from tests.scenarios.driver import (
+    Answer,
+    Command,
+    CommandNames,
+    Press,
+    Said,
+    Told,
+    Variant,
+    Where,
+    Who,
+)
 from tests.until import until
 
 HERE = ConversationKey("console", "terminal")
+DEFAULT_PROMPT = "Be kind."
+"""As `options` configures it; the terminal shows it, where other platforms leave a field empty."""
 ANA = Person("console", "ana", "Ana", admin=True)
 
 
@@ -81,19 +94,34 @@ class ConsoleChatting:
         await until(lambda: self._lines.idle)
 
 
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A chat that runs, with what is typed and what is printed."""
+
+    engine: Engine
+    lines: TypedLines
+    out: io.StringIO
+    aside: io.StringIO
+
+
 class ConsolePlatform:
     def __init__(self) -> None:
         self.store = MemoryStore()
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleChatting]:
-        clock, lines, out = SystemClock(), TypedLines(), io.StringIO()
+        async with self.terminal(generator) as run:
+            yield ConsoleChatting(run.engine, run.lines, run.out)
+
+    @asynccontextmanager
+    async def terminal(self, generator: Generator) -> AsyncIterator[Terminal]:
+        clock, lines, out, aside = SystemClock(), TypedLines(), io.StringIO(), io.StringIO()
         delivery = Delivery(clock, self.store, edit_interval=0.0)
         async with Engine(generator, self.store, delivery, clock, options()) as engine:
-            chat = Chat(engine, self.store, PlainScreen(out, io.StringIO()), HERE, ANA)
+            chat = Chat(engine, self.store, PlainScreen(out, aside), HERE, ANA)
             task = asyncio.create_task(chat.run(lines, resume=True))
             try:
-                yield ConsoleChatting(engine, lines, out)
+                yield Terminal(engine, lines, out, aside)
             finally:
                 task.cancel()
                 await asyncio.wait([task])
@@ -103,3 +131,124 @@ class ConsolePlatform:
 async def console() -> AsyncIterator[ConsolePlatform]:
     """A chat through pipes."""
     yield ConsolePlatform()
+
+
+# ---------------------------------------------------------------- as a group of one
+
+
+class ConsoleGroup:
+    """The person at the terminal, who is the admin of their own conversation."""
+
+    names = CommandNames(reset="/reset", forget="“parley history forget”")
+    key = HERE
+
+    def __init__(self, run: Terminal) -> None:
+        self.engine = run.engine
+        self._run = run
+        self._chatting = ConsoleChatting(run.engine, run.lines, run.out)
+
+    async def say(
+        self,
+        who: Who,
+        text: str,
+        *,
+        where: Where = Where.HERE,
+        files: Mapping[str, bytes] | None = None,
+        quoting: Said | None = None,
+    ) -> Said:
+        assert (who, where, files, quoting) == (Who.ADA, Where.HERE, None, None)
+        told = self._printed()
+        await self._chatting.say(text.replace("@bot", "").strip())
+        return Said(who, text, told)
+
+    def _printed(self) -> Told:
+        """What is printed from now on, once the prompt is back."""
+        run = self._run
+        out, aside = len(run.out.getvalue()), len(run.aside.getvalue())
+
+        def texts() -> list[str]:
+            said = (run.aside.getvalue()[aside:] + run.out.getvalue()[out:]).strip()
+            return [said] if said and run.lines.idle else []
+
+        return Told(texts)
+
+    async def edit(self, said: Said, text: str) -> None:
+        raise AssertionError("what is printed stays")
+
+    async def delete(self, said: Said) -> None:
+        raise AssertionError("what is printed stays")
+
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        raise AssertionError("there is no such command")
+
+    async def ask_about(self, who: Who, said: Said, text: str) -> None:
+        raise AssertionError("there is nobody else")
+
+    def answers(self, where: Where = Where.HERE) -> list[Answer]:
+        """The newest one: what was printed before is above it."""
+        text = self._chatting.read()
+        ended = frozenset((Press.REGENERATE, Press.CONTINUE))
+        buttons = ended if self._run.lines.idle else frozenset((Press.STOP,))
+        return [Answer(text, "", buttons, text)] if text else []
+
+    def posted(self, where: Where = Where.HERE) -> int:
+        return len(self.answers(where))
+
+    async def press(self, who: Who, button: Press, answer: Answer) -> Told:
+        told = self._printed()
+        await self._chatting.press(button)
+        return told
+
+    async def press_elsewhere(self, who: Who, button: Press, answer_id: int, where: Where) -> Told:
+        raise AssertionError("there is no other place")
+
+    async def command(
+        self,
+        who: Who,
+        command: Command,
+        changes: Mapping[str, str] | None = None,
+        *,
+        where: Where = Where.HERE,
+    ) -> Told:
+        return self._type(f"/{command.name.lower()}")
+
+    def _type(self, line: str) -> Told:
+        told = self._printed()
+        self._run.lines.type(line)
+        return told
+
+    async def system_prompt(self, who: Who) -> str:
+        shown = await self._type("/system").text()
+        prompt = shown.removeprefix("System prompt:").strip()
+        return "" if prompt == DEFAULT_PROMPT else prompt
+
+    async def set_system_prompt(self, who: Who, text: str) -> Told:
+        return self._type(f"/system {text or 'default'}")
+
+    async def lose_connection(self) -> None:
+        raise AssertionError("there is no connection")
+
+    async def deliver_again(self) -> None:
+        raise AssertionError("there is no connection")
+
+    async def settled(self) -> None:
+        await self._chatting.settled()
+
+
+class ConsoleGroupPlatform:
+    def __init__(self) -> None:
+        self._platform = ConsolePlatform()
+        self.store = self._platform.store
+
+    @asynccontextmanager
+    async def running(self, generator: Generator) -> AsyncIterator[ConsoleGroup]:
+        async with self._platform.terminal(generator) as run:
+            yield ConsoleGroup(run)
+
+
+@asynccontextmanager
+async def _terminal() -> AsyncIterator[ConsoleGroupPlatform]:
+    yield ConsoleGroupPlatform()
+
+
+console_variants = (Variant("console", _terminal),)

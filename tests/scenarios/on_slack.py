@@ -1,7 +1,10 @@
-"""The scenarios' person on the loopback Slack: in a direct message, edited or streamed."""
+"""The scenarios' people on the loopback Slack: in a direct message and in a channel, where answers
+are edited or streamed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from bot.messages import ConversationKey
 from bot.ports import Generator
@@ -9,8 +12,20 @@ from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import Bench, bench
 from tests.fake_surface import join
 from tests.scaled_clock import ScaledClock
-from tests.scenarios.driver import Press
-from tests.slack_loopback import LoopbackSlack, Someone
+from tests.scenarios.driver import (
+    Answer,
+    Can,
+    Command,
+    CommandNames,
+    Press,
+    Said,
+    Told,
+    Variant,
+    Where,
+    Who,
+)
+from tests.slack_loopback import File, LoopbackSlack, Message, Someone, Used
+from tests.until import until
 
 
 class SlackChatting:
@@ -75,3 +90,268 @@ async def slack_streamed() -> AsyncIterator[SlackPlatform]:
     """A thread of the app's agent view, where answers are streamed natively."""
     async with LoopbackSlack(ScaledClock()) as slack:
         yield SlackPlatform(slack, threaded=True)
+
+
+# ---------------------------------------------------------------- several people
+
+FACTOR = 60.0
+"""Seconds of the clock in one of the wall's."""
+
+_LABELS = {Press.UP: "Good answer", Press.DOWN: "Bad answer"}
+"""Of the feedback; a button's label is the value of its `Press`."""
+
+
+class SlackGroupPlatform:
+    """A channel with Ana, Ben and the workspace's admin Ada. With `threads`, each question opens
+    one; with `streaming`, answers in threads are streamed."""
+
+    def __init__(self, slack: LoopbackSlack, *, threads: bool, streaming: bool) -> None:
+        self.store = MemoryStore()
+        self.slack = slack
+        self.threads = threads
+        self._settings: dict[str, Any] = {
+            "slack": {"streaming": streaming},
+            "conversation": {"scope": "thread" if threads else "channel"},
+        }
+        self.people = {
+            Who.ANA: Someone(slack, "U1", "Ana"),
+            Who.ADA: Someone(slack, "U2", "Ada", is_admin=True),
+            Who.BEN: Someone(slack, "U3", "Ben"),
+        }
+        slack.team.trigger_seconds *= FACTOR  # three of the wall's: the machine may be busy
+        for channel in ("C1", "C2"):
+            slack.team.channel(channel)
+        for person in self.people.values():
+            slack.team.channel(_direct(person), "im")
+        self.peoples_thread = self.people[Who.BEN].post("C1", "What a day").ts
+        self.first = ""
+        """The ``ts`` of the first question, whose thread is the conversation with `threads`."""
+
+    @asynccontextmanager
+    async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
+        async with bench(
+            generator=generator, at=self.slack, store=self.store, **self._settings
+        ) as running:
+            yield SlackGroup(self, running)
+
+
+class SlackGroup:
+    names = CommandNames(reset="`/reset`", forget="`/parley forget me`")
+
+    def __init__(self, platform: SlackGroupPlatform, running: Bench) -> None:
+        self.engine = running.engine
+        self._platform = platform
+        self._bench = running
+        self._team = running.team
+        self._newest = ""
+
+    # ------------------------------------------------------------ where
+
+    def _place(self, where: Where, who: Who = Who.ANA) -> tuple[str, str]:
+        """The channel and the thread."""
+        match where:
+            case Where.HERE:
+                return "C1", self._platform.first if self._platform.threads else ""
+            case Where.CHANNEL:
+                return "C1", ""
+            case Where.PEOPLES_THREAD:
+                return "C1", self._platform.peoples_thread
+            case Where.ELSEWHERE:
+                return "C2", ""
+            case Where.DIRECT:
+                return _direct(self._platform.people[who]), ""
+
+    @property
+    def key(self) -> ConversationKey:
+        channel, thread = self._place(Where.HERE)
+        return ConversationKey("slack", channel, thread, "T1")
+
+    # ------------------------------------------------------------ messages
+
+    async def say(
+        self,
+        who: Who,
+        text: str,
+        *,
+        where: Where = Where.HERE,
+        files: Mapping[str, bytes] | None = None,
+        quoting: Said | None = None,
+    ) -> Said:
+        assert quoting is None, "Slack's quotes are not read"
+        (channel, thread), told = self._place(where, who), self._private_to(who)
+        uploads = [
+            File(f"F-{name}", name, data, "image/png" if name.endswith(".png") else "text/plain")
+            for name, data in (files or {}).items()
+        ]
+        written = self._written(text)
+        person = self._platform.people[who]
+        message = await person.say(channel, written, thread=thread, files=uploads)
+        self._newest = message.ts
+        if where is Where.HERE and "@bot" in text:
+            self._platform.first = self._platform.first or message.ts
+        return Said(who, message, told)
+
+    def _written(self, text: str) -> str:
+        return text.replace("@bot", f"<@{self._team.bot_user}>")
+
+    def _private_to(self, who: Who, used: Used | None = None) -> Told:
+        """What only this person is told from now on, in reply to `used` too."""
+        user = self._platform.people[who].id
+        before = len(self._team.ephemeral(user))
+        return Told(
+            lambda: [*(used.told if used else ()), *self._team.ephemeral(user)[before:]],
+        )
+
+    async def edit(self, said: Said, text: str) -> None:
+        await self._platform.people[said.who].edit(said.message, self._written(text))
+
+    async def delete(self, said: Said) -> None:
+        await self._platform.people[said.who].delete(said.message)
+
+    async def ask_by_command(self, who: Who, text: str) -> Told:
+        return await self._use(who, f"/ask {text}", Where.CHANNEL)
+
+    async def ask_about(self, who: Who, said: Said, text: str) -> None:
+        raise AssertionError("there is no such command")
+
+    # ------------------------------------------------------------ what people see
+
+    def answers(self, where: Where = Where.HERE) -> list[Answer]:
+        shown = self._team.answers(*self._place(where))
+        return [_answer(m) for m in shown if m.stream_began or any(m.elements())]
+
+    def posted(self, where: Where = Where.HERE) -> int:
+        return len(self._team.answers(*self._place(where)))
+
+    async def settled(self) -> None:
+        await self._bench.answered()
+
+    # ------------------------------------------------------------ buttons and commands
+
+    async def press(self, who: Who, button: Press, answer: Answer) -> Told:
+        person, told = self._platform.people[who], self._private_to(who)
+        if answer.message.streaming:  # Slack's own button is there then
+            assert button is Press.STOP
+            await person.stop_natively(answer.message)
+            return told
+        used = await person.press(answer.message, _LABELS.get(button, button.value))
+        return self._private_to(who, used)
+
+    async def press_elsewhere(self, who: Who, button: Press, answer_id: int, where: Where) -> Told:
+        channel, _ = self._place(where, who)
+        action = {
+            "type": "button",
+            "action_id": f"parley_{button.lower()}",
+            "value": str(answer_id),
+        }
+        if button in (Press.UP, Press.DOWN):
+            verdict = 1 if button is Press.UP else -1
+            action = {
+                "type": "feedback_buttons",
+                "action_id": "parley_rate",
+                "value": f"{answer_id} {verdict}",
+            }
+        return self._private_to(who, await self._platform.people[who].press_forged(channel, action))
+
+    async def command(
+        self,
+        who: Who,
+        command: Command,
+        changes: Mapping[str, str] | None = None,
+        *,
+        where: Where = Where.HERE,
+    ) -> Told:
+        typed = " ".join([_USED[command], *(f"{k}={v}" for k, v in (changes or {}).items())])
+        return await self._use(who, typed, where)
+
+    async def _use(self, who: Who, typed: str, where: Where = Where.HERE) -> Told:
+        """Use a command; in a thread, where Slack has none, by a message."""
+        channel, thread = self._place(where, who)
+        if thread:
+            words = typed if typed.startswith("/parley") else f"/parley {typed[1:]}"
+            return (await self.say(who, f"@bot {words}", where=where)).told
+        name, _, rest = typed.partition(" ")
+        used = await self._platform.people[who].command(name, rest, channel)
+        return self._private_to(who, used)
+
+    async def system_prompt(self, who: Who) -> str:
+        if self._place(Where.HERE)[1]:
+            told = await self._use(who, "/parley system")
+            shown = (await told.text()).removeprefix("System prompt:").strip()
+            return "" if shown == "default" else shown
+        await self._open_window(who)
+        return str(self._team.views[-1]["blocks"][0]["element"].get("initial_value", ""))
+
+    async def set_system_prompt(self, who: Who, text: str) -> Told:
+        if self._place(Where.HERE)[1]:
+            return await self._use(who, f"/parley system {text or 'default'}")
+        windows = len(self._team.views)
+        refused = await self._open_window(who)
+        if len(self._team.views) == windows:
+            return refused
+        told = self._private_to(who)
+        values = {"text": {"text": {"value": text}}}
+        await self._platform.people[who].submit(self._team.views[-1], values)
+        return told
+
+    async def _open_window(self, who: Who) -> Told:
+        windows = len(self._team.views)
+        told = await self._use(who, "/parley system")
+        await until(lambda: len(self._team.views) > windows or told.so_far)
+        return told
+
+    # ------------------------------------------------------------ the connection
+
+    async def lose_connection(self) -> None:
+        await self._platform.slack.disconnect()
+
+    async def deliver_again(self) -> None:
+        for envelope in list(self._platform.slack.envelopes.values()):
+            if envelope.payload.get("event", {}).get("ts") == self._newest:
+                await self._platform.slack.redeliver(envelope)
+
+
+_USED = {
+    Command.STOP: "/stop",
+    Command.STOP_EVERYONE: "/stop all",
+    Command.RESET: "/reset",
+    Command.SETTINGS: "/parley settings",
+    Command.MUTE: "/parley mute",
+    Command.UNMUTE: "/parley unmute",
+    Command.FORGET_ME: "/parley forget me",
+    Command.STATUS: "/parley status",
+    Command.PRIVACY: "/parley privacy",
+}
+
+
+def _direct(person: Someone) -> str:
+    """The channel of a person's direct message with the bot."""
+    return f"D{person.id[1:]}"
+
+
+def _answer(message: Message) -> Answer:
+    buttons = {Press.STOP} if message.streaming else set()
+    for element in message.elements():
+        rated = element["type"] == "feedback_buttons"
+        buttons |= {Press.UP, Press.DOWN} if rated else {Press(element["text"]["text"])}
+    return Answer(message.shown, message.small_print, frozenset(buttons), message)
+
+
+@asynccontextmanager
+async def _channel(*, threads: bool, streaming: bool) -> AsyncIterator[SlackGroupPlatform]:
+    async with LoopbackSlack(ScaledClock(FACTOR)) as slack:
+        yield SlackGroupPlatform(slack, threads=threads, streaming=streaming)
+
+
+_CAN = frozenset(Can) - {Can.THREADS, Can.QUOTES}
+"""Slack's shared and quoted messages are not read, so nothing is quoted there."""
+
+slack_variants = (
+    Variant("slack_edited", partial(_channel, threads=False, streaming=False), _CAN),
+    Variant(
+        "slack_threads", partial(_channel, threads=True, streaming=False), _CAN | {Can.THREADS}
+    ),
+    Variant(
+        "slack_streamed", partial(_channel, threads=True, streaming=True), _CAN | {Can.THREADS}
+    ),
+)

@@ -14,7 +14,6 @@ STREAM_BYTES = 11_000
 """And takes about this much."""
 MARKDOWN_CHARACTERS = 12_000
 UPDATE_CHARACTERS = 4_000
-TRIGGER_SECONDS = 3.0
 
 Method = Callable[[Team, JSON], JSON]
 
@@ -260,7 +259,7 @@ def set_prompts(team: Team, args: JSON) -> JSON:
 
 def open_view(team: Team, args: JSON) -> JSON:
     made = team.triggers.get(args["trigger_id"])
-    if made is None or team.clock.monotonic() - made > TRIGGER_SECONDS:
+    if made is None or team.clock.monotonic() - made > team.trigger_seconds:
         raise ApiError("expired_trigger_id")
     view = {"id": f"V{len(team.views) + 1}", **args["view"]}
     team.views.append(view)

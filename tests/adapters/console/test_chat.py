@@ -174,8 +174,12 @@ async def test_nothing_to_continue_is_one_line() -> None:
 
 async def test_the_system_prompt_can_be_changed_and_taken_back() -> None:
     desk = Desk()
-    shown = await desk.chat("/system", "/system Be rude.", "one", "/system default", "two")
-    assert shown.count("System prompt: Be kind.") == 2
+    typed = ("/system Be rude.", "/system", "one", "/system default", "/system", "two")
+    shown = await desk.chat(*typed)
+    assert "The system prompt is set, from the next question on." in shown
+    assert "System prompt: Be rude." in shown
+    assert "The default system prompt is back, from the next question on." in shown
+    assert "System prompt: Be kind." in shown
     assert [prompt.system for prompt in desk.generator.prompts] == ["Be rude.", "Be kind."]
 
 

@@ -189,7 +189,7 @@ async def test_a_stop_by_somebody_else_stops_nothing() -> None:
         b.scripted.let(1000)
         await b.answered()
         assert answer.shown == POEM
-        assert b.team.ephemeral("U9") == ["Nothing is being answered here that could be stopped."]
+        assert b.team.ephemeral("U9") == ["Only who asked, or an admin, can stop this answer."]
 
 
 async def test_an_answer_of_many_messages_comes_as_a_file_too() -> None:

@@ -336,10 +336,14 @@ async def test_only_the_asker_and_admins_may_stop() -> None:
             await b.engine.stop(GENERAL, BEN, everyone=True)
         with pytest.raises(NothingToDo):
             await b.engine.stop(RANDOM, ADMIN, everyone=True)
+        with pytest.raises(NothingToDo, match="no such answer"):
+            await b.engine.stop(RANDOM, ADMIN, answer_id=job.id)
         assert await b.engine.stop(GENERAL, ADMIN, everyone=True) == 1
         await job.ended()
         with pytest.raises(NothingToDo):
             await b.engine.stop(GENERAL, ANA)
+        with pytest.raises(NothingToDo, match="Nothing is being answered"):
+            await b.engine.stop(GENERAL, ANA, answer_id=job.id)
 
 
 async def test_after_a_reset_it_no_longer_knows() -> None:
