@@ -20,6 +20,7 @@ import aiohttp
 
 from bot.errors import GenerationError
 
+SETTING = "[model.openai] base_urls"
 MOST_JSON = 4 << 20
 """Bytes of a JSON response: the token ids of half a million tokens."""
 MOST_IDLE_BYTES = 16 << 20
@@ -42,7 +43,7 @@ class HttpError(GenerationError):
         self.status = status
         self.said, self.parameter = error_message(body)
         """What the server says about the error, and the parameter that it names as the cause."""
-        super().__init__(f"{url} answers HTTP {status}: {self.said}".rstrip(": "))
+        super().__init__(f"{url} answers HTTP {status}: {self.said}".rstrip(": ."))
 
     @property
     def retryable(self) -> bool:
@@ -126,9 +127,13 @@ class ServerClient:
         generator closes the connection."""
         response = await self._open("POST", url, body, idle.deadline)
         try:
+            if (kind := response.content_type) == "text/html":
+                raise BadStream(f"sent a page ({kind}), not an answer: correct {SETTING}.")
             while piece := await self._piece(url, response, idle.deadline):
                 idle.add(len(piece))
                 yield piece
+                # Data that has arrived already is read without a pause. Let other tasks run.
+                await asyncio.sleep(0)
         finally:
             response.close()
 
@@ -166,8 +171,8 @@ class ServerClient:
             if response.status in _REDIRECTS:
                 target = shown(response.headers.get("Location", "another address"))
                 raise GenerationError(
-                    f"{url} redirects to {target}, which is not followed: set "
-                    "[model.openai] base_urls to the address that answers itself."
+                    f"{url} redirects to {target}, which is not followed: set {SETTING} to the "
+                    "address that answers itself."
                 )
             if response.status != 200:
                 raise HttpError(url, response.status, await self._error_body(response))

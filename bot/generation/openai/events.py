@@ -10,6 +10,7 @@ taken as absent, unknown fields are ignored.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,16 +44,17 @@ async def read_chunks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk]:
     error that the server reports in the stream, and where the body is not such a stream.
     """
     half = ""  # a high surrogate: some servers divide text between the two of a character
-    async for line in _lines(pieces):
-        data = line.removeprefix(b"data:").strip()
-        if data == b"[DONE]":
-            return
-        if not data:
-            continue
-        chunk = _chunk(data)
-        text = half + chunk.text
-        half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        yield replace(chunk, text=_valid(text.removesuffix(half)))
+    async with aclosing(_lines(pieces)) as lines:
+        async for line in lines:
+            data = line.removeprefix(b"data:").strip()
+            if data == b"[DONE]":
+                return
+            if not data:
+                continue
+            chunk = _chunk(data)
+            text = half + chunk.text
+            half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+            yield replace(chunk, text=_valid(text.removesuffix(half)))
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -71,7 +73,7 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
                 del held[: end + 1]
                 begin = 0
         if len(held) > (_LONGEST_LINE if streaming else MOST_JSON):
-            raise BadStream("sent a line of over a megabyte")
+            raise BadStream(f"sent over {len(held) >> 20} MB without the end of a line")
     if held.startswith(b"data:") or streaming is False:
         yield bytes(held)
 

@@ -16,11 +16,10 @@ from typing import Any
 from bot.clock import Clock, SystemClock
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai.answer import read_answer
-from bot.generation.openai.client import BadStream, HttpError, IdleLimit, ServerClient
+from bot.generation.openai.client import SETTING, BadStream, HttpError, IdleLimit, ServerClient
 from bot.generation.openai.counting import ServerCounter
 from bot.generation.openai.events import read_chunks
 from bot.generation.openai.listing import (
-    SETTING,
     Listed,
     beside,
     choose,

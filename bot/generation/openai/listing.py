@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bot.errors import GenerationError, ModelError
-from bot.generation.openai.client import HttpError, ServerClient, shown
+from bot.generation.openai.client import SETTING, HttpError, ServerClient, shown
 from bot.generation.openai.events import number
 
-SETTING = "[model.openai] base_urls"
 Listed = list[dict[str, Any]]
 """OpenAI's model objects. Each has an ``id`` that is a string."""
 
