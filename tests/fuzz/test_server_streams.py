@@ -50,7 +50,10 @@ def objects(*fields: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(fields), json_values, max_size=len(fields))
 
 
-deltas = objects("content", "reasoning_content", "reasoning", "role", "text")
+texts = st.text(max_size=9) | st.sampled_from(["\ud800", "a\udc00", "\0"]) | json_values
+deltas = st.fixed_dictionaries(
+    {"content": texts}, optional={"reasoning_content": texts, "reasoning": texts, "role": texts}
+)
 choices = st.fixed_dictionaries(
     {},
     optional={
@@ -89,7 +92,9 @@ def mutated(draw: st.DrawFn) -> bytes:
 bodies = (
     st.binary()
     | mutated()
-    | st.lists(chunk_values.map(as_event) | st.sampled_from(VALID), max_size=8).map(b"".join)
+    | st.lists(
+        chunk_values.map(as_event) | texts.map(event) | st.sampled_from(VALID), max_size=8
+    ).map(b"".join)
     | chunk_values.map(lambda value: json.dumps(value).encode())
 )
 
