@@ -53,14 +53,13 @@ class RefusedParameters:
         """The optional parameters of `sent` that `error` is about; empty where it is about
         something else. They are remembered, unless only the value was refused."""
         names = refused(error, sent)
-        if names and not _VALUE.search(error.said):
-            self._refused.setdefault(server, set()).update(names)
-            logger.warning(
-                "%s does not accept %s: requests leave it out from now on (%s)",
-                server,
-                ", ".join(sorted(names)),
-                error.said,
-            )
+        if names:
+            until = "of this question"
+            if not _VALUE.search(error.said):
+                until = "from now on"
+                self._refused.setdefault(server, set()).update(names)
+            listed = ", ".join(sorted(names))
+            logger.warning("%s refuses %s, left out %s: %s", server, listed, until, error.said)
         return names
 
 
