@@ -30,6 +30,8 @@ class RawServer:
     requests: list[Received] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client has closed the connection in the middle of a reply."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """The replies that are being written."""
     root: str = ""
 
     @property
@@ -41,6 +43,9 @@ class RawServer:
         return [request for request in self.requests if request.path == path]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
         try:
             request = await _read(reader)
             self.requests.append(request)
@@ -49,6 +54,7 @@ class RawServer:
         except (ConnectionError, asyncio.IncompleteReadError):
             self.gone.set()
         finally:
+            self.tasks.discard(task)
             writer.close()
 
 
@@ -75,7 +81,7 @@ async def raw_server(**replies: Reply) -> AsyncIterator[RawServer]:
         yield server
     finally:
         listening.close()
-        tasks = {task for task in asyncio.all_tasks() if "RawServer.serve" in repr(task.get_coro())}
+        tasks = list(server.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

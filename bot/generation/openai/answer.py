@@ -104,9 +104,12 @@ class LengthLimit:
         self._events += 1
         self._bytes += len(counted.encode("utf-8", "replace"))
         estimate = min(self._events, self._bytes // BYTES_PER_TOKEN)
-        if max(estimate, chunk.completion_tokens) > self._most:
+        if (tokens := max(estimate, chunk.completion_tokens)) > self._most:
             self.reached = True
-            return ""
+            if self._events > 1:
+                return ""
+            # the whole answer in one event: the part of it that fits
+            self._room = min(self._room, len(counted) * self._most // tokens)
         self._room -= len(counted)
         if self._room >= 0:
             return chunk.text

@@ -225,6 +225,12 @@ async def test_reported_usage_is_the_exact_limit() -> None:
     assert (text, end.reason) == ("of many tokens " * 2, FinishReason.LENGTH)
 
 
+async def test_an_answer_that_comes_at_once_and_too_long_is_cut() -> None:
+    whole = {"choices": [{"message": {"content": "x" * 100}}], "usage": {"completion_tokens": 40}}
+    text, end = await answered(plain(whole), 20)
+    assert (text, end.reason) == ("x" * 50, FinishReason.LENGTH)
+
+
 async def test_an_answer_within_the_limit_is_whole_however_it_is_divided() -> None:
     said = "A sentence of no more than forty tokens, sent in single characters, as proxies do it."
     text, end = await answered(stream(*map(event, said), STOP), 40)
@@ -305,7 +311,7 @@ async def test_error_pages_are_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatc
         assert len(str(raised.value)) < 500
         await server.gone.wait()
     monkeypatch.setattr(client, "_ERROR_SECONDS", 0.1)
-    with pytest.raises(GenerationError, match="HTTP 500: slow slow"):
+    with pytest.raises(GenerationError, match="HTTP 500: slow"):
         await answered(stream(b"slow ", end="again", every=0.01, status=500))
 
 
