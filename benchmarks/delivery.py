@@ -1,17 +1,17 @@
-"""How far what a reader sees trails what the model wrote, against the best that could be done.
+"""Measures the lag between generated and shown text, compared with the optimum, and CPU time.
 
     python -m benchmarks.delivery
 
-One to eight answers are written at once in one channel, in virtual time, on a surface that
+One to eight answers are generated at once in one channel, in virtual time, on a surface that
 enforces its rate limit as a platform does. The lag of an answer is the number of characters that
-are written and not to be seen, summed over the time from its first word until all of it is shown.
+are generated and not shown, integrated over the time from its first word until all of it is shown.
 
-The best possible is the plan of somebody who knows the future: when each answer begins and ends,
-and how fast it grows. For each number of edits that the limit allows, the plan's moments are moved
-until the sum of the lags is least; the best of those counts. Delivery knows none of that, shows
-the first words early and holds half-written Markdown back.
+The optimum is an offline schedule that knows in advance when each answer begins and ends and how
+fast it grows. For each number of edits that the limit permits, the times of the edits are moved
+until the sum of the lags is minimal; the best of these counts. Delivery knows none of that, shows
+the first words early and withholds incomplete Markdown.
 
-Below that stands what delivery costs in processor time, per token.
+The CPU time that delivery costs per token is printed last.
 """
 
 import argparse
@@ -35,14 +35,14 @@ MARKED = (
     "See [the manual](https://example.org/manual/chapter_3) for the figures.\n",
 )
 TOKEN = 1
-"""Characters; fine-grained, so that it matters little how edits and tokens fall together."""
+"""Characters per token; small, so that it matters little how edits and tokens coincide."""
 
 TOKEN_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A situation to measure."""
+    """A configuration to measure: rate limit, number and length of answers, latency, text."""
 
     name: str
     rate: float
@@ -63,7 +63,8 @@ class Case:
 
 @dataclass(slots=True)
 class Outcome:
-    """Characters times seconds, seconds, and calls that the platform refused."""
+    """The sum of lags in character-seconds; seconds until the last answer's first text, and from
+    the end of generation until its last text is shown; calls that the platform refused."""
 
     lag: float
     first_text: float
@@ -72,6 +73,7 @@ class Outcome:
 
 
 async def measure(case: Case) -> Outcome:
+    """Deliver the answers of `case` in virtual time."""
     clock = VirtualClock()
     bucket = Bucket(clock, case.rate, case.burst)
     limits = SurfaceLimits(case.max_units, edits_per_second=case.rate, burst=case.burst)
@@ -101,7 +103,7 @@ async def measure(case: Case) -> Outcome:
 
 
 def visible(surface: FakeSurface, start: float) -> list[tuple[float, int]]:
-    """When how many characters (whitespace apart) became visible."""
+    """Times, and how many characters except whitespace were visible from each of them on."""
     shown: dict[str, int] = {}
     moments = []
     for call in sorted(surface.calls, key=lambda call: call.done or 0.0):
@@ -112,7 +114,7 @@ def visible(surface: FakeSurface, start: float) -> list[tuple[float, int]]:
 
 
 def lag(case: Case, moments: list[tuple[float, int]]) -> float:
-    """The characters written and not visible, summed over the seconds."""
+    """The lag of one answer in character-seconds."""
     end = moments[-1][0]
     written, total = 0, 0.0
     for index in range(0, len(case.text), TOKEN):
@@ -127,11 +129,11 @@ def lag(case: Case, moments: list[tuple[float, int]]) -> float:
     )
 
 
-# ---------------------------------------------------------------- the best possible
+# ---------------------------------------------------------------- the optimum
 
 
 def best_lag(case: Case) -> float:
-    """The least sum of lags, in characters times seconds, of plans in which answers take turns."""
+    """The least sum of lags, in character-seconds, over schedules in which answers alternate."""
     most = int(case.burst + case.rate * case.seconds)
     plans = (_plan(case, edits) for edits in range(case.answers, most + 1))
     per_second = len("".join(case.text.split())) / case.seconds
@@ -140,7 +142,7 @@ def best_lag(case: Case) -> float:
 
 
 def _plan(case: Case, edits: int) -> float:
-    """Seconds squared: the lag of `edits` edits at the best moments, and an end for each answer."""
+    """The lag, in seconds squared, of `edits` edits at the best times and an end per answer."""
     n = case.answers
     earliest = [max(0.0, (m + 1 - case.burst) / case.rate) for m in range(edits + n)]
     ends = [max(case.seconds, earliest[edits + j]) for j in range(n)]
@@ -159,12 +161,12 @@ def _plan(case: Case, edits: int) -> float:
     return sum(gap * gap for gap in gaps) / 2 - sum((end - case.seconds) ** 2 for end in ends) / 2
 
 
-# ---------------------------------------------------------------- processor time
+# ---------------------------------------------------------------- CPU time
 
 
 async def seconds_per_token(answers: int, tokens: int) -> float:
-    """Processor seconds for each token of answers that arrive in real time, four characters a
-    token, four answers a channel; what waiting for the tokens costs is taken off."""
+    """CPU seconds per token of answers that are generated in real time, with four characters a
+    token and four answers a channel; the cost of waiting for the tokens is subtracted."""
     clock = SystemClock()
     text = ("".join(MARKED) * (tokens // 50 + 1))[: tokens * 4]
     delivery = Delivery(clock, RecordingLedger())
@@ -187,7 +189,7 @@ async def seconds_per_token(answers: int, tokens: int) -> float:
 
 
 async def processor_seconds(*works: Coroutine[None, None, None]) -> float:
-    """What it takes to do them all at once."""
+    """The CPU time of running all of them concurrently."""
     begun = time.process_time()
     async with asyncio.TaskGroup() as tasks:
         for work in works:
@@ -196,11 +198,11 @@ async def processor_seconds(*works: Coroutine[None, None, None]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what delivery adds to the waiting.")
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long answers are written")
+    parser = argparse.ArgumentParser(description="Measure the lag and CPU time of delivery.")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the answers")
     seconds = parser.parse_args().seconds
     print(
-        f"{'limit, text':<36}{'answers':>8}{'behind':>8}{'best':>8}{'ratio':>7}"
+        f"{'limit, text':<36}{'answers':>8}{'lag':>8}{'best':>8}{'ratio':>7}"
         f"{'first':>7}{'end':>7}{'refused':>9}"
     )
     for case in cases(seconds):
@@ -211,10 +213,10 @@ def main() -> None:
             f"{outcome.lag / best:>7.2f}{outcome.first_text:>6.1f}s{outcome.last_text:>6.1f}s"
             f"{outcome.refused:>9}"
         )
-    print("behind, best: characters, on average; first, end: of the last answer to get there")
+    print("lag, best: unseen characters on average; first, end: of the slowest answer")
     for answers in (1, 40, 200):
         cost = asyncio.run(seconds_per_token(answers, 200))
-        print(f"{answers} answers at 20 tokens a second: {cost * 1e6:.0f} µs of processor a token")
+        print(f"{answers} answers at 20 tokens a second: {cost * 1e6:.0f} µs of CPU a token")
 
 
 def cases(seconds: float) -> Iterator[Case]:

@@ -1,17 +1,16 @@
-"""How far the text that people see on Discord trails the text that the model wrote.
+"""Measures the lag between generated and shown text on Discord, compared with the optimum.
 
     python -m benchmarks.discord_lag
 
-One to eight answers grow at once in one channel. They go the whole way that answers on Discord go:
-delivery, the Discord surface, HTTP, and a server on the loopback interface that keeps Discord's
-buckets (5 new messages and 5 edits in 5 seconds, in fixed windows, told in headers). All of it in
-real time.
+One to eight answers grow at once in one channel, in real time, through everything that answers on
+Discord pass: delivery, the Discord surface, HTTP, and a server on the loopback interface that
+enforces Discord's rate limits (5 new messages and 5 edits in 5 seconds, in fixed windows, announced
+in headers).
 
-The lag of an answer is the number of characters that are written and not to be seen, summed over
-the time from its first word until all of it is shown. The best possible is the plan of somebody
-who knows the future (when the answers end, and how fast they grow) and makes the most of the
-channel's windows: the edits of each window are placed where the sum of the lags is least. All calls
-take as long as the real ones.
+The lag of an answer is the number of characters that are generated and not shown, integrated over
+the time from its first word until all of it is shown. The optimum is an offline schedule that knows
+when the answers end and how fast they grow: within the channel's windows, the edits are placed so
+that the sum of the lags is minimal, with the same latency per call.
 """
 
 import argparse
@@ -33,13 +32,14 @@ from tests.discord_loopback import TOKEN, Channel, Loopback, Message, Window
 
 WINDOW = Window(5, 5.0)
 LATENCY = 0.15
-"""Seconds that Discord takes for a call, the way there and back included."""
+"""Seconds per call, network latency included."""
 TOKENS_PER_SECOND = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Characters times seconds, seconds, and calls that Discord refused."""
+    """The sum of lags in character-seconds; seconds until the last answer's first text, and from
+    the end of generation until its last text is shown; calls that Discord refused."""
 
     lag: float
     first_text: float
@@ -48,7 +48,7 @@ class Outcome:
 
 
 async def measure(case: Case) -> Outcome:
-    """Let so many answers grow in one channel; how far their readers were behind."""
+    """Deliver the answers of `case` in one channel."""
     async with Loopback.open() as discord, aiohttp.ClientSession() as session:
         discord.rest.latency = LATENCY
         discord.rest.limits.windows = {"POST": WINDOW, "PATCH": WINDOW}
@@ -74,7 +74,7 @@ async def measure(case: Case) -> Outcome:
 async def write(
     case: Case, delivery: Delivery, surface: DiscordSurface, number: int, begun: float
 ) -> None:
-    """Write one answer at the model's pace."""
+    """Stream one answer at the model's throughput."""
     loop = asyncio.get_running_loop()
     async with delivery.open(stored(number), surface) as live:
         live.place(0)
@@ -89,7 +89,7 @@ def posted(discord: Loopback, channel: Channel) -> list[Message]:
 
 
 def moments(message: Message, begun: float) -> list[tuple[float, int]]:
-    """When how many characters of the answer (white space apart) became visible."""
+    """Times, and how many characters except whitespace were visible from each of them on."""
     return [
         (at - begun, len("".join(content.split())))
         for at, content in message.versions
@@ -97,11 +97,11 @@ def moments(message: Message, begun: float) -> list[tuple[float, int]]:
     ]
 
 
-# ---------------------------------------------------------------- the best possible
+# ---------------------------------------------------------------- the optimum
 
 
 def best_lag(case: Case) -> float:
-    """The least sum of lags, in characters times seconds, of plans in which answers take turns."""
+    """The least sum of lags, in character-seconds, over schedules in which answers alternate."""
     most = WINDOW.limit * math.ceil(case.seconds / WINDOW.seconds)
     plans = (
         _plan(case, edits, first / 10)
@@ -114,8 +114,8 @@ def best_lag(case: Case) -> float:
 
 
 def _plan(case: Case, edits: int, first: float) -> float:
-    """Seconds squared: the lag of `edits` edits, the first of them at `first`, and an end for each
-    answer. The moments are moved until none can be moved to where it does more good."""
+    """The lag, in seconds squared, of `edits` edits, the first at `first`, and an end per answer.
+    The times are moved until no move reduces the lag."""
     n = case.answers
     windows = [first + WINDOW.seconds * (m // WINDOW.limit) for m in range(edits + n)]
     ends = [max(case.seconds, windows[edits + j]) for j in range(n)]
@@ -136,10 +136,10 @@ def _plan(case: Case, edits: int, first: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the lag of answers on Discord.")
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long answers are written")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the answers")
     parser.add_argument("--answers", type=int, nargs="*", default=[1, 2, 4, 8])
     arguments = parser.parse_args()
-    print(f"{'answers':>8}{'behind':>8}{'best':>8}{'ratio':>7}{'first':>7}{'end':>7}{'refused':>9}")
+    print(f"{'answers':>8}{'lag':>8}{'best':>8}{'ratio':>7}{'first':>7}{'end':>7}{'refused':>9}")
     for answers in arguments.answers:
         case = Case(
             "Discord", 1.0, 5, answers, arguments.seconds, TOKENS_PER_SECOND, LATENCY, TEXT_UNITS
@@ -152,7 +152,7 @@ def main() -> None:
             f"{outcome.refused:>9}",
             flush=True,
         )
-    print("behind, best: characters, on average; first, end: of the last answer to get there")
+    print("lag, best: unseen characters on average; first, end: of the slowest answer")
 
 
 if __name__ == "__main__":

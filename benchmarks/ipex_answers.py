@@ -1,10 +1,11 @@
-"""How often ipex-llm's answers are those of 16-bit weights, on the demo model's evaluation.
+"""Compares answers of ipex-llm's quantized weights with those of 16-bit weights.
 
     python -m benchmarks.ipex_answers PYTHON [--low-bit sym_int8 bf16 sym_int4] [--each 3]
 
-PYTHON is the interpreter that `parley backend install ipex --cpu` made. The reference is what
-OpenVINO writes with 16-bit weights; both get the same token ids and answer greedily. Prints, for
-each type of weights, how many answers are the same text, how many are right, and the speed.
+PYTHON is the interpreter that `parley backend install ipex --cpu` made. The questions are those of
+the demo model's evaluation, the reference are OpenVINO's answers with 16-bit weights; both get the
+same token ids and decode greedily. Prints, for each quantization, how many answers are the same
+text, how many are correct, and the speed.
 """
 
 import argparse
@@ -24,13 +25,13 @@ from tools.demo_model.questions import Question, questions
 LONGEST = 160
 END_TOKEN = 2
 SLOW = ("stories", "lists", "code", "poems", "tables", "follow-ups")
-"""Skills whose answers are long: left out, for a CPU."""
+"""Skills with long answers, left out because they take too long on a CPU."""
 
 
 async def answers(
     options: LoadOptions, python: str, asked: list[Question]
 ) -> tuple[list[str], float]:
-    """The answers, and tokens a second while they were written."""
+    """The answers, and the speed in tokens per second, prefill included."""
     file = demo_model.directory() / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(file))
     texts, tokens, seconds = [], 0, 0.0
@@ -54,7 +55,7 @@ async def answers(
 
 
 def encoded(tokenizer: Tokenizer, question: Question) -> list[int]:
-    """The ids of a conversation and its open question, as training had them."""
+    """Token ids of a conversation and its last question, in the format of the model's training."""
     ids: list[int] = []
     for prompt, answer in question.turns:
         ids += [1, *tokenizer.encode(f"{prompt} {answer} ", add_special_tokens=False).ids, 2]
@@ -81,8 +82,8 @@ def _print(
     same = sum(ours == theirs for ours, theirs in zip(texts, reference, strict=True))
     right = sum(question.check(text) for question, text in zip(asked, texts, strict=True))
     print(
-        f"{name:16} {same}/{len(asked)} the same, {right}/{len(asked)} right"
-        f", {speed:.1f} tokens a second",
+        f"{name:16} {same}/{len(asked)} the same, {right}/{len(asked)} correct"
+        f", {speed:.1f} tokens per second",
         flush=True,
     )
 

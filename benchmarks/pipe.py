@@ -1,10 +1,10 @@
-"""What the way from the worker to the text costs, without a model.
+"""Measures the overhead of worker, pipe and decoder, without a model.
 
     python -m benchmarks.pipe [--streams 200] [--seconds 10]
 
-One answer as fast as it goes: microseconds for each token, worker, pipe and decoder together.
-Then many answers at 20 tokens a second each: how late the event loop is, which is what every
-other conversation would feel, and the memory of both processes.
+One answer without a rate limit: microseconds per token, of worker, pipe and decoder together. Then
+many answers at 20 tokens per second each: throughput, the latency of the event loop (which delays
+all other conversations), CPU time per token, and the memory of both processes.
 """
 
 import argparse
@@ -27,7 +27,7 @@ OPTIONS = WorkerOptions(
 
 
 async def read(generator: WorkerGenerator, tokens: int) -> Finished:
-    """One answer of so many tokens, thrown away."""
+    """Read one answer of so many tokens and discard it."""
     async with aclosing(generator.stream(PROMPT, Sampling(max_new_tokens=tokens))) as stream:
         async for piece in stream:
             if isinstance(piece, Finished):
@@ -42,12 +42,12 @@ async def one_stream() -> None:
     start = time.perf_counter()
     await read(generator, TOKENS)
     spent = time.perf_counter() - start
-    print(f"one answer, flat out: {spent / TOKENS * 1e6:.1f} µs a token ({TOKENS} tokens)")
+    print(f"one answer, no rate limit: {spent / TOKENS * 1e6:.1f} µs per token ({TOKENS} tokens)")
     await generator.aclose()
 
 
 async def watch(late: list[float]) -> None:
-    """Note how much later than asked each wake-up comes."""
+    """Append the delay of each wake-up of the event loop, in seconds."""
     while True:
         due = time.perf_counter() + 0.001
         await asyncio.sleep(0.001)
@@ -69,9 +69,9 @@ async def many_streams(streams: int, seconds: float) -> None:
     late.sort()
     made = sum(finished.usage.completion_tokens for finished in done)
     print(
-        f"{streams} answers at {RATE:g} tok/s: {made / spent:.0f} tok/s in all, loop late "
+        f"{streams} answers at {RATE:g} tok/s: {made / spent:.0f} tok/s in all, event loop delay "
         f"p50 {late[len(late) // 2] * 1e3:.2f} ms, p99 {late[int(len(late) * 0.99)] * 1e3:.2f} ms, "
-        f"most {late[-1] * 1e3:.2f} ms; {cpu / made * 1e6:.1f} µs of this process a token"
+        f"max {late[-1] * 1e3:.2f} ms; {cpu / made * 1e6:.1f} µs CPU of this process per token"
     )
     for name, pid in (("this process", "self"), ("worker", str(generator.worker_pid))):
         print(f"memory of {name}: {resident(pid)}")
@@ -79,7 +79,7 @@ async def many_streams(streams: int, seconds: float) -> None:
 
 
 def resident(pid: str) -> str:
-    """The process's resident memory, where /proc tells it."""
+    """The process's resident memory, from /proc."""
     status = Path("/proc") / pid / "status"
     if not status.exists():
         return f"not known on {sys.platform}"

@@ -1,9 +1,10 @@
-"""What the SQL store costs: reading from a very long conversation, and writing.
+"""Measures the SQL store: reading from a very long conversation, writing, and deleting.
 
     python -m benchmarks.storage [--turns 1000000] [--folder .]
 
-Makes a database in a folder of its own, with one conversation of that many turns, and removes it
-at the end. A commit waits for the disk, so look at the disk's own number, too.
+Creates a database in a temporary folder within `--folder`, with one conversation of that many
+exchanges, and removes it at the end. A commit waits for the disk, so compare with the time of a
+bare fsync, which is printed first.
 """
 
 import argparse
@@ -29,7 +30,7 @@ QUESTION = "What did we say about the garden, and who was to water it? " * 2
 ANSWER = "You said that the tomatoes want water every evening, and that Bob has the key. " * 5
 MOMENT = "2026-01-01 00:00:00.000000"
 AT_ONCE = 200
-"""Answers that are written side by side."""
+"""Answers that are generated concurrently."""
 
 Result = TypeVar("Result")
 
@@ -61,7 +62,7 @@ async def _measure(file: Path, turns: int) -> None:
 
 
 def _fill(file: Path, turns: int) -> None:
-    """In bulk, past the store."""
+    """Insert the long conversation in bulk, not through the store."""
     started = time.perf_counter()
     connection = sqlite3.connect(file)
     connection.execute("INSERT INTO conversations VALUES (1000, ?, 0)", (str(LONG),))
@@ -77,11 +78,11 @@ def _fill(file: Path, turns: int) -> None:
     connection.commit()
     connection.close()
     seconds, megabytes = time.perf_counter() - started, file.stat().st_size / 1e6
-    print(f"{turns:,} turns made in {seconds:.0f} s, {megabytes:,.0f} MB")
+    print(f"{turns:,} exchanges inserted in {seconds:.0f} s, {megabytes:,.0f} MB")
 
 
 def _fsync(folder: Path) -> float:
-    """Seconds that one takes here: what every commit waits for at least."""
+    """Seconds that an fsync takes in `folder`: the minimum for every commit."""
     with (folder / "probe").open("wb", buffering=0) as probe:
         times = []
         for _ in range(50):
@@ -93,7 +94,7 @@ def _fsync(folder: Path) -> float:
 
 
 async def _reading(store: Store) -> None:
-    print("\nexchanges(limit=32), ms: median, worst of 300")
+    print("\nexchanges(limit=32), ms: median, maximum of 300")
     newest = {}
     for name, conversation in (("new", NEW), ("long", LONG), ("new", NEW), ("long", LONG)):
         newest[name] = (await store.exchanges(conversation, limit=1))[0].question_id
@@ -124,7 +125,8 @@ async def _writing(store: Store) -> None:
         rounds.append(seconds)
     cpu = (time.process_time() - cpu) / len(rounds)
     print(
-        f"  checkpoint, {AT_ONCE} at once: {_summary(rounds)} ms each round, {cpu * 1e3:.0f} of CPU"
+        f"  checkpoint, {AT_ONCE} at once: {_summary(rounds)} ms per round, "
+        f"{cpu * 1e3:.0f} ms of CPU"
     )
     usage = Usage(90, 60, 80, 0.3, 4.0)
     _, seconds = await _together(
@@ -142,10 +144,10 @@ async def _deleting(store: Store) -> None:
     started = time.perf_counter()
     gone = await store.forget(conversation=NEW)
     seconds = time.perf_counter() - started
-    print(f"  forget a conversation of {gone} turns, the file written afresh: {seconds:.1f} s")
+    print(f"  forget a conversation of {gone} exchanges, with VACUUM: {seconds:.1f} s")
     started = time.perf_counter()
     hidden = await store.reset(LONG)
-    print(f"  reset a conversation of {hidden:,} turns: {time.perf_counter() - started:.2f} s")
+    print(f"  reset a conversation of {hidden:,} exchanges: {time.perf_counter() - started:.2f} s")
 
 
 async def _ask(store: Store, conversation: ConversationKey) -> StoredAnswer:

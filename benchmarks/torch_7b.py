@@ -1,10 +1,9 @@
-"""How fast the torch back end decodes a model of Llama 2's 7 B shape, with random weights.
+"""Measures the throughput of the torch backend with random weights in the shape of Llama 2 7B.
 
     python -m benchmarks.torch_7b [--device cuda] [--low-bit bf16] [--layers 32] [--tokens 128]
 
-Weights are drawn on the device and handed to the back end in place of a folder, so that nothing of
-13 GB is written or read; everything after that is the product's own way: its cache, its slots, its
-choice of tokens. Prints a line for one answer alone and one for 32 at a time.
+Weights are generated on the device in place of a checkpoint, so that no 13 GB are written or read;
+KV cache, batching and sampling are the backend's own. Prints a line for each batch size.
 """
 
 import argparse
@@ -26,14 +25,14 @@ SHAPE: dict[str, Any] = {
     "max_position_embeddings": 4096,
     "torch_dtype": "bfloat16",
 }
-"""Llama 2 7 B's, from its ``config.json``."""
+"""From the ``config.json`` of Llama 2 7B."""
 
 PROMPT = 128
-"""Tokens of each question."""
+"""Tokens of each prompt."""
 
 
 def random_model(layers: int, device: str) -> Any:
-    """A stand-in for ``AutoModelForCausalLM.from_pretrained``, which draws the weights."""
+    """Patches ``AutoModelForCausalLM.from_pretrained`` to return a model with random weights."""
     import torch
     import transformers
 
@@ -51,7 +50,7 @@ def random_model(layers: int, device: str) -> Any:
 
 
 def loaded(arguments: argparse.Namespace, folder: Path) -> TorchBackend:
-    """The back end with its random model."""
+    """The backend with its random model loaded."""
     import transformers
 
     config = transformers.LlamaConfig(**SHAPE, num_hidden_layers=arguments.layers)
@@ -74,7 +73,7 @@ def loaded(arguments: argparse.Namespace, folder: Path) -> TorchBackend:
 
 
 def measure(backend: TorchBackend, streams: int, tokens: int, first_id: int) -> str:
-    """Let so many answers be written at the same time; a line on how fast that was."""
+    """Generate so many answers in one batch. Returns a line with time and throughput."""
     for number in range(first_id, first_id + streams):
         prompt = [1, *((7 * number + place) % 31000 + 100 for place in range(PROMPT - 1))]
         backend.add(Request(number, prompt, [], tokens))
@@ -91,8 +90,8 @@ def measure(backend: TorchBackend, streams: int, tokens: int, first_id: int) -> 
         open_answers -= len(step.ended)
     end = time.perf_counter()
     return (
-        f"{streams:3} at a time: all have begun after {begun - start:.2f} s, then "
-        f"{made / (end - begun):.1f} tokens a second in all"
+        f"{streams:3} at a time: first tokens of all after {begun - start:.2f} s, then "
+        f"{made / (end - begun):.1f} tokens per second in all"
     )
 
 
@@ -107,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         backend = loaded(arguments, Path(folder))
         for number, streams in enumerate(arguments.streams, start=1):
-            measure(backend, streams, 8, 100_000 * number)  # kernels are chosen on the way
+            measure(backend, streams, 8, 100_000 * number)  # warm-up: selects kernels
             print(measure(backend, streams, arguments.tokens, 100_000 * number + 1000))
 
 

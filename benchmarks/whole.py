@@ -38,9 +38,9 @@ READY = """
 import asyncio, resource, sys, time
 begun = time.perf_counter()
 from bot.config import load
-from parley.app import parley
+from parley.app import open_parley
 async def main():
-    async with parley(load(None, {settings!r}), on_progress=lambda progress: None):
+    async with open_parley(load(None, {settings!r}), on_progress=lambda progress: None):
         ready = time.perf_counter() - begun
         size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{{ready:.2f}} s after Python's start-up, {{size:.0f}} MB")

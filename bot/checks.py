@@ -1,19 +1,19 @@
-"""What a check found."""
+"""The result of a check, as ``parley doctor`` reports it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How it stands."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """It works, but not as well as it could."""
+    """It works, but could work better."""
     FAILED = "failed"
-    """Parley cannot do what the settings ask for."""
+    """Parley cannot do what is configured."""
     SKIPPED = "skipped"
-    """Not asked for."""
+    """Not requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,11 @@ class Result:
     """One line of the report."""
 
     area: str
-    """Such as "Devices"."""
+    """The section of the report, such as "Devices"."""
     what: str
+    """What was checked."""
     state: State
     detail: str
+    """What was found."""
     remedy: str = ""
-    """What to do about it; "" where nothing is to be done."""
+    """What to do about it; "" for nothing."""

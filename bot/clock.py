@@ -1,4 +1,4 @@
-"""Time, handed in, so that whatever paces itself can be tried in virtual time."""
+"""Time as a dependency, so that code which waits can be tested in virtual time."""
 
 import asyncio
 import time
@@ -6,19 +6,17 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds, and waiting for them."""
+    """A monotonic clock and a sleep that agree with each other."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment in the past; never goes back."""
-        ...
+        """Seconds since an arbitrary moment; never decreases."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; at once (but after every task that is ready) where `seconds` is not positive."""
-        ...
+        """Sleep. Where `seconds` is 0 or less, only yield to the event loop once."""
 
 
 class SystemClock:
-    """The machine's own time."""
+    """Real time."""
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -28,7 +26,10 @@ class SystemClock:
 
 
 async def sleep_unless(clock: Clock, seconds: float, event: asyncio.Event) -> bool:
-    """Sleep until `event` is set, `seconds` at most; whether it is set."""
+    """Sleep until `event` is set, for `seconds` at most. Returns whether it is set.
+
+    Cancelled, it leaves no task behind.
+    """
     if event.is_set() or seconds <= 0:
         return event.is_set()
     waits = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(event.wait())}

@@ -1,43 +1,45 @@
-"""Everything that Parley raises on purpose.
+"""The exceptions that Parley raises deliberately.
 
-    ParleyError                 one line for the operator: the thing, the place, the remedy
-    ├── ConfigError             a setting is unknown, of the wrong type, or missing
-    ├── ModelError              the model is missing, damaged, of an unknown kind, or does not fit
-    ├── StorageError            the database cannot be opened, is corrupt, locked, full, or too new
-    ├── GenerationError         the model failed while it answered
-    │   ├── WorkerLost          the model's process ended; the answer may be taken up again
-    │   └── NoRoom              the prompt does not fit the window; packed anew it may
-    ├── SurfaceError            a platform refused a message for good
-    │   ├── MessageGone         the message to edit no longer exists
-    │   └── SurfaceBusy         not now: the platform asks to wait `retry_after` seconds
-    └── Refusal                 the person may not have this now; `user_text` says why
+    ParleyError                 base class; one line for the operator
+    ├── ConfigError             a setting is unknown, invalid or missing
+    ├── ModelError              the model is missing, damaged, unsupported, or too large
+    ├── StorageError            the database is unreachable, damaged, locked, full, or too new
+    ├── GenerationError         generation failed
+    │   ├── WorkerLost          the worker process ended; the answer can be resumed
+    │   └── NoRoom              the prompt does not fit the context window; repacked it may
+    ├── SurfaceError            the platform refused a message permanently
+    │   ├── MessageGone         the message no longer exists
+    │   └── SurfaceBusy         temporary: retry after `retry_after` seconds
+    └── Refusal                 a person's request is refused; `user_text` says why
         ├── Busy                the queue is full
-        ├── OverQuota           the person's answers or tokens for the day are used up
-        ├── TooLong             the question alone does not fit the model's window
-        ├── NotAllowed          the person lacks the right
-        ├── NotUnderstood       what was typed is not a value that the setting takes
-        └── NothingToDo         nothing is there to stop, regenerate or continue
+        ├── ShuttingDown        Parley is about to end
+        ├── OverQuota           the person's quota of answers or tokens for the day is used up
+        ├── TooLong             the question alone exceeds the context window
+        ├── NotAllowed          the person lacks the permission
+        ├── NotUnderstood       the input is not a valid value
+        └── NothingToDo         there is nothing to stop, regenerate or continue
 
-A library's own exceptions are turned into these once, at the boundary where the library is
-called, with ``raise … from exc``. Whatever else reaches the top is a defect.
+A library's exceptions are converted into these once, where the library is called, with
+``raise … from exc``. Any other exception that reaches the top is a bug.
 """
 
 
 class ParleyError(Exception):
-    """Base of all. ``str(error)`` is one line for the operator, free of secrets."""
+    """Base class. ``str(error)`` is one line for the operator that names the thing, the place and
+    the remedy, and contains no secrets."""
 
     @property
     def user_text(self) -> str:
-        """What a person in a chat is told. Names no path, no setting and no internals."""
+        """The message for the person in the chat. Names no path, setting or internals."""
         return "Something went wrong on my side. The operator's log says what."
 
 
 class ConfigError(ParleyError):
-    """A setting cannot be used."""
+    """A setting is unknown, invalid or missing."""
 
 
 class ModelError(ParleyError):
-    """The model cannot be used as configured."""
+    """The model cannot be loaded or used as configured."""
 
     @property
     def user_text(self) -> str:
@@ -49,11 +51,11 @@ class StorageError(ParleyError):
 
     @property
     def user_text(self) -> str:
-        return "I cannot reach my memory right now, so the question was not taken. Try later."
+        return "My database is not available right now, so I could not do that. Try again later."
 
 
 class GenerationError(ParleyError):
-    """The model failed while it answered."""
+    """Generation failed."""
 
     @property
     def user_text(self) -> str:
@@ -61,7 +63,8 @@ class GenerationError(ParleyError):
 
 
 class WorkerLost(GenerationError):
-    """The process that holds the model ended in the middle of an answer."""
+    """The worker process ended during generation. The text so far is valid; the answer can be
+    resumed when the worker has restarted."""
 
     @property
     def user_text(self) -> str:
@@ -69,31 +72,33 @@ class WorkerLost(GenerationError):
 
 
 class NoRoom(GenerationError):
-    """The prompt and its answer do not fit the window that the model has now; it may have had a
-    larger one when the prompt was packed."""
+    """The prompt and its answer do not fit the context window. The window may have shrunk since the
+    prompt was packed; packed again, it may fit."""
 
 
 class SurfaceError(ParleyError):
-    """A platform refused to show a message, and trying again will not help."""
+    """The platform refused a call permanently: a retry will not help."""
 
 
 class MessageGone(SurfaceError):
-    """The message that should be edited no longer exists."""
+    """The message to edit or delete no longer exists."""
 
 
 class SurfaceBusy(SurfaceError):
-    """The platform asks to wait before the same call is made again."""
+    """The call failed temporarily (rate limit, connection): retry it later."""
 
     def __init__(self, message: str, *, retry_after: float, foreseen: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds to wait."""
+        """Seconds to wait before the retry."""
         self.foreseen = foreseen
-        """The limit is known, and the platform was not even asked: no reason to go slower."""
+        """Whether the call was not sent because a known limit is used up. That is no sign of a
+        lower limit, so the caller need not back off further."""
 
 
 class Refusal(ParleyError):
-    """The request is refused; nothing was recorded and nothing will be generated for it."""
+    """A person's request is refused. Nothing was recorded, and nothing will be generated for it.
+    ``str(error)`` is the text for the person."""
 
     @property
     def user_text(self) -> str:
@@ -104,15 +109,20 @@ class Busy(Refusal):
     """The queue is full."""
 
 
+class ShuttingDown(Refusal):
+    """The engine is being left: the question is not taken, and nothing was recorded. Platforms keep
+    what people wrote, so that the next run can find it."""
+
+
 class OverQuota(Refusal):
-    """The person has used up the answers or tokens of the day."""
+    """The person's quota of answers or tokens for the day is used up."""
 
 
 class TooLong(Refusal):
-    """The question alone does not fit the model's window."""
+    """The question alone does not fit the context window."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
-        """`remedy` names settings and is for the operator alone."""
+        """`remedy` names settings; it is in ``str(error)`` for the operator, not in `user_text`."""
         super().__init__(f"{message} {remedy}".rstrip())
         self._message = message
 
@@ -122,12 +132,12 @@ class TooLong(Refusal):
 
 
 class NotAllowed(Refusal):
-    """The person lacks the right to do this."""
+    """The person lacks the permission for this."""
 
 
 class NotUnderstood(Refusal):
-    """What the person typed cannot be used; the text says what would be right."""
+    """The person's input is not a valid value; the text says what would be."""
 
 
 class NothingToDo(Refusal):
-    """Nothing is there to stop, regenerate or continue."""
+    """There is nothing to stop, regenerate or continue."""

@@ -1,8 +1,8 @@
-"""The log: every line names the conversation that it belongs to, and no line names a secret.
+"""Logging: every line names its conversation, and no line contains a secret.
 
-Texts of messages are logged at DEBUG only; the callers see to that. Tokens are kept out by never
-being passed to a logger, and `Redacting` is the net below: what looks like a Discord or a Slack
-token, or was registered as a secret, is blotted out wherever it turns up, tracebacks included.
+The text of messages is logged at DEBUG only; callers are responsible for that. Tokens are never
+passed to a logger; as a second defence, `Redacting` replaces registered secrets and whatever has
+the form of a Discord, Slack or Hugging Face token, in tracebacks too.
 """
 
 import logging
@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from bot.messages import ConversationKey
+
+PACKAGES = ("parley", "adapters", "storage", "bot")
+"""The packages whose loggers are Parley's own."""
 
 _conversation: ContextVar[str] = ContextVar("conversation", default="-")
 
@@ -25,7 +28,8 @@ _TOKEN_SHAPES = (
 
 @contextmanager
 def conversation_logged(conversation: ConversationKey) -> Iterator[None]:
-    """Within it, this task's log lines carry the conversation's key."""
+    """Within the context, log lines of this task (and of tasks it creates) carry the conversation's
+    key."""
     token = _conversation.set(str(conversation))
     try:
         yield
@@ -34,9 +38,10 @@ def conversation_logged(conversation: ConversationKey) -> Iterator[None]:
 
 
 class Redacting(logging.Formatter):
-    """Formats a line and blots out every secret in it."""
+    """A formatter that replaces every secret in a line by ``[secret]``."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """`secrets`: exact strings to replace besides those of a token's form; "" is ignored."""
         super().__init__("%(asctime)s %(levelname)-7s %(name)s [%(conversation)s] %(message)s")
         known = [re.escape(secret) for secret in secrets if secret]
         self._secret = re.compile("|".join([*known, *_TOKEN_SHAPES]))
@@ -47,12 +52,16 @@ class Redacting(logging.Formatter):
 
 
 def set_up(level: str, secrets: Iterable[str] = (), handler: logging.Handler | None = None) -> None:
-    """Log to `handler` (stderr, where there is none) from `level` up. The libraries speak from
-    WARNING up, so that DEBUG shows what Parley does and not every frame of every socket."""
+    """Replace the root logger's handlers by `handler` (standard error by default), with `Redacting`
+    as its formatter.
+
+    Parley's own loggers log from `level` up, libraries from WARNING up, so that DEBUG shows what
+    Parley does and not every frame of every socket. Raises ValueError for an unknown level.
+    """
     handler = handler or logging.StreamHandler()
     handler.setFormatter(Redacting(secrets))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for name in ("bot", "adapters", "storage"):
+    for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())

@@ -1,7 +1,8 @@
-"""The values that travel through Parley. Plain data: no I/O, no identity, no platform.
+"""The values that the parts of Parley pass to each other. Plain data: no I/O, no database ids, no
+platform's types.
 
-A conversation is a list of *exchanges*: one question and the answer that it got. That is the
-shape of Llama 2's chat format, in which user and assistant alternate strictly.
+A conversation is a list of *exchanges*, each a question and its answer: user and assistant
+alternate strictly, as chat formats such as Llama 2's require.
 """
 
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class ConversationKey:
-    """Where a conversation lives. A thread is a conversation of its own.
+    """Identifies a conversation: a channel, a direct message, or a thread (which is a conversation
+    of its own).
 
-    ``str(key)`` is ``platform:workspace/channel[/thread]`` and `parse` reads it back. No part may
-    hold a slash; a platform's ids never do. ``workspace`` is the guild or team, or "" (a DM).
+    ``str(key)`` is ``platform:workspace/channel[/thread]``, the form that is stored; `parse` reads
+    it back. ``workspace`` is Discord's guild or Slack's team, "" for a direct message. Raises
+    ValueError where a part contains a slash or the platform a colon, which platforms' ids do not.
     """
 
     platform: str
@@ -34,7 +37,7 @@ class ConversationKey:
 
     @classmethod
     def parse(cls, text: str) -> "ConversationKey":
-        """The key that ``str`` wrote. Raises ValueError for anything else."""
+        """The inverse of ``str``. Raises ValueError for anything that ``str`` does not produce."""
         platform, colon, rest = text.partition(":")
         parts = rest.split("/")
         if not colon or len(parts) not in (2, 3):
@@ -44,28 +47,29 @@ class ConversationKey:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who asks. ``id`` is the platform's and unique within it."""
+    """A person who uses the bot. ``id`` is the platform's, unique within it; ``name`` is for
+    display and may change."""
 
     platform: str
     id: str
     name: str
     admin: bool = False
-    """May stop others' answers, reset, and change a conversation's settings."""
+    """Whether the person may stop others' answers, reset, and change a conversation's settings."""
 
     @property
     def key(self) -> str:
-        """``platform:id``: the person in quotas, feedback and logs."""
+        """``platform:id``, which identifies the person in the database and in logs."""
         return f"{self.platform}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing that a person asked, as an adapter hands it to the engine.
+    """One question, as an adapter passes it to the engine.
 
     ``text`` is what the person typed, without the mention of the bot and with the platform's
-    escapes undone. ``event_id`` is unique within the platform: the same event delivered twice
-    carries the same id and is answered once. ``message_id`` is the platform's message that holds
-    the question, so that an edit or a deletion of it can be followed; "" where there is none.
+    escapes undone. ``event_id`` is the platform's id of the event, for deduplication: an event that
+    is delivered twice has the same id and is answered once. ``message_id`` is the platform's
+    message that contains the question, by which edits and deletions are matched; "" for none.
     """
 
     conversation: ConversationKey
@@ -74,12 +78,14 @@ class Question:
     event_id: str
     message_id: str = ""
     direct: bool = False
-    """Between one person and the bot (a DM, the terminal): names need not be shown."""
+    """A conversation with one person alone (a direct message, the terminal): the model needs no
+    names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question, with the author's name in front where names are shown, and its answer."""
+    """One turn of the history in a prompt: a question, prefixed with its author's name where names
+    are shown, and its answer."""
 
     question: str
     answer: str
@@ -87,10 +93,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is asked to continue.
+    """A chat prompt, not yet rendered in the model's chat format.
 
-    ``answer`` is what the answer holds already: "" for a new one; the text so far for one that is
-    continued, which the model goes on from without repeating it.
+    ``history`` is oldest first. ``answer`` is the text that the answer already has: "" for a new
+    answer; the text so far for one that is continued, which the model extends without repeating it.
     """
 
     system: str
@@ -98,21 +104,22 @@ class Prompt:
     question: str
     answer: str = ""
     cache_key: str = field(default="", compare=False)
-    """Prompts with the same key begin alike, so that a generator with several places to compute
-    does well to send them to the same one. It says nothing of the answer."""
+    """A hint for the prefix cache: prompts with the same key share a long prefix, so a generator
+    with several caches should route them to the same one. It does not affect the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Plain text that the model is asked to go on with, outside any chat format."""
+    """Plain text for the model to continue, without a chat format."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen. ``temperature`` 0 is greedy, and then the rest but the penalty and
-    the length is without effect. ``top_k`` 0 is off. ``seed`` None draws a new one each time."""
+    """How tokens are sampled. ``temperature`` 0 means greedy decoding, where ``top_p``, ``top_k``
+    and ``seed`` have no effect. ``top_k`` 0 disables it, ``repetition_penalty`` 1.0 too. ``seed``
+    None draws a new seed for each answer."""
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -123,35 +130,37 @@ class Sampling:
 
 
 class FinishReason(StrEnum):
-    """Why an answer ended."""
+    """Why generation ended. A failure is an exception instead."""
 
     END = "end"
-    """The model was done."""
+    """The model produced its end-of-sequence token."""
     LENGTH = "length"
-    """The answer reached its longest; it can be continued."""
+    """The length limit was reached; the answer can be continued."""
     STOPPED = "stopped"
-    """A person stopped it."""
+    """Generation was cancelled: a person stopped it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one answer cost. Times in seconds, as the model's process measured them."""
+    """What one answer cost: tokens, and times in seconds as the model's process measured them."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
-    """Of the prompt's tokens, those whose keys and values were there already."""
+    """Prompt tokens that were found in the KV cache and not computed again."""
     completion_tokens: int = 0
     first_token_seconds: float = 0.0
-    """From the arrival of the request to the first token, waiting included."""
+    """Time to first token, from the request on, time in the queue included."""
     total_seconds: float = 0.0
 
     @property
     def tokens(self) -> int:
+        """Prompt and completion tokens together, as quotas count them."""
         return self.prompt_tokens + self.completion_tokens
 
     @property
     def tokens_per_second(self) -> float:
-        """Decoding speed after the first token; 0.0 where there is too little to say."""
+        """Decoding throughput after the first token; 0.0 where it cannot be computed (fewer than
+        two tokens, or no time measured)."""
         seconds = self.total_seconds - self.first_token_seconds
         if self.completion_tokens < 2 or seconds <= 0:
             return 0.0
@@ -160,7 +169,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last thing that a generator yields."""
+    """The last item of a generator's stream."""
 
     reason: FinishReason
     usage: Usage = field(default_factory=Usage)
@@ -168,13 +177,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that answers, as it is loaded."""
+    """The loaded model."""
 
     name: str
     backend: str
     device: str
     low_bit: str
+    """The quantization of the weights, such as "sym_int4"; the name is ipex-llm's."""
     context: int
-    """Tokens that prompt and answer may hold together."""
+    """The context window in tokens: prompt and answer together."""
     note: str = ""
-    """What the operator should know: why "auto" took this back end, that the context shrank."""
+    """For the operator, "" for nothing: why "auto" chose this back end, or that the context window
+    was reduced."""

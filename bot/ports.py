@@ -1,14 +1,25 @@
-"""What the core needs from outside: small Protocols, and the values that pass through them.
+"""The interfaces (ports) between the core and everything around it, and the values they exchange.
 
-`Generator` is a model, wherever it runs. `QuestionStore`, `QuestionEdits`, `AnswerLedger`,
-`SettingsStore`, `UsageStore` and `Archive` are the database (`storage/` has one class for them
-all, in memory and in SQL). `Surface` is a place in which an answer is shown (`adapters/`).
+`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
+`QuestionEdits`, `AnswerLedger`, `SettingsStore` and `Archive` are the database; `storage/` has two
+classes that implement them all, in memory and in SQL. `Surface` is a place in which an answer is
+shown and `SurfaceFinder` finds it again (`adapters/`).
+
+Unless a method says otherwise:
+
+- Times are timezone-aware `datetime`s in UTC, durations are seconds.
+- Every store method raises StorageError where the database fails; nothing of the call is kept
+  then. A store method that returned is durable: it survives a crash and a power cut. Concurrent
+  calls take effect one after another, in some order; each call is one transaction.
+- A store call that is cancelled may take effect or not, but never in part.
+- An id that names nothing is no error: reads return nothing, writes change nothing, except where
+  NothingToDo is documented.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from bot.messages import (
@@ -28,56 +39,63 @@ from bot.messages import (
 
 
 class Generator(Protocol):
-    """A chat model."""
+    """A chat model. Any number of `stream`s may be open at once; how many of them generate at the
+    same time is the generator's own affair."""
 
     async def start(self) -> ModelInfo:
-        """Load the model and say what it is. Idempotent. Raises ModelError, with the remedy."""
-        ...
+        """Load the model and describe it. Idempotent. Raises ModelError, with the remedy, where it
+        cannot be loaded."""
 
     async def count(self, prompt: Prompt | Completion) -> int:
-        """How many tokens the model would read for `prompt`, exactly."""
-        ...
+        """The exact number of tokens that `prompt` takes in the context window, the chat format's
+        own tokens included. Raises ModelError where the tokenizer cannot be loaded, and
+        GenerationError where a server that has to count fails."""
 
     def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
     ) -> AsyncGenerator[str | Finished]:
-        """Text as the model writes it, and one `Finished` last.
+        """Generate text: yields pieces of text as they are decoded, and one `Finished` last.
 
-        The texts, joined, are the answer; no text is empty. Closing the iterator stops the model
-        within one decoding step. Raises GenerationError where the model fails, WorkerLost where
-        its process ends; what was yielded before is valid.
+        The pieces joined are the answer; no piece is empty. Closing the iterator, or cancelling the
+        task that awaits it, stops the model itself within one decoding step. Raises NoRoom where
+        the prompt does not fit the context window, WorkerLost where the model's process ends, and
+        GenerationError for any other failure; text that was yielded before remains valid. A stream
+        may also wait for a model that is being restarted.
         """
-        ...
 
     async def aclose(self) -> None:
-        """Stop every answer and let go of the model. Idempotent."""
-        ...
+        """Stop every open stream and unload the model. Idempotent; final."""
 
 
 # ---------------------------------------------------------------- the store
 
 
 class AnswerState(StrEnum):
-    """How far an answer is."""
+    """The state of an answer. The values are stored and must not change."""
 
     QUEUED = "queued"
+    """Waiting for the model."""
     WRITING = "writing"
+    """Being generated."""
     DONE = "done"
+    """Complete."""
     CUT = "cut"
-    """Ended by its longest length; can be continued."""
+    """Ended at the length limit; can be continued."""
     STOPPED = "stopped"
+    """Stopped by a person."""
     INTERRUPTED = "interrupted"
-    """Parley or the model went down while it was written, and it was not taken up again."""
+    """Parley or the model's process ended during generation, and it was not resumed."""
     FAILED = "failed"
+    """Generation failed."""
 
     @property
     def open(self) -> bool:
-        """Still to be written."""
+        """Whether generation has not ended yet: QUEUED or WRITING."""
         return self in (AnswerState.QUEUED, AnswerState.WRITING)
 
     @classmethod
     def after(cls, reason: FinishReason) -> "AnswerState":
-        """The state of an answer that ended for `reason`."""
+        """The state of an answer whose generation ended for `reason`."""
         return {
             FinishReason.END: cls.DONE,
             FinishReason.LENGTH: cls.CUT,
@@ -87,7 +105,7 @@ class AnswerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as the ledger has it, with the question that it answers."""
+    """An answer as the ledger records it, with its question."""
 
     id: int
     question_id: int
@@ -95,13 +113,26 @@ class StoredAnswer:
     state: AnswerState
     text: str
     messages: tuple[str, ...] = ()
-    """The platform's references of the messages that show it, in order."""
+    """The surface's references of the messages that show it, in the order of its parts."""
     usage: Usage = field(default_factory=Usage)
+    settled: int = 0
+    """How many of these messages, from the first, are known to show their part in its last form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A message that is left on the platform of a deleted question's answer."""
+
+    conversation: ConversationKey
+    message: str
+    """The surface's reference."""
+    remove: bool
+    """To be deleted; else only its buttons are to go."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """A question and its current answer ("" while there is none)."""
+    """A question and its current answer, as far as it was last saved ("" at first)."""
 
     question_id: int
     question: Question
@@ -113,58 +144,70 @@ class StoredExchange:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one person may use between two midnights UTC. 0 is without limit."""
+    """What one person may use per day (UTC). 0 means unlimited."""
 
     answers_per_day: int = 0
     tokens_per_day: int = 0
+    """Prompt and completion tokens together. Checked before an answer, charged at its end: the last
+    answer of a day may exceed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
-    """What was set for one conversation. None: as the configuration says."""
+    """The settings of one conversation. None inherits the value of the configuration."""
 
     system_prompt: str | None = None
     temperature: float | None = None
     max_new_tokens: int | None = None
     show_names: bool | None = None
+    """Whether the model is given the authors' names."""
     muted: bool = False
+    """The bot answers nothing here."""
 
 
 class QuestionStore(Protocol):
-    """Questions and the conversation that they make."""
+    """Questions, and the conversation history that they form."""
 
     async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
-        """Record the question and a queued answer for it, durably, in one transaction.
+        """Record the question with a QUEUED answer, and charge the author for one answer.
 
-        None where `question.event_id` was seen before on this platform: nothing changes then.
-        Raises OverQuota (nothing recorded) where the author has used up the day.
+        Idempotent per `question.event_id` and platform: None, and nothing changes, where the event
+        was accepted in the last seven days, even if its question was deleted since. Raises
+        OverQuota, with nothing recorded, where the author's quota of the day is used up. Text that
+        no database can hold (lone surrogates, NUL) is replaced by U+FFFD; the result shows it.
         """
-        ...
+
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
     ) -> StoredAnswer:
-        """Queue an answer once more and charge `person` for it. With `anew`, a new answer to the
-        same question, shown in the same messages, takes the old one's place (the old text stays in
-        the archive); else the same answer goes on from its text. Raises OverQuota, or NothingToDo
-        where there is no such answer or it is still open."""
-        ...
+        """Queue a current answer again and charge `person` for it, now and for its tokens.
+
+        With `anew` (regenerate), a new answer to the same question replaces it as the current one
+        and takes over its messages; the old text stays in the archive. Otherwise (continue), the
+        same answer is queued and keeps its text. Raises OverQuota, or NothingToDo where the id
+        names no current answer or one that is still open; nothing changes then.
+        """
 
     async def exchanges(
         self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
     ) -> list[StoredExchange]:
-        """The newest exchanges since the last reset, newest first; with `before`, those with a
-        smaller question id. Takes as long in a conversation of a million turns as in a new one."""
-        ...
+        """Up to `limit` exchanges since the last reset, newest first; with `before`, only those
+        whose question id is smaller, for paging. The cost does not depend on the conversation's
+        length."""
 
     async def reset(self, conversation: ConversationKey) -> int:
-        """Let the model forget: `exchanges` starts anew. Gives the number of exchanges that it no
-        longer returns. They stay in the archive until they are forgotten or purged."""
-        ...
+        """Start the history anew: `exchanges` no longer returns the earlier ones, so the model no
+        longer sees them. Returns how many became hidden; 0 where there were none. They stay
+        stored, and in the archive, until `forget` or `purge` deletes them."""
 
 
 class QuestionEdits(Protocol):
-    """Keeping in step with what people do to their questions on the platform."""
+    """Applying edits and deletions that people make to their messages on the platform.
+
+    Where several questions came in one message, the newest is edited, and all are deleted."""
 
     async def find_question(
         self, conversation: ConversationKey, message_id: str
@@ -176,38 +219,59 @@ class QuestionEdits(Protocol):
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:
-        """Change the text of the question in `message_id`; its current answer, or None where no
-        such question is known."""
-        ...
+        """Replace the text of the question in the platform's message `message_id`. Returns its
+        current answer, or None where no question is known by that message ("" never is)."""
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
-        """Delete the question in `message_id` with all of its answers; the answer that was
-        current, or None where no such question is known."""
-        ...
+        """Delete the question in `message_id` with all of its answers, for good. Returns the answer
+        that was current, or None where no question is known by that message.
+
+        In the same transaction the messages that show it become `leftovers`: to be removed with
+        `remove`, or where no text of the answer was saved yet; else to lose their buttons.
+        """
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        """The messages of this platform that are left of deleted questions."""
+
+    async def leave(self, leftover: Leftover) -> None:
+        """Record another leftover. Idempotent."""
+
+    async def cleared(self, leftover: Leftover) -> None:
+        """Nothing is left to do for this message. Idempotent."""
 
 
 class AnswerLedger(Protocol):
-    """What was answered, how far each answer got, and which messages show it."""
+    """The delivery ledger: how far each answer got, and which messages show it. From it an answer
+    is resumed in its own messages after a crash.
+
+    An answer goes QUEUED → WRITING → closed (any state that is not `open`) → delivered. What comes
+    out of order (a checkpoint after the close) changes nothing.
+    """
 
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
-        """Record how far an open answer is. Overwrites the last checkpoint."""
-        ...
+        """Save the whole text so far of an open answer, in place of the last checkpoint. Raises
+        ValueError where `state` is not open."""
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
-        """Record that part `index` of the answer is shown in the platform's `message`; "" where
-        it is not shown any more."""
-        ...
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
+        """Record that the surface's message `message` shows part `index` of the answer; "" removes
+        the record. `settled`: that many parts, from the first, are shown in their final form; None
+        leaves that as it is. Idempotent."""
+
+    async def settle(self, answer_id: int, settled: int) -> None:
+        """Record how many parts, from the first, are shown in their final form. Idempotent."""
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
-        """Record the whole answer and charge its tokens to whoever asked for it, durably. It is
-        still `unfinished` until `delivered`."""
-        ...
+        """Save the final text and state of an open answer, and charge its tokens to the person who
+        asked for it. It stays `unfinished` until `delivered`. Idempotent: the first close counts.
+        Raises ValueError where `state` is open."""
 
     async def delivered(self, answer_id: int) -> None:
-        """Record that the end of a closed answer is shown: nothing is left to do for it."""
-        ...
+        """Record that the end of a closed answer is shown, so that nothing is left to do for it.
+        Idempotent."""
 
     async def answers(
         self,
@@ -217,47 +281,33 @@ class AnswerLedger(Protocol):
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
-        """Current answers, those of the newest questions first, that meet every condition given.
-        `unfinished`: only those that are open (after a crash they are taken up again) or closed and
-        not yet delivered (their end is shown then). Answers that `reset` hid are left out where
-        `conversation` is given."""
-        ...
+        """Up to `limit` current answers that meet every condition given, newest question first.
+
+        `answer_id`: only that one. `conversation`: only those of that conversation since its last
+        reset. `unfinished`: only those that are open (to be resumed after a crash) or closed and
+        not yet delivered (their end is still to be shown).
+        """
 
 
 class SettingsStore(Protocol):
-    """Per-conversation settings and people's verdicts on answers."""
+    """The settings of conversations, and people's ratings of answers."""
 
-    async def settings(self, conversation: ConversationKey) -> ConversationSettings: ...
+    async def settings(self, conversation: ConversationKey) -> ConversationSettings:
+        """The conversation's settings; the default ones where none were saved."""
 
     async def change_settings(
         self, conversation: ConversationKey, settings: ConversationSettings
     ) -> None:
-        """Replace the conversation's settings. A reset keeps them."""
-        ...
+        """Replace all settings of the conversation. `reset` keeps them, `forget` deletes them."""
 
     async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
-        """Record +1 or -1; a person's last verdict on an answer wins, 0 takes it back. Raises
-        NothingToDo where there is no such answer."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a person used today (UTC)."""
-
-    answers: int = 0
-    tokens: int = 0
-
-
-class UsageStore(Protocol):
-    """What people have used."""
-
-    async def spent(self, person: Person) -> Spent: ...
+        """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
+        Raises NothingToDo where there is no such answer, ValueError for other verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    """One line of `parley history list`."""
+    """One conversation in a list, such as that of ``parley history list``."""
 
     conversation: ConversationKey
     exchanges: int
@@ -267,18 +317,20 @@ class ConversationSummary:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedAnswer:
-    """One answer in an export; `current` is False for one that was regenerated."""
+    """One answer in an export; `current` is False for one that a regeneration replaced."""
 
     state: AnswerState
     text: str
     created_at: datetime
     current: bool
     verdicts: tuple[int, ...] = ()
+    """People's ratings, +1 or -1 each."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedExchange:
-    """A question with all of its answers, oldest first; `forgotten` where a reset hid it."""
+    """A question with all of its answers, oldest first; `forgotten` where a reset hid it from the
+    model."""
 
     question: Question
     asked_at: datetime
@@ -287,117 +339,158 @@ class ArchivedExchange:
 
 
 class Archive(Protocol):
-    """The operator's view: all that is kept, for listing, export and deletion."""
+    """All that is stored, for listing, export and permanent deletion."""
 
     async def conversations(self) -> list[ConversationSummary]:
-        """Every conversation that holds anything, the last used first."""
-        ...
+        """Every conversation that has exchanges, the most recently used first."""
 
     def archived(self, conversation: ConversationKey) -> AsyncIterator[ArchivedExchange]:
-        """All exchanges, oldest first, read in pages: memory does not grow with the length."""
-        ...
+        """All exchanges, oldest first, those that a reset hid included. Read in pages, so that
+        memory use does not grow with the length; pages are separate transactions."""
 
     async def forget(
         self, *, conversation: ConversationKey | None = None, person: str | None = None
     ) -> int:
-        """Delete for good a conversation with its settings, or every question of a person
-        (`Person.key`) with the answers, verdicts and usage. Exactly one of both. Gives the number
-        of exchanges that are gone. What is deleted is overwritten in the file."""
-        ...
+        """Permanently delete a conversation with its settings, or all data of a person
+        (`Person.key`): their questions with the answers, their ratings and their usage. Exactly one
+        of the two is given; else ValueError. Returns the number of exchanges deleted.
+
+        An SQLite file holds no deleted text when this returns. Long deletions are several
+        transactions, so that other writers get their turns; one that fails or is cancelled may be
+        incomplete, and calling it again completes it.
+        """
 
     async def purge(self, before: datetime) -> int:
-        """Delete for good every exchange asked before then; gives their number."""
-        ...
+        """Permanently delete every exchange whose question was asked before `before`, and usage of
+        earlier days. Returns the number of exchanges deleted. Raises ValueError where `before` has
+        no timezone. Transactions as for `forget`."""
 
 
-class Store(
-    QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, UsageStore, Archive, Protocol
-):
-    """All of the above in one object, which `storage.open_store` makes."""
+class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Archive, Protocol):
+    """The whole database in one object, which `storage.open_store` opens."""
+
+    @property
+    def tag(self) -> str:
+        """Which database this is: a few characters that no other database has, so that buttons of
+        another one are recognised. The same for as long as the database exists."""
 
 
 # ---------------------------------------------------------------- where answers are shown
 
 
+class Form(IntEnum):
+    """How much a message shows besides its text: the steps down that delivery takes where a
+    platform refuses a message."""
+
+    FULL = 0
+    NO_BUTTONS = 1
+    PLAIN = 2
+    """The text alone, in the simplest way that the platform has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One message of an answer, as it should look now."""
+    """The desired content of one message of an answer."""
 
     answer_id: int
     index: int
     """0 for the first message of the answer."""
     text: str
-    """What to show; never empty. Code fences that the split cut are closed and reopened here."""
+    """Markdown; never empty. A code fence that spans two parts is closed in one and reopened in the
+    next."""
     state: AnswerState
-    """Of the answer, so that a surface can choose its buttons; DONE for a part with a successor."""
+    """The answer's state, which decides about buttons; DONE for every part but the last."""
     last: bool
-    """This is the answer's last message so far: the one that carries the buttons."""
+    """Whether it is the answer's last part so far: the one that has the buttons."""
     note: str = ""
-    """A line about the answer that is not part of it ("Two questions are before yours")."""
+    """A line about the answer that is not part of it, such as the place in the queue."""
+    form: Form = Form.FULL
+    attempt: int = 0
+    """How many messages of this part could not be edited any more, and were replaced by another."""
+    tag: str = ""
+    """Of the database (`Store.tag`); buttons carry it beside `answer_id`."""
 
     @property
     def key(self) -> str:
-        """The same for every attempt to post this part: with it, a platform that can (Discord's
-        nonce) makes one message of two attempts. At most 25 characters."""
-        return f"{self.answer_id}.{self.index}"
+        """An idempotency key, the same for every attempt to post this part: a platform that
+        supports one (Discord's nonce) posts a single message for repeated attempts. At most 25
+        characters."""
+        again = f"r{self.attempt}" if self.attempt else ""
+        return f"{self.answer_id}.{self.index}{again}"
 
 
 @dataclass(frozen=True, slots=True)
 class SurfaceLimits:
-    """What a surface can show, and how fast."""
+    """The length and rate limits of a surface."""
 
     max_units: int
-    """The longest text of a part, in `units`; notes and buttons are the surface's own affair."""
+    """The greatest length of a part's text, in `units`; the surface must have room for notes and
+    buttons besides."""
     units: Callable[[str], int] = len
-    """How the platform measures text (Discord: UTF-16 code units)."""
+    """How the platform measures length (Discord: UTF-16 code units). Must be additive:
+    ``units(a + b) == units(a) + units(b)``."""
     budget: str = ""
-    """Answers with the same name draw on the same rate limit and share it fairly."""
+    """The name of the rate limit: answers with the same name share it fairly."""
     edits_per_second: float = 1.0
-    """Sends and edits together that this budget sustains."""
+    """The rate of sends and edits together that the limit sustains, above 0."""
     burst: int = 1
-    """How many of them may be made at once after a pause."""
+    """How many of them may be made at once after a pause, at least 1."""
     posts_burst: int = 0
-    """Where new messages draw on a limit of their own, as fast as that of the edits: how many of
-    them may be posted at once. 0: they draw on the same."""
+    """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
+    burst. 0: they share the limit of edits."""
 
     @property
     def of_posts(self) -> "SurfaceLimits":
-        """The limits of new messages."""
+        """The limits that apply to new messages."""
         if not self.posts_burst:
             return self
         return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
 
 
 class Surface(Protocol):
-    """Where one answer is shown: a channel and the place in it. Calls do not overlap.
+    """Where one answer is shown: a channel, thread or terminal. The caller makes one call at a
+    time.
 
-    All of them raise SurfaceBusy (wait and try again), MessageGone, or SurfaceError (for good).
-    A connection that fails for the moment is SurfaceBusy too.
+    Every call raises SurfaceBusy where it should be repeated later (a rate limit, a connection
+    that failed); MessageGone where the platform itself says that the message or its channel no
+    longer exists; and SurfaceError where it refuses the call, for whatever reason: delivery then
+    tries simpler forms of the message. A call that raised or was cancelled may still have taken
+    effect.
     """
 
     @property
-    def limits(self) -> SurfaceLimits: ...
+    def limits(self) -> SurfaceLimits:
+        """The limits that apply now; they may change between calls."""
 
     async def send(self, part: Part) -> str:
-        """Post a new message; its reference, with which `edit` finds it even after a restart."""
-        ...
+        """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
+        find the message even after a restart."""
 
-    async def edit(self, message: str, part: Part) -> None: ...
+    async def edit(self, message: str, part: Part) -> None:
+        """Replace the content of a message by `part`. Idempotent."""
 
     async def remove(self, message: str) -> None:
-        """Delete a message that an answer no longer needs. One that is gone already is fine."""
-        ...
+        """Delete a message that the answer no longer needs. Idempotent: one that is gone already is
+        no error."""
+
+    async def retire(self, message: str) -> None:
+        """Remove the buttons of a message whose question was deleted, and leave its text as it is.
+        Idempotent: a message that is gone already is no error."""
+
+    async def whisper(self, text: str) -> None:
+        """Tell whoever asked something that nobody else sees, by another way than the answer's
+        messages. Does nothing where the platform has none."""
 
     async def attach(self, name: str, text: str) -> str | None:
-        """Post the whole answer as a file beside its messages; the reference of that message, or
-        None where the place takes no files."""
-        ...
+        """Post `text`, the whole answer, as a file named `name` after its messages. Returns the
+        reference of that message, or None where files cannot be posted."""
 
 
 class SurfaceFinder(Protocol):
-    """How the engine finds the surface of an answer whose adapter object is gone (a restart, a
-    button on an old message). Each platform's adapter registers one."""
+    """Recreates the surface of an answer that was shown earlier (before a restart, or an old
+    message whose button is pressed). Each platform's adapter registers one."""
 
     async def __call__(self, answer: StoredAnswer) -> Surface | None:
-        """The surface, or None where the place no longer exists or may not be written to."""
-        ...
+        """The surface, or None where the channel is known to be gone or closed to the bot. Where
+        the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
+        nothing."""

@@ -1,4 +1,4 @@
-"""`python -m parley` is the command `parley`."""
+"""``python -m parley`` is the same as the command ``parley``."""
 
 from parley import main
 

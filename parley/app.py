@@ -1,4 +1,7 @@
-"""Puts Parley together from the settings. With `parley`, the only place that knows all parts."""
+"""The composition root: builds store, generator, delivery and engine from the settings.
+
+No other module knows which class implements which Protocol of `bot.ports`.
+"""
 
 import asyncio
 import logging
@@ -32,7 +35,7 @@ Progress = Callable[[LoadProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Parley:
-    """A Parley that runs."""
+    """The running parts that a command or an adapter works with."""
 
     engine: Engine
     store: Store
@@ -40,44 +43,46 @@ class Parley:
 
 
 @asynccontextmanager
-async def parley(
+async def open_parley(
     settings: Settings,
     *,
     on_progress: Progress | None = None,
     edit_interval: float | None = None,
 ) -> AsyncIterator[Parley]:
-    """Everything that answers questions, running while the body does: the database open, the model
-    loaded, and what is older than ``[storage] retention_days`` deleted once a day.
+    """Open the database, load the model, start the engine, and close all of it after the body.
 
-    `edit_interval` takes the place of the configured one, where a surface has no limits to fear.
-    Raises ConfigError, StorageError and ModelError.
+    While the body runs, exchanges older than ``[storage] retention_days`` are deleted once a day.
+    `on_progress` is called while the model is loaded. `edit_interval`, in seconds, overrides
+    ``[delivery] edit_interval`` for a surface without a rate limit. Raises ConfigError,
+    StorageError and ModelError; whatever was opened before is closed then.
     """
     clock = SystemClock()
-    delivery = settings.delivery
+    section = settings.delivery
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.database_url))
-        generator = await stack.enter_async_context(model(settings, on_progress))
-        shown = Delivery(
+        generator = await stack.enter_async_context(open_generator(settings, on_progress))
+        delivery = Delivery(
             clock,
             store,
-            edit_interval=delivery.edit_interval if edit_interval is None else edit_interval,
-            max_messages=delivery.max_messages,
+            edit_interval=section.edit_interval if edit_interval is None else edit_interval,
+            max_messages=section.max_messages,
         )
-        engine = Engine(generator, store, shown, clock, engine_options(settings))
+        engine = Engine(generator, store, delivery, clock, engine_options(settings))
         await stack.enter_async_context(engine)
-        await stack.enter_async_context(_purged(store, clock, settings.storage.retention_days))
+        await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
 
 
 @asynccontextmanager
-async def model(
+async def open_generator(
     settings: Settings, on_progress: Progress | None = None, *, chat: bool = True
 ) -> AsyncIterator[Generator]:
-    """The model alone. It is loaded by its `start`, and let go of at the end. With ``chat=False``
-    models that can only complete texts are taken too. Raises ModelError."""
+    """The generator alone, closed after the body; its `start` loads the model. ``chat=False``
+    also accepts a model without a chat format, which can only complete text. Raises
+    ModelError."""
     generator: Generator
     if settings.model.backend == "openai":
-        # It brings an HTTP client, which takes a while to import.
+        # Imported only here: its HTTP client is slow to import.
         from bot.generation.openai import OpenAIGenerator
 
         generator = OpenAIGenerator(server_options(settings))
@@ -91,7 +96,8 @@ async def model(
 
 
 def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
-    """``[model]`` as the generator takes it. Blocks while it looks for the model."""
+    """The section ``[model]`` as WorkerGenerator takes it. Blocking: searches the disk for the
+    model. Raises ModelError where it is not found."""
     section = settings.model
     scripted = section.backend == "scripted"
     backend, device = backend_and_device(section)
@@ -114,7 +120,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
 
 
 def server_options(settings: Settings) -> "ServerOptions":
-    """``[model.openai]`` as the generator takes it."""
+    """The section ``[model.openai]`` as OpenAIGenerator takes it."""
     from bot.generation.openai import ServerOptions
 
     section = settings.model.openai
@@ -127,7 +133,7 @@ def server_options(settings: Settings) -> "ServerOptions":
 
 
 def engine_options(settings: Settings) -> EngineOptions:
-    """What the settings say to the engine."""
+    """The settings that concern the engine."""
     limits = settings.limits
     return EngineOptions(
         window=WindowOptions(
@@ -145,8 +151,9 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 @asynccontextmanager
-async def _purged(store: Archive, clock: Clock, days: int) -> AsyncIterator[None]:
-    """Delete what is older than `days` now and once a day while the body runs; 0 keeps all."""
+async def _purging(store: Archive, clock: Clock, days: int) -> AsyncIterator[None]:
+    """Delete exchanges older than `days` now, and once a day while the body runs; 0 deletes
+    nothing."""
     if not days:
         yield
         return
@@ -161,8 +168,8 @@ async def _purged(store: Archive, clock: Clock, days: int) -> AsyncIterator[None
 async def _purge_daily(store: Archive, clock: Clock, age: timedelta) -> None:
     while True:
         try:
-            gone = await store.purge(datetime.now(UTC) - age)
-            logger.info("deleted %d exchanges older than %d days", gone, age.days)
+            deleted = await store.purge(datetime.now(UTC) - age)
+            logger.info("deleted %d exchanges older than %d days", deleted, age.days)
         except StorageError as error:
-            logger.error("what is older than %d days could not be deleted: %s", age.days, error)
+            logger.error("exchanges older than %d days could not be deleted: %s", age.days, error)
         await clock.sleep(DAY)

@@ -1,4 +1,4 @@
-"""What a person is told when a command fails: lines, never a traceback for what was foreseen."""
+"""How a command reports an error: one line on stderr for each expected error, never a traceback."""
 
 import os
 import sys
@@ -11,37 +11,38 @@ from bot.errors import ParleyError
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """End the process with 1 and a line on stderr for each ParleyError that comes out of the
-    body, alone or in groups. Whatever else comes out is a defect and goes on."""
+def exit_on_error() -> Iterator[None]:
+    """Print each ParleyError that leaves the body, alone or in an exception group, on stderr and
+    exit with code 1. Any other exception is a defect and propagates."""
     try:
         yield
     except Exception as exc:
-        errors = _foreseen(exc)
+        errors = _expected_errors(exc)
         if errors is None:
             raise
         for error in errors:
-            tell(str(error))
+            print_error(str(error))
         sys.exit(1)
 
 
-def tell(text: str) -> None:
-    """Say on stderr what went wrong, each line with the program's name."""
+def print_error(text: str) -> None:
+    """Print `text` on stderr, each line prefixed with ``parley:``; in red on a terminal, unless
+    the variable NO_COLOR is set (https://no-color.org)."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     for line in text.splitlines():
-        said = f"parley: {line}"
-        typer.echo(typer.style(said, fg=typer.colors.RED) if coloured else said, err=True)
+        prefixed = f"parley: {line}"
+        typer.echo(typer.style(prefixed, fg=typer.colors.RED) if coloured else prefixed, err=True)
 
 
-def _foreseen(exc: BaseException) -> list[ParleyError] | None:
-    """The errors in `exc`; None where any of it was not foreseen."""
+def _expected_errors(exc: BaseException) -> list[ParleyError] | None:
+    """The ParleyErrors in `exc`, groups flattened; None if any exception in it is another one."""
     if isinstance(exc, ParleyError):
         return [exc]
     if not isinstance(exc, ExceptionGroup):
         return None
     found: list[ParleyError] = []
     for inner in exc.exceptions:
-        errors = _foreseen(inner)
+        errors = _expected_errors(inner)
         if errors is None:
             return None
         found += errors

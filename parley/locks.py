@@ -1,7 +1,9 @@
-"""Locks between processes: one program per conversation of the terminal, one `parley run` per
-platform and database.
+"""Locks between processes: one program for each conversation of the terminal, and one `parley run`
+for each platform and database.
 
-A lock is held by the operating system, so a process that was killed holds none.
+The locks are file locks of the operating system (https://py-filelock.readthedocs.io), which are
+released when their process ends, however it ends. The files themselves stay: if they were deleted,
+two processes could lock two different files of the same name.
 """
 
 import json
@@ -18,56 +20,44 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from bot.config import APP, Settings
-from bot.errors import Busy, ConfigError, StorageError
+from bot.errors import Busy, StorageError
 from bot.messages import ConversationKey, ModelInfo
 
 logger = logging.getLogger(__name__)
 
-PLATFORM = "console"
-
-
-def conversation_named(name: str) -> ConversationKey:
-    """The terminal's conversation of that name. Raises ConfigError where it cannot be one."""
-    try:
-        if not name.strip():
-            raise ValueError(name)
-        return ConversationKey(PLATFORM, name)
-    except ValueError as exc:
-        raise ConfigError(
-            f"--conversation {name!r}: a name has letters in it, and no slash."
-        ) from exc
+IN_MEMORY = "memory://"
+"""The database that no other process can see, so that nothing needs a lock."""
 
 
 @contextmanager
-def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
-    """Keep other programs out of the conversation while the body runs. Raises Busy where one is
-    in it already."""
+def conversation_lock(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
+    """Hold the lock of a conversation of the terminal while the body runs. Does not wait: raises
+    Busy where another process holds it, StorageError where the lock file cannot be written."""
     database = settings.database_url
-    if database == "memory://":
+    if database == IN_MEMORY:
         yield
         return
-    # The lock's file stays: deleting it would let two programs lock two files of the same name.
     name = f"parley-{sha256(str(conversation).encode()).hexdigest()[:16]}.lock"
-    file = folder_of(database) / name
 
     def busy() -> Busy:
         return Busy(
-            f"Another Parley has the conversation “{conversation.channel}” open. Close it, or "
-            "begin another one with: --conversation NAME"
+            f"The conversation “{conversation.channel}” is open in another Parley process. Close "
+            "that one, or use another conversation with: --conversation NAME"
         )
 
-    with held(file, 0.0, busy):
+    with _file_lock(_lock_folder(database) / name, 0.0, busy):
         yield
 
 
 @contextmanager
-def held(file: Path, patience: float, busy: Callable[[], Busy]) -> Iterator[None]:
-    """Hold the lock `file` while the body runs. Raises what `busy` makes where another holds it for
-    longer than `patience`, in seconds, and StorageError where it cannot be written."""
+def _file_lock(file: Path, timeout: float, busy: Callable[[], Busy]) -> Iterator[None]:
+    """Hold the lock `file` while the body runs. Raises the error that `busy` makes where another
+    process holds it for longer than `timeout` seconds, and StorageError where the file cannot be
+    written."""
     lock = FileLock(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=patience)
+        lock.acquire(timeout=timeout)
     except Timeout as exc:
         raise busy() from exc
     except OSError as exc:
@@ -81,8 +71,9 @@ def held(file: Path, patience: float, busy: Callable[[], Busy]) -> Iterator[None
         lock.release()
 
 
-def folder_of(database: str) -> Path:
-    """Beside the database where it is a file; the same conversation has the same lock then."""
+def _lock_folder(database: str) -> Path:
+    """The folder of a SQLite file, so that all who use the file use the same lock; the user's data
+    folder for a database server."""
     if database.startswith("sqlite:///"):
         return Path(database.removeprefix("sqlite:///")).parent
     return user_data_path(APP)
@@ -90,100 +81,104 @@ def folder_of(database: str) -> Path:
 
 # ---------------------------------------------------------------- parley run
 
-PATIENCE = 1.0
-"""Seconds: as long as somebody who only looks may hold the lock, and longer."""
+LOCK_TIMEOUT = 1.0
+"""Seconds to wait for the lock of `parley run`. `running_instance` may hold it for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A `parley run` that serves a platform now."""
+class Instance:
+    """A running `parley run`, as its status file describes it. All fields keep their defaults
+    where that file cannot be read."""
 
     pid: int | None = None
-    """None, like all else, where it could not say."""
     since: str = ""
-    """ISO 8601, UTC."""
+    """When it started: ISO 8601, UTC."""
     model: ModelInfo | None = None
-    """As it was loaded; None until then."""
+    """The loaded model; None while it is being loaded."""
 
 
 @contextmanager
-def serving(
+def instance_lock(
     settings: Settings, platforms: Collection[str]
 ) -> Iterator[Callable[[ModelInfo], None]]:
-    """Be the one that serves these platforms while the body runs. What it gives takes the model
-    that was loaded, for others to see. Raises Busy where another serves one of them, and
-    StorageError where the lock cannot be written."""
-    if settings.database_url == "memory://":  # nothing is shared with anybody
+    """Hold the single-instance lock for these platforms while the body runs.
+
+    Yields the function that publishes the loaded model for `running_instance`. Raises Busy where
+    another process holds the lock of one of the platforms for this database, and StorageError
+    where a lock file cannot be written.
+    """
+    if settings.database_url == IN_MEMORY:
         yield lambda _: None
         return
-    notes = [_note_file(settings, platform) for platform in platforms]
+    files = [_status_file(settings, platform) for platform in platforms]
     with ExitStack() as stack:
         for platform in platforms:
-            stack.enter_context(_lock(settings, platform))
+            stack.enter_context(_platform_lock(settings, platform))
         since = datetime.now(UTC).isoformat(timespec="seconds")
 
-        def tell(model: ModelInfo | None) -> None:
-            for note in notes:
-                _write(note, Run(os.getpid(), since, model))
+        def publish(model: ModelInfo | None) -> None:
+            for file in files:
+                _write_status(file, Instance(os.getpid(), since, model))
 
-        for note in notes:
-            stack.callback(note.unlink, missing_ok=True)
-        tell(None)
-        yield tell
+        for file in files:
+            stack.callback(file.unlink, missing_ok=True)
+        publish(None)
+        yield publish
 
 
-def run_of(settings: Settings, platform: str) -> Run | None:
-    """The run that serves `platform` with this database, or None. Makes nothing."""
+def running_instance(settings: Settings, platform: str) -> Instance | None:
+    """The `parley run` that serves `platform` with this database; None where there is none.
+    Creates no file."""
     file = _lock_file(settings, platform)
-    if settings.database_url == "memory://" or not file.exists():
+    if settings.database_url == IN_MEMORY or not file.exists():
         return None
     lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return _read(_note_file(settings, platform))
+        return _read_status(_status_file(settings, platform))
     except OSError:
-        return None  # somebody else's: this account can run nothing there either
+        return None  # another account's lock file: this account cannot run an instance there
     lock.release()
     return None
 
 
-def _lock(settings: Settings, platform: str) -> AbstractContextManager[None]:
+def _platform_lock(settings: Settings, platform: str) -> AbstractContextManager[None]:
     def busy() -> Busy:
-        other = _read(_note_file(settings, platform))
-        who = f" (process {other.pid})" if other.pid else ""
+        other = _read_status(_status_file(settings, platform))
+        process = f" (process {other.pid})" if other.pid else ""
         return Busy(
-            f"Another parley run{who} serves {platform} with this database already. End it first, "
-            "or give this one another [storage] url."
+            f"Another parley run{process} already serves {platform} with this database. Stop it "
+            "first, or give this one another [storage] url."
         )
 
-    return held(_lock_file(settings, platform), PATIENCE, busy)
+    return _file_lock(_lock_file(settings, platform), LOCK_TIMEOUT, busy)
 
 
 def _lock_file(settings: Settings, platform: str) -> Path:
     database = settings.database_url
     name = f"parley-run-{platform.lower()}-{sha256(database.encode()).hexdigest()[:16]}.lock"
-    return folder_of(database) / name
+    return _lock_folder(database) / name
 
 
-def _note_file(settings: Settings, platform: str) -> Path:
+def _status_file(settings: Settings, platform: str) -> Path:
     return _lock_file(settings, platform).with_suffix(".json")
 
 
-def _write(note: Path, run: Run) -> None:
-    """Whole, or not at all. Nobody's answers depend on it."""
-    part = note.with_suffix(".part")
+def _write_status(file: Path, instance: Instance) -> None:
+    """Replace the file atomically. A failure is only logged: answers do not depend on it."""
+    part = file.with_suffix(".part")
     try:
-        part.write_text(json.dumps(asdict(run)), encoding="utf-8")
-        part.replace(note)
+        part.write_text(json.dumps(asdict(instance)), encoding="utf-8")
+        part.replace(file)
     except OSError as exc:
-        logger.warning("%s cannot be written (%s): parley status will know less", note, exc)
+        logger.warning("%s cannot be written (%s): parley status will show less", file, exc)
 
 
-def _read(note: Path) -> Run:
+def _read_status(file: Path) -> Instance:
     try:
-        facts = json.loads(note.read_text(encoding="utf-8"))
+        facts = json.loads(file.read_text(encoding="utf-8"))
         model = facts.pop("model")
-        return Run(**facts, model=ModelInfo(**model) if model else None)
+        return Instance(**facts, model=ModelInfo(**model) if model else None)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return Run()
+        return Instance()

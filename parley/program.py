@@ -1,4 +1,4 @@
-"""The command line: its commands, in the order of `--help`, and how the process ends."""
+"""The command line: the table of commands, in the order of ``--help``, and the exit codes."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from parley.commands.complete import complete
 from parley.commands.doctor import doctor
 from parley.commands.serve import serve
 from parley.commands.status import status
-from parley.failures import explained
+from parley.failures import exit_on_error
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -39,13 +39,13 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "slack": slack.app,
     "backend": backend.app,
 }
-"""Every command by its name."""
+"""Every command and command group by its name, the most used first."""
 
 
 app = typer.Typer(
     name="parley",
     cls=_InOrder,
-    help="A chatbot for Discord, Slack and the terminal, with a model on your own machine.",
+    help="A self-hosted chatbot for Discord, Slack and the terminal, with a local chat model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,12 +58,12 @@ for _name, _command in COMMANDS.items():
 
 
 def run_program() -> None:
-    """Run the command line and end the process: 0 if all went well, 1 after one line that says
-    what did not, 2 for a wrong command line, 130 after Ctrl-C."""
+    """Run the command line and exit: 0 for success, 1 after an error that was printed on stderr,
+    2 for a wrong command line, 130 after Ctrl-C, 143 after SIGTERM."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    with explained():
+    with exit_on_error():
         app()
 
 

@@ -1,4 +1,4 @@
-"""What every command does first, and how it runs."""
+"""What every command does around its work: settings, log, event loop and signals."""
 
 import asyncio
 import logging
@@ -13,19 +13,19 @@ from platformdirs import user_log_path
 
 from bot.config import APP, Settings, load
 from bot.logs import set_up
-from parley.failures import tell
+from parley.failures import print_error
 
 LOG_BYTES = 1_000_000
 LOG_FILES = 3
 
 INTERRUPTED = 130
 TERMINATED = 143
-"""Exit codes, as shells have them for SIGINT and SIGTERM."""
+"""Exit codes that shells use for SIGINT and SIGTERM (128 + the signal's number)."""
 
 
-def started(config: Path | None, *, verbose: bool, log_to_file: bool) -> Settings:
-    """The settings, with the log set up. Commands that share the terminal with a person log to a
-    file. Raises ConfigError."""
+def configure(config: Path | None, *, verbose: bool, log_to_file: bool) -> Settings:
+    """Read the settings and set up the log. Commands that use the terminal themselves log to a
+    file, the others to stderr. Raises ConfigError."""
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     handler = _file_handler() if log_to_file else None
@@ -33,24 +33,24 @@ def started(config: Path | None, *, verbose: bool, log_to_file: bool) -> Setting
     return settings
 
 
-def with_generation(
+def override_generation(
     settings: Settings, max_new_tokens: int | None, temperature: float | None
 ) -> Settings:
-    """`settings` with what the command line says of answers; None says nothing."""
-    said = {"max_new_tokens": max_new_tokens, "temperature": temperature}
-    changes = {key: value for key, value in said.items() if value is not None}
+    """A copy of `settings` with these values in ``[generation]``; None keeps the configured one."""
+    given = {"max_new_tokens": max_new_tokens, "temperature": temperature}
+    changes = {key: value for key, value in given.items() if value is not None}
     generation = settings.generation.model_copy(update=changes)
     return settings.model_copy(update={"generation": generation})
 
 
 def log_file() -> Path:
-    """Where the commands that talk in the terminal log."""
+    """The log file of the commands that use the terminal."""
     return user_log_path(APP) / "parley.log"
 
 
 def _file_handler() -> logging.Handler:
-    """The log's file, three of a megabyte at most. Where it cannot be written, that is said once
-    and there is no log: it is no reason not to answer."""
+    """A rotating log file: at most `LOG_FILES` files of `LOG_BYTES`. Where it cannot be written,
+    a warning is printed and nothing is logged: the command works without a log."""
     file = log_file()
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,21 +58,22 @@ def _file_handler() -> logging.Handler:
             file, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
         )
     except OSError as exc:
-        tell(f"{file} cannot be written ({exc.strerror}); there will be no log.")
+        print_error(f"{file} cannot be written ({exc.strerror}); nothing will be logged.")
         return logging.NullHandler()
 
 
 def run(command: Coroutine[None, None, None]) -> None:
-    """Run it to its end. Ctrl-C and SIGTERM cancel it, and it still tidies up."""
+    """Run `command` in a new event loop. Ctrl-C, SIGTERM and SIGHUP cancel it and let it clean up;
+    the process then exits with 130 (Ctrl-C) or 143."""
     try:
-        asyncio.run(_terminable(command))
+        asyncio.run(_cancelled_by_signals(command))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
 
 
-async def _terminable(command: Coroutine[None, None, None]) -> None:
+async def _cancelled_by_signals(command: Coroutine[None, None, None]) -> None:
     task = asyncio.current_task()
     assert task is not None
     for name in ("SIGTERM", "SIGHUP"):

@@ -1,4 +1,4 @@
-"""What the commands that talk in the terminal share: the person, and the loading of the model."""
+"""What `chat`, `ask` and `complete` share: the person at the terminal, and the model's loading."""
 
 import getpass
 from collections.abc import Callable, Iterator
@@ -10,34 +10,37 @@ from rich.text import Text
 from bot.config import Settings
 from bot.generation import LoadProgress
 from bot.messages import Person
-from parley.app import Parley, parley
-from parley.locks import PLATFORM
+from parley.app import Parley, open_parley
+from parley.options import PLATFORM
 
 EDIT_INTERVAL = 1 / 15
-"""Seconds between two drawings of a growing answer: a terminal has no rate limit."""
+"""Seconds between two redraws of a growing answer. A terminal has no rate limit."""
 
 
-def person() -> Person:
-    """Whoever sits at the terminal. Who may start the program may do everything in it."""
+def local_person() -> Person:
+    """The operating system's user, with admin rights: whoever can start the program can change
+    everything in it."""
     try:
         name = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user in this container
+    except (OSError, KeyError, ImportError):  # a container without an entry for this user id
         name = "you"
     return Person(PLATFORM, name, name, admin=True)
 
 
-async def loaded(stack: AsyncExitStack, settings: Settings, console: Console) -> Parley:
-    with loading(console, settings) as on_progress:
+async def load_parley(stack: AsyncExitStack, settings: Settings, console: Console) -> Parley:
+    """Open everything that answers questions, on `stack`, with the model's progress on `console`.
+    Raises what `open_parley` raises."""
+    with load_progress(console, settings) as on_progress:
         return await stack.enter_async_context(
-            parley(settings, on_progress=on_progress, edit_interval=EDIT_INTERVAL)
+            open_parley(settings, on_progress=on_progress, edit_interval=EDIT_INTERVAL)
         )
 
 
 @contextmanager
-def loading(console: Console, settings: Settings) -> Iterator[Callable[[LoadProgress], None]]:
-    """Show on `console`, where it is a terminal, that the model is loaded. What it gives takes the
-    progress."""
-    status = console.status(Text(_doing(settings), style="dim"), spinner_style="dim")
+def load_progress(console: Console, settings: Settings) -> Iterator[Callable[[LoadProgress], None]]:
+    """Show a spinner for the model's loading while the body runs, if `console` is a terminal.
+    Yields the function that updates it."""
+    status = console.status(Text(_first_status(settings), style="dim"), spinner_style="dim")
 
     def report(progress: LoadProgress) -> None:
         share = f" {100 * progress.done // progress.total} %" if progress.total else " …"
@@ -48,7 +51,7 @@ def loading(console: Console, settings: Settings) -> Iterator[Callable[[LoadProg
         yield report
 
 
-def _doing(settings: Settings) -> str:
+def _first_status(settings: Settings) -> str:
     if settings.model.backend == "openai":
-        return f"Asking for {settings.model.openai.model or 'the model'} …"
+        return f"Connecting to the server of {settings.model.openai.model or 'the model'} …"
     return f"Loading {settings.model.name} …"

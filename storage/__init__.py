@@ -1,26 +1,38 @@
-"""Where conversations are kept: in a database, or in memory. `open_store` opens it."""
+"""The store of conversations, `bot.ports.Store`, in SQL or in memory. `open_store` opens it.
+
+- `in_memory`: MemoryStore, in plain dictionaries.
+- `sql`: SqlStore, in one module for each part of the port.
+- `database`: engine, connections and transactions; SQLite's settings.
+- `writer`: the single task that writes, with group commit.
+- `tables`, `columns`: the schema, and its column types.
+- `upgrade`, `migrations`: migrating a database to this version's schema when it is opened.
+- `rules`: what both stores share: quotas, retention of event ids, text that can be stored.
+- `errors`: a database's exceptions as StorageError, with the remedy.
+- `inspection`: reading a database's condition without changing it (doctor, status).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.errors import ConfigError
 from bot.ports import Store
-from storage.rules import Clock, utc_now
+from storage.rules import Now, utc_now
 
 __all__ = ["open_store"]
 
 
 @asynccontextmanager
-async def open_store(url: str, *, now: Clock = utc_now) -> AsyncIterator[Store]:
-    """The store at `url`, open while the body runs; what waits to be written is written then.
+async def open_store(url: str, *, now: Now = utc_now) -> AsyncIterator[Store]:
+    """Open the store at `url` for as long as the context lasts; on exit, pending writes complete.
 
-    "sqlite:///path" is a file (made, with its folder, where there is none; brought to this
-    version's tables), "memory://" keeps nothing, and any other address of SQLAlchemy's goes to
-    that database. `now` gives the time in UTC.
+    "sqlite:///path" names a file, which is created with its folder where it does not exist, and
+    migrated to this version's schema. "memory://" keeps everything in this process and loses it on
+    exit. Any other SQLAlchemy URL names a database on a server (PostgreSQL). `now` returns the
+    current time.
 
-    Raises ConfigError where `url` names no database, and StorageError, with the database as it
-    was, where it is locked, damaged, not writable, not ours, or from a newer version. Every
-    method of the store raises StorageError where the database fails.
+    Raises ConfigError where `url` names no database, and StorageError, with the database
+    unchanged, where it is locked, damaged, not writable, another program's, or from a newer
+    version.
     """
     if url == "memory://":
         from storage.in_memory import MemoryStore
@@ -29,13 +41,13 @@ async def open_store(url: str, *, now: Clock = utc_now) -> AsyncIterator[Store]:
         return
     if not url:
         raise ConfigError('[storage] url is empty; write "sqlite:///path/to/file" or "memory://"')
-    # SQLAlchemy and Alembic take most of a second to load: not for those who keep nothing.
-    from storage.database import Database, new_engine, place_of
-    from storage.sql import SqlStore
-    from storage.upgrade import bring_up
+    # SQLAlchemy and Alembic take most of a second to import, which "memory://" does without.
+    from storage.database import Database, locate, new_engine
+    from storage.sql import open_sql_store
+    from storage.upgrade import migrate
 
-    parsed, place = place_of(url)
-    await bring_up(parsed, place)
-    database = Database(new_engine(parsed), place)
+    parsed, location = locate(url)
+    await migrate(parsed, location)
+    database = Database(new_engine(parsed), location)
     async with database.running():
-        yield SqlStore(database, now)
+        yield await open_sql_store(database, now)

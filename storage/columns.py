@@ -1,4 +1,4 @@
-"""Column types that keep what Python hands over, the same on every database."""
+"""Column types that behave the same on every database."""
 
 from datetime import UTC, datetime
 
@@ -12,13 +12,14 @@ LARGEST = 2**63 - 1
 
 
 class RowId(TypeDecorator[int]):
-    """A row's number. One that is too large for any row (a person may type it) finds none."""
+    """A row's id, 64 bits. A greater number (a person may type one) matches no row, and raises
+    nothing."""
 
     impl = BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
-        # Only a column declared INTEGER numbers its rows in SQLite; it holds 64 bits there.
+        # SQLite assigns ids only to columns declared INTEGER, which has 64 bits there.
         return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
 
     def process_bind_param(self, value: int | None, _dialect: Dialect) -> int | None:
@@ -26,7 +27,7 @@ class RowId(TypeDecorator[int]):
 
 
 class StoredText(TypeDecorator[str]):
-    """Text as people and models write it; see `storable`."""
+    """Text written by people and models, passed through `storable`."""
 
     impl = Text
     cache_ok = True
@@ -36,7 +37,7 @@ class StoredText(TypeDecorator[str]):
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment, with its zone; kept in UTC. SQLite's text of it sorts by time."""
+    """A timezone-aware datetime, stored in UTC. SQLite stores text that sorts by time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -47,7 +48,7 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is not None:
             return value
-        return value.replace(tzinfo=UTC)  # SQLite keeps no zone
+        return value.replace(tzinfo=UTC)  # SQLite stores no timezone
 
 
 STATE = Enum(
@@ -56,4 +57,4 @@ STATE = Enum(
     length=16,
     values_callable=lambda states: [state.value for state in states],
 )
-"""An AnswerState by its value."""
+"""An AnswerState, stored as its value."""

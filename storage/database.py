@@ -1,4 +1,4 @@
-"""The database as the store uses it: short reads side by side, one writer, SQLite's settings."""
+"""Access to an SQL database: concurrent short reads, a single writer, and SQLite's settings."""
 
 import contextlib
 import logging
@@ -12,27 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import ConfigError, StorageError
-from storage.errors import Place
-from storage.writer import Result, Work, Writer
+from storage.errors import Location
+from storage.writer import Operation, Result, Writer
 
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
-"""How long to wait for another program that writes to the same SQLite file."""
+"""Seconds to wait for another process that holds the write lock of the same SQLite file."""
 READERS = 4
-"""Connections beside the writer's; in SQLite each has a thread."""
+"""Connections for reading, besides the writer's; with SQLite each has a thread."""
 
-# synchronous=FULL: a commit is on the disk when it returns, a power cut included.
-# secure_delete: what is deleted is overwritten with zeros in the file.
+# synchronous=FULL: a commit is on the disk when it returns, so that it survives a power cut.
+# secure_delete: deleted content is overwritten with zeros in the file.
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
 class Database:
-    """Sessions for reading, and the way to write."""
+    """Transactions for reading, and a queue for writing, on one engine."""
 
-    def __init__(self, engine: AsyncEngine, place: Place) -> None:
+    def __init__(self, engine: AsyncEngine, location: Location) -> None:
         self._engine = engine
-        self.place = place
+        self.location = location
         self._closed = False
         self._writer = Writer(
             lambda: self._transaction("BEGIN IMMEDIATE"), lambda: self._transaction("")
@@ -40,40 +40,44 @@ class Database:
 
     @property
     def sqlite(self) -> bool:
+        """Whether it is an SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The writer serves while the body runs; then all connections are closed."""
+        """Run the writer while the context lasts; on exit, complete what is queued and close all
+        connections."""
         try:
             async with self._writer.running():
                 yield
         finally:
             self._closed = True
-            with self.place.faults():
+            with self.location.translated_errors():
                 await self._engine.dispose()
 
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
-        """One snapshot of the database, for a few selects. Keep it short: an open one keeps
-        deleted text from being overwritten. Raises StorageError."""
+        """A read transaction: one snapshot of the database. Keep it short, because an open snapshot
+        keeps deleted text in the write-ahead log. Raises StorageError."""
         return self._transaction("BEGIN")
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, operation: Operation[Result]) -> Result:
         """See `Writer.write`."""
-        return await self._writer.write(work)
+        return await self._writer.write(operation)
 
     async def scrub(self) -> None:
-        """Leave nothing of deleted rows in the files, as far as their programs allow.
+        """Remove all traces of deleted rows from an SQLite file and its write-ahead log.
 
-        secure_delete zeroes a row where it is, but when SQLite moves rows between pages it may
-        leave a copy in the free part of the old one. VACUUM writes all pages afresh; then the
-        write-ahead log, which holds old pages, is emptied.
+        secure_delete zeroes a row in place, but where SQLite moved rows between pages earlier, a
+        copy may remain in the unused part of the old page. VACUUM rewrites all pages; then the
+        write-ahead log, which holds old pages, is truncated. Takes time and disk space in
+        proportion to the file's size. On a server this does nothing.
         """
         if self.sqlite:
             await self._writer.outside(self._rewrite)
 
-    async def empty_log(self) -> None:
-        """The quick part of `scrub`: nothing that was deleted is left in the -wal file."""
+    async def truncate_log(self) -> None:
+        """The fast part of `scrub`: remove deleted content from the write-ahead log. A warning is
+        logged where another process's open snapshot prevents that."""
         if self.sqlite:
             await self._writer.outside(self._checkpoint)
 
@@ -85,16 +89,18 @@ class Database:
         busy = await session.scalar(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         if busy:
             logger.warning(
-                "%s: another program reads the database; what was deleted is gone from it, but "
-                "not yet from its -wal file. It goes when both programs have ended",
-                self.place.name,
+                "%s: another program is reading the database. Deleted text is gone from the file, "
+                "but remains in its -wal file until both programs have ended",
+                self.location.name,
             )
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncSession]:
         if self._closed:
-            raise StorageError(f"the database {self.place.name} was closed; Parley is ending")
-        with self.place.faults():
+            raise StorageError(
+                f"the database {self.location.name} is closed: Parley is shutting down"
+            )
+        with self.location.translated_errors():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={BEGIN: begin})
                 yield session
@@ -102,31 +108,32 @@ class Database:
 
 
 BEGIN = "parley_begin"
-"""Execution option: how a transaction begins in SQLite; "" begins none."""
+"""Execution option: the statement that begins a transaction in SQLite; "" for autocommit."""
 
 
-def place_of(url: str) -> tuple[URL, Place]:
-    """The database that `[storage] url` names. Raises ConfigError."""
+def locate(url: str) -> tuple[URL, Location]:
+    """Parse `[storage] url`: SQLAlchemy's URL with the driver, and the location to name in
+    messages. Raises ConfigError, without a password in it, where it names no database."""
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
         raise ConfigError(
-            f"[storage] url {url.partition(':')[0]!r}… is no address; "
+            f"[storage] url {url.partition(':')[0]!r}… is not a database URL; "
             'write "sqlite:///path/to/file" or "memory://"'
         ) from exc
     if parsed.get_backend_name() != "sqlite":
-        return parsed, Place(parsed.render_as_string(hide_password=True))
+        return parsed, Location(parsed.render_as_string(hide_password=True))
     if not parsed.database or parsed.database == ":memory:" or parsed.query:
         raise ConfigError(
             f'[storage] url "{url}" names no file; write "sqlite:///path/to/file", '
             'or "memory://" to keep nothing'
         )
     file = Path(parsed.database).expanduser()
-    return parsed.set(drivername="sqlite+aiosqlite", database=str(file)), Place(str(file), file)
+    return parsed.set(drivername="sqlite+aiosqlite", database=str(file)), Location(str(file), file)
 
 
 def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
-    """An engine that has not connected yet. Raises ConfigError where its driver is missing."""
+    """An engine, not yet connected. Raises ConfigError where its driver is not installed."""
     try:
         if url.get_backend_name() != "sqlite":
             return create_async_engine(
@@ -134,10 +141,10 @@ def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
             )
         engine = create_async_engine(
             url,
-            hide_parameters=True,  # errors are logged; what people wrote is not
+            hide_parameters=True,  # errors are logged, and must not contain messages
             pool_size=READERS + 1,
             max_overflow=0,
-            # None: the driver begins no transaction by itself (see `begin`)
+            # None: the driver must not begin transactions by itself (see `begin`)
             connect_args={"timeout": busy_seconds, "isolation_level": None},
         )
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
@@ -158,15 +165,16 @@ def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
     except BaseException:
-        connection.close()  # the pool does not know of it yet
+        connection.close()  # it is not in the pool yet, which would close it
         raise
 
 
 def begin(connection: Connection) -> None:
-    """Begin a transaction in SQLite as its execution option `BEGIN` says.
+    """Begin a transaction in SQLite with the statement in the execution option `BEGIN`.
 
-    A plain BEGIN that reads and then writes may find the file changed in between, and fails at
-    once whatever the timeout is; BEGIN IMMEDIATE waits for its turn.
+    After a plain BEGIN, a read followed by a write fails at once, whatever the timeout, where
+    another process has written in between. BEGIN IMMEDIATE takes the write lock first and waits for
+    it.
     """
     if statement := connection.get_execution_options().get(BEGIN, "BEGIN"):
         connection.exec_driver_sql(statement)

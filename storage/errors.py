@@ -1,7 +1,8 @@
-"""A database's own errors become StorageErrors here, each with what to do about it.
+"""Translates a database's exceptions into StorageError: one line that names the database and the
+remedy.
 
-SQLite's result codes: https://www.sqlite.org/rescode.html. Whatever is not named below is a
-defect of ours and goes through as it is.
+SQLite's result codes: https://www.sqlite.org/rescode.html. An exception that is not translated
+here (a constraint, wrong SQL) is a bug in Parley and passes through unchanged.
 """
 
 import errno
@@ -17,22 +18,24 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.errors import StorageError
 
-OURS = (DataError, IntegrityError, ProgrammingError)
-"""What a server answers to a statement that is wrong; all else is about reaching it."""
-NO_ROOM = 1 << 20
-"""A disk with fewer bytes free than this is full, whatever the error was called."""
+BUGS = (DataError, IntegrityError, ProgrammingError)
+"""A server's errors about the statement itself. All others concern reaching the server."""
+FULL_BELOW = 1 << 20
+"""Bytes. On an I/O error, a disk with less free space than this counts as full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a database is, in words for its owner: no password in it."""
+class Location:
+    """Where a database is, for messages."""
 
     name: str
+    """A file's path, or a server's URL without its password."""
     file: Path | None = None
+    """The SQLite file; None for a server."""
 
     @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Let a database's errors out as StorageErrors that name this place."""
+    def translated_errors(self) -> Iterator[None]:
+        """Raise a database error in the context as a StorageError that names this location."""
         try:
             yield
         except DBAPIError as exc:
@@ -40,14 +43,16 @@ class Place:
                 raise
             raise StorageError(line) from exc
         except PoolTimeout as exc:
-            raise StorageError(f"the database {self.name} does not answer; restart Parley") from exc
+            raise StorageError(
+                f"the database {self.name} does not respond; restart Parley"
+            ) from exc
         except OSError as exc:
             raise StorageError(self._explain_os(exc)) from exc
 
     def _explain(self, exc: DBAPIError) -> str | None:
         if isinstance(exc.orig, sqlite3.Error):
             return self._explain_sqlite(exc.orig)
-        if isinstance(exc, OURS):
+        if isinstance(exc, BUGS):
             return None
         return self._unreachable(exc.orig)
 
@@ -62,13 +67,13 @@ class Place:
                 return self._full()
             case sqlite3.SQLITE_CORRUPT:
                 return (
-                    f"the database {self.name} is damaged ({error}) and was left as it is; "
+                    f"the database {self.name} is damaged ({error}) and was not changed; "
                     f"stop Parley, move it away with its -wal file, and restore a backup or save "
                     f'what can be read: sqlite3 "{self.name}" .recover | sqlite3 new.sqlite3'
                 )
             case sqlite3.SQLITE_NOTADB:
                 return (
-                    f"{self.name} is not an SQLite database and was left as it is; "
+                    f"{self.name} is not an SQLite database and was not changed; "
                     "move it away and restore a backup, or point [storage] url elsewhere"
                 )
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
@@ -86,14 +91,14 @@ class Place:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return self._forbidden()
         return (
-            f"the database {self.name} cannot be made ({error.strerror}); "
-            "point [storage] url to a file in a folder of yours"
+            f"the database {self.name} cannot be created ({error.strerror}); "
+            "point [storage] url to a file in a folder that you can write to"
         )
 
     def _full(self) -> str:
         return (
             f"the disk that holds {self.name} is full; free some space and try again; "
-            "what was saved before is whole"
+            "what was saved before is intact"
         )
 
     def _forbidden(self) -> str:
@@ -117,6 +122,6 @@ class Place:
 
 def _is_full(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(folder).free < NO_ROOM
+        return shutil.disk_usage(folder).free < FULL_BELOW
     except OSError:
         return False

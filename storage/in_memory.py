@@ -1,7 +1,8 @@
-"""A store in memory: for rehearsals and tests. It does all that the SQL store does, but lasts."""
+"""A store in memory, for trials and tests: all that the SQL store does, except persistence."""
 
 import bisect
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,14 +15,15 @@ from bot.ports import (
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
+    Leftover,
     Quota,
-    Spent,
     StoredAnswer,
     StoredExchange,
 )
 from storage.rules import (
     EVENT_DAYS,
-    Clock,
+    Now,
+    Spent,
     check_quota,
     check_verdict,
     cleaned,
@@ -40,6 +42,7 @@ class _Answer:
     text: str = ""
     usage: Usage = field(default_factory=Usage)
     messages: dict[int, str] = field(default_factory=dict)
+    settled: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -63,7 +66,14 @@ class _Question:
         answer = self.answers[-1]
         messages = tuple(answer.messages[index] for index in sorted(answer.messages))
         return StoredAnswer(
-            answer.id, self.id, self.question, answer.state, answer.text, messages, answer.usage
+            answer.id,
+            self.id,
+            self.question,
+            answer.state,
+            answer.text,
+            messages,
+            answer.usage,
+            answer.settled,
         )
 
     def exchange(self) -> StoredExchange:
@@ -76,41 +86,43 @@ class _Question:
 @dataclass(slots=True)
 class _Conversation:
     questions: list[_Question] = field(default_factory=list)
-    """By id."""
+    """In the order of their ids."""
     hidden_to: int = 0
-    """The id of the newest question that a reset hid."""
+    """The id of the newest question that a reset hid; 0 for none."""
     settings: ConversationSettings = field(default_factory=ConversationSettings)
 
     def position(self, after: int) -> int:
-        """Where in `questions` those with a larger id than `after` begin."""
+        """The index of the first question with an id greater than `after`."""
         return bisect.bisect_right(self.questions, after, key=lambda asked: asked.id)
 
     def visible(self, before: int | None = None) -> Iterator[_Question]:
-        """What no reset hid, newest first."""
+        """Questions since the last reset, newest first; with `before`, those with a smaller id."""
         last = len(self.questions) if before is None else self.position(before - 1)
         for index in range(last - 1, self.position(self.hidden_to) - 1, -1):
             yield self.questions[index]
 
 
 class MemoryStore:
-    """`bot.ports.Store` in plain dictionaries."""
+    """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
-    def __init__(self, now: Clock = utc_now) -> None:
+    def __init__(self, now: Now = utc_now) -> None:
         self._now = now
         self._question_ids = itertools.count(1)
         self._answer_ids = itertools.count(1)
         self._conversations: dict[ConversationKey, _Conversation] = {}
         self._asked: dict[int, _Question] = {}
-        """By the ids of all answers to the question."""
+        """Questions by the id of each of their answers."""
         self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
+        self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
+        self.tag = secrets.token_hex(4)
 
     def _of(self, conversation: ConversationKey) -> _Conversation:
-        """For reading."""
+        """The conversation to read from: an empty one where there is none."""
         return self._conversations.get(conversation) or _Conversation()
 
     def _in(self, conversation: ConversationKey) -> _Conversation:
-        """For writing."""
+        """The conversation to write to, created where there is none."""
         return self._conversations.setdefault(conversation, _Conversation())
 
     # ------------------------------------------------------------ questions
@@ -134,6 +146,9 @@ class MemoryStore:
             itertools.takewhile(lambda item: item[1] <= until, self._events.items())
         ):
             del self._events[event]
+
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        check_quota(quota, self._spent_today(person.key))
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
@@ -185,11 +200,30 @@ class MemoryStore:
         return newest.stored()
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
         asked = self._in_message(conversation, message_id)
+        if not asked:
+            return None
+        newest = asked[-1].stored()
+        for message in newest.messages:
+            unread = remove or not newest.text.strip()
+            await self.leave(Leftover(conversation, message, unread))
         self._drop(lambda one: any(one is unwanted for unwanted in asked))
-        return asked[-1].stored() if asked else None
+        return newest
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        return [
+            leftover
+            for leftover in self._leftovers.values()
+            if leftover.conversation.platform == platform
+        ]
+
+    async def leave(self, leftover: Leftover) -> None:
+        self._leftovers.setdefault((leftover.conversation, leftover.message), leftover)
+
+    async def cleared(self, leftover: Leftover) -> None:
+        self._leftovers.pop((leftover.conversation, leftover.message), None)
 
     def _in_message(self, conversation: ConversationKey, message_id: str) -> list[_Question]:
         asked = self._of(conversation).questions
@@ -205,23 +239,32 @@ class MemoryStore:
 
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
         if not state.open:
-            raise ValueError(f"a checkpoint is of an open answer, not of one that is {state}")
+            raise ValueError(f"a checkpoint needs an open state, not {state}")
         answer = self._answer(answer_id)
         if answer is not None and answer.state.open:
             answer.state, answer.text = state, storable(text)
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
         answer = self._answer(answer_id)
         if answer is None:
             return
+        if settled is not None:
+            answer.settled = settled
         if message:
             answer.messages[index] = message
         else:
             answer.messages.pop(index, None)
 
+    async def settle(self, answer_id: int, settled: int) -> None:
+        answer = self._answer(answer_id)
+        if answer is not None:
+            answer.settled = settled
+
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
         if state.open:
-            raise ValueError(f"an answer that is {state} is not at its end")
+            raise ValueError(f"an answer cannot be closed as {state}")
         answer = self._answer(answer_id)
         if answer is None or not answer.state.open:
             return
@@ -252,7 +295,7 @@ class MemoryStore:
         return [asked.stored() for asked in itertools.islice(wanted, limit)]
 
     def _current(self, conversation: ConversationKey | None) -> Iterator[_Question]:
-        """Newest first; of one conversation, what no reset hid."""
+        """Newest first; of one conversation, only questions since the last reset."""
         if conversation is not None:
             return self._of(conversation).visible()
         return iter(sorted(self._all(), key=lambda asked: asked.id, reverse=True))
@@ -261,7 +304,7 @@ class MemoryStore:
         for kept in self._conversations.values():
             yield from kept.questions
 
-    # ------------------------------------------------------------ settings, verdicts, usage
+    # ------------------------------------------------------------ settings, ratings, usage
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         return self._of(conversation).settings
@@ -282,9 +325,6 @@ class MemoryStore:
             answer.verdicts[person.key] = verdict
         else:
             answer.verdicts.pop(person.key, None)
-
-    async def spent(self, person: Person) -> Spent:
-        return self._spent_today(person.key)
 
     def _spent_today(self, person: str) -> Spent:
         day, spent = self._spent.get(person, (None, Spent()))
@@ -339,11 +379,11 @@ class MemoryStore:
 
     async def purge(self, before: datetime) -> int:
         if before.tzinfo is None:
-            raise ValueError("purge needs a time with its zone")
+            raise ValueError("purge needs a time with a timezone")
         return self._drop(lambda asked: asked.asked_at < before)
 
     def _drop(self, unwanted: Callable[[_Question], bool]) -> int:
-        """Delete questions with all that hangs on them; gives their number."""
+        """Delete questions with their answers. Returns their number."""
         gone = [asked for asked in self._all() if unwanted(asked)]
         for asked in gone:
             self._conversations[asked.question.conversation].questions.remove(asked)

@@ -1,4 +1,4 @@
-"""Looks at a database without changing anything in it."""
+"""Inspects a database without changing anything: for ``parley doctor`` and ``parley status``."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
-from storage.database import new_engine, place_of
-from storage.errors import Place
+from storage.database import locate, new_engine
+from storage.errors import Location
 
-NO_ROOM = 100_000_000
-"""Bytes: a disk with less free is as good as full."""
+FULL_BELOW = 100_000_000
+"""Bytes. A disk with less free space than this is reported as full."""
 
 COUNT = "SELECT count(DISTINCT conversation_id), count(*) FROM questions"
 
@@ -31,42 +31,45 @@ class Kept:
 
 
 def name_of(url: str) -> str:
-    """The database in words for its owner: no password in it. Raises ConfigError."""
-    return "memory://" if url == "memory://" else place_of(url)[1].name
+    """The database's path or URL without its password. Raises ConfigError where it is none."""
+    return "memory://" if url == "memory://" else locate(url)[1].name
 
 
 async def inspect_database(url: str) -> str:
-    """What there is at `url`, in words: nothing is written or made. Raises ConfigError where `url`
-    names no database, StorageError with the remedy where it cannot be used."""
+    """One line about the database at `url`. Writes and creates nothing.
+
+    Runs SQLite's quick integrity check on a file. Raises ConfigError where `url` names no database,
+    and StorageError, with the remedy, where it cannot be used.
+    """
     if url == "memory://":
-        return "nothing is kept (memory://)"
-    parsed, place = place_of(url)
-    if place.file is not None:
-        return await asyncio.to_thread(_look_at, place.file, place)
-    async with _connected(parsed, place):
-        return f"{place.name} answers"
+        return "conversations are lost when Parley ends (memory://)"
+    parsed, location = locate(url)
+    if location.file is not None:
+        return await asyncio.to_thread(_inspect_file, location.file, location)
+    async with _connect(parsed, location):
+        return f"{location.name} responds"
 
 
 async def count_kept(url: str) -> Kept | None:
-    """What is kept at `url`; None where nothing is yet. Nothing is written or made. Raises
-    ConfigError where `url` names no database, StorageError where it cannot be read."""
+    """How much is stored at `url`; None where there is no database yet. Writes and creates nothing.
+    Raises ConfigError where `url` names no database, StorageError where it cannot be read."""
     if url == "memory://":
         return None
-    parsed, place = place_of(url)
-    if place.file is not None:
-        if not place.file.exists():
+    parsed, location = locate(url)
+    if location.file is not None:
+        if not location.file.exists():
             return None
-        return await asyncio.to_thread(_count, place.file, place)
-    async with _connected(parsed, place) as connection:
+        return await asyncio.to_thread(_count, location.file, location)
+    async with _connect(parsed, location) as connection:
         return Kept(*(await connection.execute(text(COUNT))).one())
 
 
 @asynccontextmanager
-async def _connected(url: URL, place: Place) -> AsyncIterator[AsyncConnection]:
-    """A connection to a server's database for the body, whose faults are explained."""
+async def _connect(url: URL, location: Location) -> AsyncIterator[AsyncConnection]:
+    """A connection to a server's database. Raises StorageError, in the context too."""
     engine = new_engine(url)
     try:
-        with place.faults():
+        with location.translated_errors():
             async with engine.connect() as connection:
                 yield connection
     finally:
@@ -74,49 +77,50 @@ async def _connected(url: URL, place: Place) -> AsyncIterator[AsyncConnection]:
 
 
 def _read_only(file: Path) -> closing[sqlite3.Connection]:
-    """A connection that can only read. Raises sqlite3.Error."""
+    """A read-only connection, closed at the end of the context. Raises sqlite3.Error."""
     uri = f"{file.resolve().as_uri()}?mode=ro"
     return closing(sqlite3.connect(uri, uri=True, timeout=5))
 
 
-def _count(file: Path, place: Place) -> Kept:
+def _count(file: Path, location: Location) -> Kept:
     try:
         with _read_only(file) as connection:
             return Kept(*connection.execute(COUNT).fetchone())
     except sqlite3.Error as exc:
         raise StorageError(
-            f"the database {place.name} cannot be read ({exc}); parley doctor examines it"
+            f"the database {location.name} cannot be read ({exc}); run parley doctor"
         ) from exc
 
 
-def _look_at(file: Path, place: Place) -> str:
+def _inspect_file(file: Path, location: Location) -> str:
     try:
         existing = next(path for path in (file, *file.parents) if path.exists())
         free = shutil.disk_usage(existing).free
     except OSError as exc:
-        raise StorageError(f"{file} cannot be looked at: {exc.strerror}") from exc
-    if free < NO_ROOM:
+        raise StorageError(f"{file} cannot be inspected: {exc.strerror}") from exc
+    if free < FULL_BELOW:
         raise StorageError(f"the disk of {file} is full ({free / 1e6:.0f} MB free); make room")
     if existing != file:
         _require_writable(existing)
-        return f"{file} will be made at the first start"
+        return f"{file} will be created at the first start"
     _require_writable(file)
     _require_writable(file.parent)
-    return f"{file}, {_whole(file, place)}"
+    return f"{file}, {_checked(file, location)}"
 
 
 def _require_writable(path: Path) -> None:
     wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
     if not os.access(path, wanted):
         raise StorageError(
-            f"{path} is not writable for you; make it so, or point [storage] url elsewhere"
+            f"you cannot write to {path}; change its permissions, or point [storage] url elsewhere"
         )
 
 
-def _whole(file: Path, place: Place) -> str:
-    """SQLite's own check."""
+def _checked(file: Path, location: Location) -> str:
+    """The file's size, if SQLite's quick check and the revision are all right. Raises
+    StorageError."""
     damaged = (
-        f"the database {place.name} is damaged ({{}}); stop Parley, move it away with its -wal "
+        f"the database {location.name} is damaged ({{}}); stop Parley, move it away with its -wal "
         "file and restore a backup"
     )
     try:
@@ -125,21 +129,22 @@ def _whole(file: Path, place: Place) -> str:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
             found = _revisions(connection) if "alembic_version" in tables else set()
     except sqlite3.OperationalError as exc:
-        raise StorageError(f"the database {place.name} cannot be read now ({exc})") from exc
+        raise StorageError(f"the database {location.name} cannot be read now ({exc})") from exc
     except sqlite3.DatabaseError as exc:
         raise StorageError(damaged.format(exc)) from exc
     if verdict != "ok":
         raise StorageError(damaged.format(verdict))
     if tables and "alembic_version" not in tables:
         raise StorageError(
-            f"{place.name} is the database of another program; point [storage] url elsewhere"
+            f"{location.name} is the database of another program; point [storage] url elsewhere"
         )
     if unknown := found - known_revisions():
+        revisions = ", ".join(sorted(unknown))
         raise StorageError(
-            f"{place.name} was written by a newer Parley (revision {', '.join(sorted(unknown))}); "
+            f"{location.name} was written by a newer Parley (revision {revisions}); "
             "upgrade Parley or point [storage] url elsewhere"
         )
-    return f"{file.stat().st_size / 1e6:.1f} MB, whole"
+    return f"{file.stat().st_size / 1e6:.1f} MB, intact"
 
 
 def _revisions(connection: sqlite3.Connection) -> set[str]:
@@ -147,7 +152,7 @@ def _revisions(connection: sqlite3.Connection) -> set[str]:
 
 
 def known_revisions() -> set[str]:
-    """The revisions that this version can bring up to date."""
+    """The schema revisions that this version can upgrade from."""
     from alembic.script import ScriptDirectory
 
     from storage.upgrade import MIGRATIONS

@@ -1,28 +1,38 @@
-"""What both stores hold to: the clock, the day's quota, an event's age, what text can be kept."""
+"""What both stores share: clock, quotas, retention of event ids, and text that can be stored."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.errors import OverQuota
 from bot.messages import Question
-from bot.ports import Quota, Spent
+from bot.ports import Quota
 
-Clock = Callable[[], datetime]
-"""Gives the time, in UTC."""
+Now = Callable[[], datetime]
+"""Returns the current time, in UTC."""
 
 EVENT_DAYS = 7
-"""How long an event is remembered. Platforms deliver one again within hours at most."""
+"""Days for which event ids are kept, for deduplication. Platforms redeliver an event within hours
+at most."""
 
-MIDNIGHT = "The next day begins at midnight UTC."
+MIDNIGHT = "The quota is renewed at midnight UTC."
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a person used on one day (UTC)."""
+
+    answers: int = 0
+    tokens: int = 0
 
 
 def utc_now() -> datetime:
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
 def check_quota(quota: Quota, spent: Spent) -> None:
-    """Raise OverQuota where `spent` leaves nothing of the day."""
+    """Raise OverQuota where `spent` has reached the day's quota."""
     if 0 < quota.answers_per_day <= spent.answers:
         raise OverQuota(
             f"You have used up your {quota.answers_per_day:,} answers for today. {MIDNIGHT}"
@@ -40,10 +50,10 @@ def check_verdict(verdict: int) -> None:
 
 
 def storable(text: str) -> str:
-    """`text` as a database can keep it.
+    """`text` in a form that every database can store. Idempotent.
 
-    JSON may carry halves of surrogate pairs, which no UTF-8 can hold: two that belong together
-    become their character, one alone becomes U+FFFD. So does NUL, which PostgreSQL refuses.
+    JSON may contain surrogates, which UTF-8 cannot encode: a pair becomes its character, a lone one
+    becomes U+FFFD. So does NUL, which PostgreSQL rejects.
     """
     if text.isascii() and "\0" not in text:
         return text
@@ -52,6 +62,6 @@ def storable(text: str) -> str:
 
 
 def cleaned(question: Question) -> Question:
-    """`question` as it comes back from the store."""
+    """`question` as the store returns it, with `storable` texts."""
     author = replace(question.author, name=storable(question.author.name))
     return replace(question, text=storable(question.text), author=author)

@@ -1,13 +1,13 @@
-"""The tables.
+"""The schema, as SQLAlchemy models.
 
     conversations ─┬─ settings
-                   └─ questions ── answers ─┬─ shown       which messages show it
-                                            └─ feedback    people's verdicts
-    usage (person, day)      events (platform, event)
+                   └─ questions ── answers ─┬─ shown       the messages that show it
+                                            └─ feedback    people's ratings
+    usage (person, day)      events (platform, event)      leftovers      identity (one row)
 
-What hangs on a question goes with it (ON DELETE CASCADE). Numbers are never given twice
-(AUTOINCREMENT): a button on an old message must not reach another person's answer.
-A change here needs a migration; a test compares both.
+Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
+never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
+A change here needs a migration; a test compares the two.
 """
 
 from datetime import date, datetime
@@ -36,9 +36,9 @@ class ConversationRow(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     key: Mapped[str] = mapped_column(StoredText, unique=True)
-    """`str` of the ConversationKey."""
+    """``str`` of the ConversationKey."""
     hidden_to: Mapped[int] = mapped_column(RowId, default=0)
-    """The id of the newest question that a reset hid."""
+    """The id of the newest question that a reset hid from the model; 0 for none."""
 
 
 class SettingsRow(Base):
@@ -81,7 +81,7 @@ class QuestionRow(Base):
 
 
 class AnswerRow(Base):
-    """The delivery ledger: one row for each answer, the current one and those it replaced."""
+    """The delivery ledger: one row for each answer, current or replaced by a regeneration."""
 
     __tablename__ = "answers"
 
@@ -92,17 +92,20 @@ class AnswerRow(Base):
     current: Mapped[bool] = mapped_column()
     state: Mapped[AnswerState] = mapped_column(STATE)
     unfinished: Mapped[bool] = mapped_column()
-    """Open, or closed and its end not yet shown."""
+    """Open, or closed but its end not yet shown."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     charged_to: Mapped[str | None] = mapped_column(StoredText, index=True)
-    """`Person.key` of who asked for it; None where that person was forgotten."""
+    """`Person.key` of the person whose quota it is charged to; NULL once that person's data is
+    deleted."""
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     cached_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
     first_token_seconds: Mapped[float] = mapped_column(default=0.0)
     total_seconds: Mapped[float] = mapped_column(default=0.0)
     text: Mapped[str] = mapped_column(StoredText)
-    """As far as it got: checkpointed while it is written."""
+    """The text as of the last checkpoint, or the whole text once it is closed."""
+    settled: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many parts, from the first, are known to be shown in their final form."""
 
     question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
     shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")
@@ -118,7 +121,7 @@ class AnswerRow(Base):
             sqlite_where=current == true(),
             postgresql_where=current == true(),
         ),
-        # Few answers are unfinished: with this their number alone says how long the search takes.
+        # Few answers are unfinished; the cost of finding them depends on their number alone.
         Index(
             "ix_answers_unfinished",
             unfinished,
@@ -131,7 +134,7 @@ class AnswerRow(Base):
 
 
 class ShownRow(Base):
-    """A platform's message that shows a part of an answer."""
+    """Which of the platform's messages shows which part of an answer."""
 
     __tablename__ = "shown"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -156,7 +159,7 @@ class FeedbackRow(Base):
 
 
 class UsageRow(Base):
-    """What a person used on one day (UTC): what quotas are checked against."""
+    """What a person used on one day (UTC), for quotas."""
 
     __tablename__ = "usage"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -168,7 +171,7 @@ class UsageRow(Base):
 
 
 class EventRow(Base):
-    """An event that was taken in: delivered again, it is not answered twice."""
+    """An accepted event of a platform, for deduplication when it is delivered again."""
 
     __tablename__ = "events"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -176,3 +179,28 @@ class EventRow(Base):
     platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
     event_id: Mapped[str] = mapped_column(StoredText, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class LeftoverRow(Base):
+    """A message that is left of a deleted question's answer, until its buttons, or the message
+    itself, are removed from the platform. Holds no text and no person."""
+
+    __tablename__ = "leftovers"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """``str`` of the ConversationKey."""
+    message: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """The surface's reference."""
+    remove: Mapped[bool]
+    """Delete the message; else only its buttons are removed."""
+
+
+class IdentityRow(Base):
+    """One row, written when the table is made: which database this is. Buttons carry it, so that
+    one of another database (made anew, or of a trial) reaches no answer of this one."""
+
+    __tablename__ = "identity"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    tag: Mapped[str] = mapped_column(StoredText, primary_key=True)

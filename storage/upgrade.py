@@ -1,6 +1,6 @@
-"""Bringing a database to this version's tables when it is opened.
+"""Migrates a database to this version's schema when it is opened (Alembic).
 
-Nothing is written to a database that is not ours, or that a newer Parley wrote.
+A database of another program, or of a newer Parley, is never written to.
 """
 
 import asyncio
@@ -17,44 +17,46 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect,
 
 from bot.errors import StorageError
 from storage.database import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
-from storage.errors import Place
+from storage.errors import Location
 
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-ADVISORY_LOCK = 0x7061726C6579  # "parley"
+ADVISORY_LOCK = 0x7061726C6579
+"""PostgreSQL's lock for migrations: "parley" in ASCII."""
 
-_one_at_a_time = threading.Lock()
-"""Alembic keeps the migration that runs in module globals."""
+_alembic_lock = threading.Lock()
+"""Alembic keeps the running migration in module globals, so one runs at a time."""
 
 
-async def bring_up(url: URL, place: Place, *, busy_seconds: float = BUSY_SECONDS) -> None:
-    """Make the file, the tables, or the changes that this version needs.
+async def migrate(url: URL, location: Location, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    """Create the database, or upgrade it to the newest revision, in one transaction.
 
-    Runs in a thread. Two programs that start at once wait for each other. What fails leaves the
-    database as it was. Raises StorageError.
+    Runs in a thread. Processes that start at the same time wait for each other, up to
+    `busy_seconds`. Raises StorageError; a migration that fails leaves the database unchanged.
     """
-    await asyncio.to_thread(_in_thread, url, place, busy_seconds)
+    await asyncio.to_thread(_in_thread, url, location, busy_seconds)
 
 
-def _in_thread(url: URL, place: Place, busy_seconds: float) -> None:
-    with _one_at_a_time, place.faults():
-        if place.file is None:
-            asyncio.run(_on_server(url, place))
+def _in_thread(url: URL, location: Location, busy_seconds: float) -> None:
+    with _alembic_lock, location.translated_errors():
+        if location.file is None:
+            asyncio.run(_on_server(url, location))
         else:
-            _make_file(place.file)
-            _in_file(place.file, place, busy_seconds)
+            _make_file(location.file)
+            _in_file(location.file, location, busy_seconds)
 
 
 def _make_file(file: Path) -> None:
-    """Conversations are private: what is made here is readable by its owner alone."""
+    """Create the file and its folder, readable by their owner only: conversations are private."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         file.touch(mode=0o600)
 
 
-def _in_file(file: Path, place: Place, busy_seconds: float) -> None:
-    # Without aiosqlite: where a file cannot be opened its thread may outlive the loop, and says so.
+def _in_file(file: Path, location: Location, busy_seconds: float) -> None:
+    # Not through aiosqlite: where a file cannot be opened, its thread may outlive the event loop
+    # and print a warning.
     engine = create_engine(
         "sqlite://",
         creator=lambda: _connect(file, busy_seconds),
@@ -63,17 +65,17 @@ def _in_file(file: Path, place: Place, busy_seconds: float) -> None:
     )
     event.listen(engine, "begin", begin)
     with engine.connect() as connection:
-        _revision(connection, place)
+        _revision(connection, location)
         connection.rollback()
-        _prepare(connection.execution_options(**{BEGIN: ""}), place)
+        _prepare(connection.execution_options(**{BEGIN: ""}), location)
         connection.rollback()
-        _upgrade(connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}), place)
+        _upgrade(connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}), location)
 
 
 def _connect(file: Path, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=busy_seconds, isolation_level=None)
     try:
-        for pragma in (*PRAGMAS, "schema_version"):  # the last reads the file: is it a database?
+        for pragma in (*PRAGMAS, "schema_version"):  # the last reads the file, and fails on garbage
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()
@@ -81,38 +83,40 @@ def _connect(file: Path, busy_seconds: float) -> sqlite3.Connection:
     return connection
 
 
-async def _on_server(url: URL, place: Place) -> None:
+async def _on_server(url: URL, location: Location) -> None:
     engine = new_engine(url)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_upgrade, place)
+            await connection.run_sync(_upgrade, location)
     finally:
         await engine.dispose()
 
 
 def config_for(connection: Connection) -> Config:
-    """What Alembic needs in place of an ini file: it works on `connection`."""
+    """Alembic's configuration, in place of an ini file, to work on `connection`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def _revision(connection: Connection, place: Place) -> str | None:
-    """The database's revision, None for an empty one. Raises StorageError where it isn't ours."""
+def _revision(connection: Connection, location: Location) -> str | None:
+    """The database's schema revision, None where it is empty. Raises StorageError where it is
+    another program's or a newer Parley's."""
     heads = MigrationContext.configure(connection).get_current_heads()
     if not heads:
         if inspect(connection).get_table_names():
             raise StorageError(
-                f"{place.name} is the database of another program and was left as it is; "
+                f"{location.name} is the database of another program and was not changed; "
                 "point [storage] url elsewhere"
             )
         return None
     known = {script.revision for script in _scripts(connection).walk_revisions()}
     if unknown := set(heads) - known:
+        revisions = ", ".join(sorted(unknown))
         raise StorageError(
-            f"{place.name} was written by a newer Parley (revision {', '.join(sorted(unknown))}) "
-            "and was left as it is; upgrade Parley or point [storage] url elsewhere"
+            f"{location.name} was written by a newer Parley (revision {revisions}) "
+            "and was not changed; upgrade Parley or point [storage] url elsewhere"
         )
     return heads[0]
 
@@ -121,25 +125,26 @@ def _scripts(connection: Connection) -> ScriptDirectory:
     return ScriptDirectory.from_config(config_for(connection))
 
 
-def _prepare(connection: Connection, place: Place) -> None:
-    # Neither can be changed inside of a transaction. Foreign keys are off on this connection
-    # only: a migration that rebuilds a table would else delete what refers to its rows.
+def _prepare(connection: Connection, location: Location) -> None:
+    # Neither can be changed within a transaction. Foreign keys are off on this connection only: a
+    # migration that rebuilds a table would otherwise delete the rows that refer to it.
     connection.execute(text("PRAGMA foreign_keys=OFF"))
     if (mode := connection.scalar(text("PRAGMA journal_mode=WAL"))) != "wal":
         raise StorageError(
-            f"{place.name} cannot have a write-ahead log (it stayed in mode {mode!r}); "
+            f"{location.name} cannot use a write-ahead log (the journal mode stays {mode!r}); "
             "keep it on a local disk, not on a network drive"
         )
 
 
-def _upgrade(connection: Connection, place: Place) -> None:
-    """In one transaction that is alone in the database."""
+def _upgrade(connection: Connection, location: Location) -> None:
+    """Run the migrations in the connection's transaction, which holds the write lock."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-    found = _revision(connection, place)  # again: another program may have been at it
+    found = _revision(connection, location)  # again: another process may have upgraded it
     newest = _scripts(connection).get_current_head()
     if found == newest:
-        # Written and taken back: a database that is read-only says so now, not to who asks first.
+        # A write that is rolled back, so that a read-only database fails now and not at the first
+        # question.
         connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         connection.rollback()
         return
@@ -148,8 +153,8 @@ def _upgrade(connection: Connection, place: Place) -> None:
         broken = connection.execute(text("PRAGMA foreign_key_check")).first()
         if broken is not None:
             raise StorageError(
-                f"{place.name} could not be upgraded (rows of {broken[0]!r} lost what they "
-                "belong to) and was left as it is; please report this"
+                f"{location.name} could not be upgraded (rows of {broken[0]!r} would refer to "
+                "rows that do not exist) and was not changed; please report this"
             )
     connection.commit()
-    logger.info("%s: tables brought from %s to %s", place.name, found or "nothing", newest)
+    logger.info("%s: schema upgraded from %s to %s", location.name, found or "empty", newest)

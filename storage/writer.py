@@ -1,9 +1,10 @@
-"""All writes go through one task, which lets those that wait together share a commit.
+"""The single writer: all write operations go through one task, which commits them in groups.
 
-SQLite has one writer at a time, and with synchronous=FULL each commit waits for the disk. So
-works queue here instead of meeting as "database is locked", and all that wait when the disk is
-free go into one transaction. A work that raises (a refusal, say) takes nobody with it: the
-transaction is rolled back, and each work then gets one of its own.
+SQLite allows one writer at a time, and with synchronous=FULL each commit waits for the disk. So
+operations queue here instead of meeting each other as "database is locked", and all that are
+waiting when the disk is free share one transaction (group commit). Where an operation raises (a
+refusal, say), the transaction is rolled back and each operation of the group is run again in a
+transaction of its own, so that only that one fails.
 """
 
 import asyncio
@@ -19,54 +20,59 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.errors import StorageError
 
 Result = TypeVar("Result")
-Work = Callable[[AsyncSession], Awaitable[Result]]
-"""Changes rows. Must not commit, and may be run again from the start after a rollback."""
+Operation = Callable[[AsyncSession], Awaitable[Result]]
+"""Changes rows. Must not commit, must have no effect outside the session, and may be run again
+from the start after a rollback."""
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+"""Opens a session; commits it at the end of the context, or rolls back where it raises."""
 
-MOST_TOGETHER = 256
-"""Works in one transaction: what one of them waits for the others is bounded by this."""
+MAX_GROUP = 256
+"""Operations in one transaction, which bounds how long one of them waits for the others."""
 
 
 @dataclass(slots=True)
 class _Job:
-    work: Work[Any]
+    operation: Operation[Any]
     alone: bool
     done: asyncio.Future[Any]
 
 
 class Writer:
-    """Runs works one after another, each in a transaction that `transaction` opens."""
+    """Runs write operations in the order of the calls, within transactions."""
 
-    def __init__(self, transaction: Transaction, bare: Transaction) -> None:
+    def __init__(self, transaction: Transaction, autocommit: Transaction) -> None:
+        """`transaction` opens a session in a transaction, `autocommit` one without."""
         self._transaction = transaction
-        self._bare = bare
+        self._autocommit = autocommit
         self._waiting: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closed = False
 
-    async def write(self, work: Work[Result]) -> Result:
-        """Run `work`; when this returns, what it did is on the disk.
+    async def write(self, operation: Operation[Result]) -> Result:
+        """Run `operation` in a transaction; returns its result once that is committed.
 
-        Cancelled while it waits, the work is not begun; later, it is completed all the same.
-        Raises what the work raises, and StorageError; nothing of it is kept then.
+        Cancelled while it waits in the queue, the operation does not run; once it has begun, it is
+        completed all the same. Raises what the operation raises, or StorageError where the database
+        fails or is closed; nothing of the operation is kept then.
         """
-        return await self._put(work, alone=False)
+        return await self._put(operation, alone=False)
 
-    async def outside(self, work: Work[Result]) -> Result:
-        """Run `work` between the transactions, in none: for VACUUM and the like."""
-        return await self._put(work, alone=True)
+    async def outside(self, operation: Operation[Result]) -> Result:
+        """Run `operation` alone and outside any transaction, as VACUUM must be."""
+        return await self._put(operation, alone=True)
 
-    async def _put(self, work: Work[Result], *, alone: bool) -> Result:
+    async def _put(self, operation: Operation[Result], *, alone: bool) -> Result:
         if self._closed:
-            raise StorageError("the database was closed; Parley is ending")
+            raise StorageError("the database is closed: Parley is shutting down")
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(work, alone, done))
+        self._waiting.append(_Job(operation, alone, done))
         self._wake.set()
         return await done
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve while the body runs; at its end every work that waits is completed."""
+        """Process the queue while the context lasts; on exit, complete what is queued, then refuse
+        further operations."""
         serving = asyncio.create_task(self._serve(), name="storage-writer")
         try:
             yield
@@ -80,14 +86,14 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._run(self._batch())
+                await self._run(self._next_group())
 
-    def _batch(self) -> list[_Job]:
-        """Jobs for one transaction, or a lone one."""
+    def _next_group(self) -> list[_Job]:
+        """The jobs of the next transaction, or one that runs alone."""
         jobs = [self._waiting.popleft()]
         while (
             self._waiting
-            and len(jobs) < MOST_TOGETHER
+            and len(jobs) < MAX_GROUP
             and not (jobs[0].alone or self._waiting[0].alone)
         ):
             jobs.append(self._waiting.popleft())
@@ -97,14 +103,14 @@ class Writer:
         jobs = [job for job in jobs if not job.done.cancelled()]
         if not jobs:
             return
-        opened = self._bare if jobs[0].alone else self._transaction
+        opened = self._autocommit if jobs[0].alone else self._transaction
         results = []
         try:
             async with opened() as session:
                 for job in jobs:
-                    results.append(await job.work(session))
+                    results.append(await job.operation(session))
                     await session.flush()
-                    session.expunge_all()  # the next work must not see rows as this one knew them
+                    session.expunge_all()  # the next one must read rows from the database
         except Exception as exc:
             await self._failed(jobs, exc)
         else:
@@ -117,6 +123,6 @@ class Writer:
             for job in jobs:
                 await self._run([job])
             return
-        for job in jobs:  # alone, or the database itself fails and would do so for each
+        for job in jobs:  # a single one, or the database itself fails and would for each
             if not job.done.done():
                 job.done.set_exception(exc)

@@ -1,4 +1,4 @@
-"""A chat platform in memory: channels with real rate limits, messages that people can delete."""
+"""A fake chat platform in memory, with enforced rate limits and messages that people can delete."""
 
 import asyncio
 import re
@@ -18,12 +18,16 @@ Kind = Literal["send", "edit", "remove", "attach"]
 
 
 def utf16_units(text: str) -> int:
-    """Length as Discord measures it."""
+    """The length of a text as Discord measures it."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class Bucket:
-    """A rate limit as a platform enforces it: `burst` calls at once, then `rate` a second."""
+    """A rate limit as a platform enforces it: `burst` calls at once, then `rate` a second.
+
+    Deliberately not `bot.token_bucket`, which is under test here: an error in that must show as
+    refused calls.
+    """
 
     def __init__(self, clock: Clock, rate: float, burst: int) -> None:
         self._clock = clock
@@ -47,7 +51,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to the surface. `done` is when it took effect; None where it failed."""
+    """One call to the surface. `done` is the time at which it took effect; None: it did not."""
 
     kind: Kind
     begun: float
@@ -58,12 +62,12 @@ class Call:
 
 @dataclass(slots=True)
 class Trouble:
-    """A failure that one of the next calls meets."""
+    """A failure that is injected into one of the next calls."""
 
-    error: SurfaceError
+    error: SurfaceError | None
     kind: Kind | None
     takes_effect: bool
-    """The call does what it should and fails all the same (a lost response)."""
+    """Whether the call takes effect before it fails, as with a lost response."""
 
 
 @dataclass(slots=True)
@@ -76,13 +80,13 @@ class Message:
 
 
 class FakeSurface:
-    """A place for one answer (or several) in a channel; a working `bot.ports.Surface`.
+    """A working `bot.ports.Surface` for one answer or several in a channel.
 
-    Several surfaces share a rate limit by sharing `bucket`. A second `send` with the same
-    `Part.key` gives the first message again, unchanged, as a platform with nonces does; with
-    ``remembers_keys=False`` it posts another. Calls take `latency` seconds; what they change is
-    seen at the end of it. Overlapping calls for one answer, empty texts and texts that are too
-    long are defects and raise AssertionError.
+    Surfaces that share `bucket` share a rate limit. A second `send` with the same `Part.key`
+    returns the first message, unchanged, as a platform with nonces does; with
+    ``remembers_keys=False`` it posts another. Calls take `latency` seconds and take effect at the
+    end of them. Overlapping calls for one answer, empty texts and texts that are too long raise
+    AssertionError.
     """
 
     def __init__(
@@ -104,6 +108,12 @@ class FakeSurface:
         self._keys: dict[str, str] = {}
         self._busy: set[int] = set()
         self._trouble: deque[Trouble] = deque()
+        self.refuse: Callable[[Part], bool] = lambda _: False
+        """Which messages this platform refuses, however often they are sent."""
+        self.whispered: list[str] = []
+        """What whoever asked was told in private."""
+        self.retired: list[str] = []
+        """Messages whose buttons were removed."""
         self.messages: dict[str, Message] = {}
         self.files: list[tuple[str, str]] = []
         self.calls: list[Call] = []
@@ -112,21 +122,22 @@ class FakeSurface:
     def limits(self) -> SurfaceLimits:
         return self._limits
 
-    # ---------------------------------------------------------------- what people do and see
+    # ---------------------------------------------------------------- for tests
 
     def fail(
-        self, error: SurfaceError, *, kind: Kind | None = None, takes_effect: bool = False
+        self, error: SurfaceError | None, *, kind: Kind | None = None, takes_effect: bool = False
     ) -> None:
-        """Let one of the next calls (of that kind) raise `error`. Failures queue up."""
+        """Make the next call (of that kind) raise `error`; None lets it succeed. Failures are used
+        in order."""
         self._trouble.append(Trouble(error, kind, takes_effect))
 
     def delete(self, message: str) -> None:
-        """Somebody deletes a message."""
+        """Delete a message, as a person does."""
         self.messages[message].deleted = True
 
     @property
     def visible(self) -> list[Part]:
-        """What the messages in the channel show, in the order in which they were posted."""
+        """The content of the messages that are not deleted, in the order of posting."""
         return [message.part for message in self.messages.values() if not message.deleted]
 
     @property
@@ -134,9 +145,9 @@ class FakeSurface:
         return [part.text for part in self.visible]
 
     def joined(self) -> str:
-        """The answer as a reader puts it together: messages in order, a line break between two,
-        without the fences that were only closed and reopened at a cut, and without placeholders.
-        Equals the answer up to whitespace at the cuts and at both ends."""
+        """The answer as a reader sees it: the messages joined by line breaks, without placeholders
+        and without the fences that were closed and reopened at cuts. Equals the answer except for
+        whitespace at the cuts and at both ends."""
         return join(part.text for part in self.visible if not _waits(part))
 
     # ---------------------------------------------------------------- the port
@@ -171,13 +182,19 @@ class FakeSurface:
 
         await self._call("remove", message, effect)
 
+    async def retire(self, message: str) -> None:
+        self.retired.append(message)
+
+    async def whisper(self, text: str) -> None:
+        self.whispered.append(text)
+
     async def attach(self, name: str, text: str) -> str | None:
         if not self._takes_files:
             return None
         await self._call("attach", name, lambda: self.files.append((name, text)))
         return f"f{len(self.files)}"
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- implementation
 
     def _check(self, part: Part) -> None:
         assert part.text.strip(), "a part without text"
@@ -203,15 +220,18 @@ class FakeSurface:
             if kind in ("send", "edit"):
                 self.bucket.take()
             trouble = self._trouble_for(kind)
+            if part is not None and self.refuse(part):
+                raise SurfaceError(f"{kind} of {part.key} is refused")
             if self.latency:
                 await self._clock.sleep(self.latency)
             else:
                 await asyncio.sleep(0)
-            if trouble is None or trouble.takes_effect:
+            error = trouble.error if trouble is not None else None
+            if error is None or (trouble is not None and trouble.takes_effect):
                 effect()
                 done = self._clock.monotonic()
-            if trouble is not None:
-                raise trouble.error
+            if error is not None:
+                raise error
         finally:
             self._busy.discard(answer)
             self.calls.append(Call(kind, begun, done, message, part))

@@ -1,12 +1,12 @@
-"""A clock for tests that talk over sockets: real time, only faster."""
+"""An accelerated clock for tests that use sockets."""
 
 import asyncio
 import time
 
 
 class ScaledClock:
-    """Time that runs `factor` times as fast as the wall's. A server and its client that share it
-    see the same minutes pass, and what a request takes passes for both."""
+    """A `bot.clock.Clock` that runs `factor` times as fast as real time. A server and its client
+    must share it, so that both see the same time."""
 
     def __init__(self, factor: float = 60.0) -> None:
         self.factor = factor

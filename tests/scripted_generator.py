@@ -1,4 +1,4 @@
-"""A working Generator without a model: a function says the answer, and the test says the pace."""
+"""A working Generator without a model: a function gives the answer, and the test sets the pace."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -10,30 +10,32 @@ Reply = Callable[[Prompt], str]
 
 
 def echo(prompt: Prompt) -> str:
-    """Answers with what it sees, so that a test can tell what the model was given."""
+    """Answers with the content of the prompt, so that a test can see what the model was given."""
     seen = " | ".join(exchange.question for exchange in prompt.history)
     return f"[{prompt.system}] [{seen}] {prompt.question}"
 
 
 class ScriptedGenerator:
-    """Writes the reply word by word; a word is a token. With `pace`, each word waits for one
-    permit (`let(n)`); without, words come as fast as the loop turns."""
+    """A `bot.ports.Generator` that yields the reply word by word; a word is a token. With `paced`,
+    each word waits for a permit from `let`; without, one comes per iteration of the event loop."""
 
     def __init__(self, reply: Reply = echo, *, context: int = 2048, paced: bool = False) -> None:
         self._reply = reply
         self._context = context
         self._permits = asyncio.Semaphore(0) if paced else None
         self.prompts: list[Prompt] = []
-        """What it was asked, in order."""
+        """The prompts of all streams, in order."""
         self.steps = 0
-        """Words written so far, over all answers: what a stop has to hold still."""
+        """Words yielded so far by all streams; must not grow after a stop."""
         self.writing = 0
+        """Open streams."""
         self.most_writing = 0
+        """The greatest number of streams that were open at once."""
         self.failures: list[tuple[int, GenerationError]] = []
-        """(words, error): the next streams raise the error after so many words."""
+        """(words, error): each of the next streams raises its error after so many words."""
 
     def let(self, words: int) -> None:
-        """Let so many more words be written."""
+        """Permit so many more words. Needs `paced`."""
         assert self._permits is not None
         for _ in range(words):
             self._permits.release()

@@ -13,7 +13,7 @@ from bot.config import load
 from bot.generation import WorkerGenerator
 from bot.messages import Completion, ConversationKey, Finished, Person, Question, Sampling
 from bot.ports import AnswerState, ConversationSettings, StoredAnswer
-from parley.app import Parley, parley
+from parley.app import Parley, open_parley
 from tests.bot.engine.test_engine import a_surface
 from tests.fake_surface import FakeSurface, at
 from tests.until import until
@@ -69,7 +69,7 @@ async def talking(converted: Path, tmp_path: Path, **more: str) -> AsyncIterator
         "PARLEY_DELIVERY__CHECKPOINT_INTERVAL": "0.05",
         **more,
     }
-    async with parley(load(None, variables), edit_interval=0.0) as running:
+    async with open_parley(load(None, variables), edit_interval=0.0) as running:
         yield Talk(running)
 
 

@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README, and the documents for contributors, agree with the program."""
 
 import re
 import tomllib
@@ -14,6 +14,8 @@ from parley.program import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def paths(group: TyperGroup, before: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -59,9 +61,24 @@ def test_the_readmes_settings_are_settings() -> None:
         assert key in type(getattr(Settings(), section)).model_fields
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
-def test_every_link_of_the_readme_leads_somewhere(link: str) -> None:
+@pytest.mark.parametrize(
+    "link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README + CONTRIBUTING)))
+)
+def test_every_link_leads_somewhere(link: str) -> None:
     assert (ROOT / link).is_file()
+
+
+def test_every_path_in_the_documents_exists() -> None:
+    packages = "adapters|bot|docs|parley|storage|tests|tools"
+    named = re.findall(rf"`((?:{packages})(?:/[\w.-]+)*)`", README + GLOSSARY + CONTRIBUTING)
+    assert len(named) > 50
+    assert [path for path in sorted(set(named)) if not (ROOT / path).exists()] == []
+
+
+def test_the_glossary_is_in_alphabetical_order() -> None:
+    terms = re.findall(r"^\| (.+?) \|", GLOSSARY, re.MULTILINE)
+    assert terms[0] == "Term"
+    assert terms[1:] == sorted(terms[1:], key=str.lower)
 
 
 def test_the_picture_shows_the_program_as_it_is() -> None:

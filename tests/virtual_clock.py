@@ -1,4 +1,4 @@
-"""A clock for tests: hours pass in no time, in the same order on each run."""
+"""A virtual clock for tests: hours of sleep take no time, and the order is deterministic."""
 
 import asyncio
 import heapq
@@ -7,11 +7,11 @@ from itertools import count
 
 
 class VirtualClock:
-    """Time that stands still while any task of the loop can run, and then jumps to the earliest
-    moment that somebody sleeps for. Works in any running asyncio loop, one clock at a time in each;
+    """A `bot.clock.Clock` whose time stands still while any task of the event loop can run, and
+    then jumps to the earliest time for which a task sleeps. One clock at a time per event loop;
     needs no start or stop.
 
-    What happens outside the loop (threads, sockets) takes no virtual time.
+    Work outside the event loop (threads, sockets) takes no virtual time.
     """
 
     def __init__(self, start: float = 1000.0) -> None:
@@ -29,7 +29,7 @@ class VirtualClock:
             return
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
-        # However short the sleep, time passes, as it does on any real clock.
+        # Any sleep advances the time, however short it is, as on a real clock.
         moment = max(self._now + seconds, math.nextafter(self._now, math.inf))
         heapq.heappush(self._sleepers, (moment, next(self._order), woken))
         if not self._watching:
@@ -38,7 +38,8 @@ class VirtualClock:
         await woken
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run as the loop's last callback of a round; advance when it was the only one."""
+        """Runs as the last callback of each iteration of the loop; advances the time where no other
+        callback is ready."""
         while self._sleepers and self._sleepers[0][2].done():  # cancelled
             heapq.heappop(self._sleepers)
         if not self._sleepers:

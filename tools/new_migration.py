@@ -1,10 +1,11 @@
-"""Write the migration that brings the database to what `storage/tables.py` describes now.
+"""Writes a draft of the migration from the last revision to what `storage/tables.py` describes now.
 
     python -m tools.new_migration "What changes"
 
-The draft lands in `storage/migrations/versions/`. Read it: Alembic sees columns, indexes and
-tables, but no meaning. Spell out types of our own (`sa.Text()` for `StoredText()`, and so on), so
-that the revision stays the same when they change.
+The draft is written to `storage/migrations/versions/`, and has to be reviewed: Alembic compares
+tables, columns and indexes, but does not know how to convert data. Replace the project's own column
+types with SQLAlchemy's (`sa.Text()` for `StoredText()`, and so on), so that the revision does not
+change when those types do.
 """
 
 import sys
@@ -17,6 +18,7 @@ from storage.upgrade import MIGRATIONS, config_for
 
 
 def main() -> None:
+    """Upgrade an empty in-memory database to the last revision, and write the difference."""
     if len(sys.argv) != 2:
         sys.exit('usage: python -m tools.new_migration "What changes"')
     revisions = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())

@@ -1,10 +1,10 @@
-"""Draws docs/session.svg: a real chat with the demo model, as the terminal shows it.
+"""Records docs/session.svg, the README's picture: a chat with the demo model in a terminal.
 
     python -m tools.picture [FILE]
 
-`parley chat` runs in an emulated terminal, the questions below are typed into it, and what the
-terminal shows at the end is drawn. The model chooses the likeliest words (temperature 0), so the
-picture changes only when Parley or its model does; speeds are this machine's.
+Runs `parley chat` in an emulated terminal (pyte), types the questions below, and writes the final
+screen as an SVG. Sampling is greedy (temperature 0), so the text changes only when Parley or the
+demo model does; the speeds shown are those of the machine.
 """
 
 import io
@@ -32,7 +32,7 @@ COLUMNS, LINES = 92, 40
 PICTURE = Path("docs/session.svg")
 
 _FONTS = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
-"""Rich's picture names fonts on a server of somebody else's; the reader's own will do."""
+"""Rich's SVG loads fonts from a content delivery network; a local font is used instead."""
 
 
 def main() -> None:
@@ -40,13 +40,13 @@ def main() -> None:
     file.parent.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         shown = session(Path(folder))
-    file.write_text(picture(shown), encoding="utf-8")
+    file.write_text(as_svg(shown), encoding="utf-8")
     print(f"{file}: {len(shown)} lines")
 
 
 def session(folder: Path) -> list[Text]:
-    """What the terminal shows after the chat."""
-    command = [sys.executable, "-c", "from parley import main; main()", "chat"]
+    """The lines of the terminal after the chat, with their styles."""
+    command = [sys.executable, "-m", "parley", "chat"]
     with TerminalProgram(command, environment(folder), columns=COLUMNS, lines=LINES) as chat:
         for number, question in enumerate(QUESTIONS):
             chat.wait_for("\n>", times=number + 1)
@@ -56,17 +56,18 @@ def session(folder: Path) -> list[Text]:
         chat.wait_for("stopped.")
         if chat.ended():
             raise SystemExit(chat.terminal.text)
-    # The emulator knows no faint text.
+    # The emulator does not support faint text (SGR 2): replay it as bright black (SGR 90).
     screen = Terminal(COLUMNS, LINES)
     screen.feed(chat.written.replace("\x1b[2m", "\x1b[90m"))
-    lines = [drawn(screen.screen.buffer[row]) for row in range(LINES)]
+    lines = [styled(screen.screen.buffer[row]) for row in range(LINES)]
     while not lines[-1].plain.strip():
         lines.pop()
     return lines
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nobody's settings, nobody's conversations; converted models are kept where they are."""
+    """Environment variables with no settings and no stored conversations; the user's converted
+    models are used."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.environ["HOME"],
@@ -79,8 +80,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def drawn(line: "dict[int, Char]") -> Text:
-    """A line of the terminal with its colours."""
+def styled(line: "dict[int, Char]") -> Text:
+    """A line of the terminal as styled text."""
     text = Text()
     for name, chars in groupby((line[column] for column in range(COLUMNS)), key=style):
         text.append("".join(char.data for char in chars), name)
@@ -89,6 +90,7 @@ def drawn(line: "dict[int, Char]") -> Text:
 
 
 def style(char: Char) -> str:
+    """Rich's name for the style of a character."""
     names = {"brown": "yellow", "default": ""}  # pyte's name for ANSI's yellow
     colour = names.get(char.fg, char.fg)
     colour = re.sub(r"^bright(?=[a-z])", "bright_", colour).replace("brown", "yellow")
@@ -98,8 +100,8 @@ def style(char: Char) -> str:
     return " ".join([*(name for name, on in marks if on), colour]).strip()
 
 
-def picture(lines: list[Text]) -> str:
-    """The lines as an SVG."""
+def as_svg(lines: list[Text]) -> str:
+    """The lines as an SVG document."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, legacy_windows=False
     )

@@ -1,21 +1,23 @@
-"""Who may ask where, and who is an admin, as the configuration says; the same on every platform."""
+"""Access control: allow and block lists for places and people, and the admins, as configured."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 Ids = frozenset[str]
-"""Ids as the platform writes them. An empty list to allow allows everybody."""
+"""Ids as the platform writes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowBlock:
-    """Two lists of ids. What is blocked is blocked; where anything is allowed, only that is."""
+    """An allow list and a block list. The block list wins; an empty allow list allows
+    everything."""
 
     allowed: Ids = frozenset()
     blocked: Ids = frozenset()
 
     def permits(self, ids: Collection[str]) -> bool:
-        """Whether something that goes by any of `ids` may pass."""
+        """Whether something with these `ids` (its own and those of what it belongs to) passes: none
+        is blocked, and one is allowed where the allow list has entries."""
         if self.blocked.intersection(ids):
             return False
         return not self.allowed or bool(self.allowed.intersection(ids))
@@ -23,8 +25,9 @@ class AllowBlock:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules of one platform. The configuration's admins pass the lists of people and roles.
-    In a DM nobody has roles: where only roles are allowed, nobody may ask in one."""
+    """The lists of one platform. `admin_people` and `admin_roles` pass the lists of people and
+    roles. In a direct message nobody has roles: where only roles are allowed, nobody may ask in
+    one."""
 
     workspaces: AllowBlock = AllowBlock()
     channels: AllowBlock = AllowBlock()
@@ -34,16 +37,16 @@ class Access:
     admin_people: Ids = frozenset()
 
     def place(self, workspace: str, ids: Collection[str], *, direct: bool) -> bool:
-        """Whether the bot answers here. `ids`: the channel's id and those above it (a thread's
-        channel, a category). The lists of channels say nothing of direct messages, and those of
-        workspaces nothing of direct messages outside of any (`workspace` "")."""
+        """Whether the bot answers in a place. `ids`: the channel's id and those of its parents (a
+        thread's channel, a category). The lists of channels do not apply to direct messages, those
+        of workspaces do not apply where `workspace` is ""."""
         if workspace and not self.workspaces.permits([workspace]):
             return False
         return direct or self.channels.permits(ids)
 
     def person(self, person: str, roles: Collection[str]) -> bool:
-        """Whether this person may ask. Where both people and roles are allowed, either is enough:
-        somebody on one of the lists passes."""
+        """Whether this person may ask. Where both people and roles have an allow list, being on one
+        of them is enough."""
         if self.named_admin(person, roles):
             return True
         if person in self.people.blocked or self.roles.blocked.intersection(roles):
@@ -53,5 +56,5 @@ class Access:
         return person in self.people.allowed or bool(self.roles.allowed.intersection(roles))
 
     def named_admin(self, person: str, roles: Collection[str]) -> bool:
-        """Whether the configuration makes this person an admin."""
+        """Whether the configuration names this person, or one of the `roles`, as an admin."""
         return person in self.admin_people or bool(self.admin_roles.intersection(roles))

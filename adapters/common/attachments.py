@@ -1,7 +1,7 @@
-"""Text files that people attach become part of their question; the same on every platform.
+"""Adds the content of attached text files to a question.
 
-Nothing is read that is not text or is larger than `MOST_BYTES`; what does not fit is cut. The
-person is told of both, in one line each.
+Files that are not text, or larger than `MOST_BYTES`, are not downloaded; content beyond a limit of
+characters is cut. For each file that was left out or cut there is a note for the person, one line.
 """
 
 import logging
@@ -14,7 +14,7 @@ from bot.errors import SurfaceError
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
-"""Files above this are not fetched at all."""
+"""The largest file that is downloaded: 1 MiB."""
 
 _TEXT_TYPES = frozenset(
     f"application/{kind}"
@@ -34,27 +34,29 @@ _TEXT_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file beside a message. `read` fetches it and raises SurfaceError where it cannot."""
+    """A file that was sent with a message."""
 
     name: str
     content_type: str
-    """As the platform says; "" where it doesn't."""
+    """The MIME type as the platform reports it; "" where it reports none."""
     size: int
     """Bytes."""
     read: Callable[[], Awaitable[bytes]]
+    """Downloads the content. Raises SurfaceError where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A question with its files."""
+    """The text of a question with that of its files."""
 
     text: str
     notes: tuple[str, ...]
-    """For the person: what was left out or cut. Empty where all was taken."""
+    """For the person, one per file that was left out or cut."""
 
 
 async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed:
-    """The question `text` followed by the text of `files`, `most` characters of them in all."""
+    """The question `text` followed by the content of `files` in order, of which it takes `most`
+    characters in all. Raises nothing: a file that cannot be read becomes a note."""
     parts, notes, left = [text.strip()], [], most
     for file in files:
         content, note = await _content(file)
@@ -73,7 +75,8 @@ async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed
 
 
 async def _content(file: Attachment) -> tuple[str | None, str]:
-    """The text of a file and a note, of which one may be missing."""
+    """The text of a file, None where it is left out, and a note, "" where there is nothing to
+    say."""
     name = _shown(file)
     if not _looks_like_text(file):
         return None, f"{name} was left out: I read text files only."
@@ -83,10 +86,10 @@ async def _content(file: Attachment) -> tuple[str | None, str]:
     try:
         content = _decoded(await file.read())
     except SurfaceError as error:
-        logger.warning("an attachment could not be fetched: %s", error)
-        return None, f"{name} was left out: it could not be fetched."
+        logger.warning("an attachment could not be downloaded: %s", error)
+        return None, f"{name} was left out: it could not be downloaded."
     if content is None:
-        return None, f"{name} was left out: it says that it is text, but it is not."
+        return None, f"{name} was left out: it is not a text file."
     if not content.strip():
         return None, f"{name} is empty."
     return content.strip("\n"), ""
@@ -102,7 +105,8 @@ def _looks_like_text(file: Attachment) -> bool:
 
 
 def _decoded(data: bytes) -> str | None:
-    """The bytes as text, with line ends as newlines; None where they are none."""
+    """`data` decoded as UTF-8, UTF-16 (with a byte order mark) or else Windows-1252, with newlines
+    normalized; None where it is binary."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding)
@@ -114,6 +118,6 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _shown(file: Attachment) -> str:
-    """The file's name, short and harmless in a line of text."""
+    """The file's name, at most 80 characters, without any that could format or break a line."""
     name = "".join(letter for letter in file.name if letter.isalnum() or letter in " ._-+()")
     return name.strip()[-80:] or "a file"

@@ -14,13 +14,21 @@ from typing import Protocol
 from adapters.common import texts
 from adapters.common.access import Access
 from adapters.common.buttons import Action
+from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
 from adapters.common.question import Message, question_of
 from adapters.common.settings import with_changes, with_system_prompt
 from bot.config import Settings
 from bot.engine import Engine
-from bot.errors import NotAllowed, NothingToDo, NotUnderstood, ParleyError, Refusal
+from bot.errors import (
+    NotAllowed,
+    NothingToDo,
+    NotUnderstood,
+    ParleyError,
+    Refusal,
+    ShuttingDown,
+)
 from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import ConversationSettings, Store, StoredAnswer, Surface
@@ -59,12 +67,19 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How a message that was posted in a place concerns the bot."""
+    """What is known of a posted message without asking the platform: how it concerns the bot."""
 
+    event_id: str
+    """`Message.event_id`."""
+    message_id: str
+    """`Message.message_id`."""
     mentioned: bool
     """The bot was mentioned, or replied to."""
     to_others: bool = False
     """Somebody else was mentioned."""
+    typed: str = ""
+    """What was typed, without the mention of the bot, as far as it is known without asking the
+    platform: enough to recognise control words."""
     own_thread: bool | None = None
     """Whether the bot opened this thread, or was written to in its first message. None: nobody
     knows; then it counts whether anything was asked in the thread before."""
@@ -102,7 +117,9 @@ class Desk:
         self._store = store
         self._platform = platform
         self._seen: Seen[str] = Seen()
-        self._orders: KeyedLocks[ConversationKey] = KeyedLocks()
+        self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
+        """One person's questions in a conversation keep their order; nobody else waits for them."""
+        self._coming = ComingQuestions()
 
     # ------------------------------------------------------------ the boundary
 
@@ -111,6 +128,8 @@ class Desk:
         one event does wrong ends here, and is logged with `where`."""
         try:
             return await work
+        except ShuttingDown:
+            return ""  # the platform keeps the message; the next run finds it
         except Refusal as refusal:
             return refusal.user_text
         except ParleyError as error:
@@ -155,40 +174,48 @@ class Desk:
         self,
         place: Place,
         member: Member,
-        event_id: str,
         read: Read,
         heard: Heard,
         reply: Reply,
     ) -> None:
         """A message was posted. It is answered, obeyed, or not for the bot; once, however often the
-        same `event_id` is delivered. Messages of one conversation are handled in the order of
-        these calls."""
+        same event is delivered. One person's questions in a conversation are asked in the
+        order of these calls; a control word waits for no question."""
         if not self.may_concern(place, heard):
             return
         if not self.speaks_in(place):
             logger.info("%s: [%s] allows no answers here", place.key, place.key.platform)
             return
-        if not self._seen.add(event_id):
-            return
-        async with self._orders(place.key):
+        if self._seen.add(heard.event_id):
             await self._told(place.key, reply, self._received(place, member, read, heard))
+
+    async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
+        if word := control_word(heard.typed):
+            if not await self._addressed(place, heard):
+                return ""
+            return await self.obey(word, place, await self.person(place, member))
+        author = _author(place, member)
+        with self._coming.one(place.key, author, heard.message_id) as coming:
+            async with self._orders((place.key, author)):
+                if not await self._addressed(place, heard):
+                    return ""
+                person = await self.person(place, member)
+                return await self._answer(place, person, await read(), coming)
 
     async def _addressed(self, place: Place, heard: Heard) -> bool:
         if place.direct or heard.mentioned or heard.own_thread:
             return True
         return bool(await self._store.answers(conversation=place.key, limit=1))
 
-    async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
-        if not await self._addressed(place, heard):
-            return ""
-        person = await self.person(place, member)
-        message = await read()
+    async def _answer(
+        self, place: Place, person: Person, message: Message, coming: ComingQuestion
+    ) -> str:
         if word := control_word(message.text):
             return await self.obey(word, place, person)
         said = await self._platform.command(place, person, message.text)
         if said is not None:
             return said
-        return "\n".join(await self._ask(place, person, message) or ())
+        return "\n".join(await self._ask(place, person, message, coming) or ())
 
     async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
         """Do what a control word says. Raises Refusal."""
@@ -196,37 +223,46 @@ class Desk:
             return await self.reset(place, person)
         return await self.stop(place, person)
 
-    async def edited(self, place: Place, member: Member, read: Read, reply: Reply) -> None:
+    async def edited(
+        self, place: Place, member: Member, read: Read, heard: Heard, reply: Reply
+    ) -> None:
         """A message has a new text. Where it is a question, it is answered again in the same
         messages if it is the newest, and only the history changes if not. One that was edited down
-        to nothing leaves the history with its answer."""
+        to nothing leaves the history with its answer. One that was no question before, since the
+        mention was missing or nothing was asked, is asked now."""
         if self.speaks_in(place):
-            async with self._orders(place.key):
-                await self._told(place.key, reply, self._edited(place, member, read))
+            await self._told(place.key, reply, self._edited(place, member, read, heard))
 
-    async def _edited(self, place: Place, member: Member, read: Read) -> str:
-        message = await read()
-        if control_word(message.text):
-            return ""
-        try:
-            composed = await question_of(message, self.rules.attachment_characters)
-        except NothingToDo:
-            return await self._delete(place, message.message_id)
-        await self.person(place, member)
-        for there in place.holding(message.message_id):
-            await self.engine.question_edited(
-                there.key, message.message_id, composed.text, self._find
-            )
-        return ""
+    async def _edited(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
+        author = _author(place, member)
+        async with self._orders((place.key, author)):
+            message = await read()
+            if control_word(message.text):
+                return ""
+            try:
+                composed = await question_of(message, self.rules.attachment_characters)
+            except NothingToDo:
+                return await self._delete(place, message.message_id)
+            person = await self.person(place, member)
+            for there in place.holding(message.message_id):
+                if await self.engine.question_edited(
+                    there.key, message.message_id, composed.text, self._find
+                ):
+                    return ""
+            if not self.may_concern(place, heard) or not await self._addressed(place, heard):
+                return ""
+            with self._coming.one(place.key, author, message.message_id) as coming:
+                return await self._answer(place, person, message, coming)
 
     async def deleted(self, place: Place, message_ids: Iterable[str]) -> None:
-        """Messages were deleted. Those that were questions leave the history with their answers."""
-        async with self._orders(place.key):  # a question that is being prepared is known then
-            for message_id in message_ids:
-                await self.explained(place.key, self._delete(place, message_id))
+        """Messages were deleted. Those that were questions leave the history with their answers;
+        those that were about to be are not asked."""
+        for message_id in message_ids:
+            await self.explained(place.key, self._delete(place, message_id))
 
     async def _delete(self, place: Place, message_id: str) -> str:
         for there in place.holding(message_id):
+            self._coming.withdraw(there.key, message_id=message_id)
             if await self.engine.question_deleted(there.key, message_id):
                 break
         return ""
@@ -243,19 +279,22 @@ class Desk:
         """Ask a question that a command has shown to the channel in `message`. Where it is refused,
         or was asked before, `take_back` deletes the message. Returns notes for the person. Raises
         Refusal and StorageError."""
-        async with self._orders(place.key):
-            try:
-                notes = await self._ask(place, person, message)
-            except BaseException:
-                await take_back()
-                raise
-            if notes is None:
-                await take_back()
+        with self._coming.one(place.key, person.key, message.message_id) as coming:
+            async with self._orders((place.key, person.key)):
+                try:
+                    notes = await self._ask(place, person, message, coming)
+                except BaseException:
+                    await take_back()
+                    raise
+                if notes is None:
+                    await take_back()
         return "\n".join(notes or ())
 
-    async def _ask(self, place: Place, person: Person, message: Message) -> tuple[str, ...] | None:
+    async def _ask(
+        self, place: Place, person: Person, message: Message, coming: ComingQuestion
+    ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await question_of(message, self.rules.attachment_characters)
+        composed = await coming.compose(message, self.rules.attachment_characters)
         if self.rules.thread_per_question and not (place.key.thread or place.direct):
             place = await self._platform.open_thread(place, message)
         question = Question(
@@ -264,8 +303,11 @@ class Desk:
         surface = await self._platform.surface(question)
         if surface is None:
             raise NotAllowed(texts.MAY_NOT_WRITE)
+        coming.check()
         asked = await self.engine.ask(question, surface)
-        return composed.notes if asked else None
+        if asked is not None and coming.withdrawn:  # while it was being recorded
+            asked.stop()
+        return None if asked is None else composed.notes
 
     async def _find(self, answer: StoredAnswer) -> Surface | None:
         return await self._platform.surface(answer.question)
@@ -276,13 +318,23 @@ class Desk:
         """Stop this person's answers here, in a channel those in the threads that its questions
         opened too. With `everyone`, or for an admin who has none of their own, all of them. Raises
         NothingToDo, NotAllowed."""
+        withdrawn = self._coming.withdraw(place.key, author=person.key)
+        try:
+            stopped = await self._stop(place, person, everyone=everyone)
+        except NothingToDo:
+            if not withdrawn:
+                raise
+            stopped = 0
+        return texts.stopped_text(stopped + withdrawn)
+
+    async def _stop(self, place: Place, person: Person, *, everyone: bool) -> int:
         if not everyone:
             try:
-                return texts.stopped_text(await self.engine.stop(place.key, person))
+                return await self.engine.stop(place.key, person)
             except NothingToDo:
                 if not person.admin:
                     raise
-        return texts.stopped_text(await self.engine.stop(place.key, person, everyone=True))
+        return await self.engine.stop(place.key, person, everyone=True)
 
     async def press(self, place: Place, person: Person, action: str, answer_id: int) -> str:
         """Do what a button below an answer says. It acts on answers of its own place only. Raises
@@ -362,3 +414,8 @@ class Desk:
             self._platform.reset_command,
             self._platform.forget_command,
         )
+
+
+def _author(place: Place, member: Member) -> str:
+    """`Person.key` of a member, before their rights are looked up."""
+    return f"{place.key.platform}:{member.key or member.id}"

@@ -1,8 +1,8 @@
-"""Where the blocks of an answer begin and end, while it still grows.
+"""Splits a Markdown text, which may still be streamed, into its top-level blocks.
 
-The blocks are CommonMark's (with tables): paragraphs, headings, lists, fences and so on, the
-outermost ones only. No character is between two blocks but white space, so what is drawn block by
-block is drawn whole.
+The blocks are those of CommonMark (https://spec.commonmark.org) and tables: paragraphs, headings,
+lists, code fences and so on. Between two blocks there is nothing but white space, so a text that is
+drawn block by block is drawn completely.
 """
 
 import re
@@ -15,29 +15,30 @@ from markdown_it.token import Token
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a text."""
+    """One top-level block of a text."""
 
     source: str
     start: int
-    """Where it begins in the text, in characters."""
+    """Offset in the text, in characters."""
     code: str | None = None
-    """The code in it, where it is a fence."""
+    """The content of a code fence; None for every other block."""
     language: str = ""
-    """Of the code, as the fence names it."""
+    """The language that the fence names; "" where it names none."""
 
     @property
     def end(self) -> int:
+        """Offset after its last character."""
         return self.start + len(self.source)
 
 
 @cache
 def parser() -> MarkdownIt:
-    """CommonMark with tables and strikethrough, and without HTML: tags are shown as they stand."""
+    """CommonMark with tables and strikethrough. HTML is off: tags are text and shown as written."""
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
 def blocks(text: str) -> list[Block]:
-    """The blocks of `text`, in order."""
+    """The top-level blocks of `text`, in order."""
     starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text)]
     found: list[Block] = []
     end = 0
@@ -46,10 +47,10 @@ def blocks(text: str) -> list[Block]:
             continue
         first, last = token.map
         begin = starts[min(first, len(starts) - 1)]
-        found += _unclaimed(text, end, begin)
+        found += _without_token(text, end, begin)
         end = starts[min(last, len(starts) - 1)]
         found.append(_block(text[begin:end], begin, token))
-    return found + _unclaimed(text, end, len(text))
+    return found + _without_token(text, end, len(text))
 
 
 def _block(source: str, start: int, token: Token) -> Block:
@@ -59,17 +60,17 @@ def _block(source: str, start: int, token: Token) -> Block:
     return Block(source, start, token.content, language)
 
 
-def _unclaimed(text: str, start: int, end: int) -> list[Block]:
-    """What the parser makes no token of, such as the targets of links."""
+def _without_token(text: str, start: int, end: int) -> list[Block]:
+    """Text for which the parser emits no token, such as link reference definitions."""
     between = text[start:end]
     return [Block(between, start, between)] if between.strip() else []
 
 
-def finished(text: str) -> int:
-    """How much of a text that grows at its end is in blocks that cannot change any more.
+def stable_length(text: str) -> int:
+    """How many characters of `text` belong to blocks that stay the same whatever is appended.
 
-    Only the last block can, and only whole lines tell where it begins.
+    Only the last block can change, and where it begins is known from complete lines only.
     """
-    whole = text[: text.rfind("\n") + 1]
-    found = blocks(whole)
+    complete_lines = text[: text.rfind("\n") + 1]
+    found = blocks(complete_lines)
     return found[-1].start if found else 0

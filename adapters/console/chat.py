@@ -1,4 +1,4 @@
-"""`parley chat`: one person and the model, in a terminal or through pipes."""
+"""`parley chat`: reads questions and commands line by line and answers on a screen or a pipe."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
@@ -8,7 +8,7 @@ from adapters.common.desk import Desk, Rules
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.console.lines import Lines
-from adapters.console.report import context_text, outcome_text, remembered_text
+from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
 from adapters.console.slash import help_text, parse
 from bot.engine import Engine
@@ -17,33 +17,35 @@ from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
 
-LEAVE = ("stop", "/quit")
-"""What ends the chat, in any case."""
+EXIT_LINES = ("stop", "/quit")
+"""Lines that end the chat; case does not matter."""
 
-HINTED = 99
-"""Exchanges of an earlier chat that are counted for the hint, and found with the up arrow."""
+MOST_EARLIER = 99
+"""Earlier exchanges that are counted at the start and offered by the up arrow."""
 
 
 class ConsolePlatform:
-    """`adapters.common.desk.Platform`, as far as a terminal needs it: what is typed is parsed, and
-    answers are shown, by `Chat`."""
+    """`adapters.common.desk.Platform`, as far as a terminal needs it: `Chat` itself parses what is
+    typed and shows the answers."""
 
     reset_command = "/reset"
     forget_command = "“parley history forget”"
 
     async def surface(self, question: Question) -> None:
-        """Each answer gets a surface of its own from the screen."""
+        """None: `Chat` asks the engine with a surface of its screen."""
 
     async def open_thread(self, place: Place, message: Message) -> Place:
+        """`place`: a terminal has no threads."""
         del message
         return place
 
     async def command(self, place: Place, person: Person, text: str) -> None:
-        """Commands are parsed before."""
+        """None: `Chat` parses commands before."""
 
 
 class Chat:
-    """A chat in one conversation, which nobody else has open."""
+    """A chat in one conversation. The caller holds the conversation's lock: no other process has it
+    open."""
 
     def __init__(
         self,
@@ -73,37 +75,38 @@ class Chat:
         self._jobs: tuple[Job, ...] = ()
         self._interrupted = False
         self.failed = False
-        """An answer failed or a question was refused."""
+        """Set once an answer failed, or a question or command was refused."""
 
     async def earlier_questions(self) -> list[str]:
-        """The newest questions of this conversation, oldest first."""
-        newest = await self._store.exchanges(self._conversation, limit=HINTED + 1)
+        """The newest questions of this conversation, at most `MOST_EARLIER` + 1, oldest first."""
+        newest = await self._store.exchanges(self._conversation, limit=MOST_EARLIER + 1)
         return [exchange.question.text for exchange in reversed(newest)]
 
     async def run(self, lines: Lines, *, resume: bool) -> None:
-        """Talk until the person leaves. With `resume`, an answer that an earlier run left
-        unfinished is written to its end first; else it is shown as it is."""
+        """Answer `lines` until they end or one of `EXIT_LINES` comes. With `resume`, answers that
+        an earlier run left unfinished are completed first; otherwise they are shown as they are
+        and marked as interrupted. A refusal or failure is shown, and the chat continues."""
         model = self._engine.status.model
         self._screen.greet(model)
         if number := len(await self.earlier_questions()):
-            self._screen.note(remembered_text(number, HINTED))
+            self._screen.note(earlier_text(number, MOST_EARLIER))
         self._screen.space()
         with lines.interruptible(self._interrupt):
-            await self._take_up(resume=resume)
-        tell = self._screen.note
+            await self._recover(resume=resume)
+        show = self._screen.note
         while (line := await lines.read()) is not None:
-            if line.strip().lower() in LEAVE:
-                tell = self._screen.say
+            if line.strip().lower() in EXIT_LINES:
+                show = self._screen.say
                 break
             if line.strip():
                 self._screen.space()
                 with lines.interruptible(self._interrupt):
                     await self._respond(line)
                 self._screen.space()
-        tell(f"Stream Chat with {model.name} stopped.")
+        show(f"Stream Chat with {model.name} stopped.")
 
     def _interrupt(self) -> None:
-        """Ctrl-C: the model stops, what it wrote stays, and the chat goes on."""
+        """Ctrl-C: stop the answers that are being written. Their text stays, the chat continues."""
         self._interrupted = True
         for job in self._jobs:
             job.stop()
@@ -127,11 +130,11 @@ class Chat:
         )
         with closing(self._screen.surface()) as surface:
             job = await self._engine.ask(question, surface)
-            assert job is not None, "an event id of its own"
+            assert job is not None, "the event id is new"
             await self._watch(job)
 
-    async def _take_up(self, *, resume: bool) -> None:
-        """Show what an earlier run of the program left unfinished."""
+    async def _recover(self, *, resume: bool) -> None:
+        """Show, and with `resume` complete, what an earlier run left unfinished."""
         with ExitStack() as surfaces:
 
             async def find(answer: StoredAnswer) -> Surface:
@@ -148,14 +151,14 @@ class Chat:
         heading = f"> {newest.question.text}\n" if newest else ""
         with closing(self._screen.surface(heading=heading)) as surface:
             await self._watch(
-                await self._engine.regenerate(self._conversation, self._person, _always(surface))
+                await self._engine.regenerate(self._conversation, self._person, _finder_of(surface))
             )
 
     async def _continue(self, _: str) -> None:
         newest = await self._newest()
         with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
             await self._watch(
-                await self._engine.continue_(self._conversation, self._person, _always(surface))
+                await self._engine.continue_(self._conversation, self._person, _finder_of(surface))
             )
 
     async def _newest(self) -> StoredExchange | None:
@@ -163,7 +166,7 @@ class Chat:
         return found[0] if found else None
 
     async def _watch(self, *jobs: Job) -> None:
-        """Wait for the ends of these answers, and say how they ended."""
+        """Wait until these answers have ended, and show how."""
         self._jobs = jobs
         if self._interrupted:  # Ctrl-C came while the question was recorded
             self._interrupt()
@@ -202,8 +205,8 @@ class Chat:
         self._screen.say(help_text())
 
 
-def _always(surface: Surface) -> SurfaceFinder:
-    """Finds this surface for every answer."""
+def _finder_of(surface: Surface) -> SurfaceFinder:
+    """A finder that returns `surface` for every answer."""
 
     async def find(answer: StoredAnswer) -> Surface:
         del answer

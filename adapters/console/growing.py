@@ -1,23 +1,25 @@
-"""An answer that grows on a terminal: every line of it ends up in the scrollback, once.
+"""Draws an answer on a terminal while it is streamed; each of its lines ends up in the scrollback
+exactly once.
 
-Blocks that are finished are printed for good. The last one, which still changes, is drawn anew
-below them each time; of a block that is taller than the screen only its end is drawn, until it is
-finished. Lines of a long code block are printed for good as soon as they are whole.
+Blocks that can no longer change are printed: they become part of the scrollback. The last block,
+which still changes, is redrawn below them at each update (a Rich live display); where it is taller
+than the screen only its end is visible until it is complete. The complete lines of a long code
+block are printed before the block ends, so that one can scroll back to them.
 """
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.segment import Segment
 
-from adapters.console.blocks import blocks, finished
-from adapters.console.markdown import apart, drawn, harmless
+from adapters.console.blocks import blocks, stable_length
+from adapters.console.markdown import harmless, rendered, separated
 
 SPARE_LINES = 2
-"""Of the screen's height, for the cursor and for what a resize shifts."""
+"""Lines of the screen that stay free: for the cursor, and for lines that wrap after a resize."""
 
 
 class _Tail:
-    """Draws the last lines of what it holds, as many as the screen has room for."""
+    """Renders the last lines of its content: as many as fit on the screen."""
 
     def __init__(self) -> None:
         self.content: RenderableType = Group()
@@ -32,24 +34,26 @@ class _Tail:
 
 
 class GrowingAnswer:
-    """Draws one answer. `update` with all of the text so far, then `finish` once."""
+    """Draws one answer: call `update` with all of the text so far, any number of times, then
+    `finish` or `close`. Control characters in the text are made visible (`markdown.harmless`)."""
 
     def __init__(self, console: Console, shown: str = "") -> None:
-        """`shown`: what an earlier drawing showed of this answer already. The block in which that
-        ended is drawn again from its beginning."""
+        """`shown`: the text of this answer that is on the screen already, from an earlier
+        `GrowingAnswer`. The block in which it ended is drawn again from its beginning."""
         self._console = console
         self._tail = _Tail()
         self._live: Live | None = None
         shown = harmless(shown.strip())
         last = blocks(shown)[-1:]
-        self._done = shown[: last[0].start] if last else ""
+        self._printed = shown[: last[0].start] if last else ""
         self._code_lines = 0
-        """Lines that are printed for good, of the code block that comes after `_done`."""
+        """Lines already printed of the code block that follows `_printed`."""
         self._first = True
 
     def update(self, text: str) -> None:
-        """Draw `text`, which goes on from the text before."""
-        text = self._accepted(text)
+        """Draw `text`, all of the answer so far. Text that does not continue what was printed is
+        another answer and drawn below, from its beginning."""
+        text = self._checked(text)
         if not text.strip():
             return
         if self._live is None:
@@ -62,12 +66,12 @@ class GrowingAnswer:
                 vertical_overflow="crop",
             )
             self._live.start()
-        rest = text[len(self._done) :]
-        end = finished(rest)
-        printed = self._print_for_good(rest[:end])
+        rest = text[len(self._printed) :]
+        end = stable_length(rest)
+        printed = self._print_blocks(rest[:end])
         growing = rest[end:]
-        printed += self._print_code(growing)
-        self._tail.content = Group(*self._drawn(growing))
+        printed += self._print_code_lines(growing)
+        self._tail.content = Group(*self._rendered(growing))
         self._live.update(self._tail)
         if printed:
             self._console.print(Group(*printed))
@@ -75,57 +79,60 @@ class GrowingAnswer:
             self._live.refresh()
 
     def finish(self, text: str) -> None:
-        """Draw what is left of `text`; nothing changes any more."""
-        text = self._accepted(text)
-        printed = self._print_for_good(text[len(self._done) :])
+        """Print the rest of `text`, the complete answer, and end the live display."""
+        text = self._checked(text)
+        printed = self._print_blocks(text[len(self._printed) :])
         self._tail.content = Group()
         if printed:
             self._console.print(Group(*printed))
         self.close()
 
     def close(self) -> None:
-        """Leave the screen as it is. Idempotent."""
+        """End the live display and leave the screen as it is. Idempotent."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
-    def _accepted(self, text: str) -> str:
+    def _checked(self, text: str) -> str:
         text = harmless(text)
-        if not text.startswith(self._done):  # another answer: it is drawn below, whole
-            self._done, self._code_lines = "", 0
+        if not text.startswith(self._printed):  # another answer: drawn below, from its beginning
+            self._printed, self._code_lines = "", 0
         return text
 
-    def _print_for_good(self, source: str) -> list[RenderableType]:
-        printed = self._drawn(source)
+    def _print_blocks(self, source: str) -> list[RenderableType]:
+        """Count `source` as printed, and return what is to be printed for it."""
+        printed = self._rendered(source)
         if source.strip():
             self._first, self._code_lines = False, 0
-        self._done += source
+        self._printed += source
         return printed
 
-    def _print_code(self, growing: str) -> list[RenderableType]:
-        """The whole lines of a code block that is about to outgrow the screen."""
+    def _print_code_lines(self, growing: str) -> list[RenderableType]:
+        """Where the last block is code and at least half a screen of its complete lines is not
+        printed yet: count these as printed, and return what is to be printed for them."""
         found = blocks(growing)
         if len(found) != 1 or found[0].code is None:
             return []
-        whole = found[0].code.count("\n")
-        if whole - self._code_lines < self._console.height // 2:
+        complete = found[0].code.count("\n")
+        if complete - self._code_lines < self._console.height // 2:
             return []
-        source = "".join(found[0].source.splitlines(keepends=True)[: whole + 1])
-        printed = self._drawn(source)
+        source = "".join(found[0].source.splitlines(keepends=True)[: complete + 1])
+        printed = self._rendered(source)
         self._first, self._code_lines = False, _lines(source)
         return printed
 
-    def _drawn(self, source: str) -> list[RenderableType]:
-        """The blocks of `source`, the first of them without the lines that are there already."""
+    def _rendered(self, source: str) -> list[RenderableType]:
+        """The blocks of `source`; of a code block at its beginning, the lines that are not printed
+        yet."""
         found = blocks(source)
         if not self._code_lines or not found:
-            return apart(map(drawn, found), first=self._first)
+            return separated(map(rendered, found), first=self._first)
         rest = _lines(found[0].source) > self._code_lines
-        head = [drawn(found[0], from_line=self._code_lines)] if rest else []
-        return head + apart(map(drawn, found[1:]), first=False)
+        head = [rendered(found[0], from_line=self._code_lines)] if rest else []
+        return head + separated(map(rendered, found[1:]), first=False)
 
 
 def _lines(source: str) -> int:
-    """How many lines of a code block are drawn."""
+    """The number of lines that `source`, which is a code block, has on the screen."""
     code = blocks(source)[0].code or ""
     return code.rstrip().count("\n") + 1

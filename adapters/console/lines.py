@@ -1,4 +1,4 @@
-"""Where a chat's questions come from: somebody who types, or a pipe."""
+"""Where the lines of a chat come from: a keyboard, or a pipe."""
 
 import asyncio
 import io
@@ -21,18 +21,18 @@ from prompt_toolkit.keys import Keys
 from adapters.console.slash import COMMANDS
 
 READ_AHEAD = 16
-"""Lines read from a pipe before they are asked for."""
+"""Lines of a pipe that are buffered before `read` asks for them."""
 
 
 class Lines(Protocol):
-    """Questions and commands, one after the other."""
+    """Questions and commands, one at a time."""
 
     async def read(self) -> str | None:
-        """The next one, or None at the end."""
+        """The next line; None at the end of the input."""
         ...
 
     def interruptible(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `interrupt` when Ctrl-C is pressed within it."""
+        """While the body runs, each Ctrl-C calls `interrupt` on the event loop."""
         ...
 
 
@@ -40,8 +40,11 @@ class Lines(Protocol):
 
 
 class TypedLines:
-    """Lines typed on a terminal. The terminal echoes nothing outside of `read`, so that an answer
-    is not garbled; what is typed meanwhile is there at the next prompt."""
+    """Lines typed on a terminal, with editing, history and completion of commands.
+
+    Outside of `read` the terminal echoes nothing, so that keys do not garble an answer; what is
+    typed meanwhile appears at the next prompt. Enter submits, Alt-Enter inserts a newline, Ctrl-C
+    clears the input and on an empty one ends the chat, as Ctrl-D does."""
 
     def __init__(self, source: Input) -> None:
         self._input = source
@@ -52,22 +55,23 @@ class TypedLines:
             multiline=True,
             prompt_continuation="  ",
             history=self._history,
-            completer=_Commands(),
+            completer=_CommandCompleter(),
             complete_while_typing=Condition(self._begins_with_slash),
             reserve_space_for_menu=4,
-            key_bindings=_keys(),
+            key_bindings=_key_bindings(),
         )
 
     @classmethod
     @contextmanager
     def open(cls) -> Iterator["TypedLines"]:
-        """Take the terminal over, until the end of the body."""
+        """Put the terminal into raw mode while the body runs."""
         source = create_input()
         with source.raw_mode():
             yield cls(source)
 
     def remember(self, earlier: Iterable[str]) -> None:
-        """Let the up arrow find these, oldest first. To be called before the first `read`."""
+        """Add earlier questions, oldest first, to the history that the up arrow shows. To be called
+        before the first `read`."""
         for text in earlier:
             self._history.append_string(text)
 
@@ -96,7 +100,9 @@ class TypedLines:
         return self._session.default_buffer.text.startswith("/")
 
 
-class _Commands(Completer):
+class _CommandCompleter(Completer):
+    """Completes the names of commands after a slash."""
+
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
@@ -108,11 +114,11 @@ class _Commands(Completer):
                 yield Completion(word, -len(typed), display_meta=command.help)
 
 
-def _keys() -> KeyBindings:
+def _key_bindings() -> KeyBindings:
     keys = KeyBindings()
 
     @keys.add("enter")
-    def _send(event: KeyPressEvent) -> None:
+    def _submit(event: KeyPressEvent) -> None:
         event.current_buffer.validate_and_handle()
 
     @keys.add("escape", "enter")
@@ -120,7 +126,7 @@ def _keys() -> KeyBindings:
         event.current_buffer.insert_text("\n")
 
     @keys.add("c-c")
-    def _clear_or_leave(event: KeyPressEvent) -> None:
+    def _clear_or_exit(event: KeyPressEvent) -> None:
         if event.current_buffer.text:
             event.current_buffer.reset()
         else:
@@ -133,13 +139,14 @@ def _keys() -> KeyBindings:
 
 
 class PipedLines:
-    """Lines of a pipe or a file, as they come. Ctrl-C is not a key here: it ends the program."""
+    """Lines of a pipe or a file, decoded as UTF-8 with replacement characters. `interruptible` does
+    nothing: Ctrl-C is no key here but the signal SIGINT, which ends the program."""
 
     def __init__(self, source: io.RawIOBase) -> None:
         self._source = source
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue(READ_AHEAD)
-        # A thread that may be left behind: a read from a pipe cannot be interrupted.
+        # A daemon thread, since a blocking read from a pipe cannot be interrupted at shutdown.
         threading.Thread(target=self._read_all, daemon=True).start()
 
     async def read(self) -> str | None:
@@ -160,7 +167,8 @@ class PipedLines:
             self._put(None)
 
     def _put(self, line: bytes | None) -> bool:
-        """False where nobody waits for lines any more."""
+        """Queue a line, None for the end; blocks while the queue is full. False where the event
+        loop has ended."""
         text = None if line is None else line.decode("utf-8", "replace").rstrip("\r")
         try:
             asyncio.run_coroutine_threadsafe(self._lines.put(text), self._loop).result()

@@ -1,10 +1,10 @@
-"""Answers as plain text, for pipes and files: what was written is never taken back."""
+"""Answers as plain text for pipes and files: append-only, nothing that was written is changed."""
 
 import asyncio
 from typing import TextIO
 
 from adapters.console.markdown import harmless
-from adapters.console.screen import LIMITS, MESSAGE, ONGOING, ScreenSurface
+from adapters.console.screen import LIMITS, MESSAGE, ScreenSurface
 from bot.delivery import PLACEHOLDER
 from bot.errors import MessageGone
 from bot.messages import ModelInfo
@@ -12,22 +12,23 @@ from bot.ports import Part
 
 
 class PlainText:
-    """Text that is written bit by bit to `out`."""
+    """Writes text to `out`, flushed after each write. On a terminal, control characters are made
+    visible; a file or a pipe gets the text unchanged."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._clean = harmless if out.isatty() else str
         self.unread = False
-        """Nobody reads any more."""
+        """The reader closed the pipe (EPIPE); set by the first failing write."""
 
     async def write(self, text: str) -> None:
-        """Write it at once, in a thread: whoever reads the other end may be slow. Raises
-        MessageGone where nobody reads any more."""
+        """Write and flush, in a thread, since a pipe whose reader is slow blocks. Raises
+        MessageGone where the reader closed the pipe."""
         try:
             await asyncio.to_thread(self._write_now, text)
         except BrokenPipeError as exc:
             self.unread = True
-            raise MessageGone("nobody reads the answer any more") from exc
+            raise MessageGone("the reader of the answer closed the pipe") from exc
 
     def _write_now(self, text: str) -> None:
         if text:
@@ -36,7 +37,9 @@ class PlainText:
 
 
 class PlainSurface:
-    """One answer, written as it grows, and a line break at its end."""
+    """One answer, written while it is streamed, with a newline at its end; a `bot.ports.Surface`.
+    `shown` is the beginning that was written earlier. A text that does not continue what was
+    written is another answer and written below, from its beginning."""
 
     limits = LIMITS
 
@@ -50,17 +53,17 @@ class PlainSurface:
         return MESSAGE
 
     async def edit(self, message: str, part: Part) -> None:
-        del message  # there is but one
+        del message  # there is only one
         await self._show(part)
 
     async def remove(self, message: str) -> None:
-        """What was written stays."""
+        """Does nothing: what was written stays."""
 
     async def attach(self, name: str, text: str) -> None:
-        """A stream takes no files, and its one message holds any answer."""
+        """Does nothing: the one message holds an answer of any length."""
 
     def close(self) -> None:
-        """Nothing was held back."""
+        """Does nothing: every write is flushed."""
 
     async def _show(self, part: Part) -> None:
         text = "" if part.text == PLACEHOLDER else part.text
@@ -68,35 +71,35 @@ class PlainSurface:
         if self._written and text and not text.startswith(self._written):
             more = f"\n{text}"  # another answer: what was written stays
         self._written = text or self._written
-        ended = part.state not in ONGOING and bool(self._written)
+        ended = not part.state.open and bool(self._written)
         await self._out.write(more + "\n" * (ended and not self._ended))
         self._ended = ended
 
 
 class PlainScreen:
-    """Answers and what answers to commands go to `out`, what went wrong to `aside`; remarks in
-    passing are left out."""
+    """The output of a chat through pipes; a `Screen`. Answers and results of commands are written
+    to `out`, errors to `errors`; greetings and remarks are omitted."""
 
-    def __init__(self, out: TextIO, aside: TextIO) -> None:
+    def __init__(self, out: TextIO, errors: TextIO) -> None:
         self._out = out
         self._text = PlainText(out)
-        self._aside = aside
+        self._errors = errors
 
     def surface(self, *, heading: str = "", shown: str = "") -> ScreenSurface:
         del heading
         return PlainSurface(self._text, shown)
 
     def greet(self, model: ModelInfo) -> None:
-        """Left out."""
+        """Omitted."""
 
     def say(self, text: str) -> None:
         print(text, file=self._out, flush=True)
 
     def note(self, text: str) -> None:
-        """Left out."""
+        """Omitted."""
 
     def warn(self, text: str) -> None:
-        print(text, file=self._aside, flush=True)
+        print(text, file=self._errors, flush=True)
 
     def space(self) -> None:
-        """Left out."""
+        """Omitted."""

@@ -1,29 +1,32 @@
-"""What the chat says about answers and about what the model sees, in words."""
+"""The texts of `parley chat` about answers and about the context window."""
 
+from adapters.common.texts import counted
 from bot.engine.job import Outcome
 from bot.engine.packing import Packed
 from bot.messages import Exchange, ModelInfo
 from bot.ports import AnswerState
 
 LISTED = 10
-"""Exchanges that /context lists."""
+"""Exchanges that /context lists, the newest ones."""
 
 CLIP = 60
+"""Characters of a question or an answer that /context shows."""
 
 _ENDS = {
-    AnswerState.CUT: "cut at its longest length: /continue goes on",
-    AnswerState.STOPPED: "stopped: /continue goes on",
-    AnswerState.INTERRUPTED: "interrupted: /continue goes on",
-    AnswerState.FAILED: "failed: /continue goes on, /regenerate begins anew",
+    AnswerState.CUT: "length limit reached: /continue for more",
+    AnswerState.STOPPED: "stopped: /continue resumes it",
+    AnswerState.INTERRUPTED: "interrupted: /continue resumes it",
+    AnswerState.FAILED: "failed: /continue resumes it, /regenerate tries again",
 }
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """How an answer ended: its tokens, its speed, and what can be done."""
+    """How an answer ended, in one line: its tokens, its decoding speed, the engine's note where it
+    did not fail, and the command that continues it. "" where there is nothing to say."""
     usage = outcome.usage
     facts = []
     if usage.completion_tokens:
-        facts.append(count(usage.completion_tokens, "token"))
+        facts.append(counted(usage.completion_tokens, "token"))
     if usage.tokens_per_second:
         facts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     if outcome.note and outcome.error is None:
@@ -33,16 +36,17 @@ def outcome_text(outcome: Outcome) -> str:
     return " · ".join(facts)
 
 
-def remembered_text(number: int, most: int) -> str:
-    """How much of an earlier chat is still there."""
+def earlier_text(number: int, most: int) -> str:
+    """Shown at the start of a chat: how many exchanges the conversation has already; above `most`
+    the number is not known exactly."""
     if number > most:
-        return f"More than {most} earlier exchanges are kept; /reset forgets them."
-    verb = "is" if number == 1 else "are"
-    return f"{count(number, 'earlier exchange')} {verb} remembered; /reset forgets."
+        return f"More than {most} earlier exchanges in this conversation; /reset restarts it."
+    return f"{counted(number, 'earlier exchange')} in this conversation; /reset restarts it."
 
 
 def context_text(packed: Packed, model: ModelInfo) -> str:
-    """What the model would see with the next question."""
+    """Answers /context: what the prompt of the next question would hold, in tokens and as the
+    newest exchanges."""
     history = packed.prompt.history
     system = clip(packed.prompt.system) or "none"
     room = model.context - packed.tokens
@@ -62,10 +66,6 @@ def _listed(exchange: Exchange) -> str:
 
 
 def clip(text: str) -> str:
-    """The beginning of `text`, in one line."""
+    """`text` in one line; its beginning and "…" where it is longer than `CLIP` characters."""
     line = " ".join(text.split())
     return line if len(line) <= CLIP else line[: CLIP - 1].rstrip() + "…"
-
-
-def count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

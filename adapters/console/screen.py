@@ -1,4 +1,4 @@
-"""What the chat needs of a screen, and the one that is a terminal: colours and Markdown."""
+"""The `Screen` protocol, by which a chat shows things, and its implementation for terminals."""
 
 import asyncio
 from typing import Protocol
@@ -11,59 +11,59 @@ from adapters.console.growing import GrowingAnswer
 from adapters.console.markdown import harmless
 from bot.delivery import PLACEHOLDER
 from bot.messages import ModelInfo
-from bot.ports import AnswerState, Part, Surface, SurfaceLimits
+from bot.ports import Part, Surface, SurfaceLimits
 
 LIMITS = SurfaceLimits(max_units=1 << 30, budget="console", edits_per_second=15.0, burst=15)
-"""One part holds any answer, and a terminal is drawn on as often as one can see."""
+"""One part holds an answer of any length; a terminal is redrawn 15 times a second at most."""
 
 MESSAGE = "console"
-"""The reference of every message: nothing on a terminal can be found again."""
-
-ONGOING = (AnswerState.QUEUED, AnswerState.WRITING)
+"""The reference of every message: what was printed on a terminal cannot be addressed again."""
 
 
 class ScreenSurface(Surface, Protocol):
-    """Where one answer is shown."""
+    """Shows one answer."""
 
     def close(self) -> None:
-        """Nothing more is shown here. Idempotent."""
+        """Release the screen; nothing more may be shown on this surface. Idempotent."""
         ...
 
 
 class Screen(Protocol):
-    """Where a chat takes place."""
+    """The output of a chat."""
 
     def surface(self, *, heading: str = "", shown: str = "") -> ScreenSurface:
-        """Where one answer is shown, after `heading`; without `shown`, which can be read above."""
+        """A surface for one answer. `heading` is printed above its first text; `shown` is the
+        beginning of the answer that is on the screen already and not printed again."""
         ...
 
     def greet(self, model: ModelInfo) -> None:
-        """Say who answers, at the beginning."""
+        """Show which model answers, at the start of the chat."""
         ...
 
     def say(self, text: str) -> None:
-        """What answers to a command."""
+        """Show the result of a command."""
         ...
 
     def note(self, text: str) -> None:
-        """A remark in passing: for those who watch, not for those who read the output."""
+        """Show a remark to somebody at a terminal; it is not part of the output of a pipe."""
         ...
 
     def warn(self, text: str) -> None:
-        """What went wrong."""
+        """Show an error."""
         ...
 
     def space(self) -> None:
-        """Set what follows apart from what was."""
+        """Print an empty line between two exchanges."""
         ...
 
 
 class RichScreen:
-    """A terminal that can move its cursor."""
+    """A terminal with cursor control: answers are redrawn in place. Surfaces may be used at the
+    same time; they draw one after the other, each from its first text to its end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._turn = asyncio.Lock()
+        self._drawing = asyncio.Lock()
         self._status: Status | None = None
 
     def surface(self, *, heading: str = "", shown: str = "") -> ScreenSurface:
@@ -88,18 +88,19 @@ class RichScreen:
 
     # ---------------------------------------------------------------- one answer at a time
 
-    async def take(self) -> None:
-        """Wait until no other answer is drawn."""
-        await self._turn.acquire()
-        self.busy("")
+    async def acquire(self) -> None:
+        """Wait until no other answer is being drawn, and reserve the screen. Not reentrant."""
+        await self._drawing.acquire()
+        self.show_activity("")
 
-    def give(self) -> None:
-        self.busy("")
-        self._turn.release()
+    def release(self) -> None:
+        """Let the next surface draw."""
+        self.show_activity("")
+        self._drawing.release()
 
-    def busy(self, text: str) -> None:
-        """Show that something is under way; "" shows it no longer."""
-        if self._turn.locked() and text:
+    def show_activity(self, text: str) -> None:
+        """Show a spinner with `text`, where no answer is being drawn; "" removes it."""
+        if self._drawing.locked() and text:
             return
         if not text:
             if self._status is not None:
@@ -113,7 +114,7 @@ class RichScreen:
 
 
 class _RichSurface:
-    """One answer on a terminal."""
+    """One answer on a terminal; a `bot.ports.Surface`."""
 
     limits = LIMITS
 
@@ -121,44 +122,44 @@ class _RichSurface:
         self._screen = screen
         self._growing = growing
         self._heading = heading
-        self._taken = False
+        self._acquired = False
 
     async def send(self, part: Part) -> str:
         await self._show(part)
         return MESSAGE
 
     async def edit(self, message: str, part: Part) -> None:
-        del message  # there is but one
+        del message  # there is only one
         await self._show(part)
 
     async def remove(self, message: str) -> None:
-        """What was shown stays."""
+        """Does nothing: what was printed stays."""
 
     async def attach(self, name: str, text: str) -> None:
-        """A terminal takes no files, and its one message holds any answer."""
+        """Does nothing: the one message holds an answer of any length."""
 
     async def _show(self, part: Part) -> None:
-        waits = part.text == PLACEHOLDER
-        if part.state in ONGOING and waits:
-            self._screen.busy(part.note or "…")
+        waiting = part.text == PLACEHOLDER
+        if part.state.open and waiting:
+            self._screen.show_activity(part.note or "…")
             return
         await self._begin()
-        if part.state in ONGOING:
+        if part.state.open:
             self._growing.update(part.text)
         else:
-            self._growing.finish("" if waits else part.text)
+            self._growing.finish("" if waiting else part.text)
             self.close()
 
     def close(self) -> None:
         self._growing.close()
-        if self._taken:
-            self._taken = False
-            self._screen.give()
+        if self._acquired:
+            self._acquired = False
+            self._screen.release()
 
     async def _begin(self) -> None:
-        if not self._taken:
-            await self._screen.take()
-            self._taken = True
+        if not self._acquired:
+            await self._screen.acquire()
+            self._acquired = True
         if self._heading:
             self._screen.note(self._heading)
             self._heading = ""

@@ -1,10 +1,10 @@
-"""Posting, editing and deleting messages, without ever waiting for a rate limit.
+"""A client for Discord's message endpoints that never sleeps for a rate limit.
 
-discord.py sleeps inside a call when a bucket is empty and after a 429, and sends then what was
-true before: an answer that grows needs to be told at once, so that delivery can wait and send the
-newest text. So the calls that show answers go this way; all else goes through discord.py. Here is
-the one place where Discord's errors become ours. The codes are Discord's JSON error codes
-(https://discord.com/developers/docs/topics/opcodes-and-status-codes).
+discord.py sleeps inside a call when a rate-limit bucket is empty and after a 429, and then sends a
+payload that is out of date. Delivery needs to learn of the limit at once, so that it can wait
+itself and send the newest text. Therefore the requests that show answers are made here, and all
+others by discord.py. This module maps HTTP statuses and Discord's JSON error codes to
+`bot.errors` (https://discord.com/developers/docs/topics/opcodes-and-status-codes).
 """
 
 import json
@@ -19,33 +19,37 @@ from adapters.discord.rate_limits import Buckets
 from bot.clock import Clock
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 
-AGENT = f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) Parley"
-"""Discord wants a name of this form (https://discord.com/developers/docs/reference#user-agent)."""
+USER_AGENT = f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) Parley"
+"""In the form that Discord requires (https://discord.com/developers/docs/reference#user-agent)."""
 TIMEOUT = 20.0
-"""Seconds for one call, the wait for a slow answer included."""
-MOMENT = 0.2
-"""Seconds. A wait as short as this is no reason to come back later."""
+"""Seconds for one request, from connecting to the last byte of the response."""
+SHORT_WAIT = 0.2
+"""Seconds. A rate-limit window that ends this soon is waited for; the text is hardly older then."""
 LONGEST_BACKOFF = 30.0
+"""Seconds; also the wait after a 429 that names none."""
 OLD_MESSAGE_PAUSE = 6.0
-"""Seconds. A message that is older than an hour takes three edits in that time."""
+"""Seconds to wait after Discord refused an edit of a message that is older than an hour; it allows
+about three in that time."""
 
 UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
+"""JSON error code: too many edits to a message that is older than an hour."""
 
 Payload = Mapping[str, Any]
+"""The JSON body of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that goes along with a message."""
+    """A file that is uploaded with a message, as Markdown in UTF-8."""
 
     name: str
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What the server said."""
+class Response:
+    """An HTTP response; `body` is parsed where it is JSON, else its text."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -53,45 +57,50 @@ class Reply:
 
 
 class Wire(Protocol):
-    """One request to the REST interface. Raises aiohttp.ClientError or TimeoutError."""
+    """Makes one request of the REST API. `path` begins after the API version. Returns responses of
+    any status; raises aiohttp.ClientError, TimeoutError or OSError where there is none."""
 
     async def __call__(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
-    ) -> Reply: ...
+    ) -> Response: ...
 
 
 class HttpWire:
-    """The wire to a real server. `base` is the address with the version, such as
-    ``https://discord.com/api/v10``."""
+    """Makes requests over HTTP. `base` is the URL of the API with its version, such as
+    ``https://discord.com/api/v10``; `token` is the bot's."""
 
     def __init__(self, session: aiohttp.ClientSession, base: str, token: str) -> None:
         self._session = session
         self._base = base
-        self._headers = {"Authorization": f"Bot {token}", "User-Agent": AGENT}
+        self._headers = {"Authorization": f"Bot {token}", "User-Agent": USER_AGENT}
         self._timeout = aiohttp.ClientTimeout(total=TIMEOUT)
 
     async def __call__(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
-    ) -> Reply:
+    ) -> Response:
         url = self._base + path
         data: aiohttp.FormData | aiohttp.JsonPayload | None = None
         if upload:
             data = _form(payload, upload)
         elif payload is not None:
             data = aiohttp.JsonPayload(payload)
-        if self._session.closed:  # Parley shuts down
+        if self._session.closed:  # Parley is shutting down
             raise aiohttp.ClientConnectionError("the session is closed")
         async with self._session.request(
             method, url, headers=self._headers, timeout=self._timeout, data=data
         ) as response:
             text = await response.text("utf-8", "replace")
             is_json = response.headers.get("Content-Type", "").startswith("application/json")
-            return Reply(response.status, response.headers, _parsed(text) if is_json else text)
+            return Response(response.status, response.headers, _parsed(text) if is_json else text)
 
 
 class MessageWrites:
-    """Every write to a message. All raise SurfaceBusy, MessageGone or SurfaceError, and give up
-    no rate limit: a request that would meet an empty bucket is not made."""
+    """Creates, edits and deletes messages.
+
+    A request whose rate-limit bucket is empty is not made. Every method raises SurfaceBusy, with
+    the seconds to wait, for a rate limit, an unreachable server and a status of 5xx; MessageGone
+    where the message does not exist; SurfaceError for every other refusal. One instance serves the
+    whole bot, since buckets are shared. For one event loop; calls may overlap."""
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self._wire = wire
@@ -100,24 +109,27 @@ class MessageWrites:
         self._failures: dict[str, int] = {}
 
     async def create(self, channel: str, payload: Payload, upload: Upload | None = None) -> str:
-        """Post a message; its id."""
+        """Post a message in `channel` and return its id."""
         body = await self._call("POST", channel, "", payload, upload)
         try:
             return str(body["id"])
         except (KeyError, TypeError) as exc:
             raise SurfaceBusy(
-                f"channel {channel}: an unusable answer to a new message", retry_after=1.0
+                f"channel {channel}: Discord answered a new message without an id", retry_after=1.0
             ) from exc
 
     async def edit(self, channel: str, message: str, payload: Payload) -> None:
+        """Replace the fields of a message that `payload` names."""
         await self._call("PATCH", channel, f"/{message}", payload)
 
     async def delete(self, channel: str, message: str) -> None:
+        """Delete a message."""
         await self._call("DELETE", channel, f"/{message}", None)
 
     @property
     def edit_rate(self) -> float | None:
-        """Edits a second that a channel sustains, once Discord has said so."""
+        """Edits per second that one channel allows, from the rate-limit headers; None before the
+        first edit."""
         return self._buckets.rate("PATCH")
 
     async def _call(
@@ -128,64 +140,69 @@ class MessageWrites:
         payload: Payload | None,
         upload: Upload | None = None,
     ) -> Any:
-        await self._wait_a_moment(method, channel)
+        await self._await_window(method, channel)
         begun = self._clock.monotonic()
         with self._buckets.request(method, channel):
             try:
                 path = f"/channels/{channel}/messages{tail}"
-                reply = await self._wire(method, path, payload, upload)
+                response = await self._wire(method, path, payload, upload)
             except (aiohttp.ClientError, TimeoutError, OSError) as exc:
                 raise self._unreachable(channel, type(exc).__name__) from exc
-        self._buckets.learn(method, channel, reply.headers, begun)
-        if 200 <= reply.status < 300:
+        self._buckets.learn(method, channel, response.headers, begun)
+        if 200 <= response.status < 300:
             self._failures.pop(channel, None)
-            return reply.body
-        raise self._error(method, channel, reply)
+            return response.body
+        raise self._error(method, channel, response)
 
-    async def _wait_a_moment(self, method: str, channel: str) -> None:
-        """Wait for the end of a window that is about to end: the text is hardly older then."""
+    async def _await_window(self, method: str, channel: str) -> None:
+        """Sleep until the rate-limit window ends, where that is within `SHORT_WAIT`."""
         wait = self._buckets.wait(method, channel)
-        if 0 < wait <= MOMENT:
+        if 0 < wait <= SHORT_WAIT:
             await self._clock.sleep(wait)
 
-    def _error(self, method: str, channel: str, reply: Reply) -> SurfaceError:
-        code, said = _code(reply.body)
-        if reply.status == 429 or code == TOO_MANY_OLD_EDITS:
-            return self._refused(method, channel, reply, code)
-        if reply.status >= 500:
-            return self._unreachable(channel, f"status {reply.status}")
-        if reply.status == 404 and (code == UNKNOWN_MESSAGE or method != "POST"):
+    def _error(self, method: str, channel: str, response: Response) -> SurfaceError:
+        code, reason = _code(response.body)
+        if response.status == 429 or code == TOO_MANY_OLD_EDITS:
+            return self._rate_limited(method, channel, response, code)
+        if response.status >= 500:
+            return self._unreachable(channel, f"status {response.status}")
+        if response.status == 404 and (code == UNKNOWN_MESSAGE or method != "POST"):
             return MessageGone(f"channel {channel}: the message no longer exists")
-        if reply.status == 403:
+        if response.status == 403:
             return SurfaceError(
-                f"channel {channel}: Discord does not let Parley write there ({code}: {said}). "
+                f"channel {channel}: Discord does not let Parley write there ({code}: {reason}). "
                 "Give it View Channel, Send Messages and Read Message History there."
             )
-        return SurfaceError(f"channel {channel}: {method} was refused ({code}: {said}).")
+        return SurfaceError(f"channel {channel}: {method} was refused ({code}: {reason}).")
 
-    def _refused(self, method: str, channel: str, reply: Reply, code: int) -> SurfaceBusy:
-        """Discord asks to wait. A 429 without JSON comes from Cloudflare and names no bucket."""
-        body = reply.body if isinstance(reply.body, dict) else {}
-        told = body.get("retry_after", reply.headers.get("Retry-After"))
+    def _rate_limited(
+        self, method: str, channel: str, response: Response, code: int
+    ) -> SurfaceBusy:
+        """Record a rate limit that was hit. A 429 without JSON comes from Cloudflare and applies to
+        all requests."""
+        body = response.body if isinstance(response.body, dict) else {}
+        given = body.get("retry_after", response.headers.get("Retry-After"))
         default = OLD_MESSAGE_PAUSE if code == TOO_MANY_OLD_EDITS else LONGEST_BACKOFF
         try:
-            seconds = float(told) if told is not None else default
+            seconds = float(given) if given is not None else default
         except (TypeError, ValueError):
             seconds = default
-        everywhere = bool(body.get("global")) or "X-RateLimit-Global" in reply.headers
+        everywhere = bool(body.get("global")) or "X-RateLimit-Global" in response.headers
         if code != TOO_MANY_OLD_EDITS:
             self._buckets.pause(method, channel, seconds, everywhere=everywhere or not body)
-        return SurfaceBusy(f"channel {channel}: Discord says to wait", retry_after=seconds)
+        return SurfaceBusy(f"channel {channel}: Discord's rate limit was hit", retry_after=seconds)
 
     def _unreachable(self, channel: str, why: str) -> SurfaceBusy:
-        """It failed for the moment: wait twice as long each time in a row."""
+        """A transient failure: backoff that doubles with each one in a row, from 1 second."""
         failures = self._failures[channel] = self._failures.get(channel, 0) + 1
         seconds = min(LONGEST_BACKOFF, 0.5 * 2.0 ** min(failures, 10))
-        return SurfaceBusy(f"channel {channel}: Discord fails ({why})", retry_after=seconds)
+        return SurfaceBusy(
+            f"channel {channel}: Discord is unavailable ({why})", retry_after=seconds
+        )
 
 
 def _form(payload: Payload | None, upload: Upload) -> aiohttp.FormData:
-    form = aiohttp.FormData(quote_fields=False)  # Discord does not take "files%5B0%5D"
+    form = aiohttp.FormData(quote_fields=False)  # Discord refuses the name "files%5B0%5D"
     form.add_field("payload_json", json.dumps(payload or {}), content_type="application/json")
     form.add_field(
         "files[0]", upload.data, filename=upload.name, content_type="text/markdown; charset=utf-8"
@@ -201,7 +218,7 @@ def _parsed(text: str) -> Any:
 
 
 def _code(body: Any) -> tuple[int, str]:
-    """Discord's own code and words for an error; 0 where the body has none."""
+    """Discord's JSON error code, 0 where the body has none, and its message."""
     if not isinstance(body, dict):
         return 0, "no reason given"
     code = body.get("code")

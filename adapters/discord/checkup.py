@@ -1,6 +1,6 @@
-"""Asks Discord whether the token is right and which intents the application has.
+"""`parley doctor` for Discord: checks the token and the application's intents.
 
-Nothing is posted and no connection for events is made. The flags:
+Two GET requests; nothing is posted and no gateway connection is opened. The flags:
 https://discord.com/developers/docs/resources/application#application-object-application-flags.
 """
 
@@ -15,17 +15,20 @@ AREA = "Discord"
 API = "https://discord.com/api/v10"
 PORTAL = "https://discord.com/developers/applications"
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
-"""GATEWAY_MESSAGE_CONTENT, and the same for applications in fewer than 100 servers."""
-SECONDS = 15.0
+"""GATEWAY_MESSAGE_CONTENT, and GATEWAY_MESSAGE_CONTENT_LIMITED for applications in fewer than 100
+servers."""
+TIMEOUT = 15.0
+"""Seconds for each request."""
 
 
 async def check_discord(settings: DiscordSettings) -> list[Result]:
-    """Whose token it is, and whether messages may be read. One line where Discord is off."""
+    """Check whose the token is and whether the Message Content intent is on. One result, skipped,
+    where Discord is not configured. Raises nothing: failures are results. Secrets are in none."""
     token = settings.token.get_secret_value()
     if not token:
         return [Result(AREA, "token", State.SKIPPED, "Discord is off: [discord] token is not set")]
     base = settings.api_url or API
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     headers = {"Authorization": f"Bot {token}"}
     try:
         async with aiohttp.ClientSession(timeout=timeout, headers=headers, trust_env=True) as http:

@@ -1,4 +1,4 @@
-"""The connection to Discord: its events, handed to whoever handles them."""
+"""The gateway client: receives Discord's events and passes them to the handlers."""
 
 import logging
 from collections.abc import Callable
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 def use_addresses(api_url: str, gateway_url: str) -> None:
-    """Let discord.py talk to these addresses; "" is Discord's own. For the whole process, since
-    discord.py keeps them in classes. Call it before a client is made."""
+    """Set the base URLs of the REST API and of the gateway; "" keeps Discord's own. Applies to the
+    whole process, since discord.py stores them in classes; to be called before a client is made."""
     if api_url:
         Route.BASE = api_url
     if gateway_url:
@@ -32,7 +32,8 @@ def use_addresses(api_url: str, gateway_url: str) -> None:
 
 
 def intents(*, message_content: bool) -> discord.Intents:
-    """What Parley wants to be told of: guilds with their channels and roles, and messages."""
+    """The gateway intents: guilds (with channels and roles), messages in guilds and in DMs, and
+    with `message_content` the privileged intent for the text of messages without a mention."""
     wanted = discord.Intents.none()
     wanted.guilds = wanted.guild_messages = wanted.dm_messages = True
     wanted.message_content = message_content
@@ -40,7 +41,7 @@ def intents(*, message_content: bool) -> discord.Intents:
 
 
 class ParleyClient(discord.AutoShardedClient):
-    """Parley on Discord, for one run of the connection."""
+    """Parley on Discord, for one gateway session (which discord.py resumes by itself)."""
 
     def __init__(
         self,
@@ -54,9 +55,10 @@ class ParleyClient(discord.AutoShardedClient):
         on_up: Callable[[str], None] = lambda _: None,
         **options: Any,
     ) -> None:
-        """`writes` outlives the client: answers grow on while the connection is made anew.
-        `shards` 0 asks Discord how many. `on_up` is called once, when the connection stands."""
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
+        """`writes` outlives the client: answers are edited while a new connection is made. `shards`
+        is the number of gateway connections, 0 for what Discord recommends. `on_up` is called once,
+        with a line for the operator, when the bot is connected."""
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice used
         super().__init__(
             intents=intents(message_content=message_content),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -73,18 +75,20 @@ class ParleyClient(discord.AutoShardedClient):
         self.add_dynamic_items(answer_button(self.desk))
 
     async def setup_hook(self) -> None:
-        """Logged in, not yet connected: the handlers know now who the bot is."""
+        """Called by discord.py between the login, which gives the bot's own id, and the gateway's
+        connection."""
         assert self.user is not None
         self._incoming = Incoming(self.desk, self.user)
 
     # ------------------------------------------------------------ events
 
     async def on_ready(self) -> None:
-        """The connection stands; comes again after one that was lost for good."""
+        """Connected, and the list of servers is complete. discord.py calls it again after a session
+        that could not be resumed; then it does nothing."""
         if self._up:
             return
         self._up = True
-        self._name_unknown_places()
+        self._warn_of_unknown_ids()
         guilds = f"{len(self.guilds)} server{'' if len(self.guilds) == 1 else 's'}"
         self._on_up(f"Discord: {self.user} in {guilds}")
 
@@ -97,25 +101,26 @@ class ParleyClient(discord.AutoShardedClient):
             await self._incoming.edited(event.message)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self._gone(event.channel_id, event.guild_id, [event.message_id])
+        await self._deleted(event.channel_id, event.guild_id, [event.message_id])
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._gone(event.channel_id, event.guild_id, sorted(event.message_ids))
+        await self._deleted(event.channel_id, event.guild_id, sorted(event.message_ids))
 
-    async def _gone(self, channel_id: int, guild_id: int | None, messages: list[int]) -> None:
+    async def _deleted(self, channel_id: int, guild_id: int | None, messages: list[int]) -> None:
         guild = self.get_guild(guild_id) if guild_id else None
         channel = guild.get_channel_or_thread(channel_id) if guild else None
         if self._incoming is not None:
             await self._incoming.deleted(place_of(channel, channel_id, guild_id), messages)
 
     async def on_error(self, event: str, /, *_args: Any, **_kwargs: Any) -> None:
-        """A handler failed by a defect; the others go on."""
-        logger.error("the handling of %s failed by a defect of Parley", event, exc_info=True)  # noqa: LOG014
+        """An event handler raised: a defect. Other events are not affected."""
+        logger.error("the handler of the event %s failed: a defect of Parley", event, exc_info=True)  # noqa: LOG014
 
-    # ------------------------------------------------------------ what the operator should know
+    # ------------------------------------------------------------ configuration
 
-    def _name_unknown_places(self) -> None:
-        """A typing error in a list would silently change who is answered."""
+    def _warn_of_unknown_ids(self) -> None:
+        """Log each id in the allow and block lists that Discord does not know: a typing error there
+        would silently change who is answered."""
         access = self.desk.rules.access
         for key, ids in (
             ("allowed_guilds", access.workspaces.allowed),
@@ -123,8 +128,8 @@ class ParleyClient(discord.AutoShardedClient):
         ):
             for unknown in sorted(i for i in ids if self.get_guild(int(i)) is None):
                 logger.warning(
-                    "[discord] %s: %s is no server that Parley is in. Check the id, or invite "
-                    "Parley there (parley discord invite).",
+                    "[discord] %s: Parley is in no server %s. Check the id, or invite Parley there "
+                    "(parley discord invite).",
                     key,
                     unknown,
                 )
@@ -134,8 +139,8 @@ class ParleyClient(discord.AutoShardedClient):
         ):
             for unknown in sorted(i for i in ids if self.get_channel(int(i)) is None):
                 logger.warning(
-                    "[discord] %s: %s is no channel that Parley can see. Check the id, or let "
-                    "Parley's role view it.",
+                    "[discord] %s: Parley can see no channel %s. Check the id, or give Parley's "
+                    "role View Channel there.",
                     key,
                     unknown,
                 )

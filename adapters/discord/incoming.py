@@ -43,9 +43,8 @@ class Incoming:
             return
         self._texts.put(message.id, message.content)
         member = member_of(message.author, permissions_in(message.channel, message.author))
-        await self._desk.receive(
-            place, member, str(message.id), self._read(message), heard, self._reply(message)
-        )
+        read, reply = self._read(message), self._reply(message)
+        await self._desk.receive(place, member, read, heard, reply)
 
     async def edited(self, message: discord.Message) -> None:
         """A message was edited."""
@@ -59,7 +58,8 @@ class Incoming:
             return
         self._texts.put(message.id, message.content)
         member = member_of(message.author, permissions_in(message.channel, message.author))
-        await self._desk.edited(place, member, self._read(message), self._reply(message))
+        read, reply = self._read(message), self._reply(message)
+        await self._desk.edited(place, member, read, heard, reply)
 
     async def deleted(self, place: Place, messages: Iterable[int]) -> None:
         """Messages were deleted."""
@@ -126,8 +126,11 @@ def heard_in(message: discord.Message, me: discord.ClientUser) -> Heard:
     channel = message.channel
     in_own_thread = isinstance(channel, discord.Thread) and channel.owner_id == me.id
     return Heard(
+        event_id=str(message.id),
+        message_id=str(message.id),
         mentioned=_mentions(message, me) or _answered(message, me),
-        to_others=bool(message.raw_mentions),
+        to_others=any(user.id != me.id and _is_named(user, message) for user in message.mentions),
+        typed=readable(message, me),
         own_thread=in_own_thread and bool(message.content.strip()),
     )
 
@@ -168,7 +171,14 @@ def _attachment(file: discord.Attachment) -> Attachment:
 
 
 def _mentions(message: discord.Message, me: discord.ClientUser) -> bool:
-    return me.id in message.raw_mentions or _own_role(message) in message.raw_role_mentions
+    """Whether the bot, or its own role, is mentioned; what stands in code is no mention."""
+    users = {user.id for user in message.mentions if _is_named(user, message)}
+    return me.id in users or _own_role(message) in {role.id for role in message.role_mentions}
+
+
+def _is_named(user: discord.abc.User, message: discord.Message) -> bool:
+    """Whether the text names the user. A reply lists whom it pings, too."""
+    return user.id in message.raw_mentions
 
 
 def _answered(message: discord.Message, me: discord.ClientUser) -> bool:

@@ -1,4 +1,5 @@
-"""What is done with Discord once, without staying there: telling it the commands, and inviting."""
+"""Registers the slash commands with Discord, and makes the invite link. Uses the REST API only; no
+gateway connection is opened."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,12 +22,14 @@ PERMISSIONS = discord.Permissions(
     read_message_history=True,
     attach_files=True,
 )
-"""What Parley needs where it answers."""
+"""The permissions that the invite link asks for: what answering needs, and no others."""
 
 
 async def sync_commands(settings: Settings, guild: str = "") -> int:
-    """Tell Discord which commands there are, everywhere (it may take people's apps a while to
-    show them) or in one server (at once); their number. Raises ConfigError and SurfaceError."""
+    """Register all commands, globally (clients may take a while to show them) or, with a guild's
+    id, in that server only (at once). Replaces those registered before. Returns their number.
+    Raises ConfigError for a wrong token and for a server that the bot is not in, SurfaceError where
+    Discord cannot be reached or refuses."""
     async with _logged_in(settings) as client:
         tree = new_tree(client, _no_desk)
         target = discord.Object(int(guild)) if guild else None
@@ -36,13 +39,13 @@ async def sync_commands(settings: Settings, guild: str = "") -> int:
             return len(await tree.sync(guild=target))
         except discord.Forbidden as exc:
             raise ConfigError(
-                f"Discord does not let Parley make commands in server {guild}: invite it there "
-                "with the link that parley discord invite gives."
+                f"Discord does not let Parley register commands in server {guild}. Invite it there "
+                "with the link that parley discord invite prints."
             ) from exc
 
 
 async def invite_link(settings: Settings) -> str:
-    """The address at which somebody may add Parley to a server. Raises as `sync_commands`."""
+    """The URL at which an admin adds Parley to a server. Raises as `sync_commands`."""
     async with _logged_in(settings) as client:
         assert client.application_id is not None
         return discord.utils.oauth_url(
@@ -54,8 +57,9 @@ async def invite_link(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _logged_in(settings: Settings) -> AsyncIterator[discord.Client]:
+    """A client that is logged in to the REST API while the body runs."""
     use_addresses(settings.discord.api_url, settings.discord.gateway_url)
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice used
     client = discord.Client(intents=intents(message_content=False))
     try:
         async with client:
@@ -66,4 +70,4 @@ async def _logged_in(settings: Settings) -> AsyncIterator[discord.Client]:
 
 
 def _no_desk() -> Desk:
-    raise AssertionError("nobody uses commands while they are told to Discord")
+    raise AssertionError("no command is used while the commands are registered")

@@ -1,7 +1,8 @@
-"""What one part of an answer looks like as a Discord message: its text, its note, its buttons.
+"""Renders one part of an answer as the payload of a Discord message: text, note and buttons.
 
-The shapes are those of Discord's "Create Message" and of its message components
-(https://discord.com/developers/docs/components/reference). Lengths count in UTF-16 code units.
+Formats: https://discord.com/developers/docs/resources/message#create-message and
+https://discord.com/developers/docs/components/reference. Discord counts the length of a message in
+UTF-16 code units.
 """
 
 from typing import Any
@@ -12,21 +13,22 @@ from bot.delivery import PLACEHOLDER
 from bot.ports import Part
 
 MOST_UNITS = 2000
-"""The longest content of a message."""
+"""UTF-16 code units that the content of a message may have."""
 TEXT_UNITS = 1900
-"""Of these, what an answer's text may take; the rest is for the note."""
+"""UTF-16 code units of these for an answer's text; the rest is for the note below it."""
 
 SUPPRESS_EMBEDS = 1 << 2
-"""Message flag: a link in an answer opens no preview, which would jump about as the text grows."""
+"""Message flag: no link previews, which would move the text each time that it is edited."""
 
 PINGS_NOBODY: dict[str, Any] = {"parse": [], "replied_user": False}
-"""Allowed mentions: none. Edits need it as much as new messages do."""
+"""Allowed mentions: none. To be sent with new messages and with edits."""
 
 
 CUSTOM_ID = r"parley:(?P<action>[a-z]+):(?P<answer>[0-9]{1,19})"
-"""A button says by itself what it does and to which answer, so it works after a restart."""
+"""The custom_id of a button names its action and its answer, so that it works after a restart."""
 
-_GREY, _RED = 2, 4
+_SECONDARY, _DANGER = 2, 4  # button styles
+_ACTION_ROW, _BUTTON = 1, 2  # component types
 
 
 def utf16_units(text: str) -> int:
@@ -35,7 +37,8 @@ def utf16_units(text: str) -> int:
 
 
 def payload(part: Part) -> dict[str, Any]:
-    """The message that shows `part`, without what only a new message has."""
+    """The message that shows `part`: the fields that new messages and edits have in common. Only
+    the last part of an answer has buttons."""
     return {
         "content": content(part),
         "allowed_mentions": PINGS_NOBODY,
@@ -45,7 +48,8 @@ def payload(part: Part) -> dict[str, Any]:
 
 
 def content(part: Part) -> str:
-    """The text and, as small print below it, the note."""
+    """The text with the note as small print (``-#``) below it; at most `MOST_UNITS` long where the
+    text has at most `TEXT_UNITS`."""
     note = note_of(part)
     if part.text == PLACEHOLDER:
         return _small(note or WORKING)
@@ -56,7 +60,7 @@ def content(part: Part) -> str:
 
 
 def cut_to(text: str, units: int) -> str:
-    """`text`, or its beginning and "…" where it is longer than `units`."""
+    """`text`; its beginning and "…" where it is longer than `units` UTF-16 code units."""
     if utf16_units(text) <= units:
         return text
     data = text.encode("utf-16-le", "surrogatepass")
@@ -65,6 +69,7 @@ def cut_to(text: str, units: int) -> str:
 
 
 def custom_id(action: Action, answer_id: int) -> str:
+    """The id of a button, which `CUSTOM_ID` matches."""
     return f"parley:{action}:{answer_id}"
 
 
@@ -74,15 +79,20 @@ def _small(note: str) -> str:
 
 def _row(part: Part) -> dict[str, Any]:
     buttons = [_button(action, part.answer_id) for action in actions(part.state)]
-    return {"type": 1, "components": buttons}
+    return {"type": _ACTION_ROW, "components": buttons}
 
 
 def _button(action: Action, answer_id: int) -> dict[str, Any]:
     look: dict[Action, dict[str, Any]] = {
-        Action.STOP: {"label": "Stop", "style": _RED},
+        Action.STOP: {"label": "Stop", "style": _DANGER},
         Action.REGENERATE: {"label": "Regenerate"},
         Action.CONTINUE: {"label": "Continue"},
         Action.UP: {"emoji": {"id": None, "name": "👍"}},
         Action.DOWN: {"emoji": {"id": None, "name": "👎"}},
     }
-    return {"type": 2, "style": _GREY, "custom_id": custom_id(action, answer_id), **look[action]}
+    return {
+        "type": _BUTTON,
+        "style": _SECONDARY,
+        "custom_id": custom_id(action, answer_id),
+        **look[action],
+    }

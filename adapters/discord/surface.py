@@ -1,4 +1,4 @@
-"""A channel as the place where one answer is shown."""
+"""The surface of one answer in a Discord channel, thread or direct message."""
 
 from hashlib import blake2s
 from typing import Any
@@ -9,23 +9,24 @@ from bot.errors import MessageGone
 from bot.ports import Part, SurfaceLimits
 
 EDITS_PER_SECOND = 1.0
-"""What a channel sustains in practice; replaced by what Discord's own headers say."""
+"""In one channel, until Discord's rate-limit headers say more exactly (5 in 5 seconds)."""
 BURST = 2
-"""Edits at once: the first words of one answer and the end of another need not wait. Discord's
-windows would allow 5, but then none for the rest of the window."""
+"""Edits that may come at once, so that the first words of one answer and the end of another need
+not wait. Discord's window would allow 5, but then none until it ends."""
 POSTS_BURST = 5
-"""New messages at once; they draw on a bucket of their own."""
+"""New messages that may come at once; they have a rate-limit bucket of their own."""
 
 
 class DiscordSurface:
-    """One answer's place; a `bot.ports.Surface`. References are the ids of messages."""
+    """Shows one answer; a `bot.ports.Surface`. References are message ids. Raises as
+    `MessageWrites` does."""
 
     def __init__(
         self, writes: MessageWrites, channel: str, *, seed: str = "", reply_to: str = ""
     ) -> None:
-        """`seed` tells this question from others, so that the nonces of another database, or of
-        another run with the same numbers, are not taken for ours. `reply_to`: the message that
-        the answer's first message replies to; one that is gone is no hindrance."""
+        """`seed`, the question's message id, is part of every nonce, so that an answer with the
+        same number in another database has other nonces. `reply_to`: the message to which
+        the answer's first message replies; it may have been deleted."""
         self._writes = writes
         self.channel = channel
         self._seed = seed
@@ -44,7 +45,7 @@ class DiscordSurface:
         )
 
     async def send(self, part: Part) -> str:
-        message = payload(part) | self._once(part.key)
+        message = payload(part) | self._nonce(part.key)
         if part.index == 0 and self._reply_to:
             message["message_reference"] = {
                 "message_id": self._reply_to,
@@ -65,15 +66,16 @@ class DiscordSurface:
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
         message: dict[str, Any] = {
-            "content": "-# The whole answer as a file:",
+            "content": "-# The complete answer as a file:",
             "allowed_mentions": PINGS_NOBODY,
         }
-        message |= self._once(blake2s(data).hexdigest())
+        message |= self._nonce(blake2s(data).hexdigest())
         return await self._writes.create(self.channel, message, Upload(name, data))
 
-    def _once(self, key: str) -> dict[str, Any]:
-        """A nonce, the same for each attempt to post the same: Discord makes one message of them.
-        After something was removed it is another, lest the removed message is found again."""
-        whole = f"{self._seed} {key} {self._removals}"
-        nonce = blake2s(whole.encode(), digest_size=12).hexdigest()  # Discord takes 25 characters
+    def _nonce(self, key: str) -> dict[str, Any]:
+        """The fields that make posting idempotent: retries of a post carry the same nonce, and
+        Discord creates one message for it. After a removal the nonce changes; Discord would
+        otherwise return the removed message."""
+        source = f"{self._seed} {key} {self._removals}"
+        nonce = blake2s(source.encode(), digest_size=12).hexdigest()  # at most 25 characters
         return {"nonce": nonce, "enforce_nonce": True}

@@ -1,11 +1,14 @@
-"""Calls of Slack's Web API with one token. Every call of Parley to Slack goes through here."""
+"""Calls of Slack's Web API with the bot token of one workspace, and uploads and downloads of files.
+
+Methods and their arguments: https://docs.slack.dev/reference/methods.
+"""
 
 from typing import Any
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.errors import fault
+from adapters.slack.errors import surface_error
 from bot.clock import Clock
 from bot.errors import SurfaceBusy, SurfaceError
 
@@ -19,15 +22,17 @@ _FORM_ONLY = frozenset(
         "files.getUploadURLExternal",
     }
 )
-"""Methods that take no JSON."""
+"""Methods that accept form parameters only, no JSON body."""
 
 TRIES = 4
+"""Attempts that `patiently` makes at most."""
 PATIENCE = 60.0
-"""Seconds that a call which no reader watches may wait for Slack."""
+"""Seconds that `patiently` sleeps at most, all its retries together."""
 
 
 class Gateway:
-    """The Web API with the token of one workspace."""
+    """The Web API with the token of one workspace. Keeps no rate limits: these are the caller's
+    (`adapters.slack.rate_limits`). For one event loop; calls may overlap."""
 
     def __init__(
         self, client: AsyncWebClient, session: aiohttp.ClientSession, clock: Clock
@@ -37,17 +42,21 @@ class Gateway:
         self._clock = clock
 
     async def call(self, method: str, /, **arguments: Any) -> JSON:
-        """What Slack answers. Raises SurfaceBusy, MessageGone and SurfaceError as `faults` says."""
+        """Call `method` once, without the arguments that are None, and return the response's JSON.
+        Raises SurfaceBusy (for OutcomeUnknown, the call may have taken effect), MessageGone and
+        Refused, as `errors.surface_error` says."""
         given = {name: value for name, value in arguments.items() if value is not None}
-        way: JSON = {"params": given} if method in _FORM_ONLY else {"json": given}
+        encoded: JSON = {"params": given} if method in _FORM_ONLY else {"json": given}
         try:
-            response = await self._client.api_call(method, **way)
+            response = await self._client.api_call(method, **encoded)
         except Exception as exc:
-            raise fault(method, exc) from exc
+            raise surface_error(method, exc) from exc
         return dict(response.data) if isinstance(response.data, dict) else {}
 
     async def patiently(self, method: str, /, **arguments: Any) -> JSON:
-        """The same, tried again while Slack is busy, `PATIENCE` seconds at most."""
+        """`call`, retried after each SurfaceBusy when its `retry_after` is over: `TRIES` attempts
+        and `PATIENCE` seconds at most. For calls that no reader waits for and that may be
+        repeated."""
         waited = 0.0
         for _ in range(TRIES - 1):
             try:
@@ -60,34 +69,39 @@ class Gateway:
         return await self.call(method, **arguments)
 
     async def identify(self) -> tuple[JSON, frozenset[str]]:
-        """Who the bot is, and the scopes that its token has where Slack says so."""
+        """auth.test: its response, and the scopes of the token from the header ``X-OAuth-Scopes``;
+        none where the header is missing. Raises as `call` does."""
         try:
             response = await self._client.api_call("auth.test")
         except Exception as exc:
-            raise fault("auth.test", exc) from exc
+            raise surface_error("auth.test", exc) from exc
         headers = {name.lower(): value for name, value in response.headers.items()}
         scopes = str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
         data = dict(response.data) if isinstance(response.data, dict) else {}
         return data, frozenset(filter(None, scopes))
 
     async def upload(self, url: str, data: bytes) -> None:
-        """Send a file's content to the address that files.getUploadURLExternal gave."""
+        """Upload a file's content to the URL that files.getUploadURLExternal returned. Raises as
+        `call` does."""
         try:
             async with self._session.post(url, data=data) as response:
                 response.raise_for_status()
         except Exception as exc:
-            raise fault("a file's upload", exc) from exc
+            raise surface_error("a file upload", exc) from exc
 
     async def download(self, url: str) -> bytes:
-        """A file that somebody shared. Raises SurfaceError where Slack does not give it."""
+        """The content of a shared file. Sends the token and follows no redirect, which would lead
+        elsewhere. Raises SurfaceError where Slack does not return the file."""
         headers = {"Authorization": f"Bearer {self._client.token}"}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 response.raise_for_status()
                 if response.status != 200:
-                    raise SurfaceError("Slack does not give a shared file; is files:read granted?")
+                    raise SurfaceError(
+                        "Slack did not return a shared file. Is the scope files:read granted?"
+                    )
                 return await response.read()
         except SurfaceError:
             raise
         except Exception as exc:
-            raise fault("a file's download", exc) from exc
+            raise surface_error("a file download", exc) from exc

@@ -1,10 +1,11 @@
-"""Asks Slack whether the tokens are right and which scopes they have. Nothing is posted."""
+"""`parley doctor` for Slack: checks the tokens and their scopes. Nothing is posted and no event is
+received."""
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.api import Gateway
-from adapters.slack.errors import Refused, fault
+from adapters.slack.errors import Refused, surface_error
 from adapters.slack.manifest import SCOPES
 from adapters.slack.workspaces import DEFAULT_BASE_URL
 from bot.checks import Result, State
@@ -13,18 +14,20 @@ from bot.config import SlackSettings
 from bot.errors import SurfaceBusy, SurfaceError
 
 AREA = "Slack"
-SECONDS = 15.0
+TIMEOUT = 15.0
+"""Seconds for each request."""
 
 
 async def check_slack(settings: SlackSettings) -> list[Result]:
-    """The bot's token with its scopes, and what the way in needs: the app's token for Socket Mode,
-    the signing secret for HTTP."""
+    """Check the bot token with its scopes, and what the transport needs: the app-level token for
+    Socket Mode, the signing secret for HTTP. One result, skipped, where Slack is not configured.
+    Raises nothing: failures are results. Secrets are in none."""
     if not settings.on:
         detail = "Slack is off: [slack] bot_token is not set"
         return [Result(AREA, "tokens", State.SKIPPED, detail)]
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
-        return [*await _bot(settings, session), await _way_in(settings, session)]
+        return [*await _bot_token(settings, session), await _transport(settings, session)]
 
 
 def _client(settings: SlackSettings, session: aiohttp.ClientSession, token: str) -> AsyncWebClient:
@@ -32,38 +35,40 @@ def _client(settings: SlackSettings, session: aiohttp.ClientSession, token: str)
     return AsyncWebClient(token, base, session=session, retry_handlers=[])
 
 
-async def _bot(settings: SlackSettings, session: aiohttp.ClientSession) -> list[Result]:
+async def _bot_token(settings: SlackSettings, session: aiohttp.ClientSession) -> list[Result]:
     token = settings.bot_token.get_secret_value()
     if not token:
         detail = "each workspace has its own, in the database"
         return [Result(AREA, "bot_token", State.SKIPPED, detail)]
     gateway = Gateway(_client(settings, session, token), session, SystemClock())
     try:
-        said, scopes = await gateway.identify()
+        identity, scopes = await gateway.identify()
     except SurfaceError as error:
         remedy = (
             "Install the app, then copy the Bot User OAuth Token (xoxb-…) from its page OAuth & "
             "Permissions into PARLEY_SLACK__BOT_TOKEN."
         )
         return [_failed("bot_token", error, remedy)]
-    name = f"{said.get('user', '?')} in {said.get('team', '?')}"
+    name = f"{identity.get('user', '?')} in {identity.get('team', '?')}"
     return [Result(AREA, "bot_token", State.OK, f"belongs to {name}"), _scopes(scopes)]
 
 
 def _scopes(granted: frozenset[str]) -> Result:
     if not granted:
-        return Result(AREA, "scopes", State.WARNING, "Slack did not name them; a proxy may hide it")
+        return Result(
+            AREA, "scopes", State.WARNING, "Slack did not name them; a proxy may hide them"
+        )
     missing = [scope for scope in SCOPES if scope not in granted]
     if not missing:
         return Result(AREA, "scopes", State.OK, f"{len(SCOPES)} of {len(SCOPES)}")
     remedy = (
         "Add them on the app's page OAuth & Permissions (parley slack manifest has all), and "
-        "install the app again."
+        "reinstall the app."
     )
     return Result(AREA, "scopes", State.FAILED, f"missing: {', '.join(missing)}", remedy)
 
 
-async def _way_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Result:
+async def _transport(settings: SlackSettings, session: aiohttp.ClientSession) -> Result:
     if settings.mode == "http":
         if settings.signing_secret.get_secret_value():
             return Result(AREA, "signing_secret", State.OK, "is set")
@@ -78,10 +83,10 @@ async def _way_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Re
         return Result(AREA, "app_token", State.FAILED, "is not set", remedy)
     client = _client(settings, session, "")
     try:
-        # It gives an address to connect to, and no connection is made.
+        # It returns the URL for a connection; none is opened.
         await client.apps_connections_open(app_token=token)
     except Exception as exc:
-        return _failed("app_token", fault("apps.connections.open", exc), remedy)
+        return _failed("app_token", surface_error("apps.connections.open", exc), remedy)
     return Result(AREA, "app_token", State.OK, "Socket Mode may be used")
 
 

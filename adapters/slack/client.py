@@ -1,4 +1,8 @@
-"""Ties Bolt's listeners to the handlers. Bolt verifies, acknowledges and routes; nothing more."""
+"""The Bolt app: registers a listener for each event, command, button and dialog.
+
+Bolt verifies signatures and routes; the listeners acknowledge at once and start a handler, so that
+Slack's limit of three seconds does not depend on the model.
+"""
 
 import logging
 from typing import Any
@@ -12,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.slack.api import JSON
 from adapters.slack.buttons import Buttons
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
@@ -23,11 +28,9 @@ from bot.errors import ParleyError
 
 logger = logging.getLogger(__name__)
 
-JSON = dict[str, Any]
-
 
 class Listeners:
-    """One Bolt app and what it calls."""
+    """The Bolt app, `app`, and the handlers that its listeners start."""
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class Listeners:
             client=client,
             signing_secret=signing_secret,
             authorize=_authorizer(workspaces),
-            # the deletion of a message by which the bot shows a question is one's own event too
+            # needed for the deletion of a message by which the bot shows the question of an /ask
             ignoring_self_events_enabled=False,
         )
         self._register()
@@ -107,11 +110,12 @@ class Listeners:
 
 
 async def _failed(error: Exception, body: JSON) -> BoltResponse:
-    """Slack is answered, so that it doesn't send the same again."""
+    """Respond with status 200 in spite of the error, so that Slack does not deliver the event
+    again."""
     if isinstance(error, ParleyError):
         logger.error("an event of type %s was lost: %s", body.get("type"), error)
         return BoltResponse(status=200)
-    logger.error("an event of type %s failed by a defect", body.get("type"), exc_info=error)
+    logger.error("an event of type %s failed: a defect of Parley", body.get("type"), exc_info=error)
     return BoltResponse(status=200)
 
 
@@ -125,8 +129,8 @@ def _authorizer(workspaces: Workspaces) -> Any:
     async def authorize(
         enterprise_id: str | None, team_id: str | None, context: AsyncBoltContext
     ) -> AuthorizeResult | None:
-        """Which workspace an event is of. Slack is not asked: the token was checked at the start,
-        or when it was installed."""
+        """Look up the workspace of an event. Makes no request to Slack: the token was checked at
+        the start, or at the installation."""
         workspace = await workspaces.of(enterprise_id or "", team_id or "")
         if workspace is None:
             return None
@@ -143,7 +147,7 @@ def _authorizer(workspaces: Workspaces) -> Any:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Bolt's own log lines at WARNING and above."""
+    """The logger for Bolt: WARNING and above only."""
     bolt = logging.getLogger("adapters.slack.bolt")
     bolt.setLevel(logging.WARNING)
     return bolt

@@ -1,4 +1,4 @@
-"""Files that people share beside a question."""
+"""Files that are shared with a question (https://docs.slack.dev/reference/objects/file-object)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,12 +8,13 @@ from adapters.common.attachments import Attachment
 from adapters.slack.api import Gateway
 
 _HELD_BY_SLACK = frozenset({"hosted", "snippet", "post"})
-"""The modes of files whose content Slack has. Others are links elsewhere, and the bot's token is
-not for elsewhere."""
+"""The modes of files that Slack hosts. Others are links to other servers, which must not get the
+bot's token."""
 
 
 def attachments_of(files: Sequence[Mapping[str, Any]], gateway: Gateway) -> list[Attachment]:
-    """The files of an event as the core reads them. Needs the scope files:read."""
+    """The files of a message event that Slack hosts, as attachments whose content is downloaded
+    when it is read. Needs the scope files:read."""
     return [
         Attachment(
             str(file.get("name") or "a file"),

@@ -63,11 +63,16 @@ class Said:
         """Unique on Slack; a mention comes as two events with the same."""
         return f"{workspace.key}/{self.channel}/{self.ts}"
 
-    def heard(self, workspace: Workspace, *, mentioned: bool) -> Heard:
-        """How it concerns the bot."""
+    def heard(self, workspace: Workspace, *, mentioned: bool = False) -> Heard:
+        """How it concerns the bot. `mentioned`: Slack itself said so, by an app_mention."""
+        text = mrkdwn.without_code(self.text)
+        typed = mrkdwn.without_mention(self.text, workspace.bot_user)
         return Heard(
-            mentioned=mentioned or f"<@{workspace.bot_user}" in self.text,
+            event_id=self.event_id(workspace),
+            message_id=self.ts,
+            mentioned=mentioned or f"<@{workspace.bot_user}" in text,
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
+            typed=after_mention(typed) if typed != self.text else typed,
             own_thread=True if self.parent_user == workspace.bot_user else None,
         )
 
@@ -111,7 +116,6 @@ class Incoming:
             self._desk.receive(
                 place,
                 member_of(workspace, said.user),
-                said.event_id(workspace),
                 partial(said.message, workspace),
                 heard,
                 PrivateReply(workspace, place, said.user),
@@ -127,9 +131,9 @@ class Incoming:
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
             return
         place, member = said.place(workspace), member_of(workspace, said.user)
-        reply = PrivateReply(workspace, place, said.user)
+        heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
         self._handlers.start(
-            self._desk.edited(place, member, partial(said.message, workspace), reply)
+            self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
         )
 
     def _deleted(self, workspace: Workspace, channel: str, ts: str, thread_ts: str) -> None:

@@ -1,7 +1,8 @@
-"""The workspaces that installed the app themselves: Slack's OAuth, with the tokens in the database.
+"""Slack's OAuth: workspaces install the app themselves, and their tokens are kept in the database.
 
-slack_sdk's own SQLAlchemy stores keep them, in tables of their own beside Parley's.
-"""
+slack_sdk's SQLAlchemy stores keep them, in their own tables beside Parley's (slack_bots,
+slack_installations, slack_oauth_states). The flow:
+https://docs.slack.dev/authentication/installing-with-oauth."""
 
 import logging
 import urllib.parse
@@ -26,11 +27,12 @@ from bot.errors import StorageError
 logger = logging.getLogger(__name__)
 
 STATE_SECONDS = 600
-"""How long somebody may take to install the app."""
+"""Lifetime of an OAuth state: the time that somebody may take to install the app."""
 
 
 class InstallationBook:
-    """Who installed the app; an `Installations`."""
+    """The installations in the database; an `adapters.slack.workspaces.Installations`. `flow`
+    serves the pages of the OAuth flow."""
 
     def __init__(self, engine: AsyncEngine, slack: SlackSettings, client: AsyncWebClient) -> None:
         self._store = AsyncSQLAlchemyInstallationStore(slack.client_id, engine, logger=logger)
@@ -51,13 +53,13 @@ class InstallationBook:
         self.flow = AsyncOAuthFlow(client=client, logger=logger, settings=settings)
 
     async def prepare(self) -> None:
-        """Make the tables. Idempotent."""
+        """Create the tables. Idempotent. Raises SQLAlchemyError."""
         await self._store.create_tables()  # type: ignore[no-untyped-call]
         await self._states.create_tables()  # type: ignore[no-untyped-call]
 
     async def find(self, enterprise: str, team: str) -> Installed | None:
-        """The newest installation in the workspace, or in the organisation that it belongs to.
-        Raises StorageError."""
+        """The newest installation in the workspace, else the one of the organisation that it
+        belongs to; None where the app is not installed. Raises StorageError."""
         try:
             bot = await self._store.async_find_bot(
                 enterprise_id=enterprise or None, team_id=team or None
@@ -73,7 +75,8 @@ class InstallationBook:
         return Installed(bot.bot_token, bot.bot_user_id or "", bot.bot_id or "")
 
     async def forget(self, enterprise: str, team: str) -> None:
-        """Delete the tokens; those of a whole organisation with `team` "". Raises StorageError."""
+        """Delete the tokens of a workspace, with `team` "" those of a whole organisation.
+        Idempotent. Raises StorageError."""
         try:
             await self._store.async_delete_all(
                 enterprise_id=enterprise or None, team_id=team or None
@@ -86,7 +89,8 @@ class InstallationBook:
 async def open_installations(
     database_url: str, slack: SlackSettings, client: AsyncWebClient
 ) -> AsyncIterator[InstallationBook]:
-    """The book, in the database of the conversations. Raises StorageError."""
+    """Open the installations in the database at `database_url`, which is also that of the
+    conversations, and create missing tables. Raises StorageError."""
     url = make_url(database_url)
     if url.drivername == "sqlite":
         url = url.set(drivername="sqlite+aiosqlite")
@@ -97,8 +101,8 @@ async def open_installations(
             await book.prepare()
         except SQLAlchemyError as exc:
             raise StorageError(
-                f"[storage] url: the tables of installations cannot be made "
-                f"({type(exc).__name__}); is it a database of Parley's that may be written?"
+                f"[storage] url: the tables of installations cannot be created "
+                f"({type(exc).__name__}). Check that it is Parley's database and is writable."
             ) from exc
         yield book
     finally:
@@ -106,6 +110,6 @@ async def open_installations(
 
 
 def _authorization_url(base_url: str) -> str:
-    """Where people consent: on the host of the API (GovSlack has its own)."""
+    """The consent page, on the same host as the API (GovSlack has its own)."""
     parts = urllib.parse.urlsplit(base_url or DEFAULT_BASE_URL)
     return f"{parts.scheme}://{parts.netloc}/oauth/v2/authorize"

@@ -1,4 +1,4 @@
-"""The app's manifest: what Slack has to grant so that everything here works, and nothing more.
+"""The app's manifest: the scopes, events and slash commands that the code uses, and no others.
 
 Format: https://docs.slack.dev/reference/app-manifest.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 JSON = dict[str, Any]
 
-SCOPES = (
+SCOPES = (  # of the bot token
     "app_mentions:read",  # app_mention
     "assistant:write",  # the agent view and its suggested prompts
     "channels:history",  # message.channels: threads without a mention, edits, deletions
@@ -18,7 +18,7 @@ SCOPES = (
     "chat:write.public",  # /ask in public channels that the bot has not joined
     "commands",
     "files:read",  # text files beside a question
-    "files:write",  # long answers as a file
+    "files:write",  # a long answer as a file
     "users:read",  # names, and who is an admin
 )
 
@@ -35,16 +35,16 @@ EVENTS = (
 )
 
 COMMANDS: tuple[JSON, ...] = (
-    {"command": "/ask", "description": "Ask the model", "usage_hint": "[question]"},
+    {"command": "/ask", "description": "Ask the model a question", "usage_hint": "[question]"},
     {
         "command": "/stop",
-        "description": "Stop your answers in this channel; as an admin, all of them",
+        "description": "Stop my answers to you in this channel. Admins: everybody's",
         "usage_hint": "[all]",
     },
-    {"command": "/reset", "description": "Let the model forget this conversation"},
+    {"command": "/reset", "description": "Restart this conversation (admins)"},
     {
         "command": "/parley",
-        "description": "Status, privacy, settings",
+        "description": "Status, privacy, settings, system prompt",
         "usage_hint": "help | status | privacy | forget me | settings | system | mute | unmute",
     },
 )
@@ -53,13 +53,13 @@ PROMPTS = (
     {"title": "What can you do?", "message": "What can you do?"},
     {"title": "Explain something", "message": "Explain to me in three sentences what a GPU does."},
 )
-"""Suggested to whoever opens the app."""
+"""The suggested prompts of the app's agent view."""
 
 
 def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
-    """The manifest; with `request_url` for HTTP mode, else for Socket Mode. `redirect_url` is
-    needed where the app is installed in several workspaces."""
-    at_url = {"request_url": request_url} if request_url else {}
+    """The manifest as JSON: with `request_url` for HTTP mode, without it for Socket Mode.
+    `redirect_url` is OAuth's, for an app that is installed in several workspaces."""
+    url_field = {"request_url": request_url} if request_url else {}
     commands = [
         {**({"url": request_url} if request_url else {}), **command, "should_escape": True}
         for command in COMMANDS
@@ -70,11 +70,11 @@ def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
     return {
         "display_information": {
             "name": "Parley",
-            "description": "A chat model of your own",
+            "description": "A chat model on your own machine",
         },
         "features": {
             "agent_view": {
-                "agent_description": "Ask questions and go on in threads.",
+                "agent_description": "Ask questions, and continue in threads.",
                 "suggested_prompts": list(PROMPTS),
             },
             "app_home": {
@@ -87,8 +87,8 @@ def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
         },
         "oauth_config": oauth,
         "settings": {
-            "event_subscriptions": {**at_url, "bot_events": list(EVENTS)},
-            "interactivity": {"is_enabled": True, **at_url},
+            "event_subscriptions": {**url_field, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **url_field},
             "org_deploy_enabled": True,
             "socket_mode_enabled": not request_url,
             "token_rotation_enabled": False,

@@ -1,44 +1,50 @@
-"""Slack's text, both ways: what people typed as plain text, and what the model wrote made harmless.
+"""Converts Slack's mrkdwn: incoming messages to plain text, outgoing text so that it pings nobody.
 
-Incoming text carries entities in angle brackets and escapes ``& < >`` otherwise
-(https://docs.slack.dev/messaging/formatting-message-text). Outgoing there is no way to forbid
-mentions, so those that would ping are broken by an invisible sign.
+Incoming text has entities in angle brackets, and every other ``&``, ``<`` and ``>`` is escaped
+(https://docs.slack.dev/messaging/formatting-message-text). Outgoing, the API has no option to
+disallow mentions, so an invisible character is inserted into those that would ping.
 """
 
 import re
 from collections.abc import Awaitable, Callable
 
-JOINER = "\u2060"
-"""Invisible, without width, and allows no line break (U+2060)."""
+WORD_JOINER = "\u2060"
+"""U+2060: invisible, of zero width, and no line break opportunity."""
 
 Names = Callable[[str], Awaitable[str]]
-"""The name of a person, by id."""
+"""Looks up the display name of a person by id."""
 
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _ENTITY = re.compile(r"<([^<>\n]*)>")
-_MENTION_AHEAD = re.compile(r"\s*<@([A-Z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
+_LEADING_MENTION = re.compile(r"\s*<@([A-Z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 _LT = r"(?:<|&lt;|&#0*60;|&#[xX]0*3[cC];)"
 _PINGS = re.compile(rf"({_LT}!)(?=[chegs])|({_LT}@)(?=[UWS])")
-"""The beginnings of <!channel>, <!here>, <!everyone>, <!group>, <!subteam^…> and <@U…>. Only the
-first letter is looked at: what was shown of a growing text must not change as it grows."""
+"""The beginnings of <!channel>, <!here>, <!everyone>, <!group>, <!subteam^…> and <@U…>. Only one
+letter is looked at, so that text which was streamed already stays the same when more follows."""
 
 
 # ---------------------------------------------------------------- incoming
 
 
 def addressee(text: str) -> str:
-    """The id of whom a message mentions first thing; "" where it begins otherwise."""
-    found = _MENTION_AHEAD.match(text)
+    """The id of the person whose mention begins the message; "" where none does."""
+    found = _LEADING_MENTION.match(text)
     return found[1] if found else ""
 
 
 def without_mention(text: str, user: str) -> str:
-    """`text` without a mention of `user` at its very beginning."""
-    found = _MENTION_AHEAD.match(text)
+    """`text` without a mention of `user` at its beginning."""
+    found = _LEADING_MENTION.match(text)
     return text[found.end() :] if found and found[1] == user else text
 
 
+def without_code(text: str) -> str:
+    """`text` without code spans and code blocks: nothing in them is a mention."""
+    return _CODE.sub("", text)
+
+
 async def plain(text: str, names: Names) -> str:
-    """What was typed: people by name, links as written, escapes undone."""
+    """`text` as it was typed: mentions become names, links their addresses, escapes characters."""
     pieces, end = [], 0
     for found in _ENTITY.finditer(text):
         pieces += [text[end : found.start()], await _entity(found[1], names)]
@@ -73,15 +79,16 @@ def _unescape(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Markdown that pings nobody. The beginning of a text gives the beginning of the result."""
-    return _PINGS.sub(lambda found: f"{found[0]}{JOINER}", text)
+    """`text` (Markdown) with `WORD_JOINER` in every mention, so that it pings nobody. The result
+    for a beginning of `text` is a beginning of the result for `text`: safe for streaming."""
+    return _PINGS.sub(lambda found: f"{found[0]}{WORD_JOINER}", text)
 
 
 def escaped(text: str) -> str:
-    """Plain text for fields in mrkdwn: nothing in it is an entity."""
+    """Plain text escaped for a mrkdwn field: nothing in it is an entity."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def units(text: str) -> int:
-    """What a text takes of a message: the bytes of what is sent."""
+    """The length of `text` in a message: UTF-8 bytes after `harmless`."""
     return len(harmless(text).encode("utf-8", "replace"))

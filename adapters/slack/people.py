@@ -1,4 +1,5 @@
-"""Who somebody is: the name, and whether an admin or an owner of the workspace. From users.info."""
+"""A cache of people's names and rights, from users.info
+(https://docs.slack.dev/reference/methods/users.info)."""
 
 import logging
 
@@ -11,41 +12,46 @@ from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
 
-FRESH_SECONDS = 300.0
-"""How long an answer of Slack is believed: a former admin loses the rights within that time."""
-REMEMBERED = 2000
+CACHE_SECONDS = 300.0
+"""Seconds that a profile is cached: a former admin loses the rights within that time."""
+CACHE_SIZE = 2000
+"""Profiles in the cache; the one that was used longest ago is evicted (LRU)."""
 
 
 class People:
-    """The people of one workspace."""
+    """The people of one workspace. Owners and admins of the workspace are admins."""
 
     def __init__(self, gateway: Gateway, clock: Clock) -> None:
         self._gateway = gateway
         self._clock = clock
-        self._known: Recent[str, tuple[float, Profile]] = Recent(REMEMBERED)
+        self._known: Recent[str, tuple[float, Profile]] = Recent(CACHE_SIZE)
 
     async def profile(self, user: str) -> Profile:
-        """The profile; where Slack does not give it now, somebody without rights."""
+        """The profile of `user`, an id. Raises nothing: where Slack does not return it, a profile
+        without rights, which is not cached."""
         now = self._clock.monotonic()
         asked, known = self._known.get(user) or (0.0, None)
-        if known is not None and now - asked < FRESH_SECONDS:
+        if known is not None and now - asked < CACHE_SECONDS:
             return known
         try:
-            said = await self._gateway.call("users.info", user=user)
+            response = await self._gateway.call("users.info", user=user)
         except SurfaceError as error:
-            logger.warning("who %s is cannot be looked up: %s", user, error)
+            logger.warning(
+                "the profile of user %s cannot be read, so they have no rights now: %s", user, error
+            )
             return Profile(known.name if known else f"user {user}")
-        profile = _profile(user, said.get("user") or {})
+        profile = _profile(user, response.get("user") or {})
         self._known.put(user, (now, profile))
         return profile
 
     async def name(self, user: str) -> str:
+        """The display name of `user`, made harmless; "user" and the id where it is unknown."""
         return (await self.profile(user)).name
 
 
-def _profile(user: str, said: dict[str, object]) -> Profile:
-    profile = said.get("profile")
+def _profile(user: str, data: dict[str, object]) -> Profile:
+    profile = data.get("profile")
     names = profile if isinstance(profile, dict) else {}
-    chosen = names.get("display_name") or names.get("real_name") or said.get("name") or ""
-    admin = any(said.get(flag) for flag in ("is_admin", "is_owner", "is_primary_owner"))
-    return Profile(clean_name(str(chosen), f"user {user}"), admin and not said.get("deleted"))
+    chosen = names.get("display_name") or names.get("real_name") or data.get("name") or ""
+    admin = any(data.get(flag) for flag in ("is_admin", "is_owner", "is_primary_owner"))
+    return Profile(clean_name(str(chosen), f"user {user}"), admin and not data.get("deleted"))

@@ -1,101 +1,74 @@
-"""Slack's rate limits, kept by this side so that they are seldom met.
+"""Slack's rate limits, enforced on this side so that calls are rarely refused.
 
-A limit is per method, workspace and app (https://docs.slack.dev/apis/web-api/rate-limits). The
-edits of growing answers are paced by `bot.delivery`, which knows whose turn it is; this is for the
-calls around them (new messages in a channel, the beginnings and the ends of streams), and the last
-word on all edits of a workspace.
+Slack counts calls per minute, method, workspace and app
+(https://docs.slack.dev/apis/web-api/rate-limits). Edits of growing answers are paced by
+`bot.delivery`, which prioritizes among answers. `Tiers` covers the calls around them (new messages
+in a channel, starting and stopping streams) and is a last check on all edits of a workspace.
 """
 
 from bot.clock import Clock
+from bot.token_bucket import TokenBucket
 
 EDITS_PER_SECOND, EDIT_BURST = 40 / 60, 10
-"""chat.update: tier 3, 50 in a minute, of which some may come at once."""
+"""chat.update: tier 3, 50 a minute. Burst and one minute's refill together stay within that."""
 APPENDS_PER_SECOND, APPEND_BURST = 80 / 60, 20
-"""chat.appendStream: tier 4, 100 in a minute."""
+"""chat.appendStream: tier 4, 100 a minute."""
 POST_BURST = 30
-"""New messages in the channels of a workspace at once: Slack counts them for each channel."""
+"""New messages that may be posted at once in a workspace: Slack counts them per channel."""
 
-_RATES: dict[str, tuple[float, float]] = {
-    "chat.postMessage": (1.0, 2),  # in one channel
+_LIMITS: dict[str, tuple[float, int]] = {
+    "chat.postMessage": (1.0, 2),  # per channel
     "chat.update": (EDITS_PER_SECOND, EDIT_BURST),
     "chat.startStream": (0.25, 5),  # tier 2, 20 a minute
     "chat.stopStream": (0.25, 5),
 }
-"""Calls a second, and how many at once after a pause: together never above a minute's limit."""
-
-
-class _Bucket:
-    def __init__(self, now: float, rate: float, burst: float) -> None:
-        self.rate, self.burst = rate, burst
-        self.tokens, self.stamp = burst, now
-
-    def refill(self, now: float) -> None:
-        self.tokens = min(self.burst, self.tokens + max(0.0, now - self.stamp) * self.rate)
-        self.stamp = max(now, self.stamp)
+"""Calls a second, and burst. In any minute they admit no more than Slack does."""
 
 
 class Tiers:
-    """The limits of one workspace. Turns are given in the order in which they are asked for."""
+    """The rate limits of one workspace: a `TokenBucket` for each method, or for each method and
+    channel where `channel` is given. Methods that are not in `_LIMITS` are never delayed.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def wait(self, method: str, channel: str = "") -> float:
-        """Seconds until `take` may say yes; 0.0 where it does now."""
+        """Seconds until `take` can succeed; 0.0 where it can already."""
         bucket = self._bucket(method, channel)
-        if bucket is None or bucket.tokens >= 1:
-            return 0.0
-        paused = max(0.0, bucket.stamp - self._clock.monotonic())
-        return paused + (1 - bucket.tokens) / bucket.rate
+        return 0.0 if bucket is None else bucket.wait()
 
     async def turn(self, method: str, channel: str = "") -> None:
-        """Wait until `method` may be called (in this channel)."""
-        bucket = self._bucket(method, channel)
-        if bucket is None:
-            return
-        bucket.tokens -= 1
-        if bucket.tokens < 0:
-            paused = bucket.stamp - self._clock.monotonic()
-            try:
-                await self._clock.sleep(paused - bucket.tokens / bucket.rate)
-            except BaseException:
-                bucket.tokens += 1
-                raise
+        """Wait until `method` may be called (in this channel), and count the call.
+
+        Callers proceed in the order in which they called. Cancelled, the call is not counted.
+        """
+        if bucket := self._bucket(method, channel):
+            await bucket.reserve()
 
     def take(self, method: str, channel: str = "") -> bool:
-        """Whether `method` may be called at once; if so, the call is counted."""
+        """Whether `method` may be called now; if so, the call is counted. Never waits."""
         bucket = self._bucket(method, channel)
-        if bucket is None:
-            return True
-        if bucket.tokens < 1:
-            return False
-        bucket.tokens -= 1
-        return True
+        return bucket is None or bucket.take()
 
     def pause(self, method: str, seconds: float, channel: str = "") -> None:
-        """Slack said to wait: nothing of this kind for so long."""
+        """Slack refused a call (429): admit none for `seconds`, its Retry-After, and no burst
+        after that."""
         if bucket := self._bucket(method, channel):
-            bucket.tokens = min(bucket.tokens, 0.0)
-            bucket.stamp += seconds
+            bucket.drain()
+            bucket.pause(seconds)
 
-    def _bucket(self, method: str, channel: str) -> _Bucket | None:
-        rates = _RATES.get(method)
-        if rates is None:
+    def _bucket(self, method: str, channel: str) -> TokenBucket | None:
+        limit = _LIMITS.get(method)
+        if limit is None:
             return None
-        now = self._clock.monotonic()
         name = f"{method} {channel}" if channel else method
         if name not in self._buckets:
-            self._forget_idle(now)
-            self._buckets[name] = _Bucket(now, *rates)
-        bucket = self._buckets[name]
-        bucket.refill(now)
-        return bucket
+            self._drop_full()
+            self._buckets[name] = TokenBucket(self._clock, *limit)
+        return self._buckets[name]
 
-    def _forget_idle(self, now: float) -> None:
-        """Channels without a pause to keep need no bucket: it would be full."""
-        for name in list(self._buckets):
-            bucket = self._buckets[name]
-            bucket.refill(now)
-            if bucket.tokens >= bucket.burst:
-                del self._buckets[name]
+    def _drop_full(self) -> None:
+        """Drop the buckets that are as good as new, so that quiet channels take no memory."""
+        self._buckets = {name: bucket for name, bucket in self._buckets.items() if not bucket.full}

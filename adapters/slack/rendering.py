@@ -1,61 +1,62 @@
-"""What one part of an answer looks like in Block Kit: its text, its note, its buttons.
+"""Renders one part of an answer in Block Kit: text, note and buttons.
 
-Shapes: https://docs.slack.dev/reference/block-kit/blocks. A message that carries buttons shows its
-text in a ``markdown`` block, since ``markdown_text`` cannot be sent beside blocks; it renders
-tables too. `text` is what a notification shows.
+Format: https://docs.slack.dev/reference/block-kit/blocks. The text is a ``markdown`` block, which
+renders tables too, since ``markdown_text`` cannot be sent together with the blocks of the buttons.
+The payload's ``text`` is what a notification shows.
 """
-
-from typing import Any
 
 from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
+from adapters.slack.api import JSON
 from adapters.slack.mrkdwn import escaped, harmless
 from bot.delivery import PLACEHOLDER
 from bot.ports import Part
 
-JSON = dict[str, Any]
-
 METADATA_TYPE = "parley_answer"
+"""The event type in the metadata of messages that show answers."""
 NOTIFICATION_CHARACTERS = 150
-LONGEST_SMALL_PRINT = 2000
-
+"""Characters of an answer that a notification shows."""
+MOST_NOTE_CHARACTERS = 2000
+"""Characters of a note; Slack accepts 3,000 in a text object."""
 
 RATE = "parley_rate"
-"""The action_id of the feedback; its value is the answer's number and the verdict."""
-_IDS = {
+"""The action_id of the feedback buttons; their value is the answer's id and the verdict, 1 or
+-1."""
+_ACTION_IDS = {
     Action.STOP: "parley_stop",
     Action.REGENERATE: "parley_regenerate",
     Action.CONTINUE: "parley_continue",
 }
-ACTION_IDS = (*_IDS.values(), RATE)
+ACTION_IDS = (*_ACTION_IDS.values(), RATE)
 _LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
 
 
 def action_of(action_id: str, verdict: str) -> str:
-    """The `Action` of a button; an unknown id as it is."""
+    """The `Action` of a button; `action_id` itself where it is unknown. `verdict` is what follows
+    the answer's id in the value of a feedback button."""
     if action_id == RATE:
         return Action.UP if verdict == "1" else Action.DOWN
-    return next((action for action, name in _IDS.items() if name == action_id), action_id)
+    return next((action for action, name in _ACTION_IDS.items() if name == action_id), action_id)
 
 
-def message(part: Part) -> JSON:
+def payload(part: Part) -> JSON:
     """The arguments of chat.postMessage and chat.update that show `part`."""
-    shown = "" if waits(part) else part.text
+    shown = "" if is_placeholder(part) else part.text
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
     summary = escaped(shown or WORKING)
     if len(summary) > NOTIFICATION_CHARACTERS:
         summary = f"{summary[:NOTIFICATION_CHARACTERS]}…"
-    return {"text": summary, "blocks": [*text, *below(part)]}
+    return {"text": summary, "blocks": [*text, *footer(part)]}
 
 
-def waits(part: Part) -> bool:
-    """There is no text of the answer yet."""
+def is_placeholder(part: Part) -> bool:
+    """Whether there is no text of the answer yet."""
     return part.text == PLACEHOLDER
 
 
-def below(part: Part) -> list[JSON]:
-    """The blocks under the text: the note, and on the answer's last message what can be done."""
-    note = note_of(part) or (WORKING if waits(part) else "")
+def footer(part: Part) -> list[JSON]:
+    """The blocks below the text: the note, and on the last part of the answer the buttons."""
+    note = note_of(part) or (WORKING if is_placeholder(part) else "")
     blocks = [_small(note)] if note else []
     if part.last:
         if Action.UP in actions(part.state):
@@ -65,12 +66,12 @@ def below(part: Part) -> list[JSON]:
 
 
 def _small(note: str) -> JSON:
-    line = " ".join(note.split())[:LONGEST_SMALL_PRINT]
+    line = " ".join(note.split())[:MOST_NOTE_CHARACTERS]
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": escaped(line)}]}
 
 
 def _buttons(part: Part) -> JSON:
-    shown = [action for action in actions(part.state) if action in _IDS]
+    shown = [action for action in actions(part.state) if action in _ACTION_IDS]
     return {"type": "actions", "elements": [_button(action, part.answer_id) for action in shown]}
 
 
@@ -78,7 +79,7 @@ def _button(action: Action, answer_id: int) -> JSON:
     button: JSON = {
         "type": "button",
         "text": {"type": "plain_text", "text": _LABELS[action]},
-        "action_id": _IDS[action],
+        "action_id": _ACTION_IDS[action],
         "value": str(answer_id),
     }
     return button | ({"style": "danger"} if action is Action.STOP else {})

@@ -1,8 +1,8 @@
-"""One native stream: a message that Slack lets grow without edits.
+"""Slack's native text streaming: a message to which text is appended.
 
 chat.startStream, chat.appendStream and chat.stopStream (https://docs.slack.dev/reference/methods).
-Slack ends a stream by itself after about five minutes, or when a person presses its stop button;
-the message stays and can then be edited like any other.
+Slack ends a stream after about five minutes, or when a person presses its stop button; the message
+stays and can then be edited with chat.update.
 """
 
 import logging
@@ -17,16 +17,16 @@ from bot.errors import MessageGone
 
 logger = logging.getLogger(__name__)
 
-LONGEST = 240.0
-"""Seconds after which a stream is ended by this side, before Slack does it."""
+MAX_SECONDS = 240.0
+"""Age at which Parley ends a stream, before Slack does."""
 
 ENDED = frozenset({"message_not_in_streaming_state", "stopped_by_user"})
-"""Slack's words for a stream that takes nothing any more."""
+"""Slack's error codes for a stream that has ended."""
 
 
 class Stream:
-    """A stream that this process opened. Calls must not overlap: Slack appends in the order in
-    which they arrive."""
+    """A stream that this process started; `ts` is its message. Calls must not overlap: Slack
+    appends in the order in which requests arrive."""
 
     def __init__(self, gateway: Gateway, tiers: Tiers, clock: Clock, channel: str, ts: str) -> None:
         self._gateway = gateway
@@ -36,20 +36,23 @@ class Stream:
         self._began = clock.monotonic()
         self.ts = ts
         self.sent = ""
-        """The text that Slack has taken."""
+        """The text that Slack has acknowledged."""
         self.open = True
-        """False once Slack says that it ended, or it was stopped."""
+        """False once Slack has ended it, or it was stopped."""
         self._certain = True
-        """False where a call broke off: nobody knows whether its text arrived."""
+        """False once the outcome of a call is unknown: its text may or may not be in the
+        message."""
 
-    def takes(self, text: str) -> bool:
-        """Whether the message can become `text` by appending."""
-        young = self._clock.monotonic() - self._began < LONGEST
+    def can_append(self, text: str) -> bool:
+        """Whether the message can become `text` by appending: the stream is open, younger than
+        `MAX_SECONDS`, and what it holds is known and a beginning of `text`."""
+        young = self._clock.monotonic() - self._began < MAX_SECONDS
         return self.open and self._certain and young and text.startswith(self.sent)
 
     async def append(self, text: str) -> bool:
-        """Let the message grow to `text`, which it `takes`; False where Slack does not take it: the
-        message has to be edited. Raises SurfaceBusy where Slack asks to wait, and MessageGone."""
+        """Append what `text`, which `can_append`, has more than the message. False where Slack
+        refuses: the message has to be edited then. Raises SurfaceBusy for a rate limit and where
+        the outcome is unknown, and MessageGone."""
         if text == self.sent:
             return True
         done = await self._try("chat.appendStream", markdown_text=text[len(self.sent) :])
@@ -57,24 +60,25 @@ class Stream:
             self.sent = text
         return done
 
-    async def finish(self, text: str, blocks: Sequence[Any], *, whole: bool) -> bool:
-        """Let it grow to `text` and end it with `blocks` below. `whole`: the answer has ended too.
-        Returns and raises as `append` does."""
+    async def finish(self, text: str, blocks: Sequence[Any], *, last: bool) -> bool:
+        """Append up to `text`, end the stream, and add `blocks` below the text. With `last` the
+        answer has ended too, not only this message. Returns and raises as `append` does."""
         if not self._tiers.take("chat.stopStream"):
-            if not await self.append(text):  # the reader need not wait for the turn to stop
+            if not await self.append(text):  # show the text before the wait for the rate limit
                 return False
             await self._tiers.turn("chat.stopStream")
         done = await self._try(
             "chat.stopStream",
             markdown_text=text[len(self.sent) :] or None,
             blocks=list(blocks) or None,
-            session_status="active" if whole else None,
+            session_status="active" if last else None,
         )
         self.open = self.open and not done
         return done
 
-    async def end(self) -> None:
-        """Stop it as it is, so that the message can be edited. Raises SurfaceBusy, MessageGone."""
+    async def stop(self) -> None:
+        """End it as it is, so that the message can be edited. Idempotent. Raises SurfaceBusy and
+        MessageGone."""
         if self.open:
             await self._tiers.turn("chat.stopStream")
             await self._try("chat.stopStream")
@@ -84,7 +88,7 @@ class Stream:
         try:
             await self._gateway.call(method, channel=self._channel, ts=self.ts, **arguments)
         except Refused as refused:
-            logger.info("a stream goes on as edits of its message: %s", refused)
+            logger.info("a stream ended; its message is edited instead: %s", refused)
             self.open = self.open and refused.code not in ENDED
             return False
         except OutcomeUnknown:

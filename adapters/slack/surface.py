@@ -1,13 +1,13 @@
-"""A channel or a thread as the place where one answer is shown.
+"""The surface of one answer in a Slack channel, thread or direct message.
 
-In a thread an answer is streamed natively where Slack allows that; everywhere else, and whenever a
-stream cannot go on, its message is edited with chat.update. Both show the same text: what a stream
-holds is always a beginning of what should be shown, and an edit replaces the whole.
+In a thread an answer is streamed natively where Slack allows that. Everywhere else, and from the
+moment at which a stream ends early, its message is edited with chat.update. Both show the same
+text: a stream holds a beginning of it, and an edit replaces all of it.
 """
 
 import logging
 
-from adapters.slack import rendering as blocks
+from adapters.slack import rendering
 from adapters.slack.api import JSON
 from adapters.slack.errors import OutcomeUnknown, Refused
 from adapters.slack.mrkdwn import harmless, units
@@ -28,20 +28,22 @@ from bot.ports import AnswerState, Part, SurfaceLimits
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 9000
-"""Of one message. A stream takes about 10 kB in all, a markdown block 12,000 characters."""
+"""UTF-8 bytes of one message. Slack accepts about 10 kB in a stream and 12,000 characters in a
+markdown block."""
 
 _SEARCHED = 100
-"""Messages among which one is looked for whose posting was not confirmed."""
+"""Messages that are searched for one whose posting was not confirmed."""
 
 
 class SlackSurface:
-    """One answer's place; a `bot.ports.Surface`. References are messages' ``ts``, and file ids."""
+    """Shows one answer; a `bot.ports.Surface`. References are the ``ts`` of messages and the ids of
+    files. Raises SurfaceBusy, MessageGone and SurfaceError, as `Gateway.call` does."""
 
     def __init__(
         self, workspace: Workspace, place: ConversationKey, *, asker: str = "", seed: str = ""
     ) -> None:
-        """`asker`: the id of the person whom streams are addressed to; "" for no streams. `seed`:
-        the ``ts`` of the question, after which a message is looked for."""
+        """`asker`: the id of the person who asked, to whom streams are addressed; "" for no
+        streams. `seed`: the ``ts`` of the question; messages before it are not searched."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -49,10 +51,13 @@ class SlackSurface:
         self._seed = seed
         self._stream: Stream | None = None
         self._streams = workspace.streaming and bool(place.thread and asker)
-        self._begun: dict[str, Stream] = {}
-        """Streams that were opened for a part whose text could not be shown yet."""
+        self._started: dict[str, Stream] = {}
+        """By part: streams that were started, while their first text is not shown yet. A retry of
+        `send` uses them again."""
         self._unconfirmed: set[str] = set()
+        """Parts whose posting has an unknown outcome."""
         self._processing = False
+        """Slack was told that the session is being processed."""
 
     @property
     def limits(self) -> SurfaceLimits:
@@ -70,22 +75,22 @@ class SlackSurface:
     # ---------------------------------------------------------------- the port
 
     async def send(self, part: Part) -> str:
-        stream = self._begun.get(part.key) or await self._start_stream(part)
+        stream = self._started.get(part.key) or await self._start_stream(part)
         if stream is None:
             return await self._post(part)
-        self._begun[part.key] = self._stream = stream
+        self._started[part.key] = self._stream = stream
         await self.edit(stream.ts, part)
-        del self._begun[part.key]
+        del self._started[part.key]
         return stream.ts
 
     async def edit(self, message: str, part: Part) -> None:
         stream = self._stream
         if stream is not None and stream.ts == message and stream.open:
-            if await self._grow(stream, part):
+            if await self._append(stream, part):
                 return
-            await stream.end()
+            await stream.stop()
         await self._update(message, part)
-        if self._processing and _ended(part):  # no stream's end told Slack so
+        if self._processing and not part.state.open:  # chat.stopStream did not set it
             self._processing = False
             await self._set_status("active")
 
@@ -101,25 +106,25 @@ class SlackSurface:
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
-        begun = await self._gateway.call(
+        slot = await self._gateway.call(
             "files.getUploadURLExternal", filename=name, length=len(data)
         )
-        await self._gateway.upload(begun["upload_url"], data)
+        await self._gateway.upload(slot["upload_url"], data)
         await self._gateway.call(
             "files.completeUploadExternal",
-            files=[{"id": begun["file_id"], "title": name}],
+            files=[{"id": slot["file_id"], "title": name}],
             channel_id=self._place.channel,
             thread_ts=self._place.thread or None,
         )
-        return str(begun["file_id"])
+        return str(slot["file_id"])
 
     # ---------------------------------------------------------------- streams
 
     async def _start_stream(self, part: Part) -> Stream | None:
-        """A new stream, without text yet; None where the part is to be posted.
+        """A new stream, without text yet; None where the part is to be posted instead.
 
-        One that waits behind others is posted, since its note and its Stop button have to be seen;
-        so is one for which this minute's streams are used up.
+        An answer that waits in the queue is posted, since a stream shows neither its note nor its
+        Stop button. So is one for which the rate limit of chat.startStream has no room.
         """
         if not self._streams or part.key in self._unconfirmed:
             return None
@@ -129,7 +134,7 @@ class SlackSurface:
         if not tiers.take("chat.startStream"):
             return None
         try:
-            begun = await self._gateway.call(
+            started = await self._gateway.call(
                 "chat.startStream",
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
@@ -137,7 +142,7 @@ class SlackSurface:
                 recipient_user_id=self._asker,
             )
         except Refused as refused:
-            logger.info("answers are not streamed here: %s", refused)
+            logger.info("Slack does not stream here, so answers are edited: %s", refused)
             self._streams = False
             return None
         except SurfaceBusy as busy:
@@ -145,23 +150,23 @@ class SlackSurface:
             return None
         await self._set_processing()
         return Stream(
-            self._gateway, tiers, self._workspace.clock, self._place.channel, str(begun["ts"])
+            self._gateway, tiers, self._workspace.clock, self._place.channel, str(started["ts"])
         )
 
-    async def _grow(self, stream: Stream, part: Part) -> bool:
-        """Show `part` on its stream; False where that cannot be."""
-        text = "" if blocks.waits(part) else harmless(part.text)
-        if not stream.takes(text):
+    async def _append(self, stream: Stream, part: Part) -> bool:
+        """Show `part` by appending to its stream; False where it has to be edited instead."""
+        text = "" if rendering.is_placeholder(part) else harmless(part.text)
+        if not stream.can_append(text):
             return False
-        if part.last and not _ended(part):
+        if part.last and part.state.open:
             return await stream.append(text)
-        done = await stream.finish(text, blocks.below(part), whole=part.last)
+        done = await stream.finish(text, rendering.footer(part), last=part.last)
         if done and part.last:
             self._processing = False
         return done
 
     async def _set_processing(self) -> None:
-        """Slack shows its own stop button while a session is being processed."""
+        """Slack shows its own stop button while the session's status is "processing"."""
         if not self._processing:
             self._processing = True
             await self._set_status("processing")
@@ -175,7 +180,7 @@ class SlackSurface:
                 status=status,
                 initiator_user_id=self._asker if status == "processing" else None,
             )
-        except SurfaceError as error:  # a decoration: the answer itself is not touched
+        except SurfaceError as error:  # cosmetic: the answer itself does not depend on it
             logger.debug("the session's status could not be set: %s", error)
 
     # ---------------------------------------------------------------- posts and edits
@@ -195,10 +200,10 @@ class SlackSurface:
                 unfurl_links=False,
                 unfurl_media=False,
                 metadata={
-                    "event_type": blocks.METADATA_TYPE,
-                    "event_payload": {"part": self._mark(part)},
+                    "event_type": rendering.METADATA_TYPE,
+                    "event_payload": {"part": self._idempotency_key(part)},
                 },
-                **blocks.message(part),
+                **rendering.payload(part),
             )
         except OutcomeUnknown:
             self._unconfirmed.add(part.key)
@@ -213,19 +218,20 @@ class SlackSurface:
         tiers = self._workspace.tiers
         if not tiers.take("chat.update"):
             wait = tiers.wait("chat.update")
-            raise SurfaceBusy("this minute's edits are used up", retry_after=wait, foreseen=True)
-        arguments: JSON = {"channel": self._place.channel, "ts": message, **blocks.message(part)}
+            raise SurfaceBusy("the rate limit of edits is used up", retry_after=wait, foreseen=True)
+        arguments: JSON = {"channel": self._place.channel, "ts": message, **rendering.payload(part)}
         try:
             await self._gateway.call("chat.update", **arguments)
         except Refused as refused:
             if refused.code != "streaming_state_conflict":
                 raise
-            # a stream that an earlier run of Parley opened
+            # the message is a stream of an earlier run of Parley
             await self._gateway.call("chat.stopStream", channel=self._place.channel, ts=message)
             await self._gateway.call("chat.update", **arguments)
 
     async def _find(self, part: Part) -> str | None:
-        """The message of a post that was not confirmed, if it arrived."""
+        """The ``ts`` of a post whose confirmation was lost, found by its metadata; None where it
+        did not arrive, or the channel cannot be searched."""
         thread = self._place.thread
         method = "conversations.replies" if thread else "conversations.history"
         try:
@@ -238,17 +244,15 @@ class SlackSurface:
                 include_all_metadata=True,
             )
         except Refused as refused:
-            logger.warning("whether a message arrived cannot be looked up: %s", refused)
+            logger.warning(
+                "a channel cannot be searched for a message that may have been posted: %s", refused
+            )
             return None
         for message in listed.get("messages", ()):
-            payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("part") == self._mark(part):
+            metadata = (message.get("metadata") or {}).get("event_payload") or {}
+            if metadata.get("part") == self._idempotency_key(part):
                 return str(message["ts"])
         return None
 
-    def _mark(self, part: Part) -> str:
+    def _idempotency_key(self, part: Part) -> str:
         return f"{self._seed} {part.key}"
-
-
-def _ended(part: Part) -> bool:
-    return part.state not in (AnswerState.QUEUED, AnswerState.WRITING)

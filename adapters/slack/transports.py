@@ -1,4 +1,5 @@
-"""How events come: over a socket that Parley opens (Socket Mode), or as signed HTTP requests."""
+"""The two transports of Slack's events: Socket Mode, a WebSocket that Parley opens, and signed HTTP
+requests to a server that Parley runs. Bolt acknowledges the events on both."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.errors import REVOKED, Refused, fault
+from adapters.slack.errors import REVOKED, Refused, surface_error
 from bot.errors import ConfigError, ParleyError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 EVENTS_PATH = "/slack/events"
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
+"""The paths of the HTTP server: events, and the two pages of OAuth."""
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,8 +29,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def socket_address(client: AsyncWebClient, app_token: str) -> str:
-    """Where the socket is, by apps.connections.open; good for one connection, soon. Raises
-    ConfigError where Slack refuses the token, SurfaceBusy where it cannot be reached."""
+    """The WebSocket URL for Socket Mode, from apps.connections.open; valid for one connection, for
+    a short time. Raises ConfigError where Slack does not accept the app-level token, SurfaceBusy
+    where Slack cannot be reached."""
     if not app_token:
         raise ConfigError(
             "[slack] app_token is not set. Socket Mode needs an app-level token (xapp-…) with the "
@@ -37,7 +40,7 @@ async def socket_address(client: AsyncWebClient, app_token: str) -> str:
     try:
         opened = await client.apps_connections_open(app_token=app_token)
     except Exception as exc:
-        raise _bad_app_token(fault("apps.connections.open", exc)) from exc
+        raise _bad_app_token(surface_error("apps.connections.open", exc)) from exc
     return str(opened["url"])
 
 
@@ -45,8 +48,8 @@ async def socket_address(client: AsyncWebClient, app_token: str) -> str:
 async def socket_mode(
     app: AsyncApp, client: AsyncWebClient, app_token: str, address: str
 ) -> AsyncIterator[None]:
-    """Connected to Slack at `address` while the body runs; a lost connection is made anew by
-    slack_sdk, which asks for another address."""
+    """Keep a Socket Mode connection while the body runs: first to `address`; slack_sdk reconnects a
+    lost one with a new URL."""
     handler = AsyncSocketModeHandler(app, app_token, logger=_socket_logger(), web_client=client)
     handler.client.wss_uri = address
     try:
@@ -65,8 +68,8 @@ def _bad_app_token(error: ParleyError) -> ParleyError:
     return error
 
 
-class _OneLine(logging.Filter):
-    """A connection that is being made anew is no news for a traceback."""
+class _NoTraceback(logging.Filter):
+    """Removes tracebacks: slack_sdk logs one for each failed attempt to reconnect."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None
@@ -77,7 +80,7 @@ def _socket_logger() -> logging.Logger:
     log = logging.getLogger("adapters.slack.socket")
     log.setLevel(logging.WARNING)
     if not log.filters:
-        log.addFilter(_OneLine())
+        log.addFilter(_NoTraceback())
     return log
 
 
@@ -88,8 +91,9 @@ def _socket_logger() -> logging.Logger:
 async def http_mode(
     host: str, port: int, app: AsyncApp | None, flow: AsyncOAuthFlow | None
 ) -> AsyncIterator[str]:
-    """Listening while the body runs: for events with `app`, for installations with `flow`. Gives
-    the address. Raises ConfigError where it cannot listen there."""
+    """Run an HTTP server while the body runs: for events where `app` is given, for OAuth
+    installations where `flow` is. Yields its URL. Raises ConfigError where it cannot listen at
+    `host` and `port` (0 for any free port)."""
     server = web.Application()
     if app is not None:
         server.router.add_post(EVENTS_PATH, _events(app))
@@ -104,7 +108,7 @@ async def http_mode(
         except OSError as exc:
             raise ConfigError(
                 f"[slack] host and port: Parley cannot listen at {host}:{port}: {exc.strerror}. "
-                "Choose another port, or end the program that has it."
+                "Choose another port, or stop the program that uses it."
             ) from exc
         bound = runner.addresses[0][1]
         yield f"http://{host}:{bound}"
@@ -119,7 +123,7 @@ def _events(app: AsyncApp) -> _Handler:
             logger.warning(
                 "a request to %s was refused: its signature is wrong or more than five minutes "
                 "old. Compare [slack] signing_secret with the app's page Basic Information, and "
-                "see that this machine's clock is right.",
+                "check this machine's clock.",
                 EVENTS_PATH,
             )
         return await to_aiohttp_response(response)
@@ -129,8 +133,8 @@ def _events(app: AsyncApp) -> _Handler:
 
 def _page(flow: AsyncOAuthFlow, *, callback: bool) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        asked = await to_bolt_request(request)
-        answer = flow.handle_callback(asked) if callback else flow.handle_installation(asked)
-        return await to_aiohttp_response(await answer)
+        bolt_request = await to_bolt_request(request)
+        handler = flow.handle_callback if callback else flow.handle_installation
+        return await to_aiohttp_response(await handler(bolt_request))
 
     return handle

@@ -1,4 +1,5 @@
-"""The workspaces that Parley speaks in: one, by ``[slack] bot_token``, or all that installed it."""
+"""The workspaces that Parley serves: the one of ``[slack] bot_token``, or all that installed the
+app by OAuth."""
 
 import logging
 from collections.abc import Iterable
@@ -24,27 +25,31 @@ DEFAULT_BASE_URL = "https://slack.com/api/"
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """A workspace with the app's token for it and what is known of it."""
+    """A workspace: the app's token, the client, the rate limits and the cache of people."""
 
     key: str
     """The team's id; ``enterprise.team`` for a workspace of an organisation."""
     team: str
+    """The team's id."""
     bot_user: str
+    """The bot's user id (``U…``)."""
     bot_id: str
+    """The bot's id (``B…``)."""
     token: str
     streaming: bool
+    """Whether answers in threads use native streams."""
     clock: Clock
     gateway: Gateway
     tiers: Tiers
     people: People
 
     def __repr__(self) -> str:
-        return f"Workspace({self.key!r})"  # the token shows nowhere
+        return f"Workspace({self.key!r})"  # without the token
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An installation as the store knows it."""
+    """An installation of the app, as it is stored. The token is not in its repr."""
 
     token: str
     bot_user: str
@@ -55,23 +60,26 @@ class Installed:
 
 
 class Installations(Protocol):
-    """Where installations are looked up, if the app is installed in several workspaces."""
+    """The store of installations, for an app that is installed in several workspaces."""
 
     async def find(self, enterprise: str, team: str) -> Installed | None:
-        """By the ids; `enterprise` is "" where the workspace belongs to no organisation."""
+        """The installation in a workspace, None where there is none. `enterprise` is "" where the
+        workspace belongs to no organisation. Raises StorageError."""
         ...
 
     async def forget(self, enterprise: str, team: str) -> None:
-        """Delete the tokens; those of a whole organisation with `team` ""."""
+        """Delete the tokens of a workspace, with `team` "" those of a whole organisation. Raises
+        StorageError."""
         ...
 
 
 def workspace_key(enterprise: str, team: str) -> str:
+    """The key that tells workspaces apart; see `Workspace.key`."""
     return f"{enterprise}.{team}" if enterprise else team
 
 
 class Workspaces:
-    """Finds the workspace of an event or of a conversation."""
+    """Looks up the workspace of an event or of a conversation."""
 
     def __init__(
         self,
@@ -86,27 +94,29 @@ class Workspaces:
         self._installations = installations
         self._only: Workspace | None = None
         self._known: dict[str, Workspace] = {}
+        """By key, where there are installations."""
 
     async def start(self) -> Workspace | None:
-        """Ask Slack who the bot is; None where the installations say so later. Raises ConfigError
-        for a token that Slack refuses and for missing scopes, SurfaceBusy for a Slack that cannot
-        be reached."""
+        """Check ``bot_token`` with auth.test and return its workspace; None where workspaces are
+        looked up in the installations instead. Raises ConfigError for a token that Slack does not
+        accept and for missing scopes, SurfaceBusy where Slack cannot be reached."""
         token = self._settings.bot_token.get_secret_value()
         if self._installations is not None:
             return None
         gateway = self._gateway(token)
         try:
-            said, scopes = await gateway.identify()
+            identity, scopes = await gateway.identify()
         except Refused as refused:
             raise _bad_token(refused) from refused
         _check_scopes(scopes)
-        team = str(said.get("team_id") or said.get("enterprise_id") or "")
-        bot = Installed(token, str(said.get("user_id", "")), str(said.get("bot_id", "")))
-        self._only = self._made(team, team, bot, gateway)
+        team = str(identity.get("team_id") or identity.get("enterprise_id") or "")
+        bot = Installed(token, str(identity.get("user_id", "")), str(identity.get("bot_id", "")))
+        self._only = self._workspace(team, team, bot, gateway)
         return self._only
 
     async def of(self, enterprise: str, team: str) -> Workspace | None:
-        """The workspace of an event; None where the app is not installed there (any more)."""
+        """The workspace of an event; None where the app is not installed there. With one token
+        every event is its workspace's. Raises StorageError."""
         if self._installations is None:
             return self._only
         key = workspace_key(enterprise, team)
@@ -116,20 +126,22 @@ class Workspaces:
             return None
         known = self._known.get(key)
         if known is None or known.token != found.token:
-            known = self._made(key, team or enterprise, found, self._gateway(found.token))
+            known = self._workspace(key, team or enterprise, found, self._gateway(found.token))
             self._known[key] = known
         return known
 
     async def by_key(self, key: str) -> Workspace | None:
-        """The workspace of a conversation."""
+        """The workspace of a conversation, by `Workspace.key`; None where the app is not installed
+        there. Raises StorageError."""
         if self._installations is None:
             return self._only if self._only and self._only.key == key else None
         enterprise, _, team = key.rpartition(".")
         return await self.of(enterprise, team)
 
     async def uninstalled(self, enterprise: str, team: str) -> None:
-        """The app was removed from a workspace, or its tokens were revoked; `team` is "" where it
-        was installed in a whole organisation."""
+        """Delete the tokens of a workspace from which the app was removed, or whose tokens were
+        revoked; `team` is "" where it was installed in a whole organisation. Raises StorageError.
+        """
         key = workspace_key(enterprise, team)
         logger.warning("the app was removed from workspace %s, or its tokens were revoked", key)
         if self._installations is not None:
@@ -141,11 +153,11 @@ class Workspaces:
             token,
             self._settings.base_url or DEFAULT_BASE_URL,
             session=self._session,
-            retry_handlers=[],  # a call that was perhaps done is not made again blindly
+            retry_handlers=[],  # no automatic retries: a call may have taken effect
         )
         return Gateway(client, self._session, self._clock)
 
-    def _made(self, key: str, team: str, bot: Installed, gateway: Gateway) -> Workspace:
+    def _workspace(self, key: str, team: str, bot: Installed, gateway: Gateway) -> Workspace:
         people = People(gateway, self._clock)
         tiers = Tiers(self._clock)
         streaming = self._settings.streaming
@@ -165,11 +177,12 @@ def _bad_token(refused: Refused) -> ParleyError:
 
 
 def _check_scopes(granted: Iterable[str]) -> None:
-    """Slack names the token's scopes in a header; a proxy may swallow it."""
+    """Raises ConfigError for missing scopes. An empty `granted` passes: Slack names the scopes in a
+    header, which a proxy may remove."""
     given = set(granted)
     missing = [scope for scope in SCOPES if scope not in given]
     if given and missing:
         raise ConfigError(
             f"[slack] bot_token: the app lacks the scopes {', '.join(missing)}. Put the output of "
-            "`parley slack manifest` into the app's manifest and install it again."
+            "`parley slack manifest` into the app's manifest and reinstall the app."
         )

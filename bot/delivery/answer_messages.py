@@ -1,54 +1,70 @@
-"""The messages that show one answer, and the calls that bring them nearer to it.
+"""The messages that show one answer, and the calls that update them.
 
-What is known to be shown is kept for each message. It is unknown after a call that failed (it may
-have taken effect all the same), after a post that may have been the second of its kind (a platform
-that knows the part's key gives the first message then, with what that shows), and for messages
-that were there before; then the message is edited once more.
+For each message, its content is tracked where it is certain. It is unknown after a call that failed
+(which may have taken effect), after a post that may have been a repetition (a platform that
+deduplicates by the part's key then returns the first message, with that one's content), and for
+messages of an earlier run. A message of unknown content is edited once more.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.delivery.rendering import PLACEHOLDER, Pages
 from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
-from bot.ports import AnswerLedger, AnswerState, Part, StoredAnswer, Surface
+from bot.ports import AnswerLedger, AnswerState, Form, Part, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "answer.md"
 
+RETRIES = 2
+"""How often a call that a platform refuses is repeated before its message takes a simpler form: a
+proxy's error page, or a hiccup, says nothing of the message."""
+RETRY_SECONDS = 1.0
+"""Before the first of these retries; doubled after each."""
+
+
+class Refused(SurfaceError):
+    """A call was refused; the next attempt is to be made after `seconds`."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call to make."""
+    """A call to the surface that is to be made."""
 
     call: Callable[[], Awaitable[None]]
     first: bool = False
-    """Something new begins to be seen: a message, or an answer's first text."""
+    """Whether it shows a new message, or the first text of one, which has priority over edits."""
     post: bool = False
-    """It is a message of its own, to which the distance of edits does not apply."""
+    """Whether it posts a new message; the least interval between edits does not apply to it."""
     newest: bool = False
-    """It shows the newest text."""
+    """Whether it shows the newest text, so that the reader's lag is zero after it."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A message of the answer."""
+    """The message of one part."""
 
     ref: str = ""
-    """The platform's reference; "" while it is not posted."""
+    """The surface's reference; "" while it is not posted."""
     shown: Part | None = None
-    """What it shows, where that is certain."""
+    """Its content, or None where that is uncertain."""
     ours: bool = False
-    """It was posted or edited since the answer was opened."""
+    """Whether it was posted or edited since this object was created."""
     doubtful: bool = False
-    """It may have been posted without our knowledge."""
+    """Whether a post was attempted and its outcome is unknown."""
+    attempt: int = 0
+    """`Part.attempt`."""
 
 
 class AnswerMessages:
-    """The messages of one answer on one surface."""
+    """The messages of one answer on one surface. Not concurrent: `next` and the calls alternate."""
 
     def __init__(
         self,
@@ -63,29 +79,47 @@ class AnswerMessages:
         self._ledger = ledger
         self._pages = pages
         self._max_messages = max_messages
-        # A reference twice is what a crash leaves while messages move up; "" is one removed.
+        # A crash while references moved up by one leaves duplicates; "" is a removed message.
         self._messages = [Message(ref) for ref in dict.fromkeys(answer.messages) if ref]
         self._fresh = answer.state is AnswerState.QUEUED and not (answer.text or answer.messages)
-        self._settled = 0  # parts before this one are shown and will not change
+        self._form = Form.FULL
+        self._refusals = 0  # consecutive, in this form
         self._text_shown = False
         self._attached = False
         self._unrecorded: dict[int, str] = {}
-        self._trust()
+        self._recorded_settled = answer.settled
+        self._settled = self._known_to_be_settled(answer.settled)
 
-    def _trust(self) -> None:
-        """A message that has a successor showed its part to the end before that was posted. The
-        parts of a text are the same every time, so those need no second look."""
+    def _known_to_be_settled(self, recorded: int) -> int:
+        """How many parts of an earlier run need no edit: those that the ledger knows to be final
+        and whose text is saved to their end. Of others the text that is generated now may differ
+        from what is shown. Splitting is deterministic."""
         self._pages.update(0.0)
-        while self._settled + 1 < len(self._messages) and self._pages.closed(self._settled):
-            self._settled += 1
+        settled = 0
+        most = min(recorded, len(self._messages))
+        while settled < most and self._pages.closed(settled):
+            settled += 1
+        return settled
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The surface's references of all messages that are known."""
+        return tuple(message.ref for message in self._messages if message.ref)
+
+    def part(self, index: int) -> Part:
+        """What the message of this part should show now."""
+        attempt = self._messages[index].attempt if index < len(self._messages) else 0
+        part = self._pages.part(index)
+        return replace(part, form=self._form, attempt=attempt) if self._form or attempt else part
 
     def next(self, *, ending: bool) -> Step | None:
-        """The next call that brings the messages nearer to `pages`, or None where they agree."""
+        """The next call that is needed to show `pages`, or None where the messages agree with it.
+        With `ending`, superfluous messages are removed and a long answer is attached as a file."""
         for index in range(self._settled, self._pages.count):
-            message, part = self._message(index), self._pages.part(index)
+            message, part = self._message(index), self.part(index)
             if not message.ref:
                 return Step(partial(self._send, index), True, True, part.last)
-            if message.shown != part:
+            if not _same(message.shown, part):
                 first = not self._text_shown and part.text != PLACEHOLDER
                 return Step(partial(self._edit, index), first, False, part.last)
             if self._pages.closed(index):
@@ -93,7 +127,7 @@ class AnswerMessages:
         return self._last_step() if ending else None
 
     def _last_step(self) -> Step | None:
-        """What is left to do when all of the text is shown."""
+        """What is left to do once the whole text is shown."""
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
             if self._messages[index].ref:
                 return Step(partial(self._remove, index))
@@ -109,37 +143,81 @@ class AnswerMessages:
     # ---------------------------------------------------------------- calls
 
     async def _send(self, index: int) -> None:
-        message, part = self._messages[index], self._pages.part(index)
-        # An answer may be fresh only because a crash came before its first message was recorded;
-        # if more calls follow, they set right what that message shows.
+        message, part = self._messages[index], self.part(index)
+        # An answer may look fresh although a message was posted, where a crash came before it was
+        # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
         more_follows = index > 0 or part.state in (AnswerState.QUEUED, AnswerState.WRITING)
         certain = self._fresh and not message.doubtful and more_follows
         message.doubtful = True
-        message.ref = await self._surface.send(part)
+        await self._unsettle()
+        try:
+            message.ref = await self._surface.send(part)
+        except SurfaceError as error:
+            raise self._refused(index, error) from error
+        self._refusals = 0
         message.shown, message.ours = part if certain else None, True
         self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
 
     async def _edit(self, index: int) -> None:
-        message, part = self._messages[index], self._pages.part(index)
+        message, part = self._messages[index], self.part(index)
         message.shown = None
+        await self._unsettle()
         try:
             await self._surface.edit(message.ref, part)
         except MessageGone:
             await self._miss(index)
             return
+        except SurfaceError as error:
+            raise self._refused(index, error) from error
+        self._refusals = 0
         message.shown, message.ours = part, True
         self._text_shown = part.text != PLACEHOLDER
         await self._record()
 
-    async def _miss(self, index: int) -> None:
-        """The message is gone. Raises MessageGone where that is somebody's wish not to read on.
+    def _refused(self, index: int, error: SurfaceError) -> SurfaceError:
+        """What to raise for a call that failed: `error` itself where it says what to do, or where
+        nothing is left to try. Else the next attempt takes the next step down: the same once more,
+        without buttons, the plain text, a new message in place of one that cannot be edited."""
+        if isinstance(error, (SurfaceBusy, MessageGone)):
+            return error
+        self._refusals += 1
+        if self._refusals > RETRIES:
+            if self._form is Form.PLAIN and not self._replace(index):
+                return error
+            self._form = Form(min(self._form + 1, Form.PLAIN))
+            self._refusals = 0
+        logger.warning("a message is refused, trying again (%s): %s", self._form.name, error)
+        return Refused(str(error), RETRY_SECONDS * 2.0**self._refusals)
 
-        A message from before, which a person or an earlier end of the answer has removed, is
-        replaced by the ones after it, or by a new one where it was not the only one.
+    def _replace(self, index: int) -> bool:
+        """Give up a message that cannot be edited, so that another one is posted; False where it is
+        a new message that is refused. The old one stays as it is: it cannot be changed."""
+        message = self._messages[index]
+        if not message.ref or message.attempt:
+            return False
+        self._messages[index] = Message(attempt=1)
+        self._unrecorded[index] = ""
+        return True
+
+    async def resolve_doubt(self) -> None:
+        """Learn the reference of a message whose post was attempted with an unknown outcome, by
+        repeating the attempt, which the platform answers with the first message. For the answer
+        that takes over these messages. Raises SurfaceError."""
+        for index, message in enumerate(self._messages):
+            if message.doubtful and not message.ref:
+                await self._send(index)
+
+    async def _miss(self, index: int) -> None:
+        """The message to edit no longer exists.
+
+        Raises MessageGone where that means that the answer is unwanted: the message was deleted
+        while it showed the answer, or it was the only one. A message of an earlier run that was
+        one of several is dropped: the ones after it move up, and missing ones are posted anew.
         """
         message = self._messages[index]
         if message.ours or len(self._messages) == 1:
+            await self._remove_unrecorded()
             raise MessageGone(f"message {message.ref} was deleted while it showed the answer")
         del self._messages[index]
         for later in range(index, len(self._messages)):
@@ -147,13 +225,25 @@ class AnswerMessages:
         self._unrecorded[len(self._messages)] = ""
         await self._record()
 
+    async def _remove_unrecorded(self) -> None:
+        """After a crash, a message may have been posted that was not recorded: find it by repeating
+        the post, and delete it, since its answer is unwanted."""
+        index = len(self._messages)
+        if self._fresh or any(message.ours for message in self._messages):
+            return
+        part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
+        try:
+            await self._surface.remove(await self._surface.send(part))
+        except SurfaceError as error:
+            logger.info("whether a message is left of an answer is unknown: %s", error)
+
     async def _remove(self, index: int) -> None:
         try:
             await self._surface.remove(self._messages[index].ref)
         except (SurfaceBusy, MessageGone):
             raise
         except SurfaceError as error:
-            logger.warning("a message that is not needed any more stays: %s", error)
+            logger.warning("a superfluous message could not be deleted: %s", error)
         del self._messages[index:]
         self._unrecorded[index] = ""
         await self._record()
@@ -170,15 +260,36 @@ class AnswerMessages:
     # ---------------------------------------------------------------- the ledger
 
     async def _record(self, index: int | None = None) -> None:
-        """Let the ledger know which message shows the part, and what it could not be told before.
+        """Record in the ledger which message shows the part, and whatever failed to be recorded
+        before.
 
-        An answer goes on without its ledger: it is shown, and only a restart would post anew."""
+        A ledger that fails does not stop the answer: it is logged and retried with the next call.
+        Only a restart meanwhile would post messages anew."""
         if index is not None:
             self._unrecorded[index] = self._messages[index].ref
         for part, ref in sorted(self._unrecorded.items()):
+            # one write records the new message and that the ones before it are final
+            settled = None if self._settled == self._recorded_settled else self._settled
             try:
-                await self._ledger.shown(self._answer_id, part, ref)
+                await self._ledger.shown(self._answer_id, part, ref, settled=settled)
             except StorageError as error:
-                logger.error("the message of part %d was not recorded: %s", part, error)
+                logger.error("the message of part %d could not be recorded: %s", part, error)
                 return
+            self._recorded_settled = self._settled
             del self._unrecorded[part]
+
+    async def _unsettle(self) -> None:
+        """Before a message changes that the ledger knows to be final: record that it is not, lest a
+        crash leaves it half changed."""
+        if self._recorded_settled > self._settled:
+            try:
+                await self._ledger.settle(self._answer_id, self._settled)
+                self._recorded_settled = self._settled
+            except StorageError as error:
+                logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
+
+
+def _same(shown: Part | None, wanted: Part) -> bool:
+    """Whether a message needs no edit. A form alone is no reason for one: what was shown with its
+    buttons may keep them."""
+    return shown is not None and replace(shown, form=wanted.form) == wanted

@@ -1,4 +1,4 @@
-"""Where to cut a text that is too long for one message."""
+"""Chooses where to cut a text that is too long for one message."""
 
 import re
 from bisect import bisect_right
@@ -20,11 +20,11 @@ class Line:
     """Its offset in the part's text."""
     kind: Kind
     context: Context
-    """What is open where it begins."""
+    """What is open at its start."""
 
 
 class _Break(IntEnum):
-    """How good it is to cut before a line, best first."""
+    """The quality of a cut before a line, best first."""
 
     BLOCK = auto()
     LINE = auto()
@@ -32,7 +32,8 @@ class _Break(IntEnum):
     IN_BLOCK = auto()
     """Between two lines of code or two rows of a table."""
     BAD = auto()
-    """It leaves a heading, an empty code block or a table's head behind, or drops blank lines."""
+    """It would separate a heading or a table's header from what follows, leave an empty code block,
+    or lose blank lines."""
 
 
 _SENTENCE = re.compile(
@@ -47,15 +48,16 @@ _PROSE = (Kind.TEXT, Kind.ITEM)
 def choose_cut(
     head: str, lines: Sequence[Line], lead: int, fits: Callable[[int], bool]
 ) -> int | None:
-    """The best offset at which to cut ``head``, of which all but the last sign can be shown.
+    """The best offset at which to cut `head`, of which all but the last character fits.
 
-    `lines` are its lines, the last one included; what comes before `lead` is not shown. The result
-    is at least 1 and less than ``len(head)``, and `fits` holds for it; None where it never does.
+    `lines` are its lines, including the incomplete last one; the characters before offset `lead`
+    are not shown. The result is at least 1 and less than ``len(head)``, and `fits` holds for it;
+    None where `fits` holds for no offset.
 
-    In order: a paragraph, a line, a line of code or of a table, a sentence, a word, each if it
-    leaves the part half full; then the same if it leaves an eighth; then any word; a grapheme; and
-    a code point at last. Depends on nothing but its arguments, so that a cut once
-    made is made again.
+    In this order: the end of a paragraph, a line, a line of code or of a table, a sentence, a word,
+    each if the part is at least half full then; the same if it is at least an eighth full; any
+    word; a grapheme cluster; a code point. Deterministic, so that the same text is always cut in
+    the same places.
     """
     size = len(head) - lead
     breaks = [(line.start, _break(head, lines, i)) for i, line in enumerate(lines) if i]
@@ -83,22 +85,22 @@ def _ranked(
 def _within_lines(
     head: str, lines: Sequence[Line], pattern: re.Pattern[str], least: int
 ) -> Iterator[int]:
-    """Offsets after a match of `pattern` in a line of prose, the last first, without those that
-    part marks which belong together."""
+    """Offsets after a match of `pattern` in a line of prose, last first, except within emphasis,
+    links and code spans."""
     stop = len(head)
     for line in reversed(lines):
         if line.start < stop and stop > least and line.kind in _PROSE:
             text = head[line.start : stop]
-            marks = scan(text)
+            inlines = scan(text)
             for match in reversed(list(pattern.finditer(text))):
                 offset = line.start + match.end()
-                if least <= offset < stop and not marks.cut_by(match.end()):
+                if least <= offset < stop and not inlines.cut_by(match.end()):
                     yield offset
         stop = line.start
 
 
 def _last_resorts(head: str) -> Iterator[int]:
-    """Any word (in code, tables and marks too), any grapheme, any code point."""
+    """Any word (in code, tables and emphasis too), any grapheme cluster, any code point."""
     words = [match.end() for match in _SPACES.finditer(head)]
     yield from (offset for offset in reversed(words) if len(head) // 8 <= offset < len(head))
     graphemes = [match.end() for match in _GRAPHEME.finditer(head)]
@@ -107,12 +109,12 @@ def _last_resorts(head: str) -> Iterator[int]:
 
 
 def _break(head: str, lines: Sequence[Line], index: int) -> _Break:
-    """How good it is to cut before line `index`, which is not the first."""
+    """The quality of a cut before line `index`, which is not the first."""
     line, before = lines[index], lines[index - 1]
     if line.kind in (Kind.CODE, Kind.CLOSE):
         return _break_in_code(head, lines, index)
     if line.kind is Kind.BLANK:
-        return _Break.BAD  # after all of the blank lines is the place
+        return _Break.BAD  # better after all of the blank lines
     if before.kind is Kind.ROW and line.kind is Kind.ROW:
         return _Break.BAD if _in_table_head(head, lines, index) else _Break.IN_BLOCK
     if _after_heading(head, lines, index):
@@ -126,7 +128,7 @@ def _break_in_code(head: str, lines: Sequence[Line], index: int) -> _Break:
     if line.kind is Kind.CLOSE or before.kind is Kind.OPEN:
         return _Break.BAD
     if _blank(head, lines, index - 1):
-        return _Break.BAD  # blank lines at a part's end are not shown; before them they are
+        return _Break.BAD  # blank lines at a part's end are not shown
     return _Break.BLANK_IN_CODE if _blank(head, lines, index) else _Break.IN_BLOCK
 
 
@@ -136,13 +138,13 @@ def _blank(head: str, lines: Sequence[Line], index: int) -> bool:
 
 
 def _in_table_head(head: str, lines: Sequence[Line], index: int) -> bool:
-    """Whether the row above the line is the table's first one or the rule below that."""
+    """Whether the row above the line is the table's header or its delimiter row."""
     above = head[lines[index - 1].start : lines[index].start]
     return index < 2 or lines[index - 2].kind is not Kind.ROW or is_rule(above)
 
 
 def _after_heading(head: str, lines: Sequence[Line], index: int) -> bool:
-    """Whether the last line above that is not blank is a heading."""
+    """Whether the nearest non-blank line above is a heading."""
     while index > 0 and lines[index - 1].kind is Kind.BLANK:
         index -= 1
     if index == 0:
@@ -152,5 +154,5 @@ def _after_heading(head: str, lines: Sequence[Line], index: int) -> bool:
 
 
 def line_at(lines: Sequence[Line], offset: int) -> Line:
-    """The line in which `offset` lies, or which begins there."""
+    """The line that contains `offset`, or starts there."""
     return lines[bisect_right(lines, offset, key=lambda line: line.start) - 1]

@@ -1,9 +1,9 @@
-"""What of a growing text is not shown yet, because it is half of something.
+"""Withholds incomplete Markdown at the end of a growing text.
 
-While an answer is written, a reader should not see ``**bo``, half a link, the first line of a
-table or half an emoji turn into something else a moment later. `shown_until` says how far the text
-can be shown. Nothing is held back for longer than a bounded number of characters, and who calls
-it bounds the time.
+While an answer is being generated, a reader should not see ``**bo``, half a link, the first line of
+a table or half an emoji turn into something else a moment later. `shown_until` computes how much of
+the text can be shown. A construct that stays incomplete is withheld for a bounded number of
+characters; the caller bounds the time.
 """
 
 import re
@@ -16,18 +16,18 @@ from bot.delivery.inline import scan
 from bot.delivery.markdown import Context, Kind, is_row, is_rule, read_line
 
 LONGEST_MARK = 200
-"""Characters. A mark, a link or a fence's line that is still open after that is shown as it is."""
+"""Characters. Emphasis, a link or a fence line that is still incomplete then is shown as it is."""
 LONGEST_ROW = 500
-"""Characters. The same for a table's head or row."""
+"""Characters. The same for a table's header or row."""
 _LOOK_BACK = 2000
-"""Characters. How much of a paragraph is looked at."""
+"""Characters. How much of a paragraph is examined."""
 
 _HALF_FENCE = re.compile(
     r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?:`{1,2}|~{1,2}|`{3,}[^`]*|~{3,}.*)\Z"
 )
 _HALF_BLOCK_MARK = re.compile(r"[ \t]*+(?:[-=+*#>_]++|\d{1,9}[.)]?)[ \t]*\Z")
-"""What may become a bullet, a number, a heading, a quotation, a rule, or an underline that makes a
-heading of the line above."""
+"""What may become a bullet, a number, a heading, a quotation, a thematic break, or the line below a
+heading's text."""
 _LAST_GRAPHEMES = regex.compile(r"\X")
 _GOES_ON = regex.compile(
     r"[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0e\ufe0f"
@@ -37,10 +37,10 @@ _PAIR_OF_LETTERS = regex.compile(r"\p{Regional_Indicator}{2}\Z")
 
 
 def shown_until(text: str, lines: Sequence[Line], line_start: int, context: Context) -> int:
-    """How much of `text` can be shown while more of it is to come.
+    """How many characters of `text` can be shown while more of it is to come.
 
-    `lines` are the text's complete lines; the last one begins at `line_start`, where `context` is
-    open.
+    `lines` are the complete lines of `text`; the incomplete last one begins at `line_start`, where
+    `context` is open. The result is at least ``len(text) - LONGEST_ROW``.
     """
     line = text[line_start:]
     reasons = [
@@ -59,7 +59,7 @@ def shown_until(text: str, lines: Sequence[Line], line_start: int, context: Cont
 
 
 def _fence(text: str, lines: Sequence[Line], line: str, line_start: int, context: Context) -> int:
-    """Where half of a fence's line begins, or a fence without content; else the text's end."""
+    """The start of an incomplete fence line, or of a fence without content; else the text's end."""
     if context.fence is None:
         return line_start if _HALF_FENCE.match(line) else len(text)
     half_closed = (
@@ -76,7 +76,7 @@ def _fence(text: str, lines: Sequence[Line], line: str, line_start: int, context
 
 
 def _table(text: str, lines: Sequence[Line], line: str, line_start: int) -> int:
-    """Where a table's unfinished head or row begins; else the text's end."""
+    """The start of a table's incomplete header or row; else the text's end."""
     first = len(lines)
     while first > 0 and lines[first - 1].kind is Kind.ROW:
         first -= 1
@@ -90,7 +90,7 @@ def _table(text: str, lines: Sequence[Line], line: str, line_start: int) -> int:
 
 
 def _paragraph(lines: Sequence[Line], line: str, line_start: int, end: int) -> int:
-    """Where the paragraph begins in which the text ends."""
+    """The start of the paragraph in which the text ends, within `_LOOK_BACK`."""
     if read_line(line, Context())[0] is Kind.ITEM:
         return line_start
     start = line_start
@@ -104,7 +104,8 @@ def _paragraph(lines: Sequence[Line], line: str, line_start: int, end: int) -> i
 
 
 def _grapheme(text: str) -> int:
-    """Where the last sign begins, if it is an emoji or half a flag, which may go on."""
+    """The start of the last grapheme cluster where that is an emoji or half a flag, which may
+    continue; else the text's end."""
     if not text or text[-1] < "\u200d" or not _GOES_ON.search(text, len(text) - 1):
         return len(text)
     tail = text[-64:]

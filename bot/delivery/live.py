@@ -1,8 +1,9 @@
-"""One answer on its way to its messages, from the place in the queue to the last word.
+"""Delivery of one answer, from its place in the queue to its final state.
 
-A task of its own brings the messages nearer to the text, call by call. What a call shows is
-rendered when its turn has come, so that it is the newest; one call is under way at a time; and
-the task ends only when the end of the answer is shown, or nobody will read it.
+Each answer has a task that updates its messages, call by call, until they show the current text.
+Guarantees: one call at a time is in flight; a call's content is rendered when it is about to be
+sent, so that it is the newest; and the task ends only when the final state is shown, or can no
+longer be (the message was deleted, or the platform refuses permanently).
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.clock import Clock, sleep_unless
-from bot.delivery.answer_messages import AnswerMessages, Step
-from bot.delivery.pacing import Budgets, Claim, Lag, Urgency
+from bot.delivery.answer_messages import AnswerMessages, Refused, Step
+from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
@@ -20,22 +21,23 @@ from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
 logger = logging.getLogger(__name__)
 
 FIRST_TEXT_SECONDS = 0.3
-"""How long the first text gathers, so that it is more than half a word."""
-LAST_CALL_SECONDS = 5.0
-"""How long a call that is under way may take when the answer is abandoned."""
+"""Seconds for which the first text accumulates, so that it is more than half a word."""
+CANCEL_GRACE_SECONDS = 5.0
+"""Seconds for which a call in flight may still complete when the answer is abandoned."""
 LONGEST_BACKOFF = 30.0
-"""Seconds between two attempts where the platform itself does not ask for more."""
+"""Seconds between two attempts at most, where the platform itself does not ask for more."""
 _NOTE_WEIGHT = 10
-"""Characters of text that a changed place in the queue counts as."""
+"""How many characters of text a changed place in the queue counts as, for fairness."""
 
 
 class LiveAnswer:
-    """An answer that is being shown. `Delivery.open` makes it."""
+    """An answer that is being shown; created by `Delivery.open`. For one event loop."""
 
     def __init__(self, delivery: "Delivery", answer: StoredAnswer, surface: Surface) -> None:
         self.gone = asyncio.Event()
-        """Set when somebody deleted the message that shows the answer, or its place is lost for
-        good: nobody will read on, so the model can stop."""
+        """Set when the message that shows the answer was deleted, or its channel: nobody will read
+        on, so that generation should stop. A platform that refuses to show the answer is no reason:
+        it is generated and saved all the same."""
         self._clock = delivery.clock
         self._edit_interval = delivery.edit_interval
         self._patience = delivery.patience
@@ -47,63 +49,85 @@ class LiveAnswer:
             answer, surface, delivery.ledger, self._pages, delivery.max_messages
         )
         self._lag = Lag(self._clock)
-        self._claim: Claim | None = None
-        self._news = asyncio.Event()  # something may have changed that can be seen
-        self._ending = asyncio.Event()  # the text is whole
-        self._over = asyncio.Event()  # the task has nothing more to do
-        self._failure: Exception | None = None
-        self._failures = 0  # in a row
+        self._waiter: Waiter | None = None
+        self._changed = asyncio.Event()  # what should be shown may have changed
+        self._ending = asyncio.Event()  # `finish` was called
+        self._task_done = asyncio.Event()  # the task has ended
+        self._failure: SurfaceError | None = None
+        self._failures = 0  # consecutive
         self._next_edit = self._clock.monotonic()
-        self._begun_at: float | None = None
+        self._retry_at = self._next_edit  # after a refused call
+        self._first_text_at: float | None = None
         self._task = asyncio.create_task(self._run(), name=f"delivery of answer {answer.id}")
 
     @property
     def text(self) -> str:
-        """All of the answer so far, what was there before it was taken up again included."""
+        """The whole answer so far, including the text that it had when it was opened."""
         return self._pages.text
 
     def place(self, ahead: int) -> None:
-        """Show how many questions are before this one; 0: it is being thought about."""
+        """Show the place in the queue: how many questions are ahead; 0 means that the model is
+        working on this one. Never waits."""
         self._pages.place(ahead)
         self._lag.grow(_NOTE_WEIGHT)
-        self._news.set()
+        self._changed.set()
 
     def write(self, text: str) -> None:
-        """Add to the answer. Never waits."""
+        """Append text to the answer. Never waits. Raises RuntimeError after `finish`."""
         if self._ending.is_set():
             raise RuntimeError("an answer that is finished cannot grow")
         if not text:
             return
-        if self._begun_at is None:
-            self._begun_at = self._clock.monotonic()
+        if self._first_text_at is None:
+            self._first_text_at = self._clock.monotonic()
         self._pages.write(text)
         self._lag.grow(len(text))
-        self._news.set()
+        self._changed.set()
 
     async def finish(self, state: AnswerState, note: str = "") -> None:
-        """Show the whole answer and how it ended; returns when both can be seen.
+        """Show the whole answer with its final state and note; returns once that is shown.
 
-        Waits for as long as the platform asks to, `patience` at most. Returns quietly where
-        somebody deleted the message. Raises SurfaceError where the end cannot be shown. To be
-        called once; nothing may be written after it.
+        Retries for as long as the platform asks, for `patience` seconds at most. Returns without
+        an error where the message was deleted. Raises SurfaceError where the end cannot be shown.
+        Call it once; nothing can be written after it.
         """
         self._pages.end(state, note)
         self._ending.set()
-        self._news.set()
-        if self._claim is not None:
-            self._budget.hurry(self._claim)
-        if not await sleep_unless(self._clock, self._patience, self._over):
+        self._changed.set()
+        if self._waiter is not None:
+            self._budget.promote(self._waiter)
+        if not await sleep_unless(self._clock, self._patience, self._task_done):
             await self.abandon()
             raise SurfaceError(
-                f"the platform was busy for {self._patience:g} s, so the end of the answer is not "
-                "shown; it is in the conversation's history"
+                f"the platform did not accept the end of the answer for {self._patience:g} s, so "
+                "it is not shown; it is stored in the conversation's history"
             )
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The surface's references of the messages that show it."""
+        return self._messages.refs
+
+    @property
+    def failure(self) -> SurfaceError | None:
+        """Why the answer is not shown any longer, though its messages may exist; None while it is
+        shown."""
+        return self._failure
+
+    async def hand_over(self) -> None:
+        """Stop showing, since another answer takes over these messages: all of them are recorded
+        then, if the platform says which there are."""
+        await self.abandon()
+        try:
+            await asyncio.wait_for(self._messages.resolve_doubt(), CANCEL_GRACE_SECONDS)
+        except (SurfaceError, TimeoutError) as error:
+            logger.warning("whether a message was posted is unknown: %s", error)
+
     async def abandon(self) -> None:
-        """Show nothing more and leave the messages as they are (Parley shuts down). A call that
-        is on its way is waited for, a few seconds at most. Idempotent."""
+        """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in
+        flight, `CANCEL_GRACE_SECONDS` at most. Idempotent."""
         self._task.cancel()
         await asyncio.wait([self._task])
 
@@ -117,61 +141,66 @@ class LiveAnswer:
             self.gone.set()
         except SurfaceError as error:
             self._failure = error
-            self.gone.set()
         except Exception as error:
-            logger.exception("delivery failed by a defect of Parley")
-            self._failure = error
-            self.gone.set()
+            logger.exception("delivery failed because of a bug in Parley")
+            self._failure = SurfaceError(f"delivery failed by a defect: {type(error).__name__}")
         finally:
-            self._over.set()
+            self._task_done.set()
 
     async def _follow(self) -> None:
-        """Bring the messages nearer to the text until they show its end."""
+        """Update the messages until they show the final state."""
         while True:
-            self._news.clear()
+            self._changed.clear()
             step = self._next()
             if step is None:
                 if self._ending.is_set():
                     return
-                await self._rest()
-            elif (wait := self._too_early(step)) > 0:
-                await sleep_unless(self._clock, wait, self._ending)
+                await self._wait_for_change()
+            elif (wait := self._seconds_early(step)) > 0:
+                await self._wait(wait)
             else:
-                await self._take_turn(step)
+                await self._make_call(step)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait; not for the answer's own pacing once it ends."""
+        if self._ending.is_set():
+            await self._clock.sleep(seconds)
+        else:
+            await sleep_unless(self._clock, seconds, self._ending)
 
     def _next(self) -> Step | None:
-        """The next call that brings the messages nearer to the text."""
+        """The next call to make, or None where the messages show what they should."""
         self._pages.update(self._clock.monotonic())
         return self._messages.next(ending=self._ending.is_set())
 
-    async def _rest(self) -> None:
-        """Wait until there may be something to show."""
+    async def _wait_for_change(self) -> None:
+        """Wait until there may be something new to show, which withheld text becomes with time."""
         until = self._pages.held_until
         if until is None:
-            await self._news.wait()
+            await self._changed.wait()
         else:
-            await sleep_unless(self._clock, until - self._clock.monotonic(), self._news)
+            await sleep_unless(self._clock, until - self._clock.monotonic(), self._changed)
 
-    def _too_early(self, step: Step) -> float:
-        """Seconds until the call may be made as far as this answer alone is concerned."""
+    def _seconds_early(self, step: Step) -> float:
+        """Seconds until the call may be made as far as this answer's own pacing is concerned."""
         now = self._clock.monotonic()
         if self._ending.is_set():
-            return 0.0
-        earliest = now if step.post else self._next_edit
-        if self._begun_at is not None:
-            gathered = self._begun_at + min(FIRST_TEXT_SECONDS, self._edit_interval)
+            return self._retry_at - now
+        earliest = max(now, self._retry_at) if step.post else max(self._next_edit, self._retry_at)
+        if self._first_text_at is not None:
+            gathered = self._first_text_at + min(FIRST_TEXT_SECONDS, self._edit_interval)
             earliest = max(earliest, gathered)
         return earliest - now
 
-    async def _take_turn(self, wanted: Step) -> None:
-        urgency = Urgency.FIRST if wanted.first else Urgency.EDIT
-        self._claim = Claim(self._lag, Urgency.END if self._ending.is_set() else urgency)
-        limits = self._surface.limits  # a surface may change its way
+    async def _make_call(self, wanted: Step) -> None:
+        priority = Priority.FIRST if wanted.first else Priority.EDIT
+        self._waiter = Waiter(self._lag, Priority.END if self._ending.is_set() else priority)
+        limits = self._surface.limits  # they may change between calls
         self._budget = self._budgets.of(limits.of_posts if wanted.post else limits)
         try:
-            await self._budget.turn(self._claim)
+            await self._budget.acquire(self._waiter)
         finally:
-            self._claim = None
+            self._waiter = None
         step = self._next()
         if step is None or step.post is not wanted.post:
             self._budget.give_back()
@@ -179,7 +208,10 @@ class LiveAnswer:
         self._next_edit = self._clock.monotonic() + self._edit_interval
         lag = self._lag.take() if step.newest else (0, 0.0)
         try:
-            await self._to_its_end(step)
+            await self._complete(step)
+        except Refused as refused:
+            self._lag.grow(*lag)
+            self._retry_at = self._clock.monotonic() + refused.seconds
         except SurfaceBusy as busy:
             self._lag.grow(*lag)
             if busy.foreseen:
@@ -191,23 +223,23 @@ class LiveAnswer:
         else:
             self._failures = 0
 
-    async def _to_its_end(self, step: Step) -> None:
-        """Make the call. Cancelled, wait for it all the same, so that a message which is posted
-        is also known."""
+    async def _complete(self, step: Step) -> None:
+        """Make the call. Cancelled, still wait for it for `CANCEL_GRACE_SECONDS`, so that a message
+        that was posted is recorded."""
         call = asyncio.ensure_future(step.call())
         try:
             await asyncio.shield(call)
         except asyncio.CancelledError:
             ended = asyncio.Event()
             call.add_done_callback(lambda _: ended.set())
-            await sleep_unless(self._clock, LAST_CALL_SECONDS, ended)
+            await sleep_unless(self._clock, CANCEL_GRACE_SECONDS, ended)
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
             raise
 
 
 class Delivery:
-    """Shows answers, many at once, each in its own place."""
+    """Shows any number of answers at once, which share the platforms' rate limits fairly."""
 
     def __init__(
         self,
@@ -218,9 +250,9 @@ class Delivery:
         max_messages: int = 8,
         patience: float = 3600.0,
     ) -> None:
-        """`edit_interval`: the least seconds between two edits of a growing message. An answer in
-        more than `max_messages` comes as a file as well. `patience`: the longest, in seconds, that
-        `finish` waits for a platform that is busy."""
+        """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
+        answer in more messages than this is attached as a file, too. `patience`: seconds for which
+        `finish` retries at most."""
         self.clock = clock
         self.ledger = ledger
         self.edit_interval = edit_interval
@@ -230,8 +262,8 @@ class Delivery:
 
     @asynccontextmanager
     async def open(self, answer: StoredAnswer, surface: Surface) -> AsyncIterator[LiveAnswer]:
-        """Show `answer` on `surface` for as long as the context lasts; one that has text or
-        messages already goes on in them. Leaving without `finish` leaves things as they are."""
+        """Show `answer` on `surface` while the context lasts. One that already has text or messages
+        continues in them. Leaving without `finish` leaves the messages as they are."""
         live = LiveAnswer(self, answer, surface)
         try:
             yield live

@@ -1,8 +1,8 @@
-"""Just enough of Markdown to cut it: what kind of line a line is, and which fence is open.
+"""Block-level Markdown, as far as cutting needs it: the kind of a line, and the open code fence.
 
-Lines end with ``\\n``. The rules are CommonMark's (spec 0.31, sections 4.5 and 5), with two
-liberties that models' output needs: an indented fence counts wherever a list item came before it,
-and a table row is a line that begins with ``|`` (GitHub's tables).
+Lines end with ``\\n``. The rules are CommonMark's (https://spec.commonmark.org/0.31.2/, sections
+4.5 and 5), with two deviations for models' output: an indented fence counts wherever a list item
+came before it, and a line that starts with ``|`` is a table row (GitHub Flavored Markdown).
 """
 
 import re
@@ -11,58 +11,62 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a line is."""
+    """The kind of a line."""
 
     BLANK = auto()
     TEXT = auto()
     ITEM = auto()
-    """Begins a list item, a heading or a quotation: a block of its own."""
+    """The first line of a list item, a heading, or a quotation."""
     ROW = auto()
-    """Of a table."""
+    """A table row."""
     OPEN = auto()
-    """Opens a fence."""
+    """The opening line of a code fence."""
     CODE = auto()
+    """A line within a code fence."""
     CLOSE = auto()
-    """Closes the open fence."""
+    """The closing line of a code fence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A code fence that is open."""
+    """An open code fence."""
 
     lead: str
-    """What stands before the fence's marker on the lines after the first: spaces, or ``> ``."""
+    """The prefix of the fence's lines after the first: spaces, or ``> `` in a quotation."""
     marker: str
+    """The backticks or tildes."""
     language: str
+    """The first word of the info string; "" for none."""
     nested: bool = False
-    """It stands in a list or a quotation."""
+    """Whether it is in a list or a quotation."""
 
     @property
     def opener(self) -> str:
-        """The line that opens the fence once more in another message."""
+        """The line that reopens the fence in the next message, with its line break."""
         lead = self.lead if ">" in self.lead else self.lead[:3]
         return f"{lead}{self.marker}{self.language}\n"
 
     @property
     def closer(self) -> str:
-        """The line that closes it, without a line break."""
+        """The line that closes the fence, without a line break."""
         return f"{self.lead}{self.marker}"
 
     def reopened(self) -> "Fence":
-        """The fence as it is after `opener`, at the top of another message."""
+        """The fence as `opener` opens it at the start of the next message."""
         lead = self.lead if ">" in self.lead else self.lead[:3]
         return Fence(lead, self.marker, self.language, self.nested)
 
     def closed_by(self, line: str) -> bool:
+        """Whether `line` closes the fence."""
         run = self._run(line)
         return run is not None and len(run) >= len(self.marker)
 
     def perhaps_closed_by(self, line: str) -> bool:
-        """Whether a line that begins with `line` can still become the closing one."""
+        """Whether a line that starts with `line` can still become the closing one."""
         return self._run(line) is not None
 
     def _run(self, line: str) -> str | None:
-        """The marker's signs, where the line holds nothing else."""
+        """The marker characters in `line`, or None where it contains anything else."""
         match = _CLOSER.match(line)
         if match is None or set(match["run"]) - {self.marker[0]}:
             return None
@@ -72,13 +76,13 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is open at the beginning of a line."""
+    """What is open at the start of a line."""
 
     fence: Fence | None = None
     in_list: bool = False
 
 
-# The quantifiers are possessive: no line takes more than linear time.
+# The quantifiers are possessive, so that matching takes linear time.
 _QUOTE = r"(?:[ ]{0,3}+>[ ]?+)*+"
 _BULLET = r"(?:[ \t]*+(?:[-*+]|\d{1,9}[.)])[ \t]++)"
 _OPENER = re.compile(
@@ -93,8 +97,8 @@ _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*\Z")
 
 
 def read_line(line: str, context: Context) -> tuple[Kind, Context]:
-    """The kind of `line`, and what is open after it. `line` may lack its end: it is then read as
-    if nothing more came."""
+    """The kind of `line`, and what is open after it. An incomplete line is read as if it were
+    complete."""
     fence = context.fence
     if fence is not None and not (">" in fence.lead and not line.lstrip().startswith(">")):
         if fence.closed_by(line):
@@ -125,20 +129,21 @@ def _opened(line: str, in_list: bool) -> Fence | None:
 
 
 def is_row(line: str) -> bool:
-    """Whether the line looks like a table's."""
+    """Whether the line is a table row."""
     return line.lstrip().startswith("|")
 
 
 def is_rule(line: str) -> bool:
-    """Whether the line is the one between a table's head and its rows."""
+    """Whether the line is a table's delimiter row, between header and body."""
     return "|" in line and _RULE.match(line) is not None
 
 
 def closing(text: str) -> str:
-    """What closes the fence that `text` leaves open, to be put after it; "" where none is open.
+    """The text to append in order to close the code fence that `text` leaves open; "" where none is
+    open.
 
-    For platforms that show an open fence as it is typed. A growing part and the answer's last part
-    have room for it.
+    For platforms that display an unclosed fence literally. `Splitter` reserves the space for it in
+    a growing part and in the last one.
     """
     if "```" not in text and "~~~" not in text:
         return ""
@@ -151,5 +156,5 @@ def closing(text: str) -> str:
     if after is None or len(after.closer) > _LONGEST_CLOSER:
         return ""
     if last.strip() and before is not None and before.perhaps_closed_by(last):
-        return before.marker[len(last.strip(" \t\r>")) :]  # half of it is there
+        return before.marker[len(last.strip(" \t\r>")) :]  # part of it is there already
     return f"\n{after.closer}" if last else after.closer

@@ -1,19 +1,21 @@
-"""How fast messages are sent and edited, and whose turn it is.
+"""When messages may be sent and edited, and which answer goes next.
 
-Each platform limit is a `Budget`: a token bucket that the answers drawing on it share.
+Each rate limit of a platform is a `Budget`: a token bucket with a priority queue of the answers
+that wait for its tokens.
 
-- The end of an answer goes at once where the bucket has a token, the oldest claim first.
-- Then come first messages and first texts, in the same order. Where many come at once, what the
-  bucket holds is spread over a few seconds, so that it buys more than a first word for each.
-- Other edits are spread evenly, since a reader is behind least when edits come at equal distances.
-  What the bucket holds above a reserve (for the next first message or end) is spent over some
-  seconds: at the beginning of an answer text comes faster than the limit sustains.
-- Among answers it is the turn of the one whose reader has missed most: the characters written and
-  not shown, summed over the seconds. Answers of one speed take turns; of several speeds, each is
-  edited in proportion to the root of its speed, which makes the sum least; and since the sum of
-  any answer grows for as long as it waits, none starves.
-- Where the platform refuses, the whole budget waits for as long as it says, and then goes slower
-  than declared, recovering slowly: the declared limit may be wrong, or others may share it.
+- Priority: the end of an answer goes first and needs nothing but a token. Then come first messages
+  and first texts, then other edits. Within the first two, first come, first served.
+- Spreading: first messages draw the bucket's burst down over `FIRST_SECONDS`, so that many answers
+  that start together get more than one call each. Edits draw it down over `EDIT_SECONDS`, to a
+  reserve of one token for the next first message or end, and are evenly spaced otherwise: for a
+  text that grows steadily, even spacing keeps readers least behind.
+- Fairness: among edits, the one with the greatest staleness goes next (unseen characters,
+  integrated over time; see `Lag`). Answers of equal speed alternate; of unequal speed, each is
+  edited in proportion to the square root of its speed, which minimizes the sum of the stalenesses.
+  Staleness grows for as long as an answer waits, so that none starves.
+- Backoff: when the platform refuses a call, the whole budget pauses for as long as the platform
+  asks, and continues at a lower rate than declared that recovers slowly: the declared limit may be
+  wrong, or another program may share it.
 """
 
 import asyncio
@@ -25,200 +27,221 @@ from weakref import WeakValueDictionary
 
 from bot.clock import Clock, sleep_unless
 from bot.ports import SurfaceLimits
+from bot.token_bucket import TokenBucket
 
 FIRST_SECONDS = 3.0
-"""Over how many seconds a full bucket is spent on first messages."""
+"""Seconds over which first messages use up a full bucket."""
 EDIT_SECONDS = 6.0
-"""Over how many seconds it is spent on other edits, down to the reserve."""
-SLOWER = 0.7
-"""What a refusal leaves of the rate."""
+"""Seconds over which other edits use it up, down to the reserve."""
+BACKOFF_FACTOR = 0.7
+"""What a refusal multiplies the rate by."""
 SLOWEST = 0.1
-"""The least share of the declared rate."""
+"""The lowest rate after refusals, as a share of the declared one."""
 RECOVERY_SECONDS = 120.0
-"""In which the rate would recover from nothing to what was declared."""
-_REMEMBERED = 1000
-_FASTEST = 1e6
+"""Seconds in which the rate would recover from zero to the declared one."""
+_RECENT_BUDGETS = 1000
+_HIGHEST_RATE = 1e6
 
 
-class Urgency(IntEnum):
-    """Who goes before whom."""
+class Priority(IntEnum):
+    """What a call is for; the greater goes first."""
 
     EDIT = 0
     FIRST = 1
-    """Something new begins to be seen."""
+    """A new message, or the first text in one."""
     END = 2
+    """The final state of an answer."""
 
 
 class Lag:
-    """How far an answer's reader is behind: characters, and characters times seconds."""
+    """How far what is shown of an answer is behind what was generated."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._characters = 0
-        self._missed = 0.0
-        self._stamp = clock.monotonic()
+        self._staleness = 0.0
+        self._updated_at = clock.monotonic()
 
     @property
-    def missed(self) -> float:
-        """Characters written and not shown, summed over the seconds since the last `take`."""
+    def staleness(self) -> float:
+        """Characters generated and not shown, integrated over time since the last `take`, in
+        character-seconds."""
         now = self._clock.monotonic()
-        self._missed += self._characters * (now - self._stamp)
-        self._stamp = now
-        return self._missed
+        self._staleness += self._characters * (now - self._updated_at)
+        self._updated_at = now
+        return self._staleness
 
-    def grow(self, characters: int, missed: float = 0.0) -> None:
-        self._missed = self.missed + missed
+    def grow(self, characters: int, staleness: float = 0.0) -> None:
+        """So many more characters are not shown, and have been for so many character-seconds."""
+        self._staleness = self.staleness + staleness
         self._characters += characters
 
     def take(self) -> tuple[int, float]:
-        """Start anew: what there is will be shown. Gives what `grow` needs to undo that."""
-        taken = self._characters, self.missed
-        self._characters, self._missed = 0, 0.0
+        """Reset to zero, since the newest text is about to be shown. Returns the arguments with
+        which `grow` restores the lag if the call fails."""
+        taken = self._characters, self.staleness
+        self._characters, self._staleness = 0, 0.0
         return taken
 
 
 @dataclass(eq=False, slots=True)
-class Claim:
-    """Somebody who waits for a turn."""
+class Waiter:
+    """A call that waits for a token."""
 
     lag: Lag
-    urgency: Urgency
+    priority: Priority
     granted: bool = False
-    called: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set to make the claimant look again: it was granted, or has to keep the time."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the waiter was granted a token, or has to become the leader."""
 
 
 class Budget:
-    """One limit of one platform. Whoever claimed first keeps the time for all who wait, so that
-    there is no task to look after."""
+    """One rate limit of one platform, shared by the answers that draw on it.
+
+    There is no background task: the first waiter is the leader, which sleeps until the next token
+    is due and grants it to whoever should have it. When the leader leaves, the oldest waiter
+    becomes the leader.
+    """
 
     def __init__(self, clock: Clock, rate: float, burst: int) -> None:
         """`rate`: calls a second; `burst`: calls at once after a pause."""
         self._clock = clock
-        self.declare(rate, burst)
-        self._share = 1.0  # of the declared rate
-        self._tokens = float(self._burst)
-        self._stamp = clock.monotonic()
-        self._paused_until = -math.inf
-        self._next = dict.fromkeys(Urgency, -math.inf)
-        self._claims: list[Claim] = []
-        self._keeper: Claim | None = None
-        self._news = asyncio.Event()
+        self._share = 1.0  # of the declared rate; below 1 after refusals
+        self._share_updated_at = clock.monotonic()
+        self._rate, self._burst = min(rate, _HIGHEST_RATE), max(1, burst)
+        self._bucket = TokenBucket(clock, self._rate, self._burst)
+        self._earliest = dict.fromkeys(Priority, -math.inf)
+        """When the next call of each priority may be granted, for even spacing."""
+        self._waiters: list[Waiter] = []
+        self._leader: Waiter | None = None
+        self._changed = asyncio.Event()
 
     def declare(self, rate: float, burst: int) -> None:
-        """Take the limit that the platform is known to have."""
-        self._rate = min(rate, _FASTEST)
-        self._burst = max(1, burst)
+        """Replace the limit that the platform is known to have. What refusals taught is kept."""
+        self._rate, self._burst = min(rate, _HIGHEST_RATE), max(1, burst)
+        self._apply_rate()
 
-    async def turn(self, claim: Claim) -> None:
-        """Wait for the turn. Cancelled, it leaves no trace."""
-        self._claims.append(claim)
-        self._news.set()
+    async def acquire(self, waiter: Waiter) -> None:
+        """Wait until `waiter` is granted a token. Cancelled, it leaves the queue and takes none."""
+        self._waiters.append(waiter)
+        self._changed.set()
         try:
-            while not claim.granted:
-                if self._keeper in (None, claim):
-                    self._keeper = claim
-                    await self._keep_time()
+            while not waiter.granted:
+                if self._leader in (None, waiter):
+                    self._leader = waiter
+                    await self._lead()
                 else:
-                    await claim.called.wait()
-                    claim.called.clear()
+                    await waiter.woken.wait()
+                    waiter.woken.clear()
         except BaseException:
-            if claim.granted:
+            if waiter.granted:
                 self.give_back()
             else:
-                self._claims.remove(claim)
+                self._waiters.remove(waiter)
             raise
         finally:
-            if self._keeper is claim:
-                self._keeper = None
-            if self._keeper is None and self._claims:
-                self._claims[0].called.set()
+            if self._leader is waiter:
+                self._leader = None
+            if self._leader is None and self._waiters:
+                self._waiters[0].woken.set()
 
-    def hurry(self, claim: Claim) -> None:
-        """The claim, which may be waiting, has become that of an answer's end."""
-        claim.urgency = Urgency.END
-        self._news.set()
+    def promote(self, waiter: Waiter) -> None:
+        """Raise a waiter's priority to END: its answer has ended while it waits."""
+        waiter.priority = Priority.END
+        self._changed.set()
 
     def give_back(self) -> None:
-        """A turn was not needed."""
-        self._refill()
-        self._tokens = min(self._burst, self._tokens + 1)
-        self._news.set()
+        """Return a token whose call was not made."""
+        self._bucket.give_back()
+        self._changed.set()
 
     def refused(self, retry_after: float) -> None:
-        """The platform said no to somebody's call."""
-        self._refill()
-        now = self._clock.monotonic()
-        if now >= self._paused_until:  # one refusal of several at once is enough to slow down
-            self._share = max(SLOWEST, self._share * SLOWER)
-        self._paused_until = max(self._paused_until, now + retry_after)
-        self._tokens = 0.0
+        """Back off: the platform refused a call that had a token.
+
+        Nothing is granted for `retry_after` seconds and the bucket is empty then. The rate is
+        lowered once per pause, however many calls in flight are refused together.
+        """
+        self._recover()
+        if not self._bucket.paused:
+            self._share = max(SLOWEST, self._share * BACKOFF_FACTOR)
+            self._apply_rate()
+        self._pause(retry_after)
+        self._bucket.drain()
 
     def pause(self, seconds: float) -> None:
-        """A turn could not be used, since the limit is known to be used up for so long. Nothing
-        was asked of the platform, so that nothing is learned from it either."""
+        """Return a token and grant none for `seconds`: the limit is known to be used up for so
+        long. No call was refused, so the rate stays as it is."""
         self.give_back()
-        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+        self._pause(seconds)
 
-    # ---------------------------------------------------------------- keeping the time
+    # ---------------------------------------------------------------- the leader's part
 
-    async def _keep_time(self) -> None:
-        """Give the next turn to whoever should have it, or sleep until it is time to."""
-        self._news.clear()
-        best = max(self._claims, key=self._rank)
+    async def _lead(self) -> None:
+        """Grant the next token if one is due, else sleep until it is or something changes."""
+        self._changed.clear()
+        best = max(self._waiters, key=self._rank)
         delay = self._delay(best)
         if delay > 0:
-            await sleep_unless(self._clock, delay, self._news)
+            await sleep_unless(self._clock, delay, self._changed)
             return
-        self._claims.remove(best)
+        self._waiters.remove(best)
         best.granted = True
-        best.called.set()
-        self._tokens -= 1
-        self._keep_distance(best.urgency)
+        best.woken.set()
+        self._bucket.take()
+        self._space_out(best.priority)
 
     @staticmethod
-    def _rank(claim: Claim) -> tuple[Urgency, float]:
-        """The greatest goes first; of equals the oldest."""
-        return claim.urgency, claim.lag.missed if claim.urgency is Urgency.EDIT else 0.0
+    def _rank(waiter: Waiter) -> tuple[Priority, float]:
+        """The greatest goes first; of equals, the oldest."""
+        stale = waiter.lag.staleness if waiter.priority is Priority.EDIT else 0.0
+        return waiter.priority, stale
 
-    def _delay(self, claim: Claim) -> float:
-        """Seconds until the claim may be granted."""
-        self._refill()
-        now = self._clock.monotonic()
-        lacking = 1.0 - 1e-9 - self._tokens
-        return max(
-            0.0,
-            self._paused_until - now,
-            self._next[claim.urgency] - now,
-            lacking / (self._rate * self._share),
-        )
+    def _delay(self, waiter: Waiter) -> float:
+        """Seconds until the waiter may be granted a token."""
+        self._recover()
+        spacing = self._earliest[waiter.priority] - self._clock.monotonic()
+        return max(0.0, spacing, self._bucket.wait())
 
-    def _keep_distance(self, urgency: Urgency) -> None:
-        """Let the next of that kind come as much later as what the bucket holds asks for."""
-        if urgency is Urgency.END:
+    def _space_out(self, priority: Priority) -> None:
+        """Set when the next call of that priority may be granted: sooner than the rate alone
+        sustains while the bucket holds tokens to spend."""
+        if priority is Priority.END:
             return
         rate, now = self._rate * self._share, self._clock.monotonic()
-        if urgency is Urgency.FIRST:
-            self._next[urgency] = now + 1.0 / (rate + self._tokens / FIRST_SECONDS)
-        surplus = max(0.0, self._tokens - min(1.0, self._burst - 1.0))
-        self._next[Urgency.EDIT] = now + 1.0 / (rate + surplus / EDIT_SECONDS)
+        tokens = self._bucket.balance
+        if priority is Priority.FIRST:
+            self._earliest[priority] = now + 1.0 / (rate + tokens / FIRST_SECONDS)
+        surplus = max(0.0, tokens - min(1.0, self._burst - 1.0))
+        self._earliest[Priority.EDIT] = now + 1.0 / (rate + surplus / EDIT_SECONDS)
 
-    def _refill(self) -> None:
+    # ---------------------------------------------------------------- the rate
+
+    def _recover(self) -> None:
+        """Raise the rate for the time that passed outside of pauses."""
         now = self._clock.monotonic()
-        passed, self._stamp = now - self._stamp, now
-        if now > self._paused_until:
-            self._tokens += min(passed, now - self._paused_until) * self._rate * self._share
-            self._tokens = min(self._tokens, self._burst)
+        passed = now - self._share_updated_at
+        if passed > 0:
             self._share = min(1.0, self._share + passed / RECOVERY_SECONDS)
+            self._share_updated_at = now
+            self._apply_rate()
+
+    def _apply_rate(self) -> None:
+        self._bucket.change(self._rate * self._share, self._burst)
+
+    def _pause(self, seconds: float) -> None:
+        self._bucket.pause(seconds)
+        ends_at = self._clock.monotonic() + seconds
+        self._share_updated_at = max(self._share_updated_at, ends_at)
 
 
 class Budgets:
-    """The budgets of all platforms, by name. Those in use and those used of late are kept."""
+    """All budgets by name. A budget is kept while it is in use or among the last
+    `_RECENT_BUDGETS` looked up; a new one starts full and at the declared rate."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._budgets: WeakValueDictionary[str, Budget] = WeakValueDictionary()
-        self._late: deque[Budget] = deque(maxlen=_REMEMBERED)
+        self._recent: deque[Budget] = deque(maxlen=_RECENT_BUDGETS)
 
     def of(self, limits: SurfaceLimits) -> Budget:
         """The budget that the limits name, with the rate that they declare."""
@@ -227,5 +250,5 @@ class Budgets:
             budget = Budget(self._clock, limits.edits_per_second, limits.burst)
             self._budgets[limits.budget] = budget
         budget.declare(limits.edits_per_second, limits.burst)
-        self._late.append(budget)
+        self._recent.append(budget)
         return budget

@@ -1,14 +1,14 @@
-"""What the messages of an answer should show at a given moment. No clock, no platform."""
+"""What each message of an answer should show at a given moment. Pure: no clock, no I/O."""
 
 from bot.delivery.holding import shown_until
 from bot.delivery.splitting import Piece, Splitter
 from bot.ports import AnswerState, Part, SurfaceLimits
 
 PLACEHOLDER = "…"
-"""What a message shows while its answer has no text."""
+"""The text of a message whose answer has none yet."""
 
-LONGEST_HOLD = 5.0
-"""Seconds that unfinished Markdown is held back while nothing completes it."""
+MAX_HOLD_SECONDS = 5.0
+"""Seconds for which incomplete Markdown is withheld at most while no more text comes."""
 
 _NUMBERS = (
     *("No", "One", "Two", "Three", "Four", "Five", "Six"),
@@ -17,7 +17,7 @@ _NUMBERS = (
 
 
 def place_note(ahead: int) -> str:
-    """How a person is told the place in the queue."""
+    """The note that shows the place in the queue; `ahead` is the number of questions before."""
     if ahead <= 0:
         return "Thinking…"
     number = _NUMBERS[ahead] if ahead < len(_NUMBERS) else f"{ahead:,}"
@@ -25,61 +25,66 @@ def place_note(ahead: int) -> str:
 
 
 class Pages:
-    """The parts of an answer that grows: their texts, states and notes.
+    """The parts of a growing answer: their texts, states and notes.
 
-    While it is written, the last part's text only ever grows, except where a cut closes the part;
-    what is unfinished is held back. Before and after that everything is shown.
+    While the answer is being generated, incomplete Markdown at its end is withheld (see `holding`),
+    and the last part's text only ever grows, except where a cut closes the part. In any other
+    state, everything is shown.
     """
 
     def __init__(self, answer_id: int, limits: SurfaceLimits, text: str) -> None:
         self._answer_id = answer_id
         self._splitter = Splitter(limits.max_units, limits.units)
         self._chunks = [text] if text else []
-        self._unread = [text] if text else []
+        self._unsplit = [text] if text else []
         self._state: AnswerState | None = None
         self._note = ""
-        self._until = 0  # how much of the growing part has been shown
-        self._held: tuple[int, int] | None = None  # part and offset from which text is held back
+        self._shown_to = 0  # how much of the growing part is shown
+        self._held: tuple[int, int] | None = None  # part and offset from which on it is withheld
         self._held_since = 0.0
         self._growing = Piece("", 0, 0)
 
-    # ---------------------------------------------------------------- what happens to the answer
+    # ---------------------------------------------------------------- changes to the answer
 
     @property
     def text(self) -> str:
-        """All of the answer."""
+        """The whole answer so far."""
         if len(self._chunks) > 1:
             self._chunks = ["".join(self._chunks)]
         return self._chunks[0] if self._chunks else ""
 
     def place(self, ahead: int) -> None:
+        """The answer waits in the queue behind `ahead` others."""
         self._state, self._note = AnswerState.QUEUED, place_note(ahead)
 
     def write(self, text: str) -> None:
+        """Append generated text."""
         self._chunks.append(text)
-        self._unread.append(text)
+        self._unsplit.append(text)
         self._state, self._note = AnswerState.WRITING, ""
 
     def end(self, state: AnswerState, note: str) -> None:
+        """The answer has ended: nothing is withheld any longer."""
         self._state, self._note = state, note
 
-    # ---------------------------------------------------------------- what is to be seen of it
+    # ---------------------------------------------------------------- what is to be shown
 
     def update(self, now: float) -> None:
-        """Read what was written since the last time; `count` and `part` speak of it then."""
-        if self._unread:
+        """Process the text written since the last call. `count`, `closed` and `part` describe the
+        answer as of this call; `now` is a monotonic time in seconds."""
+        if self._unsplit:
             cuts = len(self._splitter.closed)
-            self._splitter.feed("".join(self._unread))
-            self._unread.clear()
+            self._splitter.feed("".join(self._unsplit))
+            self._unsplit.clear()
             if len(self._splitter.closed) > cuts:
-                self._until = 0
+                self._shown_to = 0
         splitter = self._splitter
         whole = len(splitter.window)
         if self._state is AnswerState.WRITING:
-            self._until = max(self._until, self._showable(now))
+            self._shown_to = max(self._shown_to, self._showable(now))
         else:
-            self._until, self._held = whole, None
-        self._growing = splitter.rest if self._until == whole else splitter.rest_until(self._until)
+            self._shown_to, self._held = whole, None
+        self._growing = splitter.rest_until(self._shown_to)
 
     def _showable(self, now: float) -> int:
         splitter = self._splitter
@@ -88,14 +93,15 @@ class Pages:
         held = (len(splitter.closed), until) if until < whole else None
         if held != self._held:
             self._held, self._held_since = held, now
-        return whole if held and now - self._held_since >= LONGEST_HOLD else until
+        return whole if held and now - self._held_since >= MAX_HOLD_SECONDS else until
 
     @property
     def held_until(self) -> float | None:
-        """When to update even if nothing more is written: text is held back until then."""
-        if self._held is None or self._until == len(self._splitter.window):
+        """When to call `update` even if no text comes, because withheld text is to be shown then;
+        None while nothing is withheld."""
+        if self._held is None or self._shown_to == len(self._splitter.window):
             return None
-        return self._held_since + LONGEST_HOLD
+        return self._held_since + MAX_HOLD_SECONDS
 
     @property
     def count(self) -> int:
@@ -106,12 +112,12 @@ class Pages:
         return shown if self._state is AnswerState.WRITING else max(shown, 1)
 
     def closed(self, index: int) -> bool:
-        """Whether the part will not change any more: its text is whole and another follows."""
+        """Whether the part is final: its text cannot change, and another part follows."""
         closed = len(self._splitter.closed)
         return index + 1 < closed or (index + 1 == closed and self._growing.text != "")
 
     def part(self, index: int) -> Part:
-        """The part as it should look now."""
+        """What the message of that part should show now."""
         closed = self._splitter.closed
         piece = closed[index] if index < len(closed) else self._growing
         last = index + 1 == self.count

@@ -1,25 +1,25 @@
-"""An answer cut into parts that fit a platform's messages, while the answer still grows.
+"""Splits a growing answer into parts that fit a platform's messages.
 
 Guarantees:
 
-- The parts' `raw` texts, joined, are the answer, exactly.
-- A part that is closed never changes, whatever comes after it and however it arrives: where to
-  cut is decided from the text up to the first sign that does not fit, and from nothing else.
-- A part's `text` fits in `max_units`. What it lacks of `raw` is whitespace: blank lines before a
-  part that does not begin inside a code fence, and whitespace at the part's end. What it has
-  besides is a fence that was cut, closed at the part's end and opened again at the next one's
-  beginning. The last part's fence is left as the answer has it.
-- No closed part is blank. The last one is only where the answer is.
+- The parts' `raw` texts joined are exactly the answer.
+- A closed part never changes, whatever follows and in whatever pieces it arrives: the position of a
+  cut depends only on the text up to the first character that does not fit.
+- A part's `text` has at most `max_units`. It differs from `raw` in two ways only: it lacks blank
+  lines at its start (outside a code fence) and whitespace at its end; and where a cut is inside a
+  code fence, the fence is closed at the part's end and reopened at the start of the next. A fence
+  that the last part leaves open is not closed.
+- No closed part is blank; the last one is blank only where the whole answer is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.delivery.cutting import Line, choose_cut, line_at
 from bot.delivery.markdown import Context, Fence, Kind, read_line
 
 SMALLEST_PART = 16
-"""Units. Below that there is no room for a fence, nor for the largest of characters."""
+"""Units. A smaller part has no room for a fence, or for the largest of characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +30,25 @@ class Piece:
     start: int
     stop: int
     prefix: str = ""
-    """Opens the fence again that the part before had to close."""
+    """Reopens the fence that the previous part's suffix closed."""
     suffix: str = ""
-    """Closes the fence that the cut left open."""
+    """Closes the fence that the cut is inside of."""
 
     @property
     def text(self) -> str:
-        """What the message shows; "" where the piece is blank."""
+        """The text of the message; "" where the piece is blank."""
         if self.stop <= self.start:
             return ""
         return f"{self.prefix}{self.raw[self.start : self.stop]}{self.suffix}"
 
 
-def join(pieces: Iterable[Piece]) -> str:
-    """The answer that was split."""
-    return "".join(piece.raw for piece in pieces)
-
-
-def split(text: str, max_units: int, units: Callable[[str], int] = len) -> list[Piece]:
-    """All parts of a text that is whole; none for ""."""
-    splitter = Splitter(max_units, units)
-    splitter.feed(text)
-    return [*splitter.closed, splitter.rest] if text else []
-
-
 class Splitter:
-    """Splits a text that grows. Each piece of text is looked at once or twice, not at every turn.
+    """Splits a text incrementally: a `feed` costs time in proportion to the growing part and the
+    new text, however long the answer is.
 
-    `units` measures text as the platform does and must be additive:
+    `units` measures text as the platform does. It must be additive,
     ``units(a + b) == units(a) + units(b)``, and at most a quarter of `max_units` for one character.
+    Raises ValueError where `max_units` is below `SMALLEST_PART`.
     """
 
     def __init__(self, max_units: int, units: Callable[[str], int] = len) -> None:
@@ -67,11 +57,11 @@ class Splitter:
         self._max = max_units
         self._units = units
         self.closed: list[Piece] = []
-        """The parts that will not change any more."""
+        """The parts that are final."""
         self._begin("", Context())
 
     def _begin(self, text: str, context: Context) -> None:
-        """Start a new part that holds `text`, with `context` left open by the one before."""
+        """Start a new part with `text`; `context` is what the previous part left open."""
         fence = context.fence
         if fence is not None and self._overhead(fence):
             context = Context(fence.reopened(), context.in_list)
@@ -79,27 +69,27 @@ class Splitter:
         else:
             self._prefix = ""
         self.window = text
-        """The raw text of the part that grows."""
+        """The raw text of the growing part."""
         self.lines: list[Line] = []
-        """Its lines that are complete."""
+        """Its complete lines."""
         self.context = context
-        """What is open at the beginning of its last line, the one that is not complete."""
+        """What is open at the start of its last line, which is incomplete."""
         self.line_start = 0
-        """Where that line begins."""
+        """The offset of that line."""
         self._used = self._units(self._prefix)  # units shown before the last line
-        self._lead = 0  # where the shown text begins
+        self._lead = 0  # offset of the first character that is shown
 
     @property
     def rest(self) -> Piece:
-        """The part that still grows, as it is."""
+        """The growing part, complete."""
         return self._piece(len(self.window))
 
     def rest_until(self, stop: int) -> Piece:
-        """`rest`, with everything from `stop` on held back."""
+        """The growing part up to offset `stop`."""
         return self._piece(stop)
 
     def feed(self, text: str) -> None:
-        """Add to the text."""
+        """Append to the text."""
         self.window += text
         while (overflow := self._read()) is not None:
             self._cut(overflow)
@@ -107,7 +97,8 @@ class Splitter:
     # ---------------------------------------------------------------- reading lines
 
     def _read(self) -> int | None:
-        """Read on, line by line; where the first sign is that does not fit, or None."""
+        """Read further lines. Returns the offset of the first character that does not fit, or
+        None."""
         while True:
             end = self.window.find("\n", self.line_start) + 1
             line = self.window[self.line_start : end or len(self.window)]
@@ -129,18 +120,19 @@ class Splitter:
             self._used += self._units(line)
 
     def _overflow(self, line: str) -> int | None:
-        """The index in `line` of the first sign that does not fit."""
+        """The index in `line` of the first character that does not fit, or None."""
         room = self._max - self._used
         if self._at_most(line) <= room:
             return None
-        # Near the edge every beginning of the line counts, as it would have looked by itself.
+        # Near the limit every prefix of the line is checked, since the text may arrive in any
+        # pieces and the result must not depend on that.
         for index in range(self._surely_fits(line, room), len(line)):
             if not line[index].isspace() and self._needs(line[: index + 1]) > room:
                 return index
         return None
 
     def _surely_fits(self, line: str, room: int) -> int:
-        """How many signs of the line fit, whichever fence is to be closed after them."""
+        """How many characters of the line fit, whichever fence must be closed after them."""
         low, high = 0, len(line)
         while low < high:
             middle = (low + high + 1) // 2
@@ -151,14 +143,14 @@ class Splitter:
         return low
 
     def _at_most(self, line: str) -> int:
-        """A quick bound of `_needs` for the line and for all of its beginnings."""
+        """A cheap upper bound of `_needs` for the line and all of its prefixes."""
         units = self._units(line)
         opening = units + 1 if "```" in line or "~~~" in line else 0
         fence = self.context.fence
         return units + opening + (self._overhead(fence) if fence else 0)
 
     def _needs(self, line: str) -> int:
-        """Units of the last line, were it `line`, and of the fence closed after it."""
+        """Units that `line` needs as the last line, including the fence closed after it."""
         needs = self._units(line)
         fence = self.context.fence
         if fence is not None and fence.perhaps_closed_by(line):
@@ -167,7 +159,7 @@ class Splitter:
         return needs + (self._overhead(after) if after else 0)
 
     def _overhead(self, fence: Fence) -> int:
-        """Units that closing the fence takes; 0 for a monstrous one, which is not looked after."""
+        """Units that closing the fence takes; 0 for one so long that it is not closed at cuts."""
         closing = self._units(f"\n{fence.closer}")
         opening = self._units(fence.reopened().opener)
         return closing if closing + opening <= self._max // 2 else 0
@@ -175,7 +167,7 @@ class Splitter:
     # ---------------------------------------------------------------- cutting
 
     def _cut(self, overflow: int) -> None:
-        """Close the part somewhere before the sign at `overflow`, where it looks best."""
+        """Close the part at the best position before the character at `overflow`."""
         head = self.window[: overflow + 1]
         kind, _ = read_line(head[self.line_start :], self.context)
         lines = [*self.lines, Line(self.line_start, kind, self.context)]
@@ -185,8 +177,8 @@ class Splitter:
             after = line.context
             if offset > line.start:
                 after = read_line(head[line.start : offset], after)[1]
-            looked_after = after.fence is not None and self._overhead(after.fence) > 0
-            return self._piece(offset, after.fence if looked_after else None), after
+            closes = after.fence is not None and self._overhead(after.fence) > 0
+            return self._piece(offset, after.fence if closes else None), after
 
         def fits(offset: int) -> bool:
             piece, _ = closed_at(offset)
@@ -204,14 +196,14 @@ class Splitter:
         self._begin(self.window[cut:], after)
 
     def _skip_to(self, offset: int) -> None:
-        """Show nothing of the part before `offset`: it is more whitespace than a part holds."""
+        """Do not show the part before `offset`: it is more whitespace than fits a part."""
         self._lead = offset
         shown = self._units(self.window[offset : self.line_start])
         skipped = self._units(self.window[self.line_start : offset])
         self._used = self._units(self._prefix) + shown - skipped
 
     def _piece(self, stop: int, open_fence: Fence | None = None) -> Piece:
-        """The growing part up to `stop`."""
+        """The growing part up to `stop`, with `open_fence` closed."""
         raw = self.window[:stop]
         shown = len(raw.rstrip())
         suffix = ""

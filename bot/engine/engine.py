@@ -25,7 +25,7 @@ from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.settings import settings_in
 from bot.engine.window import ContextWindow, WindowOptions
-from bot.errors import Busy, NotAllowed, NothingToDo, StorageError, TooLong
+from bot.errors import Busy, NotAllowed, NothingToDo, ShuttingDown, StorageError, TooLong
 from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, ModelInfo, Person, Question
 from bot.ports import (
@@ -97,10 +97,13 @@ class Engine:
             slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
         )
         self._window = ContextWindow(generator, store, options.window)
-        self._runner = Runner(generator, store, delivery, self._queue, self._window)
+        self._runner = Runner(generator, store, delivery, self._queue, self._window, clock)
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
+        self._unsaved: dict[int, Job] = {}
+        """Answers that ended and could not be recorded."""
+        self._open = False
         self._tasks = asyncio.TaskGroup()
         self._saver: asyncio.Task[None] | None = None
 
@@ -110,6 +113,7 @@ class Engine:
         """Load the model. Raises ModelError."""
         self._window.use(await self._generator.start())
         await self._tasks.__aenter__()
+        self._open = True
         self._saver = self._tasks.create_task(self._save_regularly())
         return self
 
@@ -119,9 +123,11 @@ class Engine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._open = False
         if self._saver is not None:
             self._saver.cancel()
         await self._abandon(list(self._jobs.values()))
+        await self._save_ends()
         # without the body's own exception, which the group would wrap
         await self._tasks.__aexit__(None, None, None)
 
@@ -208,11 +214,7 @@ class Engine:
             return None
         if not question.text.strip():
             raise NothingToDo("Ask me something: the question is empty.")
-        most = self._options.question_characters
-        if len(question.text) > most:
-            raise TooLong(
-                f"This question has {len(question.text):,} characters; the most I take is {most:,}."
-            )
+        self._check_length(question.text)
         with self._joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):
                 await self._check(question)
@@ -250,27 +252,40 @@ class Engine:
 
     async def question_edited(
         self, conversation: ConversationKey, message_id: str, text: str, find: SurfaceFinder
-    ) -> Job | None:
+    ) -> bool:
         """The question in `message_id` has a new text. Where it is the newest of its conversation
-        it is answered again in the same messages; otherwise only the history changes. Returns None
-        where nothing is answered. Raises as `ask` does."""
-        found = await self._store.edit_question(conversation, message_id, text)
+        it is answered again in the same messages; otherwise only the history changes. False where
+        no such question is known.
+
+        Everything is checked before anything changes: where it raises (as `ask` does), the old
+        text and the old answer stay, and an answer that is being written is not disturbed.
+        """
+        found = await self._store.find_question(conversation, message_id)
         if found is None:
-            return None
+            return False
+        if found.question.text == text:
+            return True
+        self._check_length(text)
         newest = await self._store.exchanges(conversation, limit=1)
-        if not newest or newest[0].question_id != found.question_id:
-            return None
-        if job := self._jobs.get(found.id):
-            job.stop(quiet=True)
-            await job.ended()
-        author = found.question.author
         surface = await find(found)
-        if surface is None:
-            return None
-        with self._joining(conversation, author) as ticket:
-            await self._check(replace(found.question, text=text))
+        if surface is None or not newest or newest[0].question_id != found.question_id:
+            await self._store.edit_question(conversation, message_id, text)
+            return True
+        await self._answer_edited(found, text, surface)
+        return True
+
+    async def _answer_edited(self, found: StoredAnswer, text: str, surface: Surface) -> None:
+        author, conversation = found.question.author, found.question.conversation
+        await self._check(replace(found.question, text=text))
+        await self._store.check_quota(author, self._options.quota)
+        old = self._jobs.get(found.id)
+        with self._joining(conversation, author, replacing=old.ticket if old else None) as ticket:
+            if old is not None:
+                old.supersede()
+                await old.ended()
+            await self._store.edit_question(conversation, found.question.message_id, text)
             answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
-        return self._start(Job(answer, surface, ticket))
+        self._start(Job(answer, surface, ticket))
 
     async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
         """The question in `message_id` was deleted: its answer is stopped and both are deleted.
@@ -364,9 +379,14 @@ class Engine:
         return self._queue.join(str(conversation), person.key)
 
     @contextlib.contextmanager
-    def _joining(self, conversation: ConversationKey, person: Person) -> Iterator[Ticket]:
-        """A place in the queue that is released where the body raises. Raises Busy."""
-        ticket = self._join(conversation, person)
+    def _joining(
+        self, conversation: ConversationKey, person: Person, *, replacing: Ticket | None = None
+    ) -> Iterator[Ticket]:
+        """A place in the queue that is released where the body raises; in that of `replacing`,
+        which is about to leave. Raises Busy, and ShuttingDown once the engine is being left."""
+        if not self._open:
+            raise ShuttingDown("a question came during shutdown")
+        ticket = self._queue.join(str(conversation), person.key, replacing=replacing)
         try:
             yield ticket
         except BaseException:
@@ -374,6 +394,13 @@ class Engine:
             raise
 
     def _start(self, job: Job) -> Job:
+        """Run the answer. One that was accepted while the engine is being left stays in the
+        database, for `recover`."""
+        if not self._open:
+            if job.ticket is not None:
+                self._queue.leave(job.ticket)
+            job.mark_ended()
+            return job
         self._jobs[job.id] = job
         job.task = self._tasks.create_task(self._run(job))
         return job
@@ -383,6 +410,8 @@ class Engine:
             await self._runner.run(job)
         finally:
             self._jobs.pop(job.id, None)
+            if job.unsaved:
+                self._unsaved[job.id] = job
 
     def _jobs_in(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""
@@ -437,6 +466,13 @@ class Engine:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
         return self._start(Job(answer, surface, ticket))
 
+    def _check_length(self, text: str) -> None:
+        most = self._options.question_characters
+        if len(text) > most:
+            raise TooLong(
+                f"This question has {len(text):,} characters; the most I take is {most:,}."
+            )
+
     async def _check(self, question: Question) -> None:
         settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
@@ -444,13 +480,16 @@ class Engine:
         await self._window.check(question, settings)
 
     async def _save_regularly(self) -> None:
+        """Checkpoints, until cancelled. No database error ends it."""
         while True:
             await self._clock.sleep(self._options.checkpoint_interval)
             await self._save(self._jobs.values())
+            await self._save_ends()
 
     async def _save(self, jobs: Iterable[Job]) -> None:
         """Save how far these answers are, together: the store makes one commit of them."""
-        await asyncio.gather(*(self._save_one(job) for job in jobs if job.text != job.saved))
+        unfinished = [job for job in jobs if job.text != job.saved and not job.recorded]
+        await asyncio.gather(*(self._save_one(job) for job in unfinished))
 
     async def _save_one(self, job: Job) -> None:
         """A database error is logged, not raised: the text is still in memory and is saved with the
@@ -461,6 +500,20 @@ class Engine:
             job.saved = text
         except StorageError as error:
             logger.warning("answer %d could not be saved for now: %s", job.id, error)
+        except Exception:  # whatever a driver raises: other answers go on
+            logger.exception("answer %d could not be saved for now", job.id)
+
+    async def _save_ends(self) -> None:
+        """Try again to record the answers whose end could not be."""
+        for job in list(self._unsaved.values()):
+            try:
+                await self._runner.save(job)
+                await self._store.delivered(job.id)
+            except StorageError as error:
+                logger.debug("answer %d still could not be saved: %s", job.id, error)
+                return
+            del self._unsaved[job.id]
+            logger.info("answer %d is saved now", job.id)
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:

@@ -35,6 +35,10 @@ class Job:
         self.state = AnswerState.QUEUED
         self.saved = answer.text
         """The text of the last checkpoint."""
+        self.recorded = False
+        """Its end is in the database."""
+        self.unsaved = False
+        """It ended, and its end could not be recorded yet."""
         self.stopped = False
         self.quiet = False
         """Stopped because another answer replaces it: nothing more is shown for this one."""
@@ -42,6 +46,10 @@ class Job:
         """The prompt, once it was packed; its `answer` is the text of an earlier run."""
         self.window = 0
         """The context window that the prompt was packed for, in tokens."""
+        self.messages: tuple[str, ...] = answer.messages
+        """The surface's references of the messages that show it; final once it has ended."""
+        self.superseded = asyncio.Event()
+        """Another answer is about to replace this one, in the same messages."""
         self.short = False
         """Memory ran out meanwhile: the prompt was packed again, for a smaller window."""
         self.task: asyncio.Task[None] | None = None
@@ -73,6 +81,19 @@ class Job:
         if self.work is not None:
             self.work.cancel()
         return True
+
+    def supersede(self) -> None:
+        """Stop for another answer that replaces this one: the model stops, and nothing more is
+        shown, not even an end that waits for a rate limit."""
+        if not self.stop(quiet=True):
+            self.quiet = True
+        self.superseded.set()
+
+    @property
+    def shown_whole(self) -> bool:
+        """Whether nothing is left to do once the end is shown: it is recorded, and no other answer
+        replaces it."""
+        return not (self.quiet or self.unsaved)
 
     def mark_ended(self) -> None:
         """Nothing more happens to this answer in this run of Parley."""

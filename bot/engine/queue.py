@@ -53,16 +53,19 @@ class FairQueue:
         """Tickets that hold a slot."""
         return len(self._granted)
 
-    def join(self, conversation: str, person: str) -> Ticket:
+    def join(self, conversation: str, person: str, *, replacing: Ticket | None = None) -> Ticket:
         """A ticket at its fair place. Raises Busy where the queue, or the person's share of it, is
-        full. The ticket must be released by `leave`, granted or not."""
+        full; `replacing`, which is about to leave, is not counted. The ticket must be released by
+        `leave`, granted or not."""
         free = self._slots - len(self._granted)
-        if len(self._waiting) >= self._bound + max(0, free):
+        waiting = len([ticket for ticket in self._waiting if ticket is not replacing])
+        if waiting >= self._bound + max(0, free):
             raise Busy(
-                f"I am busy: {len(self._waiting)} questions are waiting, and that is the most I "
-                "take. Ask again in a little while."
+                f"I am busy: {waiting} questions are waiting, and that is the most I take. Ask "
+                "again in a little while."
             )
-        mine = [t for t in (*self._waiting, *self._granted) if t.person == person]
+        tickets = (*self._waiting, *self._granted)
+        mine = [t for t in tickets if t.person == person and t is not replacing]
         if len(mine) >= self._bound_per_person:
             raise Busy(
                 f"{len(mine)} of your questions are being answered or waiting, and that is the "

@@ -11,18 +11,27 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
+from bot.clock import Clock
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
-from bot.errors import ParleyError, StorageError, SurfaceError
+from bot.errors import GenerationError, ParleyError, StorageError, SurfaceError
 from bot.logs import conversation_logged
 from bot.messages import Finished, Prompt, Sampling, Usage
 from bot.ports import AnswerState, Generator, Store
 
 logger = logging.getLogger(__name__)
 
+NOT_SHOWN = (
+    "I have an answer for you, but I was not allowed to show it where you asked. It is stored; ask "
+    "an admin of that place to let me write there, then press Regenerate or ask again."
+)
+"""For a person whose answer the platform refused to show."""
+SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between attempts to record the end of an answer: in all longer than other writers usually
+hold SQLite's lock."""
 SHORT = "Memory ran out: from now on I see less of a conversation at a time."
 """For the person whose answer continued with a smaller context window."""
 
@@ -37,7 +46,9 @@ class Runner:
         delivery: Delivery,
         queue: FairQueue,
         window: ContextWindow,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._generator = generator
         self._store = store
         self._delivery = delivery
@@ -54,10 +65,12 @@ class Runner:
                 async with self._delivery.open(job.answer, job.surface) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
+                    if live.failure is not None:
+                        job.outcome = replace(job.outcome, state=AnswerState.INTERRUPTED)
                     if job.outcome.state is not job.answer.state:
-                        await self._record(job, job.outcome)
+                        await self._record(job)
                     self._leave(job)
-                    await self._show_end(job, job.outcome, live)
+                    await self._show_end(job, live)
             except SurfaceError as error:
                 logger.warning("answer %d cannot be shown: %s", job.id, error)
             except StorageError as error:
@@ -102,8 +115,15 @@ class Runner:
             raise AssertionError("a stream ends with Finished or an exception")
         except ParleyError as error:
             logger.warning("answer %d failed: %s", job.id, error)
-            usage = await self._usage_so_far(job)
-            return Outcome(AnswerState.FAILED, usage, error.user_text, error)
+            return await self._failed(job, error)
+        except Exception:
+            # a defect, or a server that breaks its protocol: the answer fails like any other
+            logger.exception("answer %d failed by a defect of Parley", job.id)
+            return await self._failed(job, GenerationError("the answer failed by a defect"))
+
+    async def _failed(self, job: Job, error: ParleyError) -> Outcome:
+        usage = await self._usage_so_far(job)
+        return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         packed, sampling = await self._window.pack(job.answer)
@@ -140,25 +160,75 @@ class Runner:
         longer = replace(job.prompt, answer=job.text)
         try:
             return await usage_between(self._generator, job.prompt, longer)
-        except ParleyError as error:
+        except Exception as error:  # of whatever kind: the answer's end must not depend on it
             logger.warning("answer %d: its tokens could not be counted: %s", job.id, error)
             return Usage()
 
-    async def _record(self, job: Job, outcome: Outcome) -> None:
-        try:
-            await self._store.close(job.id, outcome.state, job.text, outcome.usage)
-            job.saved = job.text
-        except StorageError as error:
-            # the person still sees the answer; only the stored copy is lacking
-            logger.error("answer %d could not be saved: %s", job.id, error)
-            job.outcome = replace(outcome, note="I could not save this answer.", error=error)
+    async def _record(self, job: Job) -> None:
+        """Record the end of the answer. A database that fails, or is locked, is tried again as
+        `SAVE_RETRIES` says; after that the person is told, and the engine goes on trying."""
+        assert job.outcome is not None
+        waited = 0.0
+        for delay in (*SAVE_RETRIES, 0.0):
+            try:
+                await self.save(job)
+                return
+            except StorageError as error:
+                problem = error
+            if not delay:
+                break
+            logger.warning("answer %d could not be saved for now: %s", job.id, problem)
+            await self._clock.sleep(delay)
+            waited += delay
+        logger.error("answer %d could not be saved for %.0f s: %s", job.id, waited, problem)
+        # the person still sees the answer; only the stored copy is lacking
+        job.unsaved = True
+        job.outcome = replace(job.outcome, note="I could not save this answer.", error=problem)
 
-    async def _show_end(self, job: Job, outcome: Outcome, live: LiveAnswer) -> None:
+    async def save(self, job: Job) -> None:
+        """Record the end of an answer that has ended. Raises StorageError, whatever the database
+        raised."""
+        assert job.outcome is not None
+        try:
+            await self._store.close(job.id, job.outcome.state, job.text, job.outcome.usage)
+        except StorageError:
+            raise
+        except Exception as exc:
+            raise StorageError(f"the database failed: {type(exc).__name__}: {exc}") from exc
+        job.recorded, job.unsaved = True, False
+
+    async def _show_end(self, job: Job, live: LiveAnswer) -> None:
+        assert job.outcome is not None
+        job.messages = live.messages
         if job.quiet:
-            await live.abandon()
+            await live.hand_over()
+            job.messages = live.messages
             return
-        await live.finish(outcome.state, outcome.note)
-        await self._store.delivered(job.id)
+        shown = asyncio.ensure_future(live.finish(job.outcome.state, job.outcome.note))
+        superseded = asyncio.ensure_future(job.superseded.wait())
+        try:
+            await asyncio.wait({shown, superseded}, return_when=asyncio.FIRST_COMPLETED)
+            if not shown.done():
+                await live.hand_over()
+            await shown
+        except SurfaceError as error:
+            await self._not_shown(job, error)
+            return
+        finally:
+            job.messages = live.messages
+            shown.cancel()
+            superseded.cancel()
+        if job.shown_whole:
+            await self._store.delivered(job.id)
+
+    async def _not_shown(self, job: Job, error: SurfaceError) -> None:
+        """The platform refuses to show the answer in any form: tell whoever asked. It stays
+        undelivered, so that the next start tries again."""
+        logger.error("answer %d cannot be shown: %s", job.id, error)
+        try:
+            await job.surface.whisper(NOT_SHOWN)
+        except SurfaceError as refused:
+            logger.warning("answer %d: nobody could be told: %s", job.id, refused)
 
 
 async def _stop_when_gone(job: Job, live: LiveAnswer) -> None:

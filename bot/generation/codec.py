@@ -1,4 +1,4 @@
-"""Between text and the token ids that the worker knows: one codec for each kind of model."""
+"""Prompts to token ids, and token ids to text: one codec for each kind of model."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -15,40 +15,50 @@ from bot.worker.backends.scripted import split_script
 
 
 class Decoder(Protocol):
-    """Turns the ids of one answer into text as they come."""
+    """An incremental decoder for one answer."""
 
-    def feed(self, ids: Iterable[int]) -> str: ...
+    def feed(self, ids: Iterable[int]) -> str:
+        """The text that is complete with these ids; "" in the middle of a character."""
+        ...
 
-    def flush(self) -> str: ...
+    def flush(self) -> str:
+        """The text that is left at the end of the answer."""
+        ...
 
 
 class Codec(Protocol):
-    """What a generator must know of a model besides how to run it."""
+    """The tokenizer and the chat format of a model."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The model's name for people."""
+        ...
 
     @property
     def context(self) -> int:
-        """Tokens for prompt and answer together."""
+        """The context window: tokens for prompt and answer together."""
         ...
 
     @property
     def ends(self) -> frozenset[int]:
-        """The ids that end an answer."""
+        """The stop tokens: ids that end an answer."""
         ...
 
-    async def encode(self, prompt: Prompt | Completion) -> list[int]: ...
+    async def encode(self, prompt: Prompt | Completion) -> list[int]:
+        """The token ids of the prompt; the answer's ids follow them."""
+        ...
 
-    async def count(self, prompt: Prompt | Completion) -> int: ...
+    async def count(self, prompt: Prompt | Completion) -> int:
+        """``len(await encode(prompt))``."""
+        ...
 
     def decoder(self, prompt: Prompt | Completion, ids: list[int]) -> Decoder:
-        """For the answer to `prompt`, which was encoded as `ids`."""
+        """A decoder for the answer to `prompt`, which was encoded as `ids`."""
         ...
 
 
 class ModelCodec:
-    """The codec of a model's folder."""
+    """The codec of a model in a folder."""
 
     def __init__(self, folder: ModelFolder, prompt_format: PromptFormat, context: int) -> None:
         self.folder = folder
@@ -58,8 +68,9 @@ class ModelCodec:
 
     @classmethod
     def load(cls, path: Path, context: int, *, chat: bool = True) -> "ModelCodec":
-        """Read the folder and its tokenizer; `context` 0 is the model's own, `MAX_CONTEXT` at
-        most. Blocks for up to a second. Raises ModelError."""
+        """Read the folder and its tokenizer. `context` 0 is the model's own context window, at most
+        `MAX_CONTEXT` tokens. Blocks for up to a second. Raises ModelError where the folder cannot
+        be read or `context` is larger than the model's own."""
         folder = ModelFolder.read(path)
         if context > folder.context:
             raise ModelError(
@@ -85,8 +96,8 @@ class ModelCodec:
 
 
 class ScriptedCodec:
-    """The codec of the scripted back end: its tokens are the words of the script, numbered from
-    0; every other word has one number more than the last."""
+    """The codec of the scripted backend: its tokens are the words of the script, numbered from 0.
+    Any other word has the number after the last one."""
 
     name = "scripted"
     ends: frozenset[int] = frozenset()
@@ -95,7 +106,7 @@ class ScriptedCodec:
         self.context = context or MAX_CONTEXT
         self._script = script
         self._words = split_script(script)
-        self._ends = list(_lengths(self._words))
+        self._ends = list(_word_ends(self._words))
 
     async def encode(self, prompt: Prompt | Completion) -> list[int]:
         if isinstance(prompt, Completion):
@@ -115,7 +126,7 @@ class ScriptedCodec:
         return _ScriptDecoder(self._script, self._ends, len(answer) if spoken else 0)
 
     def _said(self, answer: str) -> int:
-        """How many whole words of the script `answer` holds; 0 where it is something else."""
+        """How many whole words of the script `answer` holds; 0 where it is another text."""
         if not self._script.startswith(answer):
             return 0
         return bisect_right(self._ends, len(answer))
@@ -137,7 +148,8 @@ class _ScriptDecoder:
         return ""
 
 
-def _lengths(words: Iterable[str]) -> Iterable[int]:
+def _word_ends(words: Iterable[str]) -> Iterable[int]:
+    """The offset in the script at which each word ends."""
     length = 0
     for word in words:
         length += len(word)

@@ -1,53 +1,55 @@
-"""What a `bot.generation.WorkerGenerator` is made from, and what it reports while it loads."""
+"""The options of a `bot.generation.WorkerGenerator`, and what it reports while a model loads."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 MAX_CONTEXT = 4096
-"""Tokens. The most that a model gets without being asked: memory grows with it."""
+"""Tokens. The default limit of the context window: the KV cache grows with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the model's process may be silent before it is taken for hung and ended. Seconds."""
+class Timeouts:
+    """After how many seconds a worker is considered hung and is killed."""
 
     loading: float = 1800.0
-    """Without a frame while it loads: a GPU may compile for many minutes."""
+    """Without a frame while the model loads: a GPU may compile for many minutes."""
     silence: float = 120.0
-    """Without any frame later. Some libraries hold the interpreter during a step, and a CPU may
-    read a long prompt for a minute."""
+    """Without any frame afterwards. Some libraries hold the GIL during a step, which delays
+    heartbeats, and prefill of a long prompt on a CPU may take a minute."""
     stall: float = 600.0
-    """With answers in flight and no step finished, though the process still sends heartbeats."""
+    """With requests in flight and no step completed, although heartbeats arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Which model to run, and how. The names are those of ``[model]`` in the settings."""
+    """Which model to run, and how. Names and values are those of ``[model]`` in the settings."""
 
     backend: str = "auto"
     model: Path | None = None
-    """The model's folder; None for the scripted back end alone."""
+    """The model's folder; None for the scripted backend only."""
     name: str = ""
-    """What to call the model; "" is the folder's name."""
+    """The model's name for people; "" is the folder's name."""
     device: str = "auto"
     low_bit: str = "auto"
+    """The quantization of the weights."""
     context: int = 0
-    """Tokens; 0 is what the model was trained for, `MAX_CONTEXT` at most."""
+    """Tokens of the context window; 0 is what the model was trained for, `MAX_CONTEXT` at most."""
     max_parallel: int = 8
+    """Requests in flight at most; further ones wait."""
     python: str = ""
     """The worker's interpreter; "" is this process's own."""
     cache_dir: Path | None = None
-    """Where converted models are kept. Needed by back ends that convert."""
+    """The folder of converted models. Needed by backends that convert."""
     cpu_embedding: bool | None = None
     optimize_model: bool = True
-    """Of ipex, as `bot.worker.protocol.LoadOptions` has them."""
+    """Of ipex; see `bot.worker.protocol.LoadOptions`."""
     script: str = "This is a rehearsal: no model is loaded."
-    """What the scripted back end says."""
+    """The text that the scripted backend says."""
     tokens_per_second: float = 20.0
-    """How fast the scripted back end is; 0 is as fast as it can."""
+    """The speed of the scripted backend; 0 is without limit."""
     chat: bool = True
-    """False takes models without a chat format too: they can only complete texts."""
-    patience: Patience = Patience()
+    """False also accepts models without a chat format, which can only complete texts."""
+    timeouts: Timeouts = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)

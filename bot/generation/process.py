@@ -1,4 +1,4 @@
-"""Starting the worker's process, and saying how it ended."""
+"""Starts the worker process, logs its stderr, and explains how it ended."""
 
 import asyncio
 import logging
@@ -14,11 +14,12 @@ from bot.errors import ModelError
 logger = logging.getLogger(__name__)
 
 _READ_BYTES = 16 * 1024
-_LAST_WORDS = 300
+_OUTPUT_CHARACTERS = 300
 
 
 async def spawn(python: str) -> asyncio.subprocess.Process:
-    """Start the worker's interpreter with three pipes. Raises ModelError where it cannot be."""
+    """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr.
+    Raises ModelError where it cannot be started."""
     main = str(Path(worker.__file__).with_name("__main__.py"))
     try:
         return await asyncio.create_subprocess_exec(
@@ -39,8 +40,9 @@ async def spawn(python: str) -> asyncio.subprocess.Process:
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment: this one without Python's paths, which belong to this process's
-    interpreter, without Parley's settings, and with every library told to call nobody."""
+    """The worker's environment: this process's, without the variables of its Python interpreter
+    (paths, virtual environment) and without Parley's settings, which may hold secrets. Telemetry
+    and downloads of Hugging Face libraries are turned off."""
     ours = ("PARLEY_", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
     kept = {k: v for k, v in environment.items() if not k.upper().startswith(ours)}
     return kept | {
@@ -52,14 +54,14 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class StderrLog:
-    """Reads what a process prints: each line to the log at DEBUG, the last ones to remember."""
+    """Logs a process's stderr at DEBUG and keeps its last lines."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._lines: deque[str] = deque(maxlen=3)
 
     async def read(self) -> None:
-        """Until the process and whatever it started have closed their stderr."""
+        """Read until the process, and any process that it started, has closed stderr."""
         assert self._process.stderr is not None
         while data := await self._process.stderr.read(_READ_BYTES):
             for line in data.decode("utf-8", "replace").splitlines():
@@ -68,29 +70,29 @@ class StderrLog:
                     logger.debug("worker %d: %s", self._process.pid, line)
 
     @property
-    def last_words(self) -> str:
-        """A sentence with the last lines, or ""."""
-        words = " | ".join(self._lines)
-        return f" It said: {words[-_LAST_WORDS:]}" if words else ""
+    def last_output(self) -> str:
+        """A sentence with the last lines, or "" without any."""
+        lines = " | ".join(self._lines)
+        return f" Its last output: {lines[-_OUTPUT_CHARACTERS:]}" if lines else ""
 
 
-def ending(code: int | None, last_words: str, python: str = "") -> str:
-    """Why a process ended that did not say so itself, in one line. `python` is the interpreter
-    where it never came to be a worker."""
+def ending(code: int | None, last_output: str, python: str = "") -> str:
+    """Why a worker ended that did not report the reason itself, in one line. `python` is its
+    interpreter where the worker's code did not even start, else ""."""
     if python:
         return (
             f"{python} did not start the model's process ({exit_text(code)}): check [model] python."
-            f"{last_words}"
+            f"{last_output}"
         )
-    return f"The model's process ended unexpectedly: {exit_text(code)}.{last_words}"
+    return f"The model's process ended unexpectedly: {exit_text(code)}.{last_output}"
 
 
 def exit_text(code: int | None) -> str:
-    """How a process ended, for people."""
+    """How a process ended, for people. `code`: its ``returncode``, negative for a signal."""
     if code is None:
         return "it is still running"
     if code >= 0:
         return f"exit code {code}"
     name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+    hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
     return f"killed by {name}{hint}"

@@ -1,4 +1,4 @@
-"""Keeps a worker running: starts one, starts another when it dies, gives up when that is no use."""
+"""Keeps a worker running: restarts it with backoff, and gives up after repeated failures."""
 
 import asyncio
 import logging
@@ -14,21 +14,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """When to start a dead worker again. Seconds."""
+    """When to restart a worker that died. Times in seconds."""
 
-    quick: float = 60.0
-    """A worker that lived less than this died quickly."""
-    deaths: int = 3
-    """Quick deaths in a row after which it is left dead."""
+    short_life: float = 60.0
+    """A worker that died sooner than this counts as failed, like one that could not start."""
+    max_failures: int = 3
+    """Failures in a row after which it is not restarted."""
     backoff: float = 1.0
-    """The wait before the second start in a row; it doubles with each further one."""
-    rest: float = 60.0
-    """After giving up, a question this much later makes one more try."""
+    """The wait before the restart after the second failure in a row; doubles with each further
+    one."""
+    retry_after: float = 60.0
+    """After giving up, a request this much later makes one more attempt."""
 
 
 class Supervisor:
-    """The worker, whichever life it is in. The first failure to start it is reported at once:
-    what is wrong then is the settings. Later ones are tried again."""
+    """Owns the worker, across restarts. A failure of the very first start is reported at once and
+    not retried: its cause is the settings. Used on the event loop only."""
 
     def __init__(
         self,
@@ -48,17 +49,17 @@ class Supervisor:
         self._closed = False
 
     async def worker(self) -> WorkerClient:
-        """The worker with its model loaded; waits while one is being started. Raises ModelError
-        with the reason where there is none."""
+        """The worker with its model loaded; waits while one starts. The first call starts it.
+        Raises ModelError with the reason where there is none and none will be started."""
         while not self._closed:
-            if self._task is None or (self._task.done() and self._rested()):
+            if self._task is None or (self._task.done() and self._may_retry()):
                 self._ready = asyncio.get_running_loop().create_future()
                 self._task = asyncio.create_task(self._supervise(), name="worker supervisor")
             client = await asyncio.shield(self._ready)
             if not client.lost:
                 return client
             await client.wait()
-            await asyncio.sleep(0)  # the supervisor learns of it at the same moment
+            await asyncio.sleep(0)  # the supervisor is woken at the same moment; let it run first
         raise _closed()
 
     @property
@@ -68,22 +69,23 @@ class Supervisor:
         return self._ready.result().pid if ready else None
 
     async def aclose(self) -> None:
-        """End the worker for good; whoever waits for it gets ModelError. Idempotent."""
+        """Shut the worker down for good; pending and later calls of `worker` raise ModelError.
+        Idempotent."""
         self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
             self._refuse(_closed())
 
-    def _rested(self) -> bool:
-        return self._clock() - self._gave_up_at >= self._policy.rest
+    def _may_retry(self) -> bool:
+        return self._clock() - self._gave_up_at >= self._policy.retry_after
 
     def _refuse(self, error: ModelError) -> None:
-        """Let everybody who waits, and everybody who asks later, have the reason."""
+        """Make pending and later calls of `worker` raise `error`."""
         self._gave_up_at = self._clock()
         if not self._ready.done():
             self._ready.set_exception(error)
-            self._ready.exception()  # perhaps nobody waits
+            self._ready.exception()  # marks it as retrieved: perhaps nobody waits
 
     async def _supervise(self) -> None:
         try:
@@ -93,30 +95,31 @@ class Supervisor:
             raise
 
     async def _keep_alive(self) -> None:
-        deaths = 0
-        born = False
+        """Start and restart the worker. Returns when it gave up."""
+        failures = 0
+        has_run = False
         while True:
             try:
                 client = await self._launch()
             except ModelError as error:
-                if not born:
+                if not has_run:
                     self._refuse(error)
                     return
-                deaths, reason = deaths + 1, str(error)
+                failures, reason = failures + 1, str(error)
             else:
-                born = True
-                lived, reason = await self._life_of(client)
-                deaths = deaths + 1 if lived < self._policy.quick else 1
-            if deaths >= self._policy.deaths:
-                logger.error("%s It is not started again after %d tries.", reason, deaths)
+                has_run = True
+                seconds, reason = await self._serve(client)
+                failures = failures + 1 if seconds < self._policy.short_life else 1
+            if failures >= self._policy.max_failures:
+                logger.error("%s It is not restarted after %d failures in a row.", reason, failures)
                 self._refuse(ModelError(reason))
                 return
-            logger.warning("%s It is started again.", reason)
-            if deaths > 1:
-                await self._sleep(self._policy.backoff * 2 ** (deaths - 2))
+            logger.warning("%s It is being restarted.", reason)
+            if failures > 1:
+                await self._sleep(self._policy.backoff * 2 ** (failures - 2))
 
-    async def _life_of(self, client: WorkerClient) -> tuple[float, str]:
-        """Hand the worker out until it is gone: how long it lived, and why it ended."""
+    async def _serve(self, client: WorkerClient) -> tuple[float, str]:
+        """Provide this worker until it ends. Returns how many seconds it ran, and why it ended."""
         start = self._clock()
         self._ready.set_result(client)
         try:
@@ -128,4 +131,4 @@ class Supervisor:
 
 
 def _closed() -> ModelError:
-    return ModelError("The model was let go of: Parley is ending.")
+    return ModelError("The model was shut down: Parley is ending.")

@@ -1,4 +1,4 @@
-"""A model on this machine as a `bot.ports.Generator`."""
+"""A `bot.ports.Generator` that runs a model in a worker process on this machine."""
 
 import asyncio
 import logging
@@ -9,27 +9,24 @@ from dataclasses import replace
 from typing import Any
 
 from bot.errors import GenerationError, ModelError, NoRoom
-from bot.generation.answer_stream import AnswerEnd, AnswerStream
+from bot.generation.answer_stream import AnswerStream
 from bot.generation.codec import Codec, load_codec
 from bot.generation.options import WorkerOptions
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import Progress, WorkerClient
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling
-from bot.worker.protocol import CANCELLED, END, LENGTH, SMALLEST_CONTEXT, LoadOptions
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
+from bot.worker.protocol import MIN_CONTEXT, LoadOptions
 
 logger = logging.getLogger(__name__)
 
-_REASONS = {
-    END: FinishReason.END,
-    LENGTH: FinishReason.LENGTH,
-    CANCELLED: FinishReason.STOPPED,
-}
 _MAX_SEED = 2**32
+"""Seeds are taken modulo this: backends accept 32 bits."""
 
 
 class WorkerGenerator:
-    """Formats, sends, decodes. At most ``max_parallel`` answers are in the worker at a time; more
-    wait here, in the order in which they came. A worker that dies is started again."""
+    """Encodes prompts, sends requests, decodes answers. At most ``max_parallel`` requests are in
+    the worker at a time; further ones wait here, first in, first out. A worker that dies is
+    restarted; where its memory ran out, with half the context window, once."""
 
     def __init__(
         self,
@@ -38,18 +35,19 @@ class WorkerGenerator:
         on_progress: Progress | None = None,
         restarts: RestartPolicy | None = None,
     ) -> None:
-        """Starts nothing yet. `on_progress` is called on the event loop while a model loads."""
+        """Starts no process. `on_progress` is called on the event loop while a model loads."""
         self._options = options
         self._on_progress = on_progress
         self._supervisor = Supervisor(self._launch, restarts)
-        self._free = asyncio.Semaphore(options.max_parallel)
-        self._starting = asyncio.Lock()
+        self._batch_slots = asyncio.Semaphore(options.max_parallel)
+        self._codec_lock = asyncio.Lock()
         self._codec: Codec | None = None
         self._client: WorkerClient | None = None
         self._context = 0
-        """Tokens; 0 until a model was loaded. Less than the codec's once memory was too small."""
+        """The loaded model's context window, in tokens; 0 before the first load. Less than the
+        codec's where memory was too small."""
         self._halved = ""
-        """That memory ran out while answers were written, for the operator."""
+        """A note for the operator that memory ran out and the context window was halved, or ""."""
 
     async def start(self) -> ModelInfo:
         codec = await self._load_codec()
@@ -78,14 +76,14 @@ class WorkerGenerator:
         waited = time.monotonic() - asked
         decoder = codec.decoder(prompt, ids)
         try:
-            end: AnswerEnd | None = None
-            while end is None:
-                new, end = await answer.next()
+            finished: Finished | None = None
+            while finished is None:
+                new, finished = await answer.next()
                 if text := decoder.feed(new):
                     yield text
             if text := decoder.flush():
                 yield text
-            yield _finished(end, waited)
+            yield _with_wait(finished, waited)
         finally:
             client.cancel(answer)
 
@@ -94,11 +92,11 @@ class WorkerGenerator:
 
     @property
     def worker_pid(self) -> int | None:
-        """The worker's process id while one runs."""
+        """The worker's process id while one with a loaded model runs, else None. For diagnosis."""
         return self._supervisor.pid
 
     async def _load_codec(self) -> Codec:
-        async with self._starting:
+        async with self._codec_lock:
             if self._codec is None:
                 self._codec = await asyncio.to_thread(load_codec, self._options)
             return self._codec
@@ -120,7 +118,7 @@ class WorkerGenerator:
             tokens_per_second=options.tokens_per_second,
         )
         client = await WorkerClient.launch(
-            load, python=options.python, patience=options.patience, on_progress=self._on_progress
+            load, python=options.python, timeouts=options.timeouts, on_progress=self._on_progress
         )
         facts = client.facts
         if facts.note:
@@ -129,12 +127,12 @@ class WorkerGenerator:
         return client
 
     def _next_context(self, whole: int) -> int:
-        """The context to load with: half of it once the memory ran out while answers were
-        written. Raises ModelError where it runs out a second time."""
+        """The context window to load with, in tokens: `whole`, or half of it after memory ran out
+        during generation. Raises ModelError where it ran out a second time."""
         context = self._context or whole
         if self._client is None or not self._client.out_of_memory:
             return context
-        if context < whole or context // 2 < SMALLEST_CONTEXT:
+        if context < whole or context // 2 < MIN_CONTEXT:
             raise ModelError(
                 f"The memory of {self._client.facts.device} ran out again, with a context of "
                 f"{context} tokens and {self._options.max_parallel} answers at a time: set "
@@ -149,32 +147,37 @@ class WorkerGenerator:
     async def _begin(
         self, ids: list[int], sampling: Sampling, codec: Codec, window: int
     ) -> tuple[WorkerClient, AnswerStream]:
-        """Send the request when its turn has come. Its place is free again when the worker says
-        that it is done with it, or is gone. Raises NoRoom where the window is smaller by then than
-        `window`, and prompt and answer do not fit it."""
-        await self._free.acquire()
+        """Send the request as soon as fewer than ``max_parallel`` are in flight. It counts as in
+        flight until the worker reports its end or dies. Raises NoRoom where the context window has
+        become smaller than `window` meanwhile and prompt and answer do not fit it, and
+        GenerationError where there is no worker."""
+        await self._batch_slots.acquire()
         try:
             client = await self._supervisor.worker()
-            # Only now is it known how large the window is: memory may have run out meanwhile.
+            # The context window is known only now: memory may have run out meanwhile.
             context = client.facts.context
             if len(ids) + sampling.max_new_tokens > context and context < window:
-                raise NoRoom(f"The model's window shrank from {window} to {context} tokens.")
+                raise NoRoom(
+                    f"The model's context window shrank from {window} to {context} tokens."
+                )
             request = _request(codec, context, ids, sampling)
-            return client, client.add(request, self._free.release)
+            return client, client.add(request, self._batch_slots.release)
         except ModelError as exc:
-            self._free.release()
+            self._batch_slots.release()
             raise GenerationError(str(exc)) from exc
         except BaseException:
-            self._free.release()
+            self._batch_slots.release()
             raise
 
 
 def _request(codec: Codec, context: int, ids: list[int], sampling: Sampling) -> dict[str, Any]:
-    """The fields of a `bot.worker.protocol.Request`. Raises NoRoom where the prompt leaves no room
-    for an answer."""
+    """The fields of a `bot.worker.protocol.Request` without ``id``. Raises NoRoom where the prompt
+    leaves no room for an answer in the context window."""
     room = context - len(ids)
     if room < 1:
-        raise NoRoom(f"The prompt has {len(ids)} tokens and the model's window only {context}.")
+        raise NoRoom(
+            f"The prompt has {len(ids)} tokens and the model's context window only {context}."
+        )
     seed = sampling.seed if sampling.seed is not None else random.randrange(_MAX_SEED)
     return {
         "prompt": ids,
@@ -188,10 +191,11 @@ def _request(codec: Codec, context: int, ids: list[int], sampling: Sampling) -> 
     }
 
 
-def _finished(end: AnswerEnd, waited: float) -> Finished:
+def _with_wait(finished: Finished, waited: float) -> Finished:
+    """`finished` with its times counted from the call of `stream`, not from the worker's start."""
     usage = replace(
-        end.usage,
-        first_token_seconds=end.usage.first_token_seconds + waited,
-        total_seconds=end.usage.total_seconds + waited,
+        finished.usage,
+        first_token_seconds=finished.usage.first_token_seconds + waited,
+        total_seconds=finished.usage.total_seconds + waited,
     )
-    return Finished(_REASONS[end.reason], usage)
+    return replace(finished, usage=usage)

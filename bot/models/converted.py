@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.worker.conversion.file_lock import is_locked
-from bot.worker.conversion.model_cache import PARTIAL, SOURCE_NOTE, form_name, lock_of
+from bot.worker.conversion.model_cache import PARTIAL, SOURCE_NOTE, converted_name, lock_of
 from bot.worker.protocol import LoadError
 
 _NAME = re.compile(r"(?P<source>.+)-(?P<low_bit>[a-z0-9_]+)-[0-9a-f]{16}")
@@ -95,6 +95,6 @@ def _why_stale(name: str, low_bit: str, source: Path | None, models: Collection[
 
 def _is_made_from(name: str, low_bit: str, folder: Path) -> bool:
     try:
-        return form_name(folder, low_bit) == name
+        return converted_name(folder, low_bit) == name
     except (LoadError, OSError):  # it no longer contains weights
         return False

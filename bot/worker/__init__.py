@@ -1,14 +1,21 @@
-"""The process that holds the model.
+"""The worker: the process that holds the model and runs inference.
 
-It is started by `bot.generation` as ``python …/bot/worker/__main__.py`` and may run under an
-interpreter that has nothing of Parley installed: everything below this package imports the
-standard library and, once a model is loaded, the libraries of one back end. It must work on
-Python 3.10, which some of those libraries need.
+`bot.generation` starts it as ``python …/bot/worker/__main__.py``, perhaps under an interpreter in
+which nothing of Parley is installed ([model] python). Everything in this package therefore runs
+on Python 3.10, imports nothing of the project but `bot.worker`, and imports the libraries of one
+backend only when a model is loaded.
 
-    frames    messages on a pipe: a length, then JSON
-    protocol  what the messages say
-    channel   the worker's ends of the pipes, heartbeats, the parent's death
-    loop      one thread that steps the model and heeds commands between two steps
-    backends  one module for each way to run a model
-    models    model folders: safetensors, GGUF, the cache of converted models
+    frames      messages on a pipe: a length, then JSON
+    protocol    the messages and their fields: load options, requests, steps, how an answer ended
+    channel     the worker's ends of the two pipes, heartbeats, exit when the bot is gone
+    process     the worker from start to exit code: load the model, then serve requests
+    loop        runs decoding steps and applies the commands that arrive between two steps
+    memory      how much memory this machine has available
+    backends    the ways to run a model: OpenVINO, torch, ipex-llm, and a scripted stand-in
+    conversion  Hugging Face models converted (and quantized) for a backend, and their cache
+
+Scripts that `parley.doctor` runs by their path, in the worker's interpreter:
+
+    probe       which libraries and devices a backend finds
+    logits      compares a device's logits with the CPU's
 """

@@ -1,8 +1,8 @@
 """Starts the worker when this file is run by its path.
 
-The package ``bot`` above it stays unimported, and its folder (perhaps another interpreter's
-site-packages) stays off ``sys.path``: a foreign interpreter must find its own libraries, not
-ours. Written so that an old Python can at least say that it is too old.
+The package ``bot`` above it is never imported, and its folder (perhaps another interpreter's
+site-packages) is kept off ``sys.path``: the worker's interpreter must find its own libraries, not
+Parley's. Written so that an old Python can at least say that it is too old.
 """
 
 import os
@@ -11,20 +11,21 @@ import types
 
 
 def main():  # type: () -> int
-    """Run the worker, or with ``choose`` say what it would run; the process's exit code."""
+    """Run the worker, or with the argument ``choose`` print the backend that it would choose.
+    Returns the process's exit code; 2 where this Python is older than 3.10."""
     if sys.version_info < (3, 10):  # noqa: UP036
         message = "the model's process needs Python 3.10 or newer; {} is Python {}\n"
         sys.stderr.write(message.format(sys.executable, sys.version.split()[0]))
         return 2
     worker_dir = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
     if sys.path and os.path.abspath(sys.path[0] or ".") == worker_dir:  # noqa: PTH100
-        del sys.path[0]  # the script's own folder: its modules are reached as bot.worker.…
+        del sys.path[0]  # the script's own folder: its modules are imported as bot.worker.…
     package = types.ModuleType("bot")
     package.__path__ = [os.path.dirname(worker_dir)]  # noqa: PTH120
     sys.modules["bot"] = package
 
     if sys.argv[1:2] == ["choose"]:
-        from bot.worker.choice import run
+        from bot.worker.backends.choose import run
     else:
         from bot.worker.process import run
 

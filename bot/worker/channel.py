@@ -1,8 +1,8 @@
-"""The worker's ends of the pipes to the bot.
+"""The worker's ends of the two pipes to the bot.
 
-Commands come on fd 0 and frames go out on fd 1. Both are taken away from everybody else at the
-start, so that a library that prints cannot corrupt a frame: what is printed goes to stderr,
-which the bot collects. The end of fd 0 means that the bot is gone, and then this process goes.
+Commands arrive on fd 0 and frames leave on fd 1. Both descriptors are moved away at the start, so
+that a library that prints cannot corrupt a frame: its output goes to stderr, which the bot logs.
+End-of-file on fd 0 means that the bot is gone; the worker then exits.
 """
 
 import contextlib
@@ -16,39 +16,42 @@ from dataclasses import dataclass
 from bot.worker.frames import MAGIC, FrameReader, Message, encode
 
 GRACE_SECONDS = 3.0
-"""How long the model's thread may tidy up after the bot is gone."""
+"""How long the main thread may clean up after the bot is gone, before the process is ended."""
 
-GONE = {"type": "quit"}
-"""What the bot's end is to whoever waits for a command."""
+QUIT = {"type": "quit"}
+"""The command that end-of-file on fd 0 stands for."""
 
 
-class BotGone(BaseException):
-    """Nobody is left to work for. No Exception: whatever is under way should end."""
+class PipeClosed(BaseException):
+    """The bot has closed its end of the pipe. Not an Exception, so that no handler for a backend's
+    errors swallows it: whatever is running should end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A message from the bot and when it came, in seconds of `time.monotonic`."""
+    """A message from the bot and the time of its arrival, in seconds of `time.monotonic`."""
 
     message: Message
     at: float
 
 
 class Channel:
-    """Frames to the bot, commands from it. `send` may be called from any thread."""
+    """Sends frames to the bot and receives its commands. `send` may be called from any thread;
+    `commands` is filled by a thread of its own."""
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.steps: Callable[[], int] = lambda: 0
-        """How many steps the model has made, for the heartbeats."""
+        """Returns the number of decoding steps so far, for the heartbeats. Called from a thread."""
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._lock = threading.Lock()
-        self._gone = False
+        self._closed = False
 
     @classmethod
     def take_over_stdio(cls) -> "Channel":
-        """Own the process's stdin and stdout from here on, and announce it."""
+        """Claim the process's stdin and stdout and write the sentinel that begins the stream.
+        From here on reading stdin gives end-of-file, and stdout is stderr. Raises PipeClosed."""
         read_fd, write_fd = os.dup(0), os.dup(1)
         devnull = os.open(os.devnull, os.O_RDONLY)
         os.dup2(devnull, 0)
@@ -59,19 +62,19 @@ class Channel:
         return channel
 
     def send(self, message: Message) -> None:
-        """Write one frame, whole. Waits while the bot is slow. Raises BotGone."""
+        """Write one whole frame. Blocks while the pipe is full. Raises PipeClosed."""
         self._write(encode(message))
 
     def start_reading(self) -> None:
-        """Read commands in a thread of their own, from now until the bot is gone, which ends the
-        process: at once where the model's thread leaves by itself, else a little later."""
+        """Start the thread that reads commands. At end-of-file it queues ``quit`` and, where the
+        main thread has not ended the process after `GRACE_SECONDS`, ends it with exit code 0."""
         threading.Thread(target=self._read, name="commands", daemon=True).start()
 
-    def start_beating(self, seconds: float) -> None:
-        """Send a ``beat`` with the number of steps so far, every so many seconds."""
+    def start_heartbeat(self, seconds: float) -> None:
+        """Start the thread that sends a ``beat`` with the number of steps every `seconds`."""
 
         def beat() -> None:
-            with contextlib.suppress(BotGone):
+            with contextlib.suppress(PipeClosed):
                 while True:
                     time.sleep(seconds)
                     self.send({"type": "beat", "steps": self.steps()})
@@ -81,14 +84,14 @@ class Channel:
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         with self._lock:
-            if self._gone:
-                raise BotGone
+            if self._closed:
+                raise PipeClosed
             try:
                 while view:
                     view = view[os.write(self._write_fd, view) :]
             except OSError as exc:
-                self._gone = True
-                raise BotGone from exc
+                self._closed = True
+                raise PipeClosed from exc
 
     def _read(self) -> None:
         frames = FrameReader()
@@ -97,7 +100,7 @@ class Channel:
                 now = time.monotonic()
                 for message in frames.feed(data):
                     self.commands.put(Command(message, now))
-        self._gone = True
-        self.commands.put(Command(GONE, time.monotonic()))
+        self._closed = True
+        self.commands.put(Command(QUIT, time.monotonic()))
         time.sleep(GRACE_SECONDS)
         os._exit(0)

@@ -1,8 +1,8 @@
 """Messages on a pipe.
 
-A frame is the length of its body (four bytes, big-endian, unsigned) and the body: one JSON
-object in UTF-8. The worker's side begins with `MAGIC`, so that whatever an interpreter or a
-wrapper script printed before is told from frames and skipped.
+A frame is the length of its body (four bytes, big-endian, unsigned) and the body: one JSON object
+in UTF-8. The worker writes the sentinel `MAGIC` before its first frame, so that the bot can skip
+whatever an interpreter or a wrapper script printed before.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 MAGIC = b"\n\x00parley-worker/1\x00\n"
 MAX_BODY = 64 * 1024 * 1024
-"""Bytes. A longer body is no message of ours but noise that was read as a length."""
+"""Bytes. A frame that announces more is not a frame but other output, misread as a length."""
 
 _LENGTH = struct.Struct(">I")
 
@@ -20,11 +20,11 @@ Message = dict[str, Any]
 
 
 class FrameError(ValueError):
-    """The bytes are not frames."""
+    """The bytes are not frames, or a message does not fit one."""
 
 
 def encode(message: Message) -> bytes:
-    """The frame that holds `message`. Raises FrameError where it is too long."""
+    """`message` as one frame. Raises FrameError where its body is longer than `MAX_BODY`."""
     body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )
@@ -34,14 +34,15 @@ def encode(message: Message) -> bytes:
 
 
 class FrameReader:
-    """Takes bytes in any pieces and gives the messages that are whole, in order."""
+    """Decodes a stream of frames that arrives in chunks of any size."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that `data` completes. Raises FrameError, after which nothing that comes
-        can be trusted. The iterator must be exhausted before the next call."""
+        """The messages that `data` completes, in order. The iterator must be exhausted before the
+        next call. Raises FrameError where the stream is not made of frames; the reader cannot be
+        used afterwards."""
         self._buffer += data
         start = 0
         try:

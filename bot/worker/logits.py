@@ -1,22 +1,28 @@
-"""Compares what a device computes with what this machine's CPU computes. Run by its path, in the
-model's interpreter, with one JSON object on stdin:
+"""Compares the logits that a device computes with those of this machine's CPU.
+
+Run by its path, in the worker's interpreter, with one JSON object on stdin:
 
     library    "openvino", "torch" or "ipex"
     model      the folder of a Llama model, small enough for the CPU
-    device     as ``[model] device`` has it
-    low_bit    how ipex-llm keeps the weights: 16 bits of one kind or the other
+    device     as in ``[model] device``
+    low_bit    ipex only: the quantization of the weights, one of the 16-bit types
     scratch    an empty folder
     sequences  lists of token ids: prompts with their answers
 
-The last line on stdout is one JSON object. ``device`` is the device's name; ``largest`` the largest
-difference of two logits; ``similarity`` the smallest cosine between two positions' logits; of
-``positions``, ``agree`` have the same likeliest token on both. ``choices`` holds, for each
-sequence, the CPU's likeliest next token after each of its tokens, and ``gaps`` by how much the
-token that really came next is less likely (a difference of logits).
+The last line on stdout is one JSON object:
 
-The CPU computes in float32. The device computes as the back end would let it, with the weights of
-the model's folder in 16 bits on both sides: what is compared is the arithmetic, not the rounding
-of weights.
+    device      the device's name for people
+    largest     the largest absolute difference of two logits
+    similarity  the smallest cosine similarity of two positions' logits
+    positions   the number of positions compared
+    agree       of them, those whose most likely token is the same on both
+    choices     for each sequence, the CPU's most likely next token after each of its tokens
+    gaps        for each sequence and each token but the last: how far the logit of the token that
+                really came next is below the CPU's highest logit
+    error       why the comparison failed; "" where it did not, and then the rest is there
+
+The CPU computes in float32, the device in the backend's own precision. Weights have 16 bits on both
+sides, so that the arithmetic is compared and not the quantization.
 """
 
 import importlib
@@ -28,28 +34,29 @@ from pathlib import Path
 from typing import Any
 
 Logits = Any
-"""float32 [tokens, vocabulary]"""
+"""A float32 array [tokens, vocabulary]."""
 
 
 def main() -> int:
-    """Compare and print."""
+    """Read stdin, compare, print. Returns exit code 0 also where the comparison failed."""
     worker_dir = str(Path(__file__).resolve().parent)
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != worker_dir]  # noqa: PTH100
-    package = types.ModuleType("bot")  # as in __main__: this interpreter keeps its own libraries
+    package = types.ModuleType("bot")  # as in __main__.py: bot itself stays unimported
     package.__path__ = [str(Path(worker_dir).parent)]
     sys.modules["bot"] = package
     asked = json.load(sys.stdin)
     try:
         facts = compare(asked)
     except Exception as exc:
-        # Whatever the library raises is what the report has to say.
+        # Any error of a library is a result to report.
         facts = {"error": f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"}
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
     return 0
 
 
 def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
-    """See the module."""
+    """The JSON object for the request `asked`, as the module's docstring has both. Raises
+    ValueError where the device's logits have another shape than the CPU's."""
     import numpy as np
 
     compute = {"openvino": with_openvino, "torch": with_torch, "ipex": with_ipex}
@@ -57,7 +64,7 @@ def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
     largest, similarity, agree, positions = 0.0, 1.0, 0, 0
     choices, gaps = [], []
     for (there, here), ids in zip(pairs, asked["sequences"], strict=True):
-        if there.shape != here.shape:  # numpy would compare them all the same
+        if there.shape != here.shape:  # numpy would broadcast
             raise ValueError(f"the device gave logits of the shape {there.shape}, not {here.shape}")
         largest = max(largest, float(np.abs(there - here).max()))
         norms = np.linalg.norm(there, axis=1) * np.linalg.norm(here, axis=1)
@@ -81,12 +88,13 @@ def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
 
 
 def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
-    """The logits of each sequence on the device and on the CPU."""
+    """The device's title, and the logits of each sequence on the device and on the CPU. Raises
+    LoadError, and whatever OpenVINO raises."""
     import numpy as np
 
     from bot.worker.backends.openvino.device import choose_device
-    from bot.worker.backends.openvino.library import import_openvino
-    from bot.worker.conversion.convert import MODEL_FILE, convert
+    from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
+    from bot.worker.conversion.convert import convert
 
     ov = import_openvino()
     core = ov.Core()
@@ -115,7 +123,7 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
 
 
 def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
-    """The same with torch."""
+    """As `with_openvino`, with torch and transformers."""
     from bot.worker.backends.torch.device import choose_device, device_title
 
     torch: Any = importlib.import_module("torch")
@@ -132,12 +140,12 @@ def with_torch(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits
 
 
 def with_ipex(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
-    """The same with ipex-llm; the CPU computes with its transformers alone."""
+    """As `with_openvino`, with ipex-llm on the device and plain transformers on the CPU."""
     from bot.worker.backends.ipex.model import choose_ipex_device, import_ipex, load_model
     from bot.worker.backends.torch.device import device_title
     from bot.worker.protocol import LoadOptions
 
-    os.environ["IPEX_LLM_LAST_LM_HEAD"] = "0"  # else the last position alone gets its logits
+    os.environ["IPEX_LLM_LAST_LM_HEAD"] = "0"  # else only the last position gets logits
     torch, library = import_ipex()
     model_class: Any = importlib.import_module("transformers").AutoModelForCausalLM
     device, low_bit = choose_ipex_device(torch, asked["device"]), asked["low_bit"]
@@ -150,7 +158,7 @@ def with_ipex(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]
 def torch_pairs(
     torch: Any, there: Any, here: Any, asked: "dict[str, Any]"
 ) -> "list[tuple[Logits, Logits]]":
-    """The logits of each sequence, of two of torch's models."""
+    """The logits of each sequence from two transformers models, `there` and `here`."""
 
     def logits(model: Any, ids: "list[int]") -> Logits:
         with torch.inference_mode():

@@ -1,22 +1,22 @@
-"""One thread that steps the model and heeds commands between two steps.
+"""The decoding loop: one thread runs the backend's steps and applies commands between two steps.
 
-A cancelled answer therefore gets nothing from any step that begins after the cancel arrived.
+A cancelled answer therefore gets no token of any step that begins after the cancel arrived.
 """
 
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from bot.worker.backends import Backend
 from bot.worker.channel import Command
 from bot.worker.frames import Message
-from bot.worker.protocol import CANCELLED, ERROR, Ended, Request, without_type
+from bot.worker.protocol import CANCELLED, ERROR, Ended, Request, payload
 
 
 @dataclass(slots=True)
-class _Open:
-    """What is known of one answer in flight."""
+class _InFlight:
+    """What is measured of one request. Times are of the loop's clock; 0.0 is not yet."""
 
     request: Request
     arrived: float
@@ -25,7 +25,7 @@ class _Open:
 
 
 class Loop:
-    """Runs a loaded back end until it is told to quit."""
+    """Runs a loaded backend until ``quit`` arrives. Used by one thread only."""
 
     def __init__(
         self,
@@ -35,93 +35,90 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.steps = 0
-        """How many steps the back end has made."""
+        """Decoding steps so far. May be read from any thread."""
         self._backend = backend
         self._commands = commands
         self._send = send
         self._clock = clock
-        self._open: dict[int, _Open] = {}
-        self._ended: list[Message] = []
+        self._in_flight: dict[int, _InFlight] = {}
+        self._ended: list[Ended] = []
         self._quit = False
 
     def run(self) -> None:
-        """Step while answers are open, sleep while there are none. Returns when told to quit;
-        whatever the back end raises passes through."""
+        """Step while requests are in flight, and block on the command queue while there are none.
+        Returns after ``quit``. Raises whatever the backend's `step` or `cancel` raises."""
         pause = 0.0
         while True:
-            self._heed(pause)
+            self._process_commands(pause)
             if self._quit:
                 return
-            pause = self._step() if self._open else 0.0
+            pause = self._step() if self._in_flight else 0.0
             self._report([])
 
-    def _heed(self, pause: float) -> None:
-        """Carry out every command that is there. Waits for one where nothing is to be done."""
+    def _process_commands(self, pause: float) -> None:
+        """Apply all queued commands. Waits for one where no request is in flight, and for up to
+        `pause` seconds where the next step has nothing to do before."""
         try:
-            if not self._open:
-                self._carry_out(self._commands.get())
+            if not self._in_flight:
+                self._apply(self._commands.get())
             elif pause > 0:
-                self._carry_out(self._commands.get(timeout=pause))
+                self._apply(self._commands.get(timeout=pause))
             while True:
-                self._carry_out(self._commands.get_nowait())
+                self._apply(self._commands.get_nowait())
         except queue.Empty:
             return
 
-    def _carry_out(self, command: Command) -> None:
+    def _apply(self, command: Command) -> None:
         message = command.message
         if message["type"] == "add":
-            self._add(Request(**without_type(message)), command.at)
+            self._add(Request(**payload(message)), command.at)
         elif message["type"] == "cancel":
             self._cancel(message["id"])
         elif message["type"] == "quit":
             self._quit = True
 
     def _add(self, request: Request, arrived: float) -> None:
-        self._open[request.id] = _Open(request, arrived)
+        self._in_flight[request.id] = _InFlight(request, arrived)
         try:
             self._backend.add(request)
         except ValueError as exc:  # this request cannot be served; others can
             self._end(Ended(request.id, ERROR, str(exc)))
 
     def _cancel(self, request_id: int) -> None:
-        if request_id in self._open:  # else it ended while the command was on its way
+        if request_id in self._in_flight:  # else it ended while the command was on its way
             self._backend.cancel(request_id)
             self._end(Ended(request_id, CANCELLED))
 
     def _step(self) -> float:
+        """Run one step and report it. Returns the pause before the next one, in seconds."""
         step = self._backend.step()
         self.steps += 1
         now = self._clock()
-        grown = [(key, ids) for key, ids in step.tokens if ids and key in self._open]
-        for key, ids in grown:
-            answer = self._open[key]
+        tokens = [(key, ids) for key, ids in step.tokens if ids and key in self._in_flight]
+        for key, ids in tokens:
+            answer = self._in_flight[key]
             answer.first_token = answer.first_token or now
             answer.tokens += len(ids)
         for ended in step.ended:
-            if ended.id in self._open:
+            if ended.id in self._in_flight:
                 self._end(ended)
-        self._report(grown)
+        self._report(tokens)
         return step.pause
 
     def _end(self, ended: Ended) -> None:
-        answer = self._open.pop(ended.id)
+        """Complete the usage and queue `ended` for the next ``step`` frame."""
+        answer = self._in_flight.pop(ended.id)
         now = self._clock()
-        self._ended.append(
-            {
-                "id": ended.id,
-                "reason": ended.reason,
-                "message": ended.message,
-                "usage": {
-                    "prompt_tokens": len(answer.request.prompt),
-                    "cached_tokens": ended.cached_tokens,
-                    "completion_tokens": answer.tokens,
-                    "first_token_seconds": (answer.first_token or now) - answer.arrived,
-                    "total_seconds": now - answer.arrived,
-                },
-            }
+        usage = replace(
+            ended.usage,
+            prompt_tokens=len(answer.request.prompt),
+            completion_tokens=answer.tokens,
+            first_token_seconds=(answer.first_token or now) - answer.arrived,
+            total_seconds=now - answer.arrived,
         )
+        self._ended.append(replace(ended, usage=usage))
 
-    def _report(self, grown: list[tuple[int, list[int]]]) -> None:
-        if grown or self._ended:
-            ended, self._ended = self._ended, []
-            self._send({"type": "step", "step": self.steps, "tokens": grown, "ended": ended})
+    def _report(self, tokens: list[tuple[int, list[int]]]) -> None:
+        if tokens or self._ended:
+            ended, self._ended = [asdict(end) for end in self._ended], []
+            self._send({"type": "step", "step": self.steps, "tokens": tokens, "ended": ended})

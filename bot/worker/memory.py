@@ -1,4 +1,4 @@
-"""How much memory this machine has left."""
+"""How much main memory this machine has available."""
 
 import ctypes
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that a process may take without the machine swapping, or being ended by a container's
-    limit; None where nobody tells. `root` is where /proc and /sys are."""
+    """Bytes that a process can allocate without the machine swapping and within the container's
+    limit; None where that is not known. `root` is the folder that holds /proc and /sys."""
     if sys.platform == "win32":
         return _windows()
     found = [size for size in (_linux(root), _container(root)) if size is not None]
@@ -15,6 +15,7 @@ def available_memory(root: Path = Path("/")) -> int | None:
 
 
 def _linux(root: Path) -> int | None:
+    """MemAvailable of /proc/meminfo (proc_meminfo(5)), in bytes."""
     meminfo = root / "proc/meminfo"
     if not meminfo.exists():
         return None
@@ -25,17 +26,18 @@ def _linux(root: Path) -> int | None:
 
 
 def _container(root: Path) -> int | None:
-    """What a control group leaves (version 2, docs.kernel.org/admin-guide/cgroup-v2.html)."""
+    """Bytes below the limit of the control group (version 2,
+    docs.kernel.org/admin-guide/cgroup-v2.html); None without a limit."""
     group = root / "sys/fs/cgroup"
     try:
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
         stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
-        return None  # no such group, or one that keeps its numbers to itself
+        return None  # no such group, or no permission to read it
     if limit == "max":
         return None
-    # Files that were read or written lately count as used and are given up when need be.
+    # The page cache counts as used; the kernel reclaims its inactive part under pressure.
     return max(0, int(limit) - used + int(stat.get("inactive_file", 0)))
 
 

@@ -1,13 +1,20 @@
-"""Tells whether one back end's libraries can be used, and what they find on this machine. Run by
-its path, in the model's interpreter:
+"""Finds out whether a backend's libraries can be imported, and which devices they see.
+
+Run by its path, in the worker's interpreter:
 
     python …/bot/worker/probe.py openvino|torch|ipex
 
-The last line on stdout is one JSON object: ``python``, ``version``, ``packages`` (name to
-version), ``devices`` (a list of ``name``, ``title``, ``memory`` in bytes or null, ``driver``, and
-``shared`` where it is known that the memory is the machine's own) and
-``error``. Only the standard library and what the back end stands on are imported; a library that
-crashes takes only this process with it.
+The last line on stdout is one JSON object:
+
+    python    the interpreter's version
+    packages  package name to version, of those that are installed
+    devices   a list of objects: ``name``, ``title`` (for people), ``memory`` (bytes, null for a
+              CPU), ``driver`` (version, "" where not known), and, from OpenVINO, ``shared`` (true
+              where the GPU uses main memory)
+    error     why the backend cannot be used; "" where it can
+
+Imports the standard library and the backend's own libraries only: a library that crashes the
+interpreter ends this process and no other.
 """
 
 import importlib
@@ -26,8 +33,8 @@ PACKAGES = {
 
 
 def main() -> int:
-    """Print what there is; 0 also where the library is missing, which `error` then says."""
-    # The script's own folder: its modules would hide others of the same name.
+    """Print the JSON object. Returns exit code 0 also where a library is missing: see ``error``."""
+    # The script's own folder: its modules would shadow others of the same name.
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # noqa: PTH100
     library = sys.argv[1]
@@ -40,14 +47,14 @@ def main() -> int:
     try:
         facts["devices"] = FIND[library]()
     except Exception as exc:
-        # Whatever a broken installation raises is the finding.
+        # Any error of a broken installation is a result to report.
         facts["error"] = f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
     return 0
 
 
 def installed(names: "tuple[str, ...]") -> "dict[str, str]":
-    """The versions of those packages that are there."""
+    """The versions of those packages that are installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
@@ -60,12 +67,12 @@ def installed(names: "tuple[str, ...]") -> "dict[str, str]":
 
 
 def openvino_devices() -> "list[dict[str, Any]]":
-    """CPU and GPUs, as OpenVINO sees them."""
+    """The CPU and the GPUs that OpenVINO sees, discrete GPUs first."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    importlib.import_module("openvino_genai")  # that it can be loaded is part of the question
+    importlib.import_module("openvino_genai")  # the backend needs it: its import must succeed too
     core = importlib.import_module("openvino").Core()
-    # A card before the processor's own graphics, as the back end prefers it.
-    names = sorted(core.available_devices, key=lambda name: not _is_card(core, name))
+    # Discrete GPUs before integrated ones, as the backend prefers them.
+    names = sorted(core.available_devices, key=lambda name: not _is_discrete(core, name))
     found = []
     for name in names:
         gpu = name.startswith("GPU")
@@ -78,18 +85,18 @@ def openvino_devices() -> "list[dict[str, Any]]":
                 "title": title,
                 "memory": memory,
                 "driver": driver,
-                "shared": gpu and not _is_card(core, name),
+                "shared": gpu and not _is_discrete(core, name),
             }
         )
     return found
 
 
-def _is_card(core: Any, name: str) -> bool:
+def _is_discrete(core: Any, name: str) -> bool:
     return name.startswith("GPU") and "DISCRETE" in _property(core, name, "DEVICE_TYPE").upper()
 
 
 def _property(core: Any, device: str, name: str) -> str:
-    """A property that not every version has; "" without it."""
+    """A device property; "" where this version of OpenVINO does not have it."""
     try:
         return str(core.get_property(device, name))
     except RuntimeError:
@@ -97,7 +104,8 @@ def _property(core: Any, device: str, name: str) -> str:
 
 
 def torch_devices() -> "list[dict[str, Any]]":
-    """CPU, Intel GPUs and CUDA, as torch sees them. Raises where the back end would refuse."""
+    """The CPU, Intel GPUs and CUDA GPUs that torch sees. Raises where the backend could not be used
+    either, as with a transformers older than 5."""
     torch: Any = importlib.import_module("torch")
     transformers: Any = importlib.import_module("transformers")
     if int(transformers.__version__.partition(".")[0]) < 5:
@@ -106,8 +114,8 @@ def torch_devices() -> "list[dict[str, Any]]":
 
 
 def ipex_devices() -> "list[dict[str, Any]]":
-    """CPU and Intel GPUs, where ipex-llm can be loaded."""
-    if importlib.util.find_spec("ipex_llm") is None:  # asked first: torch takes seconds
+    """The CPU and the Intel GPUs that torch sees. Raises where ipex-llm cannot be imported."""
+    if importlib.util.find_spec("ipex_llm") is None:  # checked first: importing torch takes seconds
         raise ModuleNotFoundError("No module named 'ipex_llm'")
     torch: Any = importlib.import_module("torch")
     importlib.import_module("ipex_llm.transformers")
@@ -115,7 +123,7 @@ def ipex_devices() -> "list[dict[str, Any]]":
 
 
 def devices_of(torch: Any, kinds: "tuple[str, ...]") -> "list[dict[str, Any]]":
-    """The CPU and the accelerators of these kinds, as torch sees them."""
+    """The CPU and the accelerators of these kinds ("xpu", "cuda") that torch sees."""
     found: list[dict[str, Any]] = [
         {"name": "cpu", "title": platform.processor() or "CPU", "memory": None, "driver": ""}
     ]

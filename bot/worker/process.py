@@ -1,4 +1,4 @@
-"""The worker from its first frame to its exit code."""
+"""The worker process from its first frame to its exit code: load the model, then serve requests."""
 
 import os
 import platform
@@ -10,48 +10,49 @@ from dataclasses import replace
 from bot.worker import backends
 from bot.worker.backends import Backend
 from bot.worker.backends.choose import choose_backend
-from bot.worker.channel import BotGone, Channel
+from bot.worker.channel import Channel, PipeClosed
 from bot.worker.frames import Message
 from bot.worker.loop import Loop
 from bot.worker.protocol import (
-    SMALLEST_CONTEXT,
+    MIN_CONTEXT,
     DoesNotFit,
     Facts,
     LoadError,
     LoadOptions,
+    payload,
     to_message,
-    without_type,
 )
 
-BEAT_SECONDS = 2.0
-OK, LOAD_FAILED, BROKE = 0, 3, 4
-"""Exit codes. 2 is Python's own for a script that cannot run."""
+HEARTBEAT_SECONDS = 2.0
+OK, LOAD_FAILED, BACKEND_FAILED = 0, 3, 4
+"""Exit codes of the process. 2 is Python's own for a script that cannot run."""
 
 OUT_OF_MEMORY = ("out of memory", "out_of_device_memory", "out_of_host_memory", "out_of_resources")
-"""As torch, Level Zero (ze_api.h) and OpenCL say it, in lower case."""
+"""Parts of the error texts of torch, Level Zero (ze_api.h) and OpenCL, in lower case."""
 
 
 def run() -> int:
-    """Talk to the bot on stdin and stdout until it says ``quit`` or is gone; the exit code."""
-    # Ctrl+C and a service's stop reach every process of the group. The bot decides what then
-    # happens here, and its end ends this process too.
+    """Serve the bot on stdin and stdout until ``quit`` arrives or the bot is gone. Returns the exit
+    code. Must be called from the main thread: it changes signal handlers."""
+    # Ctrl+C and a service's stop reach every process of the group. The bot decides about shutdown,
+    # and when it exits, end-of-file on stdin ends this process too.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
         return _run(Channel.take_over_stdio())
-    except BotGone:
+    except PipeClosed:
         return OK
 
 
 def _run(channel: Channel) -> int:
     channel.send({"type": "hello", "pid": os.getpid(), "python": platform.python_version()})
     channel.start_reading()
-    channel.start_beating(BEAT_SECONDS)
+    channel.start_heartbeat(HEARTBEAT_SECONDS)
     first = channel.commands.get().message
     if first["type"] != "load":
         return OK
-    options = LoadOptions(**without_type(first))
+    options = LoadOptions(**payload(first))
     try:
         backend, facts = load(options, channel.send)
     except LoadError as exc:
@@ -62,8 +63,9 @@ def _run(channel: Channel) -> int:
 
 
 def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend, Facts]:
-    """A back end with the model loaded. Where memory is too small for the context, half of it is
-    tried, once. Raises LoadError."""
+    """The backend with its model loaded, and what was loaded. Where memory is too small for the
+    context window, half of it is tried, once, and `Facts.note` says so. `send` gets ``progress``
+    messages. Raises LoadError."""
     notes = []
     if options.backend == "auto":
         choice = choose_backend(options)
@@ -73,7 +75,7 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
         backend, facts = _load(options, send)
     except DoesNotFit as exc:
         smaller = options.context // 2
-        if smaller < SMALLEST_CONTEXT:
+        if smaller < MIN_CONTEXT:
             raise
         notes.append(f"the context was halved to {smaller} tokens: {exc}")
         try:
@@ -84,7 +86,7 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
 
 
 def _load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend, Facts]:
-    """Load the model. Whatever goes wrong becomes a LoadError; the details go to stderr."""
+    """Load the model. Any error becomes a LoadError of one line; the traceback goes to stderr."""
 
     def report(what: str, done: int, total: int) -> None:
         send({"type": "progress", "what": what, "done": done, "total": total})
@@ -106,8 +108,8 @@ def _load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backen
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
-    """Python's own, torch's (``torch.OutOfMemoryError``, of which older versions only have one for
-    each kind of device), and what GPU runtimes say in the text of a RuntimeError."""
+    """Whether `exc` reports that memory ran out: MemoryError, ``torch.OutOfMemoryError`` (or the
+    one of a kind of device, in older versions), or a RuntimeError with a GPU runtime's text."""
     if isinstance(exc, MemoryError) or "OutOfMemory" in type(exc).__name__:
         return True
     text = str(exc).lower()
@@ -115,6 +117,7 @@ def is_out_of_memory(exc: BaseException) -> bool:
 
 
 def _serve(backend: Backend, channel: Channel) -> int:
+    """Run the decoding loop until it ends. Returns the exit code."""
     loop = Loop(backend, channel.commands, channel.send)
     channel.steps = lambda: loop.steps
     try:
@@ -123,12 +126,12 @@ def _serve(backend: Backend, channel: Channel) -> int:
         traceback.print_exc()
         memory = is_out_of_memory(exc)
         channel.send({"type": "fatal", "message": one_line(exc), "memory": memory})
-        return BROKE
+        return BACKEND_FAILED
     return OK
 
 
 def one_line(exc: BaseException, limit: int = 300) -> str:
-    """An exception's type and text, cut to one line."""
+    """An exception's type and text in one line of at most `limit` characters of text."""
     text = " ".join(str(exc).split())
     if len(text) > limit:
         text = text[: limit - 1] + "…"

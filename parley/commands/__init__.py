@@ -1,2 +1,6 @@
-"""The commands of the program, one file each. A file NAME_work or NAME_report holds what a command
-does where that is long; it is imported when the command runs, so that ``--help`` comes at once."""
+"""The commands of the program, one file each.
+
+A command's file declares its arguments and help text. Where its work is long, a second file
+NAME_work does it, or NAME_report prints what it found; that file is imported only when the command
+runs, so that ``--help`` stays fast.
+"""

@@ -1,4 +1,4 @@
-"""`parley ask`: one question, one answer."""
+"""`parley ask`: a single question."""
 
 from typing import Annotated
 
@@ -8,13 +8,16 @@ from parley import options
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    question: Annotated[
+        str, typer.Argument(help="The question; “-” reads it from standard input.")
+    ],
     conversation: Annotated[
         str | None,
         typer.Option(
             "--conversation",
             metavar="NAME",
-            help="Remember question and answer in this conversation. Without it, nothing is kept.",
+            help="Ask within this conversation and store question and answer in it. Without this "
+            "option nothing is stored.",
         ),
     ] = None,
     system: Annotated[
@@ -22,7 +25,7 @@ def ask(
         typer.Option(
             "--system",
             metavar="TEXT",
-            help="What the model is told first. With --conversation it stays so there.",
+            help="The system prompt. With --conversation it is stored as that conversation's.",
         ),
     ] = None,
     max_new_tokens: options.MaxNewTokens = None,
@@ -30,10 +33,10 @@ def ask(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Ask one question; the answer goes to standard output."""
+    """Ask a single question and print the answer to standard output."""
     from parley.commands.ask_work import ask
-    from parley.runtime import run, started, with_generation
+    from parley.runtime import configure, override_generation, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
-    settings = with_generation(settings, max_new_tokens, temperature)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    settings = override_generation(settings, max_new_tokens, temperature)
     run(ask(settings, question, conversation, system))

@@ -16,66 +16,70 @@ from bot.engine.job import Outcome
 from bot.errors import MessageGone
 from bot.messages import Completion, ConversationKey, Finished, Question
 from bot.ports import AnswerState, Surface
-from parley.app import Parley, model
-from parley.failures import tell
-from parley.locks import conversation_named, locked
-from parley.terminal import loaded, loading, person
+from parley.app import Parley, open_generator
+from parley.failures import print_error
+from parley.locks import conversation_lock
+from parley.options import conversation_named
+from parley.terminal import load_parley, load_progress, local_person
 
-CUT = "the answer reached its longest length and was cut; --max-new-tokens allows more."
+LENGTH_LIMIT = "length limit reached, the answer is cut; --max-new-tokens allows more."
 
 BROKEN_PIPE = 141
-"""The exit code that shells have for SIGPIPE."""
+"""The exit code that shells use for SIGPIPE (128 + 13)."""
 
 
 async def ask(settings: Settings, text: str, name: str | None, system: str | None) -> None:
-    """Print the answer to one question. Without a conversation's name nothing is kept."""
+    """Print the answer to one question. `name` is the conversation; None stores nothing. `system`
+    becomes the conversation's system prompt. Notes about the answer go to stderr. Raises
+    ConfigError, Busy, what `open_parley` raises, and the answer's own error."""
     conversation = conversation_named(uuid4().hex if name is None else name)
     if name is None:
         storage = settings.storage.model_copy(update={"url": "memory://"})
         settings = settings.model_copy(update={"storage": storage})
-    text = await _or_stdin(text)
-    with locked(settings, conversation), _to_stdout() as out:
+    text = await _read_text(text)
+    with conversation_lock(settings, conversation), _standard_output() as out:
         async with AsyncExitStack() as stack:
-            running = await loaded(stack, settings, Console(stderr=True))
+            parley = await load_parley(stack, settings, Console(stderr=True))
             if system is not None:
-                await _tell_system(running, conversation, system)
-            outcome = await _answered(running, conversation, text, PlainSurface(out))
+                await _set_system_prompt(parley, conversation, system)
+            outcome = await _answer(parley, conversation, text, PlainSurface(out))
     if outcome.error is not None:
         raise outcome.error
     if outcome.note:
-        tell(outcome.note)
+        print_error(outcome.note)
     if outcome.state is AnswerState.CUT:
-        tell(CUT)
+        print_error(LENGTH_LIMIT)
 
 
-async def _tell_system(running: Parley, conversation: ConversationKey, text: str) -> None:
-    settings = with_system_prompt(await running.engine.settings(conversation), text)
-    await running.engine.change_settings(conversation, person(), settings)
+async def _set_system_prompt(parley: Parley, conversation: ConversationKey, text: str) -> None:
+    settings = with_system_prompt(await parley.engine.settings(conversation), text)
+    await parley.engine.change_settings(conversation, local_person(), settings)
 
 
-async def _answered(
-    running: Parley, conversation: ConversationKey, text: str, surface: Surface
+async def _answer(
+    parley: Parley, conversation: ConversationKey, text: str, surface: Surface
 ) -> Outcome:
-    question = Question(conversation, person(), text, event_id=uuid4().hex, direct=True)
-    job = await running.engine.ask(question, surface)
-    assert job is not None, "an event id of its own"
+    question = Question(conversation, local_person(), text, event_id=uuid4().hex, direct=True)
+    job = await parley.engine.ask(question, surface)
+    assert job is not None, "None means an event id seen before; this one is new"
     try:
         return await job.ended()
-    except asyncio.CancelledError:  # Ctrl-C stops the answer, and what it has of text is kept
+    except asyncio.CancelledError:  # Ctrl-C stops the answer; the text so far is stored
         job.stop()
         await job.ended()
         raise
 
 
 async def complete(settings: Settings, text: str) -> None:
-    """Print what the model writes after `text`."""
-    prompt = Completion((await _or_stdin(text)).replace("\\n", "\n"))
+    """Print the model's continuation of `text`, ended by a line break. Raises ModelError and
+    GenerationError."""
+    prompt = Completion((await _read_text(text)).replace("\\n", "\n"))
     console = Console(stderr=True)
-    with _to_stdout() as out:
+    with _standard_output() as out:
         async with AsyncExitStack() as stack:
-            with loading(console, settings) as on_progress:
+            with load_progress(console, settings) as on_progress:
                 generator = await stack.enter_async_context(
-                    model(settings, on_progress, chat=False)
+                    open_generator(settings, on_progress, chat=False)
                 )
                 await generator.start()
             stream = generator.stream(prompt, settings.generation.sampling())
@@ -84,14 +88,15 @@ async def complete(settings: Settings, text: str) -> None:
                     await out.write("\n" if isinstance(piece, Finished) else piece)
 
 
-async def _or_stdin(text: str) -> str:
-    """`text`, or what standard input holds where it is "-"."""
+async def _read_text(text: str) -> str:
+    """`text`, or all of standard input where it is "-"."""
     return await asyncio.to_thread(sys.stdin.read) if text == "-" else text
 
 
 @contextmanager
-def _to_stdout() -> Iterator[PlainText]:
-    """Standard output. Where whoever reads it leaves early, the process ends without a word."""
+def _standard_output() -> Iterator[PlainText]:
+    """Standard output for the body. Where the reader closes the pipe early, the body ends and the
+    process exits with `BROKEN_PIPE`, without a message."""
     out = PlainText(sys.stdout)
     try:
         yield out
@@ -99,6 +104,6 @@ def _to_stdout() -> Iterator[PlainText]:
         if not out.unread:
             raise
     if out.unread:
-        # Python flushes standard output once more at its end; let that go nowhere.
+        # Python flushes standard output once more at exit, which would fail on the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)

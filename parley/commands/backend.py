@@ -1,4 +1,4 @@
-"""`parley backend`: environments for back ends that need one of their own."""
+"""`parley backend`: Python environments for back ends that cannot share Parley's own."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,29 +7,66 @@ import typer
 
 from parley import options
 
-app = typer.Typer(help="Make environments for back ends that need their own.", no_args_is_help=True)
+app = typer.Typer(
+    help="Install back ends that need a Python environment of their own.", no_args_is_help=True
+)
 
 
 @app.command()
 def install(
-    name: Annotated[Literal["ipex"], typer.Argument(metavar="ipex", help="The back end.")],
+    name: Annotated[
+        Literal["ipex"],
+        typer.Argument(metavar="ipex", help="The back end: ipex-llm is the only one."),
+    ],
     cpu: Annotated[
-        bool, typer.Option("--cpu", help="Without a GPU, from PyPI alone: to try it out.")
+        bool,
+        typer.Option("--cpu", help="Install the CPU build, to try the back end without a GPU."),
     ] = False,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", metavar="FOLDER", help="Instead of a place in your data folder."),
+        typer.Option(
+            "--folder",
+            metavar="FOLDER",
+            help="Where to create the environment. Default: in your data folder.",
+        ),
     ] = None,
     python: Annotated[
         str,
-        typer.Option("--python", metavar="PYTHON", help="The Python 3.11 or 3.10 to make it from."),
+        typer.Option(
+            "--python",
+            metavar="PYTHON",
+            help="The interpreter to create it with: Python 3.11 or 3.10. Default: searched.",
+        ),
     ] = "",
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make an environment with ipex-llm, and say which setting points to it."""
-    from parley.commands.backend_work import install_backend
-    from parley.runtime import run, started
+    """Create a Python environment with ipex-llm, and print the settings that use it."""
+    from parley.runtime import configure, run
 
-    started(config, verbose=verbose, log_to_file=not verbose)
-    run(install_backend(name, folder, python, cpu=cpu))
+    configure(config, verbose=verbose, log_to_file=not verbose)
+    run(_install(name, folder, python, cpu=cpu))
+
+
+async def _install(name: str, folder: Path | None, python: str, *, cpu: bool) -> None:
+    from platformdirs import user_data_path
+
+    from bot.config import APP
+    from parley.environments.install import install_environment
+    from parley.environments.recipes import IPEX_CPU, IPEX_NOTICE, IPEX_XPU
+
+    kind = f"{name}-cpu" if cpu else name
+    target = (folder or user_data_path(APP) / "backends" / kind).expanduser().absolute()
+    typer.echo(IPEX_NOTICE, err=True)
+    interpreter = await install_environment(
+        IPEX_CPU if cpu else IPEX_XPU,
+        target,
+        lambda text: typer.echo(text, err=True),
+        python=python,
+    )
+    typer.echo("Installed. To use it, add to config.toml:")
+    typer.echo("[model]")
+    typer.echo(f'backend = "{name}"')
+    typer.echo(f"python = '{interpreter}'")
+    if cpu:
+        typer.echo('device = "cpu"')

@@ -8,12 +8,12 @@ def chat(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Talk with the model. The conversation is remembered.
+    """Chat with the model in the terminal. The conversation is stored and continued next time.
 
-    Questions can also come from a pipe, a line each; the answers are plain text then.
+    Questions can also come from a pipe, one per line; the answers are then plain text.
     """
     from parley.commands.chat_work import chat
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    settings = started(config, verbose=verbose, log_to_file=True)
+    settings = configure(config, verbose=verbose, log_to_file=True)
     run(chat(settings, conversation))

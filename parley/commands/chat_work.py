@@ -1,4 +1,4 @@
-"""Runs a chat on a terminal, or through pipes."""
+"""Runs `parley chat`, on a terminal or through pipes."""
 
 import io
 import os
@@ -11,14 +11,17 @@ from rich.console import Console
 from adapters.console import Chat, PipedLines, PlainScreen, RichScreen, TypedLines
 from bot.config import Settings
 from bot.messages import ConversationKey
-from parley.locks import conversation_named, locked
-from parley.terminal import loaded, person
+from parley.locks import conversation_lock
+from parley.options import conversation_named
+from parley.terminal import load_parley, local_person
 
 
 async def chat(settings: Settings, name: str) -> None:
-    """Talk in the conversation `name` until the person leaves."""
+    """Chat in the conversation `name` until the person ends it. Exits with code 1 where a question
+    from a pipe failed. Raises ConfigError for a bad name, Busy where another process has the
+    conversation open, and what `open_parley` raises."""
     conversation = conversation_named(name)
-    with locked(settings, conversation):
+    with conversation_lock(settings, conversation):
         if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             await _chat_on_terminal(settings, conversation)
         else:
@@ -29,28 +32,27 @@ async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -
     console = Console(highlight=False)
     async with AsyncExitStack() as stack:
         with TypedLines.open() as lines:
-            with lines.interruptible(_interrupt):
-                running = await loaded(stack, settings, console)
-                talk = Chat(
-                    running.engine, running.store, RichScreen(console), conversation, person()
-                )
-                lines.remember(await talk.earlier_questions())
-            await talk.run(lines, resume=_resumes(settings))
+            with lines.interruptible(_raise_interrupt):
+                parley = await load_parley(stack, settings, console)
+                screen = RichScreen(console)
+                session = Chat(parley.engine, parley.store, screen, conversation, local_person())
+                lines.remember(await session.earlier_questions())
+            await session.run(lines, resume=_resumes(settings))
 
 
-def _interrupt() -> None:
-    """What Ctrl-C does where it is not read as a key."""
+def _raise_interrupt() -> None:
+    """Handles Ctrl-C while the terminal is in raw mode and nobody reads its keys."""
     signal.raise_signal(signal.SIGINT)
 
 
 async def _chat_through_pipes(settings: Settings, conversation: ConversationKey) -> None:
     screen = PlainScreen(sys.stdout, sys.stderr)
     async with AsyncExitStack() as stack:
-        running = await loaded(stack, settings, Console(stderr=True))
-        talk = Chat(running.engine, running.store, screen, conversation, person())
+        parley = await load_parley(stack, settings, Console(stderr=True))
+        session = Chat(parley.engine, parley.store, screen, conversation, local_person())
         source = io.FileIO(sys.stdin.fileno(), closefd=False)
-        await talk.run(PipedLines(source), resume=_resumes(settings))
-    if talk.failed:
+        await session.run(PipedLines(source), resume=_resumes(settings))
+    if session.failed:
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`parley complete`: plain text completion, without a chat format."""
+"""`parley complete`: plain text completion."""
 
 from typing import Annotated
 
@@ -9,17 +9,21 @@ from parley import options
 
 def complete(
     text: Annotated[
-        str, typer.Argument(help=r"The text to go on with; \n is a line break, - standard input.")
+        str,
+        typer.Argument(
+            help=r"The text to continue, in which \n is a line break; “-” reads it from standard "
+            "input."
+        ),
     ],
     max_new_tokens: options.MaxNewTokens = None,
     temperature: options.Temperature = 0.0,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Let the model go on with a text, without any chat around it."""
+    """Continue a text as it is, without chat template and system prompt."""
     from parley.commands.ask_work import complete
-    from parley.runtime import run, started, with_generation
+    from parley.runtime import configure, override_generation, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
-    settings = with_generation(settings, max_new_tokens, temperature)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    settings = override_generation(settings, max_new_tokens, temperature)
     run(complete(settings, text))

@@ -1,4 +1,4 @@
-"""`parley doctor`: whether everything is there, and what to do where it is not."""
+"""`parley doctor`: checks of the installation, each with its remedy."""
 
 from typing import Annotated
 
@@ -12,26 +12,19 @@ def doctor(
         bool,
         typer.Option(
             "--selftest",
-            help="Run the demo model on the chosen device, compare it with the CPU, measure it, "
-            "and print a report to paste into an issue.",
+            help="Run the demo model on the configured device, compare its results with the CPU's, "
+            "measure its speed, and print a report that can be pasted into an issue.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     config: options.Config = None,
 ) -> None:
-    """Check Python, drivers, devices, back ends, the model, the database and the platforms.
+    """Check drivers, devices, back ends, model, database and platforms; suggest remedies.
 
-    Ends with 1 where something that the settings ask for cannot work.
+    The exit code is 1 if something that the settings ask for cannot work. Nothing is changed.
     """
-    import asyncio
+    from parley.commands.doctor_report import report_checks, report_selftest
+    from parley.runtime import run
 
-    if selftest:
-        from parley.commands.doctor_selftest import run
-
-        failed = asyncio.run(run(config, as_json=as_json))
-    else:
-        from parley.commands.doctor_report import check_up
-
-        failed = asyncio.run(check_up(config, as_json=as_json))
-    if failed:
-        raise typer.Exit(1)
+    report = report_selftest if selftest else report_checks
+    run(report(config, as_json=as_json))

@@ -1,9 +1,10 @@
-"""What `parley doctor` does: all checks, and how their results are shown."""
+"""How `parley doctor` prints its findings: the checks as a table, the self-test as Markdown."""
 
-import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import typer
@@ -11,19 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.discord.checkup import check_discord
-from adapters.slack.checkup import check_slack
 from bot.checks import Result, State
-from bot.config import ModelSettings, Settings, load
-from bot.errors import ConfigError, ParleyError
-from bot.models.choose import interpreter
-from parley.doctor import backends
-from parley.doctor import choose as choosing
-from parley.doctor import fit as fitting
-from parley.doctor.machine import Machine, check_driver, check_oneapi
-from parley.doctor.packages import check_packages, check_python
-from parley.doctor.probe import Probe, probe
-from storage.inspection import inspect_database
+from bot.config import load
+from parley.doctor.checkup import run_checks
+from parley.doctor.selftest import SelfTest, run_selftest
 
 SIGNS = {
     State.OK: ("✓", "green"),
@@ -32,103 +24,80 @@ SIGNS = {
     State.SKIPPED: ("–", "dim"),
 }
 
+PUBLIC_AREAS = ("Python", "Intel GPU", "Back ends", "Devices")
+"""Areas of checks that the self-test's report includes: nothing in them is private."""
 
-async def check_up(config: Path | None, *, as_json: bool) -> int:
-    """Check everything and print it; how many checks failed."""
-    results = await all_checks(config)
+
+async def report_checks(config: Path | None, *, as_json: bool) -> None:
+    """Run all checks and print them. Exits with code 1 where at least one failed."""
+    results = await run_checks(config)
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
     else:
-        show(results, Console(highlight=False))
-    return sum(result.state is State.FAILED for result in results)
+        _print_table(results, Console(highlight=False))
+    if any(result.state is State.FAILED for result in results):
+        raise typer.Exit(1)
 
 
-async def all_checks(config: Path | None) -> list[Result]:
-    """Every check that the settings allow: without readable settings, what does not need them."""
-    results = [check_python(), *check_packages()]
-    try:
-        settings = load(config)
-    except ConfigError as error:
-        results += [
-            Result("Settings", "file", State.FAILED, line, "Correct it; the rest is not checked.")
-            for line in str(error).splitlines()
-        ]
-        return [*results, *check_driver(Machine(), needed=False), check_oneapi(Machine())]
-    results.append(Result("Settings", "file", State.OK, "can be read"))
-    groups = await asyncio.gather(
-        _model(settings),
-        _database(settings),
-        check_discord(settings.discord),
-        check_slack(settings.slack),
-    )
-    return [*results, *(result for group in groups for result in group)]
-
-
-async def _model(settings: Settings) -> list[Result]:
-    """The way from the driver to the model."""
-    section = settings.model
-    if section.backend == "openai":
-        return await backends.check_servers(settings)
-    if section.backend == "scripted":
-        return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
-    found = await choosing.chosen(settings)
-    python = interpreter(settings)
-    probes = await asyncio.gather(*(probe(name, python) for name in backends.LIBRARIES))
-    taken = found.settings.model
-    needed = backends.wants_intel_gpu(section)
-    said = [backends.check_choice(found, section)] if found.reason or found.error else []
-    return [
-        *check_driver(Machine(), needed=needed),
-        check_oneapi(Machine()),
-        *said,
-        *(backends.check_library(one, taken) for one in probes),
-        *backends.check_devices(probes),
-        *await asyncio.to_thread(_on_device, settings, taken, probes),
-    ]
-
-
-def _on_device(settings: Settings, taken: ModelSettings, probes: Sequence[Probe]) -> list[Result]:
-    """The device that is chosen, and the model on it. `taken` is ``[model]`` with the back end and
-    the device that a start would take."""
-    results, folder = fitting.check_model(settings)
-    chosen = next((found for found in probes if found.library == taken.backend), None)
-    if chosen is None or chosen.error:
-        return results
-    # Named as the settings have it, though the demo model's "auto" may mean the CPU.
-    what = f"[model] device = {settings.model.device}"
-    on_device = replace(backends.check_device(chosen, taken), what=what)
-    device = backends.device_for(chosen, taken.device)
-    if folder is not None and device is not None:
-        refused = fitting.check_weights(folder, taken, chosen.library, device)
-        fits = refused or fitting.check_fit(folder, taken, chosen.library, device)
-        results.append(fits)
-    return [on_device, *results]
-
-
-async def _database(settings: Settings) -> list[Result]:
-    try:
-        found = await inspect_database(settings.database_url)
-    except ParleyError as error:
-        detail, _, remedy = str(error).rpartition("; ")
-        remedy = f"{remedy[:1].upper()}{remedy[1:]}."
-        return [Result("Database", "storage", State.FAILED, detail or remedy, remedy)]
-    return [Result("Database", "storage", State.OK, found)]
-
-
-# ---------------------------------------------------------------- showing
-
-
-def show(results: Iterable[Result], console: Console) -> None:
-    """A table: a sign, what was checked, what was found, and below it the remedy."""
+def _print_table(results: Iterable[Result], console: Console) -> None:
+    """One row for each check: sign, area, what was checked, what was found and the remedy."""
     table = Table("", "", "", "", box=None, pad_edge=False, show_header=False)
     table.columns[3].overflow = "fold"
     area = ""
     for result in results:
         sign, style = SIGNS[result.state]
-        shown = result.area if result.area != area else ""
+        new_area = result.area if result.area != area else ""
         area = result.area
         text = Text(result.detail, style="dim" if result.state is State.SKIPPED else "")
         if result.remedy:
             text.append(f"\n→ {result.remedy}", style="bold")
-        table.add_row(Text(sign, style=style), Text(shown, style="bold"), Text(result.what), text)
+        table.add_row(
+            Text(sign, style=style), Text(new_area, style="bold"), Text(result.what), text
+        )
     console.print(table)
+
+
+async def report_selftest(config: Path | None, *, as_json: bool) -> None:
+    """Run the self-test and print it. Exits with code 1 where the device's results differ from
+    the CPU's. Raises ParleyError where the test cannot be run."""
+    settings = load(config)
+    console = Console(stderr=True)
+    with console.status("Running the demo model …") if console.is_terminal else console:
+        found = await run_selftest(settings)
+    if as_json:
+        typer.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2))
+    else:
+        checks = [each for each in await run_checks(config) if each.area in PUBLIC_AREAS]
+        typer.echo(_as_markdown(found, checks))
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _as_markdown(found: SelfTest, checks: list[Result]) -> str:
+    """One code block, to be pasted into an issue. Contains no path and no private setting."""
+    sign = SIGNS[State.OK if found.passed else State.FAILED][0]
+    speed = f"{found.tokens_per_second:.1f} tokens/s"
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    logits = (
+        f"the most likely token is the CPU's at {found.same_positions} of {found.positions} "
+        f"positions; largest difference {found.largest:.4f}, smallest cosine {found.similarity:.6f}"
+    )
+    tokens = (
+        f"{found.same_tokens} of {found.tokens} are the CPU's choice; the others are at most "
+        f"{found.worst_gap:.4f} logits less likely"
+    )
+    chosen = f" (auto: {found.reason})" if found.reason else ""
+    lines = [
+        "```text",
+        f"Parley {version('parley-chat')} self-test {sign}",
+        f"machine      {system}, Python {platform.python_version()}",
+        f"back end     {found.backend}, {found.low_bit}, {found.device}{chosen}",
+        f"loading      {found.load_seconds:.1f} s",
+        f"first token  {found.first_token_seconds * 1000:.0f} ms",
+        f"speed        {speed} (demo model, one answer at a time)",
+        f"logits       {logits}",
+        f"tokens       {tokens}",
+        *(f"{SIGNS[check.state][0]} {check.what}: {check.detail}" for check in checks),
+        "```",
+    ]
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ import typer
 
 from parley import options
 
-app = typer.Typer(help="List, show, export and delete what is kept.", no_args_is_help=True)
+app = typer.Typer(help="List, show, export and delete stored conversations.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -16,46 +16,52 @@ def list_(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """List the conversations, the last used first."""
+    """List the stored conversations, the most recently used first."""
     from parley.commands import history_work
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
     run(history_work.list_conversations(settings, as_json=as_json))
 
 
 @app.command()
 def show(
-    conversation: options.Kept, config: options.Config = None, verbose: options.Verbose = False
+    conversation: options.StoredConversation,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Show a conversation, what the model was made to forget included."""
+    """Show a conversation, including what was asked before a /reset."""
     from parley.commands import history_work
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
     run(history_work.show(settings, conversation))
 
 
 @app.command()
 def export(
-    conversation: options.Kept,
+    conversation: options.StoredConversation,
     form: Annotated[
         Literal["json", "md"],
-        typer.Option("--format", help="JSON, a line for each exchange, or Markdown."),
+        typer.Option("--format", help="json: one JSON object per line and exchange. md: Markdown."),
     ] = "json",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write here, not to standard output."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write. Default: standard output."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite FILE if it exists already.")
+    ] = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Write out a conversation, with answers that were regenerated and verdicts."""
+    """Export a conversation; as JSON with replaced answers (regenerate) and ratings."""
     from parley.commands import history_work
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
     run(history_work.export(settings, conversation, form, output, force=force))
 
 
@@ -67,36 +73,41 @@ def forget(
     person: Annotated[
         str | None,
         typer.Option(
-            "--person", metavar="PERSON", help="Delete all of this person's, as in discord:1234."
+            "--person",
+            metavar="PERSON",
+            help="Delete everything that this person asked, such as discord:1234.",
         ),
     ] = None,
     yes: options.Yes = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Delete for good a conversation, or all questions of a person with their answers."""
+    """Delete a conversation, or all questions of one person with their answers, permanently."""
     if (conversation is None) == (person is None):
-        raise typer.BadParameter("name a conversation, or a person with --person")
+        raise typer.BadParameter("name either a conversation, or a person with --person")
     from parley.commands import history_work
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
     run(history_work.forget(settings, conversation, person, yes=yes))
 
 
 @app.command()
 def purge(
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Such as 12h, 30d or 8w.")
+        str,
+        typer.Option(
+            "--older-than", metavar="AGE", help="Hours, days or weeks, such as 12h, 30d or 8w."
+        ),
     ],
     yes: options.Yes = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Delete for good whatever was asked longer ago than this."""
+    """Delete all questions older than AGE, with their answers, permanently."""
     from parley.commands import history_work
-    from parley.runtime import run, started
+    from parley.runtime import configure, run
 
-    age = history_work.age(older_than)
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
+    age = history_work.parse_age(older_than)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
     run(history_work.purge(settings, age, yes=yes))

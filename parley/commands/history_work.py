@@ -1,4 +1,4 @@
-"""`parley history`: what is kept, for the owner to see, to take along and to delete."""
+"""Runs `parley history`: listing, showing, exporting and deleting stored conversations."""
 
 import json
 import re
@@ -19,16 +19,15 @@ from bot.config import Settings
 from bot.errors import ConfigError, StorageError
 from bot.messages import ConversationKey
 from bot.ports import Archive, ArchivedExchange
-from parley.locks import conversation_named
-from parley.options import confirm
+from parley.options import confirm, conversation_named
 from storage import open_store
 
 _AGE = re.compile(r"(\d{1,6})\s*([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
-def age(text: str) -> timedelta:
-    """How long ago "30d" is. Raises BadParameter."""
+def parse_age(text: str) -> timedelta:
+    """Parse an age such as "30d": a number and h, d or w. Raises BadParameter."""
     match = _AGE.fullmatch(text.strip().lower())
     if match is None:
         raise typer.BadParameter("give a number and h, d or w, such as 12h, 30d or 8w")
@@ -39,7 +38,7 @@ def age(text: str) -> timedelta:
 
 
 async def list_conversations(settings: Settings, *, as_json: bool) -> None:
-    """Print a line for each conversation."""
+    """Print one line for each conversation: a table, or a JSON array."""
     async with open_store(settings.database_url) as store:
         summaries = await store.conversations()
     if as_json:
@@ -55,7 +54,7 @@ async def list_conversations(settings: Settings, *, as_json: bool) -> None:
         typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
         return
     if not summaries:
-        typer.echo("Nothing is kept yet.")
+        typer.echo("Nothing is stored yet.")
         return
     table = Table("Conversation", "Exchanges", "First", "Last", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
@@ -71,21 +70,21 @@ async def list_conversations(settings: Settings, *, as_json: bool) -> None:
 
 
 async def show(settings: Settings, name: str) -> None:
-    """Print a conversation as Markdown, drawn where standard output is a terminal."""
-    async with _kept(settings, name) as (store, key):
+    """Print a conversation: rendered on a terminal, else as Markdown source."""
+    async with _stored(settings, name) as (store, key):
         console = Console(highlight=False)
         async for exchange in store.archived(key):
-            _show_one(console, exchange)
+            _show_exchange(console, exchange)
 
 
-def _show_one(console: Console, exchange: ArchivedExchange) -> None:
+def _show_exchange(console: Console, exchange: ArchivedExchange) -> None:
     if not console.is_terminal:
         typer.echo(_as_markdown(exchange))
         return
     from adapters.console import GrowingAnswer, harmless
 
-    forgotten = " · the model was made to forget this" if exchange.forgotten else ""
-    head = f"{exchange.question.author.name} · {_local(exchange.asked_at)}{forgotten}"
+    before = " · before /reset: not in the model's context" if exchange.forgotten else ""
+    head = f"{exchange.question.author.name} · {_local(exchange.asked_at)}{before}"
     console.print(Text(harmless(head), style="dim"))
     console.print(Text(harmless(f"> {exchange.question.text}"), style="bold"), end="\n\n")
     for answer in exchange.answers:
@@ -97,9 +96,10 @@ def _show_one(console: Console, exchange: ArchivedExchange) -> None:
 async def export(
     settings: Settings, name: str, form: str, output: Path | None, *, force: bool
 ) -> None:
-    """Write a conversation to a file or to standard output, exchange by exchange."""
-    async with _kept(settings, name) as (store, key):
-        with _opened(output, force=force) as out:
+    """Write a conversation to a file or to standard output, one exchange at a time: memory does
+    not grow with its length. `form` is "json" (one object per line) or "md"."""
+    async with _stored(settings, name) as (store, key):
+        with _open_output(output, force=force) as out:
             async for exchange in store.archived(key):
                 line = _as_json(exchange) if form == "json" else _as_markdown(exchange)
                 out.write(line + "\n")
@@ -131,10 +131,10 @@ def _as_json(exchange: ArchivedExchange) -> str:
 
 
 def _as_markdown(exchange: ArchivedExchange) -> str:
-    """The question as a quotation, the answer below it."""
+    """The question as a block quote, the current answer below it."""
     asked = "\n".join(f"> {line}".rstrip() for line in exchange.question.text.splitlines())
     head = f"**{exchange.question.author.name}**, {_local(exchange.asked_at)}"
-    parts = [head + (" (forgotten)" if exchange.forgotten else ""), asked]
+    parts = [head + (" (before /reset)" if exchange.forgotten else ""), asked]
     parts += [answer.text for answer in exchange.answers if answer.current]
     return "\n\n".join(parts) + "\n"
 
@@ -147,58 +147,64 @@ def _local(moment: datetime) -> str:
 
 
 async def forget(settings: Settings, name: str | None, person: str | None, *, yes: bool) -> None:
-    """Delete a conversation, or what a person asked."""
+    """Delete a conversation, or everything that a person asked, after confirmation."""
     if name is None:
-        confirm(f"Delete for good everything that {person} asked, with the answers?", yes=yes)
+        confirm(f"Permanently delete everything that {person} asked, with the answers?", yes=yes)
         async with open_store(settings.database_url) as store:
-            gone = await store.forget(person=person)
+            deleted = await store.forget(person=person)
     else:
-        async with _kept(settings, name) as (store, key):
-            confirm(f"Delete the conversation {key} for good?", yes=yes)
-            gone = await store.forget(conversation=key)
-    typer.echo(f"{gone:,} exchanges deleted.")
+        async with _stored(settings, name) as (store, key):
+            confirm(f"Permanently delete the conversation {key}?", yes=yes)
+            deleted = await store.forget(conversation=key)
+    typer.echo(f"{deleted:,} exchanges deleted.")
 
 
 async def purge(settings: Settings, older_than: timedelta, *, yes: bool) -> None:
-    """Delete what was asked longer ago than that."""
+    """Delete what was asked longer ago than `older_than`, after confirmation."""
     before = datetime.now(UTC) - older_than
-    confirm(f"Delete for good what was asked before {_local(before)}?", yes=yes)
+    confirm(
+        f"Permanently delete all questions from before {_local(before)}, with their answers?",
+        yes=yes,
+    )
     async with open_store(settings.database_url) as store:
-        gone = await store.purge(before)
-    typer.echo(f"{gone:,} exchanges deleted.")
+        deleted = await store.purge(before)
+    typer.echo(f"{deleted:,} exchanges deleted.")
 
 
 # ---------------------------------------------------------------- finding and writing
 
 
 @asynccontextmanager
-async def _kept(settings: Settings, name: str) -> AsyncIterator[tuple[Archive, ConversationKey]]:
-    """The store and the conversation that `name` means: a key, or the name of one of the
-    terminal's. Raises ConfigError where there is none."""
+async def _stored(settings: Settings, name: str) -> AsyncIterator[tuple[Archive, ConversationKey]]:
+    """The open store, and the key of the stored conversation that `name` means: a key, or the
+    name of a conversation of the terminal. Raises ConfigError where it is not stored."""
     async with open_store(settings.database_url) as store:
         try:
             key = ConversationKey.parse(name) if ":" in name else conversation_named(name)
         except ValueError as exc:
             raise ConfigError(
-                f"{name} is not a conversation's key; parley history list shows them"
+                f"{name} is not the key of a conversation; parley history list shows the keys"
             ) from exc
-        kept = [str(summary.conversation) for summary in await store.conversations()]
-        if str(key) not in kept:
-            near = get_close_matches(str(key), kept, n=1)
-            hint = f"did you mean {near[0]}?" if near else "parley history list shows all."
-            raise ConfigError(f"nothing is kept of a conversation {key}; {hint}")
+        stored = [str(summary.conversation) for summary in await store.conversations()]
+        if str(key) not in stored:
+            near = get_close_matches(str(key), stored, n=1)
+            hint = f"did you mean {near[0]}?" if near else "parley history list shows all of them."
+            raise ConfigError(f"no conversation {key} is stored; {hint}")
         yield store, key
 
 
 @contextmanager
-def _opened(output: Path | None, *, force: bool) -> Iterator[TextIO]:
-    """Where to write. The file appears when it is whole; an existing one is kept without `force`,
-    and whenever something goes wrong."""
+def _open_output(output: Path | None, *, force: bool) -> Iterator[TextIO]:
+    """The stream to write to; None is standard output. The file is replaced atomically when the
+    body has ended: after an error, an existing one is unchanged. Raises ConfigError where the file
+    exists and `force` is not given, and StorageError where it cannot be written."""
     if output is None:
         yield sys.stdout
         return
     if output.exists() and not force:
-        raise ConfigError(f"{output} exists already; name another file, or replace it with --force")
+        raise ConfigError(
+            f"{output} exists already; choose another file, or overwrite it with --force"
+        )
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("w", encoding="utf-8") as out:

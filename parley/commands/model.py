@@ -1,4 +1,4 @@
-"""`parley model`: download, prepare, list, remove and prune models."""
+"""`parley model`: downloading, converting, listing and deleting models."""
 
 from typing import Annotated
 
@@ -6,47 +6,59 @@ import typer
 
 from parley import options
 
-app = typer.Typer(help="Download, prepare, list and remove models.", no_args_is_help=True)
+app = typer.Typer(help="Download, convert, list and delete models.", no_args_is_help=True)
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="As on the Hub: meta-llama/Llama-2-7b-chat-hf.")
+HubName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Its name on the Hugging Face Hub: meta-llama/Llama-2-7b-chat-hf."
+    ),
 ]
-Here = Annotated[
-    str, typer.Argument(metavar="NAME", help="As “parley model list” has it, or a folder.")
+InstalledName = Annotated[
+    str, typer.Argument(metavar="NAME", help="As “parley model list” shows it, or a folder.")
 ]
 
 
 @app.command()
-def pull(name: Name, config: options.Config = None, verbose: options.Verbose = False) -> None:
-    """Download a model from the Hugging Face Hub. Called again, it goes on where it stopped.
+def pull(name: HubName, config: options.Config = None, verbose: options.Verbose = False) -> None:
+    """Download a model from the Hugging Face Hub. An interrupted download is resumed.
 
-    Gated models (Llama 2 is one) need a token in the variable HF_TOKEN.
+    Gated models, such as Llama 2, need an access token in the environment variable HF_TOKEN.
     """
-    from parley.commands import model_work as models
-    from parley.runtime import run, started
+    from parley.commands import model_work
+    from parley.runtime import configure, run
 
-    started(config, verbose=verbose, log_to_file=not verbose)
-    run(models.pull_model(name))
+    configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_work.pull_model(name))
 
 
 @app.command()
 def prepare(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="The model; without it, the one in the settings."),
+        typer.Argument(metavar="[NAME]", help="The model. Default: the one in the settings."),
     ] = None,
     low_bit: Annotated[
-        options.LowBit | None, typer.Option("--low-bit", help="Instead of [model] low_bit.")
+        options.LowBit | None,
+        typer.Option(
+            "--low-bit",
+            metavar="TYPE",
+            help="The quantization, such as sym_int4. Default: low_bit in the settings.",
+        ),
     ] = None,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Convert a model for the back end now, so that the first start is quick. Loads it once."""
-    from parley.commands import model_work as models
-    from parley.runtime import run, started
+    """Convert and quantize a model now, so that the first start is fast.
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
-    run(models.prepare(settings, name, low_bit))
+    The model is loaded once, with the back end of the settings. The result is kept as a converted
+    model.
+    """
+    from parley.commands import model_work
+    from parley.runtime import configure, run
+
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_work.prepare(settings, name, low_bit))
 
 
 @app.command("list")
@@ -55,33 +67,41 @@ def list_(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """List the models on this machine, where they lie and which forms are prepared."""
-    from parley.commands import model_work as models
-    from parley.runtime import started
+    """List the models on this machine, with their folders and converted models."""
+    from parley.commands import model_work
+    from parley.runtime import configure
 
-    models.list_models(started(config, verbose=verbose, log_to_file=not verbose), as_json=as_json)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    model_work.list_models(settings, as_json=as_json)
 
 
 @app.command()
 def remove(
-    name: Here,
-    prepared: Annotated[
-        bool, typer.Option("--prepared", help="Only the prepared forms; keep the download.")
+    name: InstalledName,
+    only_converted: Annotated[
+        bool,
+        typer.Option(
+            "--converted", "--prepared", help="Delete only its converted models, not the download."
+        ),
     ] = False,
     low_bit: Annotated[
         options.LowBit | None,
-        typer.Option("--low-bit", help="Only the prepared form of this kind."),
+        typer.Option(
+            "--low-bit",
+            metavar="TYPE",
+            help="Delete only its converted models with this quantization.",
+        ),
     ] = None,
     yes: options.Yes = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Delete a downloaded model and its prepared forms."""
-    from parley.commands import model_work as models
-    from parley.runtime import started
+    """Delete a downloaded model and what was converted from it."""
+    from parley.commands import model_work
+    from parley.runtime import configure
 
-    settings = started(config, verbose=verbose, log_to_file=not verbose)
-    models.remove_model(settings, name, only_prepared=prepared, low_bit=low_bit, yes=yes)
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    model_work.remove_model(settings, name, only_converted=only_converted, low_bit=low_bit, yes=yes)
 
 
 @app.command()
@@ -90,8 +110,8 @@ def prune(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Delete prepared forms that no start would use: of models that are gone or have changed."""
-    from parley.commands import model_work as models
-    from parley.runtime import started
+    """Delete converted models that are no longer used: their model was deleted or has changed."""
+    from parley.commands import model_work
+    from parley.runtime import configure
 
-    models.prune(started(config, verbose=verbose, log_to_file=not verbose), yes=yes)
+    model_work.prune(configure(config, verbose=verbose, log_to_file=not verbose), yes=yes)

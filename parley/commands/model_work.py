@@ -1,13 +1,22 @@
-"""What `parley model` does."""
+"""Runs `parley model`: downloads, conversions, and what lies on the disk."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -18,25 +27,29 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache
 from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
-from bot.worker.backends.ipex.low_bit import forms_of
-from parley.app import model as generator_of
+from bot.worker.backends.ipex.low_bit import converted_kinds
+from parley.app import open_generator
 from parley.options import confirm
-from parley.progress import bar
+
+Report = Callable[[str, int, int], None]
+"""``report(what, done, total)``, in bytes; ``total`` is 0 if unknown."""
 
 
 async def pull_model(name: str) -> None:
-    """Download a model and say how to use it."""
+    """Download a model into the Hugging Face cache and print how to use it. Raises ModelError."""
     if name == DEMO:
-        typer.echo("The demo model comes with Parley: nothing is to be downloaded.")
+        typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
-    with bar(Console(stderr=True)) as report:
+    with _progress_bar(Console(stderr=True)) as report:
         folder = await pull(name, hub_cache(os.environ), report)
     typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, write into the settings: [model] name = "{name}"')
+    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
 
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
-    """Let the worker load the model once, which converts it; say what there is then."""
+    """Convert a model by loading it once, and print what was converted. `name` and `low_bit`
+    override the settings; None keeps them. Raises ConfigError where the back end runs no model
+    here, and ModelError."""
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
     changes |= {"low_bit": low_bit} if low_bit is not None else {}
@@ -44,53 +57,55 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
     settings = settings.model_copy(update={"model": section})
     if section.backend in ("openai", "scripted"):
         raise ConfigError(
-            f'[model] backend = "{section.backend}" runs no model here, so there is nothing to '
-            "prepare; choose another back end first."
+            f'[model] backend = "{section.backend}" runs no model on this machine, so there is '
+            "nothing to convert; choose another back end first."
         )
     folder = find_model(settings)
-    before = _forms_of(settings, folder)
-    with bar(Console(stderr=True)) as report:
+    before = _converted_models(settings, folder)
+    with _progress_bar(Console(stderr=True)) as report:
 
         def on_progress(progress: LoadProgress) -> None:
             report(progress.what, progress.done, progress.total)
 
         report(f"Loading {section.name}", 0, 0)
-        async with generator_of(settings, on_progress, chat=False) as generator:
+        async with open_generator(settings, on_progress, chat=False) as generator:
             info = await generator.start()
-    made = [form for name, form in _forms_of(settings, folder).items() if name not in before]
+    after = _converted_models(settings, folder)
+    made = [each for path, each in after.items() if path not in before]
     how = f"{info.backend}, {info.low_bit}, {info.device}"
     if made:
-        sizes = ", ".join(f"{_gigabytes(form.size)} in {form.folder}" for form in made)
-        typer.echo(f"{section.name} is prepared for {how}: {sizes}")
+        sizes = ", ".join(f"{_gigabytes(each.size)} in {each.folder}" for each in made)
+        typer.echo(f"{section.name} is converted for {how}: {sizes}")
     else:
-        typer.echo(f"{section.name} loads for {how}; there was nothing more to prepare.")
+        typer.echo(f"{section.name} loads with {how}; there was nothing left to convert.")
 
 
-def _forms_of(settings: Settings, folder: Path) -> dict[Path, ConvertedModel]:
-    """The prepared forms that a start with the model in `folder` could use."""
-    forms = converted_models(settings, [folder])
-    return {form.folder: form for form in forms if not form.stale}
+def _converted_models(settings: Settings, folder: Path) -> dict[Path, ConvertedModel]:
+    """The converted models that a start with the model in `folder` can use, by their folders."""
+    converted = converted_models(settings, [folder])
+    return {each.folder: each for each in converted if not each.stale}
 
 
 def list_models(settings: Settings, *, as_json: bool) -> None:
-    """Print a line for each model, and one for each form that no start would use any more."""
+    """Print one line for each model, and one for each converted model that is no longer used; or
+    all of it as JSON."""
     found = list_installed(settings)
     if as_json:
         facts = {
             "models": [_as_json(model, settings) for model in found.models],
-            "stale": [_form_as_json(form) for form in found.stale],
+            "stale": [_converted_as_json(each) for each in found.stale],
         }
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    table = Table("", "Model", "Size", "Prepared", "Where", box=None, pad_edge=False)
+    table = Table("", "Model", "Size", "Converted", "Folder", box=None, pad_edge=False)
     table.columns[2].justify = "right"
     for model in found.models:
-        forms = [form for form in model.converted if not form.stale]
+        converted = [each for each in model.converted if not each.stale]
         table.add_row(
             "*" if model.name == settings.model.name else "",
             Text(model.name),
             _gigabytes(model.size),
-            ", ".join(f"{form.low_bit} {_gigabytes(form.size)}" for form in forms) or "-",
+            ", ".join(f"{each.low_bit} {_gigabytes(each.size)}" for each in converted) or "-",
             Text(str(model.folder), overflow="fold"),
         )
     console = Console(highlight=False)
@@ -98,72 +113,76 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
     for model in found.models:
         if model.missing:
             console.print(
-                f"{model.name} is not whole. Go on with: parley model pull {model.name}",
+                f"{model.name} is incomplete. Resume with: parley model pull {model.name}",
                 soft_wrap=True,
             )
     if found.stale:
-        size = _gigabytes(sum(form.size for form in found.stale))
+        size = _gigabytes(sum(each.size for each in found.stale))
         console.print(
-            f"No start uses these any more ({size}); delete them with: parley model prune"
+            f"No longer used ({size}); delete these converted models with: parley model prune"
         )
-        for form in found.stale:
-            console.print(Text(f"  {_stale(form)}"), soft_wrap=True)
+        for each in found.stale:
+            console.print(Text(f"  {_stale(each)}"), soft_wrap=True)
 
 
 def remove_model(
-    settings: Settings, name: str, *, only_prepared: bool, low_bit: str | None, yes: bool
+    settings: Settings, name: str, *, only_converted: bool, low_bit: str | None, yes: bool
 ) -> None:
-    """Delete a model after having asked; with `low_bit`, only its forms of that kind."""
+    """Delete a model, after confirmation. With `only_converted`, only what was converted from it;
+    with `low_bit`, only that with this quantization. Raises ModelError where there is nothing to
+    delete."""
     model = find_installed(settings, name)
-    if only_prepared or low_bit is not None:
-        forms = model.converted
+    if only_converted or low_bit is not None:
+        converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *forms_of(low_bit))
-            forms = tuple(form for form in forms if form.low_bit in kinds)
-        model = replace(model, download=None, converted=forms)
-    size = sum(form.size for form in model.converted) + (model.size if model.download else 0)
+            kinds = (low_bit, *converted_kinds(low_bit))
+            converted = tuple(each for each in converted if each.low_bit in kinds)
+        model = replace(model, download=None, converted=converted)
+    size = sum(each.size for each in model.converted) + (model.size if model.download else 0)
     if not size:
-        raise ModelError(_nothing(model, only_prepared=only_prepared, low_bit=low_bit))
-    parts = [_count(model.converted, "prepared form")] if model.converted else []
+        raise ModelError(_nothing_to_delete(model, only_converted=only_converted, low_bit=low_bit))
+    parts = [_count(model.converted)] if model.converted else []
     parts = [f"the download of {name}", *parts] if model.download else parts
-    confirm(f"Delete {' and '.join(parts)} ({_gigabytes(size)}) for good?", yes=yes)
+    confirm(f"Permanently delete {' and '.join(parts)} ({_gigabytes(size)})?", yes=yes)
     download = [model.download] if model.download else []
-    remove([*(form.folder for form in model.converted), *download])
-    typer.echo(f"{name}: {_gigabytes(size)} are free again.")
+    remove([*(each.folder for each in model.converted), *download])
+    typer.echo(f"{name}: {_gigabytes(size)} freed.")
 
 
 def prune(settings: Settings, *, yes: bool) -> None:
-    """Delete, after having shown and asked, all prepared forms that no start would use any more."""
+    """List the converted models that are no longer used, and delete them after confirmation."""
     stale = list_installed(settings).stale
     if not stale:
-        typer.echo(f"Nothing is left over in {settings.cache_folder}.")
+        typer.echo(
+            f"Nothing to delete: every converted model in {settings.cache_folder} is in use."
+        )
         return
-    for form in stale:
-        typer.echo(_stale(form))
-    size = _gigabytes(sum(form.size for form in stale))
-    confirm(f"Delete {_count(stale, 'prepared form')} ({size}) for good?", yes=yes)
-    remove(form.folder for form in stale)
-    typer.echo(f"{size} are free again.")
+    for each in stale:
+        typer.echo(_stale(each))
+    size = _gigabytes(sum(each.size for each in stale))
+    confirm(f"Permanently delete {_count(stale)} ({size})?", yes=yes)
+    remove(each.folder for each in stale)
+    typer.echo(f"{size} freed.")
 
 
-def _stale(form: ConvertedModel) -> str:
-    return f"{form.folder} ({_gigabytes(form.size)}): {form.stale}"
+def _stale(converted: ConvertedModel) -> str:
+    return f"{converted.folder} ({_gigabytes(converted.size)}): {converted.stale}"
 
 
-def _count(forms: Sequence[ConvertedModel], what: str) -> str:
-    return f"{len(forms)} {what}{'' if len(forms) == 1 else 's'}"
+def _count(converted: Sequence[ConvertedModel]) -> str:
+    return f"{len(converted)} converted model{'' if len(converted) == 1 else 's'}"
 
 
-def _nothing(model: Installed, *, only_prepared: bool, low_bit: str | None) -> str:
+def _nothing_to_delete(model: Installed, *, only_converted: bool, low_bit: str | None) -> str:
     if low_bit is not None:
-        return f"There is no prepared form {low_bit} of {model.name}."
-    if model.name == DEMO and not only_prepared:
-        return "The demo model comes with Parley and stays; there are no prepared forms of it."
-    if only_prepared:
-        return f"There are no prepared forms of {model.name}."
+        return f"{model.name} has no converted model with low_bit {low_bit}."
+    if model.name == DEMO and not only_converted:
+        return "The demo model is part of Parley and cannot be deleted; it has no converted models."
+    if only_converted:
+        return f"{model.name} has no converted models."
     return (
-        f"{model.folder} is a folder of your own, which Parley doesn't delete, and there are no "
-        "prepared forms of it."
+        f"{model.folder} is your own folder, which Parley does not delete, and it has no converted "
+        "models."
     )
 
 
@@ -174,18 +193,41 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "bytes": model.size,
         "whole": not model.missing,
         "in_settings": model.name == settings.model.name,
-        "prepared": [_form_as_json(form) for form in model.converted],
+        "prepared": [_converted_as_json(each) for each in model.converted],
     }
 
 
-def _form_as_json(form: ConvertedModel) -> dict[str, object]:
+def _converted_as_json(converted: ConvertedModel) -> dict[str, object]:
     return {
-        "low_bit": form.low_bit,
-        "folder": str(form.folder),
-        "bytes": form.size,
-        "stale": form.stale,
+        "low_bit": converted.low_bit,
+        "folder": str(converted.folder),
+        "bytes": converted.size,
+        "stale": converted.stale,
     }
 
 
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+@contextmanager
+def _progress_bar(console: Console) -> Iterator[Report]:
+    """Show a progress bar while the body runs, if `console` is a terminal. Yields the function
+    that updates it."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal or console.is_dumb_terminal,
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total or None)
+
+        yield report

@@ -4,8 +4,8 @@ from parley import options
 
 
 def serve(config: options.Config = None, verbose: options.Verbose = False) -> None:
-    """Answer on Discord and Slack, wherever a token is set, until Ctrl-C."""
-    from parley.commands.serve_work import run_all
-    from parley.runtime import run, started
+    """Answer on every platform (Discord, Slack) that has a token, until Ctrl-C."""
+    from parley.commands.serve_work import serve_platforms
+    from parley.runtime import configure, run
 
-    run(run_all(started(config, verbose=verbose, log_to_file=False)))
+    run(serve_platforms(configure(config, verbose=verbose, log_to_file=False)))

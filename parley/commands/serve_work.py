@@ -1,4 +1,4 @@
-"""`parley run`: Parley on every platform that the settings give a token for."""
+"""Runs `parley run`: one adapter task for each platform that has a token."""
 
 import asyncio
 import logging
@@ -10,73 +10,77 @@ import typer
 
 from bot.config import Settings
 from bot.errors import ConfigError, ParleyError
-from parley.app import Parley, parley
-from parley.locks import serving
+from parley.app import Parley, open_parley
+from parley.locks import instance_lock
 
 logger = logging.getLogger(__name__)
 
 
 class Serve(Protocol):
-    """What each platform's adapter has: answer there until cancelled, and say once when it does."""
+    """The function ``serve`` of ``adapters.<platform>.serve``."""
 
     async def __call__(
         self, parley: Parley, settings: Settings, *, ready: Callable[[str], None]
-    ) -> None: ...
+    ) -> None:
+        """Answer on the platform until cancelled. Calls `ready` once, with a line about the
+        connection, when it is connected. Raises ParleyError where it cannot go on."""
+        ...
 
 
-async def run_all(settings: Settings) -> None:
-    """Answer everywhere until cancelled. Raises ConfigError where no platform is configured, Busy
-    where another `parley run` serves one of them with this database, and what the platforms raised
-    once none is left."""
-    platforms = configured(settings)
-    with serving(settings, platforms) as tell:
+async def serve_platforms(settings: Settings) -> None:
+    """Answer on every platform that has a token, until cancelled. Raises ConfigError where none
+    has one, Busy where another `parley run` serves one of them with this database, and the last
+    platform's error when all have failed."""
+    platforms = load_platforms(settings)
+    with instance_lock(settings, platforms) as publish:
         typer.echo(f"Loading {settings.model.name} …")
-        async with parley(settings) as running:
-            tell(running.engine.status.model)
-            await serve_all(running, settings, platforms, ready=typer.echo)
+        async with open_parley(settings) as parley:
+            publish(parley.engine.status.model)
+            await serve_all(parley, settings, platforms, ready=typer.echo)
 
 
-def set_up(settings: Settings) -> dict[str, bool]:
-    """Each platform, and whether the settings give a token for it."""
+def configured_platforms(settings: Settings) -> dict[str, bool]:
+    """Every platform by its name, and whether the settings hold a token for it."""
     return {
         "Discord": bool(settings.discord.token.get_secret_value()),
         "Slack": settings.slack.on,
     }
 
 
-def configured(settings: Settings) -> dict[str, Serve]:
-    """The platforms that have a token, by name. Imports only these. Raises ConfigError."""
-    names = [name for name, on in set_up(settings).items() if on]
+def load_platforms(settings: Settings) -> dict[str, Serve]:
+    """Import the adapters of the platforms that have a token, and only those. Raises ConfigError
+    where there is none."""
+    names = [name for name, on in configured_platforms(settings).items() if on]
     if not names:
         raise ConfigError(
-            "No platform is set up. Put a token into PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__"
-            "BOT_TOKEN and PARLEY_SLACK__APP_TOKEN; config.example.toml says where they come from. "
-            "To try Parley without a platform: parley chat."
+            "No platform is configured. Set PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__BOT_TOKEN and "
+            "PARLEY_SLACK__APP_TOKEN; config.example.toml says where the tokens come from. To try "
+            "Parley without a platform: parley chat."
         )
     return {name: import_module(f"adapters.{name.lower()}.serve").serve for name in names}
 
 
 async def serve_all(
-    running: Parley,
+    parley: Parley,
     settings: Settings,
     platforms: dict[str, Serve],
     *,
     ready: Callable[[str], None],
 ) -> None:
-    """Serve all of them until cancelled. One that cannot go on is told to the log, and the others
-    do; raises the errors, in a group, when none is left."""
+    """Serve all platforms until cancelled. A platform that raises ParleyError is logged and
+    stopped, and the others continue. When all have failed, raises the last error in a group."""
     errors: list[ParleyError] = []
 
-    async def one(name: str, serve: Serve) -> None:
+    async def serve_one(name: str, serve: Serve) -> None:
         try:
-            await serve(running, settings, ready=ready)
+            await serve(parley, settings, ready=ready)
         except ParleyError as error:
             errors.append(error)
             if len(errors) < len(platforms):
-                logger.error("%s is given up: %s", name, error)
+                logger.error("%s stopped, the other platforms continue: %s", name, error)
 
     async with asyncio.TaskGroup() as tasks:
         for name, serve in platforms.items():
-            tasks.create_task(one(name, serve), name=name)
+            tasks.create_task(serve_one(name, serve), name=name)
     if errors:
-        raise ExceptionGroup("no platform is left", errors[-1:])
+        raise ExceptionGroup("all platforms have failed", errors[-1:])

@@ -1,4 +1,4 @@
-"""`parley status`: what is set up, what would run the model and why, and what runs now."""
+"""`parley status`: the configuration in effect, and what is running."""
 
 from typing import Annotated
 
@@ -8,15 +8,14 @@ from parley import options
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     config: options.Config = None,
 ) -> None:
-    """Say what is set up, which back end runs the model and why, and whether Parley runs now.
+    """Show the configuration in effect, the back end with the reason for it, and what is running.
 
-    Loads no model and changes nothing. “parley doctor” examines whether all of it can work.
+    Loads no model, contacts no server and changes nothing. “parley doctor” checks whether it works.
     """
-    import asyncio
+    from parley.commands.status_report import report_status
+    from parley.runtime import run
 
-    from parley.commands.status_report import show_standing
-
-    asyncio.run(show_standing(config, as_json=as_json))
+    run(report_status(config, as_json=as_json))

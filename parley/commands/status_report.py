@@ -1,4 +1,4 @@
-"""What `parley status` says, and how it is shown."""
+"""What `parley status` finds, and how it prints it."""
 
 import asyncio
 import json
@@ -15,186 +15,188 @@ from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
 from bot.models.find import find_model
-from parley.commands.serve_work import set_up
+from parley.commands.serve_work import configured_platforms
 from parley.doctor.backends import device_for
-from parley.doctor.choose import chosen
-from parley.doctor.probe import Probe, probe
-from parley.locks import Run, run_of
+from parley.doctor.interpreter import Probe, probe
+from parley.doctor.resolve import resolve_backend
+from parley.locks import Instance, running_instance
 from parley.runtime import log_file
 from storage.inspection import Kept, count_kept, name_of
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """The model, and what a start would take to run it."""
+class ModelStatus:
+    """The model, and what a start would use to run it."""
 
     name: str
     folder: str
-    """ "" where it is not on this machine."""
+    """ "" where the model is not on this machine."""
     backend: str
-    """What would be taken; "auto" only where that cannot be told."""
+    """The back end that a start would use; "auto" only where it cannot be resolved."""
     configured: str
-    """As ``[model] backend`` has it."""
+    """``[model] backend`` as configured."""
     reason: str
-    """Why "auto" means that one; "" where the settings name one."""
+    """Why "auto" means this back end; "" where the settings name one."""
     device: str
-    """ "" where it is not known."""
+    """ "" if unknown."""
     errors: tuple[str, ...]
-    """Why it cannot run, a line each."""
+    """Why it cannot run, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    """Where conversations are, and how many."""
+class DatabaseStatus:
+    """The database, and how much it holds."""
 
     name: str
     kept: Kept | None
-    """None where nothing is kept yet, or where it cannot be read."""
+    """None where nothing is stored yet, or where the database cannot be read."""
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
-    """Discord or Slack."""
+class PlatformStatus:
+    """A platform, and the process that serves it."""
 
     name: str
     on: bool
-    """The settings give a token for it."""
-    run: Run | None
+    """The settings hold a token for it."""
+    run: Instance | None
     """The `parley run` that serves it now with this database."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """All of it. Paths are texts, so that JSON takes them."""
+class Status:
+    """Everything that `parley status` prints. The fields are those of ``--json``; paths are
+    strings."""
 
     settings: str
-    """The file; "" where the defaults count."""
-    model: Model
-    database: Database
+    """The settings file; "" where there is none."""
+    model: ModelStatus
+    database: DatabaseStatus
     converted: str
     """The folder of converted models."""
     log: str
-    platforms: tuple[Platform, ...]
+    platforms: tuple[PlatformStatus, ...]
 
 
-async def show_standing(config: Path | None, *, as_json: bool) -> None:
-    """Print it. Raises ConfigError."""
+async def report_status(config: Path | None, *, as_json: bool) -> None:
+    """Collect the status and print it. Raises ConfigError."""
     settings = load(config)
-    found = await standing(settings)
+    found = await _collect(settings)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
-        show(found, Console(highlight=False))
+        _print_table(found, Console(highlight=False))
 
 
-async def standing(settings: Settings) -> Standing:
-    """Look. Nothing is loaded, written or made; no server and no platform is asked."""
-    model, database = await asyncio.gather(_model(settings), _database(settings))
-    return Standing(
+async def _collect(settings: Settings) -> Status:
+    """Loads and writes nothing, and contacts no server and no platform."""
+    model, database = await asyncio.gather(_model_status(settings), _database_status(settings))
+    return Status(
         settings=str(settings.file or ""),
         model=model,
         database=database,
         converted=str(settings.cache_folder),
         log=str(log_file()),
         platforms=tuple(
-            Platform(name, on, run_of(settings, name)) for name, on in set_up(settings).items()
+            PlatformStatus(name, on, running_instance(settings, name))
+            for name, on in configured_platforms(settings).items()
         ),
     )
 
 
-async def _model(settings: Settings) -> Model:
+async def _model_status(settings: Settings) -> ModelStatus:
     section = settings.model
     if section.backend == "openai":
         where = ", ".join(section.openai.base_urls)
-        name = section.openai.model or "the server's own"
-        errors = () if where else ("[model.openai] base_urls names no server",)
-        return Model(name, "", "openai", "openai", "", where, errors)
+        name = section.openai.model or "the first that the server lists"
+        errors = () if where else ("[model.openai] base_urls is empty: set a server's address",)
+        return ModelStatus(name, "", "openai", "openai", "", where, errors)
     if section.backend == "scripted":
-        return Model("scripted", "", "scripted", "scripted", "", "", ())
-    folder, device, against = "", "", []
+        return ModelStatus("scripted", "", "scripted", "scripted", "", "", ())
+    folder, device, problems = "", "", []
     try:
         folder = str(await asyncio.to_thread(find_model, settings))
     except ModelError as error:
-        against.append(str(error))
-    found = await chosen(settings)
-    if found.error:
-        against.append(f"no back end can be chosen: {found.error}")
+        problems.append(str(error))
+    resolved = await resolve_backend(settings)
+    if resolved.error:
+        problems.append(f"no back end can be chosen: {resolved.error}")
     else:
-        there = await probe(found.backend, interpreter(settings))
-        device, why_not = _device(there, found.settings.model.device)
-        against += [why_not] if why_not else []
-    return Model(
+        found = await probe(resolved.backend, interpreter(settings))
+        device, problem = _device(found, resolved.settings.model.device)
+        problems += [problem] if problem else []
+    return ModelStatus(
         name=section.name,
         folder=folder,
-        backend=found.backend,
+        backend=resolved.backend,
         configured=section.backend,
-        reason=found.reason,
+        reason=resolved.reason,
         device=device,
-        errors=tuple(against),
+        errors=tuple(problems),
     )
 
 
-def _device(there: Probe, wanted: str) -> tuple[str, str]:
-    """The device's name for people, and why the back end cannot run; one of both is ""."""
-    if there.error:
-        return "", f"{there.library} cannot run: {there.error}"
-    device = device_for(there, wanted)
+def _device(found: Probe, wanted: str) -> tuple[str, str]:
+    """The device's name for people, and why the back end cannot run; one of the two is ""."""
+    if found.error:
+        return "", f"{found.library} cannot run: {found.error}"
+    device = device_for(found, wanted)
     if device is None:
-        return "", f'{there.library} has no device = "{wanted}"'
+        return "", f'{found.library} has no device = "{wanted}"'
     return f"{device.name} ({device.title})", ""
 
 
-async def _database(settings: Settings) -> Database:
+async def _database_status(settings: Settings) -> DatabaseStatus:
     name = name_of(settings.database_url)
     try:
-        return Database(name, await count_kept(settings.database_url), "")
-    except (StorageError, ConfigError) as error:  # the latter where its driver is missing
-        return Database(name, None, str(error))
+        return DatabaseStatus(name, await count_kept(settings.database_url), "")
+    except (StorageError, ConfigError) as error:  # ConfigError: its driver is not installed
+        return DatabaseStatus(name, None, str(error))
 
 
-# ---------------------------------------------------------------- showing
+# ---------------------------------------------------------------- printing
 
 
-def show(found: Standing, console: Console) -> None:
-    """A table of names and what there is."""
+def _print_table(found: Status, console: Console) -> None:
     table = Table("", "", box=None, pad_edge=False, show_header=False)
     table.columns[1].overflow = "fold"
-    for what, said in _lines(found):
-        table.add_row(Text(what, style="bold"), Text(said))
+    for label, text in _lines(found):
+        table.add_row(Text(label, style="bold"), Text(text))
     console.print(table)
 
 
-def _lines(found: Standing) -> list[tuple[str, str]]:
+def _lines(found: Status) -> list[tuple[str, str]]:
     model, database = found.model, found.database
     backend = model.backend + (f" on {model.device}" if model.device else "")
+    no_file = "no file: defaults and environment variables"
     lines = [
-        ("Settings", found.settings or "no file: the defaults, and what the environment sets"),
+        ("Settings", found.settings or no_file),
         ("Model", f"{model.name}, in {model.folder}" if model.folder else model.name),
-        ("Back end", f"{backend} (chosen: {model.reason})" if model.reason else backend),
+        ("Back end", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
-    lines += [("", f"✗ {error} (parley doctor says more)") for error in model.errors]
-    lines += [("Database", f"{database.name}: {_kept(database)}")]
-    lines += [("Converted models", found.converted), ("Log of the terminal", found.log)]
-    lines += [(platform.name, _serving(platform)) for platform in found.platforms]
+    lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
+    lines += [("Database", f"{database.name}: {_stored(database)}")]
+    lines += [("Converted models", found.converted), ("Log file", found.log)]
+    lines += [(platform.name, _running(platform)) for platform in found.platforms]
     return lines
 
 
-def _kept(database: Database) -> str:
+def _stored(database: DatabaseStatus) -> str:
     if database.error:
         return f"✗ {database.error}"
     if database.kept is None:
-        return "nothing is kept yet"
+        return "nothing stored yet"
     conversations, exchanges = database.kept.conversations, database.kept.exchanges
     return f"{conversations:,} conversations, {exchanges:,} questions"
 
 
-def _serving(platform: Platform) -> str:
-    run = platform.run
-    if run is None:
-        return "set up, not running (parley run)" if platform.on else "off: no token is set"
-    process = f"process {run.pid}, since {run.since}" if run.pid else "a process"
-    return f"running: {process}, {_loaded(run.model)}"
+def _running(platform: PlatformStatus) -> str:
+    instance = platform.run
+    if instance is None:
+        return "configured, not running (parley run)" if platform.on else "off: no token is set"
+    process = f"process {instance.pid}, since {instance.since}" if instance.pid else "a process"
+    return f"running: {process}, {_loaded(instance.model)}"
 
 
 def _loaded(model: ModelInfo | None) -> str:

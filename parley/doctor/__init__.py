@@ -1,10 +1,7 @@
-"""Whether all that Parley needs is there, and what to do where it is not.
+"""Diagnosis: whether everything that the settings ask for is there and works, with the remedy.
 
-Each check is a small function that gives `Result`s. What only the model's own interpreter knows
-(devices, libraries) is asked in a process of its own: this one imports no library that runs
-models.
+`checkup` runs all checks; the other modules hold them by area, each a function that returns
+`bot.checks.Result`s. `selftest` runs the demo model on the device. `parley.commands.doctor_report`
+prints what they found. What only the model's Python interpreter knows (libraries, devices) is asked
+in a process of its own, so that a library that crashes or hangs is a finding.
 """
-
-from bot.checks import Result, State
-
-__all__ = ["Result", "State"]

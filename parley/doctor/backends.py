@@ -1,43 +1,45 @@
-"""Which back ends can run, and on which devices."""
+"""Checks of back ends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
-from parley.doctor.choose import Chosen
-from parley.doctor.probe import Device, Probe
+from parley.doctor.interpreter import Device, Probe
+from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
 
 AREA = "Back ends"
 DEVICES = "Devices"
 LIBRARIES = ("openvino", "torch", "ipex")
 """The back ends that run a model on this machine."""
-_GET = {
+_INSTALL = {
     "openvino": "Run: {python} -m pip install openvino-genai",
     "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
     "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
-    "ipex": "Run: parley backend install ipex, which says what to set in [model] python.",
+    "ipex": "Run: parley backend install ipex, which prints the settings that use it.",
 }
 _FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu"}
-"""What each library calls an Intel GPU."""
+"""The prefix of the device names that each library gives to Intel GPUs."""
 
 
-def check_choice(chosen: Chosen, section: ModelSettings) -> Result:
-    """What ``backend = "auto"`` means here; `section` is the settings' own."""
+def check_choice(resolved: Resolved, section: ModelSettings) -> Result:
+    """What ``backend = "auto"`` resolves to, and why. `section` is ``[model]`` as configured."""
     what = f"[model] backend = {section.backend}"
-    if chosen.error:
+    if resolved.error:
         remedy = "See the lines below, and correct [model] python if it is set."
-        return Result(AREA, what, State.FAILED, f"nothing can be chosen: {chosen.error}", remedy)
-    return Result(AREA, what, State.OK, f"takes {chosen.backend}: {chosen.reason}")
+        detail = f"no back end can be chosen: {resolved.error}"
+        return Result(AREA, what, State.FAILED, detail, remedy)
+    return Result(AREA, what, State.OK, f"uses {resolved.backend}: {resolved.reason}")
 
 
 def wants_intel_gpu(section: ModelSettings) -> bool:
-    """The settings name an Intel GPU, and will not do with less."""
+    """Whether the settings name a GPU of Intel's, so that running without one is a failure."""
     return section.device.startswith(("gpu", "xpu"))
 
 
 def check_library(probe: Probe, section: ModelSettings) -> Result:
-    """Whether this back end can be used; why not is a failure only where it is the chosen one."""
+    """Whether this back end can be used. If not, that is a failure only where it is the chosen one:
+    `section` is ``[model]`` with the back end resolved."""
     chosen = probe.library == section.backend
     if not probe.error:
         versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
@@ -47,14 +49,14 @@ def check_library(probe: Probe, section: ModelSettings) -> Result:
         return Result(AREA, probe.library, State.OK, detail)
     if not chosen:
         return Result(AREA, probe.library, State.SKIPPED, probe.error)
-    remedy = _GET[probe.library].format(python=section.python or "python")
+    remedy = _INSTALL[probe.library].format(python=section.python or "python")
     if not probe.python:
         remedy = "Correct [model] python: it names the interpreter that runs the model."
     return Result(AREA, probe.library, State.FAILED, probe.error, remedy)
 
 
 def check_devices(probes: Iterable[Probe]) -> list[Result]:
-    """A line for each device that a library found."""
+    """One line for each device that a library found."""
     return [
         Result(DEVICES, f"{probe.library} {device.name}", State.OK, _described(device))
         for probe in probes
@@ -70,7 +72,7 @@ def _described(device: Device) -> str:
 
 
 def device_for(probe: Probe, wanted: str) -> Device | None:
-    """The device that ``[model] device`` means for this library; None where it has none such."""
+    """The device that ``[model] device`` means for this library; None if it has no such device."""
     names = {device.name.lower(): device for device in probe.devices}
     family = _FAMILY[probe.library]
     accelerators = [
@@ -85,18 +87,21 @@ def device_for(probe: Probe, wanted: str) -> Device | None:
 
 
 def check_device(probe: Probe, section: ModelSettings) -> Result:
-    """Whether the device that the settings ask for is there."""
+    """Whether the library has the device of the settings."""
     what = f"[model] device = {section.device}"
     device = device_for(probe, section.device)
     if device is None:
         have = ", ".join(d.name.lower() for d in probe.devices) or "none"
         family = _FAMILY[probe.library]
-        remedy = f'Choose one of these, or "auto"; {probe.library} calls Intel GPUs "{family}".'
+        remedy = f'Choose one of these, or "auto". In {probe.library} Intel GPUs are "{family}".'
         detail = f"{probe.library} has no such device; it has: {have}"
         return Result(DEVICES, what, State.FAILED, detail, remedy)
     if section.device == "auto" and device.memory is None:
-        remedy = "See the lines on the driver; small models run well on a CPU, large ones slowly."
-        return Result(DEVICES, what, State.WARNING, f"no GPU; {device.title} it is", remedy)
+        remedy = (
+            "If there is a GPU, see the lines about its driver. Small models are fast enough on a "
+            "CPU, large ones are slow."
+        )
+        return Result(DEVICES, what, State.WARNING, f"no GPU found; using {device.title}", remedy)
     return Result(DEVICES, what, State.OK, f"{device.name} ({device.title})")
 
 
@@ -108,7 +113,7 @@ async def check_servers(settings: Settings) -> list[Result]:
     section = settings.model.openai
     if not section.base_urls:
         remedy = 'Set [model.openai] base_urls, such as ["http://10.0.0.2:8000/v1"].'
-        return [Result(AREA, "openai", State.FAILED, "no server is named", remedy)]
+        return [Result(AREA, "openai", State.FAILED, "base_urls is empty", remedy)]
     options = ServerOptions(
         base_urls=section.base_urls,
         model=section.model,

@@ -1,7 +1,7 @@
-"""The GPU's driver and oneAPI's environment, as the operating system shows them.
+"""Checks of the Intel GPU's driver and libraries, and of the oneAPI environment.
 
-What is read: https://docs.kernel.org/gpu/drm-uapi.html (render nodes), the Level Zero loader's
-library (https://oneapi-src.github.io/level-zero-spec), OpenCL's list of drivers
+Sources: https://docs.kernel.org/gpu/drm-uapi.html (render nodes), the Level Zero loader's
+library (https://oneapi-src.github.io/level-zero-spec), OpenCL's list of installed drivers
 (https://registry.khronos.org/OpenCL/extensions/khr/cl_khr_icd.html), and the variables that
 oneAPI's ``setvars.sh`` sets.
 """
@@ -17,12 +17,13 @@ from bot.checks import Result, State
 
 AREA = "Intel GPU"
 INTEL = "0x8086"
-RUNTIME = "Install Intel's compute runtime: https://dgpu-docs.intel.com (docs/doctor.md has more)."
+"""Intel's PCI vendor id."""
+RUNTIME = "Install Intel's compute runtime: https://dgpu-docs.intel.com (more in docs/doctor.md)."
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where to look; a test looks elsewhere."""
+    """What the checks read of the operating system; tests pass a made-up one."""
 
     root: Path = Path("/")
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -33,18 +34,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class RenderNode:
-    """A GPU as the kernel offers it to programs."""
+    """A GPU's device file for rendering and computing (/dev/dri/renderD*)."""
 
     device: Path
     driver: str
-    """i915 or xe for Intel; "" where it is not known."""
+    """The kernel module, "i915" or "xe"; "" if unknown."""
 
 
 def check_driver(machine: Machine, *, needed: bool) -> list[Result]:
-    """The kernel's driver, the right to use it, and the libraries above it. `needed`: the settings
-    ask for an Intel GPU; else its absence is nothing bad."""
+    """The kernel driver, the permission to use it, and the user-space drivers. `needed`: the
+    settings ask for an Intel GPU, so that its absence is a failure."""
     if not machine.linux:
-        detail = "only looked at on Linux; the devices below tell"
+        detail = "checked on Linux only; see the devices below"
         return [Result(AREA, "driver", State.SKIPPED, detail)]
     nodes = list(_intel_nodes(machine))
     if not nodes:
@@ -55,20 +56,21 @@ def check_driver(machine: Machine, *, needed: bool) -> list[Result]:
 
 
 def check_oneapi(machine: Machine) -> Result:
-    """The environment of oneAPI's toolkit. Nothing of Parley needs it, and it can do harm."""
+    """Whether oneAPI's ``setvars.sh`` is active in this shell. Parley does not need it, and its
+    libraries can take precedence over those that torch brings."""
     if machine.environment.get("SETVARS_COMPLETED") == "1":
         place = machine.environment.get("ONEAPI_ROOT", "an unknown place")
         return Result(
             AREA,
             "oneAPI environment",
             State.WARNING,
-            f"setvars.sh of {place} is in force",
-            "Start Parley from a shell without it: torch brings its own oneAPI libraries, and "
-            "others may be loaded in their place. (An old ipex-llm may need it.)",
+            f"setvars.sh of {place} is active",
+            "Start Parley from a shell without it: torch brings its own oneAPI libraries, and the "
+            "toolkit's may be loaded instead. (An old ipex-llm may need it.)",
         )
     root = machine.root / "opt/intel/oneapi"
-    found = f"installed in {root}, not in force" if root.is_dir() else "not installed"
-    return Result(AREA, "oneAPI environment", State.OK, f"{found}; it is not needed")
+    found = f"installed in {root}, not active" if root.is_dir() else "not installed"
+    return Result(AREA, "oneAPI environment", State.OK, f"{found}; not needed")
 
 
 def _intel_nodes(machine: Machine) -> Iterator[RenderNode]:
@@ -83,35 +85,38 @@ def _intel_nodes(machine: Machine) -> Iterator[RenderNode]:
 def _absent(*, needed: bool) -> Result:
     state = State.FAILED if needed else State.SKIPPED
     remedy = (
-        "See that the card is in its slot, that the kernel is 6.8 or newer, and that lspci shows "
-        'it; or set [model] device = "cpu".'
+        "Check that lspci lists the card and that the kernel is 6.8 or newer; or set [model] "
+        'device = "cpu".'
     )
-    detail = "the kernel shows no Intel GPU (/sys/class/drm/renderD*)"
+    detail = "the kernel reports no Intel GPU (/sys/class/drm/renderD*)"
     return Result(AREA, "driver", state, detail, remedy if needed else "")
 
 
 def _usable(node: RenderNode, machine: Machine) -> Result:
     name = f"{node.device.name} ({node.driver or 'unknown driver'})"
     if not node.device.exists():
-        remedy = "In a container, pass it on: docker run --device /dev/dri …"
+        remedy = "In a container, pass the device in: docker run --device /dev/dri …"
         return Result(AREA, name, State.FAILED, f"{node.device} does not exist here", remedy)
     if not machine.may_use(node.device):
-        remedy = "Run: sudo usermod -aG render $USER, and log in again. In a container: --group-add"
-        return Result(AREA, name, State.FAILED, f"you may not use {node.device}", remedy)
+        remedy = (
+            "Run: sudo usermod -aG render $USER, and log in again. In a container, add the group "
+            "with --group-add."
+        )
+        return Result(AREA, name, State.FAILED, f"no permission to use {node.device}", remedy)
     return Result(AREA, name, State.OK, "usable")
 
 
 def _libraries(machine: Machine) -> Iterator[Result]:
-    """OpenVINO reaches the GPU through OpenCL, torch through Level Zero."""
+    """OpenVINO uses the GPU through OpenCL, torch and ipex-llm through Level Zero."""
     vendors = machine.root / "etc/OpenCL/vendors"
     intel = [file.name for file in vendors.glob("*.icd") if "intel" in file.name.lower()]
     if intel:
         yield Result(AREA, "OpenCL driver", State.OK, ", ".join(sorted(intel)))
     else:
-        yield Result(AREA, "OpenCL driver", State.FAILED, f"none of Intel's in {vendors}", RUNTIME)
+        yield Result(AREA, "OpenCL driver", State.FAILED, f"no Intel driver in {vendors}", RUNTIME)
     loader = machine.find_library("ze_loader")
     if loader:
         yield Result(AREA, "Level Zero", State.OK, loader)
     else:
-        detail = "libze_loader is not found (torch and ipex-llm need it; OpenVINO does not)"
+        detail = "libze_loader not found (torch and ipex-llm need it, OpenVINO does not)"
         yield Result(AREA, "Level Zero", State.WARNING, detail, RUNTIME)

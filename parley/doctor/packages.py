@@ -1,4 +1,4 @@
-"""Python, and the packages that Parley's own process needs."""
+"""Checks of Parley's own Python and of the packages installed in it."""
 
 import platform
 import sys
@@ -15,7 +15,7 @@ DISTRIBUTION = "parley-chat"
 
 
 def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> Result:
-    """The interpreter that runs Parley itself."""
+    """Whether the interpreter that runs Parley is new enough."""
     text = f"{'.'.join(map(str, found))}, {platform.system()} {platform.machine()}"
     if found >= OLDEST:
         return Result(AREA, "Python", State.OK, text)
@@ -24,16 +24,17 @@ def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> Result:
 
 
 def check_packages(wanted: Iterable[str] | None = None) -> list[Result]:
-    """One line where all are there; one for each that is missing or too old or too new."""
+    """One line if all required packages are installed, else one for each that is missing or has
+    the wrong version. `wanted` are requirements (PEP 508), by default Parley's own."""
     if wanted is None:
         try:
             wanted = requires(DISTRIBUTION) or ()
         except PackageNotFoundError:
-            remedy = "Run pip install . in Parley's folder."
+            remedy = "Run: pip install . (in the folder of Parley's source)"
             return [Result(AREA, "packages", State.FAILED, "Parley is not installed", remedy)]
     needed = [need for need in map(Requirement, wanted) if _applies(need)]
     faults = [fault for need in needed if (fault := _fault(need)) is not None]
-    return faults or [Result(AREA, "packages", State.OK, f"{len(needed)} of {len(needed)} there")]
+    return faults or [Result(AREA, "packages", State.OK, f"all {len(needed)} installed")]
 
 
 def _applies(need: Requirement) -> bool:
@@ -45,8 +46,8 @@ def _fault(need: Requirement) -> Result | None:
     try:
         found = version(need.name)
     except PackageNotFoundError:
-        return Result(AREA, need.name, State.FAILED, "is not installed", f"Run: {remedy}")
+        return Result(AREA, need.name, State.FAILED, "not installed", f"Run: {remedy}")
     if need.specifier.contains(found, prereleases=True):
         return None
-    detail = f"{found} is installed, and {need.specifier} is needed"
+    detail = f"{found} is installed, but {need.specifier} is required"
     return Result(AREA, need.name, State.FAILED, detail, f"Run: {remedy}")

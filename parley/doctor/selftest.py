@@ -1,32 +1,28 @@
-"""Runs the demo model on the chosen device, and compares and measures it.
+"""The self-test: runs the demo model on the device, compares its results with the CPU's and
+measures its speed.
 
-Two things are compared with this machine's CPU, which computes in float32: the logits that the
-device computes in one pass, and the tokens that the back end itself chose one by one, with its
-caches and batches. Speed is the back end's own: from a question's arrival to its first token, and
-the tokens after it.
+The reference is this machine's CPU in float32. Compared are the logits of one forward pass over
+whole sequences, and the tokens that the back end generated step by step with its KV cache and
+batching. Speed is what the back end itself reports: time to first token, and throughput after it.
 """
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bot import demo_model, worker
+from bot import demo_model
 from bot.config import ModelSettings, Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation.codec import ModelCodec
-from bot.generation.process import worker_environment
 from bot.generation.worker_client import WorkerClient
 from bot.messages import Prompt, Usage
 from bot.models.choose import interpreter
 from bot.worker.protocol import LoadOptions
 from parley.doctor.backends import LIBRARIES, device_for
-from parley.doctor.choose import Chosen, chosen
-from parley.doctor.probe import probe
+from parley.doctor.interpreter import QueryFailed, probe, run_script
+from parley.doctor.resolve import Resolved, resolve_backend
 
 QUESTIONS = (
     "Hello, who are you?",
@@ -34,83 +30,90 @@ QUESTIONS = (
     "Tell me a short story about a lighthouse.",
 )
 TOKENS = 96
+"""The maximum length of an answer."""
 SIMILAR = 0.999
-"""The least cosine between two positions' logits: 16 bits keep three digits."""
+"""The smallest accepted cosine between the logits of a position: 16-bit floats hold about three
+decimal digits."""
 CLOSE = 0.1
-"""A token that the device chose may be this much less likely on the CPU, as a difference of
-logits: a draw, decided by rounding."""
+"""The largest accepted gap, in logits, between the CPU's choice and the device's: so close to a
+tie that rounding decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What was found."""
+    """The self-test's findings."""
 
     backend: str
     reason: str
-    """Why "auto" means this back end; "" where the settings name it."""
+    """Why "auto" means this back end; "" where the settings name one."""
     device: str
     low_bit: str
     load_seconds: float
     first_token_seconds: float
-    """The median; the first question is left out, which warms up."""
+    """Time to first token: the median over all questions but the first, which warms up."""
     tokens_per_second: float
-    """The median of single answers."""
+    """The median over the same answers, generated one at a time."""
     tokens: int
-    """That the back end chose."""
+    """Tokens that the back end generated."""
     same_tokens: int
-    """Of them, those that are the CPU's choice too."""
+    """Those of them that the CPU would have chosen, too."""
     worst_gap: float
-    """By how much the least likely of the others is less likely than the CPU's choice."""
+    """The largest difference, in logits, between the CPU's choice and a token of the back end."""
     positions: int
+    """Positions compared in one forward pass."""
     same_positions: int
-    """Positions whose likeliest token is the same in one pass."""
+    """Those whose most likely token is the same."""
     largest: float
-    """The largest difference of two logits."""
+    """The largest absolute difference of two logits."""
     similarity: float
+    """The smallest cosine between the logits of a position."""
 
     @property
     def passed(self) -> bool:
-        """The device computes what the CPU computes, but for rounding."""
+        """Whether the device computes what the CPU computes, apart from rounding."""
         return self.similarity >= SIMILAR and self.worst_gap <= CLOSE
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _Answer:
+    """Token ids of a question and of its greedy answer."""
+
     prompt: list[int]
     answer: list[int]
     usage: Usage
 
 
-async def selftest(settings: Settings) -> SelfTest:
-    """Raises ConfigError where the settings choose no model's device, and ModelError where the
-    back end cannot be loaded, or does not compute."""
-    found = await chosen(settings)
-    if found.error:
-        raise ModelError(f'[model] backend = "auto": nothing can be chosen: {found.error}')
-    if found.backend not in LIBRARIES:
+async def run_selftest(settings: Settings) -> SelfTest:
+    """Test the back end and device of the settings, with the demo model in 16 bits. Raises
+    ConfigError where the back end runs no model on this machine, and ModelError where it cannot be
+    loaded or fails."""
+    resolved = await resolve_backend(settings)
+    if resolved.error:
+        raise ModelError(f'[model] backend = "auto": no back end can be chosen: {resolved.error}')
+    if resolved.backend not in LIBRARIES:
         raise ConfigError(
-            f'[model] backend = "{found.backend}" runs no model on this machine: choose '
-            '"openvino", "torch" or "ipex" to test its devices.'
+            f'[model] backend = "{resolved.backend}" runs no model on this machine: choose '
+            '"openvino", "torch" or "ipex" to test a device.'
         )
     await asyncio.to_thread(demo_model.verify)
     codec = await asyncio.to_thread(ModelCodec.load, demo_model.directory(), 0)
     loop = asyncio.get_running_loop()
     python = interpreter(settings)
-    options = await _options(found, python)
-    begun = loop.time()
+    options = await _options(resolved, python)
+    start = loop.time()
     client = await WorkerClient.launch(options, python=python)
-    loaded = loop.time() - begun
+    load_seconds = loop.time() - start
     try:
-        written = [await _answer(client, codec, question) for question in QUESTIONS]
+        answers = [await _ask(client, codec, question) for question in QUESTIONS]
     finally:
         await client.aclose()
-    compared = await _compared(options, python, written)
-    return _verdict(found, client, loaded, written, compared)
+    compared = await _compare(options, python, answers)
+    return _evaluate(resolved, client, load_seconds, answers, compared)
 
 
-async def _options(found: Chosen, python: str) -> LoadOptions:
-    """The demo model in 16 bits, whatever the settings say of another model."""
-    section = found.settings.model
+async def _options(resolved: Resolved, python: str) -> LoadOptions:
+    """The demo model in 16 bits on the configured device, whichever model the settings name."""
+    section = resolved.settings.model
     return LoadOptions(
         backend=section.backend,
         model=str(demo_model.directory()),
@@ -118,19 +121,19 @@ async def _options(found: Chosen, python: str) -> LoadOptions:
         low_bit=await _sixteen_bits(section, python),
         context=1024,
         max_parallel=1,
-        cache_dir=str(found.settings.cache_folder),
+        cache_dir=str(resolved.settings.cache_folder),
     )
 
 
 async def _sixteen_bits(section: ModelSettings, python: str) -> str:
-    """fp16, but for ipex-llm on a CPU, which has bf16 alone."""
+    """fp16, except for ipex-llm on a CPU, which supports only bf16."""
     if section.backend != "ipex":
         return "fp16"
     device = device_for(await probe("ipex", python), section.device)
     return "bf16" if device is not None and device.memory is None else "fp16"
 
 
-async def _answer(client: WorkerClient, codec: ModelCodec, question: str) -> _Written:
+async def _ask(client: WorkerClient, codec: ModelCodec, question: str) -> _Answer:
     prompt = await codec.encode(Prompt("", (), question))
     request = {"prompt": prompt, "stop": sorted(codec.ends), "max_new_tokens": TOKENS}
     stream = client.add(request, lambda: None)
@@ -139,70 +142,56 @@ async def _answer(client: WorkerClient, codec: ModelCodec, question: str) -> _Wr
         ids, end = await stream.next()
         answer += ids
         if end is not None:
-            return _Written(prompt, answer, end.usage)
+            return _Answer(prompt, answer, end.usage)
 
 
-async def _compared(options: LoadOptions, python: str, written: list[_Written]) -> dict[str, Any]:
-    """What `bot.worker.logits` says."""
+async def _compare(options: LoadOptions, python: str, answers: list[_Answer]) -> dict[str, Any]:
+    """The comparison with the CPU, as `bot.worker.logits` describes it. Raises ModelError."""
     with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
-        asked = {
+        request = {
             "library": options.backend,
             "model": options.model,
             "device": options.device,
             "low_bit": options.low_bit,
             "scratch": scratch,
-            "sequences": [one.prompt + one.answer for one in written],
+            "sequences": [each.prompt + each.answer for each in answers],
         }
-        process = await asyncio.create_subprocess_exec(
-            python or sys.executable,
-            "-X",
-            "utf8",
-            str(Path(worker.__file__).with_name("logits.py")),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
-        )
         try:
-            out, err = await process.communicate(json.dumps(asked).encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    try:
-        facts: dict[str, Any] = json.loads(out.decode().splitlines()[-1])
-    except (LookupError, ValueError) as exc:
-        said = " ".join(err.decode("utf-8", "replace").split())[-300:]
-        raise ModelError(f"The comparison with the CPU ended at once: {said}") from exc
+            facts = await run_script(
+                "logits.py", python=python, request=json.dumps(request).encode()
+            )
+        except QueryFailed as exc:
+            raise ModelError(f"The comparison with the CPU failed: {exc}") from exc
     if facts["error"]:
         raise ModelError(f"The comparison with the CPU failed: {facts['error']}")
     return facts
 
 
-def _verdict(
-    found: Chosen,
+def _evaluate(
+    resolved: Resolved,
     client: WorkerClient,
-    loaded: float,
-    written: list[_Written],
+    load_seconds: float,
+    answers: list[_Answer],
     compared: dict[str, Any],
 ) -> SelfTest:
     same, gaps = 0, [0.0]
-    for one, choices, gap in zip(written, compared["choices"], compared["gaps"], strict=True):
-        first = len(one.prompt)
-        chosen = choices[first - 1 : first - 1 + len(one.answer)]
-        same += sum(a == b for a, b in zip(one.answer, chosen, strict=True))
-        gaps += gap[first - 1 :]
-    warm = written[1:]
+    for each, choices, gap in zip(answers, compared["choices"], compared["gaps"], strict=True):
+        # The logits after the token at position i - 1 choose the token at position i.
+        first = len(each.prompt) - 1
+        expected = choices[first : first + len(each.answer)]
+        same += sum(a == b for a, b in zip(each.answer, expected, strict=True))
+        gaps += gap[first:]
+    warm = answers[1:]
     middle = len(warm) // 2
     return SelfTest(
-        backend=found.backend,
-        reason=found.reason,
+        backend=resolved.backend,
+        reason=resolved.reason,
         device=client.facts.device,
         low_bit=client.facts.low_bit,
-        load_seconds=loaded,
-        first_token_seconds=sorted(one.usage.first_token_seconds for one in warm)[middle],
-        tokens_per_second=sorted(one.usage.tokens_per_second for one in warm)[middle],
-        tokens=sum(len(one.answer) for one in written),
+        load_seconds=load_seconds,
+        first_token_seconds=sorted(each.usage.first_token_seconds for each in warm)[middle],
+        tokens_per_second=sorted(each.usage.tokens_per_second for each in warm)[middle],
+        tokens=sum(len(each.answer) for each in answers),
         same_tokens=same,
         worst_gap=max(gaps),
         positions=compared["positions"],

@@ -1,1 +1,2 @@
-"""Environments for back ends that cannot live in Parley's own: `parley backend install`."""
+"""Builds Python environments for back ends whose packages exclude those of Parley's own
+environment: `parley backend install`."""

@@ -1,10 +1,9 @@
-"""What goes into a back end's environment, from where, and in which order.
+"""The packages of a back end's environment, their sources, and the order of installation.
 
-ipex-llm wants exact versions of what it stands on, an old transformers among them, which exclude
-those that Parley's other back ends use; so it gets an interpreter of its own. The GPU's recipe is
-the one of ipex-llm's guide (github.com/intel/ipex-llm,
-docs/mddocs/Quickstart/install_pytorch26_gpu.md); the CPU's leaves
-out what its metadata asks for in vain and was tried. Sizes are those of the downloads.
+ipex-llm requires exact versions of its dependencies, among them an old transformers, which exclude
+the versions that Parley's other back ends use. The recipe for GPUs is that of ipex-llm's guide
+(github.com/intel/ipex-llm, docs/mddocs/Quickstart/install_pytorch26_gpu.md); the one for CPUs
+installs without the dependencies in its metadata that are not needed, and was tested.
 """
 
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from dataclasses import dataclass
 TORCH_INDEX = "https://download.pytorch.org/whl/xpu"
 
 IPEX_VERSION = "2.3.0b20251110"
-"""The last one before the archive."""
+"""The last release before the project was archived."""
 
 IPEX_NOTICE = (
-    "Intel archived ipex-llm in January 2026: it still runs, and gets no corrections any more. "
-    'For something that is kept up, use [model] backend = "openvino" (nothing to install) or '
+    "Intel archived ipex-llm in January 2026: it still runs, but is no longer maintained. "
+    'Maintained alternatives are [model] backend = "openvino" (nothing to install) and '
     '"torch" with PyTorch\'s own support for Intel GPUs (pip install torch --index-url '
     f"{TORCH_INDEX})."
 )
@@ -24,19 +23,19 @@ IPEX_NOTICE = (
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to fill an environment."""
+    """How to build an environment."""
 
     pythons: tuple[tuple[int, int], ...]
-    """Versions of Python for which all of it exists, the best one first."""
+    """Versions of Python, (major, minor), for which all packages exist, the preferred one first."""
     steps: tuple[tuple[str, ...], ...]
     """Arguments of ``pip install``, in order."""
     gigabytes: float
-    """Of the finished environment, about."""
+    """Approximate size of the finished environment."""
     check: str
-    """Python code that runs where all is well."""
+    """Python code that runs without error in a working environment."""
 
 
-_STANDS_ON = (
+_DEPENDENCIES = (
     "numpy==1.26.4",
     "transformers==4.37.0",
     "tokenizers==0.15.2",
@@ -51,8 +50,8 @@ IPEX_XPU = Recipe(
     pythons=((3, 11), (3, 10)),
     steps=(
         # torch comes from PyTorch's index for Intel GPUs, ipex-llm's kernels and Intel's libraries
-        # from PyPI. No --pre: what has to be a pre-release is named with its version, and the
-        # rest should be none.
+        # from PyPI. No --pre: a package that must be a pre-release is pinned to its version, and
+        # the others must not be one.
         (f"ipex-llm[xpu-2-6]=={IPEX_VERSION}", "--extra-index-url", TORCH_INDEX),
     ),
     gigabytes=8.0,
@@ -62,9 +61,9 @@ IPEX_XPU = Recipe(
 IPEX_CPU = Recipe(
     pythons=((3, 11), (3, 10)),
     steps=(
-        # Later versions of torch compute ipex-llm's low-bit layers many times slower on a CPU.
+        # With later versions of torch, ipex-llm's quantized layers are many times slower on a CPU.
         ("torch==2.1.2",),
-        _STANDS_ON,
+        _DEPENDENCIES,
         ("--no-deps", f"ipex-llm=={IPEX_VERSION}"),
     ),
     gigabytes=5.5,

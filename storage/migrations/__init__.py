@@ -1,1 +1,1 @@
-"""Alembic's folder: `env.py` runs the revisions in `versions/` on the connection it is given."""
+"""Alembic's migrations: `env.py` runs the revisions in `versions/` on a given connection."""

@@ -1,4 +1,4 @@
-"""Run by Alembic (not imported), from `storage.upgrade`, which hands over an open transaction."""
+"""Executed by Alembic (not imported) within the transaction that `storage.upgrade` has opened."""
 
 from alembic import context
 

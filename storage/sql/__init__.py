@@ -1,10 +1,39 @@
-"""The store in an SQL database: one class of five parts, each in a module of its own."""
+"""The store in an SQL database: one class, composed of a base class for each part of the port.
 
+- `questions`: QuestionStore and QuestionEdits.
+- `ledger`: AnswerLedger, with checkpoints batched.
+- `settings`: SettingsStore.
+- `archive`: Archive: listing, export, permanent deletion.
+- `rows`: rows converted to the core's values, and the select for whole answers.
+- `part`: the common base class, and statements that several parts use.
+"""
+
+from sqlalchemy import select
+
+from bot.errors import StorageError
+from storage.database import Database
+from storage.rules import Now
 from storage.sql.archive import SqlArchive
 from storage.sql.ledger import SqlLedger
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
-from storage.sql.settings import SqlSettings, SqlUsage
+from storage.sql.settings import SqlSettings
+from storage.tables import IdentityRow
 
 
-class SqlStore(SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlUsage, SqlArchive):
-    """`bot.ports.Store` over a `Database` that is running."""
+class SqlStore(SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlArchive):
+    """`bot.ports.Store` on a `Database` that is running."""
+
+    def __init__(self, database: Database, now: Now, tag: str) -> None:
+        super().__init__(database, now)
+        self.tag = tag
+
+
+async def open_sql_store(database: Database, now: Now) -> SqlStore:
+    """The store on `database`, which is running. Raises StorageError."""
+    async with database.read() as session:
+        tag = await session.scalar(select(IdentityRow.tag))
+    if tag is None:
+        raise StorageError(
+            f"the database {database.location.name} has lost its identity; restore it from a backup"
+        )
+    return SqlStore(database, now, tag)

@@ -1,4 +1,4 @@
-"""The operator's view in SQL: listing, export, and deletion for good."""
+"""The archive in SQL: listing, export, and permanent deletion."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -19,12 +19,12 @@ from storage.tables import (
     SettingsRow,
     UsageRow,
 )
-from storage.writer import Work
+from storage.writer import Operation
 
-PAGE = 200
-"""Exchanges that an export holds in memory."""
-PORTION = 500
-"""Questions that one transaction deletes: others wait no longer than for this."""
+EXPORT_PAGE = 200
+"""Exchanges that an export reads at a time, and holds in memory."""
+DELETE_BATCH = 500
+"""Questions deleted in one transaction, which bounds how long other writers wait."""
 
 
 class SqlArchive(SqlPart):
@@ -58,7 +58,7 @@ class SqlArchive(SqlPart):
             .join(QuestionRow.conversation)
             .where(ConversationRow.key == str(conversation), QuestionRow.id > after)
             .order_by(QuestionRow.id)
-            .limit(PAGE)
+            .limit(EXPORT_PAGE)
             .options(
                 contains_eager(QuestionRow.conversation),
                 answers.selectinload(AnswerRow.feedback),
@@ -83,13 +83,13 @@ class SqlArchive(SqlPart):
     async def _forget_conversation(self, key: str) -> int:
         here = select(ConversationRow.id).where(ConversationRow.key == key).scalar_subquery()
 
-        async def rest(session: AsyncSession) -> None:
+        async def finish(session: AsyncSession) -> None:
             await session.execute(delete(ConversationRow).where(ConversationRow.key == key))
 
-        return await self._delete(QuestionRow.conversation_id == here, rest)
+        return await self._delete(QuestionRow.conversation_id == here, finish)
 
     async def _forget_person(self, person: str) -> int:
-        async def rest(session: AsyncSession) -> None:
+        async def finish(session: AsyncSession) -> None:
             await session.execute(delete(FeedbackRow).where(FeedbackRow.person == person))
             await session.execute(delete(UsageRow).where(UsageRow.person == person))
             await session.execute(
@@ -97,41 +97,42 @@ class SqlArchive(SqlPart):
             )
             await _drop_empty(session)
 
-        return await self._delete(QuestionRow.author == person, rest)
+        return await self._delete(QuestionRow.author == person, finish)
 
     async def purge(self, before: datetime) -> int:
         if before.tzinfo is None:
-            raise ValueError("purge needs a time with its zone")
+            raise ValueError("purge needs a time with a timezone")
 
-        async def rest(session: AsyncSession) -> None:
+        async def finish(session: AsyncSession) -> None:
             await session.execute(delete(UsageRow).where(UsageRow.day < before.date()))
             await _drop_empty(session)
 
-        gone = await self._delete(QuestionRow.asked_at < before, rest)
+        gone = await self._delete(QuestionRow.asked_at < before, finish)
         if gone:
             await self._database.scrub()
         return gone
 
-    async def _delete(self, unwanted: ColumnElement[bool], rest: Work[None]) -> int:
-        """Delete questions in portions, and with the last of them the `rest`."""
+    async def _delete(self, unwanted: ColumnElement[bool], finish: Operation[None]) -> int:
+        """Delete questions in batches, and run `finish` in the transaction of the last. Returns
+        their number."""
 
-        async def portion(session: AsyncSession) -> int:
-            found = select(QuestionRow.id).where(unwanted).limit(PORTION)
+        async def batch(session: AsyncSession) -> int:
+            found = select(QuestionRow.id).where(unwanted).limit(DELETE_BATCH)
             ids = list(await session.scalars(found))
             await session.execute(delete(QuestionRow).where(QuestionRow.id.in_(ids)))
-            if len(ids) < PORTION:
-                await rest(session)
+            if len(ids) < DELETE_BATCH:
+                await finish(session)
             return len(ids)
 
-        gone = deleted = await self._database.write(portion)
-        while deleted == PORTION:
-            deleted = await self._database.write(portion)
+        gone = deleted = await self._database.write(batch)
+        while deleted == DELETE_BATCH:
+            deleted = await self._database.write(batch)
             gone += deleted
         return gone
 
 
 async def _drop_empty(session: AsyncSession) -> None:
-    """Conversations of which nothing is left but the key."""
+    """Delete conversations that have neither questions nor settings left."""
     asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
     set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
     await session.execute(

@@ -1,23 +1,23 @@
-"""The delivery ledger in SQL: how far answers are, and which messages show them."""
+"""The delivery ledger in SQL: the state and text of answers, and which messages show them."""
 
 import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import Update, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
-from bot.ports import AnswerState, Spent, StoredAnswer
+from bot.ports import AnswerState, StoredAnswer
 from storage.database import Database
-from storage.rules import Clock
+from storage.rules import Now, Spent
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, insert_into
 from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
 
-# On the table, not the class: one statement for all the rows of a round.
+# On the table, not the mapped class: executed once with many rows (executemany).
 _CHECKPOINT = (
     update(AnswerRow.__table__)  # type: ignore[arg-type]
     .where(AnswerRow.id == bindparam("answer"), STILL_OPEN)
@@ -28,22 +28,26 @@ _CHECKPOINT = (
 class SqlLedger(SqlPart):
     """`bot.ports.AnswerLedger`."""
 
-    def __init__(self, database: Database, now: Clock) -> None:
+    def __init__(self, database: Database, now: Now) -> None:
         super().__init__(database, now)
-        self._round: _Round | None = None
+        self._batch: _CheckpointBatch | None = None
 
     async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
         if not state.open:
-            raise ValueError(f"a checkpoint is of an open answer, not of one that is {state}")
-        if self._round is None or self._round.begun:
-            self._round = _Round(self._database)
-        await self._round.save(answer_id, state, text)
+            raise ValueError(f"a checkpoint needs an open state, not {state}")
+        if self._batch is None or self._batch.started:
+            self._batch = _CheckpointBatch(self._database)
+        await self._batch.save(answer_id, state, text)
 
-    async def shown(self, answer_id: int, index: int, message: str) -> None:
-        async def work(session: AsyncSession) -> None:
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
+        async def operation(session: AsyncSession) -> None:
             known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
             if await session.scalar(known) is None:
-                return  # deleted while it was written
+                return  # deleted during generation
+            if settled is not None:
+                await session.execute(_settling(answer_id, settled))
             if not message:
                 here = (ShownRow.answer_id == answer_id, ShownRow.part == index)
                 await session.execute(delete(ShownRow).where(*here))
@@ -58,13 +62,19 @@ class SqlLedger(SqlPart):
                 )
             )
 
-        await self._database.write(work)
+        await self._database.write(operation)
+
+    async def settle(self, answer_id: int, settled: int) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await session.execute(_settling(answer_id, settled))
+
+        await self._database.write(operation)
 
     async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
         if state.open:
-            raise ValueError(f"an answer that is {state} is not at its end")
+            raise ValueError(f"an answer cannot be closed as {state}")
 
-        async def work(session: AsyncSession) -> None:
+        async def operation(session: AsyncSession) -> None:
             closed = (
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, STILL_OPEN)
@@ -76,10 +86,10 @@ class SqlLedger(SqlPart):
             if person is not None and usage.tokens:
                 await charge(session, person, self._today(), Spent(tokens=usage.tokens))
 
-        await self._database.write(work)
+        await self._database.write(operation)
 
     async def delivered(self, answer_id: int) -> None:
-        async def work(session: AsyncSession) -> None:
+        async def operation(session: AsyncSession) -> None:
             await session.execute(
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, ~STILL_OPEN)
@@ -87,7 +97,7 @@ class SqlLedger(SqlPart):
                 .execution_options(synchronize_session=False)
             )
 
-        await self._database.write(work)
+        await self._database.write(operation)
 
     async def answers(
         self,
@@ -98,8 +108,7 @@ class SqlLedger(SqlPart):
         limit: int = 1000,
     ) -> list[StoredAnswer]:
         found = rows.whole_answers().limit(limit)
-        # Unfinished answers are few, a conversation may be long: the order is that of the index
-        # at which the database should begin.
+        # Ordering by the index to be used: unfinished answers are few, a conversation may be long.
         newest = AnswerRow.question_id if unfinished else QuestionRow.id
         found = found.order_by(newest.desc())
         if unfinished:
@@ -115,24 +124,33 @@ class SqlLedger(SqlPart):
             return [rows.answer(row) for row in await session.scalars(found)]
 
 
-class _Round:
-    """The checkpoints that wait for the writer: they are one statement when their turn comes, and
-    of several for one answer only the last is written."""
+class _CheckpointBatch:
+    """Checkpoints that wait for the writer together and are written by one statement. Of several
+    for one answer, only the last is written."""
 
     def __init__(self, database: Database) -> None:
         self._rows: dict[int, Mapping[str, Any]] = {}
         self._written = asyncio.ensure_future(database.write(self._write))
-        self.begun = False
-        """Too late to join."""
+        self.started = False
+        """Whether it is being written, so that no checkpoint can join any more."""
 
     async def save(self, answer_id: int, state: AnswerState, text: str) -> None:
         self._rows[answer_id] = {"answer": answer_id, "new_state": state, "new_text": text}
-        await asyncio.shield(self._written)  # it is the others' round too
+        await asyncio.shield(self._written)  # others wait for the same batch
 
     async def _write(self, session: AsyncSession) -> None:
-        self.begun = True
+        self.started = True
         connection = await session.connection()
         await connection.execute(_CHECKPOINT, list(self._rows.values()))
+
+
+def _settling(answer_id: int, settled: int) -> Update:
+    return (
+        update(AnswerRow)
+        .where(AnswerRow.id == answer_id)
+        .values(settled=settled)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _columns(usage: Usage) -> dict[str, float]:

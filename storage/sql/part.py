@@ -1,4 +1,4 @@
-"""What the parts of the SQL store share: the database, the clock, and a few statements."""
+"""The base class of the SQL store's parts, and statements that several of them use."""
 
 from datetime import date
 
@@ -6,16 +6,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey
-from bot.ports import Spent
 from storage.database import Database
-from storage.rules import Clock
+from storage.rules import Now, Spent
 from storage.tables import Base, ConversationRow, UsageRow
 
 
 class SqlPart:
-    """One of the store's Protocols over a database."""
+    """Base class: a database and a clock."""
 
-    def __init__(self, database: Database, now: Clock) -> None:
+    def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
 
@@ -24,16 +23,16 @@ class SqlPart:
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, in the words of the database at hand."""
+    """An INSERT that supports ON CONFLICT, in the dialect of the session's database."""
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
 
 async def conversation_id(session: AsyncSession, conversation: ConversationKey) -> int:
-    """The row of a conversation, made where there is none."""
+    """The id of a conversation's row, which is inserted where there is none."""
     insert = insert_into(session, ConversationRow).values(key=str(conversation), hidden_to=0)
-    # An update that changes nothing, because DO NOTHING would return no id.
+    # An update that changes nothing: DO NOTHING would return no id.
     made = insert.on_conflict_do_update(
         index_elements=["key"], set_={"key": insert.excluded.key}
     ).returning(ConversationRow.id)
@@ -41,11 +40,13 @@ async def conversation_id(session: AsyncSession, conversation: ConversationKey) 
 
 
 async def spent_on(session: AsyncSession, person: str, day: date) -> Spent:
+    """What the person (`Person.key`) has used on that day."""
     row = await session.get(UsageRow, (person, day))
     return Spent() if row is None else Spent(row.answers, row.tokens)
 
 
 async def charge(session: AsyncSession, person: str, day: date, cost: Spent) -> None:
+    """Add `cost` to what the person (`Person.key`) has used on that day."""
     insert = insert_into(session, UsageRow).values(
         person=person, day=day, answers=cost.answers, tokens=cost.tokens
     )

@@ -1,4 +1,4 @@
-"""Questions in SQL: taking them in, the conversation that they make, and following edits."""
+"""Questions in SQL: accepting them, the history that they form, edits and deletions."""
 
 from datetime import timedelta
 
@@ -7,24 +7,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import AnswerState, Quota, Spent, StoredAnswer, StoredExchange
-from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
+from bot.ports import AnswerState, Leftover, Quota, StoredAnswer, StoredExchange
+from storage.rules import EVENT_DAYS, Spent, check_quota, cleaned, storable
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, conversation_id, insert_into, spent_on
-from storage.tables import AnswerRow, ConversationRow, EventRow, QuestionRow, ShownRow
+from storage.tables import (
+    AnswerRow,
+    ConversationRow,
+    EventRow,
+    LeftoverRow,
+    QuestionRow,
+    ShownRow,
+)
 
 
 class SqlQuestions(SqlPart):
     """`bot.ports.QuestionStore`."""
 
     async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
-        async def work(session: AsyncSession) -> StoredAnswer | None:
+        async def operation(session: AsyncSession) -> StoredAnswer | None:
             if not await self._is_new(session, question):
                 return None
             await self._charge_answer(session, question.author, quota)
             return await self._record(session, cleaned(question))
 
-        return await self._database.write(work)
+        return await self._database.write(operation)
 
     async def _is_new(self, session: AsyncSession, question: Question) -> bool:
         now = self._now()
@@ -75,10 +82,15 @@ class SqlQuestions(SqlPart):
         await session.flush()
         return answer
 
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        if quota != Quota():
+            async with self._database.read() as session:
+                check_quota(quota, await spent_on(session, person.key, self._today()))
+
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool
     ) -> StoredAnswer:
-        async def work(session: AsyncSession) -> StoredAnswer:
+        async def operation(session: AsyncSession) -> StoredAnswer:
             found = await session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
             if found is None:
                 raise NothingToDo("There is no such answer any more.")
@@ -92,12 +104,12 @@ class SqlQuestions(SqlPart):
             found.charged_to = person.key
             return rows.answer(found)
 
-        return await self._database.write(work)
+        return await self._database.write(operation)
 
     async def _replace(self, session: AsyncSession, old: AnswerRow, person: Person) -> StoredAnswer:
         old.current = False
         old.unfinished = False
-        await session.flush()  # a question has one current answer at any time
+        await session.flush()  # a unique index allows one current answer only
         new = await self._queue_answer(session, old.question_id, person)
         await session.execute(
             update(ShownRow)
@@ -128,7 +140,7 @@ class SqlQuestions(SqlPart):
             return [rows.exchange(row) for row in await session.scalars(newest)]
 
     async def reset(self, conversation: ConversationKey) -> int:
-        async def work(session: AsyncSession) -> int:
+        async def operation(session: AsyncSession) -> int:
             kept = await session.scalar(
                 select(ConversationRow).where(ConversationRow.key == str(conversation))
             )
@@ -142,7 +154,7 @@ class SqlQuestions(SqlPart):
                 kept.hidden_to = newest
             return int(number)
 
-        return await self._database.write(work)
+        return await self._database.write(operation)
 
 
 class SqlQuestionEdits(SqlPart):
@@ -158,23 +170,26 @@ class SqlQuestionEdits(SqlPart):
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:
-        async def work(session: AsyncSession) -> StoredAnswer | None:
+        async def operation(session: AsyncSession) -> StoredAnswer | None:
             found = await session.scalar(_asked_in(conversation, message_id))
             if found is None:
                 return None
             found.question.text = storable(text)
             return rows.answer(found)
 
-        return await self._database.write(work)
+        return await self._database.write(operation)
 
     async def delete_question(
-        self, conversation: ConversationKey, message_id: str
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
-        async def work(session: AsyncSession) -> StoredAnswer | None:
+        async def operation(session: AsyncSession) -> StoredAnswer | None:
             found = await session.scalar(_asked_in(conversation, message_id))
             if found is None:
                 return None
             before = rows.answer(found)
+            for message in before.messages:
+                unread = remove or not before.text.strip()
+                await _leave(session, Leftover(conversation, message, unread))
             await session.execute(
                 delete(QuestionRow)
                 .where(
@@ -185,14 +200,45 @@ class SqlQuestionEdits(SqlPart):
             )
             return before
 
-        deleted = await self._database.write(work)
+        deleted = await self._database.write(operation)
         if deleted is not None:
-            await self._database.empty_log()
+            await self._database.truncate_log()
         return deleted
+
+    async def leftovers(self, platform: str) -> list[Leftover]:
+        here = select(LeftoverRow).where(LeftoverRow.conversation.startswith(f"{platform}:"))
+        async with self._database.read() as session:
+            return [
+                Leftover(ConversationKey.parse(row.conversation), row.message, row.remove)
+                for row in await session.scalars(here)
+            ]
+
+    async def leave(self, leftover: Leftover) -> None:
+        await self._database.write(lambda session: _leave(session, leftover))
+
+    async def cleared(self, leftover: Leftover) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await session.execute(
+                delete(LeftoverRow).where(
+                    LeftoverRow.conversation == str(leftover.conversation),
+                    LeftoverRow.message == leftover.message,
+                )
+            )
+
+        await self._database.write(operation)
+
+
+async def _leave(session: AsyncSession, leftover: Leftover) -> None:
+    insert = insert_into(session, LeftoverRow).values(
+        conversation=str(leftover.conversation),
+        message=leftover.message,
+        remove=leftover.remove,
+    )
+    await session.execute(insert.on_conflict_do_nothing())
 
 
 def _asked_in(conversation: ConversationKey, message_id: str) -> Select[AnswerRow]:
-    """The newest question in a message; a question without a message is in none."""
+    """The current answer of the newest question in a message; none for ""."""
     return (
         rows.whole_answers()
         .where(

@@ -1,4 +1,4 @@
-"""Rows as values of the core, and the one select that gives whole answers."""
+"""Rows converted to the core's values, and the select that loads whole answers."""
 
 from sqlalchemy import Select, select, true
 from sqlalchemy.orm import contains_eager, selectinload
@@ -9,7 +9,7 @@ from storage.tables import AnswerRow, QuestionRow
 
 
 def current_answers() -> Select[AnswerRow]:
-    """Current answers with their questions and conversations; `exchange` can be made of them."""
+    """Current answers with their questions and conversations, as `exchange` needs them."""
     return (
         select(AnswerRow)
         .join(AnswerRow.question)
@@ -20,11 +20,12 @@ def current_answers() -> Select[AnswerRow]:
 
 
 def whole_answers() -> Select[AnswerRow]:
-    """`current_answers` with the messages that show them; `answer` can be made of them."""
+    """`current_answers` with the messages that show them, as `answer` needs them."""
     return current_answers().options(selectinload(AnswerRow.shown))
 
 
 def question(row: QuestionRow) -> Question:
+    """The question of a row whose conversation is loaded."""
     platform, _, author_id = row.author.partition(":")
     return Question(
         conversation=ConversationKey.parse(row.conversation.key),
@@ -36,17 +37,15 @@ def question(row: QuestionRow) -> Question:
     )
 
 
-def answer(row: AnswerRow, messages: tuple[str, ...] | None = None) -> StoredAnswer:
-    """`messages` where they are known otherwise than by the row's relation."""
-    if messages is None:
-        messages = tuple(shown.message for shown in row.shown)
+def answer(row: AnswerRow) -> StoredAnswer:
+    """The answer of a row that `whole_answers` loaded."""
     return StoredAnswer(
         id=row.id,
         question_id=row.question_id,
         question=question(row.question),
         state=row.state,
         text=row.text,
-        messages=messages,
+        messages=tuple(shown.message for shown in row.shown),
         usage=Usage(
             row.prompt_tokens,
             row.cached_tokens,
@@ -54,9 +53,11 @@ def answer(row: AnswerRow, messages: tuple[str, ...] | None = None) -> StoredAns
             row.first_token_seconds,
             row.total_seconds,
         ),
+        settled=row.settled,
     )
 
 
 def exchange(row: AnswerRow) -> StoredExchange:
+    """The exchange of a row that `current_answers` or `whole_answers` loaded."""
     asked = row.question
     return StoredExchange(asked.id, question(asked), asked.asked_at, row.id, row.text, row.state)

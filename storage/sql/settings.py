@@ -1,13 +1,13 @@
-"""Settings, verdicts and usage in SQL."""
+"""Settings and ratings in SQL."""
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person
-from bot.ports import ConversationSettings, Spent
+from bot.ports import ConversationSettings
 from storage.rules import check_verdict
-from storage.sql.part import SqlPart, conversation_id, insert_into, spent_on
+from storage.sql.part import SqlPart, conversation_id, insert_into
 from storage.tables import AnswerRow, ConversationRow, FeedbackRow, SettingsRow
 
 
@@ -31,7 +31,7 @@ class SqlSettings(SqlPart):
     async def change_settings(
         self, conversation: ConversationKey, settings: ConversationSettings
     ) -> None:
-        async def work(session: AsyncSession) -> None:
+        async def operation(session: AsyncSession) -> None:
             row = await conversation_id(session, conversation)
             await session.execute(delete(SettingsRow).where(SettingsRow.conversation_id == row))
             if settings == ConversationSettings():
@@ -47,12 +47,12 @@ class SqlSettings(SqlPart):
                 )
             )
 
-        await self._database.write(work)
+        await self._database.write(operation)
 
     async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
         check_verdict(verdict)
 
-        async def work(session: AsyncSession) -> None:
+        async def operation(session: AsyncSession) -> None:
             known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
             if await session.scalar(known) is None:
                 raise NothingToDo("There is no such answer any more.")
@@ -70,12 +70,4 @@ class SqlSettings(SqlPart):
                 )
             )
 
-        await self._database.write(work)
-
-
-class SqlUsage(SqlPart):
-    """`bot.ports.UsageStore`."""
-
-    async def spent(self, person: Person) -> Spent:
-        async with self._database.read() as session:
-            return await spent_on(session, person.key, self._today())
+        await self._database.write(operation)

@@ -1,4 +1,4 @@
-"""Waiting for a moment or for news, whichever comes first."""
+"""Sleeping for a time or until an event, whichever comes first."""
 
 import asyncio
 

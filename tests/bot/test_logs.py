@@ -1,20 +1,22 @@
-"""Log lines carry the conversation, and no secret."""
+"""Log lines name the conversation and contain no secret."""
 
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from bot.logs import Redacting, conversation_logged, set_up
+from bot.logs import PACKAGES, Redacting, conversation_logged, set_up
 from bot.messages import ConversationKey
 
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    root, bot = logging.getLogger(), logging.getLogger("bot")
-    before = root.handlers, root.level, bot.level
+    root, ours = logging.getLogger(), [logging.getLogger(name) for name in PACKAGES]
+    handlers, level, levels = root.handlers, root.level, [one.level for one in ours]
     yield capsys
-    root.handlers, root.level, bot.level = before
+    root.handlers, root.level = handlers, level
+    for one, before in zip(ours, levels, strict=True):
+        one.setLevel(before)
 
 
 def test_a_line_names_its_conversation(lines: pytest.CaptureFixture[str]) -> None:
@@ -28,9 +30,12 @@ def test_a_line_names_its_conversation(lines: pytest.CaptureFixture[str]) -> Non
     assert "[-] outside" in outside
 
 
-def test_debug_shows_ours_and_not_the_libraries(lines: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("package", ["parley", "adapters", "storage", "bot"])
+def test_debug_shows_ours_and_not_the_libraries(
+    package: str, lines: pytest.CaptureFixture[str]
+) -> None:
     set_up("debug")
-    logging.getLogger("bot.x").debug("ours")
+    logging.getLogger(f"{package}.x").debug("ours")
     logging.getLogger("discord.gateway").info("theirs")
     said = lines.readouterr().err
     assert "ours" in said
@@ -47,7 +52,7 @@ def test_debug_shows_ours_and_not_the_libraries(lines: pytest.CaptureFixture[str
         "registered",
     ],
 )
-def test_what_looks_like_a_secret_is_blotted_out(secret: str) -> None:
+def test_what_looks_like_a_secret_is_redacted(secret: str) -> None:
     record = logging.LogRecord("bot", logging.INFO, "f", 1, "got %s here", (secret,), None)
     assert Redacting(["registered"]).format(record).endswith("got [secret] here")
 

@@ -1,7 +1,7 @@
 """The demo model through ipex-llm itself, on a CPU, in an environment of its own.
 
 ``IPEX_PYTHON`` names the interpreter that `parley backend install ipex --cpu` made; without it
-nothing here runs. The reference is what OpenVINO writes with 16-bit weights, greedily.
+all tests here are skipped. The reference are OpenVINO's answers with 16-bit weights, greedy.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from bot.config import load
 from bot.errors import ModelError
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import Exchange, Finished, Prompt, Sampling
-from parley.doctor.probe import probe
-from parley.doctor.selftest import selftest
+from parley.doctor.interpreter import probe
+from parley.doctor.selftest import run_selftest
 
 PYTHON = os.environ.get("IPEX_PYTHON", "")
 pytestmark = [
@@ -106,7 +106,7 @@ async def test_answers_are_the_references(
 
 
 @pytest.mark.parametrize("low_bit", ["asym_int4", "sym_int5", "asym_int5"])
-async def test_the_other_types_for_a_cpu_answer_too(folder: Path, low_bit: str) -> None:
+async def test_the_other_quantizations_for_a_cpu_answer_too(folder: Path, low_bit: str) -> None:
     async with running(options(folder, low_bit)) as generator:
         text, _ = await answer(generator, prompt(QUESTIONS[0]))
     assert "Paris" in text
@@ -130,13 +130,13 @@ def test_plain_transformers_of_the_pinned_release_load_the_folder() -> None:
     assert "central processing unit" in said
 
 
-async def test_a_type_for_gpus_is_refused_before_anything_is_loaded(folder: Path) -> None:
+async def test_a_quantization_for_gpus_is_refused_before_anything_is_loaded(folder: Path) -> None:
     with pytest.raises(ModelError, match='"nf4" runs on a GPU only'):
         async with running(options(folder, "nf4")):
             pass
 
 
-async def test_a_later_turn_reads_only_what_is_new(folder: Path) -> None:
+async def test_a_later_turn_needs_prefill_only_for_what_is_new(folder: Path) -> None:
     told = Exchange("My name is Ada.", "")
     async with running(options(folder, "sym_int8")) as generator:
         text, first = await answer(generator, prompt(told.question))
@@ -149,7 +149,7 @@ async def test_a_later_turn_reads_only_what_is_new(folder: Path) -> None:
         assert (await answer(generator, again))[0] == second
 
 
-async def test_the_low_bit_model_is_saved_and_loaded_from_there(folder: Path) -> None:
+async def test_the_quantized_model_is_saved_and_loaded_from_there(folder: Path) -> None:
     given = replace(options(folder, "sym_int8"), cache_dir=folder / "saved")
     loaded: list[str] = []
 
@@ -182,7 +182,7 @@ async def test_stopping_ends_the_answer_and_leaves_the_next_one_right(folder: Pa
         await stream.aclose()
         text, finished = await answer(generator, prompt(QUESTIONS[0]))
     assert text == alone
-    # What the story would still have taken is not in the way.
+    # The stopped answer takes no further steps.
     assert finished.usage.completion_tokens < 40
 
 
@@ -191,7 +191,7 @@ async def test_the_self_test_compares_it_with_the_cpu(folder: Path) -> None:
     file.write_text("")
     given = {"BACKEND": "ipex", "PYTHON": PYTHON, "CACHE_DIR": str(folder / "cache")}
     settings = load(file, {f"PARLEY_MODEL__{key}": value for key, value in given.items()})
-    found = await selftest(settings)
+    found = await run_selftest(settings)
     assert found.passed, found
     assert (found.backend, found.low_bit, found.device) == ("ipex", "bf16", "cpu")
     assert found.same_positions > 0.9 * found.positions > found.tokens

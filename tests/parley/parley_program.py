@@ -1,4 +1,4 @@
-"""The program as people start it, with a scripted model and a folder of its own."""
+"""Runs the program as a process, with the scripted back end and a folder of its own."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass
 class Program:
-    """`parley`, with what it may know of the world."""
+    """The command `parley` in an isolated environment."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Program:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of the machine's own: no settings, no colours, folders of the test's."""
+        """All environment variables: the machine's settings and folders are not visible."""
         kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
         return {
             **kept,
@@ -48,7 +48,7 @@ class Program:
         }
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run it to its end, through pipes."""
+        """Run it to its end with pipes; `typed` is its standard input."""
         return subprocess.run(
             [*MAIN, *arguments],
             input=typed,
@@ -63,6 +63,6 @@ class Program:
     def in_terminal(
         self, *arguments: str, columns: int = 80, lines: int = 24, **variables: str
     ) -> TerminalProgram:
-        """Start it in a terminal."""
+        """Start it in an emulated terminal."""
         environment = {**self.environment, **variables}
         return TerminalProgram([*MAIN, *arguments], environment, columns=columns, lines=lines)

@@ -13,7 +13,7 @@ from bot.errors import ModelError, StorageError
 from bot.generation import WorkerGenerator
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Quota
-from parley.app import engine_options, parley, server_options, worker_options
+from parley.app import engine_options, open_parley, server_options, worker_options
 from storage import open_store
 from tests.fake_surface import FakeSurface
 
@@ -39,7 +39,7 @@ def question(text: str) -> Question:
 async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
     settings = configured(tmp_path)
     surface = FakeSurface(SystemClock())
-    async with parley(settings) as running:
+    async with open_parley(settings) as running:
         job = await running.engine.ask(question("Hello"), surface)
         assert job is not None
         assert (await job.ended()).state is AnswerState.DONE
@@ -50,7 +50,7 @@ async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
 
 
 async def test_the_models_process_ends_with_parley(tmp_path: Path) -> None:
-    async with parley(configured(tmp_path)) as running:
+    async with open_parley(configured(tmp_path)) as running:
         assert isinstance(running.generator, WorkerGenerator)
         pid = running.generator.worker_pid
         assert pid is not None
@@ -65,7 +65,7 @@ async def test_what_is_too_old_is_deleted_at_the_start(tmp_path: Path) -> None:
         await store.accept(question("old"), Quota())
     async with open_store(settings.database_url) as store:
         await store.accept(question("new"), Quota())
-    async with parley(settings) as running:
+    async with open_parley(settings) as running:
         exchanges = await running.store.exchanges(HERE)
         while len(exchanges) == 2:  # the deletion runs beside; the test's own timeout ends it
             exchanges = await running.store.exchanges(HERE)
@@ -78,7 +78,7 @@ async def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
         settings.database_url, now=lambda: datetime(2000, 1, 1, tzinfo=UTC)
     ) as store:
         await store.accept(question("old"), Quota())
-    async with parley(settings) as running:
+    async with open_parley(settings) as running:
         assert len(await running.store.exchanges(HERE)) == 1
 
 
@@ -88,16 +88,16 @@ async def test_a_model_that_cannot_be_loaded_lets_go_of_the_database(tmp_path: P
         update={"model": settings.model.model_copy(update={"python": "/no/python"})}
     )
     with pytest.raises(ModelError, match="/no/python"):
-        async with parley(broken):
+        async with open_parley(broken):
             raise AssertionError("it has no model")
-    async with parley(settings):
+    async with open_parley(settings):
         pass
 
 
 async def test_a_database_that_cannot_be_opened_starts_no_model(tmp_path: Path) -> None:
     (tmp_path / "parley.sqlite3").write_bytes(b"not a database" * 1000)
     with pytest.raises(StorageError):
-        async with parley(configured(tmp_path)):
+        async with open_parley(configured(tmp_path)):
             raise AssertionError("it has no database")
 
 

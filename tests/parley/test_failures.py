@@ -1,16 +1,16 @@
-"""What goes wrong is one line that names the thing, the place and the remedy."""
+"""An error is one line that names the thing, the place and the remedy."""
 
 import sqlite3
 
 import pytest
 
 from bot.errors import ConfigError, ModelError
-from parley.failures import explained
+from parley.failures import exit_on_error
 from tests.parley.parley_program import Program
 
 
 def refused(program: Program, *arguments: str, typed: str = "") -> str:
-    """The one line that a command says before it ends with 1."""
+    """The one line on stderr of a command that exits with 1."""
     result = program.run(*arguments, typed=typed)
     assert result.returncode == 1, result
     assert result.stdout == ""
@@ -111,7 +111,7 @@ def test_a_log_that_cannot_be_written_is_said_and_does_no_harm(program: Program)
     result = program.run("ask", "Hi")
     assert result.returncode == 0
     assert result.stdout
-    assert "there will be no log" in result.stderr
+    assert "nothing will be logged" in result.stderr
 
 
 def test_verbose_logs_to_stderr(program: Program) -> None:
@@ -125,7 +125,7 @@ def test_errors_in_groups_are_told_each(capsys: pytest.CaptureFixture[str]) -> N
     group = ExceptionGroup(
         "x", [ModelError("one"), ExceptionGroup("y", [ConfigError("two\nthree")])]
     )
-    with pytest.raises(SystemExit) as ended, explained():
+    with pytest.raises(SystemExit) as ended, exit_on_error():
         raise group
     assert ended.value.code == 1
     assert capsys.readouterr().err == "parley: one\nparley: two\nparley: three\n"
@@ -133,7 +133,7 @@ def test_errors_in_groups_are_told_each(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_defect_is_not_hidden() -> None:
     group = ExceptionGroup("x", [ModelError("foreseen"), KeyError("not foreseen")])
-    with pytest.raises(ExceptionGroup), explained():
+    with pytest.raises(ExceptionGroup), exit_on_error():
         raise group
 
 

@@ -1,4 +1,4 @@
-"""Questions and people for the store's tests, and a clock that goes when it is told to."""
+"""Questions and people for the store's tests, a controlled clock, and a look at people's usage."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,10 @@ from pathlib import Path
 
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Quota, Store, StoredAnswer
+from storage.in_memory import MemoryStore
+from storage.rules import Spent
+from storage.sql import SqlStore
+from storage.sql.part import spent_on
 
 CHANNEL = ConversationKey("discord", "100", workspace="9")
 THREAD = ConversationKey("discord", "100", "200", workspace="9")
@@ -19,7 +23,7 @@ _numbers = itertools.count(1)
 
 
 class SteppingClock:
-    """Noon of a day; a second passes with each look at it, so that no two moments are the same."""
+    """Starts at noon and advances by a second with each call, so that no two times are equal."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,7 +45,7 @@ def question(
     message_id: str = "",
     direct: bool = False,
 ) -> Question:
-    """A question whose event is a new one where none is given."""
+    """A question, with a new event id where none is given."""
     event_id = event_id or f"event {next(_numbers)}"
     return Question(conversation, author, text, event_id, message_id, direct)
 
@@ -53,6 +57,16 @@ async def asked(store: Store, *args: object, **kwargs: object) -> StoredAnswer:
     return accepted
 
 
+async def spent(store: Store, person: Person) -> Spent:
+    """What the store counts against the person's quota today. No port returns it: the bot only
+    ever compares it with a quota."""
+    if isinstance(store, MemoryStore):
+        return store._spent_today(person.key)
+    assert isinstance(store, SqlStore)
+    async with store._database.read() as session:
+        return await spent_on(session, person.key, store._today())
+
+
 def content(file: Path) -> bytes:
-    """The database alone, without its write-ahead log."""
+    """The database file alone, without its write-ahead log."""
     return file.read_bytes()

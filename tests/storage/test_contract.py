@@ -1,4 +1,4 @@
-"""What `bot.ports.Store` promises, held against both stores."""
+"""The contract of `bot.ports.Store`, checked against both stores."""
 
 import asyncio
 from dataclasses import replace
@@ -13,10 +13,10 @@ from bot.ports import (
     ArchivedAnswer,
     ConversationSettings,
     Quota,
-    Spent,
     Store,
     StoredAnswer,
 )
+from storage.rules import Spent
 from tests.storage.samples import (
     ANN,
     BOB,
@@ -27,16 +27,17 @@ from tests.storage.samples import (
     SteppingClock,
     asked,
     question,
+    spent,
 )
 
 USAGE = Usage(30, 10, 12, 0.25, 1.5)
 
 
 @pytest.fixture(autouse=True)
-def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that few rows are several portions."""
-    monkeypatch.setattr("storage.sql.archive.PORTION", 5)
-    monkeypatch.setattr("storage.sql.archive.PAGE", 5)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few rows make several batches and pages."""
+    monkeypatch.setattr("storage.sql.archive.DELETE_BATCH", 5)
+    monkeypatch.setattr("storage.sql.archive.EXPORT_PAGE", 5)
 
 
 async def answered(store: Store, text: str = "Why?", answer: str = "So.") -> StoredAnswer:
@@ -66,7 +67,7 @@ async def test_an_event_that_comes_twice_is_accepted_once(store: Store) -> None:
     assert await store.accept(sent, NO_LIMIT) is not None
     assert await store.accept(replace(sent, text="changed"), NO_LIMIT) is None
     assert await texts(store) == [Exchange("Why?", "")]
-    assert await store.spent(ANN) == Spent(answers=1)
+    assert await spent(store, ANN) == Spent(answers=1)
 
 
 async def test_the_same_event_id_on_another_platform_is_another_event(store: Store) -> None:
@@ -127,7 +128,7 @@ async def test_the_days_tokens_are_charged_when_an_answer_is_closed(store: Store
     first = await store.accept(question(), quota)
     assert first is not None
     await store.close(first.id, AnswerState.DONE, "So.", USAGE)
-    assert await store.spent(ANN) == Spent(answers=1, tokens=42)
+    assert await spent(store, ANN) == Spent(answers=1, tokens=42)
     second = await store.accept(question(), quota)
     assert second is not None
     await store.close(second.id, AnswerState.FAILED, "", replace(USAGE, completion_tokens=0))
@@ -141,7 +142,7 @@ async def test_a_refused_question_leaves_nothing_behind(store: Store) -> None:
     refused = question("second", THREAD)
     with pytest.raises(OverQuota):
         await store.accept(refused, quota)
-    assert await store.spent(ANN) == Spent(answers=1)
+    assert await spent(store, ANN) == Spent(answers=1)
     assert [one.conversation for one in await store.conversations()] == [CHANNEL]
     assert await store.accept(refused, NO_LIMIT) is not None  # its event was not taken as seen
 
@@ -153,7 +154,7 @@ async def test_a_quota_begins_anew_at_midnight_utc(store: Store, clock: Stepping
     with pytest.raises(OverQuota):
         await store.accept(question(), quota)
     clock.forward(minutes=1)
-    assert await store.spent(ANN) == Spent()
+    assert await spent(store, ANN) == Spent()
     assert await store.accept(question(), quota) is not None
 
 
@@ -166,7 +167,7 @@ async def test_refusals_among_many_at_once_take_nobody_with_them(store: Store) -
     )
     assert sum(isinstance(result, StoredAnswer) for result in results) == 4 * 5
     assert sum(isinstance(result, OverQuota) for result in results) == 4 * 3
-    assert [await store.spent(person) for person in people] == [Spent(answers=5)] * 4
+    assert [await spent(store, person) for person in people] == [Spent(answers=5)] * 4
 
 
 # ---------------------------------------------------------------- exchanges, reset
@@ -318,7 +319,7 @@ async def test_what_comes_after_the_end_changes_nothing(store: Store) -> None:
     await store.checkpoint(accepted.id, AnswerState.WRITING, "too late")
     await store.close(accepted.id, AnswerState.FAILED, "too late", USAGE)
     assert await texts(store) == [Exchange("Why?", "So.")]
-    assert await store.spent(ANN) == Spent(answers=1, tokens=42)
+    assert await spent(store, ANN) == Spent(answers=1, tokens=42)
 
 
 @pytest.mark.parametrize("state", [AnswerState.QUEUED, AnswerState.WRITING])
@@ -382,7 +383,7 @@ async def test_a_reset_hides_unfinished_answers_from_the_conversation_alone(stor
     assert await store.answers(conversation=CHANNEL, unfinished=True) == []
     assert await store.answers(unfinished=True) == [accepted]
     await store.close(accepted.id, AnswerState.DONE, "So.", USAGE)
-    assert await store.spent(ANN) == Spent(answers=1, tokens=42)
+    assert await spent(store, ANN) == Spent(answers=1, tokens=42)
 
 
 @pytest.mark.parametrize("way", ["question", "conversation", "person", "age"])
@@ -406,7 +407,7 @@ async def test_an_answer_deleted_while_it_is_written_ends_quietly(
     await store.delivered(accepted.id)
     assert await store.answers() == []
     assert await store.conversations() == []
-    assert (await store.spent(ANN)).tokens == 0
+    assert (await spent(store, ANN)).tokens == 0
 
 
 # ---------------------------------------------------------------- reopen
@@ -447,8 +448,8 @@ async def test_an_answer_asked_for_again_is_charged_to_who_asked_for_it(store: S
     new = await store.reopen(old.id, BOB, NO_LIMIT, anew=True)
     await store.close(new.id, AnswerState.CUT, "Thus", USAGE)
     await store.reopen(new.id, BOB, NO_LIMIT, anew=False)
-    assert await store.spent(ANN) == Spent(answers=1, tokens=42)
-    assert await store.spent(BOB) == Spent(answers=2, tokens=42)
+    assert await spent(store, ANN) == Spent(answers=1, tokens=42)
+    assert await spent(store, BOB) == Spent(answers=2, tokens=42)
 
 
 @pytest.mark.parametrize("anew", [True, False])
@@ -459,7 +460,7 @@ async def test_over_quota_nothing_is_reopened(store: Store, anew: bool) -> None:
         await store.reopen(old.id, ANN, Quota(answers_per_day=1), anew=anew)
     (found,) = await store.answers()
     assert (found.id, found.state, found.messages) == (old.id, AnswerState.DONE, ("message 0",))
-    assert (await store.spent(ANN)).answers == 1
+    assert (await spent(store, ANN)).answers == 1
 
 
 @pytest.mark.parametrize("anew", [True, False])
@@ -476,7 +477,7 @@ async def test_only_a_current_answer_at_its_end_is_reopened(store: Store, anew: 
     await store.close(new.id, AnswerState.DONE, "Thus.", USAGE)
     with pytest.raises(NothingToDo):
         await store.reopen(accepted.id, ANN, NO_LIMIT, anew=anew)
-    assert (await store.spent(ANN)).answers == 2
+    assert (await spent(store, ANN)).answers == 2
 
 
 async def test_of_two_who_reopen_an_answer_at_once_one_does(store: Store) -> None:
@@ -611,14 +612,14 @@ async def test_forgetting_a_person_takes_questions_answers_verdicts_and_usage(
     await store.rate(bobs.id, BOB, 1)
     again = await store.reopen(bobs.id, ANN, NO_LIMIT, anew=True)
     assert await store.forget(person=ANN.key) == 2
-    assert await store.spent(ANN) == Spent()
-    assert await store.spent(BOB) == Spent(answers=1, tokens=42)
+    assert await spent(store, ANN) == Spent()
+    assert await spent(store, BOB) == Spent(answers=1, tokens=42)
     (left,) = [one async for one in store.archived(CHANNEL)]
     assert left.question.text == "Bob's"
     assert left.answers[0].verdicts == (1,)
     assert [one.conversation for one in await store.conversations()] == [CHANNEL]
     await store.close(again.id, AnswerState.DONE, "Thus.", USAGE)  # is charged to nobody
-    assert await store.spent(ANN) == Spent()
+    assert await spent(store, ANN) == Spent()
 
 
 async def test_forget_takes_one_of_both(store: Store) -> None:
@@ -629,7 +630,7 @@ async def test_forget_takes_one_of_both(store: Store) -> None:
 
 
 async def test_purge_takes_what_was_asked_before(store: Store, clock: SteppingClock) -> None:
-    number = 12  # more than two portions
+    number = 12  # more than two batches
     for index in range(number):
         await asked(store, str(index))
     await asked(store, "old", THREAD)

@@ -1,4 +1,4 @@
-"""Whatever is done to them in whatever order, both stores hold the same and say the same."""
+"""Both stores return the same results and hold the same data after any sequence of calls."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ from bot.errors import Refusal
 from bot.messages import Person, Question, Usage
 from bot.ports import AnswerState, ConversationSettings, Quota, Store
 from storage import open_store
-from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD
+from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD, spent
 
 CONVERSATIONS = [CHANNEL, THREAD, SLACK]
 PEOPLE = [ANN, BOB, Person("slack", "U1", "Ann too")]
@@ -156,7 +156,7 @@ async def _all_of(store: Store) -> object:
         await store.answers(limit=2),
     ]
     held += [await store.answers(answer_id=number) for number in (1, 2, 2**70)]
-    held += [await store.spent(person) for person in PEOPLE]
+    held += [await spent(store, person) for person in PEOPLE]
     for conversation in CONVERSATIONS:
         newest = await store.exchanges(conversation, limit=2)
         older = await store.exchanges(conversation, before=newest[-1].question_id if newest else 3)

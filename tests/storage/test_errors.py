@@ -1,4 +1,4 @@
-"""Each thing that goes wrong with a database, for real: one line with the remedy, nothing lost."""
+"""Real failures of a database: each is one line with the remedy, and nothing is lost."""
 
 import asyncio
 import os
@@ -14,21 +14,21 @@ from bot.errors import ConfigError, StorageError
 from bot.messages import Usage
 from bot.ports import AnswerState, Store
 from storage import open_store
-from storage.database import Database, new_engine, place_of
+from storage.database import Database, locate, new_engine
 from storage.rules import utc_now
 from storage.sql import SqlStore
-from storage.upgrade import bring_up
+from storage.upgrade import migrate
 from tests.storage.samples import CHANNEL, NO_LIMIT, asked, content, question
 
 
 @asynccontextmanager
 async def impatient(file: Path) -> AsyncIterator[SqlStore]:
-    """A store that waits for other programs only for a moment."""
-    url, place = place_of(f"sqlite:///{file}")
-    await bring_up(url, place, busy_seconds=0.05)
+    """A store with a short busy timeout."""
+    url, place = locate(f"sqlite:///{file}")
+    await migrate(url, place, busy_seconds=0.05)
     database = Database(new_engine(url, busy_seconds=0.05), place)
     async with database.running():
-        yield SqlStore(database, utc_now)
+        yield SqlStore(database, utc_now, "test")
 
 
 def overwrite(file: Path, data: bytes) -> None:
@@ -36,7 +36,7 @@ def overwrite(file: Path, data: bytes) -> None:
 
 
 async def refusal(url: str | Path) -> str:
-    """What opening says; it must be one line that names the file."""
+    """The error of opening; it must be one line that names the file."""
     with pytest.raises(StorageError) as info:
         async with open_store(f"sqlite:///{url}"):
             pass
@@ -84,34 +84,34 @@ async def test_a_password_in_an_address_is_never_told() -> None:
             async with open_store(url):
                 pass
         assert "hush" not in str(info.value)
-    _, place = place_of("postgresql+asyncpg://ann:hush@host/db")
+    _, place = locate("postgresql+asyncpg://ann:hush@host/db")
     assert place.name == "postgresql+asyncpg://ann:***@host/db"
 
 
 # ---------------------------------------------------------------- files
 
 
-async def test_a_file_that_is_no_database_is_left_as_it_is(file: Path) -> None:
+async def test_a_file_that_is_no_database_is_not_changed(file: Path) -> None:
     garbage = b"Dear diary, " * 1000
     overwrite(file, garbage)
     said = await refusal(file)
-    assert "is not an SQLite database and was left as it is" in said
+    assert "is not an SQLite database and was not changed" in said
     assert "restore a backup" in said
     assert content(file) == garbage
 
 
-async def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+async def test_a_folder_in_locate_the_file_is_refused(tmp_path: Path) -> None:
     assert "make the file and its folder writable" in await refusal(tmp_path)
 
 
-async def test_a_file_in_place_of_the_folder_is_refused(file: Path) -> None:
+async def test_a_file_in_locate_the_folder_is_refused(file: Path) -> None:
     overwrite(file, b"not a folder")
     assert "point [storage] url to a file" in await refusal(file / "parley.sqlite3")
 
 
 @contextmanager
 def as_nobody(folder: Path) -> Iterator[None]:
-    """As a user who may not write everywhere: root may, so it steps down for a while."""
+    """Run as an unprivileged user in the context: root may write everywhere."""
     if os.geteuid() != 0:
         yield
         return

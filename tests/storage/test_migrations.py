@@ -1,4 +1,4 @@
-"""The tables as migrations make them, and what a database from elsewhere meets at the start."""
+"""The schema that the migrations create, and how a database from elsewhere is treated."""
 
 import asyncio
 import sqlite3
@@ -42,7 +42,7 @@ async def test_migrations_make_the_tables_that_the_models_describe(file: Path) -
 
 
 async def test_migrations_make_what_the_comparison_does_not_see(file: Path, tmp_path: Path) -> None:
-    """Cascades, AUTOINCREMENT, partial indexes and WITHOUT ROWID are the same as the models'."""
+    """Cascades, AUTOINCREMENT, partial indexes and WITHOUT ROWID equal the models'."""
     by_models = create_engine(f"sqlite:///{tmp_path / 'models.sqlite3'}")
     Base.metadata.create_all(by_models)
     by_migrations = create_engine(f"sqlite:///{await made(file)}")
@@ -147,15 +147,14 @@ async def test_an_upgrade_that_orphans_rows_is_taken_back(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await made(file)
-    change(file, "UPDATE alembic_version SET version_num = '0001'")
 
     def orphan(config: object, revision: str) -> None:
         connection = config.attributes["connection"]  # type: ignore[attr-defined]
         connection.exec_driver_sql("DELETE FROM questions")
 
     monkeypatch.setattr("storage.upgrade.upgrade", orphan)
-    monkeypatch.setattr(ScriptDirectory, "get_current_head", lambda _: "0002")
-    with pytest.raises(StorageError, match="'answers' lost what they belong to"):
+    monkeypatch.setattr(ScriptDirectory, "get_current_head", lambda _: "9999")
+    with pytest.raises(StorageError, match="'answers' would refer to rows that do not exist"):
         async with open_store(f"sqlite:///{file}"):
             pass
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""What only a database has to promise: durability, speed whatever the length, real deletion."""
+"""What only the SQL store guarantees: durability, cost independent of length, real deletion."""
 
 import asyncio
 import os
@@ -17,6 +17,7 @@ from bot.errors import StorageError
 from bot.messages import Usage
 from bot.ports import AnswerState, Quota, Store
 from storage import open_store
+from storage.rules import Spent
 from storage.sql import SqlStore
 from tests.storage.samples import (
     ANN,
@@ -27,6 +28,7 @@ from tests.storage.samples import (
     SteppingClock,
     asked,
     question,
+    spent,
 )
 
 KILLED_AFTER = """
@@ -61,7 +63,7 @@ async def test_what_returned_is_there_after_the_process_was_killed(file: Path) -
         assert (second.state, second.text) == (AnswerState.WRITING, "as far as")
         assert await store.answers(unfinished=True) == [second, first]
         assert await store.accept(question("second", event_id="e2"), NO_LIMIT) is None
-        assert (await store.spent(ANN)).answers in (0, 2)  # 0: midnight came in between
+        assert (await spent(store, ANN)).answers in (0, 2)  # 0: midnight came in between
 
 
 async def test_the_database_is_set_up_to_lose_nothing(sql: SqlStore) -> None:
@@ -131,7 +133,8 @@ def fill(file: Path, conversation: str, turns: int) -> None:
             ((n, row, f"old {n}", f"m {n}", "2026-01-01 00:00:00.000000") for n in ids),
         )
         connection.executemany(
-            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.')",
+            "INSERT INTO answers "
+            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', 0)",
             ((n, n, "2026-01-01 00:00:00.000000") for n in ids),
         )
     connection.close()
@@ -215,8 +218,7 @@ async def test_coroutines_never_lock_each_other_out(sql: Store) -> None:
     await asyncio.gather(*(life(number) for number in range(60)))
     assert {one.text for one in await sql.answers()} == {"abcd"}
     assert await sql.answers(unfinished=True) == []
-    spent = [await sql.spent(person) for person in (ANN, BOB)]
-    assert [(one.answers, one.tokens) for one in spent] == [(30, 60), (30, 60)]
+    assert [await spent(sql, person) for person in (ANN, BOB)] == [Spent(30, 60)] * 2
 
 
 async def test_two_stores_on_one_file_wait_for_each_other(file: Path) -> None:
@@ -244,7 +246,7 @@ async def test_a_cancelled_call_leaves_the_store_at_work(sql: Store) -> None:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
     whole = len([one async for one in sql.archived(CHANNEL)])
-    assert (await sql.spent(BOB)).answers == whole  # each was recorded in full or not at all
+    assert (await spent(sql, BOB)).answers == whole  # each was recorded in full or not at all
     assert await asked(sql, "after") is not None
 
 
@@ -352,7 +354,7 @@ async def test_a_deleted_question_is_no_longer_in_the_files(file: Path, sql: Sto
     assert b"a secret" not in bytes_in(file)
 
 
-async def test_a_reader_that_holds_old_pages_is_told_to_the_log(
+async def test_a_reader_that_holds_old_pages_is_reported_in_the_log(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_store(f"sqlite:///{file}") as store:
@@ -370,7 +372,7 @@ async def test_a_reader_that_holds_old_pages_is_told_to_the_log(
             ),
         )
         assert await store.forget(conversation=CHANNEL) == 1
-        assert "another program reads the database" in caplog.text
+        assert "another program is reading the database" in caplog.text
         reader.close()
         await store.forget(conversation=CHANNEL)
         assert b"a secret" not in bytes_in(file)

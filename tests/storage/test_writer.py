@@ -1,4 +1,4 @@
-"""Works that wait together share a commit; one that fails takes nobody with it."""
+"""Operations that wait together share a commit; one that fails does not affect the others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.errors import StorageError
-from storage.writer import MOST_TOGETHER, Work, Writer
+from storage.writer import MAX_GROUP, Operation, Writer
 
 
 class Paper:
@@ -37,22 +37,22 @@ class Paper:
         self.forgotten += 1
 
 
-def line(text: str) -> Work[str]:
-    async def work(paper: object) -> str:
+def line(text: str) -> Operation[str]:
+    async def operation(paper: object) -> str:
         assert isinstance(paper, Paper)
         await asyncio.sleep(0)
         paper.lines.append(text)
         return text.upper()
 
-    return work
+    return operation
 
 
-def mistake(text: str) -> Work[str]:
-    async def work(paper: object) -> str:
+def mistake(text: str) -> Operation[str]:
+    async def operation(paper: object) -> str:
         await line(text)(paper)  # type: ignore[arg-type]
         raise LookupError(text)
 
-    return work
+    return operation
 
 
 @asynccontextmanager
@@ -71,14 +71,14 @@ async def test_each_gets_its_own_result_in_the_order_of_the_calls() -> None:
     assert paper.forgotten == 3  # none sees rows as another knew them
 
 
-async def test_works_that_wait_together_share_a_commit() -> None:
+async def test_operations_that_wait_together_share_a_commit() -> None:
     paper = Paper()
     async with writing(paper) as writer:
-        await asyncio.gather(*(writer.write(line("x")) for _ in range(MOST_TOGETHER + 3)))
-    assert [len(lines) for lines in paper.commits] == [MOST_TOGETHER, 3]
+        await asyncio.gather(*(writer.write(line("x")) for _ in range(MAX_GROUP + 3)))
+    assert [len(lines) for lines in paper.commits] == [MAX_GROUP, 3]
 
 
-async def test_a_work_that_fails_takes_nobody_with_it() -> None:
+async def test_an_operation_that_fails_does_not_affect_the_others() -> None:
     paper = Paper()
     async with writing(paper) as writer:
         results = await asyncio.gather(
@@ -92,7 +92,7 @@ async def test_a_work_that_fails_takes_nobody_with_it() -> None:
     assert isinstance(results[1], LookupError)
 
 
-async def test_a_database_that_fails_is_not_tried_for_each_work() -> None:
+async def test_a_database_that_fails_is_not_retried_for_each_operation() -> None:
     paper = Paper()
     async with writing(paper) as writer:
         paper.broken = True
@@ -106,7 +106,7 @@ async def test_a_database_that_fails_is_not_tried_for_each_work() -> None:
     assert paper.lines == ["d"]
 
 
-async def test_a_lone_work_runs_between_transactions() -> None:
+async def test_an_operation_outside_runs_between_transactions() -> None:
     paper = Paper()
     async with writing(paper) as writer:
         await asyncio.gather(
@@ -119,7 +119,7 @@ async def test_a_lone_work_runs_between_transactions() -> None:
     assert paper.commits == [["a", "b"], ["alone"], ["c", "d"]]
 
 
-async def test_cancelled_before_it_began_a_work_is_not_done() -> None:
+async def test_cancelled_in_the_queue_an_operation_does_not_run() -> None:
     paper = Paper()
     async with writing(paper) as writer:
         calls = [asyncio.create_task(writer.write(line(text))) for text in "abc"]
@@ -129,7 +129,7 @@ async def test_cancelled_before_it_began_a_work_is_not_done() -> None:
     assert paper.lines == ["a", "c"]
 
 
-async def test_cancelled_while_it_runs_a_work_is_completed() -> None:
+async def test_cancelled_while_it_runs_an_operation_is_completed() -> None:
     paper = Paper()
     began, go_on = asyncio.Event(), asyncio.Event()
 
@@ -149,7 +149,7 @@ async def test_cancelled_while_it_runs_a_work_is_completed() -> None:
     assert paper.lines == ["slow", "next"]
 
 
-async def test_at_the_end_what_waits_is_done_and_no_more_is_taken() -> None:
+async def test_on_exit_the_queue_is_completed_and_closed() -> None:
     paper = Paper()
     async with writing(paper) as writer:
         calls = [asyncio.create_task(writer.write(line(text))) for text in "ab"]

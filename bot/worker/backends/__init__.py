@@ -1,17 +1,19 @@
-"""The ways to run a model: one module each, chosen by name.
+"""The ways to run a model, chosen by name. Each backend is a package or module of its own:
 
-A back end is used by one thread only. Its module imports its libraries when it loads a model,
-never before.
+    openvino   OpenVINO GenAI: Intel GPUs and CPUs
+    torch      transformers: Intel GPUs (xpu), NVIDIA GPUs (cuda), CPUs
+    ipex       ipex-llm: Intel GPUs (xpu), and CPUs for tests
+    scripted   says a given text; no model
+    kv_cache   bookkeeping of cached prompt prefixes, shared by the backends
+    choose     which backend ``backend = "auto"`` means
+
+A backend imports its libraries in `Backend.load`, not when its module is imported.
 """
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
 
-from bot.worker.protocol import Facts, LoadError, LoadOptions, Request, Step
-
-Progress = Callable[[str, int, int], None]
-"""``report(what, done, total)``: how far loading is. ``total`` 0: not known."""
+from bot.worker.protocol import Facts, LoadError, LoadOptions, Progress, Request, Step
 
 _MODULES = {
     "openvino": "bot.worker.backends.openvino.backend",
@@ -23,34 +25,46 @@ NAMES = tuple(_MODULES)
 
 
 class Backend(Protocol):
-    """A loaded model that writes several answers at once."""
+    """A model that generates several answers at once.
+
+    All methods are called from the worker's main thread: `load` once and first, by
+    `bot.worker.process`; the others by `bot.worker.loop.Loop`. None is called while another runs.
+    """
 
     def load(self, options: LoadOptions, report: Progress) -> Facts:
-        """Load the model; called once, first. Raises LoadError with one line for the operator.
-        Other exceptions are reported with their type and text."""
+        """Load the model and warm it up; may take minutes. `report` is called on the way.
+
+        Raises LoadError, with one line for the operator; DoesNotFit where a smaller context window
+        may help. Other exceptions reach the operator with their type and text."""
         ...
 
     def add(self, request: Request) -> None:
-        """Take up an answer. Raises ValueError where this request can never be served."""
+        """Accept a request; the following steps generate its answer. Returns without computing.
+
+        Raises ValueError, with the reason for the operator, where this request can never be served;
+        it then has no effect."""
         ...
 
     def cancel(self, request_id: int) -> None:
-        """Let go of an answer that was added and has not ended; `step` says nothing more of it."""
+        """Drop a request that was added and has not ended. No later step mentions it, and its KV
+        cache is free."""
         ...
 
     def step(self) -> Step:
-        """Advance every answer by one decoding step, or read more of a prompt.
+        """One decoding step for the requests in flight, or one chunk of prefill. There is at least
+        one request in flight.
 
-        Every answer that was added and not cancelled ends exactly once, after its last tokens.
-        Stop tokens are not among them. What is raised here ends the process."""
+        Each request that is not cancelled is reported as ended exactly once, in the step of its
+        last tokens or later. Stop tokens are never among the tokens. An exception ends the worker
+        process."""
         ...
 
 
 def create(name: str) -> Backend:
-    """The back end of this name, nothing loaded. Raises LoadError for a name that is none."""
+    """The backend of this name, with nothing loaded. Raises LoadError for an unknown name."""
     if name not in NAMES:
         known = ", ".join(f'"{known}"' for known in NAMES)
-        raise LoadError(f'[model] backend "{name}" is unknown; there are {known}')
+        raise LoadError(f'[model] backend = "{name}" is unknown; choose one of {known}')
     module = import_module(_MODULES[name])
     backend: Backend = module.create()
     return backend

@@ -1,9 +1,9 @@
-"""Says a given text at a given rate: a stand-in for a model in tests and rehearsals.
+"""A backend that says a given text at a given rate: a stand-in for a model, in tests and to try a
+setup without one.
 
-Its tokens are the words of the text. It is a model in the small: what it says next depends on
-the prompt's last token alone. After word i of the text comes word i + 1, after the last word the
-answer ends, and after anything else comes the first word; so an answer that broke off is
-continued where it stopped.
+Its tokens are the words of the text, numbered from 0. The next token depends on the last one alone:
+word i + 1 follows word i, the answer ends after the last word, and word 0 follows anything else. An
+interrupted answer is therefore continued where it stopped.
 """
 
 import re
@@ -11,14 +11,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.worker.backends import Progress
-from bot.worker.protocol import END, LENGTH, Ended, Facts, LoadError, LoadOptions, Request, Step
+from bot.worker.protocol import (
+    END,
+    LENGTH,
+    Ended,
+    Facts,
+    LoadError,
+    LoadOptions,
+    Progress,
+    Request,
+    Step,
+)
 
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+|\s+$")
 
 
 def split_script(text: str) -> list[str]:
-    """The tokens of a text: words, each with the space before it. Joined, they are the text."""
+    """The tokens of a text: its words, each with the whitespace before it."""
     return _WORD.findall(text)
 
 
@@ -26,12 +35,14 @@ def split_script(text: str) -> list[str]:
 class _Answer:
     request: Request
     next: int
+    """The token that comes next."""
     made: int = 0
+    """Tokens so far."""
 
 
 class ScriptedBackend:
-    """`bot.worker.backends.Backend` without a model. All answers advance in the same step, as
-    they do in a batch."""
+    """`bot.worker.backends.Backend` without a model. All answers advance in each step, as in a
+    batch."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -44,20 +55,19 @@ class ScriptedBackend:
     def load(self, options: LoadOptions, report: Progress) -> Facts:  # noqa: ARG002
         self._words = len(split_script(options.script))
         if not self._words:
-            raise LoadError('[model.scripted] text is "": give it something to say')
+            raise LoadError('[model.scripted] text is "": write the text that it should say')
         if options.tokens_per_second < 0:
-            raise LoadError("[model.scripted] tokens_per_second is below 0; 0 is without limit")
+            raise LoadError("[model.scripted] tokens_per_second is negative; 0 means no limit")
         if options.tokens_per_second:
             self._interval = 1.0 / options.tokens_per_second
         self._context = options.context
         return Facts(device="none", low_bit="none", context=options.context)
 
     def add(self, request: Request) -> None:
-        if len(request.prompt) + request.max_new_tokens > self._context:
-            raise ValueError(f"the prompt and its answer do not fit {self._context} tokens")
+        request.must_fit(self._context)
         if not self._answers:
             self._due = self._clock() + self._interval
-        last = request.prompt[-1] if request.prompt else self._words
+        last = request.prompt[-1]
         self._answers[request.id] = _Answer(request, last + 1 if last < self._words else 0)
 
     def cancel(self, request_id: int) -> None:
@@ -67,7 +77,7 @@ class ScriptedBackend:
         now = self._clock()
         if now < self._due:
             return Step(pause=self._due - now)
-        # After a stall the rate is kept from here on, not caught up with.
+        # After a stall the rate continues from here; missed tokens are not made up for.
         self._due += self._interval
         if self._due < now:
             self._due = now + self._interval

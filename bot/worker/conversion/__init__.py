@@ -1,9 +1,10 @@
-"""Hugging Face model folders for the OpenVINO back end.
+"""Converts Hugging Face models for the backends, and caches the converted models.
 
 safetensors_file  reads weights, a few rows at a time
 llama_config      reads config.json: the model's shape and its rotary frequencies
-weight_formats    how a weight matrix is stored: 32, 16, 8 or 4 bits
-llama_graph       the model as OpenVINO operations
-conversion        weights and graph into an OpenVINO folder
-model_cache       which converted folder belongs to which model; one conversion at a time
+weight_formats    how a weight matrix is stored: 32 or 16 bits, or quantized to 8 or 4
+llama_graph       the model as a graph of OpenVINO operations
+convert           weights and graph to a folder in OpenVINO's format
+model_cache       the folder of converted models; each model is converted once
+file_lock         a lock between processes
 """

@@ -1,4 +1,4 @@
-"""A lock between processes that the operating system lets go of when its holder dies."""
+"""An exclusive lock between processes. The operating system releases it when its holder exits."""
 
 import contextlib
 import os
@@ -12,8 +12,9 @@ POLL_SECONDS = 0.5
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made and stays. `waiting` is called now and then
-    while another process holds it. Raises OSError where the file cannot be opened."""
+    """Hold the lock of the file `path`, which is created and not removed. Blocks while another
+    process holds it, and calls `waiting` every `POLL_SECONDS`. Raises OSError where the file cannot
+    be opened."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not _try_lock(fd):
@@ -25,8 +26,8 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock now. Makes no file. Raises OSError where it cannot be
-    opened."""
+    """Whether a process holds the lock of the file `path` now. Creates no file. Raises OSError
+    where it cannot be opened."""
     if not path.exists():
         return False
     fd = os.open(path, os.O_RDWR)

@@ -1,7 +1,7 @@
-"""What ``config.json`` says of a Llama model: its shape and how positions are encoded.
+"""Reads the ``config.json`` of a Llama model: its shape and its rotary position encoding (RoPE).
 
-Also reads models that have the same layers: Mistral, and Qwen 2 with its biases. Anything that
-would make another function of the same weights is refused rather than ignored.
+Also of architectures with the same layers: Mistral, and Qwen 2 with its biases. An option that
+would change what the model computes and is not supported is an error, never ignored.
 """
 
 import json
@@ -15,53 +15,61 @@ from bot.worker.protocol import LoadError
 
 MODEL_TYPES = ("llama", "mistral", "qwen2")
 
+SMALL_MODEL = 200_000_000
+"""The number of weights below which [model] low_bit = "auto" quantizes less: it would save little
+memory and cost much quality."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaConfig:
-    """The shape of a decoder."""
+    """The shape of a decoder-only transformer."""
 
     hidden: int
+    """The width of the residual stream."""
     inner: int
+    """The width of the feed-forward layers."""
     layers: int
     heads: int
+    """Query heads of each layer."""
     key_heads: int
+    """Key heads, and value heads; fewer than `heads` in grouped-query attention."""
     head_size: int
     vocab: int
     norm_epsilon: float
     tied: bool
-    """The embedding is the output matrix as well."""
+    """The embedding table is the output matrix as well."""
     frequencies: tuple[float, ...]
-    """Radians a position, for each pair of a head's dimensions."""
+    """RoPE: radians per position, for each pair of a head's dimensions."""
 
     @property
     def parameters(self) -> int:
-        """How many weights the model has, vectors left out."""
+        """The number of weights in matrices; the vectors (norms, biases) are not counted."""
         attention = 2 * self.hidden * self.head_size * (self.heads + self.key_heads)
         layer = attention + 3 * self.hidden * self.inner
         return self.layers * layer + (1 if self.tied else 2) * self.vocab * self.hidden
 
     def cache_bytes(self, element_size: float) -> float:
-        """Bytes of keys and values for one token, where a number takes `element_size` bytes."""
+        """Bytes of KV cache per token, with elements of `element_size` bytes."""
         return 2 * self.layers * self.key_heads * self.head_size * element_size
 
 
 def read_config(folder: Path) -> LlamaConfig:
-    """The configuration of a model's folder. Raises LoadError where it is damaged, or is of a
-    model that cannot be converted."""
+    """The configuration in a model's folder. Raises LoadError where config.json is missing,
+    damaged, or of a model that cannot be converted."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_bytes())
     except OSError as exc:
         raise LoadError(f"{path} cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        raise LoadError(f"{path} is damaged (no JSON): download it again") from exc
+        raise LoadError(f"{path} is damaged (not JSON): download it again") from exc
     if not isinstance(config, dict):
-        raise LoadError(f"{path} is damaged (no JSON object): download it again")
-    _refuse_what_is_unknown(config, path)
+        raise LoadError(f"{path} is damaged (not a JSON object): download it again")
+    _check_supported(config, path)
     try:
         return _config(config, path)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as exc:
-        raise LoadError(f"{path} lacks a number or has a wrong one: {exc}") from exc
+        raise LoadError(f"{path} has a missing or invalid number: {exc}") from exc
 
 
 def _config(config: Mapping[str, Any], path: Path) -> LlamaConfig:
@@ -81,7 +89,8 @@ def _config(config: Mapping[str, Any], path: Path) -> LlamaConfig:
     )
 
 
-def _refuse_what_is_unknown(config: Mapping[str, Any], path: Path) -> None:
+def _check_supported(config: Mapping[str, Any], path: Path) -> None:
+    """Raises LoadError for another architecture, quantized weights, or an unsupported option."""
     kind = config.get("model_type")
     if kind not in MODEL_TYPES:
         raise LoadError(
@@ -91,8 +100,8 @@ def _refuse_what_is_unknown(config: Mapping[str, Any], path: Path) -> None:
         )
     if "quantization_config" in config:
         raise LoadError(
-            f"{path}: the weights are quantised already: take the original model, "
-            "[model] low_bit makes it small"
+            f"{path}: the weights are quantized already: use the original model, "
+            "which [model] low_bit quantizes"
         )
     known = {"hidden_act": "silu", "partial_rotary_factor": 1, "use_sliding_window": False}
     for name, value in known.items():
@@ -106,25 +115,27 @@ def _refuse_what_is_unknown(config: Mapping[str, Any], path: Path) -> None:
 
 
 def _frequencies(config: Mapping[str, Any], head_size: int, path: Path) -> tuple[float, ...]:
-    """The rotary frequencies, as transformers' ``modeling_rope_utils`` defines them."""
+    """The RoPE frequencies, as transformers' ``modeling_rope_utils`` defines them. Raises LoadError
+    for an unsupported type of scaling."""
     # Transformers 5 writes rope_parameters, earlier ones rope_scaling and rope_theta.
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type") or rope.get("type") or "default"
     theta = float(rope.get("rope_theta") or config.get("rope_theta") or 10000.0)
     plain = tuple(theta ** (-2 * i / head_size) for i in range(head_size // 2))
-    if kind in ("default", "dynamic"):  # dynamic: plain within the window that was trained
+    if kind in ("default", "dynamic"):  # dynamic: the same within the trained context window
         return plain
     if kind == "linear":
         return tuple(frequency / float(rope["factor"]) for frequency in plain)
     if kind == "llama3":
         return tuple(_llama3(frequency, rope) for frequency in plain)
     raise LoadError(
-        f'{path}: positions of type "{kind}" are not supported: use [model] backend = "torch"'
+        f'{path}: RoPE scaling of type "{kind}" is not supported: use [model] backend = "torch"'
     )
 
 
 def _llama3(frequency: float, rope: Mapping[str, Any]) -> float:
-    """Llama 3.1's: long waves are stretched by the factor, short ones kept, those between mixed."""
+    """Llama 3.1's scaling: low frequencies are divided by the factor, high ones kept, those between
+    interpolated."""
     factor, trained = float(rope["factor"]), float(rope["original_max_position_embeddings"])
     low, high = float(rope["low_freq_factor"]), float(rope["high_freq_factor"])
     turns = trained * frequency / (2 * math.pi)

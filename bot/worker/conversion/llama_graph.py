@@ -1,9 +1,9 @@
-"""A Llama decoder as OpenVINO operations.
+"""A Llama decoder as a graph of OpenVINO operations.
 
-The shape of the graph is that of models which optimum-intel exports: inputs ``input_ids``,
-``attention_mask``, ``position_ids`` and ``beam_idx``, output ``logits``, keys and values kept in
-variables. OpenVINO GenAI recognises it and exchanges the variables for its paged cache, and the
-plugins recognise the rotation, the attention and the compressed weights.
+The graph is like those that optimum-intel exports: inputs ``input_ids``, ``attention_mask``,
+``position_ids`` and ``beam_idx``, output ``logits``, and the KV cache in variables. OpenVINO GenAI
+recognizes this pattern and replaces the variables by its paged KV cache; the plugins recognize
+RoPE, attention and quantized weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,20 +16,20 @@ import openvino.opset13 as op  # type: ignore[import-untyped]
 from bot.worker.conversion.llama_config import LlamaConfig
 
 Constants = Mapping[str, ov.op.Constant]
-"""The parts of one stored tensor, by the names in `bot.worker.conversion.weight_formats`."""
+"""The parts of one stored tensor: "weight", "scale", "zero" (see `weight_formats`)."""
 Weights = Callable[[str], Constants]
-"""The parts of the tensor with this Hugging Face name; empty where the model has no such one."""
+"""The parts of the tensor with this Hugging Face name; empty where the model does not have it."""
 
 Node = Any
-"""OpenVINO's Python nodes and outputs; its stubs tell them apart where the graph does not."""
+"""A node or an output of OpenVINO's Python API, which accepts either."""
 
-NO_ATTENTION = -65504.0
-"""The mask's "never": the lowest float16."""
+MASKED = -65504.0
+"""The attention mask's value for masked positions: the lowest float16."""
 
 
 class LlamaGraph:
-    """Builds the graph. A tensor is called (batch, tokens, hidden) where it is three-dimensional
-    and (batch, heads, tokens, head size) where it is four-dimensional."""
+    """Builds the graph. Three-dimensional tensors are [batch, tokens, hidden], four-dimensional
+    ones [batch, heads, tokens, head size]."""
 
     def __init__(self, config: LlamaConfig, weights: Weights) -> None:
         self._config = config
@@ -37,7 +37,7 @@ class LlamaGraph:
         self._sinks: list[Node] = []
 
     def build(self) -> ov.Model:
-        """The model. Its constants share the memory of `weights`."""
+        """The model. Its constants share the memory of `weights`, which must outlive it."""
         ids = _input("input_ids", np.int64, [-1, -1])
         mask = _input("attention_mask", np.int64, [-1, -1])
         positions = _input("position_ids", np.int64, [-1, -1])
@@ -101,12 +101,12 @@ class LlamaGraph:
         return self._linear(at + "o_proj", flat)
 
     def _heads(self, flat: Node, heads: int) -> Node:
-        """(batch, tokens, heads * size) to (batch, heads, tokens, size)."""
+        """[batch, tokens, heads * size] to [batch, heads, tokens, size]."""
         split = op.reshape(flat, _ints(0, 0, heads, self._config.head_size), special_zero=True)
         return op.transpose(split, _ints(0, 2, 1, 3))
 
     def _cached(self, name: str, new: Node, batch: Node, beams: Node) -> Node:
-        """All keys (or values) so far: those of the variable and the new ones."""
+        """All keys (or values): those of the KV cache's variable, and the new ones appended."""
         heads, size = self._config.key_heads, self._config.head_size
         shape = op.concat([batch, _ints(heads), _ints(0), _ints(size)], 0)
         variable = f"past_key_values.{name}present.{name}"
@@ -118,7 +118,8 @@ class LlamaGraph:
         return every
 
     def _repeat(self, cached: Node) -> Node:
-        """Each key head (or value head) once for every query head that it serves."""
+        """Repeat each key head (or value head) for the query heads that share it (grouped-query
+        attention)."""
         config = self._config
         times = config.heads // config.key_heads
         if times == 1:
@@ -133,7 +134,7 @@ class LlamaGraph:
     # ------------------------------------------------------------ positions
 
     def _rotation(self, positions: Node, batch: Node) -> tuple[Node, Node]:
-        """Cosine and sine for each token, (batch, 1, tokens, head size)."""
+        """RoPE's cosine and sine for each token, [batch, 1, tokens, head size]."""
         frequencies = np.array(self._config.frequencies, np.float32).reshape(1, -1, 1)
         shape = op.concat([batch, _ints(1), _ints(1)], 0)
         each = op.broadcast(op.constant(frequencies), shape, broadcast_spec="BIDIRECTIONAL")
@@ -143,7 +144,7 @@ class LlamaGraph:
         return op.unsqueeze(op.cos(both), _int(1)), op.unsqueeze(op.sin(both), _int(1))
 
     def _rotate(self, heads: Node, rotation: tuple[Node, Node]) -> Node:
-        """Turn each pair (i, i + size / 2) of a head's dimensions by its token's angle."""
+        """Apply RoPE: rotate each pair (i, i + size / 2) of dimensions by the token's angle."""
         half, end = self._config.head_size // 2, np.iinfo(np.int64).max
         first = op.slice(heads, _ints(0), _ints(half), _ints(1), _ints(3))
         second = op.slice(heads, _ints(half), _ints(end), _ints(1), _ints(3))
@@ -154,7 +155,7 @@ class LlamaGraph:
     # ------------------------------------------------------------ weights
 
     def _norm(self, name: str, hidden: Node) -> Node:
-        """Root mean square norm over the last dimension."""
+        """RMSNorm over the last dimension."""
         square = op.power(hidden, _float(2.0))
         mean = op.reduce_mean(square, _ints(-1), keep_dims=True)
         root = op.sqrt(op.add(mean, _float(self._config.norm_epsilon)))
@@ -171,7 +172,7 @@ class LlamaGraph:
         return _to_f32(self._weights(name)["weight"])
 
     def _matrix(self, name: str) -> Node:
-        """A matrix as float32, whatever it is stored as (rows, columns)."""
+        """A matrix as float32 [rows, columns], dequantized where it is quantized."""
         parts = self._weights(name + ".weight")
         weight = parts["weight"]
         if "scale" not in parts:
@@ -187,19 +188,20 @@ class LlamaGraph:
 
 
 def _causal_mask(ids: Node, attention_mask: Node) -> Node:
-    """0 where a token may look and `NO_ATTENTION` elsewhere, (batch, 1, tokens, all tokens)."""
+    """The attention mask: 0 where a token attends and `MASKED` elsewhere, [batch, 1, tokens, all
+    tokens]."""
     total = op.gather(op.shape_of(attention_mask), _int(1), _int(0))
     new = op.gather(op.shape_of(ids), _int(1), _int(0))
     every = op.range(_int(0), total, _int(1), ov.Type.i64)
     mine = op.unsqueeze(op.range(op.subtract(total, new), total, _int(1), ov.Type.i64), _int(1))
     earlier = op.less_equal(every, mine)
     real = op.unsqueeze(op.not_equal(attention_mask, _int(0)), _ints(1, 2))
-    return op.select(op.logical_and(earlier, real), _float(0.0), _float(NO_ATTENTION))
+    return op.select(op.logical_and(earlier, real), _float(0.0), _float(MASKED))
 
 
 def _input(name: str, dtype: type, shape: list[int]) -> Node:
     parameter = op.parameter(shape, dtype)
-    parameter.set_friendly_name(name)  # OpenVINO GenAI asks for the one name and for the other
+    parameter.set_friendly_name(name)  # OpenVINO GenAI uses both names
     parameter.output(0).set_names({name})
     return parameter
 

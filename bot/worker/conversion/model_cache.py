@@ -1,8 +1,10 @@
-"""Where converted models are kept, so that a model is converted once.
+"""The cache of converted models ([model] cache_dir): each model is converted once per kind.
 
-A folder of the cache is whole from the moment that it has its name: it is written under another
-one, which no reader looks at, and renamed. What a conversion that was killed left behind is
-removed by the next one.
+A converted model is a folder ``NAME-KIND-DIGEST``. NAME is the original folder's name, KIND names
+quantization and backend (for OpenVINO the ``low_bit`` alone), and DIGEST covers the original's
+files, so that a changed model is converted anew. A folder with this name is always complete: it is
+written under a temporary name that no reader accepts, and renamed. What a killed conversion left
+behind is removed by the next one.
 """
 
 import contextlib
@@ -15,47 +17,51 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bot.worker.conversion.convert import MODEL_FILE, Report, convert
+from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.conversion.convert import convert
 from bot.worker.conversion.file_lock import locked
 from bot.worker.conversion.safetensors_file import identity
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, Progress
 
 VERSION = 1
-"""Of what `convert` writes: another number makes every model be converted again."""
+"""Part of the digest. To be increased when `convert` writes something else, so that every model is
+converted again."""
 
 PARTIAL = ".partial"
+"""The suffix of the temporary folder of a conversion that is not finished."""
 SOURCE_NOTE = "parley-source.json"
-"""The file in a form that says where the model lay of which it was made."""
+"""A JSON file in a converted model: ``source``, the path of the original's folder."""
 
 
-def converted(source: Path, cache_dir: Path, low_bit: str, report: Report) -> Path:
-    """The OpenVINO folder of the model in `source`, converted now if it never was. Raises
-    LoadError where it cannot be converted, and as `kept` does."""
+def converted(source: Path, cache_dir: Path, low_bit: str, report: Progress) -> Path:
+    """The folder with the model in `source` in OpenVINO's format, converted now if it is not
+    cached. Raises LoadError where it cannot be converted, and as `get_or_convert` does."""
 
     def make(folder: Path) -> None:
         convert(source, folder, low_bit, report)
 
-    return kept(source, cache_dir, low_bit, MODEL_FILE, make, report)
+    return get_or_convert(source, cache_dir, low_bit, MODEL_FILE, make, report)
 
 
-def kept(
+def get_or_convert(
     source: Path,
     cache_dir: Path,
-    form: str,
+    kind: str,
     marker: str,
     make: Callable[[Path], None],
-    report: Report,
+    report: Progress,
 ) -> Path:
-    """The folder of the model in `source` in this form, which holds the file `marker`. `make`
-    fills an empty folder with it if there is none.
+    """The folder with the model in `source` converted to this kind. It holds the file `marker`. If
+    it is not cached, `make` is called to write it into an empty folder.
 
-    While another process makes the same, this one waits for it. Raises LoadError where the cache
-    cannot be written, and whatever `make` raises; the cache is then as before.
+    While another process converts the same, this one waits for it and calls `report`. Raises
+    LoadError where the cache cannot be written, and whatever `make` raises; the cache is then
+    unchanged.
     """
-    target = cache_dir / form_name(source, form)
+    target = cache_dir / converted_name(source, kind)
     if (target / marker).is_file():
         return target
-    with _explained(cache_dir):
+    with _disk_errors(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
         with locked(lock_of(target), lambda: report("Waiting for another conversion", 0, 0)):
             if not (target / marker).is_file():
@@ -64,20 +70,20 @@ def kept(
 
 
 def lock_of(target: Path) -> Path:
-    """The file whose lock whoever makes `target` holds."""
+    """The lock file (see `file_lock`) that is held while `target` is converted."""
     return target.with_name(f"{target.name}.lock")
 
 
-def form_name(source: Path, form: str) -> str:
-    """What the folder is called that holds the model in `source`, as its files are now, in this
-    form. Raises LoadError where `source` holds no weights."""
-    facts = json.dumps([VERSION, form, identity(source)])
+def converted_name(source: Path, kind: str) -> str:
+    """The name of the folder with the model in `source`, as its files are now, converted to this
+    kind. Raises LoadError where `source` holds no weights."""
+    facts = json.dumps([VERSION, kind, identity(source)])
     digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    return f"{source.resolve().name}-{form}-{digest}"
+    return f"{source.resolve().name}-{kind}-{digest}"
 
 
 def _make_into(target: Path, source: Path, make: Callable[[Path], None]) -> None:
-    """Only ever called by the holder of the target's lock."""
+    """Write `target` by way of a temporary folder. The caller must hold the target's lock."""
     for left_behind in target.parent.glob(f"{target.name}.*{PARTIAL}"):
         shutil.rmtree(left_behind, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(PARTIAL, f"{target.name}.", target.parent))
@@ -94,22 +100,23 @@ def _make_into(target: Path, source: Path, make: Callable[[Path], None]) -> None
 
 
 def _flush(file: Path) -> None:
-    """See to it that a power cut after the rename finds the file's content on the disk."""
+    """Force the file's contents to disk: a power cut after the rename must not lose them."""
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())
 
 
 @contextlib.contextmanager
-def _explained(cache_dir: Path) -> Iterator[None]:
+def _disk_errors(cache_dir: Path) -> Iterator[None]:
+    """Turn an OSError into a LoadError for the operator."""
     try:
         yield
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise LoadError(
-                f"the disk of {cache_dir} is full: make room, or name another place in "
-                "[model] cache_dir"
+                f"the disk of {cache_dir} is full: make room, or set [model] cache_dir to "
+                "another disk"
             ) from exc
         raise LoadError(
-            f"{exc.filename or cache_dir} cannot be written ({exc.strerror}): name another place "
-            "in [model] cache_dir"
+            f"{exc.filename or cache_dir} cannot be written ({exc.strerror}): set [model] "
+            "cache_dir to a folder that can"
         ) from exc

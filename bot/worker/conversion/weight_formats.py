@@ -1,16 +1,17 @@
-"""How a weight matrix is stored for OpenVINO.
+"""How a weight matrix is stored for OpenVINO: as floats, or quantized to 8 or 4 bits.
 
-A matrix (rows of outputs, columns of inputs) becomes one to three parts that lie one after the
-other in a file. Each row is encoded by itself, so that a matrix can be encoded a few rows at a
-time. The parts and their shapes are those that OpenVINO's plugins keep compressed in memory:
+A matrix [rows (outputs), columns (inputs)] is stored as one to three parts, one after the other in
+a file. Each row is encoded by itself, so that a matrix can be encoded a few rows at a time. Element
+types and shapes of the parts are those that OpenVINO's plugins keep compressed in memory:
 
-    floats      weight f32, f16 or bf16 [rows, columns]
-    int8        weight i8 [rows, columns], scale f16 [rows, 1]
-    int4        weight i4 [rows, groups, size], scale f16 [rows, groups, 1]
-    int4 with   weight u4 [rows, groups, size], zero u4 [rows, groups, 1],
-    zero point  scale f16 [rows, groups, 1]
+    floats               weight f32, f16 or bf16 [rows, columns]
+    int8, symmetric      weight i8 [rows, columns], scale f16 [rows, 1]
+    int4, symmetric      weight i4 [rows, groups, group size], scale f16 [rows, groups, 1]
+    int4, asymmetric     weight u4 [rows, groups, group size], zero (point) u4 [rows, groups, 1],
+                         scale f16 [rows, groups, 1]
 
-Two 4-bit numbers share a byte, the first one in the low half.
+A weight is decoded as weight * scale, or (weight - zero) * scale. Two 4-bit numbers share a byte,
+the first one in the low half.
 """
 
 from collections.abc import Callable
@@ -24,19 +25,21 @@ import numpy.typing as npt
 from bot.worker.protocol import LoadError
 
 GROUP_SIZES = (64, 32, 16)
-"""Inputs that share a scale: the largest of these that divides the columns."""
+"""Candidates for the number of inputs that share a scale: the first that divides the columns."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Parts = dict[str, npt.NDArray[Any]]
+"""The encoded parts of a matrix, by name: "weight", "scale", "zero"."""
 
 _BITS = {"f32": 32, "f16": 16, "bf16": 16, "i8": 8, "i4": 4, "u4": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One array of a stored matrix; ``type`` is OpenVINO's name of the elements."""
+    """One array of a stored matrix."""
 
     type: str
+    """OpenVINO's name of the element type."""
     shape: tuple[int, ...]
 
     @property
@@ -47,12 +50,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class WeightFormat:
-    """A way to store a matrix: its parts, and how rows are encoded into them."""
+    """How to store a matrix."""
 
     parts: Callable[[int, int], dict[str, Part]]
-    """(rows, columns) to the parts, in the order in which they are stored."""
+    """``parts(rows, columns)``: the parts by name, in the order in which they are stored. Raises
+    LoadError where the columns cannot be divided into groups."""
     encode: Callable[[Floats], Parts]
-    """An even number of rows, or all of them, to the bytes of each part."""
+    """``encode(rows)``: float rows [rows, columns] to the parts. With 4 bits the number of rows
+    must be even, or all rows given at once. Raises LoadError where a weight overflows float16."""
 
 
 # ---------------------------------------------------------------- floats
@@ -73,7 +78,7 @@ def _float_format(kind: str) -> WeightFormat:
 
 
 def to_bf16(values: Floats) -> npt.NDArray[np.uint16]:
-    """The upper halves of float32 numbers, rounded to nearest, ties to even."""
+    """bfloat16 as uint16: the upper halves of float32 numbers, rounded to nearest, ties to even."""
     bits = values.astype(np.float32).view(np.uint32)
     rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return rounded
@@ -94,12 +99,13 @@ def _encode_int8(rows: Floats) -> Parts:
 
 
 def group_size(columns: int) -> int:
-    """How many inputs share a scale. Raises LoadError for a number that has no such divisor."""
+    """How many inputs share a scale, with 4 bits. Raises LoadError where no candidate divides the
+    number of columns."""
     for size in GROUP_SIZES:
         if columns % size == 0:
             return size
     raise LoadError(
-        f"a matrix with {columns} columns cannot be stored in 4 bits: choose [model] low_bit = "
+        f"a matrix with {columns} columns cannot be quantized to 4 bits: choose [model] low_bit = "
         '"sym_int8"'
     )
 
@@ -114,7 +120,7 @@ def _sym_int4_parts(rows: int, columns: int) -> dict[str, Part]:
 
 def _encode_sym_int4(rows: Floats) -> Parts:
     groups = _grouped(rows)
-    # The number farthest from zero becomes -8, the one value of sixteen without a counterpart.
+    # The weight of the largest magnitude is mapped to -8, the code without a positive counterpart.
     farthest = np.take_along_axis(groups, np.abs(groups).argmax(axis=2)[..., None], axis=2)
     scale = _scale(farthest / -8)
     whole = np.clip(np.rint(groups / scale), -8, 7).astype(np.int8)
@@ -150,13 +156,14 @@ def _grouped(rows: Floats) -> npt.NDArray[np.float32]:
 
 
 def _scale(values: Floats) -> npt.NDArray[np.float32]:
-    """Scales as float16 will hold them, so that rounding uses what decoding will use."""
+    """Scales rounded to float16, as stored: quantization uses what decoding will use. 1 for 0."""
     limit = np.finfo(np.float16).max
     stored = np.clip(values, -limit, limit).astype(np.float16).astype(np.float32)
     return np.where(stored == 0, np.float32(1), stored)
 
 
 def _pack(nibbles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Two 4-bit numbers to a byte, the first in the low half."""
     flat = nibbles.reshape(-1)
     if flat.size % 2:
         flat = np.concatenate([flat, np.zeros(1, np.uint8)])
@@ -177,5 +184,5 @@ FORMATS = {
     "sym_int4": (SYM_INT4, INT8),
     "asym_int4": (ASYM_INT4, INT8),
 }
-"""By ``low_bit``: the format of the layers' matrices, and of the embedding and the output matrix,
-which every token passes and which suffer most from few bits."""
+"""By ``[model] low_bit``: the format of the layers' matrices, and that of the embedding table and
+the output matrix, which lose most quality by quantization and therefore keep at least 8 bits."""

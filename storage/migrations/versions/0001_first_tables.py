@@ -1,4 +1,4 @@
-"""The first tables. Types are spelled out here: a revision stays as it was when it was released.
+"""The schema of 0.1.0. Types are spelled out: a revision never changes once it is released.
 
 Revision: 0001, after none.
 """
@@ -107,7 +107,7 @@ def _answers() -> None:
 
 
 def _partial_index(name: str, columns: list[str], *, where: str, unique: bool) -> None:
-    """Of those answers for which `where` is true."""
+    """An index of only those answers for which the column `where` is true."""
     true = sa.column(where, sa.Boolean()) == sa.true()
     op.create_index(
         name, "answers", columns, unique=unique, sqlite_where=true, postgresql_where=true

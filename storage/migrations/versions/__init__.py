@@ -1,1 +1,1 @@
-"""One module a revision, oldest 0001."""
+"""Schema revisions, one module each, oldest first: 0001 is the schema of 0.1.0."""

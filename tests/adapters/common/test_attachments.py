@@ -22,7 +22,7 @@ async def test_a_text_file_is_read_into_the_question() -> None:
     assert composed.notes == ()
 
 
-async def test_a_long_file_is_cut_and_the_person_is_told() -> None:
+async def test_a_long_file_is_cut_with_a_note() -> None:
     composed = await compose("Sum up.", [a_file("big.txt", b"x" * 500)], 100)
     assert "x" * 100 in composed.text
     assert "x" * 101 not in composed.text
@@ -30,7 +30,7 @@ async def test_a_long_file_is_cut_and_the_person_is_told() -> None:
     assert composed.notes == ("big.txt is long: I read its first 100 characters.",)
 
 
-async def test_files_share_the_room_in_their_order() -> None:
+async def test_files_share_the_limit_in_their_order() -> None:
     files = [a_file("a.txt", b"a" * 80), a_file("b.txt", b"b" * 80), a_file("c.txt", b"c")]
     composed = await compose("", files, 100)
     assert "b" * 20 in composed.text
@@ -41,7 +41,7 @@ async def test_files_share_the_room_in_their_order() -> None:
     )
 
 
-async def test_other_kinds_are_named_and_never_fetched() -> None:
+async def test_other_kinds_are_named_and_never_downloaded() -> None:
     async def read() -> bytes:
         raise AssertionError("fetched")
 
@@ -59,16 +59,16 @@ async def test_other_kinds_are_named_and_never_fetched() -> None:
 
 async def test_bytes_that_only_claim_to_be_text_are_left_out() -> None:
     composed = await compose("?", [a_file("x.txt", b"\x7fELF\x00\xff\xfe")], 1000)
-    assert composed.notes == ("x.txt was left out: it says that it is text, but it is not.",)
+    assert composed.notes == ("x.txt was left out: it is not a text file.",)
 
 
-async def test_a_file_that_cannot_be_fetched_is_named() -> None:
+async def test_a_file_that_cannot_be_downloaded_is_named() -> None:
     async def read() -> bytes:
         raise SurfaceError("status 404")
 
     composed = await compose("?", [Attachment("x.txt", "text/plain", 9, read)], 1000)
     assert composed.text == "?"
-    assert composed.notes == ("x.txt was left out: it could not be fetched.",)
+    assert composed.notes == ("x.txt was left out: it could not be downloaded.",)
 
 
 async def test_an_empty_file_is_named() -> None:

@@ -3,16 +3,18 @@ in tests/scenarios, on every platform."""
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from adapters.common.access import Access, AllowBlock
+from adapters.common.attachments import Attachment
 from adapters.common.desk import Desk, Heard, Rules
 from adapters.common.place import Member, Place, Profile
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import DEFECT, NO_DIRECT_MESSAGES, NOT_HERE, NOT_YOU, NOTHING_ASKED
-from bot.errors import NotAllowed, NothingToDo, StorageError
+from bot.errors import NotAllowed, NothingToDo, Refusal, ShuttingDown, StorageError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Surface
 from storage.in_memory import MemoryStore
@@ -20,8 +22,12 @@ from tests.until import until
 
 CHANNEL = Place(ConversationKey("discord", "c1", workspace="g1"), ("c1",))
 THREAD = CHANNEL.thread("t1")
+MENTIONED = {"mentioned": True}
 DIRECT = Place(ConversationKey("discord", "d1"), ("d1",), direct=True)
-MENTION = Heard(mentioned=True)
+
+
+def heard(event_id: str = "1", **facts: Any) -> Heard:
+    return Heard(event_id, event_id, **({"mentioned": False} | facts))
 
 
 class RecordingEngine:
@@ -30,10 +36,19 @@ class RecordingEngine:
     def __init__(self) -> None:
         self.asked: list[Question] = []
         self.deleted: list[tuple[ConversationKey, str]] = []
+        self.refusal: Refusal | None = None
 
     async def ask(self, question: Question, surface: Surface) -> object:
+        if self.refusal is not None:
+            raise self.refusal
         self.asked.append(question)
         return self
+
+    async def stop(self, *_: object, **__: object) -> int:
+        raise NothingToDo("Nothing is being answered here that could be stopped.")
+
+    async def question_edited(self, *_: object) -> bool:
+        return False
 
     async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
         self.deleted.append((conversation, message_id))
@@ -84,9 +99,13 @@ class Said:
     async def reply(self, text: str) -> None:
         self.told.append(text)
 
-    async def post(self, desk: Desk, place: Place, heard: Heard = MENTION) -> None:
-        event = self.message.event_id
-        await desk.receive(place, a_member(), event, self.read, heard, self.reply)
+    async def post(self, desk: Desk, place: Place, **facts: Any) -> None:
+        how = heard(self.message.event_id, typed=self.message.text, **(facts or MENTIONED))
+        await desk.receive(place, a_member(), self.read, how, self.reply)
+
+    async def edit(self, desk: Desk, place: Place, **facts: Any) -> None:
+        how = heard(self.message.event_id, typed=self.message.text, **(facts or MENTIONED))
+        await desk.edited(place, a_member(), self.read, how, self.reply)
 
 
 # ---------------------------------------------------------------- the boundary
@@ -120,7 +139,7 @@ async def test_a_message_that_cannot_be_read_ends_alone() -> None:
     async def broken() -> Message:
         raise KeyError("text")
 
-    await desk.receive(CHANNEL, a_member(), "1", broken, MENTION, said.reply)
+    await desk.receive(CHANNEL, a_member(), broken, heard(mentioned=True), said.reply)
     assert said.told == [DEFECT]
     await Said("Hello", "2").post(desk, CHANNEL)
     assert [question.text for question in engine.asked] == ["Hello"]
@@ -172,37 +191,91 @@ async def test_the_same_event_is_handled_once() -> None:
     assert len(engine.asked) == 1
 
 
-async def test_questions_of_a_conversation_keep_their_order_and_others_do_not_wait() -> None:
+async def test_one_persons_questions_keep_their_order_and_nobody_else_waits() -> None:
     desk, engine = a_desk()
     slow, quick, other = Said("slow", "1"), Said("quick", "2"), Said("other", "3")
     slow.readable.clear()
     async with asyncio.TaskGroup() as tasks:
-        for said, place in ((slow, CHANNEL), (quick, CHANNEL), (other, THREAD)):
-            tasks.create_task(said.post(desk, place))
+        for said in (slow, quick):
+            tasks.create_task(said.post(desk, CHANNEL))
+        how = heard("3", mentioned=True)
+        tasks.create_task(desk.receive(CHANNEL, a_member("8"), other.read, how, other.reply))
         await until(lambda: engine.asked)
         assert [question.text for question in engine.asked] == ["other"]
         slow.readable.set()
     assert [question.text for question in engine.asked] == ["other", "slow", "quick"]
 
 
+async def test_stop_withdraws_a_question_whose_files_are_still_fetched() -> None:
+    desk, engine = a_desk()
+    never = asyncio.Event()
+
+    async def read() -> bytes:
+        await never.wait()
+        return b""
+
+    slow, stop = Said("Sum this up", "1"), Said("stop", "2")
+    file = Attachment("long.txt", "text/plain", 10, read)
+    slow.message = replace(slow.message, files=[file])
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(slow.post(desk, CHANNEL))
+        await asyncio.sleep(0)
+        await stop.post(desk, CHANNEL)
+    assert stop.told == ["Stopped."]
+    assert (engine.asked, slow.told) == ([], [])
+
+
+async def test_a_question_that_is_deleted_while_it_is_read_is_not_asked() -> None:
+    desk, engine = a_desk()
+    said = Said("Hello")
+    said.readable.clear()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(said.post(desk, CHANNEL))
+        await asyncio.sleep(0)
+        await desk.deleted(CHANNEL, ["1"])
+        said.readable.set()
+    assert (engine.asked, said.told) == ([], [])
+
+
+async def test_an_edit_asks_what_was_no_question_before() -> None:
+    desk, engine = a_desk()
+    bare = Said("")
+    await bare.post(desk, CHANNEL)
+    assert bare.told == [NOTHING_ASKED]
+    bare.message = replace(bare.message, text="What is pi?")
+    await bare.edit(desk, CHANNEL)
+    forgot = Said("And e?", "2")
+    await forgot.post(desk, CHANNEL, mentioned=False)
+    await forgot.edit(desk, CHANNEL)
+    assert [question.text for question in engine.asked] == ["What is pi?", "And e?"]
+
+
+async def test_what_comes_during_the_shutdown_is_left_to_the_next_run() -> None:
+    desk, engine = a_desk()
+    engine.refusal = ShuttingDown("about to end")
+    said = Said("Hello")
+    await said.post(desk, CHANNEL)
+    assert said.told == []
+
+
 @pytest.mark.parametrize(
     ("place", "heard", "answered"),
     [
-        (CHANNEL, Heard(mentioned=False), False),
-        (CHANNEL, Heard(mentioned=True), True),
-        (DIRECT, Heard(mentioned=False), True),
-        (THREAD, Heard(mentioned=False, own_thread=True), True),
-        (THREAD, Heard(mentioned=False, own_thread=False), False),
-        (THREAD, Heard(mentioned=False, own_thread=True, to_others=True), False),
-        (THREAD, Heard(mentioned=True, to_others=True), True),
-        (THREAD, Heard(mentioned=False), False),
+        (CHANNEL, {"mentioned": False}, False),
+        (CHANNEL, {"mentioned": True}, True),
+        (DIRECT, {"mentioned": False}, True),
+        (THREAD, {"mentioned": False, "own_thread": True}, True),
+        (THREAD, {"mentioned": False, "own_thread": False}, False),
+        (THREAD, {"mentioned": False, "own_thread": True, "to_others": True}, False),
+        (THREAD, {"mentioned": True, "to_others": True}, True),
+        (THREAD, {"mentioned": False}, False),
     ],
 )
 async def test_which_messages_are_meant_for_the_bot(
-    place: Place, heard: Heard, answered: bool
+    place: Place, heard: dict[str, bool], answered: bool
 ) -> None:
     desk, engine = a_desk()
-    await Said("Hello").post(desk, place, heard)
+    await Said("Hello").post(desk, place, **heard)
     assert bool(engine.asked) is answered
 
 
@@ -231,6 +304,6 @@ async def test_with_a_thread_for_each_question_only_channels_get_threads() -> No
 async def test_a_question_edited_down_to_nothing_is_deleted_where_it_may_have_been_asked() -> None:
     desk, engine = a_desk()
     said = Said("")
-    await desk.edited(CHANNEL, a_member(), said.read, said.reply)
+    await said.edit(desk, CHANNEL)
     assert engine.deleted == [(CHANNEL.key, "1"), (CHANNEL.thread("1").key, "1")]
     assert said.told == []

@@ -1,9 +1,9 @@
-"""Where blocks begin and end while a text grows."""
+"""Top-level Markdown blocks of a text that is still streamed."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.console.blocks import blocks, finished
+from adapters.console.blocks import blocks, stable_length
 from tests.adapters.console.test_growing import BLOCKS
 
 LINES = st.lists(st.sampled_from("\n\n".join(BLOCKS).splitlines()), max_size=12).map("\n".join)
@@ -20,9 +20,9 @@ def test_nothing_but_white_space_is_between_two_blocks(text: str) -> None:
 
 
 @given(LINES, st.integers(min_value=0))
-def test_a_finished_block_stays_as_it_is_whatever_follows(text: str, cut: int) -> None:
+def test_a_stable_block_does_not_change_whatever_is_appended(text: str, cut: int) -> None:
     before = text[: cut % (len(text) + 1)]
-    end = finished(before)
+    end = stable_length(before)
     now = [block for block in blocks(before) if block.end <= end]
     later = [block for block in blocks(text) if block.end <= end]
     assert [(b.source.rstrip(), b.code, b.language) for b in now] == [
@@ -30,9 +30,9 @@ def test_a_finished_block_stays_as_it_is_whatever_follows(text: str, cut: int) -
     ]
 
 
-def test_a_half_line_finishes_nothing() -> None:
-    assert finished("one\n\n```py``` is inline after all") == 0
-    assert finished("one\n\ntwo\n") == len("one\n\n")
+def test_an_incomplete_line_makes_no_block_stable() -> None:
+    assert stable_length("one\n\n```py``` is inline after all") == 0
+    assert stable_length("one\n\ntwo\n") == len("one\n\n")
 
 
 def test_a_fence_tells_its_code_and_its_language() -> None:

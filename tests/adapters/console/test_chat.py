@@ -86,7 +86,7 @@ async def test_a_chat_is_remembered_by_the_next_one() -> None:
     desk = Desk()
     assert "scripted" in await desk.chat("one", "two")
     shown = await desk.chat("three")
-    assert "2 earlier exchanges are remembered" in shown
+    assert "2 earlier exchanges in this conversation" in shown
     assert "[one | two] three" in shown
 
 
@@ -108,7 +108,7 @@ async def test_an_unknown_command_does_not_reach_the_model() -> None:
     desk = Desk()
     shown = await desk.chat("/rest", "/context now")
     assert "Did you mean /reset?" in shown
-    assert "/context takes nothing after it." in shown
+    assert "/context takes no argument." in shown
     assert desk.failed
     assert not desk.generator.prompts
 
@@ -119,7 +119,7 @@ async def test_ctrl_c_stops_the_answer_and_the_chat_goes_on() -> None:
     typist.during["one"] = lambda: stop_after_three_words(desk, typist)
     shown = await desk.chat(typist=typist)
     assert "a b c" in shown
-    assert "stopped: /continue goes on" in shown
+    assert "stopped: /continue resumes it" in shown
     assert "Model: scripted" in shown
     assert desk.generator.steps == 3
 
@@ -144,7 +144,7 @@ async def test_ctrl_c_before_the_first_word_stops_as_well() -> None:
     assert desk.generator.steps == 0
 
 
-async def test_reset_lets_the_model_forget() -> None:
+async def test_after_a_reset_the_prompt_holds_no_earlier_exchange() -> None:
     desk = Desk()
     shown = await desk.chat("one", "/reset", "two")
     assert "no longer see the earlier question" in shown
@@ -160,7 +160,7 @@ async def test_regenerate_shows_the_question_and_a_new_answer() -> None:
 async def test_continue_goes_on_from_a_cut() -> None:
     desk = Desk(ScriptedGenerator(lambda _: " ".join("abcdefghijkl")))
     shown = await desk.chat("one", "/continue")
-    assert "cut at its longest length: /continue goes on" in shown
+    assert "length limit reached: /continue for more" in shown
     assert "a b c d e f g h i j k l" in shown
     (exchange,) = await desk.store.exchanges(HERE)
     assert exchange.answer == "a b c d e f g h i j k l"
@@ -188,20 +188,20 @@ async def test_context_and_help_answer_without_the_model() -> None:
     assert len(desk.generator.prompts) == 1
 
 
-async def test_a_failure_is_told_and_the_chat_goes_on() -> None:
+async def test_a_failure_is_shown_and_the_chat_goes_on() -> None:
     generator = ScriptedGenerator(lambda _: "a b c")
     generator.failures.append((1, GenerationError("the model ran out of memory")))
     desk = Desk(generator)
     shown = await desk.chat("one", "two")
     assert "the model ran out of memory" in shown
-    assert "failed: /continue goes on, /regenerate begins anew" in shown
+    assert "failed: /continue resumes it, /regenerate tries again" in shown
     assert "a b c" in shown
     assert desk.failed
 
 
 @pytest.mark.parametrize(
     ("resume", "answer", "end"),
-    [(True, "a b c d", "tokens"), (False, "a b", "interrupted: /continue goes on")],
+    [(True, "a b c d", "tokens"), (False, "a b", "interrupted: /continue resumes it")],
 )
 async def test_what_an_earlier_run_left_is_shown_with_its_question(
     resume: bool, answer: str, end: str

@@ -6,14 +6,14 @@ import pytest
 from rich.console import Console
 
 from adapters.console.blocks import blocks
-from adapters.console.markdown import drawn, harmless
+from adapters.console.markdown import harmless, rendered
 
 
 def plain(text: str, width: int = 60) -> str:
     written = io.StringIO()
     console = Console(file=written, width=width)
     for block in blocks(text):
-        console.print(drawn(block))
+        console.print(rendered(block))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
@@ -39,7 +39,7 @@ def test_markdown_is_drawn_whole(text: str, seen: str) -> None:
 def test_code_is_drawn_from_a_line_on() -> None:
     (block,) = blocks("```\none\ntwo\nthree\n```")
     written = io.StringIO()
-    Console(file=written, width=40).print(drawn(block, from_line=1))
+    Console(file=written, width=40).print(rendered(block, from_line=1))
     assert written.getvalue().split() == ["two", "three"]
 
 

@@ -60,10 +60,10 @@ async def test_a_reader_who_leaves_is_noticed() -> None:
         out.close()
 
 
-async def test_remarks_stay_out_of_the_output_and_warnings_go_aside() -> None:
-    out, aside = io.StringIO(), io.StringIO()
-    screen = PlainScreen(out, aside)
+async def test_remarks_stay_out_of_the_output_and_errors_go_to_their_own_stream() -> None:
+    out, errors = io.StringIO(), io.StringIO()
+    screen = PlainScreen(out, errors)
     screen.note("in passing")
     screen.say("an answer")
     screen.warn("went wrong")
-    assert (out.getvalue(), aside.getvalue()) == ("an answer\n", "went wrong\n")
+    assert (out.getvalue(), errors.getvalue()) == ("an answer\n", "went wrong\n")

@@ -1,8 +1,8 @@
-"""What is said of answers and of the context."""
+"""The texts about answers and about the context window."""
 
 import pytest
 
-from adapters.console.report import clip, context_text, outcome_text, remembered_text
+from adapters.console.report import clip, context_text, earlier_text, outcome_text
 from bot.engine.job import Outcome
 from bot.engine.packing import Packed
 from bot.errors import StorageError
@@ -18,25 +18,26 @@ USAGE = Usage(prompt_tokens=10, completion_tokens=21, first_token_seconds=1.0, t
         (Outcome(AnswerState.DONE, USAGE), "21 tokens · 10.0 tokens/s"),
         (Outcome(AnswerState.DONE, Usage(completion_tokens=1)), "1 token"),
         (Outcome(AnswerState.DONE, Usage(), "Nothing to say."), "Nothing to say."),
-        (Outcome(AnswerState.STOPPED), "stopped: /continue goes on"),
+        (Outcome(AnswerState.STOPPED), "stopped: /continue resumes it"),
         (
             Outcome(AnswerState.CUT, USAGE),
-            "21 tokens · 10.0 tokens/s · cut at its longest length: /continue goes on",
+            "21 tokens · 10.0 tokens/s · length limit reached: /continue for more",
         ),
         (Outcome(AnswerState.DONE, Usage(), "Not saved.", StorageError("disk full")), ""),
     ],
 )
-def test_an_answers_end_is_told_with_what_can_be_done(outcome: Outcome, text: str) -> None:
+def test_an_ended_answer_shows_its_speed_and_how_to_continue(outcome: Outcome, text: str) -> None:
     assert outcome_text(outcome) == text
 
 
-def test_what_is_remembered_is_counted_up_to_a_bound() -> None:
-    assert remembered_text(1, 99) == "1 earlier exchange is remembered; /reset forgets."
-    assert remembered_text(2, 99) == "2 earlier exchanges are remembered; /reset forgets."
-    assert remembered_text(100, 99).startswith("More than 99 ")
+def test_earlier_exchanges_are_counted_up_to_a_bound() -> None:
+    restart = "in this conversation; /reset restarts it."
+    assert earlier_text(1, 99) == f"1 earlier exchange {restart}"
+    assert earlier_text(2, 99) == f"2 earlier exchanges {restart}"
+    assert earlier_text(100, 99) == f"More than 99 earlier exchanges {restart}"
 
 
-def test_the_context_is_told_in_numbers_and_in_its_newest_exchanges() -> None:
+def test_the_context_is_shown_in_tokens_and_as_its_newest_exchanges() -> None:
     history = tuple(Exchange(f"question {n}", "long " * 100) for n in range(12))
     packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512, 2048)
     text = context_text(packed, ModelInfo("m", "b", "CPU", "fp16", 4096))

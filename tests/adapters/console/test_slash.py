@@ -28,10 +28,10 @@ def test_a_line_is_a_command_or_a_question(line: str, command: tuple[str, str] |
         ("/cont", "/continue or /context?"),
         ("/xyzzy", "/help lists"),
         ("/", "/help lists"),
-        ("/reset now", "takes nothing"),
+        ("/reset now", "takes no argument"),
     ],
 )
-def test_what_is_no_command_is_answered_with_the_near_one(line: str, remedy: str) -> None:
+def test_an_unknown_command_is_answered_with_a_similar_one(line: str, remedy: str) -> None:
     with pytest.raises(NotUnderstood, match=remedy.replace("?", r"\?")):
         parse(line)
 

@@ -1,4 +1,4 @@
-"""Discord's answers become ours, once, and no call waits."""
+"""Discord's responses are mapped to errors, and no request sleeps for a rate limit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from adapters.discord.api import (
     OLD_MESSAGE_PAUSE,
     MessageWrites,
     Payload,
-    Reply,
+    Response,
     Upload,
 )
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
@@ -19,15 +19,15 @@ from tests.virtual_clock import VirtualClock
 
 
 class ScriptedWire:
-    """Answers with what it was given, in order."""
+    """Responds with `replies`, in order."""
 
-    def __init__(self, *replies: Reply | Exception) -> None:
+    def __init__(self, *replies: Response | Exception) -> None:
         self.replies = list(replies)
         self.requests: list[tuple[str, str]] = []
 
     async def __call__(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
-    ) -> Reply:
+    ) -> Response:
         self.requests.append((method, path))
         reply = self.replies.pop(0)
         if isinstance(reply, Exception):
@@ -37,12 +37,12 @@ class ScriptedWire:
 
 def refusing(
     status: int, code: int = 0, headers: Mapping[str, str] | None = None, **body: Any
-) -> Reply:
-    return Reply(status, headers or {}, {"code": code, "message": "said", **body})
+) -> Response:
+    return Response(status, headers or {}, {"code": code, "message": "said", **body})
 
 
-async def failure(*replies: Reply | Exception, method: str = "edit") -> SurfaceError:
-    """What comes of a call that meets these, one after the other."""
+async def failure(*replies: Response | Exception, method: str = "edit") -> SurfaceError:
+    """The error of the last of several calls that get these responses."""
     clock = VirtualClock()
     writes = MessageWrites(ScriptedWire(*replies), clock)
     error: SurfaceError | None = None
@@ -56,7 +56,7 @@ async def failure(*replies: Reply | Exception, method: str = "edit") -> SurfaceE
 
 
 async def test_a_message_is_posted_edited_and_deleted_at_its_address() -> None:
-    wire = ScriptedWire(Reply(200, {}, {"id": "7"}), Reply(200, {}, {}), Reply(204))
+    wire = ScriptedWire(Response(200, {}, {"id": "7"}), Response(200, {}, {}), Response(204))
     writes = MessageWrites(wire, VirtualClock())
     assert await writes.create("c", {}) == "7"
     await writes.edit("c", "7", {})
@@ -68,11 +68,11 @@ async def test_a_message_is_posted_edited_and_deleted_at_its_address() -> None:
     ]
 
 
-async def test_a_message_that_is_gone_is_known_as_such() -> None:
+async def test_a_missing_message_raises_message_gone() -> None:
     assert isinstance(await failure(refusing(404, 10008)), MessageGone)
 
 
-async def test_a_channel_that_is_gone_is_no_missing_message() -> None:
+async def test_a_missing_channel_is_not_a_missing_message() -> None:
     error = await failure(refusing(404, 10003), method="create")
     assert type(error) is SurfaceError
 
@@ -87,22 +87,22 @@ async def test_a_missing_permission_names_the_remedy() -> None:
     ("reply", "seconds"),
     [
         (refusing(429, retry_after=2.5), 2.5),
-        (Reply(429, {"Retry-After": "7"}, "<html>"), 7.0),
-        (Reply(429, {}, "<html>"), LONGEST_BACKOFF),
+        (Response(429, {"Retry-After": "7"}, "<html>"), 7.0),
+        (Response(429, {}, "<html>"), LONGEST_BACKOFF),
         (refusing(429, retry_after="soon"), LONGEST_BACKOFF),
         (refusing(400, 30046), OLD_MESSAGE_PAUSE),
     ],
 )
-async def test_a_refusal_says_how_long_to_wait(reply: Reply, seconds: float) -> None:
+async def test_a_rate_limit_says_how_long_to_wait(reply: Response, seconds: float) -> None:
     error = await failure(reply)
     assert isinstance(error, SurfaceBusy)
     assert error.retry_after == seconds
     assert not error.foreseen
 
 
-async def test_after_a_refusal_nothing_is_asked_until_the_time_is_over() -> None:
+async def test_after_a_429_no_request_is_made_until_the_wait_is_over() -> None:
     clock = VirtualClock()
-    wire = ScriptedWire(refusing(429, retry_after=2.5), Reply(200, {}, {}))
+    wire = ScriptedWire(refusing(429, retry_after=2.5), Response(200, {}, {}))
     writes = MessageWrites(wire, clock)
     for _ in range(3):
         with pytest.raises(SurfaceBusy):
@@ -115,14 +115,14 @@ async def test_after_a_refusal_nothing_is_asked_until_the_time_is_over() -> None
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(429, {}, {"global": True, "retry_after": 2.5}),
+        Response(429, {}, {"global": True, "retry_after": 2.5}),
         refusing(429, headers={"X-RateLimit-Global": "true"}, retry_after=2.5),
-        Reply(429, {"Retry-After": "2.5"}, "<html>"),
+        Response(429, {"Retry-After": "2.5"}, "<html>"),
     ],
 )
-async def test_a_global_refusal_counts_in_every_channel(reply: Reply) -> None:
+async def test_the_global_rate_limit_applies_to_every_channel(reply: Response) -> None:
     clock = VirtualClock()
-    writes = MessageWrites(ScriptedWire(reply, Reply(200, {}, {})), clock)
+    writes = MessageWrites(ScriptedWire(reply, Response(200, {}, {})), clock)
     for channel in ("c", "d"):
         with pytest.raises(SurfaceBusy):
             await writes.edit(channel, "m", {})
@@ -130,8 +130,8 @@ async def test_a_global_refusal_counts_in_every_channel(reply: Reply) -> None:
     await writes.edit("d", "m", {})
 
 
-async def test_a_refusal_in_one_channel_says_nothing_of_others() -> None:
-    wire = ScriptedWire(refusing(429, retry_after=2.5), Reply(200, {}, {}))
+async def test_the_rate_limit_of_one_channel_does_not_apply_to_others() -> None:
+    wire = ScriptedWire(refusing(429, retry_after=2.5), Response(200, {}, {}))
     writes = MessageWrites(wire, VirtualClock())
     with pytest.raises(SurfaceBusy):
         await writes.edit("c", "m", {})
@@ -140,7 +140,7 @@ async def test_a_refusal_in_one_channel_says_nothing_of_others() -> None:
 
 async def test_a_window_that_is_about_to_end_is_waited_for() -> None:
     clock = VirtualClock(start=0.0)
-    wire = ScriptedWire(refusing(429, retry_after=1.0), Reply(200, {}, {}))
+    wire = ScriptedWire(refusing(429, retry_after=1.0), Response(200, {}, {}))
     writes = MessageWrites(wire, clock)
     with pytest.raises(SurfaceBusy):
         await writes.edit("c", "m", {})
@@ -152,18 +152,20 @@ async def test_a_window_that_is_about_to_end_is_waited_for() -> None:
 @pytest.mark.parametrize(
     "trouble", [refusing(500), refusing(503), aiohttp.ClientError("reset"), TimeoutError()]
 )
-async def test_trouble_for_the_moment_is_waited_out_ever_longer(trouble: Reply | Exception) -> None:
+async def test_transient_failures_are_retried_with_growing_backoff(
+    trouble: Response | Exception,
+) -> None:
     first, second = await failure(trouble), await failure(trouble, trouble)
     assert isinstance(first, SurfaceBusy)
     assert isinstance(second, SurfaceBusy)
     assert 0 < first.retry_after < second.retry_after <= LONGEST_BACKOFF
 
 
-async def test_a_new_message_without_an_id_is_asked_for_again() -> None:
-    assert isinstance(await failure(Reply(200, {}, "odd"), method="create"), SurfaceBusy)
+async def test_a_response_without_a_message_id_is_transient() -> None:
+    assert isinstance(await failure(Response(200, {}, "odd"), method="create"), SurfaceBusy)
 
 
-async def test_what_discord_will_never_take_is_for_good() -> None:
+async def test_an_invalid_payload_is_a_permanent_error() -> None:
     error = await failure(refusing(400, 50035))
     assert type(error) is SurfaceError
     assert "50035" in str(error)

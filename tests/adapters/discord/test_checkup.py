@@ -1,4 +1,4 @@
-"""What Discord says of the token, asked of a Discord on this machine."""
+"""The checks of the token and the intents, against an HTTP server on the loopback interface."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -50,7 +50,7 @@ async def checked(url: str, token: str = TOKEN, *, content: bool = True) -> list
 
 
 @pytest.mark.parametrize("flags", [1 << 18, 1 << 19])
-async def test_a_token_that_may_read_messages_is_well(flags: int) -> None:
+async def test_a_valid_token_with_the_message_content_intent_is_ok(flags: int) -> None:
     async with discord(flags) as url:
         token, intent = await checked(url)
     assert (token.state, token.detail) == (State.OK, "belongs to parley (42)")
@@ -73,7 +73,7 @@ async def test_a_token_that_discord_refuses_says_where_to_get_one() -> None:
     assert "Reset Token" in result.remedy
 
 
-async def test_a_discord_that_fails_or_is_not_there_is_a_finding() -> None:
+async def test_a_discord_that_fails_or_cannot_be_reached_is_a_failed_result() -> None:
     async with discord(status=503) as url:
         (result,) = await checked(url)
     assert (result.state, result.detail) == (State.FAILED, "Discord answers HTTP 503")
@@ -82,6 +82,6 @@ async def test_a_discord_that_fails_or_is_not_there_is_a_finding() -> None:
     assert "api_url" in result.remedy
 
 
-async def test_without_a_token_nobody_is_asked() -> None:
+async def test_without_a_token_the_check_is_skipped() -> None:
     (result,) = await checked("http://127.0.0.1:9/api/v10", "")
     assert result.state is State.SKIPPED

@@ -1,4 +1,4 @@
-"""What the client tells of itself."""
+"""The gateway client: its announcement and its intents."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from bot.engine import Engine
 UNUSED: Any = None
 
 
-async def test_that_it_is_up_is_told_once_however_often_it_connects() -> None:
+async def test_on_up_is_called_once_however_often_it_connects() -> None:
     said: list[str] = []
     client = ParleyClient(cast("Engine", UNUSED), UNUSED, UNUSED, Rules(), on_up=said.append)
     await client.on_ready()
@@ -17,7 +17,7 @@ async def test_that_it_is_up_is_told_once_however_often_it_connects() -> None:
     assert said == ["Discord: None in 0 servers"]
 
 
-def test_only_what_is_needed_is_asked_for() -> None:
+def test_the_intents_are_those_that_are_needed() -> None:
     wanted = dict(intents(message_content=True))
     assert {name for name, on in wanted.items() if on} == {
         "guilds",

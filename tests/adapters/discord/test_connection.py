@@ -161,8 +161,8 @@ async def test_unknown_servers_and_channels_in_the_lists_are_named(
         async with s.running():
             pass
     first, second = lines(caplog)
-    assert first.startswith("[discord] allowed_guilds: 7 is no server that Parley is in.")
-    assert second.startswith("[discord] blocked_channels: 8 is no channel that Parley can see.")
+    assert first.startswith("[discord] allowed_guilds: Parley is in no server 7.")
+    assert second.startswith("[discord] blocked_channels: Parley can see no channel 8.")
 
 
 async def test_where_discord_cannot_be_reached_it_is_tried_again(

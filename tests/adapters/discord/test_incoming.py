@@ -9,7 +9,7 @@ import pytest
 
 from adapters.discord.incoming import from_a_person, heard_in, readable
 
-ME: Any = SimpleNamespace(id=500000000000000001)
+ME: Any = SimpleNamespace(id=500000000000000001, display_name="Parley")
 OWN_ROLE = 600000000000000009
 
 
@@ -28,12 +28,13 @@ class Guild:
 def a_message(content: str, *, guild: Any = None, **facts: Any) -> Any:
     ana = SimpleNamespace(id=900000000000000001, display_name="Ana", bot=False)
     values: dict[str, Any] = {
+        "id": 7,
         "content": content,
         "author": ana,
         "guild": Guild() if guild is None else guild,
         "mentions": [],
         "raw_mentions": [],
-        "raw_role_mentions": [],
+        "role_mentions": [],
         "reference": None,
         "channel": None,
         "webhook_id": None,
@@ -65,12 +66,14 @@ def mentioned(typed: str) -> list[int]:
 )
 def test_mentions_and_emoji_are_read_as_people_see_them(typed: str, read: str) -> None:
     ana = SimpleNamespace(id=900000000000000001, display_name="Ana")
-    assert readable(a_message(typed, mentions=[ana], raw_mentions=mentioned(typed)), ME) == read
+    parley = SimpleNamespace(id=ME.id, display_name="Parley")
+    message = a_message(typed, mentions=[ana, parley], raw_mentions=mentioned(typed))
+    assert readable(message, ME) == read
 
 
 def test_a_mention_of_the_bots_own_role_is_one_of_the_bot() -> None:
-    assert heard_in(a_message("hi", raw_role_mentions=[OWN_ROLE]), ME).mentioned
-    assert not heard_in(a_message("hi", raw_role_mentions=[1]), ME).mentioned
+    assert heard_in(a_message("hi", role_mentions=[SimpleNamespace(id=OWN_ROLE)]), ME).mentioned
+    assert not heard_in(a_message("hi", role_mentions=[SimpleNamespace(id=1)]), ME).mentioned
 
 
 def test_nothing_is_asked_where_nobody_is_mentioned() -> None:

@@ -1,4 +1,4 @@
-"""Telling Discord the commands, and the link that invites Parley."""
+"""Registering the commands, and the invite link."""
 
 from urllib.parse import parse_qs, urlparse
 
@@ -11,7 +11,7 @@ from tests.adapters.discord.scene import loopback
 from tests.discord_loopback import BOT
 
 
-async def test_discord_is_told_all_commands_for_servers_and_direct_messages() -> None:
+async def test_all_commands_are_registered_for_servers_and_direct_messages() -> None:
     async with loopback() as s:
         count = await sync_commands(s.settings)
         told = {command["name"]: command for command in s.discord.world.commands}
@@ -23,13 +23,13 @@ async def test_discord_is_told_all_commands_for_servers_and_direct_messages() ->
         assert s.discord.rest.synced == [""]
 
 
-async def test_one_server_can_be_told_alone() -> None:
+async def test_commands_can_be_registered_in_one_server_only() -> None:
     async with loopback() as s:
         await sync_commands(s.settings, "600000000000000001")
         assert s.discord.rest.synced == ["600000000000000001"]
 
 
-async def test_the_invitation_asks_for_what_is_needed_and_no_more() -> None:
+async def test_the_invite_link_asks_for_the_permissions_that_are_needed_and_no_others() -> None:
     async with loopback() as s:
         link = urlparse(await invite_link(s.settings))
     asked = {key: value[0] for key, value in parse_qs(link.query).items()}

@@ -1,4 +1,4 @@
-"""What parts of answers look like as messages."""
+"""Parts of answers as message payloads."""
 
 import re
 
@@ -53,7 +53,7 @@ def test_only_the_last_message_has_buttons() -> None:
     assert payload(a_part(last=False))["components"] == []
 
 
-def test_a_button_can_be_read_again() -> None:
+def test_a_custom_id_can_be_parsed_again() -> None:
     for action in Action:
         match = re.fullmatch(CUSTOM_ID, custom_id(action, 2**63 - 1))
         assert match is not None

@@ -12,7 +12,7 @@ import simcord
 from discord.http import Route
 
 from adapters.common.desk import Rules
-from adapters.discord.api import MessageWrites, Payload, Reply, Upload
+from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.client import ParleyClient
 from bot.clock import Clock, SystemClock
 from bot.delivery import Delivery
@@ -35,13 +35,13 @@ class SimcordWire:
 
     async def __call__(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
-    ) -> Reply:
+    ) -> Response:
         assert upload is None, "SimCord's tests post no files"
         try:
             body = await self.client.http.request(Route(method, path), json=payload)
         except discord.HTTPException as error:
-            return Reply(error.status, {}, {"code": error.code, "message": error.text})
-        return Reply(200, {}, body)
+            return Response(error.status, {}, {"code": error.code, "message": error.text})
+        return Response(200, {}, body)
 
 
 class EngineOutside(Engine):

@@ -1,15 +1,15 @@
-"""A channel as the place of an answer: nonces, replies, limits, files."""
+"""The surface of an answer: nonces, replies, rate limits, files."""
 
 from typing import Any
 
-from adapters.discord.api import MessageWrites, Payload, Reply, Upload
+from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
 from bot.ports import AnswerState, Part
 from tests.virtual_clock import VirtualClock
 
 
 class RecordingWire:
-    """Takes everything."""
+    """Accepts every request and records it."""
 
     def __init__(self, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.status = status
@@ -19,10 +19,10 @@ class RecordingWire:
 
     async def __call__(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
-    ) -> Reply:
+    ) -> Response:
         self.payloads.append(dict(payload or {}))
         self.uploads.append(upload)
-        return Reply(self.status, self.headers, {"id": "1", "code": 10008})
+        return Response(self.status, self.headers, {"id": "1", "code": 10008})
 
 
 def a_surface(wire: RecordingWire, seed: str = "q", reply_to: str = "9") -> DiscordSurface:
@@ -75,7 +75,7 @@ async def test_the_first_message_replies_to_the_question_if_it_is_still_there() 
     assert "message_reference" not in wire.payloads[1]
 
 
-async def test_removing_what_is_gone_is_fine() -> None:
+async def test_removing_a_missing_message_raises_nothing() -> None:
     await a_surface(RecordingWire(status=404)).remove("1")
 
 
@@ -85,7 +85,7 @@ async def test_the_file_holds_the_whole_answer() -> None:
     assert wire.uploads == [Upload("answer.md", "Ä?".encode())]
 
 
-async def test_the_rate_is_what_discord_says_once_it_has() -> None:
+async def test_the_rate_comes_from_the_headers_once_there_are_some() -> None:
     headers = {
         "X-RateLimit-Limit": "10",
         "X-RateLimit-Remaining": "9",

@@ -15,8 +15,8 @@ from tests.slack_loopback.state import ALL_SCOPES
 from tests.virtual_clock import VirtualClock
 
 
-class Near:
-    """A gateway and the Slack behind it."""
+class Loopback:
+    """A Web API client, and the loopback Slack that it calls."""
 
     def __init__(self, slack: LoopbackSlack, gateway: Gateway, clock: VirtualClock) -> None:
         self.slack, self.gateway, self.clock = slack, gateway, clock
@@ -25,74 +25,74 @@ class Near:
 
 
 @pytest.fixture
-async def near() -> AsyncIterator[Near]:
+async def at() -> AsyncIterator[Loopback]:
     clock = VirtualClock()
     async with LoopbackSlack(clock) as slack, aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.team.bot_token, slack.url, session=session, retry_handlers=[])
-        yield Near(slack, Gateway(client, session, clock), clock)
+        yield Loopback(slack, Gateway(client, session, clock), clock)
 
 
-async def test_a_call_gives_what_slack_answers(near: Near) -> None:
-    posted = await near.gateway.call("chat.postMessage", channel="C1", text="Hi", thread_ts=None)
-    (message,) = near.team.answers("C1")
+async def test_a_call_returns_the_response_of_slack(at: Loopback) -> None:
+    posted = await at.gateway.call("chat.postMessage", channel="C1", text="Hi", thread_ts=None)
+    (message,) = at.team.answers("C1")
     assert posted["ts"] == message.ts
-    assert "thread_ts" not in near.team.calls[-1][1]
+    assert "thread_ts" not in at.team.calls[-1][1]
 
 
-async def test_a_broken_connection_is_not_tried_again_blindly(near: Near) -> None:
-    near.team.fail("chat.postMessage", ConnectionError())
+async def test_a_broken_connection_is_not_retried_automatically(at: Loopback) -> None:
+    at.team.fail("chat.postMessage", ConnectionError())
     with pytest.raises(OutcomeUnknown):
-        await near.gateway.call("chat.postMessage", channel="C1", text="Hi")
-    assert len(near.team.answers("C1")) == 1
+        await at.gateway.call("chat.postMessage", channel="C1", text="Hi")
+    assert len(at.team.answers("C1")) == 1
 
 
-async def test_patience_waits_as_slack_says_and_tries_again(near: Near) -> None:
-    near.team.fail("chat.delete", TooFast(7), TooFast(5))
-    message = Someone(near.slack, "U1", "Ana").post("C1", "Hi")
-    message.bot_id = near.team.bot_id
-    began = near.clock.monotonic()
-    await near.gateway.patiently("chat.delete", channel="C1", ts=message.ts)
-    assert near.clock.monotonic() - began == pytest.approx(12)
+async def test_patiently_waits_as_slack_says_and_retries(at: Loopback) -> None:
+    at.team.fail("chat.delete", TooFast(7), TooFast(5))
+    message = Someone(at.slack, "U1", "Ana").post("C1", "Hi")
+    message.bot_id = at.team.bot_id
+    began = at.clock.monotonic()
+    await at.gateway.patiently("chat.delete", channel="C1", ts=message.ts)
+    assert at.clock.monotonic() - began == pytest.approx(12)
     assert message.deleted
 
 
-async def test_patience_has_an_end(near: Near) -> None:
-    near.team.fail("chat.delete", TooFast(int(PATIENCE) + 1))
+async def test_patiently_raises_where_the_wait_is_too_long(at: Loopback) -> None:
+    at.team.fail("chat.delete", TooFast(int(PATIENCE) + 1))
     with pytest.raises(SurfaceBusy):
-        await near.gateway.patiently("chat.delete", channel="C1", ts="1.0")
+        await at.gateway.patiently("chat.delete", channel="C1", ts="1.0")
 
 
-async def test_patience_does_not_repeat_what_was_refused(near: Near) -> None:
-    near.team.fail("chat.delete", ApiError("cant_delete_message"))
+async def test_patiently_does_not_retry_a_refusal(at: Loopback) -> None:
+    at.team.fail("chat.delete", ApiError("cant_delete_message"))
     with pytest.raises(Refused):
-        await near.gateway.patiently("chat.delete", channel="C1", ts="1.0")
-    assert not near.team.troubles["chat.delete"]
+        await at.gateway.patiently("chat.delete", channel="C1", ts="1.0")
+    assert not at.team.troubles["chat.delete"]
 
 
-async def test_who_the_bot_is_comes_with_its_scopes(near: Near) -> None:
-    said, scopes = await near.gateway.identify()
-    assert said["user_id"] == near.team.bot_user
+async def test_identify_returns_the_scopes_of_the_token(at: Loopback) -> None:
+    said, scopes = await at.gateway.identify()
+    assert said["user_id"] == at.team.bot_user
     assert scopes == ALL_SCOPES
 
 
-async def test_files_are_given_to_the_bots_token_only(near: Near) -> None:
-    near.team.files["F1"] = File("F1", "a.txt", b"Hello")
-    url = f"{near.slack.origin}/files/T1/F1"
-    assert await near.gateway.download(url) == b"Hello"
-    near.team.bot_token = "xoxb-another"
+async def test_files_are_given_to_the_bots_token_only(at: Loopback) -> None:
+    at.team.files["F1"] = File("F1", "a.txt", b"Hello")
+    url = f"{at.slack.origin}/files/T1/F1"
+    assert await at.gateway.download(url) == b"Hello"
+    at.team.bot_token = "xoxb-another"
     with pytest.raises(SurfaceError, match="files:read"):
-        await near.gateway.download(url)
+        await at.gateway.download(url)
 
 
-async def test_an_upload_that_fails_is_told_as_a_fault(near: Near) -> None:
+async def test_an_upload_that_fails_raises_a_surface_error(at: Loopback) -> None:
     with pytest.raises(SurfaceError):
-        await near.gateway.upload(f"{near.slack.origin}/nowhere", b"Hello")
+        await at.gateway.upload(f"{at.slack.origin}/nowhere", b"Hello")
 
 
-async def test_no_token_is_in_any_error(near: Near) -> None:
+async def test_no_token_is_in_any_error(at: Loopback) -> None:
     failures: list[Any] = [TooFast(1), ApiError("invalid_auth"), ConnectionError()]
     for failure in failures:
-        near.team.fail("auth.test", failure)
+        at.team.fail("auth.test", failure)
         with pytest.raises(SurfaceError) as raised:
-            await near.gateway.identify()
-        assert near.team.bot_token not in f"{raised.value!r} {raised.value.__cause__!r}"
+            await at.gateway.identify()
+        assert at.team.bot_token not in f"{raised.value!r} {raised.value.__cause__!r}"

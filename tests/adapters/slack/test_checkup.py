@@ -1,4 +1,4 @@
-"""What Slack says of the tokens, asked of a Slack on this machine."""
+"""The checks of the tokens and scopes, against an HTTP server on the loopback interface."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ async def checked(url: str, **settings: Any) -> dict[str, Result]:
     return {result.what: result for result in results}
 
 
-async def test_right_tokens_with_all_scopes_are_well() -> None:
+async def test_valid_tokens_with_all_scopes_are_ok() -> None:
     async with slack() as url:
         results = await checked(url)
     assert {result.state for result in results.values()} == {State.OK}
@@ -85,7 +85,7 @@ async def test_tokens_that_slack_refuses_say_where_to_get_others() -> None:
     ("settings", "what"),
     [({"app_token": ""}, "app_token"), ({"mode": "http"}, "signing_secret")],
 )
-async def test_what_the_way_in_needs_and_lacks_is_a_failure(
+async def test_a_missing_secret_of_the_transport_is_a_failed_result(
     settings: dict[str, str], what: str
 ) -> None:
     async with slack() as url:
@@ -94,12 +94,12 @@ async def test_what_the_way_in_needs_and_lacks_is_a_failure(
     assert result.remedy
 
 
-async def test_a_slack_that_is_not_there_is_a_finding() -> None:
+async def test_a_slack_that_cannot_be_reached_is_a_failed_result() -> None:
     results = await checked("http://127.0.0.1:9/api/")
     assert {result.state for result in results.values()} == {State.FAILED}
     assert all("base_url" in result.remedy for result in results.values())
 
 
-async def test_without_a_token_nobody_is_asked() -> None:
+async def test_without_a_token_the_check_is_skipped() -> None:
     results = await checked("http://127.0.0.1:9/api/", bot_token="")
     assert [result.state for result in results.values()] == [State.SKIPPED]

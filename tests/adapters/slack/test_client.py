@@ -1,4 +1,4 @@
-"""What Bolt hands to the handlers, and what it does when they fail."""
+"""The Bolt app: which events reach the handlers, and what happens when one fails."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.adapters.slack.bench import bench
 from tests.until import until
 
 
-async def test_events_that_nobody_asked_for_do_no_harm() -> None:
+async def test_unexpected_events_are_ignored() -> None:
     async with bench() as b:
         for subtype in ("channel_join", "bot_message", "message_replied", "channel_topic"):
             event: dict[str, Any] = {
@@ -26,7 +26,7 @@ async def test_events_that_nobody_asked_for_do_no_harm() -> None:
         assert b.scripted.prompts == []
 
 
-async def test_the_revocation_of_peoples_own_tokens_is_none_of_ours(
+async def test_the_revocation_of_user_tokens_is_ignored(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with bench() as b:
@@ -38,7 +38,7 @@ async def test_the_revocation_of_peoples_own_tokens_is_none_of_ours(
     assert told == ["the app was removed from workspace T1, or its tokens were revoked"]
 
 
-async def test_a_workspace_that_cannot_be_looked_up_is_one_line_and_slack_is_answered(
+async def test_a_failing_look_up_of_the_workspace_is_logged_and_acknowledged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(*_: object) -> None:

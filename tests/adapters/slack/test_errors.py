@@ -1,4 +1,4 @@
-"""What Slack's refusals and broken connections become."""
+"""Slack's error codes and broken connections, mapped to errors."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.errors import OutcomeUnknown, Refused, fault
+from adapters.slack.errors import OutcomeUnknown, Refused, surface_error
 from bot.errors import MessageGone, SurfaceBusy
 
 
@@ -27,8 +27,8 @@ def refusal(
     return SlackApiError("The request failed", response)  # type: ignore[no-untyped-call]
 
 
-def test_a_rate_limit_is_busy_for_as_long_as_slack_says() -> None:
-    error = fault("chat.update", refusal("ratelimited", 429, {"Retry-After": "7"}))
+def test_a_rate_limit_carries_the_wait_that_slack_names() -> None:
+    error = surface_error("chat.update", refusal("ratelimited", 429, {"Retry-After": "7"}))
     assert isinstance(error, SurfaceBusy)
     assert not isinstance(error, OutcomeUnknown)
     assert error.retry_after == 7.0
@@ -45,25 +45,27 @@ def test_a_rate_limit_is_busy_for_as_long_as_slack_says() -> None:
         ConnectionResetError(),
     ],
 )
-def test_what_may_have_taken_effect_says_so(error: Exception) -> None:
-    assert isinstance(fault("chat.postMessage", error), OutcomeUnknown)
+def test_a_call_that_may_have_taken_effect_has_an_unknown_outcome(error: Exception) -> None:
+    assert isinstance(surface_error("chat.postMessage", error), OutcomeUnknown)
 
 
-async def test_a_slack_that_was_never_reached_is_only_busy() -> None:
+async def test_a_slack_that_was_never_reached_has_a_known_outcome() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
             await session.get("http://127.0.0.1:1/api/chat.update")
-    error = fault("chat.update", refused.value)
+    error = surface_error("chat.update", refused.value)
     assert isinstance(error, SurfaceBusy)
     assert not isinstance(error, OutcomeUnknown)
 
 
-def test_a_missing_message_is_gone() -> None:
-    assert isinstance(fault("chat.update", refusal("message_not_found")), MessageGone)
+def test_a_missing_message_raises_message_gone() -> None:
+    assert isinstance(surface_error("chat.update", refusal("message_not_found")), MessageGone)
 
 
 def test_a_missing_scope_names_it_and_the_remedy() -> None:
-    error = fault("users.info", refusal("missing_scope", needed="users:read", provided="chat"))
+    error = surface_error(
+        "users.info", refusal("missing_scope", needed="users:read", provided="chat")
+    )
     assert isinstance(error, Refused)
     assert "users:read" in str(error)
     assert "parley slack manifest" in str(error)
@@ -72,9 +74,9 @@ def test_a_missing_scope_names_it_and_the_remedy() -> None:
 
 @pytest.mark.parametrize("code", ["token_revoked", "invalid_auth", "account_inactive"])
 def test_a_revoked_token_names_the_setting(code: str) -> None:
-    assert "[slack] bot_token" in str(fault("chat.update", refusal(code)))
+    assert "[slack] bot_token" in str(surface_error("chat.update", refusal(code)))
 
 
-def test_a_defect_stays_one() -> None:
+def test_an_exception_of_neither_slack_nor_the_network_is_not_mapped() -> None:
     with pytest.raises(KeyError):
-        fault("chat.update", KeyError("x"))
+        surface_error("chat.update", KeyError("x"))

@@ -1,4 +1,4 @@
-"""Files beside a question."""
+"""Files that are shared with a question."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.adapters.slack.near import near
 from tests.slack_loopback import File
 
 
-async def test_only_files_that_slack_holds_are_fetched() -> None:
+async def test_only_files_that_slack_hosts_are_downloaded() -> None:
     async with near() as at:
         at.team.files["F1"] = File("F1", "a.txt", b"Hello")
         url = f"{at.slack.origin}/files/T1/F1"

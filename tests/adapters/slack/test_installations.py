@@ -77,7 +77,7 @@ async def test_each_workspace_is_answered_with_its_own_token(
         assert [m.shown for m in two.answers("C1")] == ["[Be kind.] [] Ben: from two"]
 
 
-async def test_a_workspace_that_removed_the_app_is_forgotten(
+async def test_the_tokens_of_a_workspace_that_removed_the_app_are_deleted(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
     settings = several(tmp_path, unused_tcp_port)
@@ -105,7 +105,7 @@ async def test_installations_outlive_a_restart(tmp_path: Path, unused_tcp_port: 
             assert b.joined("C1")
 
 
-async def test_somebody_who_is_not_installed_is_left_alone(
+async def test_an_event_of_a_workspace_without_installation_is_ignored(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
     async with bench(**several(tmp_path, unused_tcp_port)) as b:

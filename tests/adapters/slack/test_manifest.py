@@ -12,10 +12,10 @@ from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
 from adapters.slack.rendering import ACTION_IDS
 from tests.slack_loopback.api import METHODS
 
-# From Slack's reference: what each method and each event needs. A call is a method's name in the
-# code, as a text of its own; an event is one that a listener is registered for.
+# From Slack's reference: the scopes that each method and each event needs. A call is found as a
+# string literal that is a method's name; an event is one that a listener is registered for.
 METHOD_SCOPES: dict[str, set[str]] = {
-    "apps.connections.open": set(),  # an app-level token, made apart
+    "apps.connections.open": set(),  # needs the app-level token
     "auth.test": set(),
     "views.open": set(),
     "users.info": {"users:read"},
@@ -54,7 +54,7 @@ def sources() -> Iterator[tuple[str, str]]:
 
 
 def texts_in_code() -> set[str]:
-    """Every text of its own in the adapter's code, the manifest's own words left out."""
+    """Every string literal in the adapter's code, except in the manifest itself."""
     return {
         node.value
         for name, source in sources()
@@ -102,7 +102,7 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])
-def test_the_way_in_is_a_socket_or_one_address_for_all(url: str) -> None:
+def test_the_transport_is_socket_mode_or_one_request_url_for_all(url: str) -> None:
     made = app_manifest(request_url=url)
     settings = made["settings"]
     assert settings["socket_mode_enabled"] is not bool(url)
@@ -111,7 +111,7 @@ def test_the_way_in_is_a_socket_or_one_address_for_all(url: str) -> None:
     assert all(c.get("url", "") == url for c in made["features"]["slash_commands"])
 
 
-def test_slack_takes_the_lengths() -> None:
+def test_no_text_exceeds_slacks_limits() -> None:
     made = app_manifest()
     assert len(made["display_information"]["name"]) <= 35
     assert len(made["display_information"]["description"]) <= 140

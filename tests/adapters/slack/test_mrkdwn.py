@@ -1,4 +1,4 @@
-"""Slack's text: what people typed, and what may not ping."""
+"""Slack's mrkdwn: incoming text made plain, outgoing text that pings nobody."""
 
 import re
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack.mrkdwn import (
-    JOINER,
+    WORD_JOINER,
     addressee,
     escaped,
     harmless,
@@ -81,11 +81,11 @@ def test_nothing_that_is_sent_pings(text: str) -> None:
 
 @given(texts)
 def test_a_reader_sees_the_same_text(text: str) -> None:
-    assert harmless(text).replace(JOINER, "") == text.replace(JOINER, "")
+    assert harmless(text).replace(WORD_JOINER, "") == text.replace(WORD_JOINER, "")
 
 
 @given(texts, texts)
-def test_what_was_sent_of_a_growing_text_stays_as_it_is(text: str, more: str) -> None:
+def test_the_result_for_a_beginning_is_a_beginning_of_the_result(text: str, more: str) -> None:
     assert harmless(text + more).startswith(harmless(text))
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is."""
+"""The cache of names and rights."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from adapters.common.place import Profile
 from adapters.slack.errors import Refused
-from adapters.slack.people import FRESH_SECONDS, REMEMBERED, People
+from adapters.slack.people import CACHE_SECONDS, CACHE_SIZE, People
 from bot.errors import SurfaceError
 from tests.virtual_clock import VirtualClock
 
@@ -46,23 +46,25 @@ def people(directory: Directory, clock: VirtualClock | None = None) -> People:
         ({}, Profile("user U1")),
     ],
 )
-async def test_names_and_rights_are_slacks(said: dict[str, Any], profile: Profile) -> None:
+async def test_names_and_rights_come_from_users_info(
+    said: dict[str, Any], profile: Profile
+) -> None:
     assert await people(Directory(U1=said)).profile("U1") == profile
 
 
-async def test_rights_that_were_taken_away_are_gone_after_some_minutes() -> None:
+async def test_a_former_admin_loses_the_rights_within_minutes() -> None:
     clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
     known = people(directory, clock)
     assert (await known.profile("U1")).admin
     directory.users["U1"] = {"name": "ana"}
-    await clock.sleep(FRESH_SECONDS - 1)
+    await clock.sleep(CACHE_SECONDS - 1)
     assert (await known.profile("U1")).admin
     assert len(directory.asked) == 1
     await clock.sleep(2)
     assert not (await known.profile("U1")).admin
 
 
-async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
+async def test_without_a_profile_from_slack_nobody_has_rights() -> None:
     clock, directory = VirtualClock(), Directory(U1={"name": "ana", "is_admin": True})
     known = people(directory, clock)
     directory.trouble = Refused("missing_scope", "missing_scope")
@@ -70,14 +72,14 @@ async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
     directory.trouble = None
     assert (await known.profile("U1")).admin
     directory.trouble = Refused("missing_scope", "missing_scope")
-    await clock.sleep(FRESH_SECONDS + 1)
+    await clock.sleep(CACHE_SECONDS + 1)
     assert await known.profile("U1") == Profile("ana")
 
 
-async def test_memory_does_not_grow_with_the_number_of_people() -> None:
+async def test_the_cache_is_bounded() -> None:
     directory = Directory()
     known = people(directory)
-    for number in range(REMEMBERED + 10):
+    for number in range(CACHE_SIZE + 10):
         await known.profile(f"U{number}")
     await known.profile("U0")
     assert directory.asked[-1] == "U0", "the one asked for longest ago was forgotten"

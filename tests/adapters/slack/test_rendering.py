@@ -1,8 +1,8 @@
-"""What a part of an answer looks like in Block Kit."""
+"""Parts of answers in Block Kit."""
 
 import pytest
 
-from adapters.slack.rendering import below, message
+from adapters.slack.rendering import footer, payload
 from bot.delivery import PLACEHOLDER
 from bot.ports import AnswerState, Part
 from tests.slack_loopback.api import check_blocks
@@ -19,9 +19,11 @@ def part(
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("state", list(AnswerState))
 @pytest.mark.parametrize("note", ["", "Two questions are before yours.", "<!channel> " * 500])
-def test_every_part_is_a_message_that_slack_takes(text: str, state: AnswerState, note: str) -> None:
+def test_every_part_is_a_payload_that_slack_accepts(
+    text: str, state: AnswerState, note: str
+) -> None:
     for last in (True, False):
-        shown = message(part(text, state, last=last, note=note))
+        shown = payload(part(text, state, last=last, note=note))
         check_blocks(shown["blocks"])
         assert 0 < len(shown["text"]) < 4000
         assert "<" not in shown["text"]
@@ -39,24 +41,26 @@ def test_every_part_is_a_message_that_slack_takes(text: str, state: AnswerState,
         (AnswerState.FAILED, ["Continue", "Regenerate"]),
     ],
 )
-def test_the_last_part_carries_what_can_be_done_now(state: AnswerState, labels: list[str]) -> None:
+def test_the_last_part_has_the_buttons_of_its_state(state: AnswerState, labels: list[str]) -> None:
     buttons = [
         element["text"]["text"]
-        for block in below(part(state=state))
+        for block in footer(part(state=state))
         if block["type"] == "actions"
         for element in block["elements"]
     ]
     assert buttons == labels
-    assert below(part(state=state, last=False)) == []
+    assert footer(part(state=state, last=False)) == []
 
 
 @pytest.mark.parametrize("state", list(AnswerState))
-def test_feedback_is_asked_for_answers_that_came_to_an_end(state: AnswerState) -> None:
-    kinds = [block["type"] for block in below(part(state=state))]
+def test_only_an_answer_that_finished_or_hit_the_length_limit_can_be_rated(
+    state: AnswerState,
+) -> None:
+    kinds = [block["type"] for block in footer(part(state=state))]
     assert ("context_actions" in kinds) is (state in (AnswerState.DONE, AnswerState.CUT))
 
 
-def test_a_message_without_text_yet_shows_that_something_happens() -> None:
-    shown = message(part(PLACEHOLDER, AnswerState.QUEUED, note="Thinking…"))
+def test_a_message_without_text_yet_shows_a_note() -> None:
+    shown = payload(part(PLACEHOLDER, AnswerState.QUEUED, note="Thinking…"))
     assert [block["type"] for block in shown["blocks"]] == ["context", "actions"]
     assert shown["text"]

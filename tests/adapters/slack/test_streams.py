@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.slack.errors import OutcomeUnknown
-from adapters.slack.streams import LONGEST, Stream
+from adapters.slack.streams import MAX_SECONDS, Stream
 from bot.errors import MessageGone, SurfaceBusy
 from tests.adapters.slack.near import Near, near
 from tests.slack_loopback import ApiError, Message, Someone, TooFast
@@ -61,33 +61,35 @@ async def test_only_what_is_new_is_sent(opened: Opened) -> None:
 
 async def test_it_ends_with_the_rest_of_the_text_and_buttons(opened: Opened) -> None:
     await opened.stream.append("One")
-    assert await opened.stream.finish("One two", BUTTONS, whole=True)
+    assert await opened.stream.finish("One two", BUTTONS, last=True)
     assert (opened.message.shown, opened.message.streaming) == ("One two", False)
     assert opened.message.blocks == BUTTONS
     assert not opened.stream.open
 
 
-async def test_a_text_that_does_not_go_on_from_what_was_sent_is_not_taken(opened: Opened) -> None:
+async def test_a_text_that_does_not_continue_what_was_sent_cannot_be_appended(
+    opened: Opened,
+) -> None:
     await opened.stream.append("One two")
-    assert opened.stream.takes("One two three")
-    assert not opened.stream.takes("Uno")
-    assert not opened.stream.takes("One")
+    assert opened.stream.can_append("One two three")
+    assert not opened.stream.can_append("Uno")
+    assert not opened.stream.can_append("One")
 
 
-async def test_it_takes_nothing_when_it_has_grown_old(opened: Opened) -> None:
-    await opened.at.clock.sleep(LONGEST - 1)
-    assert opened.stream.takes("One")
+async def test_nothing_can_be_appended_after_the_maximum_age(opened: Opened) -> None:
+    await opened.at.clock.sleep(MAX_SECONDS - 1)
+    assert opened.stream.can_append("One")
     await opened.at.clock.sleep(2)
-    assert not opened.stream.takes("One")
-    await opened.stream.end()
+    assert not opened.stream.can_append("One")
+    await opened.stream.stop()
     assert not opened.message.streaming
 
 
-async def test_a_busy_slack_took_nothing(opened: Opened) -> None:
+async def test_after_a_rate_limit_the_same_text_is_sent_again(opened: Opened) -> None:
     opened.fail("chat.appendStream", TooFast(3))
     with pytest.raises(SurfaceBusy):
         await opened.stream.append("One")
-    assert opened.stream.takes("One two")
+    assert opened.stream.can_append("One two")
     assert await opened.stream.append("One two")
     assert opened.message.shown == "One two"
 
@@ -97,26 +99,26 @@ async def test_after_slack_ended_it_nothing_more_is_sent(opened: Opened, code: s
     opened.fail("chat.appendStream", ApiError(code))
     assert not await opened.stream.append("One")
     assert not opened.stream.open
-    await opened.stream.end()
+    await opened.stream.stop()
     assert not [name for name, _ in opened.at.team.calls if name == "chat.stopStream"]
 
 
-async def test_after_a_broken_connection_nobody_knows_what_arrived(opened: Opened) -> None:
+async def test_after_an_unknown_outcome_nothing_can_be_appended(opened: Opened) -> None:
     opened.fail("chat.appendStream", ConnectionError())
     with pytest.raises(OutcomeUnknown):
         await opened.stream.append("One")
-    assert not opened.stream.takes("One")
+    assert not opened.stream.can_append("One")
     assert opened.stream.open
 
 
-async def test_a_deleted_message_is_gone(opened: Opened) -> None:
+async def test_a_deleted_message_raises_message_gone(opened: Opened) -> None:
     opened.message.deleted = True
     with pytest.raises(MessageGone):
         await opened.stream.append("One")
     assert not opened.stream.open
 
 
-async def test_a_reader_need_not_wait_for_the_turn_to_stop(opened: Opened) -> None:
+async def test_the_text_is_shown_before_the_wait_to_stop(opened: Opened) -> None:
     tiers = opened.at.workspace.tiers
     while tiers.take("chat.stopStream"):
         pass
@@ -128,6 +130,6 @@ async def test_a_reader_need_not_wait_for_the_turn_to_stop(opened: Opened) -> No
         await turn(method, channel)
 
     tiers.turn = noted  # type: ignore[method-assign]
-    assert await opened.stream.finish("One two", BUTTONS, whole=True)
+    assert await opened.stream.finish("One two", BUTTONS, last=True)
     assert seen == ["One two"]
     assert opened.message.blocks == BUTTONS

@@ -1,4 +1,4 @@
-"""Answers that grow by edits, and the limits on all; streams are in test_streamed_answers."""
+"""Answers shown by edits, and the rate limits of all; streams are in test_streamed_answers."""
 
 import asyncio
 from itertools import pairwise
@@ -48,7 +48,7 @@ async def test_the_stop_button_goes_and_others_come_when_the_answer_ends() -> No
         assert labels(answer) == ["Regenerate"]
 
 
-async def test_a_post_whose_answer_was_lost_is_not_made_twice() -> None:
+async def test_a_post_whose_confirmation_was_lost_is_not_repeated() -> None:
     async with bench() as b:
         b.team.fail("chat.postMessage", ConnectionError())
         await b.ana.mention("C1", "Hello")
@@ -57,7 +57,7 @@ async def test_a_post_whose_answer_was_lost_is_not_made_twice() -> None:
         assert answer.shown == "[Be kind.] [] Ana: Hello"
 
 
-async def test_a_post_whose_answer_was_lost_is_found_in_a_long_thread() -> None:
+async def test_a_post_whose_confirmation_was_lost_is_found_in_a_long_thread() -> None:
     async with bench(slack={"streaming": False}) as b:
         first = b.ana.post("C1", "A long thread")
         for n in range(150):
@@ -130,7 +130,7 @@ def part(text: str, state: AnswerState = AnswerState.WRITING) -> Part:
     return Part(1, 0, text, state, last=True)
 
 
-async def test_the_limits_are_those_of_the_method_that_shows_the_answer() -> None:
+async def test_the_rate_limit_is_that_of_the_method_that_shows_the_answer() -> None:
     async with near() as at:
         thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
         channel = SlackSurface(at.workspace, CHANNEL, asker="U1")
@@ -148,7 +148,7 @@ async def test_the_limits_are_those_of_the_method_that_shows_the_answer() -> Non
         assert at.team.answers("C1", thread)[0].shown == "One two"
 
 
-async def test_an_edit_beyond_the_workspaces_limit_is_not_even_asked_of_slack() -> None:
+async def test_an_edit_beyond_the_rate_limit_is_not_requested() -> None:
     async with near() as at:
         surfaces = [SlackSurface(at.workspace, CHANNEL) for _ in range(3)]
         messages = [await surface.send(part("One")) for surface in surfaces]

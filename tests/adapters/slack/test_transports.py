@@ -1,4 +1,4 @@
-"""The two ways in: Socket Mode and signed HTTP requests."""
+"""The two transports: Socket Mode and signed HTTP requests."""
 
 import pytest
 
@@ -25,7 +25,7 @@ async def test_an_answer_goes_on_while_slack_asks_for_a_new_connection() -> None
         await until(lambda: len(b.scripted.prompts) == 2)
 
 
-async def test_what_is_delivered_again_after_a_reconnect_is_answered_once() -> None:
+async def test_an_event_delivered_again_after_a_reconnect_is_answered_once() -> None:
     async with bench() as b:
         await b.ana.mention("C1", "Hello")
         await b.slack.disconnect(reason="warning")
@@ -35,7 +35,7 @@ async def test_what_is_delivered_again_after_a_reconnect_is_answered_once() -> N
         assert len(b.scripted.prompts) == 1
 
 
-async def test_what_came_while_nobody_was_connected_is_answered_then() -> None:
+async def test_an_event_of_the_time_without_connection_is_answered_after_it() -> None:
     async with bench() as b:
         event = {
             "type": "message",
@@ -51,7 +51,7 @@ async def test_what_came_while_nobody_was_connected_is_answered_then() -> None:
         assert b.joined("D1") == "[Be kind.] [] Are you there?"
 
 
-async def test_a_connection_that_cannot_be_made_anew_is_told_in_lines(
+async def test_a_failing_reconnect_is_logged_without_a_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with bench() as b:
@@ -95,7 +95,7 @@ async def test_a_retry_is_answered_once() -> None:
 
 
 @pytest.mark.parametrize("skew", [0, 301, -301])
-async def test_a_bad_signature_or_an_old_request_is_refused_and_said(
+async def test_a_bad_signature_or_an_old_request_is_refused_and_logged(
     skew: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench(slack=HTTP) as b:

@@ -1,4 +1,4 @@
-"""Which workspace an event is of, and with which token it is answered."""
+"""Looking up the workspace, and thereby the token, of an event."""
 
 import aiohttp
 import pytest
@@ -60,7 +60,7 @@ async def test_workspaces_are_told_apart_by_organisation_and_team() -> None:
     assert keys == {"T1": "xoxb-1", "E1.T1": "xoxb-2", "E2.T1": "xoxb-3", "E2.T2": "xoxb-3"}
 
 
-async def test_a_new_token_replaces_the_old_one_and_a_removed_app_is_gone() -> None:
+async def test_a_new_token_replaces_the_old_one_and_a_removed_app_is_not_found() -> None:
     book = Book(T1="xoxb-old")
     workspaces = await with_book(book)
     old = await workspaces.of("", "T1")
@@ -95,7 +95,7 @@ async def test_a_refused_token_names_the_setting(code: str) -> None:
             await Workspaces(settings, session, at.clock).start()
 
 
-async def test_another_refusal_is_told_as_it_is() -> None:
+async def test_another_refusal_is_raised_unchanged() -> None:
     async with near() as at, aiohttp.ClientSession() as session:
         settings = SlackSettings.model_validate(
             {"bot_token": at.team.bot_token, "base_url": at.slack.url}

@@ -1,8 +1,12 @@
-"""Random answers, of the kind that models write and of the kind that nobody should."""
+"""Strategies for random answers (Markdown as models write it, and pathological texts), streamed in
+pieces and split into parts."""
 
+from collections.abc import Callable
 from random import Random
 
 from hypothesis import strategies as st
+
+from bot.delivery.splitting import Piece, Splitter
 
 LETTERS = st.text("abc defg.,!? ", min_size=1, max_size=60)
 UNICODE = st.text(max_size=40)
@@ -62,10 +66,17 @@ LIMITS = st.sampled_from([16, 17, 24, 40, 64, 100, 200, 1000])
 
 
 def chunks(text: str, random: Random) -> list[str]:
-    """The text in random pieces, as a model might have written it."""
+    """The text in random pieces, as a model might stream it."""
     pieces = []
     while text:
         size = random.choice([1, 2, 3, 7, 30, 200])
         pieces.append(text[:size])
         text = text[size:]
     return pieces
+
+
+def split(text: str, max_units: int, units: Callable[[str], int] = len) -> list[Piece]:
+    """All parts of a complete text; none for ""."""
+    splitter = Splitter(max_units, units)
+    splitter.feed(text)
+    return [*splitter.closed, splitter.rest] if text else []

@@ -1,4 +1,4 @@
-"""Which call comes next, by what is known of the messages."""
+"""Which call comes next, depending on what the messages are known to show."""
 
 from bot.delivery.answer_messages import AnswerMessages, Step
 from bot.delivery.rendering import Pages
@@ -29,7 +29,7 @@ class Scene:
         return self.messages.next(ending=True)
 
     async def run(self) -> list[str]:
-        """Make every call there is to make; their kinds."""
+        """Make every call that is needed; returns their kinds."""
         while (step := self.next()) is not None:
             await step.call()
         return [call.kind for call in self.surface.calls]
@@ -45,7 +45,7 @@ async def test_an_answer_is_posted_part_by_part() -> None:
 
 
 async def test_what_a_crash_left_in_the_ledger_is_put_right() -> None:
-    """The messages had moved up by one when Parley went down: the same one is there twice."""
+    """A crash while references moved up by one leaves the same one twice."""
     posted = Scene(stored(), "Old.")
     await posted.run()
     scene = Scene(stored(8, messages=("m1", "m1", "")), "New.", posted.surface)
@@ -53,10 +53,20 @@ async def test_what_a_crash_left_in_the_ledger_is_put_right() -> None:
     assert scene.surface.texts == ["New."]
 
 
-async def test_parts_with_a_successor_are_trusted_and_the_last_is_not() -> None:
+async def test_only_what_the_ledger_knows_to_be_final_costs_no_edit() -> None:
     posted = Scene(stored())
     await posted.run()
     answer = stored(text=TEXT, messages=("m1", "m2"), state=AnswerState.WRITING)
+    unknown = Scene(answer, TEXT, posted.surface)
+    before = len(posted.surface.calls)
+    await unknown.run()
+    assert "m1" in [call.message for call in posted.surface.calls[before:]]
+
+
+async def test_a_part_that_is_recorded_as_final_is_trusted_and_the_last_is_not() -> None:
+    posted = Scene(stored())
+    await posted.run()
+    answer = stored(text=TEXT, messages=("m1", "m2"), state=AnswerState.WRITING, settled=1)
     scene = Scene(answer, TEXT, posted.surface)
     await scene.run()
     assert [call.message for call in scene.surface.calls] == ["m2", "m3", "m3"]

@@ -1,4 +1,4 @@
-"""The order in which places to cut are taken."""
+"""The order in which positions for a cut are preferred."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Half of something is not shown while the rest may still come."""
+"""Incomplete Markdown is withheld while the rest may still come."""
 
 import pytest
 from hypothesis import given

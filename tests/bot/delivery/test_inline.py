@@ -1,4 +1,4 @@
-"""Marks within a paragraph: which are closed, which are open."""
+"""Inline constructs: which are closed, which are open."""
 
 import pytest
 from hypothesis import given
@@ -63,13 +63,13 @@ def test_an_escaped_backslash_is_not_open() -> None:
 
 
 def test_a_cut_within_marks_is_known() -> None:
-    marks = scan("a **b c** d [e f](g) h `i")
-    assert [n for n in range(25) if marks.cut_by(n)] == [*range(3, 9), *range(13, 20), 24]
+    inlines = scan("a **b c** d [e f](g) h `i")
+    assert [n for n in range(25) if inlines.cut_by(n)] == [*range(3, 9), *range(13, 20), 24]
 
 
 @given(TEXTS)
 def test_marks_lie_within_the_text(text: str) -> None:
-    marks = scan(text)
-    assert all(0 <= a < b <= len(text) for a, b in marks.closed)
-    assert all(0 <= a < len(text) for a in marks.open)
-    assert marks.open == sorted(marks.open)
+    inlines = scan(text)
+    assert all(0 <= a < b <= len(text) for a, b in inlines.closed)
+    assert all(0 <= a < len(text) for a in inlines.open)
+    assert inlines.open == sorted(inlines.open)

@@ -1,13 +1,13 @@
-"""Deleted messages, shutdowns, crashes and answers that are taken up again."""
+"""Deleted messages, shutdowns, crashes and resumed answers."""
 
 import asyncio
 import contextlib
 
 import pytest
 
-from bot.delivery.splitting import split
 from bot.errors import MessageGone
 from bot.ports import AnswerState, Part
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 
@@ -168,7 +168,7 @@ async def test_parts_that_are_known_to_be_shown_cost_no_call() -> None:
     world = World(max_units=500)
     await world.show(STORY, state=AnswerState.CUT)
     calls = len(world.surface.calls)
-    again = stored(text=STORY, messages=world.ledger.messages())
+    again = stored(text=STORY, messages=world.ledger.messages(), settled=world.ledger.settled[7])
     async with world.restarted().open(again, world.surface) as live:
         live.place(0)
         await world.clock.sleep(2.0)

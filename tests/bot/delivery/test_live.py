@@ -1,4 +1,4 @@
-"""An answer reaches its messages whole, and several do so at once."""
+"""Answers are shown completely, alone and many at once."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from bot.delivery import PLACEHOLDER, Delivery
-from bot.delivery.splitting import split
 from bot.errors import SurfaceBusy
 from bot.ports import AnswerState, Part, SurfaceLimits
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.bot.delivery.world import STORY, World
 from tests.fake_surface import Bucket, FakeSurface

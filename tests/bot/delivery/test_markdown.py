@@ -1,4 +1,4 @@
-"""What kind of line a line is, and which fence it leaves open."""
+"""The kind of a line, and the code fence that is open after it."""
 
 import pytest
 

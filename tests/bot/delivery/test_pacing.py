@@ -1,11 +1,11 @@
-"""Turns come as fast as the limit allows, to whoever needs them most."""
+"""Tokens are granted as fast as the limit allows, by priority and staleness."""
 
 import asyncio
 from itertools import pairwise
 
 import pytest
 
-from bot.delivery.pacing import SLOWER, Budget, Budgets, Claim, Lag, Urgency
+from bot.delivery.pacing import BACKOFF_FACTOR, Budget, Budgets, Lag, Priority, Waiter
 from bot.ports import SurfaceLimits
 from tests.virtual_clock import VirtualClock
 
@@ -15,32 +15,32 @@ def clock() -> VirtualClock:
     return VirtualClock(start=0.0)
 
 
-def claim(clock: VirtualClock, urgency: Urgency = Urgency.EDIT, behind: int = 0) -> Claim:
+def waiter(clock: VirtualClock, priority: Priority = Priority.EDIT, behind: int = 0) -> Waiter:
     lag = Lag(clock)
     lag.grow(behind)
-    return Claim(lag, urgency)
+    return Waiter(lag, priority)
 
 
 async def moments(clock: VirtualClock, budget: Budget, count: int) -> list[float]:
-    """When turns come to somebody who always wants one."""
+    """The times at which tokens are granted to a caller that always waits for one."""
     found = []
     for _ in range(count):
-        await budget.turn(claim(clock))
+        await budget.acquire(waiter(clock))
         found.append(round(clock.monotonic(), 3))
     return found
 
 
-async def order(budget: Budget, claims: dict[str, Claim]) -> list[str]:
-    """The order in which claims are granted that are made while the bucket is empty."""
-    await budget.turn(Claim(next(iter(claims.values())).lag, Urgency.END))
+async def order(budget: Budget, waiters: dict[str, Waiter]) -> list[str]:
+    """The order in which waiters that arrive while the bucket is empty are granted tokens."""
+    await budget.acquire(Waiter(next(iter(waiters.values())).lag, Priority.END))
     served: list[str] = []
 
     async def wait(name: str) -> None:
-        await budget.turn(claims[name])
+        await budget.acquire(waiters[name])
         served.append(name)
 
     async with asyncio.TaskGroup() as tasks:
-        for name in claims:
+        for name in waiters:
             tasks.create_task(wait(name))
     return served
 
@@ -62,11 +62,11 @@ async def test_a_full_bucket_is_spent_little_by_little(clock: VirtualClock) -> N
 
 async def test_an_end_does_not_wait_for_the_even_distance(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 3)
-    await budget.turn(claim(clock))
-    await budget.turn(claim(clock, Urgency.END))
-    await budget.turn(claim(clock, Urgency.END))
+    await budget.acquire(waiter(clock))
+    await budget.acquire(waiter(clock, Priority.END))
+    await budget.acquire(waiter(clock, Priority.END))
     assert clock.monotonic() == 0.0
-    await budget.turn(claim(clock, Urgency.END))
+    await budget.acquire(waiter(clock, Priority.END))
     assert clock.monotonic() == pytest.approx(1.0)
 
 
@@ -74,7 +74,7 @@ async def test_many_first_messages_share_what_the_bucket_holds(clock: VirtualClo
     budget = Budget(clock, 1.0, 5)
     found = []
     for _ in range(8):
-        await budget.turn(claim(clock, Urgency.FIRST))
+        await budget.acquire(waiter(clock, Priority.FIRST))
         found.append(clock.monotonic())
     assert found[0] == 0.0
     assert found[-1] <= 5.0
@@ -85,15 +85,15 @@ async def test_no_more_calls_are_granted_than_the_platform_allows(clock: Virtual
     budget, rate, burst = Budget(clock, 0.83, 3), 0.83, 3
     granted: list[float] = []
 
-    async def want(urgency: Urgency) -> None:
+    async def want(priority: Priority) -> None:
         for _ in range(8):
-            await budget.turn(claim(clock, urgency, behind=1))
+            await budget.acquire(waiter(clock, priority, behind=1))
             granted.append(clock.monotonic())
             await clock.sleep(0.1)
 
     async with asyncio.TaskGroup() as tasks:
-        for urgency in [*Urgency] * 3:
-            tasks.create_task(want(urgency))
+        for priority in [*Priority] * 3:
+            tasks.create_task(want(priority))
     assert len(granted) == 72
     for first in range(len(granted)):
         for last in range(first, len(granted)):
@@ -105,30 +105,30 @@ async def test_no_more_calls_are_granted_than_the_platform_allows(clock: Virtual
 
 
 async def test_ends_go_before_first_messages_and_those_before_edits(clock: VirtualClock) -> None:
-    claims = {
-        "edit": claim(clock, behind=10_000),
-        "first": claim(clock, Urgency.FIRST),
-        "end": claim(clock, Urgency.END),
+    waiters = {
+        "edit": waiter(clock, behind=10_000),
+        "first": waiter(clock, Priority.FIRST),
+        "end": waiter(clock, Priority.END),
     }
-    assert await order(Budget(clock, 1.0, 1), claims) == ["end", "first", "edit"]
+    assert await order(Budget(clock, 1.0, 1), waiters) == ["end", "first", "edit"]
 
 
-async def test_the_edit_goes_first_whose_reader_missed_most(clock: VirtualClock) -> None:
-    claims = {name: claim(clock, behind=n) for name, n in {"a": 5, "b": 50, "c": 20}.items()}
+async def test_the_edit_with_the_greatest_staleness_goes_first(clock: VirtualClock) -> None:
+    waiters = {name: waiter(clock, behind=n) for name, n in {"a": 5, "b": 50, "c": 20}.items()}
     await clock.sleep(1.0)
-    assert await order(Budget(clock, 1.0, 1), claims) == ["b", "c", "a"]
+    assert await order(Budget(clock, 1.0, 1), waiters) == ["b", "c", "a"]
 
 
-async def test_equals_take_turns(clock: VirtualClock) -> None:
+async def test_answers_of_equal_speed_alternate(clock: VirtualClock) -> None:
     budget, served = Budget(clock, 1.0, 1), list[int]()
-    await budget.turn(claim(clock))
+    await budget.acquire(waiter(clock))
 
     async def answer(number: int) -> None:
         lag = Lag(clock)
         await clock.sleep(0.5)
         for _ in range(4):
             lag.grow(10)
-            await budget.turn(Claim(lag, Urgency.EDIT))
+            await budget.acquire(Waiter(lag, Priority.EDIT))
             lag.take()
             served.append(number)
 
@@ -148,7 +148,7 @@ async def test_a_slow_answer_does_not_starve_among_fast_ones(clock: VirtualClock
         while clock.monotonic() < 300.0:
             lag.grow(round(speed * (clock.monotonic() - written)) or 1)
             written = clock.monotonic()
-            await budget.turn(Claim(lag, Urgency.EDIT))
+            await budget.acquire(Waiter(lag, Priority.EDIT))
             lag.take()
             served[name] += 1
 
@@ -159,23 +159,23 @@ async def test_a_slow_answer_does_not_starve_among_fast_ones(clock: VirtualClock
     assert served["slow"] >= 10
 
 
-async def test_a_claim_can_become_urgent_while_it_waits(clock: VirtualClock) -> None:
-    budget, late = Budget(clock, 1.0, 3), claim(clock)
-    await budget.turn(claim(clock))
+async def test_a_waiter_can_be_promoted_while_it_waits(clock: VirtualClock) -> None:
+    budget, late = Budget(clock, 1.0, 3), waiter(clock)
+    await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(budget.turn(late))
+        waiting = tasks.create_task(budget.acquire(late))
         await clock.sleep(0.1)
         assert not waiting.done()
-        budget.hurry(late)
+        budget.promote(late)
     assert clock.monotonic() == pytest.approx(0.1)
 
 
-async def test_a_cancelled_claim_takes_nothing_from_the_others(clock: VirtualClock) -> None:
+async def test_a_cancelled_waiter_takes_no_token(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
-    await budget.turn(claim(clock))
+    await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
-        leaving = [tasks.create_task(budget.turn(claim(clock, behind=9))) for _ in range(3)]
-        staying = tasks.create_task(budget.turn(claim(clock)))
+        leaving = [tasks.create_task(budget.acquire(waiter(clock, behind=9))) for _ in range(3)]
+        staying = tasks.create_task(budget.acquire(waiter(clock)))
         await clock.sleep(0.5)
         for task in leaving:
             task.cancel()
@@ -183,27 +183,27 @@ async def test_a_cancelled_claim_takes_nothing_from_the_others(clock: VirtualClo
     assert clock.monotonic() == pytest.approx(1.0)
 
 
-async def test_a_turn_that_was_not_needed_is_given_back(clock: VirtualClock) -> None:
+async def test_a_token_that_was_not_needed_is_given_back(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
-    await budget.turn(claim(clock, Urgency.END))
+    await budget.acquire(waiter(clock, Priority.END))
     budget.give_back()
-    await budget.turn(claim(clock, Urgency.END))
+    await budget.acquire(waiter(clock, Priority.END))
     assert clock.monotonic() == 0.0
 
 
-async def test_a_turn_granted_to_somebody_who_leaves_is_given_back(clock: VirtualClock) -> None:
+async def test_a_token_granted_to_a_cancelled_waiter_is_given_back(clock: VirtualClock) -> None:
     class Leaving(asyncio.Event):
         def set(self) -> None:
             super().set()
             leaver.cancel()
 
-    budget, granted = Budget(clock, 1.0, 1), claim(clock, Urgency.END)
-    granted.called = Leaving()
-    await budget.turn(claim(clock))
+    budget, granted = Budget(clock, 1.0, 1), waiter(clock, Priority.END)
+    granted.woken = Leaving()
+    await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(budget.turn(claim(clock)))
+        tasks.create_task(budget.acquire(waiter(clock)))
         await clock.sleep(0.1)
-        leaver = tasks.create_task(budget.turn(granted))
+        leaver = tasks.create_task(budget.acquire(granted))
     assert leaver.cancelled()
     assert clock.monotonic() == pytest.approx(1.0)
 
@@ -211,35 +211,35 @@ async def test_a_turn_granted_to_somebody_who_leaves_is_given_back(clock: Virtua
 # ---------------------------------------------------------------- refusals
 
 
-async def test_a_refusal_holds_everybody_up(clock: VirtualClock) -> None:
+async def test_a_refusal_pauses_the_whole_budget(clock: VirtualClock) -> None:
     budget = Budget(clock, 10.0, 5)
     budget.refused(30.0)
-    await order(budget, {"a": claim(clock), "b": claim(clock, Urgency.END)})
+    await order(budget, {"a": waiter(clock), "b": waiter(clock, Priority.END)})
     assert clock.monotonic() >= 30.0
 
 
-async def test_a_refusal_wakes_nobody_too_early(clock: VirtualClock) -> None:
+async def test_a_refusal_delays_those_who_wait_already(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
-    await budget.turn(claim(clock))
+    await budget.acquire(waiter(clock))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(budget.turn(claim(clock)))
+        tasks.create_task(budget.acquire(waiter(clock)))
         await clock.sleep(0.5)
         budget.refused(10.0)
     assert clock.monotonic() >= 10.5
 
 
-async def test_after_refusals_it_goes_slower_and_recovers(clock: VirtualClock) -> None:
+async def test_a_refusal_lowers_the_rate_which_recovers(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     budget.refused(1.0)
     budget.refused(1.0)  # of a call that was under way at the same time: counts once
     first, second, third = await moments(clock, budget, 3)
-    assert 1.3 < third - second <= second - first < 1.05 / SLOWER
+    assert 1.3 < third - second <= second - first < 1.05 / BACKOFF_FACTOR
     await clock.sleep(120.0)
     first, second = await moments(clock, budget, 2)
     assert second - first == pytest.approx(1.0)
 
 
-async def test_refusals_never_stop_it_altogether(clock: VirtualClock) -> None:
+async def test_the_rate_never_falls_to_zero(clock: VirtualClock) -> None:
     budget = Budget(clock, 1.0, 1)
     for _ in range(50):
         budget.refused(0.0)
@@ -251,7 +251,7 @@ async def test_a_pause_that_was_foreseen_costs_its_time_and_nothing_more(
     clock: VirtualClock,
 ) -> None:
     budget = Budget(clock, 1.0, 1)
-    await budget.turn(claim(clock))
+    await budget.acquire(waiter(clock))
     budget.pause(2.5)
     assert await moments(clock, budget, 3) == [2.5, 3.5, 4.5]
 
@@ -280,24 +280,24 @@ async def test_new_messages_may_have_a_budget_of_their_own(clock: VirtualClock) 
 async def test_budgets_in_use_are_kept_and_old_ones_dropped(clock: VirtualClock) -> None:
     budgets = Budgets(clock)
     used = budgets.of(SurfaceLimits(100, budget="used"))
-    await used.turn(claim(clock))
+    await used.acquire(waiter(clock))
     for number in range(1500):
         budgets.of(SurfaceLimits(100, budget=f"channel {number}"))
     assert budgets.of(SurfaceLimits(100, budget="used")) is used
     assert len(budgets._budgets) <= 1001
 
 
-def test_lag_is_what_was_missed_and_for_how_long() -> None:
+def test_lag_is_unseen_characters_integrated_over_time() -> None:
     clock = VirtualClock(start=0.0)
     lag = Lag(clock)
     lag.grow(10)
     clock._now = 2.0
-    assert lag.missed == 20.0
+    assert lag.staleness == 20.0
     lag.grow(5)
     clock._now = 3.0
     taken = lag.take()
     assert taken == (15, 35.0)
-    assert lag.missed == 0.0
+    assert lag.staleness == 0.0
     lag.grow(*taken)
     clock._now = 4.0
-    assert lag.missed == 50.0
+    assert lag.staleness == 50.0

@@ -1,11 +1,12 @@
-"""Whatever mood the platform is in, the end of an answer is shown."""
+"""Whatever the platform refuses, the end of an answer is shown."""
 
 import random
 
 import pytest
 
+from bot.delivery.answer_messages import RETRIES
 from bot.errors import SurfaceBusy, SurfaceError
-from bot.ports import AnswerState, Part
+from bot.ports import AnswerState, Form, Part
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 from tests.fake_surface import Bucket, FakeSurface
@@ -112,15 +113,57 @@ async def test_a_platform_that_stays_busy_is_given_up_in_the_end() -> None:
     assert world.clock.monotonic() < 700.0
 
 
-async def test_a_lost_place_is_known_at_once_and_told_at_the_end() -> None:
+async def test_a_place_that_refuses_everything_is_told_at_the_end_and_stops_nothing() -> None:
     world = World()
-    world.surface.fail(SurfaceError("not_in_channel"), kind="send")
+    for _ in range(100):
+        world.surface.fail(SurfaceError("not_in_channel"), kind="send")
     async with world.delivery.open(stored(), world.surface) as live:
         live.write("Hello")
-        await live.gone.wait()
         with pytest.raises(SurfaceError, match="not_in_channel"):
-            await live.finish(AnswerState.STOPPED)
+            await live.finish(AnswerState.DONE)
+        assert not live.gone.is_set()
     assert world.surface.calls[-1].done is None
+    assert len(world.surface.calls) <= 3 * (RETRIES + 1)
+
+
+@pytest.mark.parametrize("at", [1, 3, 9])
+async def test_one_refused_edit_is_made_again_and_nothing_is_lost(at: int) -> None:
+    world = World(max_units=500)
+    for _ in range(at):
+        world.surface.fail(None, kind="edit")
+    world.surface.fail(SurfaceError("HTTP 403 of a proxy"), kind="edit")
+    await world.show(STORY)
+    world.assert_shows(STORY)
+    assert {call.part.form for call in world.surface.calls if call.part} == {Form.FULL}
+
+
+async def test_a_message_that_is_refused_with_buttons_comes_without() -> None:
+    world = World(max_units=500)
+    world.surface.refuse = lambda part: part.form is Form.FULL and part.last
+    await world.show(STORY)
+    world.assert_shows(STORY)
+
+
+async def test_a_message_that_is_refused_in_every_other_form_comes_as_plain_text() -> None:
+    world = World(max_units=500)
+    world.surface.refuse = lambda part: part.form is not Form.PLAIN
+    await world.show(STORY)
+    world.assert_shows(STORY)
+
+
+async def test_a_message_that_cannot_be_edited_any_more_is_followed_by_a_new_one() -> None:
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.write("Hello")
+        await world.clock.sleep(5.0)
+        stuck = world.surface.messages["m1"].part
+        world.surface.refuse = lambda part: part.index == 0 and not part.attempt
+        live.write(" and goodbye")
+        await live.finish(AnswerState.DONE)
+    assert world.surface.messages["m1"].part is stuck
+    newest = list(world.surface.messages.values())[-1].part
+    assert newest.text == "Hello and goodbye"
+    assert world.ledger.known[7, 0] == "m2"
 
 
 async def test_a_file_that_is_refused_spoils_nothing() -> None:
@@ -138,6 +181,5 @@ async def test_a_defect_of_a_surface_ends_the_answer_and_not_the_bot() -> None:
     world = World()
     async with world.delivery.open(stored(), Broken(world.clock)) as live:
         live.write("Hello")
-        await live.gone.wait()
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(SurfaceError, match="ZeroDivisionError"):
             await live.finish(AnswerState.DONE)

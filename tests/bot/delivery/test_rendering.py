@@ -1,4 +1,4 @@
-"""What the messages show at each moment."""
+"""What each message should show at a given moment."""
 
 from random import Random
 
@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.rendering import LONGEST_HOLD, PLACEHOLDER, Pages, place_note
-from bot.delivery.splitting import split
+from bot.delivery.rendering import MAX_HOLD_SECONDS, PLACEHOLDER, Pages, place_note
 from bot.ports import AnswerState, Part, SurfaceLimits
-from tests.bot.delivery.markdown_texts import LIMITS, TEXTS, chunks
+from tests.bot.delivery.markdown_texts import LIMITS, TEXTS, chunks, split
 
 
 def pages_of(text: str = "", max_units: int = 1000) -> Pages:
@@ -85,9 +84,9 @@ def test_what_is_held_back_is_shown_when_nothing_completes_it() -> None:
     pages = pages_of()
     pages.write("so **bo")
     parts(pages, now=10.0)
-    assert pages.held_until == 10.0 + LONGEST_HOLD
+    assert pages.held_until == 10.0 + MAX_HOLD_SECONDS
     pages.write("l")
-    assert parts(pages, now=10.0 + LONGEST_HOLD)[0].text == "so **bol"
+    assert parts(pages, now=10.0 + MAX_HOLD_SECONDS)[0].text == "so **bol"
     assert pages.held_until is None
 
 

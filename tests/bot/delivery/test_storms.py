@@ -1,4 +1,4 @@
-"""Random answers, on a random platform, through random crashes."""
+"""Random answers with random refusals, lost responses and crashes."""
 
 import asyncio
 from random import Random
@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.delivery import PLACEHOLDER, Delivery
-from bot.delivery.splitting import split
 from bot.errors import SurfaceBusy
 from bot.ports import AnswerState, SurfaceLimits
-from tests.bot.delivery.markdown_texts import TEXTS, chunks
+from tests.bot.delivery.markdown_texts import TEXTS, chunks, split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import FakeSurface, utf16_units
 from tests.virtual_clock import VirtualClock

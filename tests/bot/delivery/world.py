@@ -1,10 +1,10 @@
-"""A clock, a channel, a ledger and an answer worth delivering, for the tests of delivery."""
+"""A clock, a surface, a ledger, a Delivery and a sample answer, for the tests of delivery."""
 
 from dataclasses import dataclass, field
 
 from bot.delivery import Delivery, LiveAnswer
-from bot.delivery.splitting import split
 from bot.ports import AnswerState, StoredAnswer, SurfaceLimits
+from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import Bucket, FakeSurface
 from tests.virtual_clock import VirtualClock
@@ -18,7 +18,7 @@ STORY = "".join(
 
 @dataclass
 class World:
-    """A clock, a channel, a ledger and the delivery that joins them."""
+    """A channel in virtual time, its ledger, and the Delivery that uses both."""
 
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(start=0.0))
     ledger: RecordingLedger = field(default_factory=RecordingLedger)
@@ -50,7 +50,7 @@ class World:
         )
 
     async def write(self, live: LiveAnswer, text: str, speed: float = 80.0) -> None:
-        """As a model does: four characters at a time."""
+        """Stream the text as a model does, four characters at a time and `speed` a second."""
         for start in range(0, len(text), 4):
             live.write(text[start : start + 4])
             await self.clock.sleep(4 / speed)
@@ -67,7 +67,7 @@ class World:
             await live.finish(state)
 
     def assert_shows(self, text: str, surface: FakeSurface | None = None) -> None:
-        """Exactly this answer is to be seen, and its last message says that it is done."""
+        """Assert that exactly this answer is shown, and that its last message is in state DONE."""
         surface = surface or self.surface
         assert surface.texts == [piece.text for piece in split(text, self.max_units)]
         assert [part.last for part in surface.visible] == [False] * (len(surface.texts) - 1) + [

@@ -429,10 +429,9 @@ async def test_an_edited_newest_question_is_answered_anew_in_the_same_message() 
         surface = b.surfaces[job.id]
         generator.let(2)
         await until(lambda: generator.steps == 2)
-        edited = await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
-        assert edited is not None
+        assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         generator.let(100)
-        await edited.ended()
+        await b.engine.finish()
         assert surface.joined() == "[Be kind.] [] Ana: What is 3+3?"
         (message,) = surface.messages.values()
         assert AnswerState.STOPPED not in [part.state for part in message.history]
@@ -444,8 +443,8 @@ async def test_an_edited_older_question_changes_only_what_is_remembered() -> Non
     async with bench() as b:
         await b.answer("one")
         await b.answer("two")
-        assert await b.engine.question_edited(GENERAL, "message 1", "uno", at(a_surface())) is None
-        assert await b.engine.question_edited(GENERAL, "message 9", "x", at(a_surface())) is None
+        assert await b.engine.question_edited(GENERAL, "message 1", "uno", at(a_surface()))
+        assert not await b.engine.question_edited(GENERAL, "message 9", "x", at(a_surface()))
         assert "[Ana: uno | Ana: two]" in await b.answer("three")
 
 

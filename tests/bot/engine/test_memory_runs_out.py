@@ -22,7 +22,7 @@ from bot.messages import ConversationKey, Person, Question, Sampling, Usage
 from bot.ports import AnswerState, Quota, SurfaceLimits
 from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
-from tests.forgetful_worker import forgetful_python
+from tests.out_of_memory_worker import out_of_memory_python
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
 
@@ -83,7 +83,7 @@ async def bench(folder: Path, full: str) -> AsyncIterator[Bench]:
             script=STORY,
             tokens_per_second=0.0,
             context=CONTEXT,
-            python=forgetful_python(folder, full),
+            python=out_of_memory_python(folder, full),
         )
     )
     clock, store = SystemClock(), MemoryStore()

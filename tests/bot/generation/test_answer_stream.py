@@ -6,7 +6,8 @@ import pytest
 
 from bot.errors import GenerationError, WorkerLost
 from bot.generation.answer_stream import AnswerStream
-from bot.messages import Usage
+from bot.messages import FinishReason
+from bot.worker.protocol import END, ERROR, LENGTH, Ended, Usage
 
 
 class Ends:
@@ -37,11 +38,11 @@ async def test_the_end_comes_with_the_last_ids_and_stays() -> None:
     ends = Ends()
     answer = AnswerStream(1, ends)
     answer.put([1])
-    answer.end("end", "", Usage(completion_tokens=1))
+    answer.end(Ended(1, END, usage=Usage(completion_tokens=1)))
     ids, end = await answer.next()
     assert ids == [1]
     assert end is not None
-    assert (end.reason, end.usage.completion_tokens) == ("end", 1)
+    assert (end.reason, end.usage.completion_tokens) == (FinishReason.END, 1)
     assert (await answer.next())[1] == end
     assert ends.count == 1
 
@@ -60,7 +61,7 @@ async def test_what_came_before_a_loss_is_given_out_first() -> None:
 
 async def test_an_error_of_the_model_is_no_loss_of_the_worker() -> None:
     answer = AnswerStream(1, Ends())
-    answer.end("error", "there is no memory left", Usage())
+    answer.end(Ended(1, ERROR, "there is no memory left"))
     with pytest.raises(GenerationError, match=r"The model failed: there is no memory left\.") as e:
         await answer.next()
     assert not isinstance(e.value, WorkerLost)
@@ -68,8 +69,8 @@ async def test_an_error_of_the_model_is_no_loss_of_the_worker() -> None:
 
 async def test_a_loss_after_the_end_changes_nothing() -> None:
     answer = AnswerStream(1, Ends())
-    answer.end("length", "", Usage())
+    answer.end(Ended(1, LENGTH))
     answer.fail(WorkerLost("gone"))
     _, end = await answer.next()
     assert end is not None
-    assert end.reason == "length"
+    assert end.reason is FinishReason.LENGTH

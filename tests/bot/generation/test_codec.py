@@ -1,4 +1,4 @@
-"""Text and the ids that the worker knows are the same thing in two forms."""
+"""A codec encodes prompts and decodes answers without loss."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +68,7 @@ async def test_a_script_goes_on_wherever_its_answer_broke_off(cut: int) -> None:
     codec = ScriptedCodec(SCRIPT, 100)
     prompt = replace(PROMPT, answer=SCRIPT[:cut])
     ids = await codec.encode(prompt)
-    said = ids[-1] + 1 if ids[-1] < 4 else 0  # as the back end goes on
+    said = ids[-1] + 1 if ids[-1] < 4 else 0  # as the backend continues
     decoder = codec.decoder(prompt, ids)
     text = "".join(decoder.feed([word]) for word in range(said, 4)) + decoder.flush()
     assert prompt.answer + text == SCRIPT

@@ -1,4 +1,4 @@
-"""A worker that dies is started again, until that is no use."""
+"""A worker that dies is restarted, until it has failed too often."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,23 +36,23 @@ class FakeWorker:
 
 
 class Bench:
-    """A supervisor on a clock that only sleeping moves. `fates`: what each start brings."""
+    """A supervisor on a clock that only sleeping moves. `failures`: each start's error, or ""."""
 
-    def __init__(self, fates: Sequence[str] = ()) -> None:
+    def __init__(self, failures: Sequence[str] = ()) -> None:
         self.now = 0.0
         self.slept: list[float] = []
         self.started: list[FakeWorker] = []
-        self._fates = list(fates)
-        policy = RestartPolicy(quick=60.0, deaths=3, backoff=1.0, rest=60.0)
+        self._failures = list(failures)
+        policy = RestartPolicy(short_life=60.0, max_failures=3, backoff=1.0, retry_after=60.0)
         self.supervisor = Supervisor(
             self._launch, policy, clock=lambda: self.now, sleep=self._sleep
         )
 
     async def _launch(self) -> WorkerClient:
         await asyncio.sleep(0)
-        fate = self._fates.pop(0) if self._fates else ""
-        if fate:
-            raise ModelError(fate)
+        failure = self._failures.pop(0) if self._failures else ""
+        if failure:
+            raise ModelError(failure)
         self.started.append(FakeWorker(len(self.started)))
         return cast("WorkerClient", self.started[-1])
 
@@ -82,7 +82,7 @@ async def test_a_dead_worker_is_started_again_without_being_asked() -> None:
     await bench.supervisor.aclose()
 
 
-async def test_nobody_gets_the_dead_worker() -> None:
+async def test_a_dead_worker_is_never_returned() -> None:
     bench = Bench()
     await bench.pid()
     bench.started[0].die("killed")

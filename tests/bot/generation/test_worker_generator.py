@@ -1,4 +1,4 @@
-"""A generator over a real worker process, whose back end is the scripted one."""
+"""A generator over a real worker process, with the scripted backend."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.errors import GenerationError, ModelError, NoRoom, WorkerLost
-from bot.generation import LoadProgress, Patience, WorkerGenerator, WorkerOptions
+from bot.generation import LoadProgress, Timeouts, WorkerGenerator, WorkerOptions
 from bot.generation.process import worker_environment
 from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
-from tests.forgetful_worker import forgetful_python
+from tests.out_of_memory_worker import out_of_memory_python
 from tests.tiny_model import write_tiny_model
 from tests.until import until
 
@@ -111,7 +111,9 @@ async def test_counting_needs_no_worker() -> None:
 
 async def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
     async with running(replace(FAST, context=4)) as generator:
-        with pytest.raises(GenerationError, match="has 5 tokens and the model's window only 4"):
+        with pytest.raises(
+            GenerationError, match="has 5 tokens and the model's context window only 4"
+        ):
             await answer(generator)
         text, finished = await answer(generator, Completion("one two"))
     assert (text, finished.reason) == ("word0 word1", FinishReason.LENGTH)
@@ -121,12 +123,12 @@ async def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
 
 
 # Not one of these answers would end by itself before the test's timeout: the next one can only
-# come because the model was stopped and the place is free.
+# come because the model was stopped and the batch slot is free.
 SLOW = replace(ENDLESS, tokens_per_second=4.0, max_parallel=1)
 LONG = Sampling(max_new_tokens=900)
 
 
-async def test_closing_the_stream_stops_the_model_and_frees_the_place() -> None:
+async def test_closing_the_stream_stops_the_model_and_frees_the_batch_slot() -> None:
     async with running(SLOW) as generator:
         for _ in range(3):
             async with aclosing(generator.stream(PROMPT, LONG)) as stream:
@@ -170,7 +172,7 @@ async def test_a_killed_worker_is_reported_and_the_answer_can_be_taken_up_again(
 
 @needs_signals
 async def test_a_worker_that_hangs_is_ended() -> None:
-    patient = replace(ENDLESS, patience=Patience(silence=3.0))
+    patient = replace(ENDLESS, timeouts=Timeouts(silence=3.0))
     async with running(patient) as generator:
         before: list[str] = []
         reading = asyncio.create_task(answer(generator, into=before))
@@ -183,7 +185,7 @@ async def test_a_worker_that_hangs_is_ended() -> None:
 
 
 async def test_a_worker_that_lives_but_makes_no_step_is_ended() -> None:
-    stuck = replace(FAST, tokens_per_second=0.001, patience=Patience(stall=0.2))
+    stuck = replace(FAST, tokens_per_second=0.001, timeouts=Timeouts(stall=0.2))
     async with running(stuck) as generator:
         with pytest.raises(WorkerLost, match=r"hung: it did nothing for 0\.2 seconds"):
             await answer(generator)
@@ -230,18 +232,18 @@ async def test_what_an_interpreter_prints_first_is_skipped(tmp_path: Path) -> No
 
 
 @needs_signals
-async def test_a_process_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_process_that_ends_at_once_is_reported_with_its_last_output(tmp_path: Path) -> None:
     options = interpreter(tmp_path, 'sys.exit("no such environment")')
     said = await refusal(options)
     assert "exit code 1" in said
     assert "check [model] python" in said
-    assert "It said: no such environment" in said
+    assert "Its last output: no such environment" in said
 
 
 @needs_signals
 async def test_a_process_that_dies_while_it_loads_is_reported(tmp_path: Path) -> None:
     options = interpreter(tmp_path, "os.write(1, MAGIC)", "os.kill(os.getpid(), 9)")
-    assert "ended unexpectedly: killed by SIGKILL, perhaps for want of memory" in await refusal(
+    assert "ended unexpectedly: killed by SIGKILL, perhaps because memory ran out" in await refusal(
         options
     )
 
@@ -249,7 +251,7 @@ async def test_a_process_that_dies_while_it_loads_is_reported(tmp_path: Path) ->
 @needs_signals
 async def test_a_process_that_talks_nonsense_is_reported(tmp_path: Path) -> None:
     options = interpreter(tmp_path, 'os.write(1, MAGIC + b"Welcome to the shell")')
-    assert "sent something unreadable" in await refusal(options)
+    assert "sent data that is not a frame" in await refusal(options)
 
 
 async def test_an_interpreter_that_is_none_is_named(tmp_path: Path) -> None:
@@ -329,9 +331,9 @@ def test_this_process_loads_no_library_that_runs_models() -> None:
 # ---------------------------------------------------------------- memory that runs out
 
 
-def forgetful(folder: Path, *, whole: int) -> WorkerOptions:
+def out_of_memory(folder: Path, *, whole: int) -> WorkerOptions:
     """A worker whose memory runs out at the first step, while its context is more than `whole`."""
-    python = forgetful_python(folder, f"context > {whole}")
+    python = out_of_memory_python(folder, f"context > {whole}")
     return replace(FAST, python=python, context=4000)
 
 
@@ -339,7 +341,7 @@ def forgetful(folder: Path, *, whole: int) -> WorkerOptions:
 async def test_memory_that_runs_out_halves_the_context_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(forgetful(tmp_path, whole=2000)) as generator:
+    async with running(out_of_memory(tmp_path, whole=2000)) as generator:
         assert (await generator.start()).context == 4000
         with pytest.raises(WorkerLost, match="XPU out of memory"):
             await answer(generator)
@@ -354,11 +356,11 @@ async def test_memory_that_runs_out_halves_the_context_once(
 @needs_signals
 async def test_a_prompt_that_was_packed_for_a_larger_window_is_given_back(tmp_path: Path) -> None:
     long = Prompt("", (), "word " * 2500)
-    async with running(forgetful(tmp_path, whole=2000)) as generator:
+    async with running(out_of_memory(tmp_path, whole=2000)) as generator:
         with pytest.raises(WorkerLost):
             await answer(generator, long)
         assert (await generator.start()).context == 2000
-        with pytest.raises(NoRoom, match="2500 tokens and the model's window only 2000"):
+        with pytest.raises(NoRoom, match="2500 tokens and the model's context window only 2000"):
             await answer(generator, long)
         wants = replace(PROMPT, question="word " * 1900)
         text, _ = await answer(generator, wants, Sampling(max_new_tokens=500))
@@ -367,7 +369,7 @@ async def test_a_prompt_that_was_packed_for_a_larger_window_is_given_back(tmp_pa
 
 @needs_signals
 async def test_a_request_that_waits_while_the_window_shrinks_is_given_back(tmp_path: Path) -> None:
-    options = replace(forgetful(tmp_path, whole=2000), max_parallel=1)
+    options = replace(out_of_memory(tmp_path, whole=2000), max_parallel=1)
     almost = replace(PROMPT, question="word " * 1900)
     async with running(options) as generator:
         first = asyncio.create_task(answer(generator))
@@ -380,7 +382,7 @@ async def test_a_request_that_waits_while_the_window_shrinks_is_given_back(tmp_p
 
 @needs_signals
 async def test_memory_that_runs_out_again_is_refused_with_the_numbers(tmp_path: Path) -> None:
-    async with running(forgetful(tmp_path, whole=100)) as generator:
+    async with running(out_of_memory(tmp_path, whole=100)) as generator:
         for _ in range(2):
             with pytest.raises(WorkerLost):
                 await answer(generator)

@@ -1,4 +1,4 @@
-"""The loop heeds commands between two steps and accounts for every answer."""
+"""The loop applies commands between two steps and reports the usage of every answer."""
 
 import queue
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.worker.channel import Command
 from bot.worker.loop import Loop
-from bot.worker.protocol import END, Ended, Facts, Request, Step
+from bot.worker.protocol import END, Ended, Facts, Request, Step, Usage
 
 
 class CountingBackend:
@@ -39,7 +39,7 @@ class CountingBackend:
             step.tokens.append((request.id, [self.steps]))
             if len(self.made[request.id]) == request.max_new_tokens:
                 del self.open[request.id]
-                step.ended.append(Ended(request.id, END, cached_tokens=1))
+                step.ended.append(Ended(request.id, END, usage=Usage(cached_tokens=1)))
         return step
 
 

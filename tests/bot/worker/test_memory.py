@@ -1,4 +1,4 @@
-"""The memory that is left is what the machine and the container both allow."""
+"""Available memory is what both the machine and the container allow."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def machine(root: Path, *, kilobytes: int, limit: str = "", used: int = 0, files
     return root
 
 
-def test_the_machine_tells_what_is_left(tmp_path: Path) -> None:
+def test_available_memory_is_the_machines(tmp_path: Path) -> None:
     assert available_memory(machine(tmp_path, kilobytes=1000)) == 1_024_000
 
 
@@ -30,7 +30,7 @@ def test_a_container_may_allow_less(tmp_path: Path) -> None:
     assert available_memory(root) == 300_000
 
 
-def test_files_that_can_be_given_up_are_not_used_memory(tmp_path: Path) -> None:
+def test_reclaimable_page_cache_counts_as_available(tmp_path: Path) -> None:
     root = machine(tmp_path, kilobytes=1000, limit="500000", used=450_000, files=250_000)
     assert available_memory(root) == 300_000
 
@@ -39,7 +39,7 @@ def test_a_container_without_a_limit_allows_everything(tmp_path: Path) -> None:
     assert available_memory(machine(tmp_path, kilobytes=1000, limit="max")) == 1_024_000
 
 
-def test_where_nobody_tells_nothing_is_known(tmp_path: Path) -> None:
+def test_without_proc_and_sys_nothing_is_known(tmp_path: Path) -> None:
     assert available_memory(tmp_path) is None
 
 

@@ -1,4 +1,4 @@
-"""The process that holds the model: clean pipes, one line for each failure, no life of its own."""
+"""The worker process: clean pipes, one line for each failure, exit when the bot is gone."""
 
 import subprocess
 import sys
@@ -58,7 +58,7 @@ def run_worker(sent: bytes, *command: str, hang_up: bool = False) -> tuple[list[
 def run_with_model(
     model: str, sent: bytes = LOAD, *, hang_up: bool = False
 ) -> tuple[list[Message], str, int]:
-    """The same with a back end made of these methods."""
+    """The same with a backend made of these methods."""
     code = HARNESS + textwrap.indent(textwrap.dedent(model), "    ")
     code += "\nbackends.create = lambda name: Model()\nsys.exit(process.run())"
     return run_worker(sent, "-c", code, hang_up=hang_up)
@@ -71,6 +71,12 @@ def add(answer_id: int) -> bytes:
 
 def test_a_worker_says_hello_loads_and_leaves_when_told() -> None:
     sent, _, code = run_worker(LOAD + QUIT)
+    assert [m["type"] for m in sent] == ["hello", "ready"]
+    assert code == 0
+
+
+def test_a_worker_needs_no_package_until_it_loads_a_model() -> None:
+    sent, _, code = run_worker(LOAD + QUIT, "-S", str(MAIN))  # without site-packages
     assert [m["type"] for m in sent] == ["hello", "ready"]
     assert code == 0
 
@@ -91,7 +97,7 @@ def test_a_worker_that_still_loads_leaves_when_the_bot_is_gone() -> None:
     assert code == 0
 
 
-def test_what_was_under_way_tidies_up_when_the_bot_is_gone() -> None:
+def test_cleanup_runs_when_the_bot_is_gone() -> None:
     model = """
         def load(self, options, report):
             import sys, time
@@ -100,14 +106,14 @@ def test_what_was_under_way_tidies_up_when_the_bot_is_gone() -> None:
                     report("converting", 0, 0)
                     time.sleep(0.001)
             finally:
-                sys.stderr.write("tidied up")
+                sys.stderr.write("cleaned up")
     """
     _, stderr, code = run_with_model(model, hang_up=True)
-    assert stderr == "tidied up"
+    assert stderr == "cleaned up"
     assert code == 0
 
 
-def test_what_libraries_print_goes_to_stderr_and_between_no_frames() -> None:
+def test_what_libraries_print_goes_to_stderr_and_corrupts_no_frame() -> None:
     model = """
         def load(self, options, report):
             import os
@@ -139,7 +145,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(failure: str, sai
     assert code == 3
 
 
-def test_a_back_end_that_breaks_says_why_before_the_process_ends() -> None:
+def test_a_backend_that_fails_says_why_before_the_process_ends() -> None:
     model = """
         def load(self, options, report): return Facts("cpu", "fp16", 8)
         def step(self): raise RuntimeError("device lost")
@@ -182,9 +188,9 @@ def test_a_half_context_that_does_not_fit_either_is_refused_with_the_numbers() -
     assert sent[-1]["message"] == "2048 tokens need more than 1.0 GB"
 
 
-def test_an_unknown_back_end_is_refused_by_name() -> None:
+def test_an_unknown_backend_is_refused_by_name() -> None:
     sent, _, code = run_worker(encode(to_message("load", LoadOptions("llamafile"))))
-    assert '"llamafile" is unknown; there are "openvino", "torch"' in sent[-1]["message"]
+    assert '"llamafile" is unknown; choose one of "openvino", "torch"' in sent[-1]["message"]
     assert code == 3
 
 

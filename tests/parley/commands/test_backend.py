@@ -20,5 +20,5 @@ def test_it_says_first_that_intel_archived_ipex(program: Program) -> None:
     done = program.run("backend", "install", "ipex", "--python", "/no/such/python")
     first, last = done.stderr.splitlines()
     assert first.startswith("Intel archived ipex-llm in January 2026")
-    assert last.startswith("parley: ipex-llm needs Python 3.11 or 3.10, and /no/such/python is")
+    assert last.startswith("parley: ipex-llm needs Python 3.11 or 3.10, but /no/such/python is")
     assert done.returncode == 1

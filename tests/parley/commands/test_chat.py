@@ -35,7 +35,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(program: Program) -> None:
         chat.type("Hello\r")
         chat.wait_for("One two")
         chat.type("\x03")
-        chat.wait_for("stopped: /continue goes on")
+        chat.wait_for("stopped: /continue resumes it")
         assert "ten." not in chat.terminal.text
         chat.type("/continue\r")
         chat.wait_for("ten.")

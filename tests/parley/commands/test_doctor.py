@@ -1,12 +1,15 @@
-"""`parley doctor`, as a person runs it on set-ups of every broken kind."""
+"""`parley doctor` on installations that work and on broken ones."""
 
+import asyncio
 import json
+import signal
 import sys
 
 import pytest
 
-from tests.made_up_gpu import interpreter_with_gpu
-from tests.parley.parley_program import Program
+from tests.fake_gpu import interpreter_with_gpu
+from tests.parley.parley_program import MAIN, Program
+from tests.until import until
 
 Lines = dict[str, dict[str, str]]
 
@@ -84,7 +87,7 @@ def test_what_auto_takes_is_what_is_examined(program: Program, ipex: bool, taken
     place = {"BACKEND": "auto", "DEVICE": "auto", "LOW_BIT": "nf4", "PYTHON": python}
     program.settings |= {f"PARLEY_MODEL__{key}": value for key, value in place.items()}
     code, lines = examined(program)
-    assert lines["[model] backend = auto"]["detail"].startswith(f"takes {taken}: ")
+    assert lines["[model] backend = auto"]["detail"].startswith(f"uses {taken}: ")
     assert lines[taken]["detail"].endswith(", chosen")
     assert lines["openvino"]["detail"].endswith(")")
     assert lines["[model] device = auto"]["detail"] == "xpu:0 (Intel Arc B580)"
@@ -100,7 +103,7 @@ def test_the_demo_model_is_examined_where_it_runs(program: Program) -> None:
     program.settings |= {"PARLEY_MODEL__BACKEND": "auto", "PARLEY_MODEL__DEVICE": "auto"}
     code, lines = examined(program)
     assert code == 0
-    assert lines["[model] backend = auto"]["detail"].startswith("takes openvino: the demo model")
+    assert lines["[model] backend = auto"]["detail"].startswith("uses openvino: the demo model")
     assert lines["[model] device = auto"]["detail"].startswith("CPU")
 
 
@@ -130,3 +133,24 @@ def test_the_self_test_needs_a_model_on_this_machine(program: Program) -> None:
     result = program.run("doctor", "--selftest")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+async def test_ctrl_c_ends_it_without_a_traceback(program: Program) -> None:
+    python = program.folder / "python"
+    python.write_text(f"#!/bin/sh\ntouch {program.folder}/started\nexec sleep 600\n")
+    python.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(python)
+    process = await asyncio.create_subprocess_exec(
+        *MAIN,
+        "doctor",
+        env=program.environment,
+        cwd=program.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    await until((program.folder / "started").exists)
+    process.send_signal(signal.SIGINT)
+    out, errors = await process.communicate()
+    assert (process.returncode, out, errors) == (130, b"", b"")

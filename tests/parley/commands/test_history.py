@@ -1,4 +1,4 @@
-"""`parley history`: seeing, taking along and deleting what is kept."""
+"""`parley history`: showing, exporting and deleting what is stored."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import typer
 
 from bot.messages import ConversationKey, Person, Question, Usage
 from bot.ports import AnswerState, Quota, Store
-from parley.commands.history_work import age
+from parley.commands.history_work import parse_age
 from storage import open_store
 from tests.parley.parley_program import SCRIPT, Program
 
@@ -59,7 +59,7 @@ def test_the_list_names_every_conversation(kept: Program) -> None:
 
 
 def test_nothing_kept_is_said_so(program: Program) -> None:
-    assert program.run("history", "list").stdout == "Nothing is kept yet.\n"
+    assert program.run("history", "list").stdout == "Nothing is stored yet.\n"
     assert json.loads(program.run("history", "list", "--json").stdout) == []
 
 
@@ -68,7 +68,7 @@ def test_a_conversation_is_shown_whole_by_its_name_or_its_key(kept: Program, nam
     shown = kept.run("history", "show", name).stdout
     assert shown.count(SCRIPT) == 3
     assert shown.index("> First?") < shown.index("> Second") < shown.index("> Third")
-    assert shown.count("(forgotten)") == 2
+    assert shown.count("(before /reset)") == 2
 
 
 def test_an_export_has_a_line_of_json_for_each_exchange(kept: Program) -> None:
@@ -112,7 +112,7 @@ def test_a_conversation_is_forgotten_for_good(kept: Program) -> None:
 
 def test_a_person_is_forgotten_in_every_conversation(kept: Program) -> None:
     assert kept.run("history", "forget", "--person", ME.key, "-y").returncode == 0
-    assert kept.run("history", "list").stdout == "Nothing is kept yet.\n"
+    assert kept.run("history", "list").stdout == "Nothing is stored yet.\n"
 
 
 def test_a_purge_deletes_what_is_older(kept: Program) -> None:
@@ -159,10 +159,10 @@ def test_on_a_terminal_a_conversation_is_drawn(kept: Program) -> None:
 
 @pytest.mark.parametrize(("text", "days"), [("30d", 30.0), ("8W", 56.0), ("12 h", 0.5)])
 def test_an_age_is_a_number_and_a_unit(text: str, days: float) -> None:
-    assert age(text).total_seconds() == days * 86400
+    assert parse_age(text).total_seconds() == days * 86400
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "30 days"])
 def test_another_age_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
-        age(text)
+        parse_age(text)

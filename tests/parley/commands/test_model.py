@@ -1,4 +1,4 @@
-"""`parley model list`, `prepare` and `remove`."""
+"""`parley model list`, `prepare`, `remove` and `prune`."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.worker.conversion.file_lock import locked
-from bot.worker.conversion.model_cache import kept, lock_of
+from bot.worker.conversion.model_cache import get_or_convert, lock_of
 from tests.parley.parley_program import Program
 from tests.tiny_model import write_tiny_model
 
@@ -44,7 +44,7 @@ def prepared(program: Program, of: Path, low_bit: str = "sym_int4") -> Path:
         (form / "openvino_model.bin").write_bytes(bytes(1000))
 
     cache = program.folder / "cache" / "parley"
-    return kept(of, cache, low_bit, "openvino_model.bin", make, lambda *_: None)
+    return get_or_convert(of, cache, low_bit, "openvino_model.bin", make, lambda *_: None)
 
 
 def own(program: Program, name: str = "mine") -> Path:
@@ -71,7 +71,7 @@ def forms(model: dict[str, Any]) -> list[str]:
     return [form["low_bit"] for form in model["prepared"]]
 
 
-def test_list_shows_what_is_here_with_its_size_and_its_prepared_forms(program: Program) -> None:
+def test_list_shows_what_is_here_with_its_size_and_its_converted_models(program: Program) -> None:
     snapshot = downloaded(program)
     prepared(program, snapshot)
     models = listed(program)
@@ -111,7 +111,7 @@ def test_remove_asks_and_deletes_download_and_forms(program: Program) -> None:
     assert "--yes" in result.stderr
     assert snapshot.exists()
     with program.in_terminal("model", "remove", NAME) as terminal:
-        terminal.wait_for("for good?")
+        terminal.wait_for("Permanently delete")
         terminal.type("n\r")
         assert terminal.ended() == 1
     assert snapshot.exists()
@@ -126,7 +126,7 @@ def test_remove_asks_and_deletes_download_and_forms(program: Program) -> None:
 def test_remove_can_keep_the_download(program: Program) -> None:
     snapshot = downloaded(program)
     form = prepared(program, snapshot)
-    assert program.run("model", "remove", NAME, "--prepared", "--yes").returncode == 0
+    assert program.run("model", "remove", NAME, "--converted", "--yes").returncode == 0
     assert snapshot.exists()
     assert not form.exists()
 
@@ -143,7 +143,7 @@ def test_remove_can_take_one_form_and_keep_the_others(program: Program) -> None:
     assert snapshot.exists()
     again = program.run("model", "remove", NAME, "--low-bit", "sym_int4", "--yes")
     assert again.returncode == 1
-    assert again.stderr == f"parley: There is no prepared form sym_int4 of {NAME}.\n"
+    assert again.stderr == f"parley: {NAME} has no converted model with low_bit sym_int4.\n"
 
 
 def test_two_models_whose_folders_have_the_same_name_have_their_own_forms(program: Program) -> None:
@@ -151,7 +151,7 @@ def test_two_models_whose_folders_have_the_same_name_have_their_own_forms(progra
     (two / "config.json").touch()  # another time of change: not taken for the same model
     first, second = prepared(program, one), prepared(program, two)
     assert first != second
-    assert program.run("model", "remove", str(one), "--prepared", "--yes").returncode == 0
+    assert program.run("model", "remove", str(one), "--converted", "--yes").returncode == 0
     assert not first.exists()
     assert second.exists()
 
@@ -183,7 +183,7 @@ def test_forms_of_models_that_changed_or_went_are_shown_and_pruned_after_asking(
     assert f"{old} (0.0 MB): its model has changed since" in unasked.stdout
     assert old.exists()
     with program.in_terminal("model", "prune") as terminal:
-        terminal.wait_for("for good?")
+        terminal.wait_for("Permanently delete")
         terminal.type("n\r")
         assert terminal.ended() == 1
     assert old.exists()
@@ -192,7 +192,9 @@ def test_forms_of_models_that_changed_or_went_are_shown_and_pruned_after_asking(
     assert not orphan.exists()
     assert all(form.exists() for form in used)
     assert stale(program) == {}
-    assert program.run("model", "prune").stdout.startswith("Nothing is left over in ")
+    assert program.run("model", "prune").stdout.startswith(
+        "Nothing to delete: every converted model in "
+    )
 
 
 def test_an_updated_download_leaves_a_form_of_the_old_version(program: Program) -> None:
@@ -264,7 +266,7 @@ def test_removing_what_is_not_here_says_so(program: Program) -> None:
 def test_there_is_nothing_to_prepare_where_no_model_runs_here(program: Program) -> None:
     result = program.run("model", "prepare", "demo")
     assert result.returncode == 1
-    assert 'backend = "scripted" runs no model here' in result.stderr
+    assert 'backend = "scripted" runs no model on this machine' in result.stderr
 
 
 def test_a_form_that_is_none_names_those_that_are(program: Program) -> None:
@@ -286,10 +288,10 @@ def test_prepare_converts_once_and_list_shows_it(program: Program) -> None:
     downloaded(program)
     result = program.run("model", "prepare", NAME, "--low-bit", "sym_int8")
     assert (result.returncode, result.stderr) == (0, "")
-    assert f"{NAME} is prepared for openvino, sym_int8, CPU" in result.stdout
+    assert f"{NAME} is converted for openvino, sym_int8, CPU" in result.stdout
     assert forms(listed(program)[NAME]) == ["sym_int8"]
     again = program.run("model", "prepare", NAME, "--low-bit", "sym_int8")
-    assert "nothing more to prepare" in again.stdout
+    assert "nothing left to convert" in again.stdout
     assert program.run("model", "remove", NAME, "--yes").returncode == 0
     assert listed(program)["demo"]["prepared"] == []
 
@@ -297,5 +299,5 @@ def test_prepare_converts_once_and_list_shows_it(program: Program) -> None:
 def test_prepare_shows_a_bar_in_a_terminal(program: Program) -> None:
     program.settings |= {"PARLEY_MODEL__BACKEND": "openvino", "PARLEY_MODEL__DEVICE": "cpu"}
     with program.in_terminal("model", "prepare", "demo") as terminal:
-        terminal.wait_for("demo is prepared for openvino")
+        terminal.wait_for("demo is converted for openvino")
         assert terminal.ended() == 0

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from bot.config import DiscordSettings, Settings, SlackSettings
 from bot.errors import ConfigError
 from parley.app import Parley
-from parley.commands.serve_work import configured, serve_all
+from parley.commands.serve_work import load_platforms, serve_all
 from tests.adapters.discord.scene import whole
 from tests.discord_loopback import TOKEN, Loopback, Window
 from tests.parley.parley_program import MAIN, Program
@@ -27,15 +27,15 @@ SCRIPT = " ".join(f"word{number}" for number in range(60))
 def test_without_a_platform_the_remedy_is_one_line(program: Program) -> None:
     ended = program.run("run")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("parley: No platform is set up. Put a token into PARLEY_DISCORD")
+    assert ended.stderr.startswith("parley: No platform is configured. Set PARLEY_DISCORD")
     assert ended.stderr.count("\n") == 1
 
 
 def test_platforms_with_a_token_are_served() -> None:
     discord = DiscordSettings(token=SecretStr("x"))
-    assert list(configured(Settings(discord=discord))) == ["Discord"]
+    assert list(load_platforms(Settings(discord=discord))) == ["Discord"]
     slack = SlackSettings(bot_token=SecretStr("x"))
-    assert list(configured(Settings(discord=discord, slack=slack))) == ["Discord", "Slack"]
+    assert list(load_platforms(Settings(discord=discord, slack=slack))) == ["Discord", "Slack"]
 
 
 async def fails(_: Parley, settings: Settings, *, ready: Callable[[str], None]) -> None:
@@ -55,7 +55,9 @@ async def test_a_platform_that_fails_leaves_the_others_alone(
     task = asyncio.create_task(serve_all(NO_PARLEY, Settings(), both, ready=said.append))
     await until(lambda: said and caplog.records)
     assert not task.done()
-    assert caplog.messages == ["Discord is given up: [discord] token: it is wrong."]
+    assert caplog.messages == [
+        "Discord stopped, the other platforms continue: [discord] token: it is wrong."
+    ]
     task.cancel()
     await asyncio.wait([task])
 
@@ -134,11 +136,11 @@ async def test_status_sees_it_and_a_second_one_is_refused(program: Program) -> N
         assert platforms["Discord"]["pid"] == process.pid
         assert platforms["Discord"]["model"]["backend"] == "scripted"
         shown = await asyncio.to_thread(program.run, "status")
-        assert f"Discord              running: process {process.pid}, since" in shown.stdout
+        assert f"Discord running: process {process.pid}, since" in " ".join(shown.stdout.split())
         second = await asyncio.to_thread(program.run, "run")
         assert second.returncode == 1
         (line,) = second.stderr.splitlines()
-        assert f"Another parley run (process {process.pid}) serves Discord" in line
+        assert f"Another parley run (process {process.pid}) already serves Discord" in line
         process.kill()
         await process.wait()
         after = await asyncio.to_thread(program.run, "status", "--json")

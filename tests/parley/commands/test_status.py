@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.made_up_gpu import interpreter_with_gpu
+from tests.fake_gpu import interpreter_with_gpu
 from tests.parley.parley_program import Program
 
 
@@ -69,14 +69,14 @@ def test_auto_is_chosen_in_the_models_interpreter(program: Program) -> None:
     assert model["reason"] == "torch finds an Intel GPU, and ipex-llm is not installed"
     (missing,) = model["errors"]
     assert missing.endswith("parley model pull org/never")
-    assert "torch on xpu:0 (Intel Arc B580) (chosen: torch finds an Intel GPU" in shown(program)
+    assert "torch on xpu:0 (Intel Arc B580) (auto: torch finds an Intel GPU" in shown(program)
 
 
 FAULTS = {
     "no interpreter": ({"PYTHON": "/no/python"}, "no back end can be chosen: /no/python cannot"),
     "no such device": ({"DEVICE": "gpu.9"}, 'openvino has no device = "gpu.9"'),
     "no library": ({"BACKEND": "ipex"}, "ipex cannot run: ModuleNotFoundError"),
-    "no server": ({"BACKEND": "openai"}, "base_urls names no server"),
+    "no server": ({"BACKEND": "openai"}, "base_urls is empty"),
 }
 
 
@@ -104,7 +104,7 @@ def test_servers_are_named_and_no_secret_is(program: Program) -> None:
     assert found["database"]["error"]
     assert found["platforms"][0] == {"name": "Discord", "on": True, "run": None}
     assert "secret" not in json.dumps(found)
-    assert "Discord set up, not running (parley run)" in shown(program)
+    assert "Discord configured, not running (parley run)" in shown(program)
 
 
 def test_a_database_that_cannot_be_read_is_said(program: Program) -> None:

@@ -11,8 +11,8 @@ from parley.doctor.backends import (
     check_library,
     device_for,
 )
-from parley.doctor.choose import Chosen
-from parley.doctor.probe import Device, Probe
+from parley.doctor.interpreter import Device, Probe
+from parley.doctor.resolve import Resolved
 
 CPU = Device("CPU", "Some CPU", None)
 INTEGRATED = Device("GPU.0", "Intel Graphics", 8_000_000_000, "25.1")
@@ -88,8 +88,8 @@ def test_the_archived_back_end_names_what_to_move_to_where_it_is_chosen() -> Non
 
 def test_what_auto_takes_is_said_with_its_reason() -> None:
     taken = Settings(model=ModelSettings(backend="torch"))
-    result = check_choice(Chosen(taken, "torch finds an Intel GPU"), ModelSettings())
+    result = check_choice(Resolved(taken, "torch finds an Intel GPU"), ModelSettings())
     assert (result.what, result.state) == ("[model] backend = auto", State.OK)
-    assert result.detail == "takes torch: torch finds an Intel GPU"
-    result = check_choice(Chosen(Settings(), error="it hung"), ModelSettings())
+    assert result.detail == "uses torch: torch finds an Intel GPU"
+    result = check_choice(Resolved(Settings(), error="it hung"), ModelSettings())
     assert (result.state, bool(result.remedy)) == (State.FAILED, True)

@@ -64,7 +64,7 @@ def test_a_whole_machine_has_nothing_to_remedy(tmp_path: Path) -> None:
 
 def test_without_the_right_to_use_it_the_group_is_named(tmp_path: Path) -> None:
     failed = failure(check_driver(machine(tmp_path, allowed=False), needed=True))
-    assert failed.detail == f"you may not use {tmp_path}/dev/dri/renderD128"
+    assert failed.detail == f"no permission to use {tmp_path}/dev/dri/renderD128"
     assert "usermod -aG render" in failed.remedy
 
 
@@ -102,5 +102,5 @@ def test_an_environment_of_oneapi_in_force_is_warned_of(tmp_path: Path) -> None:
     environment = {"SETVARS_COMPLETED": "1", "ONEAPI_ROOT": "/opt/intel/oneapi"}
     result = check_oneapi(machine(tmp_path, environment=environment))
     assert result.state is State.WARNING
-    assert "/opt/intel/oneapi is in force" in result.detail
+    assert "/opt/intel/oneapi is active" in result.detail
     assert check_oneapi(Machine(root=tmp_path, environment={})).state is State.OK

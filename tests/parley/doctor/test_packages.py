@@ -21,4 +21,4 @@ def test_missing_and_wrong_packages_are_named_with_how_to_get_them() -> None:
     assert (missing.what, missing.state) == ("no-such-package-here", State.FAILED)
     assert '-m pip install "no-such-package-here>=2"' in missing.remedy
     assert wrong.what == "aiohttp"
-    assert "<1 is needed" in wrong.detail
+    assert "<1 is required" in wrong.detail

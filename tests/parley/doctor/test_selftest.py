@@ -9,7 +9,7 @@ import pytest
 from bot.config import Settings, load
 from bot.errors import ConfigError, ModelError
 from parley.doctor import selftest as selftesting
-from parley.doctor.selftest import CLOSE, SIMILAR, SelfTest, selftest
+from parley.doctor.selftest import CLOSE, SIMILAR, SelfTest, run_selftest
 
 
 def on_cpu(folder: Path, backend: str = "openvino") -> Settings:
@@ -26,18 +26,18 @@ def on_cpu(folder: Path, backend: str = "openvino") -> Settings:
 async def test_a_back_end_that_chooses_other_tokens_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = await selftest(on_cpu(tmp_path))
+    found = await run_selftest(on_cpu(tmp_path))
     assert found.passed
-    answer = selftesting._answer
+    ask = selftesting._ask
 
     async def wrong(*arguments: Any) -> Any:
-        written = await answer(*arguments)
+        written = await ask(*arguments)
         middle = len(written.answer) // 2
         ids = [*written.answer[:middle], written.answer[middle] ^ 1, *written.answer[middle + 1 :]]
         return replace(written, answer=ids)
 
-    monkeypatch.setattr(selftesting, "_answer", wrong)
-    other = await selftest(on_cpu(tmp_path))
+    monkeypatch.setattr(selftesting, "_ask", wrong)
+    other = await run_selftest(on_cpu(tmp_path))
     assert not other.passed
     assert other.worst_gap > CLOSE
     assert other.same_tokens < found.same_tokens
@@ -54,24 +54,24 @@ def test_other_logits_fail_and_rounding_does_not() -> None:
 
 async def test_where_no_model_runs_nothing_can_be_tested(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='backend = "openai" runs no model on this machine'):
-        await selftest(on_cpu(tmp_path, "openai"))
+        await run_selftest(on_cpu(tmp_path, "openai"))
 
 
 async def test_torch_is_tested_as_openvino_is(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    found = await selftest(on_cpu(tmp_path, "torch"))
+    found = await run_selftest(on_cpu(tmp_path, "torch"))
     assert found.passed
     assert (found.backend, found.low_bit, found.device) == ("torch", "fp16", "cpu")
     assert found.positions > found.tokens > 10
 
 
 async def test_auto_tests_what_a_start_would_take(tmp_path: Path) -> None:
-    found = await selftest(on_cpu(tmp_path, "auto"))
+    found = await run_selftest(on_cpu(tmp_path, "auto"))
     assert (found.backend, found.reason) == ("openvino", '[model] device = "cpu"')
 
 
 async def test_an_interpreter_that_cannot_be_asked_is_one_line(tmp_path: Path) -> None:
     settings = on_cpu(tmp_path, "auto")
     section = settings.model.model_copy(update={"python": "/no/python", "device": "auto"})
-    with pytest.raises(ModelError, match="nothing can be chosen: /no/python cannot be started"):
-        await selftest(settings.model_copy(update={"model": section}))
+    with pytest.raises(ModelError, match="no back end can be chosen: /no/python cannot be started"):
+        await run_selftest(settings.model_copy(update={"model": section}))

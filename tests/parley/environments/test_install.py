@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ModelError
-from parley.environments.install import MARKER, find_python, install
+from parley.environments.install import MARKER, find_python, install_environment
 from parley.environments.recipes import IPEX_CPU, IPEX_XPU, TORCH_INDEX, Recipe
 
 
@@ -21,45 +21,49 @@ EMPTY = Recipe(pythons=((3, sys.version_info[1]),), steps=(), gigabytes=0.1, che
 async def test_an_environment_is_made_once_and_tried_each_time(tmp_path: Path) -> None:
     said: list[str] = []
     folder = tmp_path / "environment"
-    python = await install(EMPTY, folder, said.append, python=sys.executable)
+    python = await install_environment(EMPTY, folder, said.append, python=sys.executable)
     assert python.exists()
     assert (folder / MARKER).exists()
     made = (folder / "pyvenv.cfg").stat().st_mtime_ns
     said.clear()
-    assert await install(EMPTY, folder, said.append) == python
-    assert "made before" in said[0]
+    assert await install_environment(EMPTY, folder, said.append) == python
+    assert "complete already" in said[0]
     assert (folder / "pyvenv.cfg").stat().st_mtime_ns == made
-    with pytest.raises(ModelError, match="ended with 1: AssertionError: no GPU is found"):
-        await install(replace(EMPTY, check="assert 0, 'no GPU is found'"), folder, said.append)
+    with pytest.raises(
+        ModelError, match="failed with exit code 1: AssertionError: no GPU is found"
+    ):
+        await install_environment(
+            replace(EMPTY, check="assert 0, 'no GPU is found'"), folder, said.append
+        )
 
 
 async def test_what_was_not_finished_is_made_anew(tmp_path: Path) -> None:
     failing = replace(EMPTY, steps=(("--no-index", "no-such-package"),))
     with pytest.raises(ModelError, match="no-such-package"):
-        await install(failing, tmp_path, quiet, python=sys.executable)
+        await install_environment(failing, tmp_path, quiet, python=sys.executable)
     assert not (tmp_path / MARKER).exists()
     (tmp_path / "left-behind").touch()
-    await install(EMPTY, tmp_path, quiet, python=sys.executable)
+    await install_environment(EMPTY, tmp_path, quiet, python=sys.executable)
     assert not (tmp_path / "left-behind").exists()
 
 
 async def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
-    with pytest.raises(ModelError, match="holds something else: name another place with --folder"):
-        await install(EMPTY, tmp_path, quiet, python=sys.executable)
+    with pytest.raises(ModelError, match="holds other files: choose another folder with --folder"):
+        await install_environment(EMPTY, tmp_path, quiet, python=sys.executable)
     assert (tmp_path / "thesis.txt").exists()
 
 
 async def test_a_python_of_another_version_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"needs Python 2\.7, and .* is none: install one"):
+    with pytest.raises(ModelError, match=r"needs Python 2\.7, but .* is not one: install one"):
         await find_python(replace(EMPTY, pythons=((2, 7),)), sys.executable)
-    with pytest.raises(ModelError, match=r"needs Python 2\.7, and there is none here"):
+    with pytest.raises(ModelError, match=r"needs Python 2\.7, but none was found"):
         await find_python(replace(EMPTY, pythons=((2, 7),)))
 
 
 async def test_a_disk_that_is_too_small_is_refused_first(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="would take about 1e.09 GB"):
-        await install(replace(EMPTY, gigabytes=1e9), tmp_path / "new", quiet)
+    with pytest.raises(ModelError, match="needs about 1e.09 GB"):
+        await install_environment(replace(EMPTY, gigabytes=1e9), tmp_path / "new", quiet)
     assert not (tmp_path / "new").exists()
 
 

@@ -1,9 +1,9 @@
-"""Runs models with ipex-llm: Intel GPUs (xpu), and CPUs for tests, with weights of 4 bits and more.
+"""The ipex-llm backend.
 
-Decoding is done here, one forward pass at a time, and not by ``generate`` with a streamer in a
-thread: an exception then comes out where it happens, an answer stops between two passes, and the
-keys and values stay at hand for the next turn. Answers in flight take turns; ipex-llm's fast
-attention knows no batch of sequences of different lengths.
+The decoding loop is this module's own, one forward pass at a time, and not ``generate`` with a
+streamer in a thread: an exception is raised where it happens, a cancel takes effect between two
+passes, and the KV cache can be reused for the next turn. Requests in flight take turns, one pass
+each: ipex-llm's optimized attention has no batches of sequences of different lengths.
 """
 
 import importlib
@@ -12,35 +12,49 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.worker.backends import Progress
 from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.ipex.model import choose_ipex_device, import_ipex, load_model
-from bot.worker.backends.kv_cache.kept_caches import KeptCaches
-from bot.worker.backends.torch.device import device_title, free_memory, slots_that_fit
+from bot.worker.backends.kv_cache.prefix_cache import PrefixCache
+from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
 from bot.worker.conversion.llama_config import read_config
-from bot.worker.protocol import END, LENGTH, Ended, Facts, LoadError, LoadOptions, Request, Step
+from bot.worker.protocol import (
+    END,
+    LENGTH,
+    Ended,
+    Facts,
+    LoadError,
+    LoadOptions,
+    Progress,
+    Request,
+    Step,
+    Usage,
+)
 
-CHUNK = {"cpu": 256, "xpu": 1024}
-"""Prompt tokens that are read in one step, between which other answers go on and a cancel works."""
+PREFILL_CHUNK = {"cpu": 256, "xpu": 1024}
+"""By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
+advance and cancels take effect."""
 
 
 @dataclass(slots=True)
 class _Answer:
     request: Request
-    chooser: Any
+    sampler: Any
     cache: Any = None
-    known: int = 0
-    """How many tokens of prompt and answer the cache holds."""
+    """ipex-llm's KV cache of this sequence; None before the first pass."""
+    computed: int = 0
+    """Tokens of prompt and answer that are in the KV cache."""
     cached: int = 0
+    """Tokens of the prompt that came from the prefix cache."""
     tokens: list[int] = field(default_factory=list)
 
     @property
     def ids(self) -> list[int]:
+        """Prompt and answer so far."""
         return self.request.prompt + self.tokens
 
 
 class IpexBackend:
-    """`bot.worker.backends.Backend` over one model of ipex-llm."""
+    """`bot.worker.backends.Backend` with a model of ipex-llm."""
 
     def __init__(self) -> None:
         self._torch: Any = None
@@ -49,12 +63,13 @@ class IpexBackend:
         self._device = "cpu"
         self._context = 0
         self._chunk = 1
-        self._slots = 1
-        self._kept = KeptCaches(0, cut, copy)
+        self._max_active = 1
+        self._prefixes = PrefixCache(0, crop, copy)
         self._answers: dict[int, _Answer] = {}
         self._turns: deque[int] = deque()
-        """Answers that have a place, the one whose turn it is first."""
+        """Requests that are computed in turn (round robin), the next one first."""
         self._waiting: deque[int] = deque()
+        """Requests for which there is no memory yet."""
 
     # ------------------------------------------------------------ loading
 
@@ -65,30 +80,31 @@ class IpexBackend:
         low_bit = choose_low_bit(options.low_bit, self._device, _parameters(Path(options.model)))
         self._sampling = importlib.import_module("bot.worker.backends.torch.sampling")
         self._context = options.context
-        self._chunk = CHUNK[self._device.partition(":")[0]]
+        self._chunk = PREFILL_CHUNK[self._device.partition(":")[0]]
         self._model = load_model(library, self._torch, options, self._device, low_bit, report)
-        self._measure(options)
-        first = "; on a GPU the first run compiles, which takes minutes"
-        report(f"Warming up{'' if self._device == 'cpu' else first}", 0, 0)
+        self._size_caches(options)
+        compiles = "; on a GPU the first run compiles, which takes minutes"
+        report(f"Warming up{'' if self._device == 'cpu' else compiles}", 0, 0)
         self._warm_up()
         return Facts(device_title(self._torch, self._device), low_bit, self._context)
 
-    def _measure(self, options: LoadOptions) -> None:
-        """How many answers may be in flight, and how much may be kept of those that are over."""
+    def _size_caches(self, options: LoadOptions) -> None:
+        """Set how many requests are computed in turn, and the capacity of the prefix cache, by the
+        free memory. Raises DoesNotFit."""
         config = self._model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_size = config.hidden_size // config.num_attention_heads
-        self._slots = slots_that_fit(
+        self._max_active = contexts_that_fit(
             free_memory(self._torch, self._device),
             2 * config.num_hidden_layers * heads * head_size * self._model.dtype.itemsize,
             self._context,
             options.max_parallel,
             self._device,
         )
-        self._kept = KeptCaches(self._slots * self._context, cut, copy)
+        self._prefixes = PrefixCache(self._max_active * self._context, crop, copy)
 
     def _warm_up(self) -> None:
-        """One short answer; what a GPU compiles, it compiles now."""
+        """Generate one short answer: the first one compiles kernels, for minutes on a GPU."""
         self.add(Request(id=0, prompt=[1] * 8, stop=[], max_new_tokens=2))
         while self._answers:
             self.step()
@@ -97,7 +113,7 @@ class IpexBackend:
 
     def add(self, request: Request) -> None:
         request.must_fit(self._context)
-        self._answers[request.id] = _Answer(request, self._sampling.Chooser(request))
+        self._answers[request.id] = _Answer(request, self._sampling.Sampler(request))
         self._waiting.append(request.id)
 
     def cancel(self, request_id: int) -> None:
@@ -105,13 +121,13 @@ class IpexBackend:
             self._waiting.remove(request_id)
             del self._answers[request_id]
         else:
-            self._leave(self._answers[request_id])
+            self._remove(self._answers[request_id])
 
     def step(self) -> Step:
-        """One forward pass for the answer whose turn it is."""
+        """One forward pass, for the request whose turn it is."""
         step = Step()
         with self._torch.inference_mode():
-            while self._waiting and len(self._turns) < self._slots:
+            while self._waiting and len(self._turns) < self._max_active:
                 self._admit(self._answers[self._waiting.popleft()])
             answer = self._answers[self._turns[0]]
             self._turns.rotate(-1)
@@ -119,27 +135,29 @@ class IpexBackend:
         return step
 
     def _admit(self, answer: _Answer) -> None:
-        answer.cache, answer.known = self._kept.take(answer.request.prompt)
-        answer.cached = answer.known
+        """Let a waiting request take its turns, with a cached prefix where there is one."""
+        answer.cache, answer.computed = self._prefixes.take(answer.request.prompt)
+        answer.cached = answer.computed
         self._turns.append(answer.request.id)
-        in_flight = (self._answers[turn].request for turn in self._turns)
-        self._kept.make_room(sum(len(r.prompt) + r.max_new_tokens for r in in_flight))
+        active = (self._answers[turn].request for turn in self._turns)
+        self._prefixes.make_room(sum(len(r.prompt) + r.max_new_tokens for r in active))
 
     def _advance(self, answer: _Answer, step: Step) -> None:
-        """Read more of the prompt, or the token that was chosen last; choose the next one."""
+        """Compute one chunk of the prompt, or the last token, and sample the next token where all
+        of the sequence is computed."""
         ids, request = answer.ids, answer.request
-        fresh = ids[answer.known : answer.known + self._chunk]
+        new = ids[answer.computed : answer.computed + self._chunk]
         output = self._model(
-            input_ids=self._torch.tensor([fresh], device=self._device),
+            input_ids=self._torch.tensor([new], device=self._device),
             past_key_values=answer.cache,
             use_cache=True,
             return_dict=True,
         )
         answer.cache = output.past_key_values
-        answer.known += len(fresh)
-        if answer.known < len(ids):
+        answer.computed += len(new)
+        if answer.computed < len(ids):
             return
-        (token,) = self._sampling.choose_tokens([answer.chooser], output.logits[:, -1].clone())
+        (token,) = self._sampling.sample_tokens([answer.sampler], output.logits[:, -1].clone())
         if token in request.stop:
             self._end(answer, END, step)
             return
@@ -149,20 +167,23 @@ class IpexBackend:
             self._end(answer, LENGTH, step)
 
     def _end(self, answer: _Answer, reason: str, step: Step) -> None:
-        self._leave(answer)
-        step.ended.append(Ended(answer.request.id, reason, "", answer.cached))
+        self._remove(answer)
+        usage = Usage(cached_tokens=answer.cached)
+        step.ended.append(Ended(answer.request.id, reason, usage=usage))
 
-    def _leave(self, answer: _Answer) -> None:
-        """Give up the place; keep the cache, where it is of a kind that can be cut."""
+    def _remove(self, answer: _Answer) -> None:
+        """Stop computing a request, and put its KV cache into the prefix cache where its type can
+        be cropped."""
         del self._answers[answer.request.id]
         self._turns.remove(answer.request.id)
         if hasattr(answer.cache, "key_cache"):
-            self._kept.keep(answer.ids[: answer.known], answer.cache)
+            self._prefixes.put(answer.ids[: answer.computed], answer.cache)
 
 
-def cut(cache: Any, length: int) -> Any:
-    """The cache with its first `length` tokens only. Its tensors are (1, heads, tokens, size)
-    views of longer ones, in which ipex-llm goes on writing behind the view's end."""
+def crop(cache: Any, length: int) -> Any:
+    """Shorten a KV cache of transformers' DynamicCache type to its first `length` tokens, in place,
+    and return it. Its tensors are [1, heads, tokens, head size] views of longer buffers, and
+    ipex-llm writes the next tokens behind the view's end."""
     for tensors in (cache.key_cache, cache.value_cache):
         tensors[:] = [tensor[:, :, :length] for tensor in tensors]
     cache.seen_tokens = length
@@ -170,7 +191,7 @@ def cut(cache: Any, length: int) -> Any:
 
 
 def copy(cache: Any, length: int) -> Any:
-    """A cache of the same kind with copies of the first `length` tokens."""
+    """A new KV cache of the same type with copies of the first `length` tokens."""
     copied = type(cache)()
     copied.key_cache = [tensor[:, :, :length].clone() for tensor in cache.key_cache]
     copied.value_cache = [tensor[:, :, :length].clone() for tensor in cache.value_cache]
@@ -179,10 +200,11 @@ def copy(cache: Any, length: int) -> Any:
 
 
 def _parameters(folder: Path) -> int | None:
+    """The number of weights; None where config.json is of an architecture that we cannot read."""
     try:
         return read_config(folder).parameters
     except LoadError:
-        return None  # ipex-llm runs kinds of models that we cannot read
+        return None  # ipex-llm runs more architectures than we read
 
 
 def create() -> IpexBackend:

@@ -1,13 +1,13 @@
-"""What ipex-llm can do on which device, and how it is set up.
+"""Which quantization ipex-llm runs on which device, and its environment variables.
 
-Its types of weights are those of ``load_in_low_bit``. Which run where is from ipex-llm 2.3's
-``low_bit_linear.py``; those for the CPU were tried. Some that a CPU cannot run do not raise but
-abort the process, so that each is looked up here before anything is loaded.
+The types are those of ``load_in_low_bit``. Which of them a GPU runs is taken from ipex-llm 2.3's
+``low_bit_linear.py``; those for CPUs were tested. Some types abort the process on a CPU instead of
+raising, so each is checked here before anything is loaded.
 """
 
 from collections.abc import MutableMapping
 
-from bot.worker.conversion.convert import SMALL_MODEL
+from bot.worker.conversion.llama_config import SMALL_MODEL
 from bot.worker.protocol import LoadError
 
 LOW_BITS: dict[str, tuple[str, ...]] = {
@@ -24,40 +24,41 @@ LOW_BITS: dict[str, tuple[str, ...]] = {
     "mixed_fp4": ("xpu",),
     "mixed_fp8": ("xpu",),
 }
-"""Each type, and the kinds of device that run it."""
+"""Quantization type to the kinds of device that run it."""
 
 ENVIRONMENT = {
-    # Keys and values stay as they were computed. Left to itself ipex-llm drops some of them from
-    # 1,800 tokens on, or keeps them in 8 bits, on some processors' graphics: answers get worse,
-    # and what was dropped cannot be used again for the next turn.
+    # Keep the KV cache complete and in full precision. By default ipex-llm compresses it on some
+    # integrated GPUs: it drops entries from 1,800 tokens on, or quantizes to 8 bits. Answers get
+    # worse, and a cache with dropped entries cannot be reused for the next turn.
     "IPEX_LLM_COMPRESS_KV_CACHE": "0",
     "IPEX_LLM_QUANTIZE_KV_CACHE": "0",
-    # Guesses ahead by looking up the prompt, and then ignores where an answer should stop.
+    # Speculative decoding by prompt lookup; it ignores stop tokens.
     "IPEX_LLM_PERFORMANCE_MODE": "0",
-    # Compiled GPU kernels are kept on the disk: only the first start compiles for minutes.
+    # Keep compiled GPU kernels on disk: only the first start compiles, for minutes.
     "SYCL_CACHE_PERSISTENT": "1",
 }
-"""Variables that are set before ipex-llm is imported, unless the owner set them otherwise."""
+"""Variables that are set before ipex-llm is imported, where the owner has not set them."""
 
 INTEGRATED = ("mtl", "lnl", "arl")
-"""ipex-llm's names of processors' own graphics, which share the machine's memory."""
+"""ipex-llm's names of integrated GPUs (Meteor, Lunar and Arrow Lake), which use main memory."""
 
 
 def set_environment(environment: MutableMapping[str, str]) -> None:
-    """Set what is not set. Must come before ``ipex_llm`` is imported, which reads it."""
+    """Set the variables of `ENVIRONMENT` that are not set. Must be called before ``ipex_llm`` is
+    imported, which reads them."""
     for name, value in ENVIRONMENT.items():
         environment.setdefault(name, value)
 
 
-def forms_of(low_bit: str) -> tuple[str, str]:
-    """What the prepared forms with this type of weights are called: with ipex-llm's optimised
-    layers, and without."""
+def converted_kinds(low_bit: str) -> tuple[str, str]:
+    """The ``kind`` (see `bot.worker.conversion.model_cache`) of converted models with this
+    quantization: with ipex-llm's optimized layers, and without."""
     return f"ipex_{low_bit}", f"ipex_plain_{low_bit}"
 
 
 def choose_low_bit(low_bit: str, device: str, parameters: int | None) -> str:
-    """What ``[model] low_bit`` means on a device ("cpu", "xpu", "xpu:1"), for a model of so many
-    weights (None: not known). Raises LoadError for a type that the device does not run."""
+    """The quantization for ``[model] low_bit`` on a device ("cpu", "xpu", "xpu:1"), for a model of
+    so many weights (None: not known). Raises LoadError for a type that the device does not run."""
     kind = device.partition(":")[0]
     if low_bit == "auto":
         small = parameters is not None and parameters < SMALL_MODEL

@@ -1,29 +1,27 @@
-"""Loads models with ipex-llm, and keeps them in the form that it makes of them.
+"""Loads models with ipex-llm.
 
-The first load reads the model's own weights and makes fewer bits of them, which takes minutes and
-the memory of the whole model; what comes out is saved, and later starts load that.
+The first load quantizes the weights, which takes minutes and as much memory as the original model.
+The converted model is saved (``save_low_bit``) and loaded directly by later starts.
 """
 
 import importlib
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.worker.backends.ipex.low_bit import INTEGRATED, forms_of, set_environment
+from bot.worker.backends.ipex.low_bit import INTEGRATED, converted_kinds, set_environment
 from bot.worker.backends.torch.device import choose_device
-from bot.worker.conversion.model_cache import kept
-from bot.worker.protocol import LoadError, LoadOptions
+from bot.worker.conversion.model_cache import get_or_convert
+from bot.worker.protocol import LoadError, LoadOptions, Progress
 
 MARKER = "load_keys.json"
 """The file that ``save_low_bit`` writes last."""
 
-Report = Callable[[str, int, int], None]
-
 
 def import_ipex() -> tuple[Any, Any]:
-    """``torch`` and ``ipex_llm.transformers``, set up. Raises LoadError."""
+    """The modules ``torch`` and ``ipex_llm.transformers``, with the environment set. Raises
+    LoadError where one cannot be imported."""
     set_environment(os.environ)
     try:
         torch = importlib.import_module("torch")
@@ -36,7 +34,8 @@ def import_ipex() -> tuple[Any, Any]:
 
 
 def choose_ipex_device(torch: Any, wanted: str) -> str:
-    """ "cpu", "xpu" or "xpu:1". Raises LoadError for a device that is not there."""
+    """torch's name of the device for ``[model] device``: "cpu", "xpu" or "xpu:1". Raises LoadError
+    for a device that is not available or not ipex-llm's."""
     if wanted == "auto":
         xpu = getattr(torch, "xpu", None)
         return "xpu" if xpu is not None and xpu.is_available() else "cpu"
@@ -49,9 +48,11 @@ def choose_ipex_device(torch: Any, wanted: str) -> str:
 
 
 def load_model(
-    library: Any, torch: Any, options: LoadOptions, device: str, low_bit: str, report: Report
+    library: Any, torch: Any, options: LoadOptions, device: str, low_bit: str, report: Progress
 ) -> Any:
-    """The model on its device, ready to compute. Raises LoadError where it cannot be loaded."""
+    """The model on its device, ready for inference; converted and saved where it was not yet.
+    `library` is ``ipex_llm.transformers``. Raises LoadError where the cache cannot be written, and
+    whatever ipex-llm raises."""
     source = Path(options.model)
     keywords = {
         "optimize_model": options.optimize_model,
@@ -59,19 +60,19 @@ def load_model(
     }
     if not options.cache_dir:
         return _on_device(_convert(library, source, low_bit, keywords), torch, device, low_bit)
-    fresh: list[Any] = []
+    converted: list[Any] = []
 
     def make(folder: Path) -> None:
         report(f"Converting the model to {low_bit}", 0, 0)
-        fresh.append(_convert(library, source, low_bit, keywords))
+        converted.append(_convert(library, source, low_bit, keywords))
         report("Saving the converted model", 0, 0)
-        fresh[0].save_low_bit(str(folder))
+        converted[0].save_low_bit(str(folder))
 
-    optimised, plain = forms_of(low_bit)
-    form = optimised if options.optimize_model else plain
-    folder = kept(source, Path(options.cache_dir), form, MARKER, make, report)
-    if fresh:
-        return _on_device(fresh[0], torch, device, low_bit)
+    optimized, plain = converted_kinds(low_bit)
+    kind = optimized if options.optimize_model else plain
+    folder = get_or_convert(source, Path(options.cache_dir), kind, MARKER, make, report)
+    if converted:
+        return _on_device(converted[0], torch, device, low_bit)
     report("Loading the converted model", 0, 0)
     model = library.AutoModelForCausalLM.load_low_bit(str(folder), **keywords)
     return _on_device(model, torch, device, low_bit)
@@ -85,7 +86,7 @@ def _convert(library: Any, source: Path, low_bit: str, keywords: dict[str, bool]
 
 
 def _on_device(model: Any, torch: Any, device: str, low_bit: str) -> Any:
-    # ``device_map`` is refused by ipex-llm. Its fast attention on GPUs wants 16-bit floats.
+    # ipex-llm rejects ``device_map``. Its optimized attention on GPUs requires 16-bit floats.
     if device != "cpu":
         model = model.to(torch.bfloat16) if low_bit == "bf16" else model.half()
         model = model.to(device)
@@ -93,8 +94,8 @@ def _on_device(model: Any, torch: Any, device: str, low_bit: str) -> Any:
 
 
 def _cpu_embedding(options: LoadOptions, device: str) -> bool:
-    """Whether the table of words stays in the machine's own memory: that is slower on a card and
-    better on a processor's graphics, which has little room in one piece."""
+    """Whether the embedding table stays in main memory. By default on integrated GPUs only, which
+    limit the size of one allocation; on a discrete GPU it would be slower."""
     if options.cpu_embedding is not None or device == "cpu":
         return bool(options.cpu_embedding)
     torch = importlib.import_module("torch")

@@ -1,7 +1,8 @@
-"""Runs models with OpenVINO GenAI: Intel GPUs and CPUs, continuous batching, no torch.
+"""The OpenVINO backend: one ``ContinuousBatchingPipeline`` of OpenVINO GenAI.
 
-A Hugging Face Llama folder is converted once and kept in a cache; an OpenVINO folder is taken as
-it is. Token ids go in and out, so that the pipeline needs no tokenizer.
+A Hugging Face Llama folder is converted once, and the converted model cached; a folder in
+OpenVINO's format is loaded as it is. The pipeline gets and returns token ids and needs no
+tokenizer.
 """
 
 from dataclasses import dataclass, field
@@ -10,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bot.worker.backends import Progress
-from bot.worker.backends.kv_cache.prefix_ledger import PrefixLedger
+from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
-from bot.worker.backends.openvino.library import import_genai, import_openvino
+from bot.worker.backends.openvino.library import MODEL_FILE, import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size
-from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
 from bot.worker.protocol import (
@@ -27,25 +27,30 @@ from bot.worker.protocol import (
     Facts,
     LoadError,
     LoadOptions,
+    Progress,
     Request,
     Step,
+    Usage,
     cut_at_stop,
 )
 
-AS_IT_IS = "as exported"
-"""The ``low_bit`` of a folder that somebody else converted."""
+AS_EXPORTED = "as exported"
+"""`Facts.low_bit` of a model that was in OpenVINO's format already: not known."""
 
-CHUNK = {"CPU": 256, "GPU": 1024}
-"""Prompt tokens that are read in one step, between which other answers go on and a cancel works:
-as few as keep the device busy."""
+PREFILL_CHUNK = {"CPU": 256, "GPU": 1024}
+"""By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
+advance and cancels take effect, so this is the smallest number that keeps the device busy."""
 
 
 @dataclass(slots=True)
 class _Answer:
     request: Request
     handle: Any
+    """GenAI's ``GenerationHandle``."""
     cached: int
+    """Tokens of the prompt that were in the prefix cache."""
     tokens: list[int] = field(default_factory=list)
+    """All that GenAI has returned; stop tokens included."""
 
 
 class OpenVinoBackend:
@@ -56,7 +61,7 @@ class OpenVinoBackend:
         self._ov: Any = None
         self._pipeline: Any = None
         self._context = 0
-        self._prefixes = PrefixLedger(0, 1)
+        self._blocks = BlockIndex(0, 1)
         self._answers: dict[int, _Answer] = {}
 
     # ------------------------------------------------------------ loading
@@ -69,7 +74,7 @@ class OpenVinoBackend:
         size = cache_size(folder, Path(options.model), device, low_bit, options)
         report("Loading the model", 0, 0)
         self._context = options.context
-        self._prefixes = PrefixLedger(size.blocks, size.block_size)
+        self._blocks = BlockIndex(size.blocks, size.block_size)
         self._pipeline = self._make_pipeline(folder, device, low_bit, size, options)
         report("Warming up", 0, 0)
         self._warm_up()
@@ -81,7 +86,7 @@ class OpenVinoBackend:
         scheduler = self._genai.SchedulerConfig()
         scheduler.enable_prefix_caching = True
         scheduler.dynamic_split_fuse = True
-        scheduler.max_num_batched_tokens = CHUNK[device.kind]
+        scheduler.max_num_batched_tokens = PREFILL_CHUNK[device.kind]
         scheduler.max_num_seqs = options.max_parallel
         scheduler.num_kv_blocks = size.blocks
         properties = _properties(device, low_bit, Path(options.cache_dir))
@@ -90,15 +95,15 @@ class OpenVinoBackend:
                 str(folder), scheduler, device.name, properties
             )
         except RuntimeError as exc:
-            raise _why_not(exc, folder, device) from exc
+            raise _explained(exc, folder, device) from exc
 
     def _warm_up(self) -> None:
-        """One short answer: the first one compiles, which can take minutes on a GPU."""
+        """Generate one short answer: the first one compiles kernels, for minutes on a GPU."""
         self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
         while self._answers:
             for ended in self.step().ended:
                 if ended.reason == ERROR:
-                    raise LoadError(f"the model does not run: {ended.message}")
+                    raise LoadError(f"the model cannot generate: {ended.message}")
 
     # ------------------------------------------------------------ answers
 
@@ -106,13 +111,13 @@ class OpenVinoBackend:
         request.must_fit(self._context)
         ids = self._ov.Tensor(np.array([request.prompt], np.int64))
         handle = self._pipeline.add_request(request.id, ids, self._config(request))
-        cached = self._prefixes.cached(request.prompt)
+        cached = self._blocks.cached_tokens(request.prompt)
         self._answers[request.id] = _Answer(request, handle, cached)
 
     def _config(self, request: Request) -> Any:
         config = self._genai.GenerationConfig()
         config.max_new_tokens = request.max_new_tokens
-        # GenAI insists on an end token; without one of ours it gets one that no model has.
+        # GenAI requires an EOS token; where we have none it gets an id that no model has.
         config.set_eos_token_id(request.stop[0] if request.stop else 2**31 - 1)
         config.stop_token_ids = set(request.stop) | {config.eos_token_id}
         config.repetition_penalty = request.repetition_penalty
@@ -129,7 +134,7 @@ class OpenVinoBackend:
         answer = self._answers.pop(request_id)
         answer.handle.cancel()
         if answer.tokens:
-            self._prefixes.remember(answer.request.prompt + answer.tokens[:-1])
+            self._blocks.add(answer.request.prompt + answer.tokens[:-1])
 
     def step(self) -> Step:
         self._pipeline.step()
@@ -139,7 +144,7 @@ class OpenVinoBackend:
         return step
 
     def _collect(self, answer: _Answer, step: Step) -> None:
-        """What the last step brought for one answer."""
+        """Read the results of the last step for one answer into `step`."""
         reasons, finish = self._genai.GenerationFinishReason, None
         fresh: list[int] = []
         while answer.handle.can_read():
@@ -151,46 +156,50 @@ class OpenVinoBackend:
         if ids:
             step.tokens.append((answer.request.id, ids))
         if fresh and not answer.tokens:
-            self._prefixes.remember(answer.request.prompt)
+            self._blocks.add(answer.request.prompt)
         answer.tokens += fresh
         if stopped or finish == reasons.STOP:
             self._end(answer, END, step)
         elif finish is not None:
             self._end(answer, LENGTH, step)
         elif answer.handle.get_status() == self._genai.GenerationStatus.IGNORED:
-            self._end(answer, ERROR, step, "there is no memory left for its keys and values")
+            self._end(answer, ERROR, step, "the KV cache is full")
 
     def _end(self, answer: _Answer, reason: str, step: Step, message: str = "") -> None:
         del self._answers[answer.request.id]
-        self._prefixes.remember(answer.request.prompt + answer.tokens[:-1])
-        step.ended.append(Ended(answer.request.id, reason, message, answer.cached))
+        self._blocks.add(answer.request.prompt + answer.tokens[:-1])
+        usage = Usage(cached_tokens=answer.cached)
+        step.ended.append(Ended(answer.request.id, reason, message, usage))
 
 
 # ---------------------------------------------------------------- what to load, and how
 
 
 def _model_folder(options: LoadOptions, report: Progress) -> tuple[Path, str]:
-    """The OpenVINO folder to load, and the ``low_bit`` that its weights have."""
+    """The OpenVINO folder to load, converted first where necessary, and the quantization of its
+    weights. Raises LoadError."""
     source = Path(options.model)
     if (source / MODEL_FILE).is_file():
-        return source, AS_IT_IS
+        return source, AS_EXPORTED
     low_bit = resolve_low_bit(options.low_bit, read_config(source))
     if not options.cache_dir:
-        raise LoadError("[model] cache_dir is needed: converted models are kept there")
+        raise LoadError("[model] cache_dir is missing: it holds the converted models")
     return converted(source, Path(options.cache_dir), low_bit, report), low_bit
 
 
 def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]:
-    """How exact to be. Weights of 16 and 32 bits are computed with as they are, so that an answer
-    is the same as elsewhere; with fewer bits the plugin's own, faster choice stands (on a CPU
-    bfloat16 where it has the units for it, and keys and values in 8 bits)."""
+    """The plugin's properties: inference precision, KV cache precision, cache of compiled kernels.
+
+    With weights of 16 and 32 bits the arithmetic is exact, so that answers equal those of other
+    backends. With quantized weights the plugin's faster defaults apply (on a CPU bfloat16 where it
+    has instructions for it, and a KV cache of 8 bits)."""
     if device.kind == "CPU":
         if low_bit in ("fp32", "fp16"):
             return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
         return {}
     properties: dict[str, Any] = {}
     if str(cache_dir) != ".":
-        # Compiled GPU kernels, without the weights that are in the model's folder anyway.
+        # Compiled GPU kernels; OPTIMIZE_SIZE leaves out the weights.
         properties |= {"CACHE_DIR": str(cache_dir / "compiled"), "CACHE_MODE": "OPTIMIZE_SIZE"}
     if low_bit == "fp32":
         properties |= {"INFERENCE_PRECISION_HINT": "f32"}
@@ -199,14 +208,15 @@ def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]
     return properties
 
 
-def _why_not(exc: RuntimeError, folder: Path, device: Device) -> LoadError:
+def _explained(exc: RuntimeError, folder: Path, device: Device) -> LoadError:
+    """What OpenVINO raised while it loaded, as an error for the operator."""
     text = " ".join(str(exc).split())
     if "alloc" in text.lower() or "out of memory" in text.lower():
         return DoesNotFit(
             f"{folder.name} does not fit into the memory of {device.title}: choose a smaller "
-            "[model] context or max_parallel, fewer bits (low_bit), or a smaller model"
+            "[model] context or max_parallel, stronger quantization (low_bit), or a smaller model"
         )
-    # The last line says what is wrong; those before it say where in OpenVINO's source.
+    # The last line is the reason; those before it are places in OpenVINO's source.
     reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
     return LoadError(f"{folder} cannot be loaded on {device.title}: {reason}")
 

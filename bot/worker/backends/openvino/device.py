@@ -1,4 +1,4 @@
-"""Which device OpenVINO should use."""
+"""Chooses the device that OpenVINO uses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +9,14 @@ from bot.worker.protocol import LoadError
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """``name`` is OpenVINO's: CPU, GPU, GPU.1."""
+    """A CPU or GPU that OpenVINO can use."""
 
     name: str
+    """OpenVINO's name: CPU, GPU, GPU.1."""
     title: str
     """For people: "GPU.0 (Intel(R) Arc(TM) B580 Graphics)"."""
     gpu_memory: int = 0
-    """Bytes that it may use; 0 for a CPU."""
+    """Bytes that the model and its KV cache may use; 0 for a CPU."""
 
     @property
     def kind(self) -> str:
@@ -24,8 +25,9 @@ class Device:
 
 
 def choose_device(core: Any, wanted: str) -> Device:
-    """The device that `wanted` means: "auto", "cpu", "gpu" or "gpu.1". Raises LoadError, with the
-    devices that there are, where there is none."""
+    """The device for ``[model] device``: "auto", "cpu", "gpu" or "gpu.1". `core` is an
+    ``openvino.Core``. Raises LoadError, with the devices that are available, where `wanted` is
+    not."""
     found = [name for name in core.available_devices if name.partition(".")[0] in ("CPU", "GPU")]
     gpus = [name for name in found if name.startswith("GPU")]
     if wanted == "auto":
@@ -42,18 +44,18 @@ def choose_device(core: Any, wanted: str) -> Device:
     memory = 0
     if name.startswith("GPU"):
         memory = int(core.get_property(name, "GPU_DEVICE_TOTAL_MEM_SIZE"))
-        if not _is_card(core, name):  # it has none of its own
+        if not _is_discrete(core, name):  # it shares main memory
             memory = min(memory, available_memory() or memory)
     return Device(name, title, memory)
 
 
 def _best(core: Any, gpus: list[str]) -> str:
-    """A card rather than the processor's own graphics, of which the number is often lower."""
-    cards = [name for name in gpus if _is_card(core, name)]
-    return (cards or gpus)[0]
+    """A discrete GPU if there is one: the integrated GPU often comes first."""
+    discrete = [name for name in gpus if _is_discrete(core, name)]
+    return (discrete or gpus)[0]
 
 
-def _is_card(core: Any, name: str) -> bool:
+def _is_discrete(core: Any, name: str) -> bool:
     return "DISCRETE" in str(core.get_property(name, "DEVICE_TYPE")).upper()
 
 

@@ -1,4 +1,4 @@
-"""Imports OpenVINO, quietly."""
+"""Recognizes OpenVINO's format, and imports OpenVINO without its telemetry."""
 
 import importlib
 import sys
@@ -6,18 +6,21 @@ from typing import Any
 
 from bot.worker.protocol import LoadError
 
+MODEL_FILE = "openvino_model.xml"
+"""The file that marks a folder as a model in OpenVINO's format."""
+
 
 def import_openvino() -> Any:
-    """The ``openvino`` module, with its usage reports left out. Raises LoadError."""
-    # ``import openvino`` brings Intel's reporting package with it, which tells a server about
-    # conversions unless it is told not to. Parley tells nobody anything: without the package,
-    # OpenVINO uses a stand-in of its own that does nothing.
+    """The ``openvino`` module, without telemetry. Raises LoadError where it is not installed."""
+    # ``import openvino`` imports Intel's openvino_telemetry, which by default reports conversions
+    # to a server. Parley sends no usage data: where that import fails, OpenVINO uses its own
+    # stand-in, which does nothing.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     return _import("openvino")
 
 
 def import_genai() -> Any:
-    """The ``openvino_genai`` module. Raises LoadError."""
+    """The ``openvino_genai`` module. Raises LoadError where it is not installed."""
     import_openvino()
     return _import("openvino_genai")
 

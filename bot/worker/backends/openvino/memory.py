@@ -1,4 +1,4 @@
-"""How large OpenVINO's cache of keys and values should be."""
+"""The size of OpenVINO's paged KV cache."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -10,15 +10,16 @@ from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadError, LoadOptions
 
 BLOCK_SIZE = {"CPU": 32, "GPU": 16}
-"""Tokens that share a block, as OpenVINO's plugins have it."""
+"""Tokens in a block of the cache, fixed by OpenVINO's plugins."""
 
-SHARE = 0.7
-"""Of the memory that is left beside the model: the rest is for what is computed meanwhile."""
+CACHE_SHARE = 0.7
+"""The fraction of the memory left beside the model that the cache may take; the rest is for
+activations."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheSize:
-    """``blocks`` of ``block_size`` tokens each."""
+    """A cache of ``blocks`` blocks of ``block_size`` tokens each."""
 
     blocks: int
     block_size: int
@@ -27,8 +28,9 @@ class CacheSize:
 def cache_size(
     folder: Path, source: Path, device: Device, low_bit: str, options: LoadOptions
 ) -> CacheSize:
-    """Room for ``max_parallel`` whole contexts, or for as many as fit into the memory that is
-    there. What no answer uses keeps old prompts. Raises DoesNotFit where not one context fits."""
+    """Blocks for ``max_parallel`` full context windows, or as many as fit the available memory.
+    Blocks that no request uses serve as prefix cache. `folder` holds the OpenVINO model, `source`
+    its config.json. Raises DoesNotFit where not even one context window fits."""
     block = BLOCK_SIZE[device.kind]
     least = ceil(options.context / block) + 1
     wanted = least * options.max_parallel
@@ -36,18 +38,18 @@ def cache_size(
     per_token = _bytes_per_token(source, device, low_bit)
     if room is None or per_token is None:
         return CacheSize(wanted, block)
-    fitting = int(room * SHARE / (per_token * block))
+    fitting = int(room * CACHE_SHARE / (per_token * block))
     if fitting < least:
         raise DoesNotFit(
             f"{source.name} leaves {max(0, room) / 1e9:.1f} GB free on {device.title}, and [model] "
             f"context = {options.context} needs {least * block * per_token / 1e9:.1f}: choose a "
-            "smaller context, fewer bits (low_bit) or a smaller model"
+            "smaller context, stronger quantization (low_bit) or a smaller model"
         )
     return CacheSize(min(wanted, fitting), block)
 
 
 def _room(folder: Path, device: Device) -> int | None:
-    """Bytes that are left when the model is loaded; None where nobody knows."""
+    """Bytes left on the device beside the model's weights; None where not known."""
     free = device.gpu_memory if device.kind == "GPU" else available_memory()
     if free is None:
         return None
@@ -55,15 +57,16 @@ def _room(folder: Path, device: Device) -> int | None:
 
 
 def _bytes_per_token(source: Path, device: Device, low_bit: str) -> float | None:
-    """None for a folder of which the shape is not known."""
+    """Bytes of KV cache per token; None where the model's shape is not known."""
     try:
         config = read_config(source)
     except LoadError:
-        return None  # an OpenVINO folder may be of any kind
+        return None  # a model exported by somebody else may have any architecture
     return config.cache_bytes(_element_size(config, device, low_bit))
 
 
 def _element_size(config: LlamaConfig, device: Device, low_bit: str) -> float:
+    """Bytes per element of the KV cache, with the backend's properties for this quantization."""
     if device.kind == "GPU":
         return 2.0
     if low_bit in ("fp32", "fp16"):

@@ -1,9 +1,9 @@
-"""Runs models with torch and transformers: Intel GPUs (xpu), CUDA, CPUs.
+"""The torch backend: continuous batching over a model of transformers.
 
-Batching is done here and not by transformers' ``generate_batch``, which knows neither a seed nor
-a repetition penalty for each request, does not tell when a request was cancelled, and stops as a
-whole when one request does not fit. What is used of transformers is what every causal model has:
-a forward pass over token ids, with positions, a mask and a cache.
+Batching is this module's own and not transformers' ``generate_batch``, which has no seed or
+repetition penalty per request, does not report cancelled requests, and stops for all requests when
+one does not fit. Used of transformers is what every causal language model has: a forward pass over
+token ids, with positions, an attention mask and a KV cache.
 """
 
 import importlib
@@ -14,35 +14,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.worker.backends import Progress
-from bot.worker.backends.kv_cache.slots import SlotTable
+from bot.worker.backends.kv_cache.batch_slots import BatchSlots
 from bot.worker.backends.torch.device import (
     Precision,
     choose_device,
     choose_precision,
+    contexts_that_fit,
     device_title,
     free_memory,
-    slots_that_fit,
 )
-from bot.worker.backends.torch.low_bit import make_low_bit
-from bot.worker.protocol import END, LENGTH, Ended, Facts, LoadError, LoadOptions, Request, Step
+from bot.worker.backends.torch.low_bit import quantize
+from bot.worker.protocol import (
+    END,
+    LENGTH,
+    Ended,
+    Facts,
+    LoadError,
+    LoadOptions,
+    Progress,
+    Request,
+    Step,
+    Usage,
+)
 
-CHUNK = {"cpu": 256, "xpu": 1024, "cuda": 1024}
-"""Prompt tokens that are read in one step, between which other answers go on and a cancel works:
-as few as keep the device busy."""
+PREFILL_CHUNK = {"cpu": 256, "xpu": 1024, "cuda": 1024}
+"""By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
+advance and cancels take effect, so this is the smallest number that keeps the device busy."""
 
 
 @dataclass(slots=True)
 class _Answer:
     request: Request
-    chooser: Any
+    sampler: Any
     cached: int = 0
+    """Tokens of the prompt that were in the KV cache."""
     tokens: list[int] = field(default_factory=list)
-    """The answer so far. The last one is not in the cache yet."""
+    """The answer so far. The last token is not in the KV cache yet."""
 
 
 class TorchBackend:
-    """`bot.worker.backends.Backend` over one transformers model."""
+    """`bot.worker.backends.Backend` with a model of transformers."""
 
     def __init__(self) -> None:
         self._torch: Any = None
@@ -53,9 +64,10 @@ class TorchBackend:
         self._device = "cpu"
         self._context = 0
         self._chunk = 1
-        self._table = SlotTable(0)
+        self._slots = BatchSlots(0)
         self._answers: dict[int, _Answer] = {}
         self._waiting: deque[int] = deque()
+        """Requests that wait for a slot."""
 
     # ------------------------------------------------------------ loading
 
@@ -69,14 +81,14 @@ class TorchBackend:
             )
         self._device = choose_device(self._torch, options.device)
         if self._device.startswith("cuda"):
-            # cuDNN plans each new length of a sequence anew, which takes longer than a step.
+            # cuDNN plans its kernels anew for each sequence length, which takes longer than a step.
             self._torch.backends.cuda.enable_cudnn_sdp(False)
         self._context = options.context
-        self._chunk = CHUNK[self._device.partition(":")[0]]
+        self._chunk = PREFILL_CHUNK[self._device.partition(":")[0]]
         report("Loading the model", 0, 0)
         precision = self._load_model(transformers, options)
         report("Warming up", 0, 0)
-        # The cache's name since transformers 5.24, and before.
+        # The argument is called "cache" since transformers 5.24, "past_key_values" before.
         known = inspect.signature(self._model.forward).parameters
         self._cache_argument = "cache" if "cache" in known else "past_key_values"
         self._make_cache(options)
@@ -99,8 +111,8 @@ class TorchBackend:
                 use_safetensors=True,
                 attn_implementation="sdpa",
             )
-            if precision.fewer_bits:
-                make_low_bit(self._torch, model, precision.fewer_bits, self._device)
+            if precision.quantization:
+                quantize(self._torch, model, precision.quantization, self._device)
                 self._model = model.to(self._device).eval()
             else:
                 computed = getattr(self._torch, precision.computed)
@@ -108,7 +120,7 @@ class TorchBackend:
         except self._torch.OutOfMemoryError as exc:
             raise LoadError(
                 f"{folder} does not fit into the memory of {self._device}: choose a smaller model, "
-                'or fewer bits, which backend = "openvino" makes with less memory'
+                'or backend = "openvino", which quantizes with less memory'
             ) from exc
         return precision
 
@@ -119,18 +131,18 @@ class TorchBackend:
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         element = self._model.dtype.itemsize
-        slots = slots_that_fit(
+        slots = contexts_that_fit(
             free_memory(self._torch, self._device),
             2 * text.num_hidden_layers * heads * size * element,
             self._context,
             options.max_parallel,
             self._device,
         )
-        self._table = SlotTable(slots)
+        self._slots = BatchSlots(slots)
         self._cache = cache_module.SlotCache(slots, self._context, self._device)
 
     def _warm_up(self) -> None:
-        """One short answer: it makes the cache, and the first one compiles on some devices."""
+        """Generate one short answer: it allocates the KV cache and may compile kernels."""
         self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
         while self._answers:
             self.step()
@@ -139,7 +151,7 @@ class TorchBackend:
 
     def add(self, request: Request) -> None:
         request.must_fit(self._context)
-        self._answers[request.id] = _Answer(request, self._sampling.Chooser(request))
+        self._answers[request.id] = _Answer(request, self._sampling.Sampler(request))
         self._waiting.append(request.id)
 
     def cancel(self, request_id: int) -> None:
@@ -147,58 +159,62 @@ class TorchBackend:
         if request_id in self._waiting:
             self._waiting.remove(request_id)
         else:
-            self._cache.carry_out(self._table.release(request_id))
+            self._cache.apply(self._slots.release(request_id))
 
     def step(self) -> Step:
         step = Step()
         with self._torch.inference_mode():
-            while self._waiting and not self._table.full:
+            while self._waiting and not self._slots.full:
                 self._admit(self._answers[self._waiting.popleft()])
-            writing = [owner for owner in self._table.owners if self._answers[owner].tokens]
-            self._read_a_prompt(step)
-            if writing:
-                self._write(writing, step)
+            decoding = [key for key in self._slots.requests if self._answers[key].tokens]
+            self._prefill(step)
+            if decoding:
+                self._decode(decoding, step)
         return step
 
     def _admit(self, answer: _Answer) -> None:
+        """Give a waiting request a slot, with a cached prefix where there is one."""
         request = answer.request
-        self._cache.carry_out(self._table.take(request.id, request.prompt))
-        answer.cached = len(self._table.tokens(request.id))
+        self._cache.apply(self._slots.acquire(request.id, request.prompt))
+        answer.cached = len(self._slots.tokens(request.id))
 
-    def _read_a_prompt(self, step: Step) -> None:
-        """Read more of the prompt that waits longest; at its end comes its first token."""
-        reading = [a for a in self._answers.values() if not a.tokens and self._admitted(a)]
-        if not reading:
+    def _prefill(self, step: Step) -> None:
+        """Compute the next chunk of the oldest prompt that is not complete; the last chunk gives
+        the first token of its answer."""
+        pending = [a for a in self._answers.values() if not a.tokens and self._admitted(a)]
+        if not pending:
             return
-        answer = reading[0]
-        request, known = answer.request, self._table.tokens(answer.request.id)
-        start = len(known)
-        fresh = request.prompt[start : start + self._chunk]
-        logits = self._forward(self._table.slot(request.id), [fresh], [start])
-        known += fresh
-        if len(known) == len(request.prompt):
+        answer = pending[0]
+        request, cached = answer.request, self._slots.tokens(answer.request.id)
+        start = len(cached)
+        chunk = request.prompt[start : start + self._chunk]
+        logits = self._forward(self._slots.slot(request.id), [chunk], [start])
+        cached += chunk
+        if len(cached) == len(request.prompt):
             self._take_tokens([answer], logits, step)
 
     def _admitted(self, answer: _Answer) -> bool:
-        return answer.request.id in self._table.owners
+        return answer.request.id in self._slots.requests
 
-    def _write(self, writing: list[int], step: Step) -> None:
-        """One more token for every answer that has begun. A slot between them whose prompt is
-        still being read takes part with a token that the rest of its prompt will overwrite."""
-        rows = list(self._table.owners)
-        first, last = rows.index(writing[0]), rows.index(writing[-1])
+    def _decode(self, decoding: list[int], step: Step) -> None:
+        """One more token for each of these requests, in one batch. A slot between theirs that is
+        still in prefill is computed with a dummy token, which its next chunk overwrites."""
+        rows = list(self._slots.requests)
+        first, last = rows.index(decoding[0]), rows.index(decoding[-1])
         rows = rows[first : last + 1]
-        inputs = [[self._answers[owner].tokens[-1] if owner in writing else 0] for owner in rows]
-        starts = [len(self._table.tokens(owner)) for owner in rows]
+        inputs = [[self._answers[key].tokens[-1] if key in decoding else 0] for key in rows]
+        starts = [len(self._slots.tokens(key)) for key in rows]
         logits = self._forward(first, inputs, starts)
-        answers = [self._answers[owner] for owner in writing]
+        answers = [self._answers[key] for key in decoding]
         for answer in answers:
-            self._table.tokens(answer.request.id).append(answer.tokens[-1])
-        self._take_tokens(answers, logits[[rows.index(owner) for owner in writing]], step)
+            self._slots.tokens(answer.request.id).append(answer.tokens[-1])
+        self._take_tokens(answers, logits[[rows.index(key) for key in decoding]], step)
 
     def _forward(self, first: int, inputs: list[list[int]], starts: list[int]) -> Any:
-        """Logits after the last token of each row, (rows, vocabulary). Row i is slot first + i."""
-        positions, mask = self._cache.aim(first, starts, len(inputs[0]))
+        """One forward pass over token ids [batch, tokens] from the positions `starts` [batch] on.
+        Row i of the batch is slot ``first + i``. Returns the logits after the last token of each
+        row, [batch, vocabulary]."""
+        positions, mask = self._cache.prepare(first, starts, len(inputs[0]))
         output = self._model(
             input_ids=self._torch.tensor(inputs).to(self._device),
             position_ids=positions,
@@ -210,9 +226,9 @@ class TorchBackend:
         return output.logits[:, -1]
 
     def _take_tokens(self, answers: list[_Answer], logits: Any, step: Step) -> None:
-        """Choose the next token of each answer from its row of logits."""
-        chosen = self._sampling.choose_tokens([answer.chooser for answer in answers], logits)
-        for answer, token in zip(answers, chosen, strict=True):
+        """Sample the next token of each answer from its row of logits [batch, vocabulary]."""
+        sampled = self._sampling.sample_tokens([answer.sampler for answer in answers], logits)
+        for answer, token in zip(answers, sampled, strict=True):
             request = answer.request
             answer.tokens.append(token)
             if token in request.stop:
@@ -225,11 +241,12 @@ class TorchBackend:
     def _end(self, answer: _Answer, reason: str, step: Step) -> None:
         request_id = answer.request.id
         del self._answers[request_id]
-        self._cache.carry_out(self._table.release(request_id))
-        step.ended.append(Ended(request_id, reason, "", answer.cached))
+        self._cache.apply(self._slots.release(request_id))
+        step.ended.append(Ended(request_id, reason, usage=Usage(cached_tokens=answer.cached)))
 
 
 def _import(name: str) -> Any:
+    """Raises LoadError where the module cannot be imported."""
     try:
         return importlib.import_module(name)
     except ImportError as exc:
@@ -241,12 +258,14 @@ def _import(name: str) -> Any:
 
 
 def _refuse_other_caches(config: Any, folder: Path, context: int) -> None:
-    """Refuse models that remember otherwise than by the keys and values of all tokens."""
+    """Raises LoadError for models that need more than a KV cache of all tokens: sliding windows
+    smaller than `context`, layers of other types than attention."""
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None)
     if window and getattr(config, "use_sliding_window", True) and window < context:
         raise LoadError(
-            f"{folder} looks back {window} tokens only: set [model] context = {window} or less"
+            f"{folder} attends to the last {window} tokens only (sliding window): set [model] "
+            f"context = {window} or less"
         )
     if other := kinds - {"full_attention", "sliding_attention"}:
         raise LoadError(

@@ -1,6 +1,6 @@
-"""Where torch runs a model, in which precision, and how much fits.
+"""Chooses the device and the precision for torch, and how many context windows fit its memory.
 
-The torch module is given, so that choosing can be tested without one.
+The torch module is a parameter, so that this can be tested without torch.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from bot.worker.backends.torch.low_bit import LOW_BITS
 from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadError
 
-SHARE = 0.8
-"""Of the memory that is left beside the model: the rest is for what is computed meanwhile."""
+CACHE_SHARE = 0.8
+"""The fraction of the memory left beside the model that the KV cache may take; the rest is for
+activations."""
 
 _DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
@@ -19,21 +20,24 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """``stored`` is what weights are loaded as, ``computed`` what is computed with; both by
-    torch's names. ``fewer_bits`` is what `torch_low_bit` makes of the weights then, or ""."""
+    """The data types of a model, by torch's names, and its quantization."""
 
     stored: str
+    """The type that the weights are loaded as."""
     computed: str
-    fewer_bits: str = ""
+    """The type of activations and KV cache."""
+    quantization: str = ""
+    """What `bot.worker.backends.torch.low_bit` then quantizes the weights to; "" for nothing."""
 
     @property
     def low_bit(self) -> str:
-        return self.fewer_bits or _NAMES[self.stored]
+        """The name in the settings."""
+        return self.quantization or _NAMES[self.stored]
 
 
 def choose_device(torch: Any, wanted: str) -> str:
-    """Torch's name of the device that `wanted` means: "auto", "cpu", "xpu", "cuda", "xpu:1" …
-    Raises LoadError, with the devices that there are, where there is none."""
+    """torch's name of the device for ``[model] device``: "auto", "cpu", "xpu", "cuda", "xpu:1" …
+    Raises LoadError, with the devices that are available, where `wanted` is not."""
     found = [*_accelerators(torch), "cpu"]
     if wanted == "auto":
         return found[0]
@@ -58,7 +62,7 @@ def _accelerators(torch: Any) -> list[str]:
 
 
 def device_title(torch: Any, device: str) -> str:
-    """The device for people: "xpu (Intel(R) Arc(TM) B580 Graphics)"."""
+    """The device's name for people: "xpu (Intel(R) Arc(TM) B580 Graphics)"."""
     kind = device.partition(":")[0]
     if kind == "cpu":
         return device
@@ -66,10 +70,10 @@ def device_title(torch: Any, device: str) -> str:
 
 
 def choose_precision(device: str, low_bit: str, dtype: str) -> Precision:
-    """The precision for ``low_bit``, on a device, of a model whose own type is `dtype`.
+    """The precision for ``[model] low_bit``, on a device, of a checkpoint of the type `dtype`.
 
-    A CPU computes in float32 whatever is stored, so that answers are the same everywhere; bf16
-    alone is computed as it is. Raises LoadError for what the device has no kernels for.
+    A CPU computes in float32 whatever the weights' type is, so that answers are the same
+    everywhere, except for bfloat16. Raises LoadError for a quantization without kernels there.
     """
     kind = device.partition(":")[0]
     if low_bit == "auto":
@@ -92,24 +96,26 @@ def choose_precision(device: str, low_bit: str, dtype: str) -> Precision:
 
 
 def free_memory(torch: Any, device: str) -> int | None:
-    """Bytes that are free on the device; None where nobody tells."""
+    """Free bytes of the device's memory; None where not known."""
     kind = device.partition(":")[0]
     if kind == "cpu":
         return available_memory()
     return int(getattr(torch, kind).mem_get_info(device)[0])
 
 
-def slots_that_fit(
+def contexts_that_fit(
     free: int | None, bytes_per_token: int, context: int, wanted: int, device: str
 ) -> int:
-    """How many whole contexts the cache can have. Raises DoesNotFit where not one fits."""
+    """How many full context windows fit the KV cache, `wanted` at most: `free` bytes (None: not
+    known), `bytes_per_token` of KV cache, `context` tokens each. Raises DoesNotFit where not one
+    fits."""
     if free is None:
         return wanted
-    fitting = int(free * SHARE / (bytes_per_token * context))
+    fitting = int(free * CACHE_SHARE / (bytes_per_token * context))
     if fitting < 1:
         raise DoesNotFit(
             f"the model leaves {free / 1e9:.1f} GB free on {device}, and [model] context = "
-            f"{context} needs {bytes_per_token * context / SHARE / 1e9:.1f}: choose a smaller "
-            "context or a smaller model"
+            f"{context} needs {bytes_per_token * context / CACHE_SHARE / 1e9:.1f}: choose a "
+            "smaller context or a smaller model"
         )
     return min(wanted, fitting)

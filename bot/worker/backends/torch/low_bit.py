@@ -1,8 +1,7 @@
-"""Weights of 8 and 4 bits for the torch back end, made by torchao when a model is loaded.
+"""Quantization of weights to 8 and 4 bits with torchao, when the torch backend loads a model.
 
-Only the weights get smaller; what is computed with them has 16 bits. Some kernels for 4 bits on
-GPUs were wrong for one row and right for many, so each load compares a layer, for both, with what
-it was before.
+Only weights are quantized; activations keep 16 bits. Some 4-bit kernels for GPUs gave wrong results
+for a batch of one and right ones for larger batches, so each load checks one layer for both.
 """
 
 import importlib
@@ -15,35 +14,36 @@ LOW_BITS: dict[str, tuple[str, ...]] = {
     "sym_int8": ("cpu", "xpu", "cuda"),
     "sym_int4": ("xpu", "cuda"),
 }
-"""Each type, and the kinds of device for which torchao has kernels."""
+"""Quantization type to the kinds of device for which torchao has kernels."""
 
-TOLERATED = {"sym_int8": 0.03, "sym_int4": 0.25}
-"""How far the output may be from that of 16-bit weights, relative to its length. Rounding random
-weights in groups of 32 costs 0.01 and 0.1; a wrong kernel gives 1 and more."""
+MAX_ERROR = {"sym_int8": 0.03, "sym_int4": 0.25}
+"""The largest relative error (norm of the difference, over the norm) of a quantized layer's output.
+Rounding random weights in groups of 32 gives 0.01 and 0.1, a wrong kernel 1 and more."""
 
-GROUP = 32
-"""Weights that share a scale, for 4 bits."""
+GROUP_SIZE = 32
+"""Weights that share a scale, with 4 bits."""
 
-ROWS = (1, 8)
-"""Decoding one answer, and several."""
+BATCH_SIZES = (1, 8)
+"""The batch sizes that are checked."""
 
 
-def make_low_bit(torch: Any, model: Any, low_bit: str, device: str) -> None:
-    """Replace the weights of the model's layers, in place, and move them to the device one by one,
-    so that it never holds the whole model. The output matrix stays as it is. Raises LoadError
-    where torchao is missing, or a layer computes something else than before."""
-    quantization = _import_torchao()
+def quantize(torch: Any, model: Any, low_bit: str, device: str) -> None:
+    """Quantize the weights of the model's linear layers in place, and move them to the device layer
+    by layer, so that it never holds the whole model in 16 bits. The output matrix is not quantized.
+    Raises LoadError where torchao is missing or cannot do it on this device, or where a quantized
+    layer computes something else."""
+    torchao = _import_torchao()
     name, layer = _first_layer(torch, model)
     before = layer.weight.detach().to("cpu", torch.float32)
     head = model.get_output_embeddings()
 
     def chosen(module: Any, _name: str) -> bool:
         wide = isinstance(module, torch.nn.Linear) and module is not head
-        return wide and (low_bit == "sym_int8" or module.in_features % GROUP == 0)
+        return wide and (low_bit == "sym_int8" or module.in_features % GROUP_SIZE == 0)
 
     try:
-        config = _config(quantization, low_bit, device)
-        quantization.quantize_(model, config, filter_fn=chosen, device=device)
+        config = _config(torchao, low_bit, device)
+        torchao.quantize_(model, config, filter_fn=chosen, device=device)
     except (NotImplementedError, ImportError, ValueError, AssertionError) as exc:
         raise LoadError(
             f'[model] low_bit = "{low_bit}": torchao cannot do that on {device} ('
@@ -53,38 +53,41 @@ def make_low_bit(torch: Any, model: Any, low_bit: str, device: str) -> None:
 
 
 def check_layer(torch: Any, layer: Any, before: Any, low_bit: str, device: str) -> None:
-    """Compare a layer with its weights before, (out, in) in float32 on the CPU. Raises LoadError
-    where it computes something else."""
+    """Compare a quantized layer's output with that of its weights before quantization: `before`,
+    [out, in], in float32 on the CPU. Raises LoadError where the error is above `MAX_ERROR`."""
     random = torch.Generator().manual_seed(0)
-    for rows in ROWS:
+    for rows in BATCH_SIZES:
         inputs = torch.randn(rows, before.shape[1], generator=random)
         dtype = getattr(layer.weight, "dtype", torch.float16)
         with torch.inference_mode():
             output = layer(inputs.to(device, dtype)).to("cpu", torch.float32)
         expected = inputs @ before.T
         error = float((output - expected).norm() / expected.norm())
-        if not error <= TOLERATED[low_bit]:  # also where it is not a number
+        if not error <= MAX_ERROR[low_bit]:  # also where it is NaN
             raise LoadError(
-                f'[model] low_bit = "{low_bit}": the kernel on {device} computes something else '
-                f"than it should (off by {error:.0%} for {rows} rows): update the driver and "
+                f'[model] low_bit = "{low_bit}": the kernel on {device} gives wrong results '
+                f"(relative error {error:.0%} for a batch of {rows}): update the driver and "
                 'torch, or choose "fp16", or backend = "openvino"'
             )
 
 
-def _config(quantization: Any, low_bit: str, device: str) -> Any:
+def _config(torchao: Any, low_bit: str, device: str) -> Any:
     if low_bit == "sym_int8":
-        return quantization.Int8WeightOnlyConfig()
+        return torchao.Int8WeightOnlyConfig()
     packing = "plain_int32" if device.startswith("xpu") else "tile_packed_to_4d"
-    return quantization.Int4WeightOnlyConfig(group_size=GROUP, int4_packing_format=packing)
+    return torchao.Int4WeightOnlyConfig(group_size=GROUP_SIZE, int4_packing_format=packing)
 
 
 def _first_layer(torch: Any, model: Any) -> tuple[str, Any]:
+    """The name and module of the first layer that is quantized. Raises LoadError for none."""
     head = model.get_output_embeddings()
     for name, module in model.named_modules():
         wide = isinstance(module, torch.nn.Linear) and module is not head
-        if wide and module.in_features % GROUP == 0:
+        if wide and module.in_features % GROUP_SIZE == 0:
             return name, module
-    raise LoadError("this model has no layer that could have fewer bits: choose low_bit = fp16")
+    raise LoadError(
+        'this model has no layer that can be quantized: choose [model] low_bit = "fp16"'
+    )
 
 
 def _import_torchao() -> Any:
@@ -92,7 +95,7 @@ def _import_torchao() -> Any:
         return importlib.import_module("torchao.quantization")
     except ImportError as exc:
         raise LoadError(
-            f'[model] low_bit of fewer than 16 bits with backend "torch" needs torchao, which '
+            'quantization with backend "torch" needs torchao, which '
             f"{sys.executable} does not have or cannot load ({exc}): run {sys.executable} -m pip "
             "install torchao"
         ) from exc

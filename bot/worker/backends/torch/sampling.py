@@ -1,6 +1,6 @@
-"""Chooses tokens from logits, each answer by its own rules and its own random numbers.
+"""Samples tokens from logits, with each request's own parameters and random number generator.
 
-Only imported once a model is to be loaded: it imports torch.
+Imports torch; it is itself imported only when a model is loaded.
 """
 
 import importlib
@@ -11,8 +11,8 @@ from bot.worker.protocol import Request
 torch: Any = importlib.import_module("torch")
 
 
-class Chooser:
-    """How one answer chooses its tokens."""
+class Sampler:
+    """Samples the tokens of one answer, reproducibly for the same request and logits."""
 
     def __init__(self, request: Request) -> None:
         self.greedy = request.temperature <= 0
@@ -21,51 +21,51 @@ class Chooser:
         self._seen = set(request.prompt)
 
     def candidates(self, vocabulary: int) -> int:
-        """Of how many of the likeliest tokens it chooses."""
+        """How many of the most likely tokens it samples from (top-k); 0 for greedy decoding."""
         if self.greedy:
             return 0
         return min(self._request.top_k or vocabulary, vocabulary)
 
-    def penalise(self, logits: Any) -> None:
-        """Make every token of prompt and answer less likely, in place, as CTRL's authors proposed
-        (arXiv:1909.05858, section 4.1)."""
+    def apply_penalty(self, logits: Any) -> None:
+        """Apply the repetition penalty to logits [vocabulary], in place: every token of prompt and
+        answer gets less likely (CTRL, arXiv:1909.05858, section 4.1)."""
         penalty = self._request.repetition_penalty
         if penalty != 1.0:
             seen = torch.tensor(sorted(self._seen), device=logits.device)
             values = logits[seen]
             logits[seen] = torch.where(values > 0, values / penalty, values * penalty)
 
-    def pick(self, logits: Any) -> int:
-        """The place of the chosen token among candidates with these logits, largest first, on the
-        CPU."""
-        chances = torch.softmax(logits / self._request.temperature, dim=-1)
+    def sample(self, logits: Any) -> int:
+        """Sample one of the candidates with these logits, [candidates] on the CPU in descending
+        order, with temperature and top-p. Returns its index."""
+        probabilities = torch.softmax(logits / self._request.temperature, dim=-1)
         if self._request.top_p < 1.0:
-            # The last one is that with which the others reach top_p.
-            before = chances.cumsum(dim=-1) - chances
-            chances = chances[: int((before < self._request.top_p).sum())]
-        return int(torch.multinomial(chances, 1, generator=self._random))
+            # The fewest tokens whose probabilities add up to top_p or more.
+            before = probabilities.cumsum(dim=-1) - probabilities
+            probabilities = probabilities[: int((before < self._request.top_p).sum())]
+        return int(torch.multinomial(probabilities, 1, generator=self._random))
 
-    def note(self, token: int) -> None:
-        """This is the next token."""
+    def add(self, token: int) -> None:
+        """Record the next token of the answer, for the repetition penalty."""
         self._seen.add(token)
 
 
-def choose_tokens(choosers: list[Chooser], logits: Any) -> list[int]:
-    """The next token for each row of the logits (rows, vocabulary), by that row's chooser.
+def sample_tokens(samplers: list[Sampler], logits: Any) -> list[int]:
+    """The next token of each row of logits [batch, vocabulary], with that row's sampler.
 
-    What a row gets depends on its own chooser and logits alone. Few transfers from the device,
-    however many rows there are.
+    A row's token depends on its own sampler and logits alone. The number of transfers from the
+    device does not depend on the batch size. May change `logits`.
     """
     logits = logits.float()
-    for chooser, row in zip(choosers, logits, strict=True):
-        chooser.penalise(row)
-    counts = [chooser.candidates(logits.shape[1]) for chooser in choosers]
+    for sampler, row in zip(samplers, logits, strict=True):
+        sampler.apply_penalty(row)
+    counts = [sampler.candidates(logits.shape[1]) for sampler in samplers]
     tokens: list[int] = logits.argmax(dim=-1).tolist()
     if widest := max(counts):
         values, numbers = (found.cpu() for found in torch.topk(logits, widest, dim=-1))
-        for row, (chooser, count) in enumerate(zip(choosers, counts, strict=True)):
+        for row, (sampler, count) in enumerate(zip(samplers, counts, strict=True)):
             if count:
-                tokens[row] = int(numbers[row, chooser.pick(values[row, :count])])
-    for chooser, token in zip(choosers, tokens, strict=True):
-        chooser.note(token)
+                tokens[row] = int(numbers[row, sampler.sample(values[row, :count])])
+    for sampler, token in zip(samplers, tokens, strict=True):
+        sampler.add(token)
     return tokens

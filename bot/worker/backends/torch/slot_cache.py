@@ -1,25 +1,26 @@
-"""A transformers cache of keys and values in which each sequence has a slot of its own.
+"""A batched KV cache for transformers, with a slot for each sequence.
 
-Only imported once a model is to be loaded: it imports torch and transformers.
+Imports torch and transformers; it is itself imported only when a model is loaded.
 """
 
 import importlib
 from typing import Any
 
-from bot.worker.backends.kv_cache.slots import Move
+from bot.worker.backends.kv_cache.batch_slots import Move
 
 torch: Any = importlib.import_module("torch")
 transformers: Any = importlib.import_module("transformers")
 
 LENGTH_STEP = 64
-"""Tokens by which the length that attention sees grows: kernels that are chosen or compiled for
-each shape are then chosen for few."""
+"""Tokens. The length of the attention is rounded up to a multiple of this, so that kernels which
+are chosen or compiled per shape are needed for few shapes."""
 
 
 class SlotCache(transformers.Cache):  # type: ignore[misc]
-    """Tensors (slots, heads, context, head size) for each layer, made when a layer first writes.
+    """Keys and values of each layer in tensors [slots, heads, context, head size], allocated when a
+    layer first writes.
 
-    `aim` says where the next forward pass writes and how far it may look back.
+    `prepare` must be called before each forward pass: it sets which slots the pass computes.
     """
 
     def __init__(self, slots: int, context: int, device: str) -> None:
@@ -35,10 +36,10 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         self._each: Any = None
         self._length = 0
 
-    def aim(self, first: int, starts: list[int], count: int) -> tuple[Any, Any]:
-        """The next pass writes `count` tokens for each slot from `first` on, in slot ``first + i``
-        at ``starts[i]``. Gives their positions, (slots, count), and the attention mask, (slots, 1,
-        count, length), True where a token may look."""
+    def prepare(self, first: int, starts: list[int], count: int) -> tuple[Any, Any]:
+        """Set up a forward pass over `count` tokens of each slot from `first` on: those of slot
+        ``first + i`` have the positions from ``starts[i]`` on. Returns the positions, [batch,
+        count], and the attention mask, [batch, 1, count, length], True where a token attends."""
         self._rows = slice(first, first + len(starts))
         self._starts = starts
         longest = max(starts) + count
@@ -52,11 +53,12 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
     def update(
         self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Any, Any]:
-        """Write a layer's new keys and values and give all of them; called by the model."""
+        """Called by the model in each layer: write the new keys and values, [batch, heads, count,
+        head size], and return those of all positions, [batch, heads, length, head size]."""
         del args, kwargs
         while len(self._keys) <= layer_idx:
-            self._keys.append(self._make(key_states))
-            self._values.append(self._make(value_states))
+            self._keys.append(self._allocate(key_states))
+            self._values.append(self._allocate(value_states))
         keys = self._write(self._keys[layer_idx][self._rows], key_states)
         return keys, self._write(self._values[layer_idx][self._rows], value_states)
 
@@ -70,26 +72,26 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         return rows[:, :, : self._length]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """How far the longest sequence goes before the next pass."""
+        """Called by the model: the number of cached tokens of the longest sequence in the pass."""
         del layer_idx
         return max(self._starts, default=0)
 
-    def carry_out(self, moves: list[Move]) -> None:
-        """Copy or exchange slots."""
+    def apply(self, moves: list[Move]) -> None:
+        """Copy or swap slots, in order, as `BatchSlots` asks."""
         with torch.inference_mode():
             for move in moves:
                 for tensor in (*self._keys, *self._values):
-                    self._carry_out(move, tensor)
+                    self._apply(move, tensor)
 
     @staticmethod
-    def _carry_out(move: Move, tensor: Any) -> None:
+    def _apply(move: Move, tensor: Any) -> None:
         source = tensor[move.source, :, : move.length]
         target = tensor[move.target, :, : move.length]
-        kept = target.clone() if move.exchange else None
+        saved = target.clone() if move.swap else None
         target.copy_(source)
-        if kept is not None:
-            source.copy_(kept)
+        if saved is not None:
+            source.copy_(saved)
 
-    def _make(self, states: Any) -> Any:
+    def _allocate(self, states: Any) -> Any:
         heads, size = states.shape[1], states.shape[3]
         return states.new_zeros((self._slots, heads, self._context, size))

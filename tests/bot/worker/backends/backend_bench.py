@@ -1,4 +1,4 @@
-"""Runs a back end as the worker's loop does, for the tests of each."""
+"""Runs a backend as the worker's loop does, for the tests of each."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ EOS = 2
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """A report to nobody."""
+    """Ignores progress."""
 
 
 def request(answer_id: int = 1, prompt: list[int] | None = None, **fields: object) -> Request:
@@ -20,7 +20,7 @@ def request(answer_id: int = 1, prompt: list[int] | None = None, **fields: objec
 
 
 class Bench:
-    """A loaded back end and what its answers are so far."""
+    """A loaded backend and its answers so far."""
 
     def __init__(self, backend: Backend, options: LoadOptions) -> None:
         self.backend = backend
@@ -35,7 +35,7 @@ class Bench:
             self.backend.add(given)
 
     def step(self) -> None:
-        """One step; checks what every back end promises of it."""
+        """One step; checks what every backend guarantees about it."""
         step = self.backend.step()
         self.steps += 1
         for answer_id, ids in step.tokens:

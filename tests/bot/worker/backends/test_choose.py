@@ -1,27 +1,27 @@
-"""What backend = "auto" means."""
+"""Which backend "auto" chooses."""
 
 from pathlib import Path
 
 import pytest
 
-from bot.worker.backends.choose import Found, choose_backend, may_know_xpu
-from bot.worker.conversion.convert import MODEL_FILE
+from bot.worker.backends.choose import Installed, choose_backend, may_support_xpu
+from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.protocol import LoadOptions
 
-ALL = Found(ipex=True, torch=True, xpu=True)
+ALL = Installed(ipex=True, torch=True, xpu=True)
 
 
 @pytest.mark.parametrize(
     ("found", "backend", "reason"),
     [
         (ALL, "ipex", "ipex-llm is installed and finds an Intel GPU"),
-        (Found(torch=True, xpu=True), "torch", "torch finds an Intel GPU"),
-        (Found(ipex=True, torch=True), "openvino", "torch finds no Intel GPU"),
-        (Found(torch=True), "openvino", "torch finds no Intel GPU"),
-        (Found(), "openvino", "torch is not installed"),
+        (Installed(torch=True, xpu=True), "torch", "torch finds an Intel GPU"),
+        (Installed(ipex=True, torch=True), "openvino", "torch finds no Intel GPU"),
+        (Installed(torch=True), "openvino", "torch finds no Intel GPU"),
+        (Installed(), "openvino", "torch is not installed"),
     ],
 )
-def test_the_first_that_is_there_is_taken(found: Found, backend: str, reason: str) -> None:
+def test_the_first_that_is_there_is_taken(found: Installed, backend: str, reason: str) -> None:
     choice = choose_backend(LoadOptions("auto"), lambda: found)
     assert choice.backend == backend
     assert choice.reason.startswith(reason)
@@ -35,19 +35,19 @@ def test_a_device_in_the_settings_decides(device: str, backend: str) -> None:
     assert choose_backend(LoadOptions("auto", device=device), lambda: ALL).backend == backend
 
 
-def test_a_type_of_weights_that_ipex_lacks_goes_to_torch() -> None:
+def test_a_quantization_that_ipex_lacks_goes_to_torch() -> None:
     choice = choose_backend(LoadOptions("auto", low_bit="fp32"), lambda: ALL)
     assert choice.backend == "torch"
     assert choice.reason.endswith('ipex-llm has no low_bit = "fp32"')
 
 
-def test_a_model_in_openvinos_form_goes_to_openvino(tmp_path: Path) -> None:
+def test_a_model_in_openvinos_format_goes_to_openvino(tmp_path: Path) -> None:
     (tmp_path / MODEL_FILE).touch()
     choice = choose_backend(LoadOptions("auto", model=str(tmp_path)), lambda: ALL)
     assert choice.backend == "openvino"
 
 
-def test_a_torch_that_cannot_know_intel_gpus_is_not_imported_to_ask() -> None:
-    assert [v for v in ("2.13.0", "2.13.0+cpu", "2.8.0+cu129") if may_know_xpu(v)] == []
-    assert may_know_xpu("2.8.0+xpu")
-    assert may_know_xpu("2.9.0a0+git1a2b3c4")
+def test_a_torch_that_cannot_support_intel_gpus_is_not_imported_to_ask() -> None:
+    assert [v for v in ("2.13.0", "2.13.0+cpu", "2.8.0+cu129") if may_support_xpu(v)] == []
+    assert may_support_xpu("2.8.0+xpu")
+    assert may_support_xpu("2.9.0a0+git1a2b3c4")

@@ -1,4 +1,4 @@
-"""The scripted back end says its text, at its rate, and goes on where an answer broke off."""
+"""The scripted backend says its text, at its rate, and continues an interrupted answer."""
 
 import pytest
 from hypothesis import given
@@ -93,10 +93,10 @@ def test_tokens_come_at_the_rate_and_a_stall_is_not_caught_up_with() -> None:
 
 
 def test_nothing_to_say_is_refused() -> None:
-    with pytest.raises(LoadError, match="give it something to say"):
+    with pytest.raises(LoadError, match="write the text that it should say"):
         ScriptedBackend().load(LoadOptions("scripted", script=""), lambda w, d, t: None)
 
 
 def test_a_request_beyond_the_context_is_refused() -> None:
-    with pytest.raises(ValueError, match="do not fit 100 tokens"):
+    with pytest.raises(ValueError, match="do not fit a context window of 100"):
         loaded().add(request(length=100))

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.worker.backends.openvino.library import import_openvino
+from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
 from bot.worker.conversion import convert as conversion
 from bot.worker.conversion import model_cache
-from bot.worker.conversion.convert import MODEL_FILE, convert, resolve_low_bit
+from bot.worker.conversion.convert import convert, resolve_low_bit
 from bot.worker.conversion.file_lock import locked
 from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
@@ -20,7 +20,7 @@ from tests.tiny_model import TinyLlama, write_tiny_model
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """A report to nobody."""
+    """Ignores progress."""
 
 
 @pytest.fixture
@@ -104,7 +104,9 @@ def test_auto_is_four_bits_for_all_but_small_models(source: Path) -> None:
     assert resolve_low_bit("auto", config) == "fp16"
     large = type(config)(4096, 11008, 32, 32, 32, 128, 32000, 1e-5, False, ())
     assert resolve_low_bit("auto", large) == "sym_int4"
-    with pytest.raises(LoadError, match='"nf4" is unknown here; there are "fp32"'):
+    with pytest.raises(
+        LoadError, match='"nf4" is not for backend = "openvino": choose one of "fp32"'
+    ):
         resolve_low_bit("nf4", config)
 
 
@@ -120,7 +122,9 @@ def test_a_model_is_converted_once(
     assert folders(cache) == [first.name]
 
 
-def test_other_bits_and_other_weights_are_other_models(source: Path, cache: Path) -> None:
+def test_other_quantization_and_other_weights_are_converted_apart(
+    source: Path, cache: Path
+) -> None:
     names = {converted(source, cache, low_bit, silent).name for low_bit in ("fp16", "sym_int8")}
     write_tiny_model(source, TinyLlama(seed=1))
     names.add(converted(source, cache, "fp16", silent).name)

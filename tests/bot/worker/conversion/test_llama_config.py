@@ -64,7 +64,7 @@ def test_linear_scaling_divides(tmp_path: Path) -> None:
     assert scaled == pytest.approx([frequency / 4 for frequency in plain])
 
 
-def test_llama_3_stretches_long_waves_only(tmp_path: Path) -> None:
+def test_llama_3_scales_low_frequencies_only(tmp_path: Path) -> None:
     scaling = {
         "rope_type": "llama3",
         "factor": 8.0,
@@ -74,7 +74,7 @@ def test_llama_3_stretches_long_waves_only(tmp_path: Path) -> None:
     }
     plain = read(tmp_path).frequencies
     scaled = read(tmp_path, rope_scaling=scaling).frequencies
-    assert scaled[0] == plain[0]  # 6 positions a turn: short
+    assert scaled[0] == plain[0]  # 6 positions a turn: a high frequency
     assert scaled[-1] == pytest.approx(plain[-1] / 8)
     assert all(p / 8 <= s <= p for p, s in zip(plain, scaled, strict=True))
 
@@ -83,11 +83,11 @@ def test_llama_3_stretches_long_waves_only(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"model_type": "gpt2"}, 'a model of type "gpt2" cannot be converted'),
-        ({"quantization_config": {"bits": 4}}, "quantised already"),
+        ({"quantization_config": {"bits": 4}}, "quantized already"),
         ({"hidden_act": "gelu"}, "hidden_act = 'gelu' is not supported"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, 'positions of type "yarn"'),
-        ({"hidden_size": "absent"}, "lacks a number or has a wrong one: 'hidden_size'"),
-        ({"num_attention_heads": 0}, "lacks a number or has a wrong one"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, 'RoPE scaling of type "yarn"'),
+        ({"hidden_size": "absent"}, "has a missing or invalid number: 'hidden_size'"),
+        ({"num_attention_heads": 0}, "has a missing or invalid number"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(

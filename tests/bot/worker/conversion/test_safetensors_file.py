@@ -17,8 +17,8 @@ NAME = "model.layers.1.mlp.up_proj.weight"
 def test_rows_are_those_that_were_written(tmp_path: Path, dtype: str, precision: float) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, dtype=dtype))
     expected = TinyLlama().tensors()[NAME]
-    place = checkpoint.place(NAME)
-    assert (place.dtype, place.shape) == (dtype, expected.shape)
+    location = checkpoint.location(NAME)
+    assert (location.dtype, location.shape) == (dtype, expected.shape)
     rows = checkpoint.rows(NAME, 10, 20).astype(np.float32)
     np.testing.assert_allclose(rows, expected[10:20], rtol=precision, atol=precision)
     vector = checkpoint.rows("model.norm.weight", 0, 64).astype(np.float32)
@@ -28,7 +28,7 @@ def test_rows_are_those_that_were_written(tmp_path: Path, dtype: str, precision:
 def test_a_model_may_lie_in_several_files(tmp_path: Path) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, shards=3))
     assert len(checkpoint.files) == 3
-    assert set(checkpoint.places) == set(TinyLlama().tensors())
+    assert set(checkpoint.locations) == set(TinyLlama().tensors())
 
 
 def test_a_change_of_a_file_changes_the_identity(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_change_of_a_file_changes_the_identity(tmp_path: Path) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(LoadError) as caught:
-        Checkpoint(folder).place(NAME)
+        Checkpoint(folder).location(NAME)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -64,10 +64,10 @@ def test_a_file_that_is_cut_off_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "how"),
     [
-        (b"", "its header is cut off"),
-        (b"\xff" * 100, "its header is cut off"),
-        (b"\x05" + b"\0" * 7 + b"{{{{{", "it holds no JSON where JSON should be"),
-        (b"\x02" + b"\0" * 7 + b"[]", "it holds no JSON object"),
+        (b"", "its header is truncated"),
+        (b"\xff" * 100, "its header is truncated"),
+        (b"\x05" + b"\0" * 7 + b"{{{{{", "it is not JSON"),
+        (b"\x02" + b"\0" * 7 + b"[]", "it is not a JSON object"),
     ],
 )
 def test_a_file_of_something_else_is_damaged(tmp_path: Path, content: bytes, how: str) -> None:
@@ -86,22 +86,22 @@ def test_a_file_of_something_else_is_damaged(tmp_path: Path, content: bytes, how
         "nothing",
     ],
 )
-def test_an_entry_that_makes_no_sense_is_damage(tmp_path: Path, entry: object) -> None:
+def test_an_invalid_entry_is_damage(tmp_path: Path, entry: object) -> None:
     header = json.dumps({NAME: entry}).encode()
     data = len(header).to_bytes(8, "little") + header + b"\0" * 8
     (tmp_path / SINGLE).write_bytes(data)
-    assert f"its entry for {NAME} makes no sense" in refusal(tmp_path)
+    assert f"its entry for {NAME} is invalid" in refusal(tmp_path)
 
 
 def test_what_cannot_be_converted_is_explained(tmp_path: Path) -> None:
     assert "no *.safetensors file is there" in refusal(tmp_path)
     (tmp_path / "pytorch_model.bin").touch()
-    assert "take *.safetensors" in refusal(tmp_path)
+    assert "use *.safetensors" in refusal(tmp_path)
     (tmp_path / SINGLE).write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     assert "run git lfs pull" in refusal(tmp_path)
 
 
-def test_a_quantised_tensor_is_refused(tmp_path: Path) -> None:
+def test_a_quantized_tensor_is_refused(tmp_path: Path) -> None:
     header = json.dumps({NAME: {"dtype": "I32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (tmp_path / SINGLE).write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
     assert "as I32: only models in F32, F16 or BF16" in refusal(tmp_path)
@@ -110,10 +110,10 @@ def test_a_quantised_tensor_is_refused(tmp_path: Path) -> None:
 def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
     checkpoint = Checkpoint(write_tiny_model(tmp_path, TinyLlama(layers=1)))
     with pytest.raises(LoadError, match=f"lacks the tensor {NAME}"):
-        checkpoint.place(NAME)
+        checkpoint.location(NAME)
 
 
-def test_an_index_without_sense_is_damage(tmp_path: Path) -> None:
+def test_an_invalid_index_is_damage(tmp_path: Path) -> None:
     write_tiny_model(tmp_path, shards=2)
     (tmp_path / INDEX).write_text("{")
     assert f"{tmp_path / INDEX} is damaged" in refusal(tmp_path)

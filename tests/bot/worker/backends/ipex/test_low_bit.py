@@ -1,4 +1,4 @@
-"""Which weights ipex-llm runs where, known before anything is loaded."""
+"""Which quantization ipex-llm runs on which device, checked before anything is loaded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How ipex-llm is asked for a model. The library here is one that notes what it is asked."""
+"""How ipex-llm is asked for a model. The library here is a fake that records calls."""
 
 import sys
 from collections.abc import Callable
@@ -126,7 +126,7 @@ def test_the_warm_up_says_that_a_gpu_compiles(
     steps: list[str] = []
     monkeypatch.setattr(ipex, "import_ipex", lambda: (torch_with(xpu=True), library([])))
     monkeypatch.setattr(ipex, "device_title", lambda torch, device: device)
-    monkeypatch.setattr(ipex.IpexBackend, "_measure", lambda self, options: None)
+    monkeypatch.setattr(ipex.IpexBackend, "_size_caches", lambda self, options: None)
     monkeypatch.setattr(ipex.IpexBackend, "_warm_up", lambda self: steps.append("warm"))
     facts = ipex.create().load(
         replace(options, device=device), lambda what, done, total: steps.append(what)

@@ -1,4 +1,4 @@
-"""The OpenVINO back end, on a CPU, with a tiny model."""
+"""The OpenVINO backend, on a CPU, with a tiny model."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from bot.worker.backends.openvino import backend as backend_module
 from bot.worker.backends.openvino import device as openvino_device
-from bot.worker.backends.openvino.backend import AS_IT_IS, OpenVinoBackend
+from bot.worker.backends.openvino.backend import AS_EXPORTED, OpenVinoBackend
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.memory import cache_size
 from bot.worker.conversion.convert import convert
@@ -92,7 +92,7 @@ def test_a_penalty_changes_a_greedy_answer(bench: Bench) -> None:
 
 @pytest.mark.parametrize("length", [CONTEXT - 19, 0])
 def test_a_request_that_cannot_fit_is_refused_alone(bench: Bench, length: int) -> None:
-    with pytest.raises(ValueError, match=f"do not fit a window of {CONTEXT}"):
+    with pytest.raises(ValueError, match=f"do not fit a context window of {CONTEXT}"):
         bench.backend.add(request(50, [1] * length))
     assert len(bench.answer(request(51, [1] * (CONTEXT - 20)))) == 20
 
@@ -132,22 +132,22 @@ def test_an_answer_can_be_cancelled_before_its_first_step(bench: Bench) -> None:
 # ---------------------------------------------------------------- the prefix cache
 
 
-def test_a_second_turn_reads_only_what_is_new(
+def test_a_second_turn_needs_prefill_only_for_what_is_new(
     options: LoadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(backend_module.CHUNK, "CPU", 32)
+    monkeypatch.setitem(backend_module.PREFILL_CHUNK, "CPU", 32)
     bench = Bench(OpenVinoBackend(), options)
     first = [1, *range(100, 300)]
     assert bench.steps_to_first_token(request(1, first)) == 7  # 201 tokens, 32 at a time
     bench.finish(1)
-    assert bench.ended[1].cached_tokens == 0
+    assert bench.ended[1].usage.cached_tokens == 0
     second = [*first, *bench.tokens[1], *range(300, 320)]
     assert bench.steps_to_first_token(request(2, second)) == 1
     bench.finish(2)
-    assert bench.ended[2].cached_tokens == 192
+    assert bench.ended[2].usage.cached_tokens == 192
 
 
-# ---------------------------------------------------------------- folders and bits
+# ---------------------------------------------------------------- folders and quantization
 
 
 def test_an_openvino_folder_is_taken_as_it_is(
@@ -155,13 +155,13 @@ def test_an_openvino_folder_is_taken_as_it_is(
 ) -> None:
     convert(Path(options.model), tmp_path, "fp16", silent)
     taken = Bench(OpenVinoBackend(), replace(options, model=str(tmp_path), cache_dir=""))
-    assert taken.facts.low_bit == AS_IT_IS
-    # Without our word for it the device may compute less exactly: the beginning is the same.
+    assert taken.facts.low_bit == AS_EXPORTED
+    # Of a foreign model the quantization is not known, so the device computes less exactly.
     assert taken.answer(request())[:1] == bench.answer(request(80))[:1]
 
 
 @pytest.mark.parametrize("low_bit", ["fp32", "bf16", "sym_int8", "sym_int4", "asym_int4"])
-def test_every_number_of_bits_runs(options: LoadOptions, low_bit: str) -> None:
+def test_every_quantization_runs(options: LoadOptions, low_bit: str) -> None:
     bench = Bench(OpenVinoBackend(), replace(options, low_bit=low_bit))
     assert bench.facts.low_bit == low_bit
     assert len(bench.answer(request(stop=[]))) == 20
@@ -201,7 +201,7 @@ def test_a_missing_library_is_named_with_the_remedy(
     assert said.endswith(f"run {sys.executable} -m pip install openvino-genai")
 
 
-def test_openvino_is_imported_without_its_usage_reports() -> None:
+def test_openvino_is_imported_without_its_telemetry() -> None:
     code = (
         "import sys\n"
         "from bot.worker.backends.openvino.library import import_genai\n"
@@ -275,7 +275,7 @@ def test_a_device_that_is_not_there_is_refused(core: FakeCore, wanted: str, said
 def test_the_cache_has_room_for_all_answers_or_for_what_fits(
     options: LoadOptions, tmp_path: Path
 ) -> None:
-    source, token = Path(options.model), 2 * 2 * 2 * 16 * 2  # bytes of one token's keys and values
+    source, token = Path(options.model), 2 * 2 * 2 * 16 * 2  # bytes of KV cache per token
 
     def blocks(memory: int) -> int:
         device = Device("GPU", "a GPU", memory)

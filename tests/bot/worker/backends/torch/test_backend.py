@@ -1,4 +1,4 @@
-"""The torch back end, on a CPU, with a tiny model; against transformers' own generate()."""
+"""The torch backend, on a CPU, with a tiny model; against transformers' own generate()."""
 
 import json
 import sys
@@ -98,7 +98,7 @@ def test_one_candidate_is_the_same_as_greedy(bench: Bench) -> None:
 
 @pytest.mark.parametrize("length", [CONTEXT - 19, 0])
 def test_a_request_that_cannot_fit_is_refused_alone(bench: Bench, length: int) -> None:
-    with pytest.raises(ValueError, match=f"do not fit a window of {CONTEXT}"):
+    with pytest.raises(ValueError, match=f"do not fit a context window of {CONTEXT}"):
         bench.backend.add(request(50, [1] * length))
     assert len(bench.answer(request(51, [1] * (CONTEXT - 20), stop=[]))) == 20
 
@@ -129,15 +129,15 @@ def test_an_answer_that_waits_for_a_slot_can_be_cancelled(options: LoadOptions) 
     assert bench.tokens[1] == bench.tokens[3]
 
 
-# ---------------------------------------------------------------- long prompts, prefixes
+# ---------------------------------------------------------------- chunked prefill, cached prefixes
 
 
-def test_a_long_prompt_is_read_in_pieces_while_others_write(
+def test_a_long_prompt_is_prefilled_in_chunks_while_others_decode(
     options: LoadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = [1, *range(3, 500)][:400]
     expected = generated(options, long, 10, eos_token_id=None)
-    monkeypatch.setitem(backend_module.CHUNK, "cpu", 64)
+    monkeypatch.setitem(backend_module.PREFILL_CHUNK, "cpu", 64)
     bench = Bench(TorchBackend(), options)
     alone = bench.answer(request(1, max_new_tokens=30, stop=[]))
     bench.add(request(2, max_new_tokens=30, stop=[]))
@@ -152,16 +152,16 @@ def test_a_long_prompt_is_read_in_pieces_while_others_write(
     assert bench.tokens[2] == alone
 
 
-def test_a_second_turn_reads_only_what_is_new(options: LoadOptions) -> None:
+def test_a_second_turn_needs_prefill_only_for_what_is_new(options: LoadOptions) -> None:
     bench = Bench(TorchBackend(), options)
     first = [1, *range(100, 300)]
     answer = bench.answer(request(1, first, stop=[]))
-    assert bench.ended[1].cached_tokens == 0
+    assert bench.ended[1].usage.cached_tokens == 0
     second = [*first, *answer, *range(300, 320)]
     given = request(2, second, stop=[])
     assert bench.answer(given) == generated(options, second, 20, eos_token_id=None)
-    # The last token of an answer was said but never read.
-    assert bench.ended[2].cached_tokens == len(first) + len(answer) - 1
+    # The last token of an answer was sampled but never computed.
+    assert bench.ended[2].usage.cached_tokens == len(first) + len(answer) - 1
 
 
 # ---------------------------------------------------------------- the same as OpenVINO
@@ -237,13 +237,15 @@ def refusal(options: LoadOptions) -> str:
     return str(caught.value)
 
 
-def test_a_model_that_looks_back_less_far_is_refused(options: LoadOptions, tmp_path: Path) -> None:
+def test_a_sliding_window_smaller_than_the_context_is_refused(
+    options: LoadOptions, tmp_path: Path
+) -> None:
     folder = write_tiny_model(tmp_path)
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
     (folder / "config.json").write_text(json.dumps(config | {"sliding_window": 128}))
     said = refusal(replace(options, model=str(folder)))
-    assert said.endswith("looks back 128 tokens only: set [model] context = 128 or less")
+    assert said.endswith("(sliding window): set [model] context = 128 or less")
 
 
 def test_four_bits_are_refused(options: LoadOptions) -> None:

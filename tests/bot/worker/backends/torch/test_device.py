@@ -8,8 +8,8 @@ import pytest
 from bot.worker.backends.torch.device import (
     choose_device,
     choose_precision,
+    contexts_that_fit,
     device_title,
-    slots_that_fit,
 )
 from bot.worker.protocol import LoadError
 
@@ -58,7 +58,7 @@ def test_a_device_that_is_not_there_is_refused(wanted: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_a_card_is_named_for_people() -> None:
+def test_a_gpu_is_named_for_people() -> None:
     assert device_title(torch_with(xpu=1), "xpu") == "xpu (the xpu card)"
     assert device_title(torch_with(), "cpu") == "cpu"
 
@@ -87,9 +87,9 @@ def test_bits_without_kernels_are_refused_with_the_alternatives() -> None:
         choose_precision("xpu", "asym_int4", "float16")
 
 
-def test_as_many_contexts_are_kept_as_fit() -> None:
-    assert slots_that_fit(None, 1000, 4096, 8, "xpu") == 8
-    assert slots_that_fit(100_000_000, 1000, 4096, 8, "xpu") == 8
-    assert slots_that_fit(13_000_000, 1000, 4096, 8, "xpu") == 2
+def test_as_many_contexts_as_fit_are_allocated() -> None:
+    assert contexts_that_fit(None, 1000, 4096, 8, "xpu") == 8
+    assert contexts_that_fit(100_000_000, 1000, 4096, 8, "xpu") == 8
+    assert contexts_that_fit(13_000_000, 1000, 4096, 8, "xpu") == 2
     with pytest.raises(LoadError, match=r"leaves 0\.0 GB free on xpu"):
-        slots_that_fit(5_000_000, 1000, 4096, 8, "xpu")
+        contexts_that_fit(5_000_000, 1000, 4096, 8, "xpu")

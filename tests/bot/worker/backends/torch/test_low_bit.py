@@ -1,4 +1,4 @@
-"""Weights of fewer bits with torch: 8 on a CPU; what only GPUs do is checked where there is one."""
+"""Quantization with torch: 8 bits on a CPU; what only GPUs run is tested where there is one."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from bot.worker.backends.torch.backend import TorchBackend
 from bot.worker.backends.torch.device import choose_precision
-from bot.worker.backends.torch.low_bit import check_layer, make_low_bit
+from bot.worker.backends.torch.low_bit import check_layer, quantize
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import Bench, request
 from tests.tiny_model import write_tiny_model
@@ -33,11 +33,11 @@ def test_a_kernel_that_computes_something_else_is_found_out(factor: float) -> No
     check_layer(torch, layer, before, "sym_int8", "cpu")
     with torch.no_grad():
         layer.weight *= factor
-    with pytest.raises(LoadError, match="computes something else .* for 1 rows"):
+    with pytest.raises(LoadError, match="gives wrong results .* a batch of 1[)]"):
         check_layer(torch, layer, before, "sym_int8", "cpu")
 
 
-def test_a_kernel_that_is_wrong_for_several_rows_only_is_found_out() -> None:
+def test_a_kernel_that_is_wrong_for_larger_batches_only_is_found_out() -> None:
     torch: Any = pytest.importorskip("torch")
 
     class Wrong(torch.nn.Linear):  # type: ignore[misc]
@@ -45,7 +45,7 @@ def test_a_kernel_that_is_wrong_for_several_rows_only_is_found_out() -> None:
             return super().forward(rows) * (1 if len(rows) == 1 else 3)
 
     layer = Wrong(64, 32, bias=False)
-    with pytest.raises(LoadError, match="for 8 rows"):
+    with pytest.raises(LoadError, match="a batch of 8"):
         check_layer(torch, layer, layer.weight.detach().clone(), "sym_int4", "cpu")
 
 
@@ -73,4 +73,4 @@ def test_what_torchao_cannot_do_on_a_device_is_refused_with_its_reason() -> None
     )
     model = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
     with pytest.raises(LoadError, match='low_bit = "sym_int4": torchao cannot do that on cpu'):
-        make_low_bit(torch, model, "sym_int4", "cpu")
+        quantize(torch, model, "sym_int4", "cpu")

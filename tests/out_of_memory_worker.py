@@ -1,4 +1,4 @@
-"""A worker whose memory runs out: the scripted back end in a process of its own, with a limit."""
+"""A worker whose memory runs out: the scripted backend in a worker process, with a limit."""
 
 import sys
 from pathlib import Path
@@ -23,10 +23,10 @@ sys.exit(process.run())
 """
 
 
-def forgetful_python(folder: Path, full: str) -> str:
-    """An interpreter for ``[model] python`` whose back end runs out of memory before a step while
-    `full` is true of an answer: an expression of ``context``, ``prompt`` and ``made``, in tokens.
-    """
+def out_of_memory_python(folder: Path, full: str) -> str:
+    """A program for ``[model] python`` whose backend raises an out-of-memory error before a step
+    while `full` is true for an answer: a Python expression of ``context``, ``prompt`` and ``made``
+    (all in tokens). `folder` is created."""
     folder.mkdir(exist_ok=True)
     program = folder / "worker.py"
     parent = str(Path(bot.worker.__file__).parents[1])

@@ -10,9 +10,9 @@ from bot.config import Settings, load
 from bot.generation import WorkerGenerator
 from bot.models.choose import DEMO_REASON
 from parley.app import worker_options
-from parley.doctor import choose as choosing
-from parley.doctor.choose import chosen
-from tests.made_up_gpu import interpreter_with_gpu
+from parley.doctor import resolve
+from parley.doctor.resolve import resolve_backend
+from tests.fake_gpu import interpreter_with_gpu
 from tests.tiny_model import write_tiny_model
 
 needs_a_shell = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -28,13 +28,15 @@ def given(folder: Path, **model: str) -> Settings:
 async def test_a_back_end_of_the_settings_is_taken_and_nobody_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(choosing, "choose")
-    found = await chosen(given(tmp_path, backend="torch", device="xpu", python="/no/python"))
+    monkeypatch.delattr(resolve, "run_script")
+    found = await resolve_backend(
+        given(tmp_path, backend="torch", device="xpu", python="/no/python")
+    )
     assert (found.backend, found.reason, found.error) == ("torch", "", "")
 
 
 async def test_the_demo_model_goes_to_openvino_on_the_cpu(tmp_path: Path) -> None:
-    found = await chosen(given(tmp_path))
+    found = await resolve_backend(given(tmp_path))
     assert (found.backend, found.settings.model.device) == ("openvino", "cpu")
     assert found.reason == DEMO_REASON
 
@@ -51,12 +53,12 @@ async def test_what_the_models_interpreter_has_decides(
     tmp_path: Path, ipex: bool, backend: str, reason: str
 ) -> None:
     python = interpreter_with_gpu(tmp_path, ipex=ipex)
-    found = await chosen(given(tmp_path, name="org/never-here", python=python))
+    found = await resolve_backend(given(tmp_path, name="org/never-here", python=python))
     assert (found.backend, found.reason) == (backend, reason)
 
 
 async def test_an_interpreter_that_is_not_there_is_said(tmp_path: Path) -> None:
-    found = await chosen(given(tmp_path, python="/no/python"))
+    found = await resolve_backend(given(tmp_path, python="/no/python"))
     assert found.error == "/no/python cannot be started (No such file or directory)"
     assert found.backend == "auto"
 
@@ -66,8 +68,8 @@ async def test_an_interpreter_that_breaks_is_said(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no zlib >&2; exit 1\n")
     python.chmod(0o755)
-    found = await chosen(given(tmp_path, python=str(python)))
-    assert found.error == "it ended at once (exit code 1): no zlib"
+    found = await resolve_backend(given(tmp_path, python=str(python)))
+    assert found.error == "the process ended without a result (exit code 1): no zlib"
 
 
 async def test_a_start_takes_what_was_said_and_logs_it_in_a_line(
@@ -79,7 +81,7 @@ async def test_a_start_takes_what_was_said_and_logs_it_in_a_line(
     write_tiny_model(model)
     cache = str(tmp_path / "cache")
     settings = given(tmp_path, name=str(model), max_parallel="1", cache_dir=cache)
-    said = await chosen(settings)
+    said = await resolve_backend(settings)
     generator = WorkerGenerator(worker_options(settings))
     try:
         info = await generator.start()

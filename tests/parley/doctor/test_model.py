@@ -1,4 +1,4 @@
-"""Whether a model is there, can chat, and fits."""
+"""Whether a model is present, can chat, and fits into memory."""
 
 import json
 from dataclasses import replace
@@ -11,9 +11,9 @@ from bot.checks import Result, State
 from bot.config import LowBit, ModelSettings, Settings, load
 from bot.models.folder import ModelFolder
 from bot.worker.conversion.llama_config import read_config
-from parley.doctor import fit as fitting
-from parley.doctor.fit import check_fit, check_model, check_weights, needed
-from parley.doctor.probe import Device
+from parley.doctor import model as model_checks
+from parley.doctor.interpreter import Device
+from parley.doctor.model import check_low_bit, check_memory, check_model, needed
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -50,7 +50,7 @@ def gpu(gigabytes: float) -> Device:
 
 
 def fit(folder: ModelFolder, device: Device, library: str = "openvino", **model: object) -> Result:
-    return check_fit(folder, ModelSettings(**model), library, device)  # type: ignore[arg-type]
+    return check_memory(folder, ModelSettings(**model), library, device)  # type: ignore[arg-type]
 
 
 def test_llama_2_takes_what_is_known_of_it(llama: ModelFolder) -> None:
@@ -63,7 +63,7 @@ def test_llama_2_takes_what_is_known_of_it(llama: ModelFolder) -> None:
     ("memory", "model", "state", "said"),
     [
         (24, {}, State.OK, "fits"),
-        (12, {}, State.WARNING, "3 of 8 long answers"),
+        (12, {}, State.WARNING, "3 of 8 parallel answers"),
         (12, {"context": 1024}, State.OK, "fits"),
         (5, {}, State.FAILED, "a smaller [model] context"),
         (3, {}, State.FAILED, "a smaller model than"),
@@ -83,12 +83,12 @@ def test_what_does_not_fit_says_what_would(
 def test_graphics_that_share_the_machines_memory_have_what_is_free(
     llama: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "available_memory", lambda: 3_000_000_000)
+    monkeypatch.setattr(model_checks, "available_memory", lambda: 3_000_000_000)
     card, shared = gpu(24), replace(gpu(24), shared=True)
     assert fit(llama, card).state is not State.FAILED
     assert "of 3.0 GB on GPU" in fit(llama, shared).detail
     assert fit(llama, shared).state is State.FAILED
-    monkeypatch.setattr(fitting, "available_memory", lambda: None)
+    monkeypatch.setattr(model_checks, "available_memory", lambda: None)
     assert "of 24.0 GB on GPU" in fit(llama, shared).detail
 
 
@@ -104,7 +104,7 @@ def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:
 
 
 @pytest.mark.parametrize("low_bit", get_args(LowBit))
-def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
+def test_every_weight_format_has_a_size(llama: ModelFolder, low_bit: str) -> None:
     config, section = read_config(llama.path), ModelSettings.model_validate({"low_bit": low_bit})
     weights = needed(config, section, "openvino", gpu(12), 4096).weights
     assert 3e9 < weights <= 4 * config.parameters
@@ -114,7 +114,7 @@ def test_every_form_has_a_size(llama: ModelFolder, low_bit: str) -> None:
     ("library", "device", "low_bit", "refused"),
     [
         ("openvino", "GPU", "sym_int4", ""),
-        ("openvino", "GPU", "nf4", "is unknown here"),
+        ("openvino", "GPU", "nf4", 'not for backend = "openvino"'),
         ("torch", "xpu:0", "sym_int4", ""),
         ("torch", "cpu", "sym_int4", 'not for backend = "torch" on cpu'),
         ("ipex", "xpu:0", "fp8", ""),
@@ -126,7 +126,7 @@ def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
     llama: ModelFolder, library: str, device: str, low_bit: str, refused: str
 ) -> None:
     section = ModelSettings.model_validate({"low_bit": low_bit})
-    result = check_weights(llama, section, library, Device(device, "", None))
+    result = check_low_bit(llama, section, library, Device(device, "", None))
     assert (result is not None) is bool(refused)
     if result is not None:
         assert result.state is State.FAILED
@@ -138,12 +138,12 @@ def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolde
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
     on = Device("CPU", "", None)
-    refused = check_weights(llama, ModelSettings(), "openvino", on)
+    refused = check_low_bit(llama, ModelSettings(), "openvino", on)
     assert refused is not None
     assert refused.state is State.FAILED
-    assert check_weights(llama, ModelSettings(), "torch", on) is None
+    assert check_low_bit(llama, ModelSettings(), "torch", on) is None
     (llama.path / "openvino_model.xml").touch()
-    assert check_weights(llama, ModelSettings(), "openvino", on) is None
+    assert check_low_bit(llama, ModelSettings(), "openvino", on) is None
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:

@@ -1,7 +1,7 @@
-"""The model: whether it is there, can chat, and fits.
+"""Checks of the model: whether it is present, has a chat format, and fits the device's memory.
 
-The sizes are those of Llama's kind of model, as `bot.worker.conversion` stores and runs it. What is
-computed on the way takes memory too: a tenth is kept free for it.
+The memory is estimated for models of Llama's architecture, from the sizes in config.json and the
+weight formats of `bot.worker.conversion`: weights plus KV cache.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
-from bot.worker.conversion.convert import MODEL_FILE, resolve_low_bit
+from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import LlamaConfig, read_config
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError
-from parley.doctor.probe import Device
+from parley.doctor.interpreter import Device
 
 AREA = "Model"
 _BITS = {
@@ -37,8 +38,9 @@ _BITS = {
     "bf16": (16.0, 16.0),
     "fp32": (32.0, 32.0),
 }
-"""Bits of a weight in the layers, and in the two matrices at the ends."""
+"""Bits per weight, scales included: in the layers, and in the embedding table and output matrix."""
 USABLE = 0.9
+"""The share of the memory for weights and KV cache; the rest is for intermediate results."""
 _STYLES = {
     PromptStyle.LLAMA2: "Llama 2's chat format",
     PromptStyle.TEMPLATE: "its own chat template",
@@ -46,34 +48,37 @@ _STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """Bytes."""
+class MemoryNeed:
+    """Estimated memory, in bytes."""
 
     weights: float
     one_context: float
-    """Keys and values of one conversation that fills the window."""
+    """The KV cache of one conversation that fills the context window."""
 
 
 def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
-    """Whether the model is there and can chat. Blocks."""
+    """Whether the model is present and can chat; its folder where it can be read. Blocking."""
     name = settings.model.name
     try:
         path = find_model(settings)
         folder = ModelFolder.read(path)
     except ModelError as error:
-        detail, remedy = _parted(str(error))
+        detail, remedy = _split_remedy(str(error))
         return [Result(AREA, name, State.FAILED, detail, remedy)], None
     if folder.style is PromptStyle.PLAIN:
-        detail = "it has no chat format: it can only complete texts"
-        remedy = "Choose a chat model; its name mostly ends in -chat or -instruct."
+        detail = "it has no chat template, so it can only complete text"
+        remedy = "Choose a chat model; their names usually end in -chat or -instruct."
         return [Result(AREA, name, State.FAILED, detail, remedy)], folder
-    kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million weights"
+    kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
     detail = f"{path} ({kind}, {_STYLES[folder.style]})"
     return [Result(AREA, name, State.OK, detail)], folder
 
 
-def check_fit(folder: ModelFolder, section: ModelSettings, library: str, device: Device) -> Result:
-    """Whether weights and conversations fit into the device's memory. Blocks."""
+def check_memory(
+    folder: ModelFolder, section: ModelSettings, library: str, device: Device
+) -> Result:
+    """Whether the weights and the KV caches of ``max_parallel`` full conversations fit into the
+    device's memory. Blocking."""
     what = f"context of {context_of(folder, section)} tokens"
     if section.context > folder.context:
         detail = f"the model was trained for {folder.context}"
@@ -83,18 +88,19 @@ def check_fit(folder: ModelFolder, section: ModelSettings, library: str, device:
     try:
         config = read_config(folder.path)
     except LoadError:
-        return Result(AREA, what, State.SKIPPED, "its size is not known for this kind of model")
+        detail = "the memory needed by this kind of model cannot be estimated"
+        return Result(AREA, what, State.SKIPPED, detail)
     if memory is None:
-        return Result(AREA, what, State.SKIPPED, "nobody tells how much memory there is")
+        return Result(AREA, what, State.SKIPPED, "the size of the memory is unknown")
     need = needed(config, section, library, device, context_of(folder, section))
     return _verdict(what, need, memory, section, device, folder.path)
 
 
-def check_weights(
+def check_low_bit(
     folder: ModelFolder, section: ModelSettings, library: str, device: Device
 ) -> Result | None:
-    """What the back end would refuse before it loads anything: this kind of model, or this type of
-    weights on this device. None where it would not. Blocks."""
+    """The failure where the back end does not support this architecture, or ``low_bit`` on this
+    device; None where it supports both. Blocking."""
     try:
         if library == "torch":
             choose_precision(device.name.lower(), section.low_bit, "float16")
@@ -103,14 +109,14 @@ def check_weights(
         elif not (folder.path / MODEL_FILE).is_file():
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except LoadError as error:
-        detail, remedy = _parted(str(error))
+        detail, remedy = _split_remedy(str(error))
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
 
 
 def _memory(device: Device) -> int | None:
-    """What the back end may count on; None where nobody tells."""
+    """Bytes that the back end can use; None if unknown. Of shared memory, only what is free."""
     if device.memory is None:
         return available_memory()
     return (
@@ -119,19 +125,22 @@ def _memory(device: Device) -> int | None:
 
 
 def context_of(folder: ModelFolder, section: ModelSettings) -> int:
-    """The window that the settings mean."""
+    """The context window, in tokens, that the settings mean."""
     return section.context or min(folder.context, MAX_CONTEXT)
 
 
 def needed(
     config: LlamaConfig, section: ModelSettings, library: str, device: Device, context: int
-) -> Need:
-    """What the model takes, as this library keeps it on this device."""
+) -> MemoryNeed:
+    """The memory that the model needs with this library on this device, for a context window of
+    `context` tokens."""
     low_bit = _low_bit(config, section, library, device)
     in_layers, at_ends = _BITS[low_bit]
     ends = (1 if config.tied else 2) * config.vocab * config.hidden
     bits = (config.parameters - ends) * in_layers + ends * at_ends
-    return Need(bits / 8, context * config.cache_bytes(_element(config, low_bit, library, device)))
+    return MemoryNeed(
+        bits / 8, context * config.cache_bytes(_element(config, low_bit, library, device))
+    )
 
 
 def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
@@ -145,31 +154,31 @@ def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: 
 
 
 def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
-    """Bytes of a number among keys and values."""
+    """Bytes per number in the KV cache."""
     if device.memory:
         return 2.0
-    whole = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
-    return 4.0 if whole else 1.0 + 8.0 / config.head_size
+    full = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
+    return 4.0 if full else 1.0 + 8.0 / config.head_size
 
 
 def _verdict(
-    what: str, need: Need, memory: int, section: ModelSettings, device: Device, path: Path
+    what: str, need: MemoryNeed, memory: int, section: ModelSettings, device: Device, path: Path
 ) -> Result:
     room = memory * USABLE - need.weights
-    whole = int(room / need.one_context) if room > 0 else 0
+    fitting = int(room / need.one_context) if room > 0 else 0
     detail = (
-        f"{_size(need.weights)} of weights and {_size(need.one_context)} for each answer, "
+        f"{_size(need.weights)} of weights and {_size(need.one_context)} of KV cache per answer, "
         f"of {_size(memory)} on {device.name}"
     )
-    if whole < 1:
+    if fitting < 1:
         smaller = "a smaller [model] context, " if room > 0 else ""
         fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4", '
         remedy = f"Choose {fewer}{smaller}or a smaller model than {path.name}."
         return Result(AREA, what, State.FAILED, f"does not fit: {detail}", remedy)
-    if whole < section.max_parallel:
+    if fitting < section.max_parallel:
         remedy = (
-            f"{whole} of {section.max_parallel} long answers fit at a time; more wait. Choose a "
-            "smaller [model] context for more."
+            f"{fitting} of {section.max_parallel} parallel answers fit with a full context; the "
+            "others wait. For more, choose a smaller [model] context."
         )
         return Result(AREA, what, State.WARNING, f"fits: {detail}", remedy)
     return Result(AREA, what, State.OK, f"fits: {detail}")
@@ -179,8 +188,8 @@ def _size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
-def _parted(line: str) -> tuple[str, str]:
-    """What is wrong, and what to do about it."""
+def _split_remedy(line: str) -> tuple[str, str]:
+    """An error's line as what is wrong, and the remedy after its last full stop or colon."""
     for mark in (". ", ": "):
         before, found, after = line.rpartition(mark)
         if found and before:

@@ -1,4 +1,4 @@
-"""Asking the model's interpreter, also where it is broken."""
+"""Queries to the model's interpreter, also where it is broken."""
 
 import stat
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from parley.doctor import probe as probing
-from parley.doctor.probe import probe
-from tests.made_up_gpu import interpreter_with_gpu
+from parley.doctor import interpreter as queries
+from parley.doctor.interpreter import probe
+from tests.fake_gpu import interpreter_with_gpu
 
 
 def interpreter(folder: Path, script: str) -> str:
@@ -78,6 +78,6 @@ async def test_an_interpreter_that_is_not_there_is_a_finding() -> None:
 async def test_a_library_that_hangs_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "SECONDS", 0.1)
+    monkeypatch.setattr(queries, "TIMEOUT", 0.1)
     found = await probe("openvino", interpreter(tmp_path, "exec sleep 600"))
-    assert "did nothing for 0.1 seconds" in found.error
+    assert "no result within 0.1 seconds" in found.error

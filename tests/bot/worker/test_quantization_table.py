@@ -1,4 +1,4 @@
-"""The table of types in docs/intel-gpu.md is what the back ends refuse and run."""
+"""The quantization table in docs/intel-gpu.md says what each backend runs and refuses."""
 
 from pathlib import Path
 from typing import get_args
@@ -16,7 +16,7 @@ COLUMNS = ("openvino", "torch, GPU", "torch, CPU", "ipex, GPU", "ipex, CPU")
 
 
 def documented() -> dict[str, dict[str, bool]]:
-    """For each type, whether each column says that it runs."""
+    """For each quantization type, whether each column says that it runs."""
     lines = DOCS.read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     head = next(row for row in rows if row[0] == "`low_bit`")
@@ -50,7 +50,7 @@ def test_every_type_of_the_settings_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_what_the_table_says_of_a_back_end_is_so(column: str) -> None:
+def test_a_backend_runs_what_the_table_says(column: str) -> None:
     table = documented()
     said = {low_bit for low_bit, row in table.items() if row[column]}
     assert said == {low_bit for low_bit in table if runs(column, low_bit)}

@@ -1,4 +1,4 @@
-"""An interpreter whose torch says that there is an Intel GPU."""
+"""A Python interpreter with a fake torch that reports an Intel GPU."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,8 @@ xpu = SimpleNamespace(
 
 
 def interpreter_with_gpu(folder: Path, *, ipex: bool = False) -> str:
-    """This Python with a torch of that kind and, with `ipex`, an ipex-llm. `folder` is empty."""
+    """This Python with a fake torch that reports an Intel GPU and, with `ipex`, a fake ipex-llm.
+    `folder` must be empty."""
     packages = folder / "packages"
     _package(packages, "torch", TORCH, "torch", "2.9.0+xpu")
     _package(packages, "transformers", '__version__ = "5.1.0"', "transformers", "5.1.0")

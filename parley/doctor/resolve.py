@@ -1,0 +1,58 @@
+"""Resolves ``[model] backend`` and ``device`` to what a start would use on this machine."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from bot.config import Settings
+from bot.errors import ModelError
+from bot.models.choose import DEMO_REASON, backend_and_device, interpreter
+from bot.models.find import find_model
+from parley.doctor.interpreter import TIMEOUT, QueryFailed, run_script
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The back end that would run the model."""
+
+    settings: Settings
+    """With ``[model] backend`` and ``device`` as the worker gets them. The back end is still
+    "auto" only where `error` says why it could not be resolved."""
+    reason: str = ""
+    """Why "auto" means this back end; "" where the settings name one."""
+    error: str = ""
+
+    @property
+    def backend(self) -> str:
+        """The back end's name."""
+        return self.settings.model.backend
+
+
+async def resolve_backend(settings: Settings) -> Resolved:
+    """Resolve the back end as a start would: "auto" is decided by the worker's own code
+    (`bot.worker.backends.choose`) in the model's interpreter, without loading the model. Never
+    raises. The model may be missing: the choice then depends on the interpreter alone."""
+    section = settings.model
+    backend, device = backend_and_device(section)
+    if backend != "auto":
+        reason = DEMO_REASON if backend != section.backend else ""
+        return Resolved(_with_backend(settings, backend, device), reason)
+    try:
+        folder = await asyncio.to_thread(find_model, settings)
+    except ModelError:
+        folder = settings.path(section.name)
+    options = json.dumps({"model": str(folder), "device": device, "low_bit": section.low_bit})
+    try:
+        choice = await run_script(
+            "__main__.py", "choose", options, python=interpreter(settings), timeout=TIMEOUT
+        )
+        if choice["error"]:
+            return Resolved(settings, error=choice["error"])
+        return Resolved(_with_backend(settings, choice["backend"], device), choice["reason"])
+    except (QueryFailed, LookupError) as exc:
+        return Resolved(settings, error=str(exc))
+
+
+def _with_backend(settings: Settings, backend: str, device: str) -> Settings:
+    section = settings.model.model_copy(update={"backend": backend, "device": device})
+    return settings.model_copy(update={"model": section})
