@@ -1,7 +1,10 @@
 """Asks each server a tiny question in the way that real ones are asked, for ``parley doctor``."""
 
 import asyncio
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bot.errors import GenerationError, ModelError
@@ -35,14 +38,32 @@ async def try_servers(options: ServerOptions) -> list[Trial]:
     """A `Trial` for each server of `options`, with the model that questions would go to. Raises
     nothing but CancelledError."""
     options = replace(options, silence_seconds=_SECONDS, idle_seconds=_SECONDS)
-    together = OpenAIGenerator(options)
+    with _unlogged():  # the trials say it all
+        options = replace(options, model=await _chosen(options))
+        return list(await asyncio.gather(*(_try(options, url) for url in options.base_urls)))
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without log records of this package."""
+    package = logging.getLogger(__package__)
+    level = package.level
+    package.setLevel(logging.CRITICAL)
     try:
-        options = replace(options, model=(await together.start()).name)
-    except ModelError:
-        pass  # each of them says why
+        yield
     finally:
-        await together.aclose()
-    return list(await asyncio.gather(*(_try(options, url) for url in options.base_urls)))
+        package.setLevel(level)
+
+
+async def _chosen(options: ServerOptions) -> str:
+    """The model that questions would go to; ``options.model`` where there is none."""
+    generator = OpenAIGenerator(options)
+    try:
+        return (await generator.start()).name
+    except ModelError:
+        return options.model  # each server's own trial says why
+    finally:
+        await generator.aclose()
 
 
 async def _try(options: ServerOptions, url: str) -> Trial:

@@ -297,7 +297,9 @@ async def test_a_short_name_is_sent_in_full() -> None:
 # ---------------------------------------------------------------- the trial question
 
 
-async def test_each_server_is_asked_the_trial_question_and_reports_for_itself() -> None:
+async def test_each_server_is_asked_the_trial_question_and_reports_for_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     no_chat = plain({"error": '"llama" does not support chat'}, status=400)
     async with raw_server(chat=GOOD) as good, raw_server(chat=no_chat) as bad:
         other = raw_server(models=plain({"data": names("gpt")}))
@@ -315,3 +317,4 @@ async def test_each_server_is_asked_the_trial_question_and_reports_for_itself() 
     assert errors[2] == "No server has the model 'llama'; they serve: gpt"
     assert remedies[3] == "Start it, or correct [model.openai] base_urls."
     assert good.to("/v1/chat/completions")[0].body["max_tokens"] < 20
+    assert not caplog.records, "the report is all that is said"
