@@ -10,7 +10,9 @@ from bot.ports import Generator
 
 MOST_RETRIES = 2
 """Retries in a row after the worker process was lost, without any new text in between."""
-
+MOST_RETRIES_IN_ALL = 5
+"""Retries of one answer, with or without new text in between, so that a generator that breaks off
+after each piece of text does not go on without end."""
 
 Repack = Callable[[str], Awaitable[tuple[Prompt, Sampling] | None]]
 """Called with the answer so far: the prompt and sampling for the present context window, or None
@@ -25,13 +27,13 @@ async def resuming_stream(
     The prompt is sent again with the text so far, so that the joined text is one answer, no longer
     than `sampling` allows; it is packed again where the model was restarted with a smaller window,
     after its memory ran out. Raises GenerationError when the model fails by itself, WorkerLost
-    when its process is lost more than `MOST_RETRIES` times without new text, and what `repack`
-    raises.
+    when its process is lost more than `MOST_RETRIES` times without new text or more than
+    `MOST_RETRIES_IN_ALL` times, and what `repack` raises.
     """
     so_far = [prompt.answer]
     spent = Usage()
     longest = sampling.max_new_tokens
-    lost = 0
+    lost = lost_in_all = 0
     while True:
         left = min(longest - spent.completion_tokens, sampling.max_new_tokens)
         if left <= 0:
@@ -50,7 +52,8 @@ async def resuming_stream(
             raise GenerationError("the model's answer broke off without an end")
         except (WorkerLost, NoRoom) as error:
             lost += 1
-            if lost > MOST_RETRIES:
+            lost_in_all += 1
+            if lost > MOST_RETRIES or lost_in_all > MOST_RETRIES_IN_ALL:
                 raise
             text = "".join(so_far)
             fresh = await repack(text)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
-from bot.errors import ModelError
 from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
@@ -107,27 +106,25 @@ def check_device(probe: Probe, section: ModelSettings) -> Result:
 
 
 async def check_servers(settings: Settings) -> list[Result]:
-    """Whether each server of ``[model.openai]`` answers and serves the model."""
-    import aiohttp
-
-    from bot.generation.openai.listing import choose, listed, window
+    """Whether each server of ``[model.openai]`` answers a tiny question with the model."""
+    # It brings an HTTP client, which takes a while to import.
+    from bot.generation.openai import ServerOptions, try_servers
 
     section = settings.model.openai
     if not section.base_urls:
         remedy = 'Set [model.openai] base_urls, such as ["http://10.0.0.2:8000/v1"].'
         return [Result(AREA, "openai", State.FAILED, "base_urls is empty", remedy)]
-    key = section.api_key.get_secret_value()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    results = []
-    async with aiohttp.ClientSession(headers=headers) as http:
-        for url in section.base_urls:
-            try:
-                model = choose(await listed(http, url.rstrip("/"), 10.0), section.model)
-            except ModelError as error:
-                detail, _, remedy = str(error).rpartition(": ")
-                results.append(Result(AREA, url, State.FAILED, detail, remedy.capitalize()))
-            else:
-                tokens = window(model)
-                detail = f"serves {model['id']}" + (f", context {tokens} tokens" if tokens else "")
-                results.append(Result(AREA, url, State.OK, detail))
-    return results
+    options = ServerOptions(
+        base_urls=section.base_urls,
+        model=section.model,
+        api_key=section.api_key.get_secret_value(),
+        context=settings.model.context,
+    )
+    return [
+        Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
+        if trial.error
+        else Result(
+            AREA, trial.url, State.OK, f"{trial.model} answers, context {trial.context} tokens"
+        )
+        for trial in await try_servers(options)
+    ]

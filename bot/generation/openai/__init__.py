@@ -3,14 +3,19 @@
 Several replicas may be named, for when one machine is not enough. The servers apply the chat
 template and tokenize; what is sent to them is the conversation as messages.
 
-generator  the `Generator`: retries, streams, and reports usage
-replicas   which server a conversation goes to, and health checks
-payload    request bodies, and how the text of a response joins a continued answer
-events     reads the stream of a response (server-sent events)
-counting   counts the tokens of a conversation, by the server or as an estimate
-listing    which models a server has, and their context window
+generator   the `Generator`: retries, streams, and reports usage
+replicas    which server a conversation goes to, and health checks
+payload     request bodies, and how the text of a response joins a continued answer
+parameters  leaves out what a server refuses
+client      HTTP requests, with bounds of time and size
+events      reads the stream of a response (server-sent events)
+answer      where an answer ends, its length limit and usage
+counting    counts the tokens of a conversation, by the server or as an estimate
+listing     which models a server has, which one is taken, and their context window
+trial       asks each server a tiny question, for ``parley doctor``
 """
 
 from bot.generation.openai.generator import OpenAIGenerator, ServerOptions
+from bot.generation.openai.trial import Trial, try_servers
 
-__all__ = ["OpenAIGenerator", "ServerOptions"]
+__all__ = ["OpenAIGenerator", "ServerOptions", "Trial", "try_servers"]

@@ -3,14 +3,16 @@
 The count is exact where the server has an endpoint for it, beside ``/v1``: vLLM's ``/tokenize``
 takes messages; llama.cpp's server renders them with ``/apply-template`` and counts with
 ``/tokenize``. Otherwise it is an estimate that errs on the high side: one token for three bytes,
-where English text has about four.
+where English text has about four. A server that fails to count is not asked again for a while, so
+that slow ones delay a question once.
 """
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bot.clock import Clock
 from bot.errors import GenerationError
+from bot.generation.openai.events import number
 
 Messages = list[dict[str, str]]
 Post = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -20,15 +22,19 @@ Method = Callable[[Messages], Awaitable[int]]
 BYTES_PER_TOKEN = 3
 TOKENS_PER_MESSAGE = 8
 """An upper bound of what a chat template adds to each message."""
+PAUSE_SECONDS = 30.0
+"""How long counts are estimates after a failure."""
 
 
 class ServerCounter:
     """Counts tokens by the server's endpoint, if it has one."""
 
-    def __init__(self, post: Post, model: str) -> None:
+    def __init__(self, post: Post, model: str, clock: Clock) -> None:
         self._post = post
         self._model = model
+        self._clock = clock
         self._method: Method | None = None
+        self._not_before = float("-inf")
 
     async def detect(self) -> bool:
         """Try the known endpoints; False where the server has none, so counts are estimates."""
@@ -36,7 +42,7 @@ class ServerCounter:
         for method in (self._by_messages, self._by_template):
             try:
                 await method(sample)
-            except (GenerationError, LookupError, TypeError):
+            except GenerationError:
                 continue
             self._method = method
             return True
@@ -44,19 +50,34 @@ class ServerCounter:
 
     async def count(self, messages: Messages) -> int:
         """The number of tokens; an `estimate` where the server cannot count or does not answer."""
-        if self._method is not None:
-            with contextlib.suppress(GenerationError, LookupError, TypeError):
-                return await self._method(messages)
-        return estimate(messages)
+        if self._method is None or self._clock.monotonic() < self._not_before:
+            return estimate(messages)
+        try:
+            return await self._method(messages)
+        except GenerationError:
+            self._not_before = self._clock.monotonic() + PAUSE_SECONDS
+            return estimate(messages)
 
     async def _by_messages(self, messages: Messages) -> int:
-        answer = await self._post("/tokenize", {"model": self._model, "messages": messages})
-        return int(answer["count"])
+        response = await self._post("/tokenize", {"model": self._model, "messages": messages})
+        return _checked(number(_field(response, "count")))
 
     async def _by_template(self, messages: Messages) -> int:
-        written = await self._post("/apply-template", {"messages": messages})
-        body = {"content": written["prompt"], "add_special": True, "parse_special": True}
-        return len((await self._post("/tokenize", body))["tokens"])
+        prompt = _field(await self._post("/apply-template", {"messages": messages}), "prompt")
+        body = {"content": prompt, "add_special": True, "parse_special": True}
+        tokens = _field(await self._post("/tokenize", body), "tokens")
+        return _checked(len(tokens) if isinstance(tokens, list) else 0)
+
+
+def _field(response: Any, name: str) -> Any:
+    return response.get(name) if isinstance(response, dict) else None
+
+
+def _checked(count: int) -> int:
+    """`count`. Raises GenerationError where it is 0: each conversation has tokens."""
+    if not count:
+        raise GenerationError("the model server counts no tokens")
+    return count
 
 
 def estimate(messages: Messages) -> int:

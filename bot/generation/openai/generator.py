@@ -8,29 +8,30 @@ closes the connection, on which these servers stop generating.
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-
 from bot.clock import Clock, SystemClock
 from bot.errors import GenerationError, ModelError, WorkerLost
+from bot.generation.openai.answer import read_answer
+from bot.generation.openai.client import SETTING, BadStream, HttpError, IdleLimit, ServerClient
 from bot.generation.openai.counting import ServerCounter
-from bot.generation.openai.events import Chunk, read_chunks
+from bot.generation.openai.events import read_chunks
 from bot.generation.openai.listing import (
-    SETTING,
     Listed,
+    beside,
     choose,
+    described,
     listed,
-    why,
+    serves,
     window,
 )
+from bot.generation.openai.parameters import RefusedParameters, too_long, without
 from bot.generation.openai.payload import Joiner, as_messages, request_body
 from bot.generation.openai.replicas import HealthChecks, Replicas
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +46,17 @@ class ServerOptions:
     base_urls: tuple[str, ...]
     """Addresses to which ``/chat/completions`` is appended: ``http://10.0.0.2:8000/v1``."""
     model: str = ""
-    """The servers' name of the model; "" is the first one that they list."""
+    """The servers' name of the model, which may be short (``qwen3`` for ``qwen3:8b``); "" is the
+    first chat model that they list."""
     api_key: str = field(default="", repr=False)
     context: int = 0
     """The context window in tokens; 0 is what the server states, else 4,096."""
     connect_seconds: float = 5.0
-    """Timeout for connecting, and for listing models."""
+    """Timeout for connecting, for listing models, and for counting tokens."""
     silence_seconds: float = 120.0
-    """Read timeout between two pieces of an answer."""
+    """Read timeout: the longest time in which a server sends nothing at all."""
+    idle_seconds: float = 600.0
+    """The longest time without text, while a server sends keep-alives."""
     health_seconds: float = 10.0
     """Interval of the health checks."""
 
@@ -64,10 +68,15 @@ class OpenAIGenerator:
         self._options = options
         self._clock = clock or SystemClock()
         self._replicas = Replicas(options.base_urls)
-        self._session: aiohttp.ClientSession | None = None
+        self._client = ServerClient(
+            options.api_key,
+            connect_seconds=options.connect_seconds,
+            silence_seconds=options.silence_seconds,
+        )
+        self._refused = RefusedParameters()
         self._checking: asyncio.Task[None] | None = None
         self._info: ModelInfo | None = None
-        self._counter = ServerCounter(self._post_beside, options.model)
+        self._counter = ServerCounter(self._post_beside, options.model, self._clock)
 
     # ------------------------------------------------------------ life
 
@@ -82,24 +91,13 @@ class OpenAIGenerator:
             raise ModelError(
                 f"{SETTING} names no server: add its address, such as http://10.0.0.2:8000/v1."
             )
-        headers = {}
-        if self._options.api_key:
-            headers["Authorization"] = f"Bearer {self._options.api_key}"
-        timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=self._options.connect_seconds,
-            sock_read=self._options.silence_seconds,
-        )
-        # One connection for each request, because some servers close idle connections just when the
-        # next request is sent, which then may or may not have been received.
-        connector = aiohttp.TCPConnector(force_close=True, limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
+        self._client.open()
         try:
             model = await self._find_model()
         except BaseException:
             await self.aclose()
             raise
-        self._counter = ServerCounter(self._post_beside, model["id"])
+        self._counter = ServerCounter(self._post_beside, model["id"], self._clock)
         if not await self._counter.detect():
             logger.warning("the model server cannot count tokens; counts are high estimates")
         self._check_health(model["id"])
@@ -119,9 +117,7 @@ class OpenAIGenerator:
             self._checking.cancel()
             await asyncio.wait([self._checking])
             self._checking = None
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._client.aclose()
 
     async def _find_model(self) -> dict[str, Any]:
         """The model as a server lists it, with its context window. Servers that lack it or do not
@@ -136,16 +132,20 @@ class OpenAIGenerator:
             if isinstance(models, ModelError):
                 self._replicas.failed(url)
                 logger.warning("%s", models)
-            elif all(entry["id"] != model["id"] for entry in models):
+            elif not serves(models, model["id"]):
                 self._replicas.failed(url)
                 logger.warning("%s does not serve the model %s", url, model["id"])
         return model
 
     async def _listed(self, url: str) -> Listed | ModelError:
+        seconds = self._options.connect_seconds
         try:
-            return await listed(self._http, url, self._options.connect_seconds)
+            models = await listed(self._client, url, seconds)
         except ModelError as error:
             return error
+        if self._options.model or len(models) == 1:
+            return models  # what they are for does not matter
+        return await described(self._client, url, models, seconds)
 
     def _check_health(self, model: str) -> None:
         """Begin health checks in a background task."""
@@ -156,13 +156,7 @@ class OpenAIGenerator:
             patience=self._options.connect_seconds,
             model=model,
         )
-        self._checking = asyncio.create_task(checks.run(self._http), name="server health")
-
-    @property
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise GenerationError("the connection to the model server is closed")
-        return self._session
+        self._checking = asyncio.create_task(checks.run(self._client), name="server health")
 
     # ------------------------------------------------------------ counting
 
@@ -176,17 +170,14 @@ class OpenAIGenerator:
         """POST beside ``/v1``, on the first replica that answers. Raises GenerationError."""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(""):
-            root = url.removesuffix("/v1").removesuffix("/v3")
             try:
-                async with self._http.post(root + path, json=body) as response:
-                    if response.status != 200:
-                        raise GenerationError(f"{root}{path} answers HTTP {response.status}")
-                    return await response.json(content_type=None)
-            except (aiohttp.ClientError, TimeoutError) as error:
-                self._replicas.failed(url)
-                failure = GenerationError(f"{root}{path}: {why(error)}")
-            except ValueError as error:
-                raise GenerationError(f"{root}{path}: {why(error)}") from error
+                return await self._client.post_json(
+                    beside(url, path), body, self._options.connect_seconds
+                )
+            except HttpError:
+                raise
+            except GenerationError as error:
+                failure = error
         raise failure
 
     # ------------------------------------------------------------ answering
@@ -200,14 +191,13 @@ class OpenAIGenerator:
         replicas fail or one rejects the request. Closing the stream stops generation."""
         assert self._info is not None, "call start() first"
         body = request_body(self._info.name, prompt, sampling)
-        chat = isinstance(prompt, Prompt)
+        path = "/chat/completions" if isinstance(prompt, Prompt) else "/completions"
         key = prompt.cache_key if isinstance(prompt, Prompt) else ""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(key):
             begun, joiner = False, Joiner(prompt)
             try:
-                path = f"{url}/chat/completions" if chat else f"{url}/completions"
-                async with aclosing(self._answer(path, body)) as answer:
+                async with aclosing(self._answer(url, path, body)) as answer:
                     async for piece in answer:
                         if isinstance(piece, Finished):
                             yield piece
@@ -218,58 +208,59 @@ class OpenAIGenerator:
                 return
             except GenerationError as error:
                 logger.warning("%s", error)
-                if not isinstance(error, _Rejected):
+                rejected = isinstance(error, HttpError) and not error.retryable
+                if not rejected:
                     self._replicas.failed(url)
                 if begun:
                     raise WorkerLost(str(error)) from error
-                if isinstance(error, _Rejected):
-                    raise
+                if rejected:
+                    raise GenerationError(f"{error}{_remedy(error)}") from error
                 failure = error
         raise failure
 
-    async def _answer(self, url: str, body: dict[str, Any]) -> AsyncGenerator[str | Finished]:
-        """The pieces that one server sends, then `Finished`. Raises GenerationError, as `_Rejected`
-        where a retry is pointless."""
-        started, first = time.monotonic(), 0.0
-        written, end = 0, Chunk()
-        usage = Chunk()
+    async def _answer(
+        self, server: str, path: str, body: dict[str, Any]
+    ) -> AsyncGenerator[str | Finished]:
+        """The pieces that one server sends, then `Finished`. Parameters that it refuses are left
+        out. Raises GenerationError."""
+        left_out = self._refused.known(server)
+        while True:
+            sent = without(body, left_out)
+            try:
+                async with aclosing(self._read(server + path, sent, body["max_tokens"])) as answer:
+                    async for piece in answer:
+                        yield piece
+                return
+            except HttpError as error:
+                named = self._refused.learn(server, error, sent)
+                if not named:
+                    raise
+                left_out |= named
+
+    async def _read(
+        self, url: str, body: dict[str, Any], max_tokens: int
+    ) -> AsyncGenerator[str | Finished]:
+        """One request, and the answer in its response."""
+        idle = IdleLimit(self._options.idle_seconds)
         try:
-            async with self._http.post(url, json=body) as response:
-                if response.status != 200:
-                    raise await _refused(url, response)
-                async for chunk in read_chunks(response.content.iter_any()):
-                    if chunk.text:
-                        first = first or time.monotonic() - started
-                        written += 1
-                        yield chunk.text
-                    if chunk.finish_reason:
-                        end = chunk
-                    if chunk.completion_tokens:
-                        usage = chunk
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise GenerationError(f"{url}: {why(error)}") from error
-        if not end.finish_reason:
-            raise GenerationError(f"{url} broke off in the middle of an answer")
-        reason = FinishReason.LENGTH if end.finish_reason == "length" else FinishReason.END
-        yield Finished(
-            reason,
-            Usage(
-                usage.prompt_tokens,
-                usage.cached_tokens,
-                usage.completion_tokens or written,
-                first,
-                time.monotonic() - started,
-            ),
-        )
+            async with (
+                aclosing(self._client.stream(url, body, idle)) as pieces,
+                aclosing(read_chunks(pieces)) as chunks,
+                aclosing(read_answer(chunks, max_tokens, idle)) as answer,
+            ):
+                async for piece in answer:
+                    yield piece
+        except BadStream as error:
+            raise GenerationError(f"{url} {error}") from error
 
 
-class _Rejected(GenerationError):
-    """The server rejected the request; another replica would reject it too."""
-
-
-async def _refused(url: str, response: aiohttp.ClientResponse) -> GenerationError:
-    """The error for an HTTP status other than 200."""
-    said = " ".join((await response.text())[:300].split())
-    message = f"{url} answers HTTP {response.status}: {said}"
-    retryable = response.status in (408, 425, 429) or response.status >= 500
-    return GenerationError(message) if retryable else _Rejected(message)
+def _remedy(error: GenerationError) -> str:
+    """Which settings to correct after a server has rejected a request; it begins with a period."""
+    assert isinstance(error, HttpError)
+    if error.status in (401, 403):
+        return ". Set PARLEY_MODEL__OPENAI__API_KEY."
+    if error.status == 404:
+        return f". Correct {SETTING} or [model.openai] model."
+    if too_long(error):
+        return ". Set [model] context to the server's context window."
+    return ". Correct [model.openai] model, or the values of [generation]."

@@ -1,71 +1,178 @@
 """Which models a server has: ``GET /models``, which all OpenAI-compatible servers support.
 
-Source: https://platform.openai.com/docs/api-reference/models/list
+Source: https://platform.openai.com/docs/api-reference/models/list. OpenAI's objects do not say what
+a model is for. Where a server tells it beside, it is used: Ollama in ``/api/tags``
+(https://docs.ollama.com/api/tags), LM Studio in ``/api/v0/models``, others in fields of their own
+(``type``, ``task``, ``capabilities``). Otherwise the name tells it.
 """
 
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import aiohttp
+from bot.errors import GenerationError, ModelError
+from bot.generation.openai.client import SETTING, HttpError, ServerClient, shown
+from bot.generation.openai.events import number
 
-from bot.errors import ModelError
-
-SETTING = "[model.openai] base_urls"
 Listed = list[dict[str, Any]]
 """OpenAI's model objects. Each has an ``id`` that is a string."""
 
+_DESCRIPTIONS = ("/api/tags", "/api/v0/models")
+_CHAT = re.compile(r"chat|(chat-)?completion|completion-chat|(text-)?generat(e|ion)|llm|vlm")
+_OTHER = re.compile(
+    r".*embed.*|.*rerank.*|.*classif.*|.*speech.*|transcri.*|asr|stt|tts|audio|image(-generation)?"
+    r"|text-to-image|moderation|score|sentence-similarity|feature-extraction"
+)
+_OTHER_NAME = re.compile(
+    r"embed|rerank|whisper|transcri|minilm|paraphrase|moderation|dall-e|stable-diffusion|colbert"
+    r"|(?<![a-z0-9])(bge|e5|gte|tts|stt|asr|clip|sdxl|kokoro|piper)(?![a-z0-9])",
+    re.IGNORECASE,
+)
+_MOST_NAMES = 12
+"""Models that an error lists."""
 
-async def listed(http: aiohttp.ClientSession, url: str, seconds: float) -> Listed:
+
+async def listed(client: ServerClient, url: str, seconds: float) -> Listed:
     """The models of the server at `url`, with a timeout in `seconds`. Raises ModelError, with one
     line for the operator, where the server does not answer, refuses the API key, or is no
     OpenAI-compatible server."""
     try:
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        async with http.get(f"{url}/models", timeout=timeout) as response:
-            if response.status in (401, 403):
-                raise ModelError(
-                    f"{url} refuses the key (HTTP {response.status}): set "
-                    "PARLEY_MODEL__OPENAI__API_KEY."
-                )
-            if response.status != 200:
-                raise ModelError(
-                    f"{url}/models answers HTTP {response.status}: correct {SETTING}, which "
-                    "ends in /v1 for most servers."
-                )
-            models = (await response.json(content_type=None))["data"]
-            return [entry for entry in models if isinstance(entry.get("id"), str)]
-    except (
-        aiohttp.ClientError,
-        TimeoutError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as error:
+        models = entries(await client.get_json(f"{url}/models", seconds), "data")
+    except HttpError as error:
+        if error.status in (401, 403):
+            raise ModelError(
+                f"{url} refuses the key (HTTP {error.status}): set PARLEY_MODEL__OPENAI__API_KEY."
+            ) from error
         raise ModelError(
-            f"{url} does not answer as a model server ({why(error)}): start it, or correct "
-            f"{SETTING}."
+            f"{url}/models answers HTTP {error.status}: correct {SETTING}, which "
+            "ends in /v1 for most servers."
         ) from error
+    except GenerationError as error:
+        if SETTING in str(error):
+            raise ModelError(str(error)) from error
+        raise ModelError(
+            f"{url} does not answer as a model server ({error}): start it, or correct {SETTING}."
+        ) from error
+    if models is None:
+        raise ModelError(
+            f"{url} does not answer as a model server (/models has no list of models): correct "
+            f"{SETTING}, which ends in /v1 for most servers."
+        )
+    return models
+
+
+async def described(client: ServerClient, url: str, models: Listed, seconds: float) -> Listed:
+    """`models` with what the server at `url` tells about them elsewhere, each within `seconds`."""
+    told: dict[str, dict[str, Any]] = {}
+    for path in _DESCRIPTIONS:
+        try:
+            value = await client.get_json(beside(url, path), seconds)
+        except GenerationError:
+            continue
+        for key in ("models", "data"):
+            told |= {entry["id"]: entry for entry in entries(value, key) or []}
+    return [{**told.get(entry["id"], {}), **entry} for entry in models]
+
+
+def beside(url: str, path: str) -> str:
+    """The address of `path` beside the API: ``http://host/tokenize`` for ``http://host/v1``."""
+    return url.removesuffix("/v1").removesuffix("/v3") + path
+
+
+def entries(value: Any, key: str) -> Listed | None:
+    """The models in the list `key` of a response, with their ``id`` (Ollama has ``name``). None
+    where there is no such list."""
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        return None
+    named = [
+        {**entry, "id": entry.get("id") or entry.get("name")}
+        for entry in found
+        if isinstance(entry, dict)
+    ]
+    return [entry for entry in named if isinstance(entry["id"], str)]
 
 
 def choose(models: Listed, wanted: str) -> dict[str, Any]:
-    """The model with the id `wanted`; for "" the first one. Raises ModelError if there is none."""
+    """The model that `wanted` names; for "" the first one that can chat.
+
+    A name may be in other case, and short, as Ollama takes it: without ``:latest``, or without its
+    tag or its publisher where only one model is left. Raises ModelError, which lists the
+    candidates, where there is none or more than one.
+    """
+    by_id: dict[str, dict[str, Any]] = {}
     for entry in models:
-        if wanted in ("", entry["id"]):
-            return entry
-    names = ", ".join(sorted({entry["id"] for entry in models})) or "none"
+        by_id.setdefault(entry["id"], entry)
+    unique = list(by_id.values())
+    if not wanted:
+        for entry in unique:
+            if can_chat(entry):
+                return entry
+        raise ModelError(
+            f"No server lists a chat model ({_names(unique)}): start one, or set [model.openai] "
+            "model."
+        )
+    for candidates in _matching(unique, wanted):
+        if len(candidates) > 1:
+            raise ModelError(
+                f"The name {wanted!r} fits several models: {_names(candidates)}. Set "
+                "[model.openai] model to one of them."
+            )
+        if candidates:
+            return candidates[0]
     raise ModelError(
-        f"No server has the model {wanted!r}; they serve: {names}. Correct [model.openai] model."
+        f"No server has the model {wanted!r}; they serve: {_names(unique)}. Correct [model.openai] "
+        "model."
     )
+
+
+def _matching(models: Listed, wanted: str) -> Iterator[Listed]:
+    """The models that `wanted` may mean, the closest first."""
+    short = wanted.lower()
+    yield [entry for entry in models if entry["id"] == wanted]
+    yield [entry for entry in models if entry["id"].lower() == short]
+    yield [entry for entry in models if entry["id"].lower() == f"{short}:latest"]
+    yield [entry for entry in models if entry["id"].lower().partition(":")[0] == short]
+    yield [entry for entry in models if entry["id"].lower().rpartition("/")[2] == short]
+
+
+def _names(models: Listed) -> str:
+    names = sorted(shown(entry["id"]) for entry in models)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more or "none"
+
+
+def can_chat(model: dict[str, Any]) -> bool:
+    """Whether it is a chat model, as the server tells it; else as its name does."""
+    told = list(_told(model))
+    if any(map(_CHAT.fullmatch, told)):
+        return True
+    return not any(map(_OTHER.fullmatch, told)) and not _OTHER_NAME.search(model["id"])
+
+
+def _told(model: dict[str, Any]) -> Iterator[str]:
+    """What the model is for, in the words of the server."""
+    capabilities = model.get("capabilities")
+    if isinstance(capabilities, dict):  # Mistral: {"completion_chat": true, …}
+        capabilities = [name for name, has in capabilities.items() if has is True]
+    stated = capabilities if isinstance(capabilities, list) else []
+    for word in [model.get("type"), model.get("task"), *stated]:
+        if isinstance(word, str):
+            yield word.lower().replace("_", "-").replace(" ", "-")
+    details = model.get("details")  # Ollama: embedding models are of the family of BERT
+    family = details.get("family") if isinstance(details, dict) else None
+    if isinstance(family, str) and "bert" in family.lower():
+        yield "embedding"
+
+
+def serves(models: Sequence[dict[str, Any]], name: str) -> bool:
+    """Whether the model with exactly this id is among `models`."""
+    return any(entry["id"] == name for entry in models)
 
 
 def window(model: dict[str, Any]) -> int:
     """The context window in tokens; 0 where the server does not state it. vLLM and SGLang state it
     as ``max_model_len``, llama.cpp's server as ``meta.n_ctx``."""
     meta = model.get("meta")
-    said = model.get("max_model_len") or (meta.get("n_ctx") if isinstance(meta, dict) else 0)
-    return said if isinstance(said, int) else 0
-
-
-def why(error: BaseException) -> str:
-    """The text of `error`, or the name of its class where it has none."""
-    return str(error) or type(error).__name__
+    stated = number(model.get("max_model_len"))
+    return stated or (number(meta.get("n_ctx")) if isinstance(meta, dict) else 0)

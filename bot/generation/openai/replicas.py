@@ -10,11 +10,10 @@ import hashlib
 import logging
 from collections.abc import Sequence
 
-import aiohttp
-
 from bot.clock import Clock
 from bot.errors import ModelError
-from bot.generation.openai.listing import choose, listed
+from bot.generation.openai.client import ServerClient
+from bot.generation.openai.listing import listed, serves
 
 logger = logging.getLogger(__name__)
 
@@ -66,16 +65,17 @@ class HealthChecks:
         self._patience = patience
         self._model = model
 
-    async def run(self, http: aiohttp.ClientSession) -> None:
+    async def run(self, client: ServerClient) -> None:
         """Check all replicas concurrently after each interval, until cancelled."""
         while True:
             await self._clock.sleep(self._every)
-            await asyncio.gather(*(self._check(http, url) for url in self._replicas.urls))
+            await asyncio.gather(*(self._check(client, url) for url in self._replicas.urls))
 
-    async def _check(self, http: aiohttp.ClientSession, url: str) -> None:
+    async def _check(self, client: ServerClient, url: str) -> None:
         was_healthy = self._replicas.healthy(url)
         try:
-            choose(await listed(http, url, self._patience), self._model)
+            if not serves(await listed(client, url, self._patience), self._model):
+                raise ModelError(f"{url} no longer serves the model {self._model!r}.")
         except ModelError as error:
             self._replicas.failed(url)
             if was_healthy:

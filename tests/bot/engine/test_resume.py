@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.engine.resume import Repack, resuming_stream
+from bot.engine.resume import MOST_RETRIES_IN_ALL, Repack, resuming_stream
 from bot.errors import GenerationError, NoRoom, WorkerLost
 from bot.messages import Finished, FinishReason, Prompt, Sampling
 from tests.scripted_generator import ScriptedGenerator
@@ -89,3 +89,12 @@ async def test_windows_that_keep_shrinking_end_in_the_reason() -> None:
     with pytest.raises(NoRoom):
         await written(generator, into(50, 40, 30, 20))
     assert len(generator.prompts) == 3
+
+
+async def test_a_generator_that_is_lost_after_each_word_is_retried_a_bounded_number_of_times() -> (
+    None
+):
+    generator = failing(*[(1, WorkerLost("gone"))] * 100)
+    with pytest.raises(WorkerLost):
+        await written(generator, as_it_was)
+    assert len(generator.prompts) == 1 + MOST_RETRIES_IN_ALL
