@@ -1,13 +1,12 @@
 """Buttons below answers, the feedback, Slack's own stop button, and the opening of the app."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.place import Place
 from adapters.slack.manifest import PROMPTS
+from adapters.slack.payloads import JSON, Malformed, record, text, texts
 from adapters.slack.places import member_of, place_of, place_of_message
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.rendering import RATE, action_of, reference
@@ -15,8 +14,6 @@ from adapters.slack.workspaces import Workspace
 from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)
-
-JSON = Mapping[str, Any]
 
 
 class Buttons:
@@ -28,12 +25,16 @@ class Buttons:
 
     def pressed(self, workspace: Workspace, body: JSON, action: JSON) -> None:
         """A button below an answer was pressed. It says what it does and to which answer by itself,
-        so it works after a restart."""
-        place, user = _place(workspace, body), str(body["user"]["id"])
-        reply = PrivateReply(workspace, place, user, str(body.get("response_url", "")))
-        answer_id, tag, verdict = reference(str(action["value"]))
-        what = action_of(str(action["action_id"]), verdict)
-        rated = str(action["action_id"]) == RATE  # Slack itself shows that it was noted
+        so it works after a restart. Raises Malformed."""
+        place, user = _place(workspace, body), text(record(body, "user"), "id")
+        reply = PrivateReply(workspace, place, user, text(body, "response_url", ""))
+        try:
+            answer_id, tag, verdict = reference(text(action, "value"))
+        except ValueError as exc:
+            raise Malformed("value names no answer") from exc
+        pressed = text(action, "action_id")
+        what = action_of(pressed, verdict)
+        rated = pressed == RATE  # Slack itself shows that it was noted
 
         async def press() -> str:
             person = await self._desk.person(place, member_of(workspace, user))
@@ -41,8 +42,8 @@ class Buttons:
             return "" if rated else said
 
         async def handle() -> None:
-            if text := await self._desk.explained(place.key, press()):
-                await reply(text)
+            if said := await self._desk.explained(place.key, press()):
+                await reply(said)
 
         self._handlers.start(handle())
 
@@ -50,33 +51,35 @@ class Buttons:
 
     def stopped(self, workspace: Workspace, event: JSON) -> None:
         """Somebody pressed the stop button that Slack shows beside a stream. Slack has stopped the
-        stream already; where the person may not stop the answer, it goes on as edits."""
-        user, thread = str(event["user"]), str(event.get("thread_ts") or "")
-        place = place_of(workspace.key, str(event["channel"]), thread)
+        stream already; where the person may not stop the answer, it goes on as edits.
+        Raises Malformed."""
+        user, thread = text(event, "user"), text(event, "thread_ts", "")
+        place = place_of(workspace.key, text(event, "channel"), thread)
+        shown = texts(event, "streaming_message_ts")
         reply = PrivateReply(workspace, place, user)
 
         async def stop() -> str:
             person = await self._desk.person(place, member_of(workspace, user))
-            await self._desk.stop_shown(place, person, event.get("streaming_message_ts") or ())
+            await self._desk.stop_shown(place, person, shown)
             return ""
 
         async def handle() -> None:
-            if text := await self._desk.explained(place.key, stop()):
-                await reply(text)
+            if said := await self._desk.explained(place.key, stop()):
+                await reply(said)
 
         self._handlers.start(handle())
 
     def opened(self, workspace: Workspace, event: JSON) -> None:
-        """Somebody opened the app: suggest what to ask."""
+        """Somebody opened the app: suggest what to ask. Raises Malformed."""
         if event.get("tab") == "messages":
-            self._handlers.start(_suggest(workspace, str(event["channel"])))
+            self._handlers.start(_suggest(workspace, text(event, "channel")))
 
 
 def _place(workspace: Workspace, body: JSON) -> Place:
     """Where the message with the button stands."""
-    container, message = body.get("container") or {}, body.get("message") or {}
-    channel, ts = str(container.get("channel_id", "")), str(container.get("message_ts", ""))
-    thread = str(container.get("thread_ts") or message.get("thread_ts") or "")
+    container, message = record(body, "container"), record(body, "message")
+    channel, ts = text(container, "channel_id"), text(container, "message_ts")
+    thread = text(container, "thread_ts", "") or text(message, "thread_ts", "")
     return place_of_message(workspace.key, channel, ts, thread)
 
 

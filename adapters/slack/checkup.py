@@ -5,8 +5,8 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.api import Gateway
-from adapters.slack.errors import Refused, surface_error
-from adapters.slack.manifest import SCOPES
+from adapters.slack.errors import SOCKET_MODE_OFF, Refused, surface_error
+from adapters.slack.manifest import SCOPES, missing_scopes
 from adapters.slack.workspaces import DEFAULT_BASE_URL
 from bot.checks import Result, State
 from bot.clock import SystemClock
@@ -58,14 +58,18 @@ def _scopes(granted: frozenset[str]) -> Result:
         return Result(
             AREA, "scopes", State.WARNING, "Slack did not name them; a proxy may hide them"
         )
-    missing = [scope for scope in SCOPES if scope not in granted]
-    if not missing:
+    needed, useful = missing_scopes(granted)
+    if not needed and not useful:
         return Result(AREA, "scopes", State.OK, f"{len(SCOPES)} of {len(SCOPES)}")
     remedy = (
         "Add them on the app's page OAuth & Permissions (parley slack manifest has all), and "
         "reinstall the app."
     )
-    return Result(AREA, "scopes", State.FAILED, f"missing: {', '.join(missing)}", remedy)
+    if needed:
+        detail = f"missing, and needed to answer at all: {', '.join(needed)}"
+        return Result(AREA, "scopes", State.FAILED, detail, remedy)
+    lost = "; ".join(f"{scope} ({effect})" for scope, effect in useful.items())
+    return Result(AREA, "scopes", State.WARNING, f"missing: {lost}", remedy)
 
 
 async def _transport(settings: SlackSettings, session: aiohttp.ClientSession) -> Result:
@@ -91,6 +95,10 @@ async def _transport(settings: SlackSettings, session: aiohttp.ClientSession) ->
 
 
 def _failed(what: str, error: SurfaceError, remedy: str) -> Result:
+    if isinstance(error, Refused) and error.code in SOCKET_MODE_OFF:
+        remedy = "Switch it on, on the app's page Socket Mode, or set [slack] mode to http."
+        detail = f"Socket Mode is off for this app ({error.code})"
+        return Result(AREA, what, State.FAILED, detail, remedy)
     if isinstance(error, Refused):
         return Result(AREA, what, State.FAILED, f"Slack refuses it ({error.code})", remedy)
     if isinstance(error, SurfaceBusy):

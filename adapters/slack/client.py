@@ -1,7 +1,7 @@
 """The Bolt app: registers a listener for each event, command, button and dialog.
 
-Bolt verifies signatures and routes; the listeners acknowledge at once and start a handler, so that
-Slack's limit of three seconds does not depend on the model.
+Bolt routes; the listeners acknowledge at once and start a handler, so that Slack's limit of three
+seconds does not depend on the model. Signatures are verified by `adapters.slack.transports`.
 """
 
 import logging
@@ -11,16 +11,18 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
-from adapters.slack.api import JSON
 from adapters.slack.buttons import Buttons
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
 from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.payloads import JSON, Malformed, check, origin_of, record, text
 from adapters.slack.rendering import ACTION_IDS
 from adapters.slack.slash import Slash
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -30,34 +32,47 @@ logger = logging.getLogger(__name__)
 
 
 class Listeners:
-    """The Bolt app, `app`, and the handlers that its listeners start."""
+    """The Bolt app, and the handlers that its listeners start."""
 
     def __init__(
-        self,
-        desk: Desk,
-        workspaces: Workspaces,
-        handlers: Handlers,
-        client: AsyncWebClient,
-        signing_secret: str,
+        self, desk: Desk, workspaces: Workspaces, handlers: Handlers, client: AsyncWebClient
     ) -> None:
         self._workspaces = workspaces
         self._handlers = handlers
         self._incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
-        self.app = AsyncApp(
+        self._app = AsyncApp(
             name="parley",
             logger=_quiet_logger(),
             client=client,
-            signing_secret=signing_secret,
             authorize=_authorizer(workspaces),
+            request_verification_enabled=False,
+            raise_error_for_unhandled_request=True,
             # needed for the deletion of a message by which the bot shows the question of an /ask
             ignoring_self_events_enabled=False,
         )
         self._register()
 
+    async def dispatch(self, body: object) -> BoltResponse:
+        """Route what Slack sent, parsed, to its listener, and return what it is acknowledged with:
+        status 400 where the body is malformed. Raises nothing: what is wrong with one event is
+        logged, and the next one is handled."""
+        sent = body if isinstance(body, dict) else {}
+        try:
+            check(sent)
+            origin = origin_of(sent)
+            # The mode in which Bolt takes the parsed body, by HTTP too.
+            request = AsyncBoltRequest(body=sent, mode="socket_mode")
+        except Exception as error:  # nothing but reading the body is done here
+            _ignored(sent, error)
+            return BoltResponse(status=400)
+        request.context["enterprise_id"] = origin.enterprise
+        request.context["team_id"] = origin.team
+        return await self._app.async_dispatch(request)
+
     def _register(self) -> None:
-        app = self.app
+        app = self._app
         for event in ("message", "app_mention"):
             app.event(event)(self._message)
         app.event("agent_session_stopped")(self._stopped)
@@ -81,12 +96,11 @@ class Listeners:
         self._buttons.opened(_workspace(context), event)
 
     async def _uninstalled(self, event: JSON, body: JSON) -> None:
-        if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
+        if event["type"] == "tokens_revoked" and not record(event, "tokens").get("bot"):
             return
-        whole = body.get("is_enterprise_install") in (True, "true")
-        enterprise = str(body.get("enterprise_id") or "")
-        team = "" if whole else str(body.get("team_id") or "")
-        self._handlers.start(self._uninstall(enterprise, team))
+        origin = origin_of(body)
+        team = "" if origin.whole else origin.team
+        self._handlers.start(self._uninstall(origin.enterprise, team))
 
     async def _uninstall(self, enterprise: str, team: str) -> None:
         try:
@@ -106,17 +120,34 @@ class Listeners:
 
     async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
         await ack()
-        self._slash.submitted(_workspace(context), str(body["user"]["id"]), view)
+        self._slash.submitted(_workspace(context), text(record(body, "user"), "id"), view)
 
 
 async def _failed(error: Exception, body: JSON) -> BoltResponse:
     """Respond with status 200 in spite of the error, so that Slack does not deliver the event
     again."""
-    if isinstance(error, ParleyError):
-        logger.error("an event of type %s was lost: %s", body.get("type"), error)
-        return BoltResponse(status=200)
-    logger.error("an event of type %s failed: a defect of Parley", body.get("type"), exc_info=error)
+    kind = _kind(body)
+    if isinstance(error, BoltUnhandledRequestError):
+        logger.info("%s from Slack is not for Parley and was ignored", kind)
+    elif isinstance(error, Malformed):
+        _ignored(body, error)
+    elif isinstance(error, ParleyError):
+        logger.error("%s was lost: %s", kind, error)
+    else:
+        logger.error("%s failed: a defect of Parley", kind, exc_info=error)
     return BoltResponse(status=200)
+
+
+def _ignored(body: JSON, error: Exception) -> None:
+    why = error if isinstance(error, Malformed) else type(error).__name__
+    logger.warning("%s from Slack is malformed and was ignored: %s", _kind(body), why)
+
+
+def _kind(body: JSON) -> str:
+    """What was sent, for the log."""
+    event = body.get("event")
+    kind = event.get("type") if isinstance(event, dict) else body.get("command", body.get("type"))
+    return f"an event of type {str(kind)[:40]!r}"
 
 
 def _workspace(context: AsyncBoltContext) -> Workspace:

@@ -19,6 +19,8 @@ _GONE = frozenset({"message_not_found", "file_not_found", "file_deleted"})
 _NO_ACCESS = frozenset({"not_in_channel", "channel_not_found", "is_archived", "thread_not_found"})
 REVOKED = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
 """The codes of a token that Slack does not accept."""
+SOCKET_MODE_OFF = frozenset({"link_disabled", "socket_mode_disabled", "socket_mode_not_enabled"})
+"""The codes, and the reasons of a disconnect, that say that Socket Mode is off for the app."""
 _TRANSIENT = frozenset({"service_unavailable", "team_added_to_org", "accesslimited"})
 _UNKNOWN_OUTCOME = frozenset({"internal_error", "fatal_error", "request_timeout"})
 

@@ -14,14 +14,15 @@ bot's token."""
 
 def attachments_of(files: Sequence[Mapping[str, Any]], gateway: Gateway) -> list[Attachment]:
     """The files of a message event that Slack hosts, as attachments whose content is downloaded
-    when it is read. Needs the scope files:read."""
+    when it is read. Needs the scope files:read. A file without an address is left out."""
     return [
         Attachment(
             str(file.get("name") or "a file"),
             str(file.get("mimetype") or ""),
-            int(file.get("size") or 0),
-            partial(gateway.download, str(file["url_private_download"])),
+            size if isinstance(size := file.get("size"), int) else 0,
+            partial(gateway.download, url),
         )
         for file in files
-        if file.get("mode") in _HELD_BY_SLACK and file.get("url_private_download")
+        if str(file.get("mode")) in _HELD_BY_SLACK
+        and isinstance(url := file.get("url_private_download"), str)
     ]

@@ -1,10 +1,8 @@
 """Slack's messages as they are posted, edited and deleted, parsed for the desk."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from adapters.common.control_words import after_mention
 from adapters.common.desk import Desk, Heard
@@ -13,15 +11,15 @@ from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.slack import mrkdwn
 from adapters.slack.files import attachments_of
+from adapters.slack.payloads import JSON, record, records, text
 from adapters.slack.places import member_of, place_of_message
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.workspaces import Workspace
+from bot.recent import Seen
 
 logger = logging.getLogger(__name__)
 
-JSON = Mapping[str, Any]
-
-_QUESTIONS = frozenset({None, "", "file_share", "thread_broadcast", "me_message"})
+_QUESTIONS = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 """The subtypes that a person's own words come with."""
 
 
@@ -40,19 +38,20 @@ class Said:
 
     @classmethod
     def of(cls, message: JSON, channel: str) -> "Said | None":
-        """None where it is not a person's: a bot's, Slack's own, or an event about a message."""
-        user = str(message.get("user") or "")
+        """None where it is not a person's: a bot's, Slack's own, or an event about a message.
+        Raises Malformed."""
+        user = text(message, "user", "")
         machine = message.get("bot_id") or message.get("bot_profile") or user == "USLACKBOT"
-        if not user or machine or message.get("subtype") not in _QUESTIONS:
+        if not user or machine or text(message, "subtype", "") not in _QUESTIONS:
             return None
         return cls(
             user,
             channel,
-            str(message["ts"]),
-            str(message.get("thread_ts") or ""),
-            str(message.get("text") or ""),
-            tuple(message.get("files") or ()),
-            str(message.get("parent_user_id") or ""),
+            text(message, "ts"),
+            text(message, "thread_ts", ""),
+            text(message, "text", ""),
+            records(message, "files"),
+            text(message, "parent_user_id", ""),
         )
 
     def place(self, workspace: Workspace) -> Place:
@@ -61,16 +60,16 @@ class Said:
 
     def event_id(self, workspace: Workspace) -> str:
         """Unique on Slack; a mention comes as two events with the same."""
-        return f"{workspace.key}/{self.channel}/{self.ts}"
+        return _event_id(workspace, self.channel, self.ts)
 
     def heard(self, workspace: Workspace, *, mentioned: bool = False) -> Heard:
         """How it concerns the bot. `mentioned`: Slack itself said so, by an app_mention."""
-        text = mrkdwn.without_code(self.text)
+        uncoded = mrkdwn.without_code(self.text)
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
         return Heard(
             event_id=self.event_id(workspace),
             message_id=self.ts,
-            mentioned=mentioned or f"<@{workspace.bot_user}" in text,
+            mentioned=mentioned or f"<@{workspace.bot_user}" in uncoded,
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
             typed=after_mention(typed) if typed != self.text else typed,
             own_thread=True if self.parent_user == workspace.bot_user else None,
@@ -79,11 +78,11 @@ class Said:
     async def message(self, workspace: Workspace) -> Message:
         """What was typed, readable."""
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
-        text = await mrkdwn.plain(typed, workspace.people.name)
+        plain = await mrkdwn.plain(typed, workspace.people.name)
         return Message(
             event_id=self.event_id(workspace),
             message_id=self.ts,
-            text=after_mention(text) if typed != self.text else text,
+            text=after_mention(plain) if typed != self.text else plain,
             files=attachments_of(self.files, workspace.gateway),
         )
 
@@ -94,24 +93,24 @@ class Incoming:
     def __init__(self, desk: Desk, handlers: Handlers) -> None:
         self._desk = desk
         self._handlers = handlers
+        self._deletions: Seen[str] = Seen()
+        """The event ids of deleted messages: Slack does not keep the order of its events."""
 
     def event(self, workspace: Workspace, event: JSON) -> None:
-        """An event of the types message and app_mention."""
-        subtype, channel = event.get("subtype"), str(event["channel"])
+        """An event of the types message and app_mention. Raises Malformed."""
+        subtype, channel = text(event, "subtype", ""), text(event, "channel")
         if subtype == "message_changed":
             self._changed(workspace, channel, event)
         elif subtype == "message_deleted":
-            before = event.get("previous_message") or {}
-            thread_ts = str(before.get("thread_ts") or "")
-            self._deleted(workspace, channel, str(event["deleted_ts"]), thread_ts)
+            thread_ts = text(record(event, "previous_message"), "thread_ts", "")
+            self._deleted(workspace, channel, text(event, "deleted_ts"), thread_ts)
         elif (said := Said.of(event, channel)) and said.user != workspace.bot_user:
-            self._posted(workspace, said, mentioned=event["type"] == "app_mention")
+            self._posted(workspace, said, mentioned=event.get("type") == "app_mention")
 
     def _posted(self, workspace: Workspace, said: Said, *, mentioned: bool) -> None:
         place, heard = said.place(workspace), said.heard(workspace, mentioned=mentioned)
-        if not self._desk.may_concern(place, heard):
+        if not self._desk.may_concern(place, heard) or self._is_deleted(heard):
             return
-
         self._handlers.start(
             self._desk.receive(
                 place,
@@ -123,19 +122,33 @@ class Incoming:
         )
 
     def _changed(self, workspace: Workspace, channel: str, event: JSON) -> None:
-        now, before = event.get("message") or {}, event.get("previous_message") or {}
+        now, before = record(event, "message"), record(event, "previous_message")
         if now.get("subtype") == "tombstone":  # deleted, but its thread goes on
-            self._deleted(workspace, channel, str(now["ts"]), str(now.get("thread_ts") or ""))
+            self._deleted(workspace, channel, text(now, "ts"), text(now, "thread_ts", ""))
             return
         said = Said.of(now, channel)
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
             return
         place, member = said.place(workspace), member_of(workspace, said.user)
         heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
+        if self._is_deleted(heard):
+            return
         self._handlers.start(
             self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
         )
 
     def _deleted(self, workspace: Workspace, channel: str, ts: str, thread_ts: str) -> None:
         place = place_of_message(workspace.key, channel, ts, thread_ts)
+        self._deletions.add(_event_id(workspace, channel, ts))
         self._handlers.start(self._desk.deleted(place, [ts]))
+
+    def _is_deleted(self, heard: Heard) -> bool:
+        """Whether the event of a message's deletion came before this one."""
+        if heard.event_id not in self._deletions:
+            return False
+        logger.info("message %s was deleted before its event came", heard.event_id)
+        return True
+
+
+def _event_id(workspace: Workspace, channel: str, ts: str) -> str:
+    return f"{workspace.key}/{channel}/{ts}"

@@ -3,24 +3,43 @@
 Format: https://docs.slack.dev/reference/app-manifest.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 JSON = dict[str, Any]
 
-SCOPES = (  # of the bot token
-    "app_mentions:read",  # app_mention
-    "assistant:write",  # the agent view and its suggested prompts
-    "channels:history",  # message.channels: threads without a mention, edits, deletions
-    "groups:history",
-    "im:history",
+SCOPES: dict[str, str] = {
+    "app_mentions:read": "mentions in channels may not reach Parley",
+    "assistant:write": "the agent view has no suggested prompts and no stop button of its own",
+    "channels:history": "in public channels no threads without a mention, edits and deletions",
+    "groups:history": "in private channels no threads without a mention, edits and deletions",
+    "im:history": "no direct messages",
+    "mpim:history": "in group messages no threads without a mention, edits and deletions",
+    "chat:write": "no answers",
+    "chat:write.public": "/ask only in channels that Parley has joined",
+    "commands": "no slash commands",
+    "files:read": "text files beside a question are not read",
+    "files:write": "long answers do not come as a file too",
+    "users:read": "people have no names, and nobody is an admin by Slack's own rights",
+}
+"""The scopes of the bot token, each with what is missing without it."""
+
+_HEARING = (
+    "app_mentions:read", "channels:history", "commands", "groups:history", "im:history",
     "mpim:history",
-    "chat:write",
-    "chat:write.public",  # /ask in public channels that the bot has not joined
-    "commands",
-    "files:read",  # text files beside a question
-    "files:write",  # a long answer as a file
-    "users:read",  # names, and who is an admin
-)
+)  # fmt: skip
+"""The scopes by which a question can reach the app: one of them is enough."""
+
+
+def missing_scopes(granted: Collection[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The scopes that `granted` lacks: those without which Parley can answer nobody, in words, and
+    the others, each with what is missing without it."""
+    missing = {scope: effect for scope, effect in SCOPES.items() if scope not in granted}
+    needed = ["chat:write"] if missing.pop("chat:write", None) else []
+    if not set(_HEARING) & set(granted):
+        needed.append(f"one of {', '.join(_HEARING)}")
+    return tuple(needed), missing
+
 
 EVENTS = (
     "agent_session_stopped",

@@ -3,15 +3,13 @@
 Format: https://docs.slack.dev/reference/views/modal-views.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from adapters.common.place import Place
 from adapters.common.settings import LONGEST_SYSTEM_PROMPT
+from adapters.slack.payloads import JSON, Malformed, record, text
 from adapters.slack.places import place_of
 from bot.messages import ConversationKey
-
-JSON = Mapping[str, Any]
 
 SYSTEM_VIEW = "parley_system"
 _BLOCK = "text"
@@ -49,7 +47,10 @@ def system_prompt(place: Place, prompt: str) -> dict[str, Any]:
 
 
 def submitted(view: JSON) -> tuple[Place, str]:
-    """The place and the text of a view that was filled in."""
-    key = ConversationKey.parse(str(view["private_metadata"]))
-    text = str(view["state"]["values"][_BLOCK][_BLOCK].get("value") or "")
-    return place_of(key.workspace, key.channel, key.thread), text
+    """The place and the text of a view that was filled in. Raises Malformed."""
+    try:
+        key = ConversationKey.parse(text(view, "private_metadata"))
+    except ValueError as exc:
+        raise Malformed("private_metadata is no conversation's key") from exc
+    field = record(record(record(record(view, "state"), "values"), _BLOCK), _BLOCK)
+    return place_of(key.workspace, key.channel, key.thread), text(field, "value", "")

@@ -7,6 +7,7 @@ their own.
 
 from adapters.common.access import Access, AllowBlock
 from adapters.common.place import Member, Place, Profile
+from adapters.slack.payloads import Malformed
 from adapters.slack.workspaces import Workspace
 from bot.config import SlackSettings
 from bot.messages import ConversationKey
@@ -25,8 +26,11 @@ def access_of(settings: SlackSettings) -> Access:
 
 
 def place_of(workspace: str, channel: str, thread: str = "") -> Place:
-    """The place. `workspace`: the team's id; ``enterprise.team`` in an organisation."""
-    key = ConversationKey(PLATFORM, channel, thread, workspace)
+    """The place. `workspace`: a `Workspace.key`. Raises Malformed where an id holds a slash."""
+    try:
+        key = ConversationKey(PLATFORM, channel, thread, workspace)
+    except ValueError as exc:
+        raise Malformed("an id of a channel or thread holds a slash") from exc
     return Place(key, (channel,), direct=channel.startswith("D"))
 
 

@@ -5,6 +5,8 @@ renders tables too, since ``markdown_text`` cannot be sent together with the blo
 The payload's ``text`` is what a notification shows.
 """
 
+import re
+
 from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
 from adapters.slack.api import JSON
@@ -14,8 +16,9 @@ from bot.ports import Form, Part
 
 METADATA_TYPE = "parley_answer"
 """The event type in the metadata of messages that show answers."""
-NOTIFICATION_CHARACTERS = 150
-"""Characters of an answer that a notification shows."""
+MOST_SUMMARY_CHARACTERS = 3999
+"""Characters of the text beside the blocks, which screen readers and notifications use. At more
+than 4,000 chat.update fails with msg_too_long."""
 MOST_NOTE_CHARACTERS = 2000
 """Characters of a note; Slack accepts 3,000 in a text object."""
 
@@ -28,6 +31,8 @@ _ACTION_IDS = {
     Action.CONTINUE: "parley_continue",
 }
 ACTION_IDS = (*_ACTION_IDS.values(), RATE)
+_CUT_ESCAPE = re.compile(r"&[a-z]*\Z")
+"""The beginning of an escape of mrkdwn at the end of a text."""
 _LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
 
 
@@ -49,6 +54,8 @@ def reference(value: str) -> tuple[int, str, str]:
     button's value. Raises ValueError for a value that is none."""
     answer, _, verdict = value.partition(" ")
     number, _, tag = answer.partition(":")
+    if not re.fullmatch(r"[0-9]{1,18}", number):  # no greater one fits into the database
+        raise ValueError("a button's value without an answer's number")
     return int(number), tag, verdict
 
 
@@ -58,10 +65,16 @@ def payload(part: Part) -> JSON:
     if part.form is Form.PLAIN:
         return {"text": escaped(shown or WORKING), "blocks": []}
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
-    summary = escaped(shown or WORKING)
-    if len(summary) > NOTIFICATION_CHARACTERS:
-        summary = f"{summary[:NOTIFICATION_CHARACTERS]}…"
-    return {"text": summary, "blocks": [*text, *footer(part)]}
+    return {"text": _summary(shown or WORKING), "blocks": [*text, *footer(part)]}
+
+
+def _summary(text: str) -> str:
+    """All of `text`, as far as Slack takes it, as mrkdwn in which nothing is an entity."""
+    whole = escaped(text)
+    if len(whole) <= MOST_SUMMARY_CHARACTERS:
+        return whole
+    cut = _CUT_ESCAPE.sub("", whole[: MOST_SUMMARY_CHARACTERS - 1])
+    return f"{cut}…"
 
 
 def is_placeholder(part: Part) -> bool:

@@ -16,7 +16,8 @@ from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.places import PLATFORM, access_of
-from adapters.slack.transports import INSTALL_PATH, http_mode, socket_address, socket_mode
+from adapters.slack.socket_mode import socket_address, socket_mode
+from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.config import Settings, SlackSettings
@@ -52,13 +53,14 @@ async def serve(
     Raises ConfigError where Slack accepts no token or a scope is missing. Where Slack cannot be
     reached it is tried again.
     """
-    _check(settings.slack)
+    _check(settings.slack, settings.database_url)
     clock = clock or SystemClock()
     connection = _Connection(parley, settings, ready, clock, handlers or Handlers())
     await keep_connecting(connection.hold, clock)
 
 
-def _check(slack: SlackSettings) -> None:
+def _check(slack: SlackSettings, database_url: str) -> None:
+    """What can be said without asking Slack. Raises ConfigError."""
     if not slack.on:
         raise ConfigError(
             "[slack] bot_token is not set. Copy the Bot User OAuth Token (xoxb-…) from the app's "
@@ -68,6 +70,18 @@ def _check(slack: SlackSettings) -> None:
         raise ConfigError(
             "[slack] client_secret is not set, but client_id is. Copy it from the app's page Basic "
             "Information into the variable PARLEY_SLACK__CLIENT_SECRET."
+        )
+    if slack.client_id and database_url == "memory://":
+        raise ConfigError(
+            "[storage] url: memory:// keeps nothing, and with [slack] client_id the tokens of the "
+            "workspaces have to be kept. Set url to a SQLite file or a PostgreSQL database, or use "
+            "bot_token instead of client_id."
+        )
+    if slack.mode == "socket" and not slack.app_token.get_secret_value():
+        raise ConfigError(
+            "[slack] app_token is not set. Socket Mode needs an app-level token (xapp-…) with the "
+            "scope connections:write, from the app's page Basic Information: put it into the "
+            "variable PARLEY_SLACK__APP_TOKEN, or set mode to http."
         )
     if slack.mode == "http" and not slack.signing_secret.get_secret_value():
         raise ConfigError(
@@ -130,8 +144,7 @@ class _Connection:
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
-        secret = slack.signing_secret.get_secret_value()
-        return Listeners(desk, workspaces, self._handlers, client, secret)
+        return Listeners(desk, workspaces, self._handlers, client)
 
     @asynccontextmanager
     async def _events(
@@ -144,17 +157,21 @@ class _Connection:
         """Receive events while the body runs, from `socket` or else by HTTP; yields which."""
         slack = self._settings.slack
         http = not socket
-        app = listeners.app
+        events = None
+        if http:
+            secret = slack.signing_secret.get_secret_value()
+            events = Events(listeners.dispatch, secret, self._clock)
         async with AsyncExitStack() as stack:
             where = "by Socket Mode"
             if http or book:
                 flow = book.flow if book else None
-                server = http_mode(slack.host, slack.port, app if http else None, flow)
+                server = http_mode(slack.host, slack.port, events, flow)
                 address = await stack.enter_async_context(server)
                 where = f"by events at {address}" if http else where
                 if book:
                     logger.info("the app is installed at %s%s", address, INSTALL_PATH)
             if not http:
                 token = slack.app_token.get_secret_value()
-                await stack.enter_async_context(socket_mode(app, client, token, socket))
+                connection = socket_mode(listeners.dispatch, client, token, socket, self._clock)
+                await stack.enter_async_context(connection)
             yield where

@@ -4,10 +4,8 @@ Each is acknowledged before anything else is done, whatever the model is doing.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from adapters.common.control_words import ControlWord
 from adapters.common.desk import Desk
@@ -18,6 +16,7 @@ from adapters.common.text_commands import EVERYONE, obey_text
 from adapters.slack import modals, mrkdwn
 from adapters.slack.desk import USAGE, lines
 from adapters.slack.errors import Refused
+from adapters.slack.payloads import JSON, text
 from adapters.slack.places import member_of, place_of
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.surface import SlackSurface
@@ -26,8 +25,6 @@ from bot.messages import Person
 from bot.recent import Seen
 
 logger = logging.getLogger(__name__)
-
-JSON = Mapping[str, Any]
 
 REMEMBERED = 1024
 LONGEST_QUESTION_SHOWN = 2500
@@ -49,17 +46,17 @@ class Used:
 
     @classmethod
     def of(cls, workspace: Workspace, command: JSON) -> "Used":
-        """From Slack's payload."""
-        place = place_of(workspace.key, str(command["channel_id"]))
-        user = str(command["user_id"])
+        """From Slack's payload. Raises Malformed."""
+        place = place_of(workspace.key, text(command, "channel_id"))
+        user = text(command, "user_id")
         return cls(
             workspace,
             place,
             user,
-            str(command["command"]),
-            str(command.get("text") or ""),
-            str(command["trigger_id"]),
-            PrivateReply(workspace, place, user, str(command.get("response_url", ""))),
+            text(command, "command"),
+            text(command, "text", ""),
+            text(command, "trigger_id"),
+            PrivateReply(workspace, place, user, text(command, "response_url", "")),
         )
 
 
@@ -72,42 +69,42 @@ class Slash:
         self._seen: Seen[str] = Seen(REMEMBERED)
 
     def used(self, workspace: Workspace, command: JSON) -> None:
-        """Somebody used a command; the same, delivered twice, is done once."""
+        """Somebody used a command; the same, delivered twice, is done once. Raises Malformed."""
         used = Used.of(workspace, command)
         if self._seen.add(f"{workspace.key}/{used.trigger}"):
             self._handlers.start(self._handle(used))
 
     async def _handle(self, used: Used) -> None:
-        if text := await self._desk.explained(used.place.key, self._do(used)):
-            await used.reply(text)
+        if said := await self._desk.explained(used.place.key, self._do(used)):
+            await used.reply(said)
 
     async def _do(self, used: Used) -> str:
         desk, place = self._desk, used.place
         person = await desk.person(place, member_of(used.workspace, used.user))
-        text = await mrkdwn.plain(used.typed, used.workspace.people.name)
+        typed = await mrkdwn.plain(used.typed, used.workspace.people.name)
         match used.name:
-            case "/ask" if text:
-                return await self._ask(used, person, text)
+            case "/ask" if typed:
+                return await self._ask(used, person, typed)
             case "/ask":
                 return USAGE
             case "/stop":
-                return await desk.stop(place, person, everyone=text.lower() in EVERYONE)
+                return await desk.stop(place, person, everyone=typed.lower() in EVERYONE)
             case "/reset":
                 return await desk.obey(ControlWord.RESET, place, person)
-            case _ if text.lower() == "system":
+            case _ if typed.lower() == "system":
                 return await self._open_window(used, person)
             case _:
-                return lines(await obey_text(desk, place, person, text, USAGE))
+                return lines(await obey_text(desk, place, person, typed, USAGE))
 
     # ------------------------------------------------------------ /ask
 
-    async def _ask(self, used: Used, person: Person, text: str) -> str:
+    async def _ask(self, used: Used, person: Person, question: str) -> str:
         """Show the question, since nobody sees a command, and ask it."""
-        ts = await _show(used, person, text)
+        ts = await _show(used, person, question)
         event_id = f"{used.workspace.key}/{used.trigger}"
         surface = SlackSurface(used.workspace, used.place.key)
         return await self._desk.ask_shown(
-            used.place, person, Message(event_id, ts, text), partial(surface.remove, ts)
+            used.place, person, Message(event_id, ts, question), partial(surface.remove, ts)
         )
 
     # ------------------------------------------------------------ the window
@@ -120,15 +117,15 @@ class Slash:
         return ""
 
     def submitted(self, workspace: Workspace, user: str, view: JSON) -> None:
-        """The window was filled in. Rights are looked up anew."""
-        place, text = modals.submitted(view)
+        """The window was filled in. Rights are looked up anew. Raises Malformed."""
+        place, prompt = modals.submitted(view)
         reply = PrivateReply(workspace, place, user)
 
         async def set_it() -> str:
             if place.key.workspace != workspace.key:
                 raise Refused("a window of another workspace was submitted", "restricted_action")
             person = await self._desk.person(place, member_of(workspace, user))
-            return await self._desk.set_system_prompt(place, person, text)
+            return await self._desk.set_system_prompt(place, person, prompt)
 
         async def handle() -> None:
             if said := await self._desk.explained(place.key, set_it()):
@@ -137,11 +134,11 @@ class Slash:
         self._handlers.start(handle())
 
 
-async def _show(used: Used, person: Person, text: str) -> str:
+async def _show(used: Used, person: Person, question: str) -> str:
     """Post the question; the ``ts`` of its message. Raises SurfaceError."""
     channel = used.place.key.channel
     await used.workspace.tiers.turn("chat.postMessage", channel)
-    shown = text
+    shown = question
     if len(shown) > LONGEST_QUESTION_SHOWN:
         shown = f"{shown[:LONGEST_QUESTION_SHOWN]}…"
     posted = await used.workspace.gateway.patiently(

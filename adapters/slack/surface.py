@@ -59,8 +59,10 @@ class SlackSurface:
         `send` uses them again."""
         self._unconfirmed: set[str] = set()
         """Parts whose posting has an unknown outcome."""
-        self._processing = False
-        """Slack was told that the session is being processed."""
+        in_session = workspace.streaming and bool(place.thread)
+        self._processing: bool | None = None if in_session else False
+        """Whether the thread's session has the status "processing". None: unknown, since an
+        earlier run may have set it and been killed."""
 
     @property
     def limits(self) -> SurfaceLimits:
@@ -80,24 +82,34 @@ class SlackSurface:
     async def send(self, part: Part) -> str:
         stream = self._started.get(part.key) or await self._start_stream(part)
         if stream is None:
-            return await self._post(part)
+            posted = await self._post(part)
+            if not part.state.open:
+                await self._end_processing()
+            return posted
         self._started[part.key] = self._stream = stream
         await self.edit(stream.ts, part)
         del self._started[part.key]
         return stream.ts
 
     async def edit(self, message: str, part: Part) -> None:
+        try:
+            await self._edit(message, part)
+        except MessageGone:
+            await self._end_processing()
+            raise
+
+    async def _edit(self, message: str, part: Part) -> None:
         stream = self._stream
         if stream is not None and stream.ts == message and stream.open:
             if await self._append(stream, part):
                 return
             await stream.stop()
         await self._update(message, part)
-        if self._processing and not part.state.open:  # chat.stopStream did not set it
-            self._processing = False
-            await self._set_status("active")
+        if not part.state.open:  # chat.stopStream did not set it
+            await self._end_processing()
 
     async def remove(self, message: str) -> None:
+        await self._end_processing()
         channel = self._place.channel
         try:
             if message.startswith("F"):
@@ -108,18 +120,13 @@ class SlackSurface:
             return
 
     async def retire(self, message: str) -> None:
+        await self._end_processing()
         found = await self._fetch(message)
         blocks = [block for block in found.get("blocks", ()) if block.get("type") not in _BUTTONS]
         if not found or len(blocks) == len(found.get("blocks", ())):
             return
         with suppress(MessageGone):
-            await self._gateway.call(
-                "chat.update",
-                channel=self._place.channel,
-                ts=message,
-                text=found.get("text") or "…",
-                blocks=blocks,
-            )
+            await self._replace(message, {"text": found.get("text") or "…", "blocks": blocks})
 
     async def _fetch(self, message: str) -> JSON:
         """A message as it stands; {} where it is gone. Raises SurfaceError."""
@@ -195,7 +202,9 @@ class SlackSurface:
         except SurfaceBusy as busy:
             tiers.pause("chat.startStream", busy.retry_after)
             return None
-        await self._set_processing()
+        if not self._processing:
+            self._processing = True  # Slack shows its own stop button meanwhile
+            await self._set_status("processing")
         return Stream(
             self._gateway, tiers, self._workspace.clock, self._place.channel, str(started["ts"])
         )
@@ -212,11 +221,12 @@ class SlackSurface:
             self._processing = False
         return done
 
-    async def _set_processing(self) -> None:
-        """Slack shows its own stop button while the session's status is "processing"."""
-        if not self._processing:
-            self._processing = True
-            await self._set_status("processing")
+    async def _end_processing(self) -> None:
+        """Set the session's status to "active" where it may be "processing": Slack itself never
+        ends that. Idempotent."""
+        if self._processing is not False:
+            self._processing = False
+            await self._set_status("active")
 
     async def _set_status(self, status: str) -> None:
         try:
@@ -266,15 +276,18 @@ class SlackSurface:
         if not tiers.take("chat.update"):
             wait = tiers.wait("chat.update")
             raise SurfaceBusy("the rate limit of edits is used up", retry_after=wait, foreseen=True)
-        arguments: JSON = {"channel": self._place.channel, "ts": message, **rendering.payload(part)}
+        await self._replace(message, rendering.payload(part))
+
+    async def _replace(self, message: str, content: JSON) -> None:
+        """Replace a message, which may be a stream of an earlier run of Parley."""
+        where: JSON = {"channel": self._place.channel, "ts": message}
         try:
-            await self._gateway.call("chat.update", **arguments)
+            await self._gateway.call("chat.update", **where, **content)
         except Refused as refused:
             if refused.code != "streaming_state_conflict":
                 raise
-            # the message is a stream of an earlier run of Parley
-            await self._gateway.call("chat.stopStream", channel=self._place.channel, ts=message)
-            await self._gateway.call("chat.update", **arguments)
+            await self._gateway.call("chat.stopStream", **where)
+            await self._gateway.call("chat.update", **where, **content)
 
     async def _find(self, part: Part) -> str | None:
         """The ``ts`` of a post whose confirmation was lost, found by its metadata; None where it

@@ -1,19 +1,27 @@
-"""The two transports of Slack's events: Socket Mode, a WebSocket that Parley opens, and signed HTTP
-requests to a server that Parley runs. Bolt acknowledges the events on both."""
+"""The HTTP server of Parley: signed requests with Slack's events, and the pages of OAuth.
 
+Signatures: https://docs.slack.dev/authentication/verifying-requests-from-slack. The other transport
+is `adapters.slack.socket_mode`.
+"""
+
+import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.app.async_app import AsyncApp
+from aiohttp.http_exceptions import HttpProcessingError
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
 
-from adapters.slack.errors import REVOKED, Refused, surface_error
-from bot.errors import ConfigError, ParleyError
+from adapters.common.log_lines import Repeated, library_logger
+from adapters.slack.socket_mode import Dispatch
+from bot.clock import Clock
+from bot.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -22,85 +30,34 @@ INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 """The paths of the HTTP server: events, and the two pages of OAuth."""
 
+MOST_BYTES = 1_048_576
+"""Size of the largest body that is read."""
+READ_SECONDS = 10.0
+"""Time in which a body has to arrive."""
+LINE_SECONDS = 60.0
+"""Seconds between two log lines about requests that are refused."""
+_MOST_FIELDS = 100
+"""Fields of a form: a command has a dozen."""
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-# ---------------------------------------------------------------- Socket Mode
-
-
-async def socket_address(client: AsyncWebClient, app_token: str) -> str:
-    """The WebSocket URL for Socket Mode, from apps.connections.open; valid for one connection, for
-    a short time. Raises ConfigError where Slack does not accept the app-level token, SurfaceBusy
-    where Slack cannot be reached."""
-    if not app_token:
-        raise ConfigError(
-            "[slack] app_token is not set. Socket Mode needs an app-level token (xapp-…) with the "
-            "scope connections:write, from the app's page Basic Information; or set mode to http."
-        )
-    try:
-        opened = await client.apps_connections_open(app_token=app_token)
-    except Exception as exc:
-        raise _bad_app_token(surface_error("apps.connections.open", exc)) from exc
-    return str(opened["url"])
-
-
-@asynccontextmanager
-async def socket_mode(
-    app: AsyncApp, client: AsyncWebClient, app_token: str, address: str
-) -> AsyncIterator[None]:
-    """Keep a Socket Mode connection while the body runs: first to `address`; slack_sdk reconnects a
-    lost one with a new URL."""
-    handler = AsyncSocketModeHandler(app, app_token, logger=_socket_logger(), web_client=client)
-    handler.client.wss_uri = address
-    try:
-        await handler.client.connect()  # type: ignore[no-untyped-call]
-        yield
-    finally:
-        await handler.client.close()  # type: ignore[no-untyped-call]
-
-
-def _bad_app_token(error: ParleyError) -> ParleyError:
-    if isinstance(error, Refused) and error.code in REVOKED | {"not_allowed_token_type"}:
-        return ConfigError(
-            f"[slack] app_token: Slack does not accept it ({error.code}). Make an app-level token "
-            "(xapp-…) with the scope connections:write on the app's page Basic Information."
-        )
-    return error
-
-
-class _NoTraceback(logging.Filter):
-    """Removes tracebacks: slack_sdk logs one for each failed attempt to reconnect."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.exc_info = None
-        return True
-
-
-def _socket_logger() -> logging.Logger:
-    log = logging.getLogger("adapters.slack.socket")
-    log.setLevel(logging.WARNING)
-    if not log.filters:
-        log.addFilter(_NoTraceback())
-    return log
-
-
-# ---------------------------------------------------------------- HTTP
 
 
 @asynccontextmanager
 async def http_mode(
-    host: str, port: int, app: AsyncApp | None, flow: AsyncOAuthFlow | None
+    host: str, port: int, events: "Events | None", flow: AsyncOAuthFlow | None
 ) -> AsyncIterator[str]:
-    """Run an HTTP server while the body runs: for events where `app` is given, for OAuth
+    """Run an HTTP server while the body runs: for events where `events` is given, for OAuth
     installations where `flow` is. Yields its URL. Raises ConfigError where it cannot listen at
     `host` and `port` (0 for any free port)."""
-    server = web.Application()
-    if app is not None:
-        server.router.add_post(EVENTS_PATH, _events(app))
+    server = web.Application(client_max_size=MOST_BYTES)
+    if events is not None:
+        server.router.add_post(EVENTS_PATH, events.handle)
     if flow is not None:
         server.router.add_get(INSTALL_PATH, _page(flow, callback=False))
         server.router.add_get(REDIRECT_PATH, _page(flow, callback=True))
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=5)
+    runner = web.AppRunner(
+        server, access_log=None, shutdown_timeout=5, logger=library_logger("adapters.slack.http")
+    )
     await runner.setup()
     try:
         try:
@@ -116,24 +73,79 @@ async def http_mode(
         await runner.cleanup()
 
 
-def _events(app: AsyncApp) -> _Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        response = await app.async_dispatch(await to_bolt_request(request))
-        if response.status == 401:
-            logger.warning(
-                "a request to %s was refused: its signature is wrong or more than five minutes "
-                "old. Compare [slack] signing_secret with the app's page Basic Information, and "
-                "check this machine's clock.",
-                EVENTS_PATH,
-            )
-        return await to_aiohttp_response(response)
+class Events:
+    """Receives Slack's requests. Nothing of a body is parsed before its signature is verified."""
 
-    return handle
+    def __init__(self, dispatch: Dispatch, signing_secret: str, clock: Clock) -> None:
+        self._dispatch = dispatch
+        self._verifier = SignatureVerifier(signing_secret)
+        self._refused = Repeated(clock, LINE_SECONDS)
+        self._malformed = Repeated(clock, LINE_SECONDS)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The response to a request: status 401 for a wrong signature or one that is more than five
+        minutes old, 400 for a malformed body, 408 and 413 for one that is too slow or too large,
+        415 for one of another type. Raises nothing else."""
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                raw = await request.read()
+        except TimeoutError:
+            return web.Response(status=408)
+        except (HttpProcessingError, web.RequestPayloadError, OSError):  # a broken compression
+            return web.Response(status=400)
+        if b"ssl_check=1" in raw.split(b"&"):  # Slack checks the certificate, without a signature
+            return web.Response()
+        if not self._signed(raw, request.headers):
+            self._refused.warn(
+                logger,
+                f"a request to {EVENTS_PATH} was refused: its signature is wrong or more than five "
+                "minutes old. Compare [slack] signing_secret with the app's page Basic "
+                "Information, and check this machine's clock.",
+            )
+            return web.Response(status=401)
+        return await self._answer(raw, request.content_type)
+
+    def _signed(self, raw: bytes, headers: Mapping[str, str]) -> bool:
+        try:
+            return self._verifier.is_valid(
+                raw,
+                headers.get("X-Slack-Request-Timestamp"),
+                headers.get("X-Slack-Signature"),
+            )
+        except (ValueError, TypeError, OverflowError):  # no number; no ASCII; no UTF-8
+            return False
+
+    async def _answer(self, raw: bytes, kind: str) -> web.StreamResponse:
+        if kind not in _PARSERS:
+            return web.Response(status=415)
+        try:
+            body = _PARSERS[kind](raw)
+        except (ValueError, RecursionError):
+            self._malformed.warn(logger, f"a signed request to {EVENTS_PATH} has a malformed body")
+            return web.Response(status=400)
+        return await to_aiohttp_response(await self._dispatch(body))
+
+
+def _form(raw: bytes) -> object:
+    """A command as a form's fields; an interaction as the JSON in its field ``payload``. Raises
+    ValueError."""
+    pairs = urllib.parse.parse_qsl(
+        raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+    )
+    fields = dict(pairs)
+    return json.loads(fields["payload"]) if "payload" in fields else fields
+
+
+_PARSERS: dict[str, Callable[[bytes], object]] = {
+    "application/json": json.loads,
+    "application/x-www-form-urlencoded": _form,
+}
 
 
 def _page(flow: AsyncOAuthFlow, *, callback: bool) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        bolt_request = await to_bolt_request(request)
+        headers: dict[str, str | Sequence[str]] = dict(request.headers.items())
+        bolt_request = AsyncBoltRequest(body="", query=request.query_string, headers=headers)
         handler = flow.handle_callback if callback else flow.handle_installation
         return await to_aiohttp_response(await handler(bolt_request))
 

@@ -2,8 +2,8 @@
 app by OAuth."""
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import aiohttp
@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.api import Gateway
 from adapters.slack.errors import REVOKED, Refused
-from adapters.slack.manifest import SCOPES
+from adapters.slack.manifest import missing_scopes
 from adapters.slack.people import People
 from adapters.slack.rate_limits import Tiers
 from bot.clock import Clock
@@ -28,9 +28,10 @@ class Workspace:
     """A workspace: the app's token, the client, the rate limits and the cache of people."""
 
     key: str
-    """The team's id; ``enterprise.team`` for a workspace of an organisation."""
+    """The team's id; ``enterprise.team`` for a workspace of an organisation, the enterprise's id
+    for what an organisation sends without naming a workspace."""
     team: str
-    """The team's id."""
+    """The team's id; the enterprise's where no workspace is named."""
     bot_user: str
     """The bot's user id (``U…``)."""
     bot_id: str
@@ -75,7 +76,13 @@ class Installations(Protocol):
 
 def workspace_key(enterprise: str, team: str) -> str:
     """The key that tells workspaces apart; see `Workspace.key`."""
-    return f"{enterprise}.{team}" if enterprise else team
+    return ".".join(filter(None, (enterprise, team)))
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """The enterprise and the team of a key."""
+    enterprise, _, team = key.rpartition(".")
+    return (team, "") if not enterprise and team.startswith("E") else (enterprise, team)
 
 
 class Workspaces:
@@ -93,13 +100,16 @@ class Workspaces:
         self._clock = clock
         self._installations = installations
         self._only: Workspace | None = None
+        self._organisation = ""
+        """The id of the organisation in which the app of ``bot_token`` is installed as a whole."""
         self._known: dict[str, Workspace] = {}
-        """By key, where there are installations."""
+        """By key, where there are several."""
 
     async def start(self) -> Workspace | None:
         """Check ``bot_token`` with auth.test and return its workspace; None where workspaces are
         looked up in the installations instead. Raises ConfigError for a token that Slack does not
-        accept and for missing scopes, SurfaceBusy where Slack cannot be reached."""
+        accept and for scopes without which nothing works; others that are missing are logged.
+        Raises SurfaceBusy where Slack cannot be reached."""
         token = self._settings.bot_token.get_secret_value()
         if self._installations is not None:
             return None
@@ -110,15 +120,18 @@ class Workspaces:
             raise _bad_token(refused) from refused
         _check_scopes(scopes)
         team = str(identity.get("team_id") or identity.get("enterprise_id") or "")
+        if identity.get("is_enterprise_install") is True:
+            team = self._organisation = str(identity.get("enterprise_id") or team)
         bot = Installed(token, str(identity.get("user_id", "")), str(identity.get("bot_id", "")))
         self._only = self._workspace(team, team, bot, gateway)
         return self._only
 
     async def of(self, enterprise: str, team: str) -> Workspace | None:
-        """The workspace of an event; None where the app is not installed there. With one token
-        every event is its workspace's. Raises StorageError."""
+        """The workspace of an event; None where the app is not installed there. With the token of
+        one workspace every event is its own; with that of an organisation each team is a workspace
+        that uses the same token. Raises StorageError."""
         if self._installations is None:
-            return self._only
+            return self._member(team) if self._organisation and team else self._only
         key = workspace_key(enterprise, team)
         found = await self._installations.find(enterprise, team)
         if found is None:
@@ -130,13 +143,24 @@ class Workspaces:
             self._known[key] = known
         return known
 
+    def _member(self, team: str) -> Workspace | None:
+        """A workspace of the organisation in which the app of ``bot_token`` is installed."""
+        key = workspace_key(self._organisation, team)
+        if key not in self._known and (whole := self._only) is not None:
+            self._known[key] = replace(whole, key=key, team=team)
+        return self._known.get(key)
+
     async def by_key(self, key: str) -> Workspace | None:
         """The workspace of a conversation, by `Workspace.key`; None where the app is not installed
         there. Raises StorageError."""
-        if self._installations is None:
-            return self._only if self._only and self._only.key == key else None
-        enterprise, _, team = key.rpartition(".")
-        return await self.of(enterprise, team)
+        enterprise, team = _parts(key)
+        if self._installations is not None:
+            return await self.of(enterprise, team)
+        if self._only and self._only.key == key:
+            return self._only
+        if self._organisation and self._organisation == enterprise:
+            return await self.of(enterprise, team)
+        return None
 
     async def uninstalled(self, enterprise: str, team: str) -> None:
         """Delete the tokens of a workspace from which the app was removed, or whose tokens were
@@ -176,13 +200,19 @@ def _bad_token(refused: Refused) -> ParleyError:
     return refused
 
 
-def _check_scopes(granted: Iterable[str]) -> None:
-    """Raises ConfigError for missing scopes. An empty `granted` passes: Slack names the scopes in a
-    header, which a proxy may remove."""
-    given = set(granted)
-    missing = [scope for scope in SCOPES if scope not in given]
-    if given and missing:
+_REMEDY = "Put the output of `parley slack manifest` into the app's manifest and reinstall the app."
+
+
+def _check_scopes(granted: Collection[str]) -> None:
+    """Raises ConfigError for missing scopes without which nothing works, and logs one warning for
+    the others. An empty `granted` passes: Slack names the scopes in a header, which a proxy may
+    remove."""
+    needed, useful = missing_scopes(granted) if granted else ((), {})
+    if needed:
         raise ConfigError(
-            f"[slack] bot_token: the app lacks the scopes {', '.join(missing)}. Put the output of "
-            "`parley slack manifest` into the app's manifest and reinstall the app."
+            f"[slack] bot_token: the app lacks the scope {' and '.join(needed)}, without which it "
+            f"can answer nobody. {_REMEDY}"
         )
+    if useful:
+        lost = "; ".join(f"{scope} ({effect})" for scope, effect in useful.items())
+        logger.warning("[slack] bot_token: the app lacks the scopes %s. %s", lost, _REMEDY)

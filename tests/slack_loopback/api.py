@@ -23,10 +23,11 @@ def auth_test(team: Team, args: JSON) -> JSON:
         "url": "https://loopback.slack.com/",
         "team": team.id,
         "user": "parley",
-        "team_id": team.id,
+        "team_id": team.organisation or team.id,
+        "enterprise_id": team.organisation or None,
         "user_id": team.bot_user,
         "bot_id": team.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": bool(team.organisation),
     }
 
 

@@ -122,10 +122,12 @@ class Someone:
         return await self.slack.send("events_api", self.event_payload(event))
 
     def event_payload(self, event: JSON) -> JSON:
-        """An event in what the Events API wraps around it."""
+        """An event in what the Events API wraps around it. The authorization of an installation in
+        a whole organisation names no workspace (https://docs.slack.dev/enterprise)."""
         return {
             "token": "legacy",
             "team_id": self.team.id,
+            "enterprise_id": self.team.organisation or None,
             "api_app_id": "A1",
             "type": "event_callback",
             "event_id": f"Ev{self.team.next_ts()}",
@@ -133,11 +135,11 @@ class Someone:
             "event": event,
             "authorizations": [
                 {
-                    "enterprise_id": None,
-                    "team_id": self.team.id,
+                    "enterprise_id": self.team.organisation or None,
+                    "team_id": None if self.team.organisation else self.team.id,
                     "user_id": self.team.bot_user,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": bool(self.team.organisation),
                 }
             ],
         }
@@ -160,6 +162,8 @@ class Someone:
             "trigger_id": self.team.trigger(),
             "response_url": self.slack.response_url(),
         }
+        if self.team.organisation:
+            payload |= {"enterprise_id": self.team.organisation, "is_enterprise_install": "true"}
         return Used(self.slack, await self.slack.send("slash_commands", payload))
 
     async def press(self, message: Message, label: str) -> "Used":
@@ -187,7 +191,7 @@ class Someone:
             "token": "legacy",
             "container": container,
             "trigger_id": self.team.trigger(),
-            "team": {"id": self.team.id, "domain": "loopback"},
+            **self._interaction_origin(),
             "channel": {"id": message.channel, "name": message.channel.lower()},
             "message": shown,
             "response_url": self.slack.response_url(),
@@ -217,7 +221,7 @@ class Someone:
         """Submit a modal with these state values."""
         payload = {
             "type": "view_submission",
-            "team": {"id": self.team.id, "domain": "loopback"},
+            **self._interaction_origin(),
             "user": {"id": self.id, "team_id": self.team.id},
             "api_app_id": "A1",
             "token": "legacy",
@@ -225,6 +229,18 @@ class Someone:
             "view": {**view, "state": {"values": values}},
         }
         return Used(self.slack, await self.slack.send("interactive", payload))
+
+
+    def _interaction_origin(self) -> JSON:
+        """The workspace of a button or a dialog: where the app is installed in a whole
+        organisation, ``team`` may be null."""
+        if not self.team.organisation:
+            return {"team": {"id": self.team.id, "domain": "loopback"}, "enterprise": None}
+        return {
+            "team": None,
+            "enterprise": {"id": self.team.organisation, "name": "Loopback"},
+            "is_enterprise_install": True,
+        }
 
 
 class Used:

@@ -56,9 +56,17 @@ class LoopbackSlack:
         self.connects = True
         """New sockets can be had; otherwise a request for one breaks off."""
         self.refused_sockets = 0
+        self.app_token = APP_TOKEN
+        """The app-level token that Slack accepts."""
+        self.broken_sockets = 0
+        """New sockets that break before they are open; their addresses count as used."""
+        self.socket_mode = True
+        """Socket Mode is on for the app."""
         self.codes: dict[str, Team] = {}
         """OAuth codes and the team that each installs the app in."""
         self._numbers = count(1)
+        self._tickets: set[str] = set()
+        """Of WebSocket URLs that were used: each is good for one connection."""
         self._unsent: list[Envelope] = []
         self._runner: web.AppRunner | None = None
 
@@ -155,7 +163,8 @@ class LoopbackSlack:
         if not self.connects:
             self.refused_sockets += 1
             raise ConnectionError
-        if token != APP_TOKEN:
+        if token != self.app_token:
+            self.refused_sockets += 1
             raise ApiError("invalid_auth")
         return {"url": f"ws{self.origin.removeprefix('http')}/socket?ticket={next(self._numbers)}"}
 
@@ -174,9 +183,9 @@ class LoopbackSlack:
             "scope": ",".join(sorted(team.scopes)),
             "bot_user_id": team.bot_user,
             "app_id": "A1",
-            "team": {"id": team.id, "name": team.id},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "team": None if team.organisation else {"id": team.id, "name": team.id},
+            "enterprise": {"id": team.organisation} if team.organisation else None,
+            "is_enterprise_install": bool(team.organisation),
             "authed_user": {"id": "U1"},
         }
 
@@ -259,7 +268,17 @@ class LoopbackSlack:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
+        ticket = request.query["ticket"]
+        used, self.broken_sockets = ticket in self._tickets, self.broken_sockets - 1
+        self._tickets.add(ticket)
+        if used or self.broken_sockets >= 0:
+            raise web.HTTPForbidden
         await socket.prepare(request)
+        if not self.socket_mode:
+            self.refused_sockets += 1
+            await socket.send_json({"type": "disconnect", "reason": "link_disabled"})
+            await socket.close()
+            return socket
         await socket.send_json({"type": "hello", "num_connections": 1})
         self.sockets.append(socket)
         waiting, self._unsent = self._unsent, []

@@ -160,9 +160,18 @@ POSTS_PER_CHANNEL = (12, 10.0)
 class Team:
     """A workspace in which the app is installed."""
 
-    def __init__(self, clock: Clock, team_id: str = "T1", scopes: Iterable[str] = ALL_SCOPES):
+    def __init__(
+        self,
+        clock: Clock,
+        team_id: str = "T1",
+        scopes: Iterable[str] = ALL_SCOPES,
+        organisation: str = "",
+    ):
         self.clock = clock
         self.id = team_id
+        self.organisation = organisation
+        """The organisation in which the app is installed as a whole; "" for an installation in
+        this workspace alone."""
         self.bot_token = f"xoxb-{team_id.lower()}-secret-token"
         self.bot_user = f"UBOT{team_id}"
         self.bot_id = f"B{team_id}"
