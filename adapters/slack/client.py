@@ -5,6 +5,8 @@ seconds does not depend on the model. Signatures are verified by `adapters.slack
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
@@ -64,12 +66,12 @@ class Listeners:
             origin = origin_of(sent)
             # The mode in which Bolt takes the parsed body, by HTTP too.
             request = AsyncBoltRequest(body=sent, mode="socket_mode")
-        except Exception as error:  # nothing but reading the body is done here
+            request.context["enterprise_id"] = origin.enterprise
+            request.context["team_id"] = origin.team
+            return await self._app.async_dispatch(request)
+        except Exception as error:  # Bolt's, from reading the body: a listener's goes to `_failed`
             _ignored(sent, error)
             return BoltResponse(status=400)
-        request.context["enterprise_id"] = origin.enterprise
-        request.context["team_id"] = origin.team
-        return await self._app.async_dispatch(request)
 
     def _register(self) -> None:
         app = self._app
@@ -87,20 +89,24 @@ class Listeners:
         app.error(_failed)
 
     async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
-        self._incoming.event(_workspace(context), event)
+        with _if_well_formed(event):
+            self._incoming.event(_workspace(context), event)
 
     async def _stopped(self, event: JSON, context: AsyncBoltContext) -> None:
-        self._buttons.stopped(_workspace(context), event)
+        with _if_well_formed(event):
+            self._buttons.stopped(_workspace(context), event)
 
     async def _opened(self, event: JSON, context: AsyncBoltContext) -> None:
-        self._buttons.opened(_workspace(context), event)
+        with _if_well_formed(event):
+            self._buttons.opened(_workspace(context), event)
 
     async def _uninstalled(self, event: JSON, body: JSON) -> None:
-        if event["type"] == "tokens_revoked" and not record(event, "tokens").get("bot"):
-            return
-        origin = origin_of(body)
-        team = "" if origin.whole else origin.team
-        self._handlers.start(self._uninstall(origin.enterprise, team))
+        with _if_well_formed(event):
+            if event["type"] == "tokens_revoked" and not record(event, "tokens").get("bot"):
+                return
+            origin = origin_of(body)
+            team = "" if origin.whole else origin.team
+            self._handlers.start(self._uninstall(origin.enterprise, team))
 
     async def _uninstall(self, enterprise: str, team: str) -> None:
         try:
@@ -110,32 +116,46 @@ class Listeners:
 
     async def _command(self, ack: AsyncAck, command: JSON, context: AsyncBoltContext) -> None:
         await ack()
-        self._slash.used(_workspace(context), command)
+        with _if_well_formed(command):
+            self._slash.used(_workspace(context), command)
 
     async def _action(
         self, ack: AsyncAck, body: JSON, action: JSON, context: AsyncBoltContext
     ) -> None:
         await ack()
-        self._buttons.pressed(_workspace(context), body, action)
+        with _if_well_formed(body):
+            self._buttons.pressed(_workspace(context), body, action)
 
     async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
         await ack()
-        self._slash.submitted(_workspace(context), text(record(body, "user"), "id"), view)
+        with _if_well_formed(body):
+            user = text(record(body, "user"), "id")
+            self._slash.submitted(_workspace(context), user, view)
 
 
-async def _failed(error: Exception, body: JSON) -> BoltResponse:
-    """Respond with status 200 in spite of the error, so that Slack does not deliver the event
-    again."""
+async def _failed(
+    error: Exception, body: JSON, response: BoltResponse | None
+) -> BoltResponse | None:
+    """Log why an event failed, and respond with status 200 in spite of it, so that Slack does not
+    deliver the event again. `response`: None where a response was sent before."""
     kind = _kind(body)
     if isinstance(error, BoltUnhandledRequestError):
         logger.info("%s from Slack is not for Parley and was ignored", kind)
-    elif isinstance(error, Malformed):
-        _ignored(body, error)
     elif isinstance(error, ParleyError):
         logger.error("%s was lost: %s", kind, error)
     else:
         logger.error("%s failed: a defect of Parley", kind, exc_info=error)
-    return BoltResponse(status=200)
+    return BoltResponse(status=200) if response is not None else None
+
+
+@contextmanager
+def _if_well_formed(payload: JSON) -> Iterator[None]:
+    """Log Malformed, and go on. (Bolt would take back the acknowledgement of a listener that
+    raises.)"""
+    try:
+        yield
+    except Malformed as error:
+        _ignored(payload, error)
 
 
 def _ignored(body: JSON, error: Exception) -> None:

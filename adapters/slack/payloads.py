@@ -81,7 +81,9 @@ def check(body: JSON) -> None:
                 raise Malformed("actions is empty")
             text(actions[0], "action_id")
         case "view_submission" | "view_closed":
-            text(record(body, "view"), "callback_id")
+            view = record(body, "view")
+            text(view, "callback_id")
+            text(view, "type")
 
 
 # ---------------------------------------------------------------- the workspace

@@ -32,7 +32,7 @@ class Someone:
         `twice` delivers each of them again."""
         message = self.post(channel, text, thread=thread)
         message.files = [self._file(file) for file in files or []]
-        event = self._event(message)
+        event = self.event_of(message)
         events = [event]
         if f"<@{self.team.bot_user}>" in text and event["channel_type"] != "im":
             events.insert(0, {**event, "type": "app_mention"})
@@ -86,7 +86,8 @@ class Someone:
         }
         await self._deliver(event)
 
-    def _event(self, message: Message) -> JSON:
+    def event_of(self, message: Message) -> JSON:
+        """The event of a posted message."""
         event = {
             **message.payload(),
             "channel": message.channel,

@@ -13,6 +13,8 @@ from bot.checks import Result, State
 from bot.config import SlackSettings
 
 BOT, APP = "xoxb-right", "xapp-right"
+REFUSAL = "not_allowed_token_type"
+"""Slack's answer to another app-level token."""
 
 
 @asynccontextmanager
@@ -27,7 +29,7 @@ async def slack(scopes: str = ",".join(SCOPES)) -> AsyncIterator[str]:
 
     async def opened(request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {APP}":
-            return web.json_response({"ok": False, "error": "not_allowed_token_type"})
+            return web.json_response({"ok": False, "error": REFUSAL})
         return web.json_response({"ok": True, "url": "wss://nowhere"})
 
     app = web.Application()
@@ -59,12 +61,32 @@ async def test_valid_tokens_with_all_scopes_are_ok() -> None:
     assert set(results) == {"bot_token", "scopes", "app_token"}
 
 
-async def test_scopes_that_are_missing_are_named() -> None:
-    async with slack(",".join(SCOPES[2:])) as url:
+async def test_a_scope_without_which_nothing_works_is_a_failed_result() -> None:
+    async with slack(",".join(set(SCOPES) - {"chat:write"})) as url:
         scopes = (await checked(url))["scopes"]
     assert scopes.state is State.FAILED
-    assert scopes.detail == f"missing: {SCOPES[0]}, {SCOPES[1]}"
+    assert scopes.detail == "missing, and needed to answer at all: chat:write"
     assert "parley slack manifest" in scopes.remedy
+
+
+async def test_other_missing_scopes_are_a_warning_that_says_what_is_lost() -> None:
+    missing = ("assistant:write", "files:read")
+    async with slack(",".join(set(SCOPES) - set(missing))) as url:
+        scopes = (await checked(url))["scopes"]
+    assert scopes.state is State.WARNING
+    assert all(f"{scope} ({SCOPES[scope]})" in scopes.detail for scope in missing)
+    assert "parley slack manifest" in scopes.remedy
+
+
+async def test_socket_mode_that_is_off_is_a_failed_result_that_says_where_it_is_switched_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.adapters.slack.test_checkup.REFUSAL", "link_disabled")
+    async with slack() as url:
+        result = (await checked(url, app_token="xapp-wrong"))["app_token"]
+    assert result.state is State.FAILED
+    assert result.detail == "Socket Mode is off for this app (link_disabled)"
+    assert "page Socket Mode" in result.remedy
 
 
 async def test_scopes_that_a_proxy_hides_are_not_called_missing() -> None:

@@ -45,6 +45,22 @@ async def test_a_thread_is_a_conversation_of_its_own_and_its_answers_need_no_men
     ]
 
 
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_a_message_whose_deletion_came_first_is_not_answered(*, threaded: bool) -> None:
+    async with bench() as b:
+        thread = b.ana.post("C1", "A thread").ts if threaded else ""
+        late = b.ana.post("C1", f"<@{b.team.bot_user}> Hello", thread=thread)
+        event = b.ana.event_of(late)
+        await b.ana.delete(late)
+        for kind in ("app_mention", "message"):
+            await b.slack.send("events_api", b.ana.event_payload({**event, "type": kind}))
+        changed = {**event, "subtype": "message_changed", "message": {**event, "text": "Hello?"}}
+        await b.slack.send("events_api", b.ana.event_payload(changed))
+        await b.ana.mention("C1", "Another", thread=thread)
+        await b.answered()
+        assert [prompt.question for prompt in b.scripted.prompts] == ["Ana: Another"]
+
+
 async def test_what_people_say_to_each_other_is_left_alone() -> None:
     async with bench() as b:
         await b.ana.say("C1", "Nothing for the bot")

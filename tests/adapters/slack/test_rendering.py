@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.slack.rendering import footer, payload
+from adapters.slack.mrkdwn import escaped
+from adapters.slack.rendering import footer, payload, reference
 from bot.delivery import PLACEHOLDER
 from bot.ports import AnswerState, Part
 from tests.slack_loopback.api import check_blocks
@@ -27,6 +28,26 @@ def test_every_part_is_a_payload_that_slack_accepts(
         check_blocks(shown["blocks"])
         assert 0 < len(shown["text"]) < 4000
         assert "<" not in shown["text"]
+
+
+@pytest.mark.parametrize("text", ["word " * 780, "a < b & <!here> " * 100, "😀" * 2000])
+def test_screen_readers_and_notifications_get_the_whole_text(text: str) -> None:
+    assert payload(part(text))["text"] == escaped(text)
+
+
+@pytest.mark.parametrize("text", ["word " * 1700, "<" * 3000, "ab&" * 3000, "x" * 9000])
+def test_a_longer_text_is_cut_there_at_slacks_limit_but_in_no_escape(text: str) -> None:
+    shown = payload(part(text))["text"]
+    assert 3990 <= len(shown) <= 4000
+    assert shown.endswith("…")
+    assert escaped(text).startswith(shown[:-1])
+    assert shown[:-1].count("&") == shown.count(";")
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1_0", "9" * 30, "1:t x"[2:], "٣"])
+def test_a_value_that_names_no_answer_is_a_value_error(value: str) -> None:
+    with pytest.raises(ValueError, match="without an answer's number"):
+        reference(value)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.slack.manifest import SCOPES
 from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.errors import ConfigError
@@ -15,6 +16,11 @@ from tests.adapters.slack.bench import bench
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import ApiError, LoopbackSlack
 from tests.until import until
+
+HEARING = {
+    *("app_mentions:read", "channels:history", "commands", "groups:history"),
+    *("im:history", "mpim:history"),
+}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,16 @@ async def test_a_wrong_setting_is_one_line_that_names_it(
     assert "secret-token" not in line
 
 
+async def test_installations_in_a_database_in_memory_are_refused_in_one_line() -> None:
+    several = {"bot_token": "", "client_id": "1.2", "client_secret": "s"}
+    with pytest.raises(ConfigError) as raised:
+        async with bench(slack=several, storage={"url": "memory://"}):
+            pass
+    line = str(raised.value)
+    assert line.startswith("[storage] url: memory:// keeps nothing")
+    assert "\n" not in line
+
+
 async def test_a_revoked_token_is_one_line() -> None:
     async with LoopbackSlack(ScaledClock()) as slack:
         slack.team.revoked = True
@@ -52,12 +68,56 @@ async def test_a_revoked_token_is_one_line() -> None:
                 pass
 
 
-async def test_missing_scopes_are_named_at_the_start() -> None:
+async def test_a_missing_app_token_is_said_before_slack_is_asked() -> None:
+    with pytest.raises(ConfigError, match=r"\[slack\] app_token is not set"):
+        async with bench(slack={"app_token": "", "base_url": "http://127.0.0.1:9/api/"}):
+            pass
+
+
+async def test_socket_mode_that_is_off_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with LoopbackSlack(ScaledClock()) as slack:
-        slack.team.scopes -= {"users:read", "files:write"}
-        with pytest.raises(ConfigError, match="lacks the scopes files:write, users:read"):
+
+        def refused(token: str) -> None:
+            raise ApiError("link_disabled")
+
+        monkeypatch.setattr(slack, "_open_connection", refused)
+        with pytest.raises(ConfigError, match=r"\[slack\] mode: Socket Mode is off"):
             async with bench(at=slack):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ({"chat:write"}, "lacks the scope chat:write, without which"),
+        (HEARING, "lacks the scope one of app_mentions:read, channels:history, commands"),
+    ],
+)
+async def test_scopes_without_which_nothing_works_are_demanded(
+    missing: set[str], named: str
+) -> None:
+    async with LoopbackSlack(ScaledClock()) as slack:
+        slack.team.scopes -= missing
+        with pytest.raises(ConfigError, match=named):
+            async with bench(at=slack):
+                pass
+
+
+@pytest.mark.parametrize("scope", sorted(set(SCOPES) - {"chat:write"}))
+async def test_every_other_scope_that_is_missing_is_one_warning_that_says_what_is_lost(
+    scope: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with LoopbackSlack(ScaledClock()) as slack:
+        slack.team.scopes.discard(scope)
+        async with bench(at=slack) as b:
+            (line,) = caplog.messages
+            await b.ana.mention("C1", "Hello")
+            await b.answered()
+            assert b.joined("C1").endswith("Hello")
+    assert f"lacks the scopes {scope} ({SCOPES[scope]})" in line
+    assert "parley slack manifest" in line
 
 
 async def test_a_slack_that_cannot_be_reached_is_tried_again(

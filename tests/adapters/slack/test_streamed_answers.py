@@ -217,6 +217,52 @@ async def test_an_open_stream_of_an_earlier_run_is_taken_up() -> None:
         assert (answer.shown, answer.streaming) == (POEM, False)
 
 
+@pytest.mark.parametrize("resume", ["continue", "mark"])
+@pytest.mark.parametrize("ended", [False, True])
+async def test_the_session_of_an_answer_of_a_killed_run_does_not_stay_processing(
+    resume: str, *, ended: bool
+) -> None:
+    """`ended`: Slack has ended the stream meanwhile, as it does after some minutes."""
+    store = MemoryStore()
+    async with LoopbackSlack(ScaledClock()) as slack:
+        async with bench(poem, paced=True, at=slack, store=store) as b:
+            thread = await in_thread(b)
+            b.scripted.let(20)
+            await until(lambda: b.joined("C1", thread))
+        (answer,) = b.team.answers("C1", thread)
+        answer.streaming = not ended
+        assert b.team.sessions["C1", thread] == "processing"
+        delivery = {"after_restart": resume}
+        async with bench(poem, at=slack, store=store, delivery=delivery) as b:
+            await b.answered()
+            assert b.team.sessions["C1", thread] == "active"
+
+
+async def test_the_session_of_an_answer_whose_message_is_deleted_does_not_stay_processing() -> None:
+    async with bench(poem, paced=True) as b:
+        thread = await in_thread(b)
+        b.scripted.let(20)
+        await until(lambda: b.joined("C1", thread))
+        (answer,) = b.team.answers("C1", thread)
+        answer.deleted = True
+        b.scripted.let(20)
+        await b.answered()
+        assert b.team.sessions["C1", thread] == "active"
+
+
+async def test_the_session_of_an_answer_whose_question_is_deleted_does_not_stay_processing() -> (
+    None
+):
+    async with bench(poem, paced=True) as b:
+        thread = (await b.ana.say("C1", "A thread")).ts
+        question = await b.ana.mention("C1", "Hello", thread=thread)
+        b.scripted.let(20)
+        await until(lambda: b.joined("C1", thread))
+        await b.ana.delete(question)
+        await until(lambda: b.team.sessions["C1", thread] == "active")
+        await b.answered()
+
+
 async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> None:
     async with bench(lambda p: f"{p.question} {POEM}", factor=120) as b:
         people = [Someone(b.slack, f"UP{n}", f"Person{n}") for n in range(30)]
