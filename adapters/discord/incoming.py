@@ -35,11 +35,15 @@ class Incoming:
         self._me = me
         self._texts: Recent[int, str] = Recent(REMEMBERED)
         self._told: Seen[tuple[int, int]] = Seen()
+        self._deletions: Seen[int] = Seen()
+        """The ids of deleted messages, whose own event may come later."""
 
     async def posted(self, message: discord.Message) -> None:
         """A message was posted; RESUME may deliver it again."""
         place, heard = _place(message), heard_in(message, self._me)
         if not from_a_person(message) or not self._desk.may_concern(place, heard):
+            return
+        if self._is_deleted(message):
             return
         self._texts.put(message.id, message.content)
         member = member_of(message.author, permissions_in(message.channel, message.author))
@@ -48,7 +52,7 @@ class Incoming:
 
     async def edited(self, message: discord.Message) -> None:
         """A message was edited."""
-        if not from_a_person(message) or message.edited_at is None:
+        if not from_a_person(message) or message.edited_at is None or self._is_deleted(message):
             return
         before = self._texts.get(message.id)
         if before == message.content:
@@ -63,7 +67,17 @@ class Incoming:
 
     async def deleted(self, place: Place, messages: Iterable[int]) -> None:
         """Messages were deleted."""
-        await self._desk.deleted(place, [str(message) for message in messages])
+        ids = list(messages)
+        for message in ids:
+            self._deletions.add(message)
+        await self._desk.deleted(place, [str(message) for message in ids])
+
+    def _is_deleted(self, message: discord.Message) -> bool:
+        """Whether the event of a message's deletion came before this one."""
+        if message.id not in self._deletions:
+            return False
+        logger.info("message %s was deleted before its event came", message.id)
+        return True
 
     def _read(self, message: discord.Message) -> Read:
         async def read() -> Message:

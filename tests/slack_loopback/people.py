@@ -231,7 +231,6 @@ class Someone:
         }
         return Used(self.slack, await self.slack.send("interactive", payload))
 
-
     def _interaction_origin(self) -> JSON:
         """The workspace of a button or a dialog: where the app is installed in a whole
         organisation, ``team`` may be null."""

@@ -7,7 +7,7 @@ import pytest
 from bot.config import ConversationSection
 from bot.ports import AnswerState
 from tests.adapters.discord.scene import Scene, ended, loopback, scene, whole
-from tests.discord_loopback import BOT, Channel, Interaction
+from tests.discord_loopback import BOT, Channel, Interaction, Message
 from tests.until import until
 
 
@@ -233,6 +233,15 @@ async def test_a_question_in_a_thread_of_its_own_is_kept_in_step() -> None:
             await s.discord.delete(question)
             await s.discord.say(thread, s.ana, "And what do you know?")
             assert "capital" not in whole((await s.answered(thread, 2))[1:])
+
+
+async def test_a_message_whose_deletion_came_first_is_not_answered() -> None:
+    async with scene() as s:
+        late = Message(s.general, s.ana, f"{BOT.mention} Too late")
+        await s.discord.delete(late)
+        await s.discord.gateway.dispatch("MESSAGE_CREATE", late.payload(s.discord.world))
+        await settled(s)
+        assert [prompt.question for prompt in s.generator.prompts] == ["Are you there?"]
 
 
 # ---------------------------------------------------------------- who and where

@@ -33,6 +33,7 @@ EVENT: dict[str, Any] = {
     "type": "message", "channel": "D1", "channel_type": "im", "ts": "1.1", "user": "U1",
     "text": "Hello",
 }  # fmt: skip
+WRONG: tuple[object, ...] = (5, [], {}, [{}])
 CHANGED = {"type": "message", "subtype": "message_changed", "channel": "D1"}
 STOPPED = {"type": "agent_session_stopped", "channel": "D1", "user": "U1"}
 
@@ -46,7 +47,7 @@ def without(name: str) -> dict[str, Any]:
     [
         without("ts"),
         without("channel"),
-        *({**EVENT, field: value} for field in EVENT for value in (5, [], {}, [{}])),
+        *({**EVENT, field: value} for field in EVENT for value in WRONG),
         {**EVENT, "channel": "C/1"},
         {**EVENT, "thread_ts": 5},
         {**EVENT, "files": [5]},

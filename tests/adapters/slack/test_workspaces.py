@@ -77,6 +77,18 @@ async def test_a_new_token_replaces_the_old_one_and_a_removed_app_is_not_found()
 def test_keys_hold_both_ids() -> None:
     assert workspace_key("", "T1") == "T1"
     assert workspace_key("E1", "T1") == "E1.T1"
+    assert workspace_key("E1", "") == "E1"
+
+
+@pytest.mark.parametrize("stored", ["E2", "E2."])
+async def test_a_conversation_of_an_organisation_without_a_team_finds_its_workspace(
+    stored: str,
+) -> None:
+    """Earlier versions stored the second form."""
+    workspaces = await with_book(Book(E2="xoxb-3"))
+    found = await workspaces.by_key(stored)
+    assert found is not None
+    assert (found.key, found.token) == ("E2", "xoxb-3")
 
 
 async def test_a_token_shows_in_no_repr() -> None:
