@@ -147,9 +147,8 @@ class SlackSurface:
                 thread_ts=self._place.thread or None,
             )
         except Refused:  # where the bot may not write at all
-            opened = await self._gateway.call("conversations.open", users=self._asker)
-            direct = (opened.get("channel") or {}).get("id")
-            await self._gateway.call("chat.postMessage", channel=direct, text=escaped(text))
+            # a person's id as the channel is the direct message with them
+            await self._gateway.call("chat.postMessage", channel=self._asker, text=escaped(text))
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")

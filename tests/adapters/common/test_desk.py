@@ -50,7 +50,9 @@ class RecordingEngine:
     async def question_edited(self, *_: object) -> bool:
         return False
 
-    async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
+    async def question_deleted(
+        self, conversation: ConversationKey, message_id: str, find: object
+    ) -> bool:
         self.deleted.append((conversation, message_id))
         return False
 
