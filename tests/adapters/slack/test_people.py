@@ -76,8 +76,11 @@ async def test_whom_slack_does_not_know_now_has_no_rights() -> None:
 async def test_memory_does_not_grow_with_the_number_of_people() -> None:
     directory = Directory()
     known = people(directory)
-    for number in range(REMEMBERED + 10):
-        await known.profile(f"U{number}")
-    await known.profile("U0")
-    assert directory.asked[-1] == "U0"
-    assert len(known._known) == REMEMBERED
+    everybody = [f"U{number}" for number in range(REMEMBERED + 10)]
+    for user in everybody:
+        await known.profile(user)
+    for user in everybody[10:]:
+        await known.profile(user)
+    assert directory.asked == everybody, "the newest are remembered"
+    await known.profile("U9")
+    assert directory.asked[-1] == "U9", "those before are not"

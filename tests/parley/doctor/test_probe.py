@@ -10,6 +10,8 @@ from parley.doctor import probe as probing
 from parley.doctor.probe import probe
 from tests.made_up_gpu import interpreter_with_gpu
 
+pytestmark = pytest.mark.process
+
 
 def interpreter(folder: Path, script: str) -> str:
     """A program that is called as Python would be."""
