@@ -46,7 +46,7 @@ else
 endif
 
 # No limit of time; examples that failed are kept in .hypothesis and tried first the next time.
-test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new examples (takes hours).
+test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new examples (about half an hour).
 	$(PYTEST) -m property --hypothesis-profile thorough --timeout 0 \
 		--numprocesses auto --maxprocesses $(TEST_PROCESSES) $(ARGS)
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.worker.backends.kv_cache.slots import Move, SlotTable, common_prefix
+from tests.limits import examples
 
 CONTEXT = 40
 
@@ -37,7 +38,7 @@ class Memory:
         return all(row[n] == tuple(held[: n + 1]) for n in range(len(held)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_no_order_of_answers_ever_mixes_their_memory(data: st.DataObject) -> None:
     slots = data.draw(st.integers(1, 4))
