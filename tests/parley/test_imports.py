@@ -8,6 +8,7 @@ import pytest
 
 from bot import config
 from parley import options
+from tests.limits import seconds
 from tests.parley.parley_program import Program
 
 MODEL_LIBRARIES = {
@@ -37,7 +38,7 @@ def modules_after(program: Program, *arguments: str) -> set[str]:
         env=program.environment,
         cwd=program.folder,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=seconds(120),
         check=False,
     )
     assert result.returncode == 0, result.stderr

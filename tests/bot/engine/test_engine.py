@@ -681,8 +681,11 @@ async def test_the_text_is_saved_while_it_is_written() -> None:
     async with bench(generator) as b:
         job = await b.ask("A poem")
         generator.let(4)
-        while (await b.stored(job)).text.split() != POEM.split()[:4]:
-            await asyncio.sleep(0.001)
+
+        async def saved() -> bool:
+            return (await b.stored(job)).text.split() == POEM.split()[:4]
+
+        await until(saved)
         generator.let(100)
         await job.ended()
 

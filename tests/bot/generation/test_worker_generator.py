@@ -21,6 +21,8 @@ from tests.out_of_memory_worker import out_of_memory_python
 from tests.tiny_model import write_tiny_model
 from tests.until import until
 
+pytestmark = pytest.mark.process
+
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
 WORDS = " ".join(f"word{n}" for n in range(60))

@@ -20,6 +20,7 @@ from bot.models.download import Fetcher
 from bot.models.find import repository_folder
 from bot.models.hub import HubFile, HubModel
 from tests.hub_loopback import NAME, Hub
+from tests.limits import examples
 
 DATA = os.urandom(50_000)
 
@@ -42,7 +43,7 @@ async def fetching_from(hub: Hub) -> AsyncIterator[tuple[Fetcher, Arrivals, HubF
 
 
 @given(breaks=st.lists(st.integers(1, 9_000), max_size=4), ignore_ranges=st.booleans())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_however_often_it_breaks_the_file_is_whole_and_each_byte_counted_once(
     tmp_path_factory: pytest.TempPathFactory, breaks: list[int], ignore_ranges: bool
 ) -> None:
