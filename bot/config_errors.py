@@ -18,7 +18,8 @@ from pydantic import BaseModel, GetCoreSchemaHandler, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-EXAMPLE = "config.example.toml"
+EXAMPLE = "parley config example"
+"""The command that prints the documented settings (`config.example.toml`)."""
 
 LONGEST_SHOWN = 24
 """Characters of a wrong value that a message repeats. A longer value is not shown: it may be a
@@ -114,7 +115,7 @@ def _unknown(keys: Keys, settings: type[BaseModel]) -> str:
     known = list(settings.model_fields)
     close = difflib.get_close_matches(keys[-1], known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
-    return f" is not a setting; {remedy} {EXAMPLE} lists them all."
+    return f" is not a setting; {remedy} {EXAMPLE} prints them all."
 
 
 _TOO = {
@@ -169,6 +170,27 @@ def _kind_of(value: object) -> str:
 def _quoted(value: object) -> str:
     """As TOML writes it."""
     return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- what is no TOML
+
+_PLACE = re.compile(r"(?P<reason>.*) \(at (line (?P<line>\d+), column \d+|end of document)\)")
+_ESCAPES = ("Unescaped '\\' in a string", "Invalid hex value", "Escaped character is not")
+"""How `tomllib` reports a backslash that begins no escape sequence."""
+
+
+def not_toml(file: Path, error: Exception) -> str:
+    """One line for a `file` that `tomllib` cannot parse, with the line of the fault where `error`
+    has it. Nothing of the file's content is repeated, because it may be a secret."""
+    parts = _PLACE.fullmatch(str(error))
+    line = f":{parts['line']}" if parts and parts["line"] else ""
+    if str(error).startswith(_ESCAPES):
+        return (
+            f"{file}{line}: in double quotes a backslash begins an escape sequence, and this one "
+            r"is not valid: write the value in single quotes, as in 'C:\Users\me'."
+        )
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return f"{file}{line}: this is not valid TOML: {reason}."
 
 
 # ---------------------------------------------------------------- what is right

@@ -18,7 +18,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from bot.config import APP, Settings
+from bot.database_url import sqlite_file
 from bot.errors import Busy, ConfigError, StorageError
+from bot.files import make_private_folder, private
 from bot.messages import ConversationKey, ModelInfo
 
 logger = logging.getLogger(__name__)
@@ -64,9 +66,9 @@ def locked(settings: Settings, conversation: ConversationKey) -> Iterator[None]:
 def held(file: Path, patience: float, busy: Callable[[], Busy]) -> Iterator[None]:
     """Hold the lock `file` while the body runs. Raises what `busy` makes where another holds it for
     longer than `patience`, in seconds, and StorageError where it cannot be written."""
-    lock = FileLock(file)
+    lock = FileLock(file, mode=0o600)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(file.parent)
         lock.acquire(timeout=patience)
     except Timeout as exc:
         raise busy() from exc
@@ -83,9 +85,8 @@ def held(file: Path, patience: float, busy: Callable[[], Busy]) -> Iterator[None
 
 def folder_of(database: str) -> Path:
     """Beside the database where it is a file; the same conversation has the same lock then."""
-    if database.startswith("sqlite:///"):
-        return Path(database.removeprefix("sqlite:///")).parent
-    return user_data_path(APP)
+    file = sqlite_file(database)
+    return file.parent if file is not None else user_data_path(APP)
 
 
 # ---------------------------------------------------------------- parley run
@@ -174,7 +175,8 @@ def _write(note: Path, run: Run) -> None:
     """Whole, or not at all. Nobody's answers depend on it."""
     part = note.with_suffix(".part")
     try:
-        part.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        with open(part, "w", encoding="utf-8", opener=private) as out:
+            out.write(json.dumps(asdict(run)))
         part.replace(note)
     except OSError as exc:
         logger.warning("%s cannot be written (%s): parley status will know less", note, exc)

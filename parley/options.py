@@ -12,7 +12,7 @@ LowBit = Literal[
     "auto", "sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "nf4", "fp4", "fp8",
     "mixed_fp4", "mixed_fp8", "fp16", "bf16", "fp32",
 ]  # fmt: skip
-"""`bot.config.LowBit`, without the import: help would be slow with it."""
+"""`bot.config_types.LowBit`, without the import: help would be slow with it."""
 
 Config = Annotated[
     Path | None,

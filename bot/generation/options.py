@@ -36,6 +36,8 @@ class WorkerOptions:
     max_parallel: int = 8
     python: str = ""
     """The worker's interpreter; "" is this process's own."""
+    environment: tuple[str, ...] = ()
+    """Variables that the worker gets besides those of `bot.environment.worker_environment`."""
     cache_dir: Path | None = None
     """Where converted models are kept. Needed by back ends that convert."""
     cpu_embedding: bool | None = None

@@ -5,10 +5,11 @@ import logging
 import os
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from bot import worker
+from bot.environment import worker_environment
 from bot.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -17,8 +18,9 @@ _READ_BYTES = 16 * 1024
 _LAST_WORDS = 300
 
 
-async def spawn(python: str) -> asyncio.subprocess.Process:
-    """Start the worker's interpreter with three pipes. Raises ModelError where it cannot be."""
+async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subprocess.Process:
+    """Start the worker's interpreter with three pipes and the environment that
+    `bot.environment.worker_environment` makes. Raises ModelError where it cannot be started."""
     main = str(Path(worker.__file__).with_name("__main__.py"))
     try:
         return await asyncio.create_subprocess_exec(
@@ -29,26 +31,13 @@ async def spawn(python: str) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise ModelError(
             f"{python} cannot be started ({exc.strerror}): name a Python interpreter in "
             '[model] python, or "" for Parley\'s own.'
         ) from exc
-
-
-def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment: this one without Python's paths, which belong to this process's
-    interpreter, without Parley's settings, and with every library told to call nobody."""
-    ours = ("PARLEY_", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
-    kept = {k: v for k, v in environment.items() if not k.upper().startswith(ours)}
-    return kept | {
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
 
 
 class StderrLog:

@@ -1,13 +1,13 @@
 """One life of the worker process: start it, talk to it, notice its end.
 
-The process gets none of this process's import paths and none of Parley's settings, which may
-hold secrets. What it prints goes to the log at DEBUG, and its last words into the error when it
-ends unasked.
+The process gets none of this process's import paths and nothing of its environment that may be a
+secret (`bot.environment`). What it prints goes to the log at DEBUG, and its last words into the
+error when it ends unasked.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from bot.errors import ModelError, WorkerLost
@@ -63,13 +63,15 @@ class WorkerClient:
         options: LoadOptions,
         *,
         python: str = "",
+        environment: Collection[str] = (),
         patience: Patience | None = None,
         on_progress: Progress | None = None,
     ) -> "WorkerClient":
-        """Start a worker and let it load the model. Raises ModelError, with one line for the
+        """Start a worker, with the variables `environment` passed on to it, and let it load the
+        model. Raises ModelError, with one line for the
         operator, where it cannot be started, cannot load the model, or ends meanwhile."""
         python = python or sys.executable
-        process = await spawn(python)
+        process = await spawn(python, environment)
         client = cls(process, python, patience or Patience())
         client._on_progress = on_progress or client._on_progress
         client._life = asyncio.create_task(client._live(), name=f"worker {process.pid}")

@@ -3,7 +3,6 @@
 Source of the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.errors import ModelError
+from bot.files import parse_json
 
 DEMO = "demo"
 """The name of the model that comes with Parley."""
@@ -60,7 +60,7 @@ def missing_weights(folder: Path) -> str:
         return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
     index = folder / "model.safetensors.index.json"
     try:
-        named = set(json.loads(index.read_bytes())["weight_map"].values())
+        named = set(parse_json(index.read_bytes())["weight_map"].values())
     except FileNotFoundError:
         found = any(path.suffix in (".safetensors", ".bin") for path in folder.iterdir())
         return "" if found else "model.safetensors"

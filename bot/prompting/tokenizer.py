@@ -20,6 +20,7 @@ from typing import Any
 import tokenizers
 
 from bot.errors import ModelError
+from bot.files import parse_json
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
 from bot.prompting.tokenizer_json import (
     ControlToken,
@@ -88,7 +89,7 @@ class TextTokenizer:
         if data.startswith(_GIT_LFS):
             raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {folder}.")
         try:
-            return cls(json.loads(data) if path.suffix == ".json" else tokenizer_spec(data))
+            return cls(parse_json(data) if path.suffix == ".json" else tokenizer_spec(data))
         # The tokenizers library raises bare Exception for whatever it does not like.
         except Exception as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")

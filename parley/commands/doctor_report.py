@@ -73,7 +73,9 @@ async def _model(settings: Settings) -> list[Result]:
         return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
     found = await choosing.chosen(settings)
     python = interpreter(settings)
-    probes = await asyncio.gather(*(probe(name, python) for name in backends.LIBRARIES))
+    probes = await asyncio.gather(
+        *(probe(name, python, section.environment) for name in backends.LIBRARIES)
+    )
     taken = found.settings.model
     needed = backends.wants_intel_gpu(section)
     said = [backends.check_choice(found, section)] if found.reason or found.error else []

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bot.config import Settings
 from bot.errors import ConfigError, StorageError
+from bot.files import private
 from bot.messages import ConversationKey
 from bot.ports import Archive, ArchivedExchange
 from parley.locks import conversation_named
@@ -192,8 +193,8 @@ async def _kept(settings: Settings, name: str) -> AsyncIterator[tuple[Archive, C
 
 @contextmanager
 def _opened(output: Path | None, *, force: bool) -> Iterator[TextIO]:
-    """Where to write. The file appears when it is whole; an existing one is kept without `force`,
-    and whenever something goes wrong."""
+    """Where to write. The file, which its owner alone can read, appears when it is whole; an
+    existing one is kept without `force`, and whenever something goes wrong."""
     if output is None:
         yield sys.stdout
         return
@@ -201,7 +202,8 @@ def _opened(output: Path | None, *, force: bool) -> Iterator[TextIO]:
         raise ConfigError(f"{output} exists already; name another file, or replace it with --force")
     part = output.with_name(f".{output.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as out:
+        part.unlink(missing_ok=True)  # of a process that was killed; its rights may be others
+        with open(part, "w", encoding="utf-8", opener=private) as out:
             yield out
         part.replace(output)
     except OSError as exc:

@@ -121,7 +121,7 @@ async def _model(settings: Settings) -> Model:
     if found.error:
         against.append(f"no back end can be chosen: {found.error}")
     else:
-        there = await probe(found.backend, interpreter(settings))
+        there = await probe(found.backend, interpreter(settings), section.environment)
         device, why_not = _device(there, found.settings.model.device)
         against += [why_not] if why_not else []
     return Model(

@@ -40,7 +40,7 @@ async def chosen(settings: Settings) -> Chosen:
     except ModelError:
         folder = settings.path(section.name)
     options = {"model": str(folder), "device": device, "low_bit": section.low_bit}
-    found = await choose(options, interpreter(settings))
+    found = await choose(options, interpreter(settings), section.environment)
     if found.error:
         return Chosen(settings, error=found.error)
     return Chosen(_with(settings, found.backend, device), found.reason)

@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot import worker
-from bot.generation.process import exit_text, worker_environment
+from bot.environment import worker_environment
+from bot.generation.process import exit_text
 
 SECONDS = 120.0
 """A first import of torch from a slow disk may take a minute."""
@@ -55,27 +57,33 @@ class _Mute(Exception):
     """The interpreter did not say what was asked: why, in one line."""
 
 
-async def probe(library: str, python: str = "") -> Probe:
+async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
     """What the back end `library` ("openvino", "torch" or "ipex") finds under the interpreter
-    `python`, "" for this one. Never raises: what goes wrong is the finding."""
+    `python`, "" for this one, in the worker's environment with the variables `passed_on`. Never
+    raises: what goes wrong is the finding."""
     try:
-        facts = await _asked(python, "probe.py", library)
+        facts = await _asked(python, passed_on, "probe.py", library)
         devices = tuple(Device(**device) for device in facts["devices"])
         return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
     except (_Mute, LookupError, TypeError) as exc:
         return Probe(library, error=str(exc))
 
 
-async def choose(options: dict[str, str], python: str = "") -> Choice:
+async def choose(
+    options: dict[str, str], python: str = "", passed_on: Collection[str] = ()
+) -> Choice:
     """What the worker under `python` would take for ``backend = "auto"``, with `options` as
-    `bot.worker.choice` has them. Never raises."""
+    `bot.worker.choice` has them; `passed_on` as for `probe`. Never raises."""
     try:
-        return Choice(**await _asked(python, "__main__.py", "choose", json.dumps(options)))
+        asked = _asked(python, passed_on, "__main__.py", "choose", json.dumps(options))
+        return Choice(**await asked)
     except (_Mute, TypeError) as exc:
         return Choice(error=str(exc))
 
 
-async def _asked(python: str, script: str, *arguments: str) -> dict[str, Any]:
+async def _asked(
+    python: str, passed_on: Collection[str], script: str, *arguments: str
+) -> dict[str, Any]:
     """The JSON object that a script of the worker's says last. Raises _Mute."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -87,7 +95,7 @@ async def _asked(python: str, script: str, *arguments: str) -> dict[str, Any]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise _Mute(f"{python} cannot be started ({exc.strerror})") from exc

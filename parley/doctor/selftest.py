@@ -17,9 +17,9 @@ from typing import Any
 
 from bot import demo_model, worker
 from bot.config import ModelSettings, Settings
+from bot.environment import worker_environment
 from bot.errors import ConfigError, ModelError
 from bot.generation.codec import ModelCodec
-from bot.generation.process import worker_environment
 from bot.generation.worker_client import WorkerClient
 from bot.messages import Prompt, Usage
 from bot.models.choose import interpreter
@@ -95,16 +95,16 @@ async def selftest(settings: Settings) -> SelfTest:
     await asyncio.to_thread(demo_model.verify)
     codec = await asyncio.to_thread(ModelCodec.load, demo_model.directory(), 0)
     loop = asyncio.get_running_loop()
-    python = interpreter(settings)
+    python, passed_on = interpreter(settings), settings.model.environment
     options = await _options(found, python)
     begun = loop.time()
-    client = await WorkerClient.launch(options, python=python)
+    client = await WorkerClient.launch(options, python=python, environment=passed_on)
     loaded = loop.time() - begun
     try:
         written = [await _answer(client, codec, question) for question in QUESTIONS]
     finally:
         await client.aclose()
-    compared = await _compared(options, python, written)
+    compared = await _compared(options, python, passed_on, written)
     return _verdict(found, client, loaded, written, compared)
 
 
@@ -126,7 +126,7 @@ async def _sixteen_bits(section: ModelSettings, python: str) -> str:
     """fp16, but for ipex-llm on a CPU, which has bf16 alone."""
     if section.backend != "ipex":
         return "fp16"
-    device = device_for(await probe("ipex", python), section.device)
+    device = device_for(await probe("ipex", python, section.environment), section.device)
     return "bf16" if device is not None and device.memory is None else "fp16"
 
 
@@ -142,7 +142,9 @@ async def _answer(client: WorkerClient, codec: ModelCodec, question: str) -> _Wr
             return _Written(prompt, answer, end.usage)
 
 
-async def _compared(options: LoadOptions, python: str, written: list[_Written]) -> dict[str, Any]:
+async def _compared(
+    options: LoadOptions, python: str, passed_on: tuple[str, ...], written: list[_Written]
+) -> dict[str, Any]:
     """What `bot.worker.logits` says."""
     with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
         asked = {
@@ -161,7 +163,7 @@ async def _compared(options: LoadOptions, python: str, written: list[_Written]) 
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, passed_on),
         )
         try:
             out, err = await process.communicate(json.dumps(asked).encode())

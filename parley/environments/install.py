@@ -5,12 +5,14 @@ by a missing marker and made anew. Every command's last words are in the error w
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.environment import installer_environment
 from bot.errors import ModelError
 from parley.environments.recipes import Recipe
 
@@ -101,6 +103,7 @@ async def _run(*command: str) -> list[str]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=installer_environment(os.environ),
         )
     except OSError as exc:
         raise ModelError(f"{command[0]} cannot be started: {exc.strerror}.") from exc

@@ -207,7 +207,7 @@ def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
     [
         (b"{", "is damaged"),
         (b"[1]", "is not a JSON object"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"\xff", "its byte 0xFF is not valid UTF-8"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"[" * 100_000, "is damaged"),
     ],
