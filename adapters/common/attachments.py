@@ -1,20 +1,29 @@
 """Text files that people attach become part of their question; the same on every platform.
 
-Nothing is read that is not text or is larger than `MOST_BYTES`; what does not fit is cut. The
-person is told of both, in one line each.
+Nothing is read that is not text or is larger than `MOST_BYTES`, whatever size it declares; what
+does not fit is cut. All files of a message have `SECONDS` to arrive. The person is told of what is
+missing, in one line for each file.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+
+import aiohttp
 
 from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
-"""Files above this are not fetched at all."""
+"""A file that declares more is not fetched; of others, one byte more is read at most."""
+
+SECONDS = 30.0
+"""The time in which all files of a message must arrive."""
+
+_CHUNK = 64 * 1024
 
 _TEXT_TYPES = frozenset(
     f"application/{kind}"
@@ -34,14 +43,15 @@ _TEXT_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file beside a message. `read` fetches it and raises SurfaceError where it cannot."""
+    """A file beside a message. `read` fetches its first bytes, as many as the argument says, and
+    raises SurfaceError where it cannot."""
 
     name: str
     content_type: str
     """As the platform says; "" where it doesn't."""
     size: int
-    """Bytes."""
-    read: Callable[[], Awaitable[bytes]]
+    """Bytes, as declared; the content may have more."""
+    read: Callable[[int], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,9 @@ class Composed:
 async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed:
     """The question `text` followed by the text of `files`, `most` characters of them in all."""
     parts, notes, left = [text.strip()], [], most
+    deadline = asyncio.get_running_loop().time() + SECONDS
     for file in files:
-        content, note = await _content(file)
+        content, note = await _content(file, deadline)
         if content is not None and not left:
             content = None
             note = f"{_shown(file)} was left out: I read {most:,} characters of files at most."
@@ -72,24 +83,45 @@ async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed
     return Composed("\n\n".join(part for part in parts if part), tuple(notes))
 
 
-async def _content(file: Attachment) -> tuple[str | None, str]:
-    """The text of a file and a note, of which one may be missing."""
+async def read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The first `most` bytes of a response's body; the rest is not received. Raises what aiohttp
+    raises."""
+    data = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        data += chunk[: most - len(data)]
+        if len(data) >= most:
+            break
+    return bytes(data)
+
+
+async def _content(file: Attachment, deadline: float) -> tuple[str | None, str]:
+    """The text of a file and a note, of which one may be missing. `deadline` is a time of the event
+    loop."""
     name = _shown(file)
     if not _looks_like_text(file):
         return None, f"{name} was left out: I read text files only."
     if file.size > MOST_BYTES:
-        size = file.size / MOST_BYTES
-        return None, f"{name} was left out: it has {size:,.1f} MB, and I read text up to 1 MB."
+        return None, _too_large(name, f"{file.size / MOST_BYTES:,.1f} MB")
     try:
-        content = _decoded(await file.read())
+        async with asyncio.timeout_at(deadline):
+            data = await file.read(MOST_BYTES + 1)
     except SurfaceError as error:
         logger.warning("an attachment could not be fetched: %s", error)
         return None, f"{name} was left out: it could not be fetched."
+    except TimeoutError:
+        return None, f"{name} was left out: it did not arrive within {SECONDS:g} seconds."
+    if len(data) > MOST_BYTES:
+        return None, _too_large(name, "more than 1 MB")
+    content = _decoded(data)
     if content is None:
         return None, f"{name} was left out: it says that it is text, but it is not."
     if not content.strip():
         return None, f"{name} is empty."
     return content.strip("\n"), ""
+
+
+def _too_large(name: str, size: str) -> str:
+    return f"{name} was left out: it has {size}, and I read text up to 1 MB."
 
 
 def _looks_like_text(file: Attachment) -> bool:

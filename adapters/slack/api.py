@@ -5,6 +5,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.common.attachments import read_at_most
 from adapters.slack.errors import fault
 from bot.clock import Clock
 from bot.errors import SurfaceBusy, SurfaceError
@@ -78,15 +79,17 @@ class Gateway:
         except Exception as exc:
             raise fault("a file's upload", exc) from exc
 
-    async def download(self, url: str) -> bytes:
-        """A file that somebody shared. Raises SurfaceError where Slack does not give it."""
-        headers = {"Authorization": f"Bearer {self._client.token}"}
+    async def download(self, url: str, most: int) -> bytes:
+        """The first `most` bytes of a file that somebody shared. Raises SurfaceError where Slack
+        does not give it."""
+        token = f"Bearer {self._client.token}"
+        headers = {"Authorization": token, "Accept-Encoding": "identity"}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 response.raise_for_status()
                 if response.status != 200:
                     raise SurfaceError("Slack does not give a shared file; is files:read granted?")
-                return await response.read()
+                return await read_at_most(response, most)
         except SurfaceError:
             raise
         except Exception as exc:

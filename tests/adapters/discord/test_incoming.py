@@ -1,13 +1,17 @@
 """What a message asks, as people see it."""
 
 import re
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import discord
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from adapters.discord.incoming import from_a_person, heard_in, readable
+from adapters.discord.incoming import attachments_of, from_a_person, heard_in, readable
+from bot.errors import SurfaceError
 
 ME: Any = SimpleNamespace(id=500000000000000001)
 OWN_ROLE = 600000000000000009
@@ -89,3 +93,41 @@ def test_nothing_is_asked_where_nobody_is_mentioned() -> None:
 )
 def test_only_what_people_write_counts(facts: dict[str, Any], person: bool) -> None:
     assert from_a_person(a_message("hi", **facts)) is person
+
+
+SENT = web.AppKey("SENT", list[int])
+
+
+@pytest.fixture
+async def cdn() -> AsyncIterator[TestServer]:
+    """Sends 50 MB, whatever was declared, and counts what was taken."""
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(50):
+            await response.write(b"x" * 1_000_000)
+            app[SENT].append(1_000_000)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/long", endless)
+    app[SENT] = []
+    async with TestServer(app) as server:
+        yield server
+
+
+async def test_no_more_of_a_file_is_received_than_asked_for(cdn: TestServer) -> None:
+    facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
+    declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/long")))
+    (attachment,) = attachments_of([declared])
+    assert await attachment.read(1000) == b"x" * 1000
+    assert sum(cdn.app[SENT]) < 50_000_000
+
+
+async def test_a_file_that_is_gone_is_a_fault_of_the_file(cdn: TestServer) -> None:
+    facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
+    declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/nothing")))
+    (attachment,) = attachments_of([declared])
+    with pytest.raises(SurfaceError, match="HTTP 404"):
+        await attachment.read(1000)

@@ -78,10 +78,11 @@ async def test_who_the_bot_is_comes_with_its_scopes(near: Near) -> None:
 async def test_files_are_given_to_the_bots_token_only(near: Near) -> None:
     near.team.files["F1"] = File("F1", "a.txt", b"Hello")
     url = f"{near.slack.origin}/files/T1/F1"
-    assert await near.gateway.download(url) == b"Hello"
+    assert await near.gateway.download(url, 100) == b"Hello"
+    assert await near.gateway.download(url, 3) == b"Hel"
     near.team.bot_token = "xoxb-another"
     with pytest.raises(SurfaceError, match="files:read"):
-        await near.gateway.download(url)
+        await near.gateway.download(url, 100)
 
 
 async def test_an_upload_that_fails_is_told_as_a_fault(near: Near) -> None:
