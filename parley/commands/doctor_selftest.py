@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bot.checks import Result, State
 from bot.config import load
-from parley.commands.doctor_report import SIGNS, all_checks
+from parley.commands.doctor_report import SIGNS, Findings, all_checks
 from parley.doctor.selftest import SelfTest, selftest
 
 AREAS = ("Python", "Intel GPU", "Back ends", "Devices")
@@ -28,8 +28,8 @@ async def run(config: Path | None, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(asdict(found) | {"passed": found.passed}, indent=2))
         return int(not found.passed)
-    checks = [result for result in await all_checks(config) if result.area in AREAS]
-    typer.echo(report(found, checks))
+    results = await all_checks(config, Findings(show=False))
+    typer.echo(report(found, [result for result in results if result.area in AREAS]))
     return int(not found.passed)
 
 

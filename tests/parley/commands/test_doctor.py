@@ -1,12 +1,13 @@
 """`parley doctor`, as a person runs it on set-ups of every broken kind."""
 
 import json
+import subprocess
 import sys
 
 import pytest
 
 from tests.made_up_gpu import interpreter_with_gpu
-from tests.parley.parley_program import Program
+from tests.parley.parley_program import MAIN, Program
 
 Lines = dict[str, dict[str, str]]
 
@@ -111,6 +112,41 @@ def test_the_table_has_signs_and_remedies(program: Program) -> None:
     assert "✓  Python" in result.stdout
     assert "✗" in result.stdout
     assert "→ Download it with: parley model" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_results_appear_as_they_come_and_a_pipe_gets_nothing_else(program: Program) -> None:
+    script = program.folder / "slow"
+    script.write_text(f"#!/bin/sh\nwhile [ ! -e {program.folder}/go ]; do sleep 0.05; done\n")
+    script.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(script)
+    with subprocess.Popen(
+        [*MAIN, "doctor"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=program.environment,
+        cwd=program.folder,
+    ) as process:
+        assert process.stdout is not None
+        first = next(line for line in process.stdout if "Settings" in line)
+        assert "can be read" in first, "shown while a back end is still being asked"
+        (program.folder / "go").touch()
+        said, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert "Database" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
+def test_a_terminal_shows_what_is_being_examined(program: Program) -> None:
+    script = program.folder / "slow"
+    script.write_text(f"#!/bin/sh\nwhile [ ! -e {program.folder}/go ]; do sleep 0.05; done\n")
+    script.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(script)
+    with program.in_terminal("doctor") as terminal:
+        terminal.wait_for("Asking openvino for its devices")
+        (program.folder / "go").touch()
+        terminal.wait_for("Database")
 
 
 def test_the_self_test_compares_and_measures(program: Program) -> None:
