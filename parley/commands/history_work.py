@@ -2,13 +2,11 @@
 
 import json
 import re
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -16,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.config import Settings
-from bot.errors import ConfigError, StorageError
-from bot.files import private
+from bot.errors import ConfigError
 from bot.messages import ConversationKey
 from bot.ports import Archive, ArchivedExchange
 from parley.locks import conversation_named
 from parley.options import confirm
+from parley.output import opened
 from storage import open_store
 
 _AGE = re.compile(r"(\d{1,6})\s*([hdw])")
@@ -100,7 +98,7 @@ async def export(
 ) -> None:
     """Write a conversation to a file or to standard output, exchange by exchange."""
     async with _kept(settings, name) as (store, key):
-        with _opened(output, force=force) as out:
+        with opened(output, force=force) as out:
             async for exchange in store.archived(key):
                 line = _as_json(exchange) if form == "json" else _as_markdown(exchange)
                 out.write(line + "\n")
@@ -169,7 +167,7 @@ async def purge(settings: Settings, older_than: timedelta, *, yes: bool) -> None
     typer.echo(f"{gone:,} exchanges deleted.")
 
 
-# ---------------------------------------------------------------- finding and writing
+# ---------------------------------------------------------------- finding
 
 
 @asynccontextmanager
@@ -189,24 +187,3 @@ async def _kept(settings: Settings, name: str) -> AsyncIterator[tuple[Archive, C
             hint = f"did you mean {near[0]}?" if near else "parley history list shows all."
             raise ConfigError(f"nothing is kept of a conversation {key}; {hint}")
         yield store, key
-
-
-@contextmanager
-def _opened(output: Path | None, *, force: bool) -> Iterator[TextIO]:
-    """Where to write. The file, which its owner alone can read, appears when it is whole; an
-    existing one is kept without `force`, and whenever something goes wrong."""
-    if output is None:
-        yield sys.stdout
-        return
-    if output.exists() and not force:
-        raise ConfigError(f"{output} exists already; name another file, or replace it with --force")
-    part = output.with_name(f".{output.name}.part")
-    try:
-        part.unlink(missing_ok=True)  # of a process that was killed; its rights may be others
-        with open(part, "w", encoding="utf-8", opener=private) as out:
-            yield out
-        part.replace(output)
-    except OSError as exc:
-        raise StorageError(f"{output} cannot be written: {exc.strerror}") from exc
-    finally:
-        part.unlink(missing_ok=True)

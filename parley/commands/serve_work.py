@@ -50,8 +50,8 @@ def configured(settings: Settings) -> dict[str, Serve]:
     if not names:
         raise ConfigError(
             "No platform is set up. Put a token into PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__"
-            "BOT_TOKEN and PARLEY_SLACK__APP_TOKEN; config.example.toml says where they come from. "
-            "To try Parley without a platform: parley chat."
+            "BOT_TOKEN and PARLEY_SLACK__APP_TOKEN; “parley config example” says where they come "
+            "from. To try Parley without a platform: parley chat."
         )
     return {name: import_module(f"adapters.{name.lower()}.serve").serve for name in names}
 
