@@ -25,6 +25,9 @@ LONGEST_SHOWN = 24
 """Characters of a wrong value that a message repeats. A longer value is not shown: it may be a
 token that was pasted into the wrong setting."""
 
+LONGEST_NAME = 80
+"""Characters of an unknown key that a message repeats."""
+
 Keys = tuple[str, ...]
 """Where a setting is, from the outermost section inwards: ``("model", "context")``."""
 
@@ -80,7 +83,7 @@ def explain(
         keys, field = _locate(settings, details["loc"])
         if keys not in lines:  # a list or a union has several errors for one setting
             place = _place(keys, file, source, variables)
-            *section, key = keys
+            *section, key = (_printable(part) for part in keys)
             name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
             fault = _fault(details, keys, field) if field else _unknown(keys, settings)
             lines[keys] = f"{place}: {name}{fault}"
@@ -168,8 +171,15 @@ def _kind_of(value: object) -> str:
 
 
 def _quoted(value: object) -> str:
-    """As TOML writes it."""
-    return json.dumps(value, ensure_ascii=False)
+    """As TOML writes it, in one line of printable characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def _printable(name: str) -> str:
+    """A key or a variable's name in a line of text: what cannot be printed is escaped."""
+    shown = name if name.isprintable() else json.dumps(name)[1:-1]
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
 
 # ---------------------------------------------------------------- what is no TOML
@@ -301,7 +311,7 @@ def _place(keys: Keys, file: Path | None, source: str, variables: Mapping[Keys, 
     """The variable, or the file with the line where that is known."""
     for path, variable in variables.items():
         if path[: len(keys)] == keys:
-            return variable
+            return _printable(variable)
     line = _line_of(source, keys[:-1], keys[-1])
     return f"{file}:{line}" if line else str(file)
 
