@@ -66,7 +66,7 @@ class Checkpoint:
             )
         if found.dtype not in _SIZES:
             raise LoadError(
-                f"{found.file} holds {name} as {found.dtype[:20]!r}: only models in F32, F16 or "
+                f"{found.file} holds {name} as {_shown(found.dtype)}: only models in F32, F16 or "
                 "BF16 can be converted; take the original model, low_bit makes it small"
             )
         return found
@@ -145,7 +145,7 @@ def _place(file: Path, name: str, entry: Any, data: int, size: int) -> TensorPla
         dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
         begin, end = (int(n) for n in entry["data_offsets"])
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        raise _damaged(file, f"its entry for {name[:100]!r} makes no sense") from exc
+        raise _damaged(file, f"its entry for {_shown(name)} makes no sense") from exc
     expected = prod(shape) * _SIZES.get(dtype, 0)
     if (
         begin < 0
@@ -153,9 +153,9 @@ def _place(file: Path, name: str, entry: Any, data: int, size: int) -> TensorPla
         or min(shape, default=0) < 0
         or (dtype in _SIZES and end - begin != expected)
     ):
-        raise _damaged(file, f"its entry for {name[:100]!r} makes no sense")
+        raise _damaged(file, f"its entry for {_shown(name)} makes no sense")
     if data + end > size:
-        raise _damaged(file, f"it ends before {name[:100]!r} does")
+        raise _damaged(file, f"it ends before {_shown(name)} does")
     return TensorPlace(file, dtype, shape, data + begin)
 
 
@@ -167,6 +167,11 @@ def _json(data: bytes, file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _damaged(file, "it holds no JSON object where one should be")
     return value
+
+
+def _shown(name: str) -> str:
+    """A name from a file in a line of text: what cannot be printed is escaped."""
+    return (name if name.isprintable() else repr(name))[:100]
 
 
 def _damaged(file: Path, how: str) -> LoadError:

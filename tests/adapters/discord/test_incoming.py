@@ -95,34 +95,39 @@ def test_only_what_people_write_counts(facts: dict[str, Any], person: bool) -> N
     assert from_a_person(a_message("hi", **facts)) is person
 
 
-SENT = web.AppKey("SENT", list[int])
+sent: list[int] = []
+"""The bytes of each piece that went out."""
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """50 MB, whatever was declared."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(50):
+        await response.write(b"x" * 1_000_000)
+        sent.append(1_000_000)
+    return response
 
 
 @pytest.fixture
 async def cdn() -> AsyncIterator[TestServer]:
-    """Sends 50 MB, whatever was declared, and counts what was taken."""
-
-    async def endless(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for _ in range(50):
-            await response.write(b"x" * 1_000_000)
-            app[SENT].append(1_000_000)
-        return response
-
     app = web.Application()
     app.router.add_get("/long", endless)
-    app[SENT] = []
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    await server.start_server()
+    try:
         yield server
+    finally:
+        await server.close()
 
 
 async def test_no_more_of_a_file_is_received_than_asked_for(cdn: TestServer) -> None:
+    sent.clear()
     facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
     declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/long")))
     (attachment,) = attachments_of([declared])
     assert await attachment.read(1000) == b"x" * 1000
-    assert sum(cdn.app[SENT]) < 50_000_000
+    assert sum(sent) < 50_000_000
 
 
 async def test_a_file_that_is_gone_is_a_fault_of_the_file(cdn: TestServer) -> None:
