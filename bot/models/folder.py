@@ -187,7 +187,7 @@ def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, P
 def _named_template(value: object) -> str | None:
     """The template itself, or the one called "default" of a list of named templates."""
     if isinstance(value, list):
-        value = {e.get("name"): e.get("template") for e in value if isinstance(e, dict)}
+        value = {str(e.get("name")): e.get("template") for e in value if isinstance(e, dict)}
     if isinstance(value, dict):
         value = value.get("default") or next(iter(value.values()), None)
     return value if isinstance(value, str) and value.strip() else None
