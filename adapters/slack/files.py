@@ -19,7 +19,7 @@ def attachments_of(files: Sequence[Mapping[str, Any]], gateway: Gateway) -> list
         Attachment(
             str(file.get("name") or "a file"),
             str(file.get("mimetype") or ""),
-            int(file.get("size") or 0),
+            size if isinstance(size := file.get("size"), int) else 0,
             partial(gateway.download, str(file["url_private_download"])),
         )
         for file in files

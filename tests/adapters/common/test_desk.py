@@ -212,7 +212,7 @@ async def test_stop_withdraws_a_question_whose_files_are_still_fetched() -> None
     desk, engine = a_desk()
     never = asyncio.Event()
 
-    async def read() -> bytes:
+    async def read(most: int) -> bytes:
         await never.wait()
         return b""
 

@@ -150,6 +150,7 @@ async def test_an_answer_is_streamed_and_reports_its_usage() -> None:
     async with serving(Server()) as server, asking(server) as generator:
         info = await generator.start()
         assert (info.name, info.context, info.backend) == ("llama", 1234, "openai")
+        assert info.device == "a model server", "everybody sees it in /status: no address"
         text, end = await read(generator, temperature=0.0, seed=7, top_k=0)
     assert text == "I am well."
     assert end.reason is FinishReason.END

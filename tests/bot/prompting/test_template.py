@@ -32,6 +32,8 @@ from tests.chat_templates import (
 from tests.limits import examples
 from tests.tiny_tokenizer import BOS, EOS, VOCAB_SIZE, byte_level_spec, tokenizer_json
 
+pytestmark = pytest.mark.process  # each template is rendered in one
+
 
 def folder(
     template: str, *, bos: str | None = None, eos: str = "</s>", eos_ids: tuple[int, ...] = ()
