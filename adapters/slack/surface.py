@@ -108,6 +108,7 @@ class SlackSurface:
             return
 
     async def retire(self, message: str) -> None:
+        await self._end_stream(message)
         found = await self._fetch(message)
         blocks = [block for block in found.get("blocks", ()) if block.get("type") not in _BUTTONS]
         if not found or len(blocks) == len(found.get("blocks", ())):
@@ -120,6 +121,14 @@ class SlackSurface:
                 text=found.get("text") or "…",
                 blocks=blocks,
             )
+
+    async def _end_stream(self, message: str) -> None:
+        """End the stream that the message may still be, of whichever run."""
+        if not (self._place.thread and self._workspace.streaming):
+            return
+        with suppress(Refused, MessageGone):
+            await self._gateway.call("chat.stopStream", channel=self._place.channel, ts=message)
+            await self._set_status("active")
 
     async def _fetch(self, message: str) -> JSON:
         """A message as it stands; {} where it is gone. Raises SurfaceError."""
