@@ -134,4 +134,5 @@ async def test_a_channel_that_closes_on_the_way_stops_nothing_and_whoever_asked_
         assert "Give it View Channel, Send Messages" in caplog.text
         await s.engine.finish()
         (kept,) = await s.store.exchanges(ConversationKey("discord", s.general.id, "", str(GUILD)))
-        assert (kept.answer, kept.state) == ("one two three", AnswerState.INTERRUPTED)
+        assert (kept.answer, kept.state) == ("one two three", AnswerState.DONE)
+        assert await s.store.answers(unfinished=True), "the next start tries to show the end again"
