@@ -17,7 +17,7 @@ from bot.engine import Engine
 from bot.ports import Store, SurfaceFinder
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life, outside_of_lives
-from tests.chaos.simulated import RULES, Button, Room, Rooms, Shown, Somebody, shielded
+from tests.chaos.simulated import RULES, START, Button, Room, Rooms, Shown, Somebody, shielded
 
 GUILD = "9000"
 HTML = "<html>Cloudflare</html>"
@@ -62,7 +62,7 @@ class DiscordWorld:
             method: str, path: str, payload: Payload | None, upload: Upload | None
         ) -> Response:
             return await shielded(
-                life, outside_of_lives(self._request(method, path, payload, upload))
+                life, outside_of_lives(self._told(method, path, payload, upload))
             )
 
         async def fetch_channel(channel: int) -> object:
@@ -84,6 +84,19 @@ class DiscordWorld:
             self._faults.inject("channel lookup fails", channel)
             raise discord.DiscordServerError(_response(503), "down")
         return object()
+
+    async def _told(
+        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+    ) -> Response:
+        response: Response | None = None
+        try:
+            response = await self._request(method, path, payload, upload)
+        finally:
+            text = str((payload or {}).get("content", ""))
+            result = f"{response.status} {str(response.body)[:60]}" if response else "no response"
+            at = self._clock.monotonic() - START
+            self._faults.tell(f"    {at:.2f} {method} {path} {text[-40:]!r}: {result}")
+        return response
 
     async def _request(
         self, method: str, path: str, payload: Payload | None, upload: Upload | None
@@ -215,6 +228,7 @@ class DiscordWorld:
                     note,
                     _buttons(message),
                     tuple(message.history),
+                    question=message.reply_to,
                     given_up=message.refused,
                 )
             )

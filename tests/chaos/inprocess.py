@@ -24,7 +24,7 @@ from tests.chaos.invariants import violations
 from tests.chaos.life import ChaosClock, Life, outside_of_lives, tasks_by_life, within
 from tests.chaos.model import ChaosGenerator, Defect
 from tests.chaos.people import Act, People, schedule
-from tests.chaos.simulated import World
+from tests.chaos.simulated import START, World
 from tests.chaos.slack_world import SlackWorld
 from tests.chaos.store import ChaosStore, as_store
 
@@ -143,7 +143,7 @@ class Run:
 
     async def _live(self, store: Store, life: Life, doing: "asyncio.Task[None]") -> None:
         self.outcome.lives += 1
-        self.faults.tell(f"Parley starts at {self.clock.monotonic() - 1000:.2f}")
+        self.faults.tell(f"Parley starts at {self.clock.monotonic() - START:.2f}")
         self._life = life
         running = life.start(self._serve(store, life, doing))
         over = asyncio.ensure_future(life.over.wait())

@@ -128,20 +128,20 @@ class _Check:
         known = {ref for answer in answers for ref in answer.messages}
         gone = {one.number for one in self._people.asked if one.deleted or one.forgotten}
         for shown in self._shown.values():
-            number = question_of(shown)
+            number = question_of(shown, self._by_message)
             yield from self._right_place(shown)
             if shown.ref in known or shown.given_up:
                 continue
-            deleted = number in gone or (number is None and bool(gone))
+            deleted = number in gone
             if not deleted:
                 yield f"orphan {shown.ref} of question {number}: {shown.text[:60]!r} {shown.note}"
             elif shown.buttons and not self._forgotten(number):
-                yield f"{shown.ref} shows a deleted question's answer with buttons"
+                yield f"{shown.ref} shows deleted question {number}'s answer with buttons"
             elif not shown.text.strip() and not self._forgotten(number):
-                yield f"{shown.ref} is a placeholder of a deleted question: {shown.note!r}"
+                yield f"{shown.ref} is a placeholder of deleted question {number}: {shown.note!r}"
 
     def _forgotten(self, number: int | None) -> bool:
-        return any(one.forgotten and number in (one.number, None) for one in self._people.asked)
+        return any(one.forgotten and number == one.number for one in self._people.asked)
 
     def _right_place(self, shown: Shown) -> Iterable[str]:
         for text in shown.history:

@@ -1,7 +1,7 @@
 """What people do on the platform: a schedule that depends on the seed alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -259,8 +259,10 @@ class People:
             room.closed = ""
 
 
-def question_of(shown: Shown) -> int | None:
+def question_of(shown: Shown, by_message: Mapping[str, Asked]) -> int | None:
     """The number of the question that a message answers, by any text that it ever showed."""
+    if shown.question in by_message:
+        return by_message[shown.question].number
     for text in (shown.text, *reversed(shown.history)):
         if word := WORD.search(text):
             return int(word[1])

@@ -18,6 +18,8 @@ from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life
 
 RULES = Rules()
+START = 1000.0
+"""The virtual clock's time at the beginning."""
 Result = TypeVar("Result")
 
 
@@ -43,6 +45,8 @@ class Shown:
     buttons: tuple[Button, ...]
     history: tuple[str, ...]
     """All texts that it showed."""
+    question: str = ""
+    """The message id of the question that it answers, where the platform shows that."""
     given_up: bool = False
     """Its last edit was refused in the simplest form, so that it could not be changed any more."""
     streaming: bool = False

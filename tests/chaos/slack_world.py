@@ -22,7 +22,7 @@ from bot.engine import Engine
 from bot.ports import Store, SurfaceFinder
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life, outside_of_lives
-from tests.chaos.simulated import RULES, Button, Room, Rooms, Shown, Somebody, shielded
+from tests.chaos.simulated import RULES, START, Button, Room, Rooms, Shown, Somebody, shielded
 from tests.slack_loopback import ApiError, Message, Team, TooFast
 from tests.slack_loopback.api import METHODS
 
@@ -90,7 +90,7 @@ class SlackWorld:
     ) -> tuple[Desk, SurfaceFinder]:
         async def api_call(method: str, **encoded: Any) -> Answered:
             args = {**(encoded.get("json") or {}), **(encoded.get("params") or {})}
-            return await shielded(life, outside_of_lives(self._request(method, args)))
+            return await shielded(life, outside_of_lives(self._told(method, args)))
 
         client = cast("AsyncWebClient", SimpleNamespace(api_call=api_call, token="chaos"))
         session = cast("aiohttp.ClientSession", SimpleNamespace(post=_upload))
@@ -114,6 +114,21 @@ class SlackWorld:
         platform = SlackPlatform(cast("Workspaces", SimpleNamespace(by_key=by_key)))
         platform.desk = desk = Desk(engine, store, platform, RULES)
         return desk, platform.find
+
+    async def _told(self, method: str, args: dict[str, Any]) -> Answered:
+        result = "no response"
+        try:
+            response = await self._request(method, args)
+            result = str(response.data)[:60]
+        except SlackApiError as error:
+            result = f"{error.response.status_code} {str(error.response.data)[:60]}"
+            raise
+        finally:
+            where = " ".join(str(args.get(name) or "-") for name in ("channel", "thread_ts", "ts"))
+            text = str(args.get("markdown_text") or args.get("text") or "")[-40:]
+            at = self._clock.monotonic() - START
+            self._faults.tell(f"    {at:.2f} {method} {where} {text!r}: {result}")
+        return response
 
     async def _request(self, method: str, args: dict[str, Any]) -> Answered:
         where = str(args.get("ts") or args.get("channel") or args.get("channel_id") or "")
@@ -261,6 +276,7 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         note,
         tuple(_buttons(message)),
         tuple(message.history),
+        question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(" ")[0],
         given_up=given_up,
         streaming=message.streaming,
     )
