@@ -162,8 +162,8 @@ class Journey:
 
 async def shielded(life: Life, arrival: "asyncio.Task[Result]") -> Result:
     """Wait for something that goes on at the platform when this run ends."""
-    life.check()
     arrival.add_done_callback(lambda task: task.cancelled() or task.exception())
+    life.check()
     result = await asyncio.shield(arrival)
     life.check()
     return result

@@ -138,7 +138,8 @@ class SlackWorld:
         if fault == "slow":
             await self._clock.sleep(draw.choice([3.0, 12.0, 25.0]))
         if fault == "connection refused":
-            raise aiohttp.ClientConnectorError(cast("Any", SimpleNamespace(ssl=None)), OSError())
+            where = SimpleNamespace(host="slack.com", port=443, ssl=True)
+            raise aiohttp.ClientConnectorError(cast("Any", where), OSError("refused"))
         self._meanwhile(fault, args)
         if refusal := _refusal(fault, draw.choice([1, 5, 30])):
             self._note(method, args, refused=True)
