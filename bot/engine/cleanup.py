@@ -42,6 +42,8 @@ class Cleanup:
             await self._clear(leftovers, await find(answer))
         except StorageError as error:
             logger.error("what is left of a deleted question stays for now: %s", error)
+        except Exception:  # whatever a driver raises: answers go on
+            logger.exception("what is left of a deleted question stays for now")
 
     async def _clear(self, leftovers: Sequence[Leftover], surface: Surface | None) -> None:
         """Remove these messages, or their buttons. What the platform refuses is given up, and what
@@ -83,3 +85,5 @@ class Cleanup:
                 await self._clear([leftover], await find(unknown))
         except StorageError as error:
             logger.error("what is left of deleted questions stays for now: %s", error)
+        except Exception:  # whatever a driver raises: answers go on
+            logger.exception("what is left of deleted questions stays for now")
