@@ -88,6 +88,7 @@ class AnswerMessages:
         self._form = Form.FULL
         self._refusals = 0  # consecutive, in this form
         self._text_shown = False
+        self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
         self._unrecorded: dict[int, str] = {}
         self._recorded_settled = answer.settled
@@ -108,6 +109,12 @@ class AnswerMessages:
     def refs(self) -> tuple[str, ...]:
         """The surface's references of all messages that are known."""
         return tuple(message.ref for message in self._messages if message.ref)
+
+    @property
+    def text_shown(self) -> bool:
+        """Whether the messages show some of the text, as far as is known: one of an earlier run
+        may."""
+        return self._text_shown or (self._had_text and not any(m.ours for m in self._messages))
 
     def part(self, index: int) -> Part:
         """What the message of this part should show now."""

@@ -111,6 +111,11 @@ class LiveAnswer:
         return self._messages.refs
 
     @property
+    def text_shown(self) -> bool:
+        """Whether people can see some of the text; else at most a placeholder."""
+        return self._messages.text_shown
+
+    @property
     def failure(self) -> SurfaceError | None:
         """Why the answer is not shown any longer, though its messages may exist; None while it is
         shown."""

@@ -30,11 +30,11 @@ class Cleanup:
         """Clear the messages of an answer whose question was deleted, those included that were on
         their way."""
         try:
-            messages, text = answer.messages, answer.text
+            messages, readable = answer.messages, bool(answer.text.strip())
             if job is not None:
                 await job.ended()
-                messages, text = job.messages, job.text
-            remove = self._delete_messages or not text.strip()
+                messages, readable = job.messages, job.text_shown  # the text may not be shown yet
+            remove = self._delete_messages or not readable
             conversation = answer.question.conversation
             leftovers = [Leftover(conversation, message, remove) for message in messages]
             for leftover in leftovers:

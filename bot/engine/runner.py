@@ -199,10 +199,10 @@ class Runner:
 
     async def _show_end(self, job: Job, live: LiveAnswer) -> None:
         assert job.outcome is not None
-        job.messages = live.messages
+        job.messages, job.text_shown = live.messages, live.text_shown
         if job.quiet:
             await live.hand_over()
-            job.messages = live.messages
+            job.messages, job.text_shown = live.messages, live.text_shown
             return
         shown = asyncio.ensure_future(live.finish(job.outcome.state, job.outcome.note))
         superseded = asyncio.ensure_future(job.superseded.wait())
@@ -215,7 +215,7 @@ class Runner:
             await self._not_shown(job, error)
             return
         finally:
-            job.messages = live.messages
+            job.messages, job.text_shown = live.messages, live.text_shown
             shown.cancel()
             superseded.cancel()
         if job.shown_whole:
