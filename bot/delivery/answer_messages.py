@@ -285,8 +285,17 @@ class AnswerMessages:
             except StorageError as error:
                 logger.error("the message of part %d could not be recorded: %s", part, error)
                 return
+            except Exception:  # whatever a driver raises: the answer goes on
+                logger.exception("the message of part %d could not be recorded", part)
+                return
             self._recorded_settled = self._settled
             del self._unrecorded[part]
+
+    async def record(self) -> bool:
+        """Record what failed to be recorded before. Returns whether the ledger knows all messages
+        now."""
+        await self._record()
+        return not self._unrecorded
 
     async def _unsettle(self) -> None:
         """Before a message changes that the ledger knows to be final: record that it is not, lest a
@@ -297,6 +306,8 @@ class AnswerMessages:
                 self._recorded_settled = self._settled
             except StorageError as error:
                 logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
+            except Exception:  # whatever a driver raises: the answer goes on
+                logger.exception("answer %d: its ledger is behind", self._answer_id)
 
 
 def _same(shown: Part | None, wanted: Part) -> bool:

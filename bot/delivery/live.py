@@ -129,6 +129,12 @@ class LiveAnswer:
             await asyncio.wait_for(self._messages.resolve_doubt(), CANCEL_GRACE_SECONDS)
         except (SurfaceError, TimeoutError) as error:
             logger.warning("whether a message was posted is unknown: %s", error)
+        await self._messages.record()
+
+    async def recorded(self) -> bool:
+        """Whether the ledger knows all messages that show it. What failed to be recorded is tried
+        again. Only while no call is in flight, as after `finish`."""
+        return await self._messages.record()
 
     async def abandon(self) -> None:
         """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in
