@@ -43,10 +43,18 @@ class SlackSurface:
     files. Raises SurfaceBusy, MessageGone and SurfaceError, as `Gateway.call` does."""
 
     def __init__(
-        self, workspace: Workspace, place: ConversationKey, *, asker: str = "", seed: str = ""
+        self,
+        workspace: Workspace,
+        place: ConversationKey,
+        *,
+        asker: str = "",
+        seed: str = "",
+        resumed: bool = False,
     ) -> None:
         """`asker`: the id of the person who asked, to whom streams are addressed; "" for no
-        streams. `seed`: the ``ts`` of the question; messages before it are not searched."""
+        streams. `seed`: the ``ts`` of the question; messages before it are not searched.
+        `resumed`: an earlier run showed the answer, and may have posted one more message than it
+        recorded, for which the first `send` searches."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -59,6 +67,8 @@ class SlackSurface:
         `send` uses them again."""
         self._unconfirmed: set[str] = set()
         """Parts whose posting has an unknown outcome."""
+        self._may_be_posted = resumed
+        """The next part may have been posted by an earlier run."""
         self._processing = False
         """Slack was told that the session is being processed."""
 
@@ -80,7 +90,9 @@ class SlackSurface:
     async def send(self, part: Part) -> str:
         stream = self._started.get(part.key) or await self._start_stream(part)
         if stream is None:
-            return await self._post(part)
+            posted = await self._post(part)
+            self._may_be_posted = False
+            return posted
         self._started[part.key] = self._stream = stream
         await self.edit(stream.ts, part)
         del self._started[part.key]
@@ -181,7 +193,7 @@ class SlackSurface:
         An answer that waits in the queue is posted, since a stream shows neither its note nor its
         Stop button. So is one for which the rate limit of chat.startStream has no room.
         """
-        if not self._streams or part.key in self._unconfirmed:
+        if not self._streams or self._may_be_posted or part.key in self._unconfirmed:
             return None
         if part.state is AnswerState.QUEUED and part.note != place_note(0):
             return None
@@ -241,7 +253,8 @@ class SlackSurface:
     # ---------------------------------------------------------------- posts and edits
 
     async def _post(self, part: Part) -> str:
-        if part.key in self._unconfirmed and (found := await self._find(part)):
+        uncertain = self._may_be_posted or part.key in self._unconfirmed
+        if uncertain and (found := await self._find(part)):
             self._unconfirmed.discard(part.key)
             await self._update(found, part)
             return found
