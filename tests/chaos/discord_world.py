@@ -61,9 +61,7 @@ class DiscordWorld:
         async def wire(
             method: str, path: str, payload: Payload | None, upload: Upload | None
         ) -> Response:
-            return await shielded(
-                life, outside_of_lives(self._told(method, path, payload, upload))
-            )
+            return await shielded(life, outside_of_lives(self._told(method, path, payload, upload)))
 
         async def fetch_channel(channel: int) -> object:
             return await shielded(life, outside_of_lives(self._fetch_channel(str(channel))))
@@ -156,7 +154,12 @@ class DiscordWorld:
     # ------------------------------------------------------------ effects
 
     def _effect(
-        self, method: str, channel: str, message: str, payload: dict[str, Any], upload: Upload | None
+        self,
+        method: str,
+        channel: str,
+        message: str,
+        payload: dict[str, Any],
+        upload: Upload | None,
     ) -> Response:
         if channel.startswith("whisper "):
             self.whispered.append((channel.partition(" ")[2], payload["content"]))

@@ -22,7 +22,13 @@ async def violations(
 
 class _Check:
     def __init__(
-        self, world: World, people: People, store: Store, accepted: Mapping[str, int], *, final: bool
+        self,
+        world: World,
+        people: People,
+        store: Store,
+        accepted: Mapping[str, int],
+        *,
+        final: bool,
     ) -> None:
         self._world = world
         self._people = people

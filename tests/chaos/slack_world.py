@@ -277,7 +277,9 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         note,
         tuple(_buttons(message)),
         tuple(message.history),
-        question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(" ")[0],
+        question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(
+            " "
+        )[0],
         given_up=given_up,
         streaming=message.streaming,
     )

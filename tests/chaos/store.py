@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, cast
 
 from bot.errors import StorageError
-from bot.ports import ArchivedExchange, Store
 from bot.messages import ConversationKey
+from bot.ports import ArchivedExchange, Store
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life
 from tests.chaos.model import Defect

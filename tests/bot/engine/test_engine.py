@@ -575,7 +575,10 @@ class FailingStore(MemoryStore):
         raise StorageError("parley.sqlite3: the disk is full. Free some space.")
 
 
-async def test_an_answer_that_cannot_be_saved_is_shown_all_the_same() -> None:
+async def test_an_answer_that_cannot_be_saved_is_shown_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.engine.runner.SAVE_RETRIES", (0.001, 0.001))
     async with bench(store=FailingStore()) as b:
         job = await b.ask("Hello")
         await job.ended()
