@@ -1,5 +1,5 @@
-# `make chat` talks, `make test` checks. Both make what they need; nothing else has to be installed
-# but Python 3.11 or newer (with venv and pip) and make.
+# `make chat` starts a chat, `make test` runs the checks, `make help` lists the rest. Each target
+# installs what it needs; Python 3.11 or newer (with venv and pip) and make have to be there.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,12 +7,20 @@ BIN := $(VENV)/bin
 # pip's build of torch for CPUs; on an Intel GPU the worker's own interpreter has another one.
 TORCH := torch==2.13.0
 
-.PHONY: chat install test test-server test-ipex lint types format benchmark picture clean
+PYTEST := $(BIN)/python -m pytest
+# Processes in which unit tests run: one for each processor, and no more than this.
+TEST_PROCESSES ?= 8
 
-chat: $(VENV)/installed
+.PHONY: chat help install test test-thorough test-server test-ipex lint types format benchmark \
+	picture clean
+
+chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
 
-install: $(VENV)/installed
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+install: $(VENV)/installed  ## Install Parley into .venv.
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
@@ -27,40 +35,50 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,torch]"
 	@touch $@
 
-test: lint types
-	$(BIN)/python -m pytest
+# Tests that start processes run one at a time: each of them may use every processor. ARGS replaces
+# both runs by one: make test ARGS='tests/bot/engine -k queue'.
+test: lint types  ## Run linters, type checks and all tests; ARGS='…' passes arguments to pytest.
+ifdef ARGS
+	$(PYTEST) $(ARGS)
+else
+	$(PYTEST) -m "not process" --numprocesses auto --maxprocesses $(TEST_PROCESSES)
+	$(PYTEST) -m process
+endif
 
-lint: $(VENV)/installed-dev
+# No limit of time; examples that failed are kept in .hypothesis and tried first the next time.
+test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new examples (about half an hour).
+	$(PYTEST) -m property --hypothesis-profile thorough --timeout 0 \
+		--numprocesses auto --maxprocesses $(TEST_PROCESSES) $(ARGS)
+
+# SERVER is the command that starts the server; docs/servers.md has examples.
+test-server: $(VENV)/installed-dev  ## Test the openai back end against a real server: SERVER='…'.
+	PARLEY_TEST_SERVER='$(SERVER)' $(PYTEST) tests/bot/generation/test_real_server.py
+
+# ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
+test-ipex: $(VENV)/installed-dev  ## Test the ipex back end with ipex-llm on the CPU.
+	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
+	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(PYTEST) tests/ipex
+
+lint: $(VENV)/installed-dev  ## Run ruff and the import rules.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 
-types: $(VENV)/installed-dev
+types: $(VENV)/installed-dev  ## Check the types with mypy.
 	$(BIN)/mypy
 
-format: $(VENV)/installed-dev
+format: $(VENV)/installed-dev  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The openai back end against a real server: SERVER is the command that starts one (docs/servers.md).
-test-server: $(VENV)/installed-dev
-	PARLEY_TEST_SERVER='$(SERVER)' $(BIN)/python -m pytest tests/bot/generation/test_real_server.py
-
-# The ipex back end: ipex-llm itself on the CPU, in an environment of its own (once; about 5 GB).
-test-ipex: $(VENV)/installed-dev
-	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
-	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(BIN)/python -m pytest tests/ipex
-
-# The README's picture, from a real chat with the demo model.
-picture: $(VENV)/installed
+picture: $(VENV)/installed  ## Draw the README's picture from a real chat with the demo model.
 	$(BIN)/python -m tools.picture
 
-# What Parley itself costs. Prints; nothing is asserted.
-benchmark: $(VENV)/installed-dev
+benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.pipe
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 
-clean:
+clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

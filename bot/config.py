@@ -1,31 +1,43 @@
 """The settings: one TOML file and environment variables, validated before anything starts.
 
-``config.example.toml`` documents every setting. The variable ``PARLEY_MODEL__NAME`` overrides
-``[model] name``. Unknown settings and wrong values raise ConfigError with one line each: the place,
-what is wrong, and what would be right (`bot.config_errors`). A secret is a `SecretStr`, which no
-message and no repr shows.
+``config.example.toml``, which ``parley config example`` prints, documents every setting. The
+variable ``PARLEY_MODEL__NAME`` overrides ``[model] name``. Unknown settings and wrong values raise
+ConfigError with one line each: the place, what is wrong, and what would be right
+(`bot.config_errors`). A secret is a `SecretStr`, which no message and no repr shows.
 """
 
-import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
 )
 
-from bot.config_errors import EXAMPLE, Form, Keys, Means, explain
+from bot.config_errors import Keys, Means, explain, not_toml
+from bot.config_types import (
+    BackendName,
+    Device,
+    DiscordIds,
+    FilePath,
+    LowBit,
+    SlackIds,
+    Texts,
+    VariableNames,
+    WebAddress,
+    WebSocketAddress,
+)
+from bot.database_url import sqlite_file, sqlite_url
 from bot.errors import ConfigError
+from bot.files import NotText, read_text
 from bot.messages import Sampling
 
 APP = "parley"
@@ -33,86 +45,6 @@ ENV_PREFIX = "PARLEY_"
 DEFAULT_SYSTEM_PROMPT = (
     "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
 )
-
-BackendName = Literal["auto", "openvino", "torch", "ipex", "openai", "scripted"]
-LowBit = Literal[
-    "auto", "sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "nf4", "fp4", "fp8",
-    "mixed_fp4", "mixed_fp8", "fp16", "bf16", "fp32",
-]  # fmt: skip
-
-
-def _list(value: object) -> object:
-    """A text as a list: a JSON array, else its parts between commas. Anything else stays as it is.
-
-    Environment variables are texts; a file may have its lists written so too."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return json.loads(value)
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _numbers_as_text(value: object) -> object:
-    """Ids may be written as numbers."""
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [str(part) if isinstance(part, int) else part for part in value]
-    return value
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
-
-DiscordId = Annotated[
-    str,
-    Form(
-        "[0-9]{1,20}",
-        "an id of Discord",
-        "a number, which Copy ID in Discord's menus gives when Developer Mode is on",
-    ),
-]
-DiscordIds = Annotated[
-    frozenset[DiscordId],
-    BeforeValidator(_numbers_as_text),
-    BeforeValidator(_list),
-    Field(examples=[["80351110224678912", "197038439483310086"]]),
-]
-
-SlackId = Annotated[
-    str,
-    Form(
-        "[A-Z][A-Z0-9]{1,20}",
-        "an id of Slack",
-        "an id, which the details of a profile or a channel in Slack give at their end",
-    ),
-]
-SlackIds = Annotated[
-    frozenset[SlackId],
-    BeforeValidator(_numbers_as_text),
-    BeforeValidator(_list),
-    Field(examples=[["C024BE91L", "U024BE7LH"]]),
-]
-
-
-def _beginning(*schemes: str) -> Form:
-    return Form(
-        rf"(({'|'.join(schemes)})://[^\s/]+(/\S*)?)?",
-        "an address",
-        f"one that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}",
-    )
-
-
-_without_slash = AfterValidator(lambda address: address.rstrip("/"))
-WebAddress = Annotated[str, _beginning("https", "http"), _without_slash]
-WebSocketAddress = Annotated[str, _beginning("wss", "ws"), _without_slash]
-
-Device = Annotated[
-    str,
-    Form(
-        r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?",
-        "a device",
-        '"auto", "cpu", "gpu" or "gpu.1" (openvino), "xpu" (torch, ipex) or "cuda" (torch)',
-    ),
-    Field(examples=["gpu"]),
-]
 
 
 class _Section(BaseModel):
@@ -144,14 +76,15 @@ class OpenAISettings(_Section):
 class ModelSettings(_Section):
     """``[model]``: the model, its back end, device, quantization and context window."""
 
-    name: Annotated[str, Field(min_length=1)] = "demo"
+    name: Annotated[FilePath, Field(min_length=1)] = "demo"
     backend: BackendName = "auto"
     device: Device = "auto"
     low_bit: LowBit = "auto"
     context: Annotated[int, Field(ge=0, examples=[4096]), Means("as large as fits")] = 0
     max_parallel: Annotated[int, Field(ge=1, le=256)] = 8
-    python: Annotated[str, Field(examples=["~/torch/bin/python"])] = ""
-    cache_dir: Annotated[str, Field(examples=["/var/cache/parley"])] = ""
+    python: Annotated[FilePath, Field(examples=["~/torch/bin/python"])] = ""
+    environment: VariableNames = ()
+    cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
     openai: OpenAISettings = OpenAISettings()
@@ -185,7 +118,7 @@ class ConversationSection(_Section):
 class StorageSettings(_Section):
     """``[storage]``: the database and how long it keeps conversations."""
 
-    url: Annotated[str, Field(examples=["sqlite:///parley.sqlite3"])] = ""
+    url: Annotated[FilePath, Field(examples=["sqlite:///parley.sqlite3"])] = ""
     retention_days: Annotated[int, Field(ge=0, examples=[90]), Means("forever")] = 0
 
 
@@ -289,18 +222,26 @@ class Settings(_Section):
 
     def path(self, text: str) -> Path:
         """`text` as a path: ``~`` is the user's home, and a relative path is relative to the folder
-        of the configuration file, or to the working directory where there is no such file."""
-        return self._folder / Path(text).expanduser()
+        of the configuration file, or to the working directory where there is no such file. Raises
+        ConfigError where the home folder that it names is not known."""
+        try:
+            return self._folder / Path(text).expanduser()
+        except RuntimeError as exc:
+            raise ConfigError(f"{text}: this home folder is not known; write it out.") from exc
 
     @property
     def database_url(self) -> str:
         """``[storage] url`` with its default, and with a relative SQLite path made absolute."""
         url = self.storage.url
         if not url:
-            return f"sqlite:///{user_data_path(APP) / 'parley.sqlite3'}"
-        if url.startswith("sqlite:///"):
-            return f"sqlite:///{self.path(url.removeprefix('sqlite:///'))}"
-        return url
+            return sqlite_url(user_data_path(APP) / "parley.sqlite3")
+        if not url.startswith("sqlite:///") or (named := sqlite_file(url)) is None:
+            return url
+        file = self.path(str(named))
+        # Parley 0.1.0 took "%20" for a space: its databases are found where it made them.
+        earlier = self.path(unquote(str(named)))
+        decoded = earlier != file and _exists(earlier) and not _exists(file)
+        return sqlite_url(earlier if decoded else file)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -313,6 +254,13 @@ class Settings(_Section):
         if self.model.cache_dir:
             return self.path(self.model.cache_dir)
         return user_cache_path(APP)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # not to be looked at, or too long a name
+        return False
 
 
 def _secrets(section: BaseModel) -> Iterator[str]:
@@ -335,12 +283,13 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     where a named file is missing, a file cannot be read, or a setting is unknown or wrong.
     """
     if file is None:
-        found = next((path for path in _default_files() if path.is_file()), None)
-    elif file.is_file():
+        found = next((path for path in _default_files() if _exists(path)), None)
+    elif _exists(file):
         found = file
     else:
         raise ConfigError(
-            f"{file}: there is no such file. Copy {EXAMPLE} there, or leave --config out."
+            f"{file}: there is no such file. Leave --config out, or make it with: "
+            f"parley config example --output {file}"
         )
     source, data = _read(found) if found else ("", {})
     overrides, variables = _from_environment(environment)
@@ -361,12 +310,14 @@ def _default_files() -> tuple[Path, ...]:
 def _read(file: Path) -> tuple[str, dict[str, Any]]:
     """The text of a TOML file and its content."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
         return text, tomllib.loads(text)
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{file}: cannot be read: it is not UTF-8. Save it as UTF-8.") from exc
-    except ValueError as exc:  # TOMLDecodeError, or a number too long for int()
-        raise ConfigError(f"{file}: this is not valid TOML: {exc}.") from exc
+    except NotText as exc:
+        raise ConfigError(
+            f"{file}:{exc.line}: the file cannot be read ({exc}): save it as UTF-8."
+        ) from exc
+    except (ValueError, RecursionError) as exc:  # TOMLDecodeError, or a number too long for int()
+        raise ConfigError(not_toml(file, exc)) from exc
     except OSError as exc:
         raise ConfigError(f"{file}: cannot be read: {exc.strerror}.") from exc
 

@@ -18,11 +18,15 @@ from pydantic import BaseModel, GetCoreSchemaHandler, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-EXAMPLE = "config.example.toml"
+EXAMPLE = "parley config example"
+"""The command that prints the documented settings (`config.example.toml`)."""
 
 LONGEST_SHOWN = 24
 """Characters of a wrong value that a message repeats. A longer value is not shown: it may be a
 token that was pasted into the wrong setting."""
+
+LONGEST_NAME = 80
+"""Characters of an unknown key that a message repeats."""
 
 Keys = tuple[str, ...]
 """Where a setting is, from the outermost section inwards: ``("model", "context")``."""
@@ -79,7 +83,7 @@ def explain(
         keys, field = _locate(settings, details["loc"])
         if keys not in lines:  # a list or a union has several errors for one setting
             place = _place(keys, file, source, variables)
-            *section, key = keys
+            *section, key = (_printable(part) for part in keys)
             name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
             fault = _fault(details, keys, field) if field else _unknown(keys, settings)
             lines[keys] = f"{place}: {name}{fault}"
@@ -114,7 +118,7 @@ def _unknown(keys: Keys, settings: type[BaseModel]) -> str:
     known = list(settings.model_fields)
     close = difflib.get_close_matches(keys[-1], known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
-    return f" is not a setting; {remedy} {EXAMPLE} lists them all."
+    return f" is not a setting; {remedy} {EXAMPLE} prints them all."
 
 
 _TOO = {
@@ -167,8 +171,36 @@ def _kind_of(value: object) -> str:
 
 
 def _quoted(value: object) -> str:
-    """As TOML writes it."""
-    return json.dumps(value, ensure_ascii=False)
+    """As TOML writes it, in one line of printable characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def _printable(name: str) -> str:
+    """A key or a variable's name in a line of text: what cannot be printed is escaped."""
+    shown = name if name.isprintable() else json.dumps(name)[1:-1]
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
+
+
+# ---------------------------------------------------------------- what is no TOML
+
+_PLACE = re.compile(r"(?P<reason>.*) \(at (line (?P<line>\d+), column \d+|end of document)\)")
+_ESCAPES = ("Unescaped '\\' in a string", "Invalid hex value", "Escaped character is not")
+"""How `tomllib` reports a backslash that begins no escape sequence."""
+
+
+def not_toml(file: Path, error: Exception) -> str:
+    """One line for a `file` that `tomllib` cannot parse, with the line of the fault where `error`
+    has it. Nothing of the file's content is repeated, because it may be a secret."""
+    parts = _PLACE.fullmatch(str(error))
+    line = f":{parts['line']}" if parts and parts["line"] else ""
+    if str(error).startswith(_ESCAPES):
+        return (
+            f"{file}{line}: in double quotes a backslash begins an escape sequence, and this one "
+            r"is not valid: write the value in single quotes, as in 'C:\Users\me'."
+        )
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return f"{file}{line}: this is not valid TOML: {reason}."
 
 
 # ---------------------------------------------------------------- what is right
@@ -279,7 +311,7 @@ def _place(keys: Keys, file: Path | None, source: str, variables: Mapping[Keys, 
     """The variable, or the file with the line where that is known."""
     for path, variable in variables.items():
         if path[: len(keys)] == keys:
-            return variable
+            return _printable(variable)
     line = _line_of(source, keys[:-1], keys[-1])
     return f"{file}:{line}" if line else str(file)
 

@@ -50,8 +50,9 @@ class TokenBucket:
         """Seconds until `take` can succeed, as far as is known now; 0.0 where it can already."""
         self._refill()
         paused = max(0.0, self._paused_until - self._clock.monotonic())
-        missing = 1.0 - _ROUNDING - self._tokens
-        return paused + max(0.0, missing) / self._rate
+        # either no wait, or one that moves every clock: who waits for less would try again at once
+        missing = 1.0 - self._tokens
+        return paused + (missing / self._rate if missing > _ROUNDING else 0.0)
 
     def take(self) -> bool:
         """Take a token if one is available and no pause is in effect; whether it was taken."""

@@ -111,6 +111,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         context=section.context,
         max_parallel=section.max_parallel,
         python=interpreter(settings),
+        environment=section.environment,
         cache_dir=settings.cache_folder,
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,

@@ -20,7 +20,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from bot.config import APP, Settings
+from bot.database_url import sqlite_file
 from bot.errors import Busy, StorageError
+from bot.files import make_private_folder, private
 from bot.messages import ConversationKey, ModelInfo
 
 logger = logging.getLogger(__name__)
@@ -54,9 +56,9 @@ def _file_lock(file: Path, timeout: float, busy: Callable[[], Busy]) -> Iterator
     """Hold the lock `file` while the body runs. Raises the error that `busy` makes where another
     process holds it for longer than `timeout` seconds, and StorageError where the file cannot be
     written."""
-    lock = FileLock(file)
+    lock = FileLock(file, mode=0o600)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(file.parent)
         lock.acquire(timeout=timeout)
     except Timeout as exc:
         raise busy() from exc
@@ -74,9 +76,8 @@ def _file_lock(file: Path, timeout: float, busy: Callable[[], Busy]) -> Iterator
 def _lock_folder(database: str) -> Path:
     """The folder of a SQLite file, so that all who use the file use the same lock; the user's data
     folder for a database server."""
-    if database.startswith("sqlite:///"):
-        return Path(database.removeprefix("sqlite:///")).parent
-    return user_data_path(APP)
+    file = sqlite_file(database)
+    return file.parent if file is not None else user_data_path(APP)
 
 
 # ---------------------------------------------------------------- parley run
@@ -169,7 +170,8 @@ def _write_status(file: Path, instance: Instance) -> None:
     """Replace the file atomically. A failure is only logged: answers do not depend on it."""
     part = file.with_suffix(".part")
     try:
-        part.write_text(json.dumps(asdict(instance)), encoding="utf-8")
+        with open(part, "w", encoding="utf-8", opener=private) as out:
+            out.write(json.dumps(asdict(instance)))
         part.replace(file)
     except OSError as exc:
         logger.warning("%s cannot be written (%s): parley status will show less", file, exc)

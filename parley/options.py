@@ -19,7 +19,7 @@ LowBit = Literal[
     "auto", "sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "nf4", "fp4", "fp8",
     "mixed_fp4", "mixed_fp8", "fp16", "bf16", "fp32",
 ]  # fmt: skip
-"""The same as `bot.config.LowBit`, whose import (pydantic) would slow ``--help`` down. A test
+"""The same as `bot.config_types.LowBit`, whose import (pydantic) would slow ``--help`` down. A test
 compares both."""
 
 Config = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from parley.commands import backend, discord, history, model, slack
+from parley.commands import backend, config, discord, history, model, slack
 from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "ask": ask,
     "complete": complete,
     "model": model.app,
+    "config": config.app,
     "status": status,
     "doctor": doctor,
     "history": history.app,

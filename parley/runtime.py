@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import typer
 from platformdirs import user_log_path
 
 from bot.config import APP, Settings, load
+from bot.files import make_private_folder, private
 from bot.logs import set_up
 from parley.failures import print_error
 
@@ -48,15 +50,20 @@ def log_file() -> Path:
     return user_log_path(APP) / "parley.log"
 
 
+class _PrivateLog(RotatingFileHandler):
+    """A rotated log whose files are readable by their owner alone."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=private)
+
+
 def _file_handler() -> logging.Handler:
     """A rotating log file: at most `LOG_FILES` files of `LOG_BYTES`. Where it cannot be written,
     a warning is printed and nothing is logged: the command works without a log."""
     file = log_file()
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return RotatingFileHandler(
-            file, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
-        )
+        make_private_folder(file.parent)
+        return _PrivateLog(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8")
     except OSError as exc:
         print_error(f"{file} cannot be written ({exc.strerror}); nothing will be logged.")
         return logging.NullHandler()

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -11,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.database_url import sqlite_file
 from bot.errors import ConfigError, StorageError
 from storage.errors import Location
 from storage.writer import Operation, Result, Writer
@@ -123,13 +123,13 @@ def locate(url: str) -> tuple[URL, Location]:
         ) from exc
     if parsed.get_backend_name() != "sqlite":
         return parsed, Location(parsed.render_as_string(hide_password=True))
-    if not parsed.database or parsed.database == ":memory:" or parsed.query:
+    if (named := sqlite_file(url)) is None:
         raise ConfigError(
             f'[storage] url "{url}" names no file; write "sqlite:///path/to/file", '
             'or "memory://" to keep nothing'
         )
-    file = Path(parsed.database).expanduser()
-    return parsed.set(drivername="sqlite+aiosqlite", database=str(file)), Location(str(file), file)
+    file = named.expanduser()
+    return URL.create("sqlite+aiosqlite", database=str(file)), Location(str(file), file)
 
 
 def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:

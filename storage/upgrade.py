@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect, text
 
 from bot.errors import StorageError
+from bot.files import make_private_folder
 from storage.database import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
 from storage.errors import Location
 
@@ -49,7 +50,7 @@ def _in_thread(url: URL, location: Location, busy_seconds: float) -> None:
 
 def _make_file(file: Path) -> None:
     """Create the file and its folder, readable by their owner only: conversations are private."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(file.parent)
     if not file.exists():
         file.touch(mode=0o600)
 

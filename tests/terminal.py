@@ -16,8 +16,10 @@ from typing import Self
 import pyte
 from pyte.screens import Char, HistoryScreen
 
-PATIENCE = 30.0
-"""Seconds after which what was waited for is taken not to come. Nothing is timed by it."""
+from tests.limits import seconds
+
+LIMIT = seconds(120)
+"""After which what a program was expected to show or do is taken not to come."""
 
 
 class Terminal:
@@ -110,17 +112,17 @@ class TerminalProgram:
 
     def wait_until(self, seen: Callable[[str], bool], what: str) -> None:
         """Wait until `seen` is true of what the terminal shows."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LIMIT
         while not seen(self.terminal.text):
             if not self._read(deadline):
                 raise AssertionError(f"never seen: {what}; the terminal:\n{self.terminal.text}")
 
     def ended(self) -> int:
         """Wait for the program's end; its exit code."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LIMIT
         while self._read(deadline):
             pass
-        return self._process.wait(timeout=PATIENCE)
+        return self._process.wait(timeout=LIMIT)
 
     def _read(self, deadline: float) -> bool:
         """Take what the program wrote; False where nothing more comes."""

@@ -18,6 +18,8 @@ from tests.bot.engine.test_engine import a_surface
 from tests.fake_surface import FakeSurface, at
 from tests.until import until
 
+pytestmark = pytest.mark.process
+
 GENERAL = ConversationKey("test", "general", workspace="guild")
 RANDOM = ConversationKey("test", "random", workspace="guild")
 ANA = Person("test", "1", "Ana", admin=True)

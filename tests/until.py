@@ -1,11 +1,18 @@
 """Waiting for a condition in tests."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until the condition holds; the test's own timeout ends a wait that
-    has no hope."""
-    while not condition():
+    """Poll `condition` until it returns something true, or an awaitable whose result is true.
+
+    There is no limit of its own: the test's timeout ends a wait for what never comes.
+    """
+    while not await _value(condition()):
         await asyncio.sleep(0.002)
+
+
+async def _value(result: object) -> object:
+    return await result if inspect.isawaitable(result) else result

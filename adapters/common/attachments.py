@@ -1,20 +1,30 @@
 """Adds the content of attached text files to a question.
 
-Files that are not text, or larger than `MOST_BYTES`, are not downloaded; content beyond a limit of
-characters is cut. For each file that was left out or cut there is a note for the person, one line.
+Files that are not text, or larger than `MOST_BYTES`, are not read, whatever size they declare;
+content beyond a limit of characters is cut. The download of all files of a message is limited to
+`SECONDS`. For each file that was left out or cut there is a note for the person, one line.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+
+import aiohttp
 
 from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
-"""The largest file that is downloaded: 1 MiB."""
+"""The largest file that is read: 1 MiB. A file that declares more is not downloaded; of any other
+file, at most one byte more is received."""
+
+SECONDS = 30.0
+"""The time limit for the download of all files of a message."""
+
+_CHUNK = 64 * 1024
 
 _TEXT_TYPES = frozenset(
     f"application/{kind}"
@@ -40,9 +50,10 @@ class Attachment:
     content_type: str
     """The MIME type as the platform reports it; "" where it reports none."""
     size: int
-    """Bytes."""
-    read: Callable[[], Awaitable[bytes]]
-    """Downloads the content. Raises SurfaceError where it fails."""
+    """Bytes, as the platform declares it; the content may be larger."""
+    read: Callable[[int], Awaitable[bytes]]
+    """Downloads the first bytes of the content, at most as many as the argument says. Raises
+    SurfaceError where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +69,9 @@ async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed
     """The question `text` followed by the content of `files` in order, of which it takes `most`
     characters in all. Raises nothing: a file that cannot be read becomes a note."""
     parts, notes, left = [text.strip()], [], most
+    deadline = asyncio.get_running_loop().time() + SECONDS
     for file in files:
-        content, note = await _content(file)
+        content, note = await _content(file, deadline)
         if content is not None and not left:
             content = None
             note = f"{_shown(file)} was left out: I read {most:,} characters of files at most."
@@ -74,25 +86,45 @@ async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed
     return Composed("\n\n".join(part for part in parts if part), tuple(notes))
 
 
-async def _content(file: Attachment) -> tuple[str | None, str]:
+async def read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The first `most` bytes of a response's body; the rest is not received. Raises what aiohttp
+    raises."""
+    data = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        data += chunk[: most - len(data)]
+        if len(data) >= most:
+            break
+    return bytes(data)
+
+
+async def _content(file: Attachment, deadline: float) -> tuple[str | None, str]:
     """The text of a file, None where it is left out, and a note, "" where there is nothing to
-    say."""
+    say. `deadline` is a time of the event loop's clock."""
     name = _shown(file)
     if not _looks_like_text(file):
         return None, f"{name} was left out: I read text files only."
     if file.size > MOST_BYTES:
-        size = file.size / MOST_BYTES
-        return None, f"{name} was left out: it has {size:,.1f} MB, and I read text up to 1 MB."
+        return None, _too_large(name, f"{file.size / MOST_BYTES:,.1f} MB")
     try:
-        content = _decoded(await file.read())
+        async with asyncio.timeout_at(deadline):
+            data = await file.read(MOST_BYTES + 1)
     except SurfaceError as error:
         logger.warning("an attachment could not be downloaded: %s", error)
         return None, f"{name} was left out: it could not be downloaded."
+    except TimeoutError:
+        return None, f"{name} was left out: its download took longer than {SECONDS:g} seconds."
+    if len(data) > MOST_BYTES:
+        return None, _too_large(name, "more than 1 MB")
+    content = _decoded(data)
     if content is None:
         return None, f"{name} was left out: it is not a text file."
     if not content.strip():
         return None, f"{name} is empty."
     return content.strip("\n"), ""
+
+
+def _too_large(name: str, size: str) -> str:
+    return f"{name} was left out: it has {size}, and I read text up to 1 MB."
 
 
 def _looks_like_text(file: Attachment) -> bool:

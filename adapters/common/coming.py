@@ -31,6 +31,8 @@ class ComingQuestion:
     """`Person.key`."""
     message_id: str
     withdrawn: bool = False
+    is_command: bool = False
+    """It turned out to be none: a stop must not count itself."""
     _fetching: asyncio.Task[Composed] | None = field(default=None, init=False)
 
     async def compose(self, message: Message, most_characters: int) -> Composed:
@@ -86,7 +88,7 @@ class ComingQuestions:
             if question.conversation == conversation
             and author in (None, question.author)
             and message_id in ("", question.message_id)
-            and not question.withdrawn
+            and not (question.withdrawn or question.is_command)
         ]
         for question in found:
             question.withdraw()

@@ -210,11 +210,13 @@ class Desk:
     async def _answer(
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> str:
+        coming.is_command = True
         if word := control_word(message.text):
             return await self.obey(word, place, person)
         said = await self._platform.command(place, person, message.text)
         if said is not None:
             return said
+        coming.is_command = False
         return "\n".join(await self._ask(place, person, message, coming) or ())
 
     async def obey(self, word: ControlWord, place: Place, person: Person) -> str:

@@ -51,13 +51,13 @@ class DiscordPlatform:
         return self._surface(question)
 
     async def find(self, answer: StoredAnswer) -> DiscordSurface | None:
-        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is gone
-        or closed to the bot. Where Discord cannot say so now, the surface is returned: its first
-        call finds out."""
+        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is gone.
+        Where Discord cannot say so now, or the bot may not see the channel, which an admin can
+        change, the surface is returned: its calls find out, and the asker is told."""
         surface = self._surface(answer.question)
         try:
             await self._client.fetch_channel(int(surface.channel))
-        except (discord.NotFound, discord.Forbidden, ValueError):
+        except (discord.NotFound, ValueError):
             return None
         except (discord.HTTPException, discord.InvalidData, aiohttp.ClientError) as error:
             logger.warning("channel %s could not be looked up: %s", surface.channel, error)

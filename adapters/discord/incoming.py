@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 import aiohttp
 import discord
 
-from adapters.common.attachments import Attachment
+from adapters.common.attachments import Attachment, read_at_most
 from adapters.common.control_words import after_mention
 from adapters.common.desk import Desk, Heard, Read, Reply
 from adapters.common.place import Place
@@ -175,10 +175,15 @@ def attachments_of(files: Sequence[discord.Attachment]) -> list[Attachment]:
 
 
 def _attachment(file: discord.Attachment) -> Attachment:
-    async def read() -> bytes:
+    # discord.py's own `read` has no limit: the size that Discord declares is the uploader's word.
+    async def read(most: int) -> bytes:
         try:
-            return await file.read()
-        except (discord.DiscordException, aiohttp.ClientError, TimeoutError) as exc:
+            async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as http:
+                async with http.get(file.url, allow_redirects=False) as response:
+                    if response.status != 200:
+                        raise SurfaceError(f"attachment {file.id}: HTTP {response.status}")
+                    return await read_at_most(response, most)
+        except (aiohttp.ClientError, ValueError) as exc:
             raise SurfaceError(f"attachment {file.id}: {exc}") from exc
 
     return Attachment(file.filename, file.content_type or "", file.size, read)

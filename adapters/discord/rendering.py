@@ -40,8 +40,8 @@ def payload(part: Part) -> dict[str, Any]:
     """The message that shows `part`: the fields that new messages and edits have in common. Only
     the last part of an answer has buttons."""
     message: dict[str, Any] = {"content": content(part), "allowed_mentions": PINGS_NOBODY}
-    if part.form is Form.PLAIN:
-        return message
+    if part.form is Form.PLAIN:  # an edit keeps the old buttons where it names none
+        return message | {"components": []}
     row = _row(part) if part.last and part.form is Form.FULL else None
     return message | {"flags": SUPPRESS_EMBEDS, "components": [row] if row else []}
 

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.common.attachments import read_at_most
 from adapters.slack.errors import surface_error
 from bot.clock import Clock
 from bot.errors import SurfaceBusy, SurfaceError
@@ -89,10 +90,11 @@ class Gateway:
         except Exception as exc:
             raise surface_error("a file upload", exc) from exc
 
-    async def download(self, url: str) -> bytes:
-        """The content of a shared file. Sends the token and follows no redirect, which would lead
-        elsewhere. Raises SurfaceError where Slack does not return the file."""
-        headers = {"Authorization": f"Bearer {self._client.token}"}
+    async def download(self, url: str, most: int) -> bytes:
+        """The first `most` bytes of a shared file. Sends the token and follows no redirect, which
+        would lead elsewhere. Raises SurfaceError where Slack does not return the file."""
+        token = f"Bearer {self._client.token}"
+        headers = {"Authorization": token, "Accept-Encoding": "identity"}
         try:
             async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 response.raise_for_status()
@@ -100,7 +102,7 @@ class Gateway:
                     raise SurfaceError(
                         "Slack did not return a shared file. Is the scope files:read granted?"
                     )
-                return await response.read()
+                return await read_at_most(response, most)
         except SurfaceError:
             raise
         except Exception as exc:

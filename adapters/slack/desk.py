@@ -37,15 +37,25 @@ class SlackPlatform:
         return lines(await obey_text(self.desk, place, person, text, USAGE))
 
     async def surface(self, question: Question) -> SlackSurface | None:
+        return await self._surface(question, resumed=False)
+
+    async def find(self, answer: StoredAnswer) -> SlackSurface | None:
+        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the app is not
+        installed any more."""
+        return await self._surface(answer.question, resumed=True)
+
+    async def _surface(self, question: Question, *, resumed: bool) -> SlackSurface | None:
         workspace = await self._workspaces.by_key(question.conversation.workspace)
         if workspace is None:
             return None
         user = question.author.id.rpartition(".")[2]
-        return SlackSurface(workspace, question.conversation, asker=user, seed=question.message_id)
-
-    async def find(self, answer: StoredAnswer) -> SlackSurface | None:
-        """A `bot.ports.SurfaceFinder`: None where the app is not installed any more."""
-        return await self.surface(answer.question)
+        return SlackSurface(
+            workspace,
+            question.conversation,
+            asker=user,
+            seed=question.message_id,
+            resumed=resumed,
+        )
 
     async def open_thread(self, place: Place, message: Message) -> Place:
         """A thread needs no opening: its first message makes it."""

@@ -14,7 +14,7 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -22,6 +22,7 @@ from adapters.slack.manifest import SCOPES
 from adapters.slack.transports import INSTALL_PATH, REDIRECT_PATH
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Installed
 from bot.config import SlackSettings
+from bot.database_url import sqlite_file
 from bot.errors import StorageError
 
 logger = logging.getLogger(__name__)
@@ -91,9 +92,8 @@ async def open_installations(
 ) -> AsyncIterator[InstallationBook]:
     """Open the installations in the database at `database_url`, which is also that of the
     conversations, and create missing tables. Raises StorageError."""
-    url = make_url(database_url)
-    if url.drivername == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
+    file = sqlite_file(database_url)
+    url = URL.create("sqlite+aiosqlite", database=str(file)) if file else make_url(database_url)
     engine = create_async_engine(url)
     try:
         book = InstallationBook(engine, slack, client)

@@ -43,10 +43,18 @@ class SlackSurface:
     files. Raises SurfaceBusy, MessageGone and SurfaceError, as `Gateway.call` does."""
 
     def __init__(
-        self, workspace: Workspace, place: ConversationKey, *, asker: str = "", seed: str = ""
+        self,
+        workspace: Workspace,
+        place: ConversationKey,
+        *,
+        asker: str = "",
+        seed: str = "",
+        resumed: bool = False,
     ) -> None:
         """`asker`: the id of the person who asked, to whom streams are addressed; "" for no
-        streams. `seed`: the ``ts`` of the question; messages before it are not searched."""
+        streams. `seed`: the ``ts`` of the question; messages before it are not searched.
+        `resumed`: an earlier run showed the answer, and may have posted one more message than it
+        recorded, for which the first `send` searches."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -63,6 +71,8 @@ class SlackSurface:
         self._processing: bool | None = None if in_session else False
         """Whether the thread's session has the status "processing". None: unknown, since an
         earlier run may have set it and been killed."""
+        self._may_be_posted = resumed
+        """The next part may have been posted by an earlier run."""
 
     @property
     def limits(self) -> SurfaceLimits:
@@ -83,6 +93,7 @@ class SlackSurface:
         stream = self._started.get(part.key) or await self._start_stream(part)
         if stream is None:
             posted = await self._post(part)
+            self._may_be_posted = False
             if not part.state.open:
                 await self._end_processing()
             return posted
@@ -120,13 +131,20 @@ class SlackSurface:
             return
 
     async def retire(self, message: str) -> None:
-        await self._end_processing()
+        await self._end_stream(message)
         found = await self._fetch(message)
         blocks = [block for block in found.get("blocks", ()) if block.get("type") not in _BUTTONS]
         if not found or len(blocks) == len(found.get("blocks", ())):
             return
         with suppress(MessageGone):
             await self._replace(message, {"text": found.get("text") or "…", "blocks": blocks})
+
+    async def _end_stream(self, message: str) -> None:
+        """End the stream that the message may still be, of whichever run."""
+        if self._place.thread and self._workspace.streaming:
+            with suppress(Refused, MessageGone):
+                await self._gateway.call("chat.stopStream", channel=self._place.channel, ts=message)
+        await self._end_processing()
 
     async def _fetch(self, message: str) -> JSON:
         """A message as it stands; {} where it is gone. Raises SurfaceError."""
@@ -154,9 +172,8 @@ class SlackSurface:
                 thread_ts=self._place.thread or None,
             )
         except Refused:  # where the bot may not write at all
-            opened = await self._gateway.call("conversations.open", users=self._asker)
-            direct = (opened.get("channel") or {}).get("id")
-            await self._gateway.call("chat.postMessage", channel=direct, text=escaped(text))
+            # a person's id as the channel is the direct message with them
+            await self._gateway.call("chat.postMessage", channel=self._asker, text=escaped(text))
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
@@ -180,7 +197,7 @@ class SlackSurface:
         An answer that waits in the queue is posted, since a stream shows neither its note nor its
         Stop button. So is one for which the rate limit of chat.startStream has no room.
         """
-        if not self._streams or part.key in self._unconfirmed:
+        if not self._streams or self._may_be_posted or part.key in self._unconfirmed:
             return None
         if part.state is AnswerState.QUEUED and part.note != place_note(0):
             return None
@@ -243,7 +260,8 @@ class SlackSurface:
     # ---------------------------------------------------------------- posts and edits
 
     async def _post(self, part: Part) -> str:
-        if part.key in self._unconfirmed and (found := await self._find(part)):
+        uncertain = self._may_be_posted or part.key in self._unconfirmed
+        if uncertain and (found := await self._find(part)):
             self._unconfirmed.discard(part.key)
             await self._update(found, part)
             return found

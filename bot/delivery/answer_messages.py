@@ -88,6 +88,7 @@ class AnswerMessages:
         self._form = Form.FULL
         self._refusals = 0  # consecutive, in this form
         self._text_shown = False
+        self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
         self._unrecorded: dict[int, str] = {}
         self._recorded_settled = answer.settled
@@ -108,6 +109,12 @@ class AnswerMessages:
     def refs(self) -> tuple[str, ...]:
         """The surface's references of all messages that are known."""
         return tuple(message.ref for message in self._messages if message.ref)
+
+    @property
+    def text_shown(self) -> bool:
+        """Whether the messages show some of the text, as far as is known: one of an earlier run
+        may."""
+        return self._text_shown or (self._had_text and not any(m.ours for m in self._messages))
 
     def part(self, index: int) -> Part:
         """What the message of this part should show now."""
@@ -278,8 +285,17 @@ class AnswerMessages:
             except StorageError as error:
                 logger.error("the message of part %d could not be recorded: %s", part, error)
                 return
+            except Exception:  # whatever a driver raises: the answer goes on
+                logger.exception("the message of part %d could not be recorded", part)
+                return
             self._recorded_settled = self._settled
             del self._unrecorded[part]
+
+    async def record(self) -> bool:
+        """Record what failed to be recorded before. Returns whether the ledger knows all messages
+        now."""
+        await self._record()
+        return not self._unrecorded
 
     async def _unsettle(self) -> None:
         """Before a message changes that the ledger knows to be final: record that it is not, lest a
@@ -290,6 +306,8 @@ class AnswerMessages:
                 self._recorded_settled = self._settled
             except StorageError as error:
                 logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
+            except Exception:  # whatever a driver raises: the answer goes on
+                logger.exception("answer %d: its ledger is behind", self._answer_id)
 
 
 def _same(shown: Part | None, wanted: Part) -> bool:

@@ -111,6 +111,11 @@ class LiveAnswer:
         return self._messages.refs
 
     @property
+    def text_shown(self) -> bool:
+        """Whether people can see some of the text; else at most a placeholder."""
+        return self._messages.text_shown
+
+    @property
     def failure(self) -> SurfaceError | None:
         """Why the answer is not shown any longer, though its messages may exist; None while it is
         shown."""
@@ -124,6 +129,12 @@ class LiveAnswer:
             await asyncio.wait_for(self._messages.resolve_doubt(), CANCEL_GRACE_SECONDS)
         except (SurfaceError, TimeoutError) as error:
             logger.warning("whether a message was posted is unknown: %s", error)
+        await self._messages.record()
+
+    async def recorded(self) -> bool:
+        """Whether the ledger knows all messages that show it. What failed to be recorded is tried
+        again. Only while no call is in flight, as after `finish`."""
+        return await self._messages.record()
 
     async def abandon(self) -> None:
         """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in

@@ -58,6 +58,8 @@ class Checkpoints:
         for job in list(self._unsaved.values()):
             try:
                 await self._runner.save(job)
+                for index, message in enumerate(job.messages):
+                    await self._ledger.shown(job.id, index, message)
                 await self._ledger.delivered(job.id)
             except StorageError as error:
                 logger.debug("answer %d still could not be saved: %s", job.id, error)

@@ -30,11 +30,11 @@ class Cleanup:
         """Clear the messages of an answer whose question was deleted, those included that were on
         their way."""
         try:
-            messages, text = answer.messages, answer.text
+            messages, readable = answer.messages, bool(answer.text.strip())
             if job is not None:
                 await job.ended()
-                messages, text = job.messages, job.text
-            remove = self._delete_messages or not text.strip()
+                messages, readable = job.messages, job.text_shown  # the text may not be shown yet
+            remove = self._delete_messages or not readable
             conversation = answer.question.conversation
             leftovers = [Leftover(conversation, message, remove) for message in messages]
             for leftover in leftovers:
@@ -42,6 +42,8 @@ class Cleanup:
             await self._clear(leftovers, await find(answer))
         except StorageError as error:
             logger.error("what is left of a deleted question stays for now: %s", error)
+        except Exception:  # whatever a driver raises: answers go on
+            logger.exception("what is left of a deleted question stays for now")
 
     async def _clear(self, leftovers: Sequence[Leftover], surface: Surface | None) -> None:
         """Remove these messages, or their buttons. What the platform refuses is given up, and what
@@ -83,3 +85,5 @@ class Cleanup:
                 await self._clear([leftover], await find(unknown))
         except StorageError as error:
             logger.error("what is left of deleted questions stays for now: %s", error)
+        except Exception:  # whatever a driver raises: answers go on
+            logger.exception("what is left of deleted questions stays for now")

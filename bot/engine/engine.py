@@ -54,6 +54,12 @@ SEEN_EVENTS = 4096
 """Event ids kept in memory, so that a duplicate is not even refused for a full queue. The store
 keeps them for longer."""
 
+NOT_BEGUN = (
+    "This answer was stopped for your edit, which then failed. Edit the question again, or press a "
+    "button."
+)
+"""Below an answer that an edit stopped and did not replace."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -296,9 +302,25 @@ class Engine:
             if old is not None:
                 old.supersede()
                 await old.ended()
-            await self._store.edit_question(conversation, found.question.message_id, text)
-            answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+            try:
+                await self._store.edit_question(conversation, found.question.message_id, text)
+                answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+            except Exception:
+                if old is not None:
+                    self._show_end_of(old, surface)
+                raise
         self._start(Job(answer, surface, ticket))
+
+    def _show_end_of(self, old: Job, surface: Surface) -> None:
+        """Show the end of an answer that was stopped quietly for one that cannot be begun."""
+        assert old.outcome is not None
+        answer = replace(
+            old.answer, state=old.outcome.state, text=old.text, messages=old.messages, settled=0
+        )
+        job = Job(answer, surface, None)
+        job.outcome = replace(old.outcome, note=NOT_BEGUN)
+        job.recorded, job.unsaved = old.recorded, old.unsaved
+        self._start(job)
 
     async def question_deleted(
         self, conversation: ConversationKey, message_id: str, find: SurfaceFinder

@@ -48,6 +48,8 @@ class Job:
         """The context window that the prompt was packed for, in tokens."""
         self.messages: tuple[str, ...] = answer.messages
         """The surface's references of the messages that show it; final once it has ended."""
+        self.text_shown = bool(answer.text.strip())
+        """Whether they show some of the text, not only a placeholder."""
         self.superseded = asyncio.Event()
         """Another answer is about to replace this one, in the same messages."""
         self.short = False

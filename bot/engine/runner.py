@@ -199,10 +199,10 @@ class Runner:
 
     async def _show_end(self, job: Job, live: LiveAnswer) -> None:
         assert job.outcome is not None
-        job.messages = live.messages
+        job.messages, job.text_shown = live.messages, live.text_shown
         if job.quiet:
             await live.hand_over()
-            job.messages = live.messages
+            job.messages, job.text_shown = live.messages, live.text_shown
             return
         shown = asyncio.ensure_future(live.finish(job.outcome.state, job.outcome.note))
         superseded = asyncio.ensure_future(job.superseded.wait())
@@ -215,11 +215,21 @@ class Runner:
             await self._not_shown(job, error)
             return
         finally:
-            job.messages = live.messages
+            job.messages, job.text_shown = live.messages, live.text_shown
             shown.cancel()
             superseded.cancel()
-        if job.shown_whole:
+        if job.shown_whole and await self._messages_recorded(job, live):
             await self._store.delivered(job.id)
+
+    async def _messages_recorded(self, job: Job, live: LiveAnswer) -> bool:
+        """Whether the ledger knows the answer's messages, tried again as `SAVE_RETRIES` says: an
+        answer whose messages it does not know would be answered again in other ones."""
+        for delay in SAVE_RETRIES:
+            if await live.recorded():
+                return True
+            await self._clock.sleep(delay)
+        logger.error("answer %d: where it is shown could not be saved", job.id)
+        return False
 
     async def _not_shown(self, job: Job, error: SurfaceError) -> None:
         """The platform refuses to show the answer in any form: tell whoever asked. It stays

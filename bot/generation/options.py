@@ -38,6 +38,8 @@ class WorkerOptions:
     """Requests in flight at most; further ones wait."""
     python: str = ""
     """The worker's interpreter; "" is this process's own."""
+    environment: tuple[str, ...] = ()
+    """Variables that the worker gets besides those of `bot.environment.worker_environment`."""
     cache_dir: Path | None = None
     """The folder of converted models. Needed by backends that convert."""
     cpu_embedding: bool | None = None

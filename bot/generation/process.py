@@ -5,10 +5,11 @@ import logging
 import os
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from bot import worker
+from bot.environment import worker_environment
 from bot.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -17,8 +18,9 @@ _READ_BYTES = 16 * 1024
 _OUTPUT_CHARACTERS = 300
 
 
-async def spawn(python: str) -> asyncio.subprocess.Process:
-    """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr.
+async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subprocess.Process:
+    """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr, in
+    the environment that `bot.environment.worker_environment` returns for the variables `passed_on`.
     Raises ModelError where it cannot be started."""
     main = str(Path(worker.__file__).with_name("__main__.py"))
     try:
@@ -30,27 +32,13 @@ async def spawn(python: str) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise ModelError(
             f"{python} cannot be started ({exc.strerror}): name a Python interpreter in "
             '[model] python, or "" for Parley\'s own.'
         ) from exc
-
-
-def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment: this process's, without the variables of its Python interpreter
-    (paths, virtual environment) and without Parley's settings, which may hold secrets. Telemetry
-    and downloads of Hugging Face libraries are turned off."""
-    ours = ("PARLEY_", "PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
-    kept = {k: v for k, v in environment.items() if not k.upper().startswith(ours)}
-    return kept | {
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
 
 
 class StderrLog:

@@ -1,12 +1,13 @@
 """One worker process, from start to end: sends requests, distributes tokens, detects hangs.
 
-The process gets neither this process's import paths nor Parley's settings, which may hold secrets.
-Its stderr is logged at DEBUG, and the last lines are part of the error when it ends unexpectedly.
+The process gets neither this process's import paths nor any variable of its environment that may
+hold a secret (`bot.environment`). Its stderr is logged at DEBUG, and the last lines are part of the
+error when it ends unexpectedly.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from bot.errors import ModelError, WorkerLost
@@ -63,14 +64,16 @@ class WorkerClient:
         options: LoadOptions,
         *,
         python: str = "",
+        environment: Collection[str] = (),
         timeouts: Timeouts | None = None,
         on_progress: Progress | None = None,
     ) -> "WorkerClient":
         """Start a worker and load the model; `on_progress` is called meanwhile. Raises ModelError,
         with one line for the operator, where the process cannot be started, cannot load the model,
-        or ends. `python` "" is this process's interpreter."""
+        or ends. `python` "" is this process's interpreter; `environment` names variables that the
+        worker gets in addition to those of `bot.environment`."""
         python = python or sys.executable
-        process = await spawn(python)
+        process = await spawn(python, environment)
         client = cls(process, python, timeouts or Timeouts())
         client._on_progress = on_progress or client._on_progress
         client._task = asyncio.create_task(client._run(), name=f"worker {process.pid}")

@@ -118,7 +118,11 @@ class WorkerGenerator:
             tokens_per_second=options.tokens_per_second,
         )
         client = await WorkerClient.launch(
-            load, python=options.python, timeouts=options.timeouts, on_progress=self._on_progress
+            load,
+            python=options.python,
+            environment=options.environment,
+            timeouts=options.timeouts,
+            on_progress=self._on_progress,
         )
         facts = client.facts
         if facts.note:

@@ -12,7 +12,11 @@ from pathlib import Path
 
 from bot.errors import ModelError
 
-_AGAIN = "What has been downloaded is kept: the same command resumes from there."
+RESUMES = "What has been downloaded is kept: the same command resumes from there."
+
+
+class Interrupted(ModelError):
+    """The download can be continued by the same command, if any of it has arrived."""
 
 
 @contextmanager
@@ -59,10 +63,8 @@ def refused(name: str, status: int, code: str, said: str = "") -> ModelError:
             "a token that may read it."
         )
     if status == 429:
-        return ModelError(
-            f"The Hub's rate limit is reached (HTTP 429): try again in some minutes. {_AGAIN}"
-        )
-    return ModelError(f"The Hub answers HTTP {status}: try again later. {_AGAIN}")
+        return Interrupted("The Hub's rate limit is reached (HTTP 429): try again in some minutes.")
+    return Interrupted(f"The Hub answers HTTP {status}: try again later.")
 
 
 def _gated(name: str) -> ModelError:
@@ -81,18 +83,18 @@ def _gated(name: str) -> ModelError:
 def unreachable(name: str, exc: BaseException) -> ModelError:
     """There is no connection to the Hub, or it broke."""
     why = " ".join(str(exc).split())[:200] or type(exc).__name__
-    return ModelError(
+    return Interrupted(
         f"{endpoint()} cannot be reached for {name} ({why}): check the network, the proxy "
-        f"(HTTPS_PROXY) or HF_ENDPOINT. {_AGAIN}"
+        "(HTTPS_PROXY) or HF_ENDPOINT."
     )
 
 
 def unwritable(name: str, exc: OSError) -> ModelError:
     """A file of the cache cannot be written."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelError(
+        return Interrupted(
             f"The disk is full: make room for the rest of {name}, or set HF_HUB_CACHE to a folder "
-            f"on another disk. {_AGAIN}"
+            "on another disk."
         )
     where = exc.filename or "Hugging Face's cache"
     return ModelError(

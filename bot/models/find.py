@@ -3,7 +3,6 @@
 Source of the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,12 +10,15 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.errors import ModelError
+from bot.files import parse_json
 
 DEMO = "demo"
 """The name of the model that comes with Parley."""
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """A model's full name at the Hub: owner and model."""
+
+_FILE_NAME = re.compile(r"[\w.-]{1,200}")
 
 REVISION = "main"
 """The branch of a model's repository that is downloaded and used."""
@@ -37,15 +39,19 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
         demo_model.verify()
         return demo_model.directory()
     folder = settings.path(name)
-    if folder.exists() or not HUB_NAME.fullmatch(name):
-        return folder
-    cached = cached_snapshot(hub_cache(environment), name)
+    try:
+        if folder.exists() or not HUB_NAME.fullmatch(name):
+            return folder
+        cached = cached_snapshot(hub_cache(environment), name)
+        missing = missing_weights(cached) if cached is not None else ""
+    except OSError as exc:
+        raise ModelError(f'[model] name = "{name}" cannot be looked up: {exc.strerror}.') from exc
     if cached is None:
         raise ModelError(
             f'[model] name = "{name}": there is no folder {folder}, and no download of that name '
             f"in {hub_cache(environment)}. Download it with: parley model pull {name}"
         )
-    if missing := missing_weights(cached):
+    if missing:
         raise ModelError(
             f'[model] name = "{name}": its download in {cached} is incomplete ({missing} is '
             f"missing). Resume it with: parley model pull {name}"
@@ -60,11 +66,13 @@ def missing_weights(folder: Path) -> str:
         return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
     index = folder / "model.safetensors.index.json"
     try:
-        named = set(json.loads(index.read_bytes())["weight_map"].values())
+        named = set(parse_json(index.read_bytes())["weight_map"].values())
     except FileNotFoundError:
         found = any(path.suffix in (".safetensors", ".bin") for path in folder.iterdir())
         return "" if found else "model.safetensors"
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return index.name
+    if not all(isinstance(name, str) and _FILE_NAME.fullmatch(name) for name in named):
         return index.name
     return next((name for name in sorted(named) if not (folder / name).exists()), "")
 

@@ -7,20 +7,26 @@ the names in these files, see ``PretrainedConfig`` in
 https://huggingface.co/docs/transformers/main_classes/configuration
 """
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from bot.errors import ModelError
+from bot.files import NotText, decode, parse_json
 
 DEFAULT_CONTEXT = 2048
 """Tokens of the context window where no file names it: even small chat models have that many."""
 
 # Hugging Face writes 10**30 as model_max_length of a tokenizer without a limit.
 _LONGEST_CONTEXT = 1 << 24
+
+_TOO_LARGE = 1 << 40
+"""No token id and no dimension of a model is as large: such a number is a damage."""
+
+_ID = re.compile("[0-9]{1,9}")
 
 _CONTEXT_NAMES = (
     "max_position_embeddings",
@@ -128,29 +134,40 @@ def _read_config(path: Path, *, openvino: bool) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None where there is no such file. Raises ModelError."""
-    text = _read_text(path)
-    if text is None:
+    data = _read_bytes(path)
+    if data is None:
         return None
-    if text.startswith("version https://git-lfs"):
+    if data.startswith(b"version https://git-lfs"):
         raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {path.parent}.")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged ({error}): download it again.") from error
+        value = parse_json(data)
+    except ValueError as error:
+        raise _damaged(path, error) from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} is damaged (it is not a JSON object): download it again.")
+        raise _damaged(path, "it is not a JSON object")
     return value
 
 
 def _read_text(path: Path) -> str | None:
+    """The text of a file; None where there is no such file. Raises ModelError."""
+    data = _read_bytes(path)
     try:
-        return path.read_text(encoding="utf-8")
+        return None if data is None else decode(data)
+    except NotText as error:
+        raise _damaged(path, error) from error
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path} is damaged (it is not UTF-8): download it again.") from error
+
+
+def _damaged(path: Path, how: object) -> ModelError:
+    return ModelError(f"{path} is damaged ({how}): download it again.")
 
 
 def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, Path | None]:
@@ -170,7 +187,7 @@ def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, P
 def _named_template(value: object) -> str | None:
     """The template itself, or the one called "default" of a list of named templates."""
     if isinstance(value, list):
-        value = {e.get("name"): e.get("template") for e in value if isinstance(e, dict)}
+        value = {str(e.get("name")): e.get("template") for e in value if isinstance(e, dict)}
     if isinstance(value, dict):
         value = value.get("default") or next(iter(value.values()), None)
     return value if isinstance(value, str) and value.strip() else None
@@ -180,13 +197,17 @@ def _named_template(value: object) -> str | None:
 
 
 def _whole(value: object) -> int:
-    """`value` if it is a positive integer; 0 for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """`value` if it is a positive integer of a size that a model may have; 0 for anything else."""
+    return value if _is_number(value) and 0 < value < _TOO_LARGE else 0
 
 
 def _ids(value: object) -> list[int]:
     values = value if isinstance(value, list) else [value]
-    return [v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0]
+    return [v for v in values if _is_number(v) and 0 <= v < _TOO_LARGE]
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _bos(generation: dict[str, Any], config: dict[str, Any]) -> int | None:
@@ -201,7 +222,7 @@ def _end_ids(
     eos = _special_tokens(tokenizer).get("eos_token")
     added = tokenizer.get("added_tokens_decoder")
     for number, token in added.items() if isinstance(added, dict) else ():
-        if isinstance(token, dict) and token.get("content") == eos and str(number).isdecimal():
+        if isinstance(token, dict) and token.get("content") == eos and _ID.fullmatch(number):
             ids.append(int(number))
     return tuple(dict.fromkeys(ids))
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from bot.errors import ModelError
 from bot.models.download import Fetcher
-from bot.models.errors import hub_faults, no_room, unwritable
+from bot.models.errors import RESUMES, Interrupted, hub_faults, no_room, unwritable
 from bot.models.find import REVISION, repository_folder
 from bot.models.hub import HubModel, look_up
 
@@ -36,11 +36,20 @@ async def pull(name: str, cache: Path, report: Report) -> Path:
     Files that are there already are not downloaded again, and interrupted downloads are resumed. An
     older version stays in use until the new one is complete. Holds a lock, so that two processes
     never download the same model. Raises ModelError with one line; what has been downloaded is
-    kept.
+    kept, and the line says so if there is any.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
-    model = await asyncio.to_thread(look_up, name)
     folder = repository_folder(cache, name)
+    try:
+        return await _pull(name, cache, folder, report)
+    except Interrupted as exc:
+        if _has_bytes(folder):
+            raise ModelError(f"{exc} {RESUMES}") from exc
+        raise
+
+
+async def _pull(name: str, cache: Path, folder: Path, report: Report) -> Path:
+    model = await asyncio.to_thread(look_up, name)
     lock = FileLock(cache / ".locks" / folder.name / "parley.lock")
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +66,14 @@ async def pull(name: str, cache: Path, report: Report) -> Path:
         return snapshot
     finally:
         lock.release()
+
+
+def _has_bytes(folder: Path) -> bool:
+    """Whether anything of a model, a part of a file included, is in its folder of the cache."""
+    try:
+        return any(path.stat().st_size for path in (folder / "blobs").glob("*"))
+    except OSError:
+        return False
 
 
 def _require_room(model: HubModel, folder: Path) -> None:

@@ -110,23 +110,29 @@ def _no_chat_format(path: object) -> ModelError:
 
 
 async def encode(prompt_format: PromptFormat, prompt: Prompt | Completion) -> list[int]:
-    """`PromptFormat.encode` or `encode_completion`; in a thread where the text is long."""
+    """`PromptFormat.encode` or `encode_completion`; in a thread where it takes long."""
     if isinstance(prompt, Completion):
         if len(prompt.text) < LONG_TEXT:
             return prompt_format.encode_completion(prompt.text)
         return await asyncio.to_thread(prompt_format.encode_completion, prompt.text)
-    if _length(prompt) < LONG_TEXT:
+    if _is_quick(prompt_format, prompt):
         return prompt_format.encode(prompt)
     return await asyncio.to_thread(prompt_format.encode, prompt)
 
 
 async def count(prompt_format: PromptFormat, prompt: Prompt | Completion) -> int:
-    """The number of ids that `encode` returns; in a thread where the text is long."""
+    """The number of ids that `encode` returns; in a thread where it takes long."""
     if isinstance(prompt, Completion):
         return len(await encode(prompt_format, prompt))
-    if _length(prompt) < LONG_TEXT:
+    if _is_quick(prompt_format, prompt):
         return prompt_format.count(prompt)
     return await asyncio.to_thread(prompt_format.count, prompt)
+
+
+def _is_quick(prompt_format: PromptFormat, prompt: Prompt) -> bool:
+    if isinstance(prompt_format, TemplateFormat) and not prompt_format.is_rendered(prompt):
+        return False
+    return _length(prompt) < LONG_TEXT
 
 
 def _length(prompt: Prompt) -> int:

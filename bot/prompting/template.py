@@ -58,6 +58,12 @@ class TemplateFormat:
     def count(self, prompt: Prompt) -> int:
         return len(self.encode(prompt))
 
+    def is_rendered(self, prompt: Prompt) -> bool:
+        """Whether the template was rendered for a conversation of this shape before, so that
+        `encode` need not start a process."""
+        roles, _ = self._messages(prompt)
+        return self._template.is_cached(roles, answer_next=True)
+
     def encode_completion(self, text: str) -> list[int]:
         bos = self.tokenizer.added_bos
         return [*([] if bos is None else [bos]), *self.tokenizer.encode_text(text, start=True)]

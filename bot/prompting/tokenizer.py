@@ -20,6 +20,7 @@ from typing import Any
 import tokenizers
 
 from bot.errors import ModelError
+from bot.files import parse_json
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
 from bot.prompting.tokenizer_json import (
     ControlToken,
@@ -32,6 +33,11 @@ from bot.prompting.tokenizer_json import (
     prefixes,
     text_only,
 )
+
+_SAMPLE = "Hello, 12 <s> \t\nñ \U0010fffd"
+"""A text with letters, digits, white space and a character that is in no vocabulary."""
+
+_BYTE_PIECE = re.compile("<0x([0-9A-Fa-f]{2})>")
 
 _GIT_LFS = b"version https://git-lfs"
 
@@ -88,7 +94,11 @@ class TextTokenizer:
         if data.startswith(_GIT_LFS):
             raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {folder}.")
         try:
-            return cls(json.loads(data) if path.suffix == ".json" else tokenizer_spec(data))
+            loaded = cls(parse_json(data) if path.suffix == ".json" else tokenizer_spec(data))
+            # A damaged vocabulary shows only when it is used.
+            for start in (True, False):
+                loaded.decode(loaded.encode_text(_SAMPLE, start=start), show_control=True)
+            return loaded
         # The tokenizers library raises bare Exception for whatever it does not like.
         except Exception as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
@@ -150,8 +160,8 @@ class TextTokenizer:
             if all(character in characters for character in piece):
                 return bytes(characters[character] for character in piece)
             return piece.encode()
-        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
-            return bytes([int(piece[3:5], 16)])
+        if byte := _BYTE_PIECE.fullmatch(piece):
+            return bytes([int(byte[1], 16)])
         return piece.replace(SPACE, " ").encode()
 
     def decode(self, ids: Iterable[int], *, show_control: bool = False) -> str:

@@ -52,10 +52,13 @@ async def _install(name: str, folder: Path | None, python: str, *, cpu: bool) ->
     from platformdirs import user_data_path
 
     from bot.config import APP
+    from bot.files import make_private_folder
     from parley.environments.install import install_environment
     from parley.environments.recipes import IPEX_CPU, IPEX_NOTICE, IPEX_XPU
 
     kind = f"{name}-cpu" if cpu else name
+    if folder is None:
+        make_private_folder(user_data_path(APP))
     target = (folder or user_data_path(APP) / "backends" / kind).expanduser().absolute()
     typer.echo(IPEX_NOTICE, err=True)
     interpreter = await install_environment(

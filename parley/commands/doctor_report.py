@@ -1,8 +1,9 @@
-"""How `parley doctor` prints its findings: the checks as a table, the self-test as Markdown."""
+"""How `parley doctor` prints its findings: the checks as rows, the self-test as Markdown."""
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from bot.checks import Result, State
 from bot.config import load
-from parley.doctor.checkup import run_checks
+from parley.doctor.checkup import Findings, run_checks
 from parley.doctor.selftest import SelfTest, run_selftest
 
 SIGNS = {
@@ -28,33 +29,67 @@ PUBLIC_AREAS = ("Python", "Intel GPU", "Back ends", "Devices")
 """Areas of checks that the self-test's report includes: nothing in them is private."""
 
 
+_WIDTHS = (1, 10, 24)
+"""Characters of the columns sign, area and what was checked. The last column takes the rest."""
+
+
 async def report_checks(config: Path | None, *, as_json: bool) -> None:
-    """Run all checks and print them. Exits with code 1 where at least one failed."""
-    results = await run_checks(config)
+    """Run all checks and print them, as text each one as soon as its result is known. Exits with
+    code 1 where at least one failed."""
+    results = await run_checks(config, Findings() if as_json else PrintedFindings())
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
-    else:
-        _print_table(results, Console(highlight=False))
     if any(result.state is State.FAILED for result in results):
         raise typer.Exit(1)
 
 
-def _print_table(results: Iterable[Result], console: Console) -> None:
-    """One row for each check: sign, area, what was checked, what was found and the remedy."""
+class PrintedFindings(Findings):
+    """Prints each result when it is added. If standard error is a terminal, a line there says
+    meanwhile what is being checked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console(highlight=False)
+        stderr = Console(stderr=True)
+        drawable = stderr.is_terminal and not stderr.is_dumb_terminal
+        self._status = stderr.status("", spinner_style="dim") if drawable else None
+
+    @contextmanager
+    def running(self, what: str) -> Iterator[None]:
+        """Show `what` on the terminal while the body runs."""
+        if self._status is None:
+            yield
+            return
+        self._status.update(Text(f"{what} …", style="dim"))
+        self._status.start()
+        try:
+            yield
+        finally:
+            self._status.stop()
+
+    def add(self, results: Iterable[Result]) -> None:
+        """Print `results`; the name of an area only at its first result."""
+        for result in results:
+            previous = self.results[-1].area if self.results else ""
+            _print_result(result, self._console, with_area=result.area != previous)
+            self.results.append(result)
+
+
+def _print_result(result: Result, console: Console, *, with_area: bool) -> None:
+    """One row: sign, area, what was checked, what was found, and below it the remedy."""
+    sign, style = SIGNS[result.state]
+    text = Text(result.detail, style="dim" if result.state is State.SKIPPED else "")
+    if result.remedy:
+        text.append(f"\n→ {result.remedy}", style="bold")
     table = Table("", "", "", "", box=None, pad_edge=False, show_header=False)
-    table.columns[3].overflow = "fold"
-    area = ""
-    for result in results:
-        sign, style = SIGNS[result.state]
-        new_area = result.area if result.area != area else ""
-        area = result.area
-        text = Text(result.detail, style="dim" if result.state is State.SKIPPED else "")
-        if result.remedy:
-            text.append(f"\n→ {result.remedy}", style="bold")
-        table.add_row(
-            Text(sign, style=style), Text(new_area, style="bold"), Text(result.what), text
-        )
+    for column, width in zip(table.columns, _WIDTHS, strict=False):
+        column.width = width
+    for column in table.columns:
+        column.overflow = "fold"
+    area = Text(result.area if with_area else "", style="bold")
+    table.add_row(Text(sign, style=style), area, Text(result.what), text)
     console.print(table)
+    console.file.flush()
 
 
 async def report_selftest(config: Path | None, *, as_json: bool) -> None:

@@ -2,13 +2,11 @@
 
 import json
 import re
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -16,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.config import Settings
-from bot.errors import ConfigError, StorageError
+from bot.errors import ConfigError
 from bot.messages import ConversationKey
 from bot.ports import Archive, ArchivedExchange
 from parley.options import confirm, conversation_named
+from parley.output import open_output
 from storage import open_store
 
 _AGE = re.compile(r"(\d{1,6})\s*([hdw])")
@@ -99,7 +98,7 @@ async def export(
     """Write a conversation to a file or to standard output, one exchange at a time: memory does
     not grow with its length. `form` is "json" (one object per line) or "md"."""
     async with _stored(settings, name) as (store, key):
-        with _open_output(output, force=force) as out:
+        with open_output(output, force=force) as out:
             async for exchange in store.archived(key):
                 line = _as_json(exchange) if form == "json" else _as_markdown(exchange)
                 out.write(line + "\n")
@@ -171,7 +170,7 @@ async def purge(settings: Settings, older_than: timedelta, *, yes: bool) -> None
     typer.echo(f"{deleted:,} exchanges deleted.")
 
 
-# ---------------------------------------------------------------- finding and writing
+# ---------------------------------------------------------------- finding
 
 
 @asynccontextmanager
@@ -191,26 +190,3 @@ async def _stored(settings: Settings, name: str) -> AsyncIterator[tuple[Archive,
             hint = f"did you mean {near[0]}?" if near else "parley history list shows all of them."
             raise ConfigError(f"no conversation {key} is stored; {hint}")
         yield store, key
-
-
-@contextmanager
-def _open_output(output: Path | None, *, force: bool) -> Iterator[TextIO]:
-    """The stream to write to; None is standard output. The file is replaced atomically when the
-    body has ended: after an error, an existing one is unchanged. Raises ConfigError where the file
-    exists and `force` is not given, and StorageError where it cannot be written."""
-    if output is None:
-        yield sys.stdout
-        return
-    if output.exists() and not force:
-        raise ConfigError(
-            f"{output} exists already; choose another file, or overwrite it with --force"
-        )
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as out:
-            yield out
-        part.replace(output)
-    except OSError as exc:
-        raise StorageError(f"{output} cannot be written: {exc.strerror}") from exc
-    finally:
-        part.unlink(missing_ok=True)

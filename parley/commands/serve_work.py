@@ -54,8 +54,8 @@ def load_platforms(settings: Settings) -> dict[str, Serve]:
     if not names:
         raise ConfigError(
             "No platform is configured. Set PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__BOT_TOKEN and "
-            "PARLEY_SLACK__APP_TOKEN; config.example.toml says where the tokens come from. To try "
-            "Parley without a platform: parley chat."
+            "PARLEY_SLACK__APP_TOKEN; “parley config example” says where the tokens come from. To "
+            "try Parley without a platform: parley chat."
         )
     return {name: import_module(f"adapters.{name.lower()}.serve").serve for name in names}
 
@@ -67,9 +67,9 @@ async def serve_all(
     *,
     ready: Callable[[str], None],
 ) -> None:
-    """Serve all platforms until cancelled. A platform that raises ParleyError is logged and
-    stopped, and the others continue. When all have failed, raises the last error in a group."""
-    errors: list[ParleyError] = []
+    """Serve all platforms until cancelled. A platform that raises is logged and stopped, and the
+    others continue. When all have failed, raises the last error in a group."""
+    errors: list[Exception] = []
 
     async def serve_one(name: str, serve: Serve) -> None:
         try:
@@ -78,6 +78,9 @@ async def serve_all(
             errors.append(error)
             if len(errors) < len(platforms):
                 logger.error("%s stopped, the other platforms continue: %s", name, error)
+        except Exception as error:  # a defect of one adapter ends no other
+            errors.append(error)
+            logger.exception("%s stopped by a defect of Parley", name)
 
     async with asyncio.TaskGroup() as tasks:
         for name, serve in platforms.items():

@@ -123,7 +123,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
     if resolved.error:
         problems.append(f"no back end can be chosen: {resolved.error}")
     else:
-        found = await probe(resolved.backend, interpreter(settings))
+        found = await probe(resolved.backend, interpreter(settings), section.environment)
         device, problem = _device(found, resolved.settings.model.device)
         problems += [problem] if problem else []
     return ModelStatus(

@@ -1,7 +1,8 @@
-"""Runs all checks of `parley doctor`, in the order in which they are shown."""
+"""Runs all checks of `parley doctor` and reports each result as soon as it is known."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,49 +20,95 @@ from parley.doctor.resolve import resolve_backend
 from storage.inspection import inspect_database
 
 
-async def run_checks(config: Path | None) -> list[Result]:
-    """Every check that the settings ask for. Without readable settings, only those that need none.
-    Changes nothing: no database is created, nothing is posted. Never raises ParleyError."""
-    results = [check_python(), *check_packages()]
+class Findings:
+    """The results of the checks, in the order in which they are shown. A subclass can show them,
+    and the check that is running."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+
+    @contextmanager
+    def running(self, what: str) -> Iterator[None]:  # noqa: ARG002
+        """Called around a check that may take seconds, with its description. No result is added
+        meanwhile."""
+        yield
+
+    def add(self, results: Iterable[Result]) -> None:
+        """Called with results as soon as they are known."""
+        self.results += results
+
+
+async def run_checks(config: Path | None, findings: Findings | None = None) -> list[Result]:
+    """Every check that the settings ask for, added to `findings` as they end and returned in the
+    same order. Without readable settings, only those that need none. Changes nothing: no database
+    is created, nothing is posted. Never raises ParleyError."""
+    findings = findings or Findings()
+    findings.add([check_python(), *check_packages()])
     try:
         settings = load(config)
     except ConfigError as error:
         remedy = "Correct it; the checks that depend on the settings were skipped."
-        results += [
+        findings.add(
             Result("Settings", "file", State.FAILED, line, remedy)
             for line in str(error).splitlines()
-        ]
-        return [*results, *check_driver(Machine(), needed=False), check_oneapi(Machine())]
-    results.append(Result("Settings", "file", State.OK, "valid"))
-    groups = await asyncio.gather(
-        _check_inference(settings),
-        _check_database(settings),
-        check_discord(settings.discord),
-        check_slack(settings.slack),
-    )
-    return [*results, *(result for group in groups for result in group)]
+        )
+        findings.add([*check_driver(Machine(), needed=False), check_oneapi(Machine())])
+        return findings.results
+    findings.add([Result("Settings", "file", State.OK, "valid")])
+    async with asyncio.TaskGroup() as tasks:
+        others = {
+            "Checking the database": tasks.create_task(_check_database(settings)),
+            "Checking Discord": tasks.create_task(check_discord(settings.discord)),
+            "Checking Slack": tasks.create_task(check_slack(settings.slack)),
+        }
+        await _check_inference(settings, findings)
+        for what, task in others.items():
+            with findings.running(what):
+                results = await task
+            findings.add(results)
+    return findings.results
 
 
-async def _check_inference(settings: Settings) -> list[Result]:
+async def _check_inference(settings: Settings, findings: Findings) -> None:
     """Everything that running the model needs: driver, back end, device, model, memory."""
     section = settings.model
     if section.backend == "openai":
-        return await backends.check_servers(settings)
+        with findings.running("Checking the model servers"):
+            results = await backends.check_servers(settings)
+        findings.add(results)
+        return
     if section.backend == "scripted":
-        return [Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")]
-    resolved = await resolve_backend(settings)
-    python = interpreter(settings)
-    probes = await asyncio.gather(*(probe(name, python) for name in backends.LIBRARIES))
+        findings.add([Result(backends.AREA, "scripted", State.OK, "chosen; it runs no model")])
+        return
+    findings.add(check_driver(Machine(), needed=backends.wants_intel_gpu(section)))
+    findings.add([check_oneapi(Machine())])
+    with findings.running("Resolving the back end"):
+        resolved = await resolve_backend(settings)
     used = resolved.settings.model
-    auto = resolved.reason or resolved.error
-    return [
-        *check_driver(Machine(), needed=backends.wants_intel_gpu(section)),
-        check_oneapi(Machine()),
-        *([backends.check_choice(resolved, section)] if auto else []),
-        *(backends.check_library(each, used) for each in probes),
-        *backends.check_devices(probes),
-        *await asyncio.to_thread(_check_on_device, settings, used, probes),
-    ]
+    if resolved.reason or resolved.error:
+        findings.add([backends.check_choice(resolved, section)])
+    probes = await _probe_libraries(settings, used, findings)
+    findings.add(backends.check_devices(probes))
+    with findings.running("Checking the model"):
+        results = await asyncio.to_thread(_check_on_device, settings, used, probes)
+    findings.add(results)
+
+
+async def _probe_libraries(
+    settings: Settings, used: ModelSettings, findings: Findings
+) -> list[Probe]:
+    """Probe all libraries concurrently; their results are added in order."""
+    python, passed_on = interpreter(settings), settings.model.environment
+    probes = []
+    async with asyncio.TaskGroup() as tasks:
+        running = {
+            name: tasks.create_task(probe(name, python, passed_on)) for name in backends.LIBRARIES
+        }
+        for name, task in running.items():
+            with findings.running(f"Searching the devices of {name}"):
+                probes.append(await task)
+            findings.add([backends.check_library(probes[-1], used)])
+    return probes
 
 
 def _check_on_device(

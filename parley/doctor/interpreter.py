@@ -7,12 +7,14 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot import worker
-from bot.generation.process import exit_text, worker_environment
+from bot.environment import worker_environment
+from bot.generation.process import exit_text
 
 TIMEOUT = 120.0
 """Seconds for a query that loads no model. A first import of torch from a slow disk may take a
@@ -53,11 +55,14 @@ class Probe:
     """Why the back end cannot be used; "" where it can."""
 
 
-async def probe(library: str, python: str = "") -> Probe:
+async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
     """The packages and devices of the back end `library` ("openvino", "torch" or "ipex") under
-    the interpreter `python`, "" for this one. Never raises: a failure is in `Probe.error`."""
+    the interpreter `python`, "" for this one, in the worker's environment with the variables
+    `passed_on`. Never raises: a failure is in `Probe.error`."""
     try:
-        facts = await run_script("probe.py", library, python=python, timeout=TIMEOUT)
+        facts = await run_script(
+            "probe.py", library, python=python, passed_on=passed_on, timeout=TIMEOUT
+        )
         devices = tuple(Device(**device) for device in facts["devices"])
         return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
     except (QueryFailed, LookupError, TypeError) as exc:
@@ -68,12 +73,15 @@ async def run_script(
     script: str,
     *arguments: str,
     python: str = "",
+    passed_on: Collection[str] = (),
     request: bytes = b"",
     timeout: float | None = None,
 ) -> dict[str, Any]:
     """Run ``bot/worker/<script>`` under the interpreter `python` ("" for this one), with `request`
-    on its standard input, and return the JSON object in its last line of output. `timeout` is in
-    seconds; None waits for ever. Raises QueryFailed where there is no such object."""
+    on its standard input, and return the JSON object in its last line of output. It gets the
+    worker's environment (`bot.environment.worker_environment`) with the variables `passed_on`.
+    `timeout` is in seconds; None waits for ever. Raises QueryFailed where there is no such object.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             python or sys.executable,
@@ -84,7 +92,7 @@ async def run_script(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise QueryFailed(f"{python} cannot be started ({exc.strerror})") from exc

@@ -44,7 +44,12 @@ async def resolve_backend(settings: Settings) -> Resolved:
     options = json.dumps({"model": str(folder), "device": device, "low_bit": section.low_bit})
     try:
         choice = await run_script(
-            "__main__.py", "choose", options, python=interpreter(settings), timeout=TIMEOUT
+            "__main__.py",
+            "choose",
+            options,
+            python=interpreter(settings),
+            passed_on=section.environment,
+            timeout=TIMEOUT,
         )
         if choice["error"]:
             return Resolved(settings, error=choice["error"])

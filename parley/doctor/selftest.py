@@ -9,6 +9,7 @@ batching. Speed is what the back end itself reports: time to first token, and th
 import asyncio
 import json
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,16 +99,16 @@ async def run_selftest(settings: Settings) -> SelfTest:
     await asyncio.to_thread(demo_model.verify)
     codec = await asyncio.to_thread(ModelCodec.load, demo_model.directory(), 0)
     loop = asyncio.get_running_loop()
-    python = interpreter(settings)
+    python, passed_on = interpreter(settings), settings.model.environment
     options = await _options(resolved, python)
     start = loop.time()
-    client = await WorkerClient.launch(options, python=python)
+    client = await WorkerClient.launch(options, python=python, environment=passed_on)
     load_seconds = loop.time() - start
     try:
         answers = [await _ask(client, codec, question) for question in QUESTIONS]
     finally:
         await client.aclose()
-    compared = await _compare(options, python, answers)
+    compared = await _compare(options, python, passed_on, answers)
     return _evaluate(resolved, client, load_seconds, answers, compared)
 
 
@@ -129,7 +130,7 @@ async def _sixteen_bits(section: ModelSettings, python: str) -> str:
     """fp16, except for ipex-llm on a CPU, which supports only bf16."""
     if section.backend != "ipex":
         return "fp16"
-    device = device_for(await probe("ipex", python), section.device)
+    device = device_for(await probe("ipex", python, section.environment), section.device)
     return "bf16" if device is not None and device.memory is None else "fp16"
 
 
@@ -145,7 +146,9 @@ async def _ask(client: WorkerClient, codec: ModelCodec, question: str) -> _Answe
             return _Answer(prompt, answer, end.usage)
 
 
-async def _compare(options: LoadOptions, python: str, answers: list[_Answer]) -> dict[str, Any]:
+async def _compare(
+    options: LoadOptions, python: str, passed_on: Collection[str], answers: list[_Answer]
+) -> dict[str, Any]:
     """The comparison with the CPU, as `bot.worker.logits` describes it. Raises ModelError."""
     with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
         request = {
@@ -158,7 +161,10 @@ async def _compare(options: LoadOptions, python: str, answers: list[_Answer]) ->
         }
         try:
             facts = await run_script(
-                "logits.py", python=python, request=json.dumps(request).encode()
+                "logits.py",
+                python=python,
+                passed_on=passed_on,
+                request=json.dumps(request).encode(),
             )
         except QueryFailed as exc:
             raise ModelError(f"The comparison with the CPU failed: {exc}") from exc

@@ -5,12 +5,14 @@ environment without it is unfinished and created anew. Errors hold the failed co
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.environment import installer_environment
 from bot.errors import ModelError
 from parley.environments.recipes import Recipe
 
@@ -104,6 +106,7 @@ async def _run(*command: str) -> list[str]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=installer_environment(os.environ),
         )
     except OSError as exc:
         raise ModelError(f"{command[0]} cannot be started: {exc.strerror}.") from exc

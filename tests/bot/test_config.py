@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from bot.config import Settings, load
 from bot.config_errors import expected_of, explain
+from bot.database_url import sqlite_file
 from bot.errors import ConfigError
 from bot.messages import Sampling
 
@@ -62,7 +63,7 @@ def test_an_unknown_setting_is_named_with_its_line_and_the_likely_one(tmp_path: 
     file = write(tmp_path, '# my settings\n[model]\nname = "demo"\ncontxt = 2048\n')
     assert fault(file) == (
         f"{file}:4: [model] contxt is not a setting; did you mean context? "
-        "config.example.toml lists them all."
+        "parley config example prints them all."
     )
 
 
@@ -103,9 +104,90 @@ def test_a_missing_file_and_broken_toml_are_reported(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere.toml"
     assert fault(missing).startswith(f"{missing}: there is no such file")
     file = write(tmp_path, "[model\nname = 1")
-    assert fault(file).startswith(f"{file}: this is not valid TOML")
+    assert fault(file).startswith(f"{file}:1: this is not valid TOML")
     file.write_bytes(b'[model]\nname = "\xff"')
-    assert fault(file).startswith(f"{file}: cannot be read")
+    assert fault(file) == (
+        f"{file}:2: the file cannot be read (its byte 0xFF is not valid UTF-8): save it as UTF-8."
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes('[model]\r\nname = "Zoë"\r\n'.encode(encoding))
+    assert load(file, {}).model.name == "Zoë"
+
+
+def test_utf_16_without_a_mark_says_how_to_save_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes('[model]\nname = "x"'.encode("utf-16-le"))
+    assert fault(file) == (
+        f"{file}:1: the file cannot be read (it is UTF-16 without a byte order mark, not UTF-8): "
+        "save it as UTF-8."
+    )
+
+
+@pytest.mark.parametrize("path", [r"C:\Users\me", r"C:\models", r"C:\xyz", r"\\server\share"])
+def test_a_windows_path_in_double_quotes_gets_a_hint_at_single_quotes(
+    tmp_path: Path, path: str
+) -> None:
+    file = write(tmp_path, f'[model]\nname = "demo"\ncache_dir = "{path}"\n')
+    said = fault(file)
+    assert said.startswith(f"{file}:3: in double quotes a backslash begins an escape sequence")
+    assert r"'C:\Users\me'" in said
+    assert load(write(tmp_path, f"[model]\ncache_dir = '{path}'\n"), {}).model.cache_dir == path
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("model", "name"), ("model", "python"), ("model", "cache_dir"), ("storage", "url")],
+)
+def test_an_escape_sequence_that_is_valid_in_a_path_gets_the_same_hint(
+    tmp_path: Path, section: str, key: str
+) -> None:
+    said = fault(write(tmp_path, f'[{section}]\n{key} = "C:\\temp"\n'))
+    assert f"[{section}] {key}: " in said
+    assert "in single quotes, 'C:\\temp'" in said
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "{b=" * 5_000, "[" * 100_000])
+def test_deep_nesting_is_one_line(tmp_path: Path, text: str) -> None:
+    assert "this is not valid TOML" in fault(write(tmp_path, text))
+    said = fault(None, {"PARLEY_MODEL__OPENAI__BASE_URLS": "[" * 100_000})
+    assert said.startswith("PARLEY_MODEL__OPENAI__BASE_URLS: ")
+
+
+AWKWARD = ["what?", "a?b=c", "no #1", "100%", "50%41", "a b & c", "naïve 名", "a;b@c:d", "(x)'[y]"]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_database_is_in_exactly_the_path_that_is_written(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    relative = load(write(folder, '[storage]\nurl = "sqlite:///data.sqlite3"\n'), {})
+    assert sqlite_file(relative.database_url) == folder / "data.sqlite3"
+    file = folder / f"{name}.sqlite3"
+    absolute = load(None, {"PARLEY_STORAGE__URL": f"sqlite:///{file}"})
+    assert sqlite_file(absolute.database_url) == file
+    monkeypatch.setattr("bot.config.user_data_path", lambda _: folder)
+    assert sqlite_file(load(None, {}).database_url) == folder / "parley.sqlite3"
+
+
+def test_a_database_whose_address_was_percent_encoded_is_still_found(tmp_path: Path) -> None:
+    file = write(tmp_path, '[storage]\nurl = "sqlite:///my%20data.sqlite3"\n')
+    assert sqlite_file(load(file, {}).database_url) == tmp_path / "my%20data.sqlite3"
+    (tmp_path / "my data.sqlite3").touch()
+    assert sqlite_file(load(file, {}).database_url) == tmp_path / "my data.sqlite3"
+    (tmp_path / "my%20data.sqlite3").touch()
+    assert sqlite_file(load(file, {}).database_url) == tmp_path / "my%20data.sqlite3"
+
+
+def test_an_unknown_home_folder_is_one_line(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, '[model]\ncache_dir = "~nobody-of-that-name/x"\n'), {})
+    with pytest.raises(ConfigError, match="~nobody-of-that-name/x: this home folder is not known"):
+        _ = settings.cache_folder
 
 
 def test_secrets_are_shown_nowhere(tmp_path: Path) -> None:

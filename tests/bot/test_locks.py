@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import weakref
 
 from bot.locks import KeyedLocks
 from tests.until import until
@@ -26,8 +27,9 @@ async def test_who_comes_first_goes_first_and_other_keys_do_not_wait() -> None:
 
 async def test_a_lock_that_nobody_uses_takes_no_memory() -> None:
     locks: KeyedLocks[int] = KeyedLocks()
+    made = []
     for key in range(100):
         async with locks(key):
-            pass
+            made.append(weakref.ref(locks(key)))
     gc.collect()
-    assert len(locks._locks) == 0
+    assert [lock() for lock in made] == [None] * 100

@@ -1,6 +1,7 @@
 """A token bucket admits its burst at once and its rate in the long run, and never more."""
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import given
@@ -179,3 +180,26 @@ def test_no_interval_admits_more_than_burst_and_rate_allow(
     for first, begun in enumerate(admitted):
         for last in range(first, len(admitted)):
             assert last - first + 1 <= burst + rate * (admitted[last] - begun) + 1e-6
+
+
+class ExactClock:
+    """A clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here sleeps")
+
+
+async def test_a_wait_is_never_too_short_for_the_clock_to_move() -> None:
+    clock = ExactClock()
+    bucket = TokenBucket(clock, rate=40 / 60, burst=1)
+    assert bucket.take()
+    for step in range(2000):  # every remainder around the point at which a token counts as whole
+        clock.now = 1000.0 + 1.5 - 1.5e-9 + (step - 1000) * math.ulp(1000.0)
+        wait = bucket.wait()
+        assert wait == 0.0 or clock.now + wait > clock.now

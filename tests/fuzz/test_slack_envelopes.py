@@ -68,7 +68,7 @@ class QuietGateway(Gateway):
     async def upload(self, url: str, data: bytes) -> None:
         return None
 
-    async def download(self, url: str) -> bytes:
+    async def download(self, url: str, most: int) -> bytes:
         return b"a file"
 
 

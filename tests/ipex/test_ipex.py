@@ -21,11 +21,13 @@ from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import Exchange, Finished, Prompt, Sampling
 from parley.doctor.interpreter import probe
 from parley.doctor.selftest import run_selftest
+from tests.limits import seconds
 
 PYTHON = os.environ.get("IPEX_PYTHON", "")
 pytestmark = [
     pytest.mark.skipif(not PYTHON, reason="IPEX_PYTHON names no interpreter with ipex-llm"),
-    pytest.mark.timeout(600),
+    pytest.mark.process,
+    pytest.mark.timeout(seconds(600)),
 ]
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=80)

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.limits import seconds
 from tests.terminal import TerminalProgram
 
 SCRIPT = "One two three four five six seven eight nine ten."
@@ -56,7 +57,7 @@ class Program:
             text=True,
             env=self.environment,
             cwd=self.folder,
-            timeout=60,
+            timeout=seconds(120),
             check=False,
         )
 

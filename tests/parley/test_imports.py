@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from bot import config
+from bot import config_types
 from parley import options
+from tests.limits import seconds
 from tests.parley.parley_program import Program
 
 MODEL_LIBRARIES = {
@@ -37,7 +38,7 @@ def modules_after(program: Program, *arguments: str) -> set[str]:
         env=program.environment,
         cwd=program.folder,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=seconds(120),
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -63,4 +64,4 @@ def test_the_list_of_what_is_kept_loads_no_chat(program: Program) -> None:
 
 
 def test_what_is_written_twice_for_the_sake_of_speed_is_the_same() -> None:
-    assert get_args(options.LowBit) == get_args(config.LowBit)
+    assert get_args(options.LowBit) == get_args(config_types.LowBit)

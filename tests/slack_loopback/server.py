@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 from bot.clock import Clock
 from tests.slack_loopback.api import METHODS
 from tests.slack_loopback.state import JSON, ApiError, Message, Team, TooFast
+from tests.until import until
 
 APP_TOKEN = "xapp-1-loopback-secret-token"
 CLIENT_ID, CLIENT_SECRET = "111.222", "client-secret"
@@ -246,8 +247,7 @@ class LoopbackSlack:
         """Ask the app to connect anew, and wait until it has."""
         before = len(self.sockets)
         await self.sockets[-1].send_json({"type": "disconnect", "reason": reason})
-        while len(self.sockets) == before:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(self.sockets) != before)
 
     async def _over_socket(self, envelope: Envelope) -> None:
         socket = self.sockets[-1] if self.sockets else None

@@ -16,6 +16,7 @@ from bot.errors import Refusal
 from bot.messages import Person, Question, Usage
 from bot.ports import AnswerState, ConversationSettings, Quota, Store
 from storage import open_store
+from tests.limits import examples
 from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD, spent
 
 CONVERSATIONS = [CHANNEL, THREAD, SLACK]
@@ -185,8 +186,7 @@ async def _make(file: Path) -> None:
 
 TestBothStores = BothStores.TestCase
 TestBothStores.settings = settings(
-    max_examples=20,
+    max_examples=examples(20),
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

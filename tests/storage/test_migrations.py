@@ -175,6 +175,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 async def test_programs_that_start_at_once_make_one_database(file: Path) -> None:
     starting = [
         await asyncio.create_subprocess_exec(

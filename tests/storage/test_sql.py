@@ -19,6 +19,7 @@ from bot.ports import AnswerState, Quota, Store
 from storage import open_store
 from storage.rules import Spent
 from storage.sql import SqlStore
+from tests.limits import seconds
 from tests.storage.samples import (
     ANN,
     BOB,
@@ -51,10 +52,13 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.process
 async def test_what_returned_is_there_after_the_process_was_killed(file: Path) -> None:
     url = f"sqlite:///{file}"
     killed = subprocess.run(  # noqa: ASYNC221
-        [sys.executable, "-c", KILLED_AFTER, url], cwd=Path(__file__).parents[2], timeout=60
+        [sys.executable, "-c", KILLED_AFTER, url],
+        cwd=Path(__file__).parents[2],
+        timeout=seconds(120),
     )
     assert killed.returncode == -signal.SIGKILL
     async with open_store(url) as store:

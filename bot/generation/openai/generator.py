@@ -102,10 +102,12 @@ class OpenAIGenerator:
             logger.warning("the model server cannot count tokens; counts are high estimates")
         self._check_health(model["id"])
         context = self._options.context or window(model)
+        servers = len(self._replicas.urls)
         self._info = ModelInfo(
             name=model["id"],
             backend="openai",
-            device=", ".join(self._replicas.urls),
+            # Everybody may read this; the addresses are the operator's (`parley status`).
+            device="a model server" if servers == 1 else f"{servers} model servers",
             low_bit="as served",
             context=context or DEFAULT_CONTEXT,
         )

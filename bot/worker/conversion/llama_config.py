@@ -19,6 +19,9 @@ SMALL_MODEL = 200_000_000
 """The number of weights below which [model] low_bit = "auto" quantizes less: it would save little
 memory and cost much quality."""
 
+_LARGEST = 1 << 24
+"""The upper limit of each dimension: ten times the largest vocabulary in use."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaConfig:
@@ -61,32 +64,53 @@ def read_config(folder: Path) -> LlamaConfig:
         config = json.loads(path.read_bytes())
     except OSError as exc:
         raise LoadError(f"{path} cannot be read: {exc.strerror}") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise LoadError(f"{path} is damaged (not JSON): download it again") from exc
     if not isinstance(config, dict):
         raise LoadError(f"{path} is damaged (not a JSON object): download it again")
     _check_supported(config, path)
     try:
         return _config(config, path)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as exc:
-        raise LoadError(f"{path} has a missing or invalid number: {exc}") from exc
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as exc:
+        raise LoadError(f"{path} has a missing or invalid number: {_line(exc)}") from exc
 
 
 def _config(config: Mapping[str, Any], path: Path) -> LlamaConfig:
-    heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
-    head_size = int(config.get("head_dim") or hidden // heads)
+    heads, hidden = (
+        _dimension("num_attention_heads", config["num_attention_heads"]),
+        _dimension("hidden_size", config["hidden_size"]),
+    )
+    head_size = _dimension("head_dim", config.get("head_dim") or hidden // heads)
     return LlamaConfig(
         hidden=hidden,
-        inner=int(config["intermediate_size"]),
-        layers=int(config["num_hidden_layers"]),
+        inner=_dimension("intermediate_size", config["intermediate_size"]),
+        layers=_dimension("num_hidden_layers", config["num_hidden_layers"]),
         heads=heads,
-        key_heads=int(config.get("num_key_value_heads") or heads),
+        key_heads=_dimension("num_key_value_heads", config.get("num_key_value_heads") or heads),
         head_size=head_size,
-        vocab=int(config["vocab_size"]),
+        vocab=_dimension("vocab_size", config["vocab_size"]),
         norm_epsilon=float(config["rms_norm_eps"]),
         tied=bool(config.get("tie_word_embeddings", False)),
         frequencies=_frequencies(config, head_size, path),
     )
+
+
+def _dimension(name: str, value: Any) -> int:
+    """A dimension of the model. Raises ValueError where it is out of range, and what `int`
+    raises."""
+    number = int(value)
+    if not 0 < number <= _LARGEST:
+        raise ValueError(f"{name} is not from 1 to {_LARGEST:,}")
+    return number
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:60]
+
+
+def _line(error: Exception) -> str:
+    text = str(error)[:200]
+    return text if text.isprintable() else repr(text)
 
 
 def _check_supported(config: Mapping[str, Any], path: Path) -> None:
@@ -94,7 +118,7 @@ def _check_supported(config: Mapping[str, Any], path: Path) -> None:
     kind = config.get("model_type")
     if kind not in MODEL_TYPES:
         raise LoadError(
-            f'{path}: a model of type "{kind}" cannot be converted for OpenVINO (only '
+            f"{path}: a model of type {_shown(kind)} cannot be converted for OpenVINO (only "
             f'{", ".join(MODEL_TYPES)}): use [model] backend = "torch", or a folder that '
             "optimum-intel exported"
         )
@@ -107,7 +131,8 @@ def _check_supported(config: Mapping[str, Any], path: Path) -> None:
     for name, value in known.items():
         if config.get(name) not in (None, value):
             raise LoadError(
-                f'{path}: {name} = {config[name]!r} is not supported: use [model] backend = "torch"'
+                f"{path}: {name} = {config[name]!r:.60} is not supported: use [model] backend = "
+                '"torch"'
             )
 
 
@@ -129,7 +154,8 @@ def _frequencies(config: Mapping[str, Any], head_size: int, path: Path) -> tuple
     if kind == "llama3":
         return tuple(_llama3(frequency, rope) for frequency in plain)
     raise LoadError(
-        f'{path}: RoPE scaling of type "{kind}" is not supported: use [model] backend = "torch"'
+        f"{path}: RoPE scaling of type {_shown(kind)} is not supported: use "
+        '[model] backend = "torch"'
     )
 
 

@@ -7,6 +7,7 @@ maps tensors to files.
 """
 
 import json
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bot.worker.protocol import LoadError
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
+_FILE_NAME = re.compile(r"[\w.-]{1,200}")
 _SIZES = {"F32": 4, "F16": 2, "BF16": 2}
 _MAX_HEADER = 100_000_000
 """Bytes; the format's limit."""
@@ -68,8 +70,8 @@ class Checkpoint:
             )
         if found.dtype not in _SIZES:
             raise LoadError(
-                f"{found.file} holds {name} as {found.dtype}: only models in F32, F16 or BF16 can "
-                "be converted; use the original model, which [model] low_bit quantizes"
+                f"{found.file} holds {name} as {_shown(found.dtype)}: only models in F32, F16 or "
+                "BF16 can be converted; use the original model, which [model] low_bit quantizes"
             )
         return found
 
@@ -96,7 +98,7 @@ def weight_files(folder: Path) -> list[Path]:
     is damaged, or there is none."""
     if (folder / INDEX).is_file():
         index = _json((folder / INDEX).read_bytes(), folder / INDEX)
-        files = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
+        files = [folder / name for name in _named_files(index, folder / INDEX)]
     elif (folder / SINGLE).is_file():
         files = [folder / SINGLE]
     else:
@@ -107,6 +109,15 @@ def weight_files(folder: Path) -> list[Path]:
     if not files:
         raise LoadError(f"{folder} holds no weights: {_what_is_there(folder)}")
     return files
+
+
+def _named_files(index: dict[str, Any], file: Path) -> list[str]:
+    """The names of the files in an index, in order: no path, so that none leads elsewhere."""
+    named = index.get("weight_map")
+    names = set(map(str, named.values())) if isinstance(named, dict) else {""}
+    if not all(_FILE_NAME.fullmatch(name) for name in names):
+        raise _damaged(file, "it does not name the files of the weights")
+    return sorted(names)
 
 
 def _what_is_there(folder: Path) -> str:
@@ -139,13 +150,18 @@ def _location(file: Path, name: str, entry: Any, data: int, size: int) -> Tensor
     try:
         dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
         begin, end = (int(n) for n in entry["data_offsets"])
-    except (KeyError, TypeError, ValueError) as exc:
-        raise _damaged(file, f"its entry for {name} is invalid") from exc
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        raise _damaged(file, f"its entry for {_shown(name)} is invalid") from exc
     expected = prod(shape) * _SIZES.get(dtype, 0)
-    if begin < 0 or end < begin or (dtype in _SIZES and end - begin != expected):
-        raise _damaged(file, f"its entry for {name} is invalid")
+    if (
+        begin < 0
+        or end < begin
+        or min(shape, default=0) < 0
+        or (dtype in _SIZES and end - begin != expected)
+    ):
+        raise _damaged(file, f"its entry for {_shown(name)} is invalid")
     if data + end > size:
-        raise _damaged(file, f"it ends before {name} does")
+        raise _damaged(file, f"it ends before {_shown(name)} does")
     return TensorLocation(file, dtype, shape, data + begin)
 
 
@@ -157,6 +173,11 @@ def _json(data: bytes, file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _damaged(file, "it is not a JSON object")
     return value
+
+
+def _shown(name: str) -> str:
+    """A name from a file in a line of text: what cannot be printed is escaped."""
+    return (name if name.isprintable() else repr(name))[:100]
 
 
 def _damaged(file: Path, how: str) -> LoadError:

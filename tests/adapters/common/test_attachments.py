@@ -1,5 +1,8 @@
 """Attached text files become part of the question, and what does not is named."""
 
+import asyncio
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +13,8 @@ from bot.errors import SurfaceError
 def a_file(
     name: str, data: bytes, content_type: str = "text/plain", size: int | None = None
 ) -> Attachment:
-    async def read() -> bytes:
-        return data
+    async def read(most: int) -> bytes:
+        return data[:most]
 
     return Attachment(name, content_type, len(data) if size is None else size, read)
 
@@ -42,7 +45,7 @@ async def test_files_share_the_limit_in_their_order() -> None:
 
 
 async def test_other_kinds_are_named_and_never_downloaded() -> None:
-    async def read() -> bytes:
+    async def read(most: int) -> bytes:
         raise AssertionError("fetched")
 
     files = [
@@ -57,13 +60,44 @@ async def test_other_kinds_are_named_and_never_downloaded() -> None:
     )
 
 
+async def test_the_declared_size_is_not_trusted() -> None:
+    asked: list[int] = []
+
+    async def read(most: int) -> bytes:
+        asked.append(most)
+        return b"x" * most
+
+    lying = Attachment("log.txt", "text/plain", 10, read)
+    composed = await compose("?", [lying], 1000)
+    assert asked == [MOST_BYTES + 1]
+    assert composed.text == "?"
+    assert composed.notes == (
+        "log.txt was left out: it has more than 1 MB, and I read text up to 1 MB.",
+    )
+
+
+async def test_files_that_do_not_arrive_hold_the_question_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(most: int) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("adapters.common.attachments.SECONDS", 0.01)
+    slow = Attachment("slow.txt", "text/plain", 9, never)
+    composed = await compose("?", [slow, slow, a_file("a.txt", b"hello")], 1000)
+    note = "slow.txt was left out: its download took longer than 0.01 seconds."
+    assert composed.notes[:2] == (note, note)
+    assert composed.text.startswith("?")
+
+
 async def test_bytes_that_only_claim_to_be_text_are_left_out() -> None:
     composed = await compose("?", [a_file("x.txt", b"\x7fELF\x00\xff\xfe")], 1000)
     assert composed.notes == ("x.txt was left out: it is not a text file.",)
 
 
 async def test_a_file_that_cannot_be_downloaded_is_named() -> None:
-    async def read() -> bytes:
+    async def read(most: int) -> bytes:
         raise SurfaceError("status 404")
 
     composed = await compose("?", [Attachment("x.txt", "text/plain", 9, read)], 1000)

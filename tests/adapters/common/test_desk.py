@@ -50,7 +50,9 @@ class RecordingEngine:
     async def question_edited(self, *_: object) -> bool:
         return False
 
-    async def question_deleted(self, conversation: ConversationKey, message_id: str) -> bool:
+    async def question_deleted(
+        self, conversation: ConversationKey, message_id: str, find: object
+    ) -> bool:
         self.deleted.append((conversation, message_id))
         return False
 
@@ -210,7 +212,7 @@ async def test_stop_withdraws_a_question_whose_files_are_still_fetched() -> None
     desk, engine = a_desk()
     never = asyncio.Event()
 
-    async def read() -> bytes:
+    async def read(most: int) -> bytes:
         await never.wait()
         return b""
 
@@ -307,3 +309,12 @@ async def test_a_question_edited_down_to_nothing_is_deleted_where_it_may_have_be
     await said.edit(desk, CHANNEL)
     assert engine.deleted == [(CHANNEL.key, "1"), (CHANNEL.thread("1").key, "1")]
     assert said.told == []
+
+
+@pytest.mark.parametrize("action", ["stop", "regenerate", "continue", "up", "down"])
+async def test_a_button_of_another_database_reaches_nothing(action: str) -> None:
+    store = MemoryStore()
+    desk, _ = a_desk(store=store)
+    person = await desk.person(CHANNEL, a_member())
+    with pytest.raises(NothingToDo, match="no such answer"):
+        await desk.press(CHANNEL, person, action, 1, "0badcafe")

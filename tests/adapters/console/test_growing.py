@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from adapters.console.growing import GrowingAnswer
+from tests.limits import examples
 from tests.terminal import Terminal
 
 BLOCKS = (
@@ -75,7 +76,7 @@ def growths(draw: st.DrawFn) -> tuple[str, list[int]]:
     return text, sorted(ends)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(growths(), st.sampled_from([20, 40, 80]), st.sampled_from([5, 12, 24]))
 @example((f"{BLOCKS[9]}\n\n{BLOCKS[1]}", [234, 249]), 20, 5)
 @example((BLOCKS[9], list(range(len(BLOCKS[9])))), 20, 5)

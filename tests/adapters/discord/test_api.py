@@ -11,6 +11,7 @@ from adapters.discord.api import (
     OLD_MESSAGE_PAUSE,
     MessageWrites,
     Payload,
+    Refused,
     Response,
     Upload,
 )
@@ -72,14 +73,20 @@ async def test_a_missing_message_raises_message_gone() -> None:
     assert isinstance(await failure(refusing(404, 10008)), MessageGone)
 
 
-async def test_a_missing_channel_is_not_a_missing_message() -> None:
-    error = await failure(refusing(404, 10003), method="create")
-    assert type(error) is SurfaceError
+async def test_a_missing_channel_raises_message_gone_too() -> None:
+    assert isinstance(await failure(refusing(404, 10003), method="create"), MessageGone)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_proxys_page_says_nothing_of_the_message(status: int) -> None:
+    error = await failure(Response(status, {}, "<html>"))
+    assert isinstance(error, Refused)
+    assert not error.code
 
 
 async def test_a_missing_permission_names_the_remedy() -> None:
     error = await failure(refusing(403, 50013))
-    assert type(error) is SurfaceError
+    assert isinstance(error, Refused)
     assert "Give it View Channel, Send Messages" in str(error)
 
 
@@ -167,5 +174,5 @@ async def test_a_response_without_a_message_id_is_transient() -> None:
 
 async def test_an_invalid_payload_is_a_permanent_error() -> None:
     error = await failure(refusing(400, 50035))
-    assert type(error) is SurfaceError
+    assert isinstance(error, Refused)
     assert "50035" in str(error)

@@ -143,13 +143,11 @@ async def test_a_message_on_its_way_at_the_end_is_known_to_the_next_run() -> Non
     model = TextGenerator(POEM, paced=True)
     told = asyncio.Event()
     async with loopback(model) as s:
-        async with s.running():
+        async with set_at_the_end(told), s.running():
             s.discord.rest.held = told
             await s.discord.ask(s.general, s.ana, "Write a poem.")
             model.let(3)
             await until(lambda: s.discord.world.answers_in(s.general))
-            late = asyncio.create_task(set_at_the_end(told))
-        await late
         (answer,) = s.discord.world.answers_in(s.general)
         (parked,) = await s.store.answers(unfinished=True)
         assert [answer.id in reference for reference in parked.messages] == [True]

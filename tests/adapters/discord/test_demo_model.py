@@ -16,6 +16,8 @@ from tests.discord_loopback import Channel
 from tests.discord_loopback.world import GUILD
 from tests.until import until
 
+pytestmark = pytest.mark.process
+
 EXACT = ConversationSettings(temperature=0.0, max_new_tokens=1200, show_names=False)
 
 

@@ -62,11 +62,23 @@ async def test_a_deleted_question_is_stopped_and_leaves_the_history() -> None:
         await until(lambda: s.discord.world.answers_in(s.general))
         model.let(2)
         await until(lambda: model.steps == 2)
+        (answer,) = s.discord.world.answers_in(s.general)
+        await until(lambda: "one" in answer.content)
         await s.discord.delete(question)
-        await s.answered()
+        await until(lambda: not answer.buttons)
+        assert answer.content.startswith("one")
         model.let(20)
         await s.answer(s.general, s.ana, "What do you know?")
         assert model.prompts[-1].history == ()
+
+
+async def test_a_deleted_question_without_a_word_of_its_answer_leaves_no_message() -> None:
+    model = TextGenerator("one two three four", paced=True)
+    async with scene(model) as s:
+        question = await s.discord.ask(s.general, s.ana, "A secret.")
+        await until(lambda: s.discord.world.answers_in(s.general))
+        await s.discord.delete(question)
+        await until(lambda: not s.discord.world.answers_in(s.general))
 
 
 async def test_a_deleted_reply_stops_its_answer_without_an_error(
@@ -94,7 +106,8 @@ async def test_a_deleted_question_in_a_direct_message_is_forgotten_too() -> None
     async with scene() as s:
         direct = s.discord.world.direct(s.ana)
         question = await s.discord.say(direct, s.ana, "A secret.")
-        await s.answered(direct)
+        (answer,) = await s.answered(direct)
         await s.discord.delete(question)
+        await until(lambda: not answer.buttons)
         await s.discord.say(direct, s.ana, "What do you know?")
-        assert "secret" not in whole((await s.answered(direct, 2))[1:])
+        assert "secret" not in whole((await s.answered(direct))[1:])

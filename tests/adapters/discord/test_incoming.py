@@ -1,13 +1,17 @@
 """What a message asks, as people see it."""
 
 import re
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import discord
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from adapters.discord.incoming import from_a_person, heard_in, readable
+from adapters.discord.incoming import attachments_of, from_a_person, heard_in, readable
+from bot.errors import SurfaceError
 
 ME: Any = SimpleNamespace(id=500000000000000001, display_name="Parley")
 OWN_ROLE = 600000000000000009
@@ -92,3 +96,46 @@ def test_nothing_is_asked_where_nobody_is_mentioned() -> None:
 )
 def test_only_what_people_write_counts(facts: dict[str, Any], person: bool) -> None:
     assert from_a_person(a_message("hi", **facts)) is person
+
+
+sent: list[int] = []
+"""The bytes of each piece that went out."""
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """50 MB, whatever was declared."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(50):
+        await response.write(b"x" * 1_000_000)
+        sent.append(1_000_000)
+    return response
+
+
+@pytest.fixture
+async def cdn() -> AsyncIterator[TestServer]:
+    app = web.Application()
+    app.router.add_get("/long", endless)
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+async def test_no_more_of_a_file_is_received_than_asked_for(cdn: TestServer) -> None:
+    sent.clear()
+    facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
+    declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/long")))
+    (attachment,) = attachments_of([declared])
+    assert await attachment.read(1000) == b"x" * 1000
+    assert sum(sent) < 50_000_000
+
+
+async def test_a_file_that_is_gone_is_a_fault_of_the_file(cdn: TestServer) -> None:
+    facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
+    declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/nothing")))
+    (attachment,) = attachments_of([declared])
+    with pytest.raises(SurfaceError, match="HTTP 404"):
+        await attachment.read(1000)

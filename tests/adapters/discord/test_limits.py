@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from bot.messages import ConversationKey
+from bot.ports import AnswerState
 from tests.adapters.discord.scene import Scene, loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator, code_and_prose, same
 from tests.discord_loopback import Window
+from tests.discord_loopback.world import GUILD
 from tests.until import until
 
 
@@ -103,19 +106,33 @@ async def test_a_slow_discord_gets_the_newest_text_and_one_call_at_a_time() -> N
             assert later.begun >= earlier.done
 
 
-async def test_a_channel_that_closes_on_the_way_ends_only_that_answer(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_one_refused_edit_is_made_again_and_the_answer_is_whole() -> None:
     model = TextGenerator("one two three", paced=True)
     async with scene(model) as s:
         await s.discord.ask(s.general, s.ana, "Count.")
         await until(lambda: s.discord.world.answers_in(s.general))
         s.discord.trouble("PATCH", 403)
-        model.let(1)
-        await until(lambda: not model.writing)
-        await s.engine.finish()
-        assert "Give it View Channel, Send Messages" in caplog.text
+        model.let(10)
+        assert whole(await s.answered()) == "one two three"
+
+
+async def test_a_channel_that_closes_on_the_way_stops_nothing_and_whoever_asked_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.delivery.answer_messages.RETRY_SECONDS", 0.001)
+    model = TextGenerator("one two three", paced=True)
+    async with scene(model) as s:
+        await s.discord.ask(s.general, s.ana, "Count.")
+        await until(lambda: s.discord.world.answers_in(s.general))
+        s.discord.trouble("PATCH", 403, times=40)
+        s.general.closed = True
         model.let(10)
         direct = s.discord.world.direct(s.ana)
-        await s.discord.say(direct, s.ana, "And here?")
-        assert whole(await s.answered(direct)) == "one two three"
+        await until(lambda: s.discord.world.answers_in(direct))
+        (told,) = s.discord.world.answers_in(direct)
+        assert "not allowed to show it" in told.content
+        assert "Give it View Channel, Send Messages" in caplog.text
+        await s.engine.finish()
+        (kept,) = await s.store.exchanges(ConversationKey("discord", s.general.id, "", str(GUILD)))
+        assert (kept.answer, kept.state) == ("one two three", AnswerState.DONE)
+        assert await s.store.answers(unfinished=True), "the next start tries to show the end again"

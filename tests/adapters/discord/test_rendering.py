@@ -1,6 +1,7 @@
 """Parts of answers as message payloads."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from adapters.discord.rendering import (
     utf16_units,
 )
 from bot.delivery import PLACEHOLDER
-from bot.ports import AnswerState, Part
+from bot.ports import AnswerState, Form, Part
 
 
 def a_part(
@@ -87,3 +88,8 @@ def test_a_cut_text_is_the_beginning_of_it(text: str, units: int) -> None:
     cut = cut_to(text, units)
     assert utf16_units(cut) <= units
     assert cut == text or text.startswith(cut.removesuffix("…"))
+
+
+@pytest.mark.parametrize("form", [Form.NO_BUTTONS, Form.PLAIN])
+def test_a_simpler_form_takes_buttons_away_that_an_edit_would_keep(form: Form) -> None:
+    assert payload(replace(a_part(), form=form))["components"] == []

@@ -1,10 +1,11 @@
 """The surface of an answer: nonces, replies, rate limits, files."""
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
-from bot.ports import AnswerState, Part
+from bot.ports import AnswerState, Form, Part
 from tests.virtual_clock import VirtualClock
 
 
@@ -104,3 +105,41 @@ async def test_answers_in_one_channel_share_a_budget() -> None:
     assert one.budget == two.budget == "discord:c"
     assert one.of_posts.budget == two.of_posts.budget != one.budget
     assert one.units("🙂") == 2
+
+
+class WithoutHistory(RecordingWire):
+    """The bot may post, but not reply: Read Message History is missing."""
+
+    async def __call__(
+        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+    ) -> Response:
+        accepted = await super().__call__(method, path, payload, upload)
+        if payload and "message_reference" in payload:
+            return Response(403, {}, {"code": 160002, "message": "Cannot reply without history"})
+        return accepted
+
+
+async def test_where_replies_are_not_allowed_the_answer_is_posted_without() -> None:
+    wire = WithoutHistory()
+    assert await a_surface(wire).send(a_part()) == "1"
+    assert ["message_reference" in payload for payload in wire.payloads] == [True, False]
+
+
+async def test_simpler_forms_leave_out_buttons_and_then_all_but_the_text() -> None:
+    wire = RecordingWire()
+    surface = a_surface(wire)
+    for form in Form:
+        await surface.edit("1", replace(a_part(), form=form))
+    full, plain, bare = wire.payloads
+    assert full["components"]
+    assert plain["components"] == []
+    assert set(bare) <= {"content", "allowed_mentions", "components"}
+    assert all(payload["content"].startswith("Hello.") for payload in wire.payloads)
+
+
+async def test_retiring_a_message_removes_its_buttons_and_nothing_else() -> None:
+    wire = RecordingWire()
+    await a_surface(wire).retire("1")
+    assert wire.payloads == [{"components": []}]
+    gone = RecordingWire(status=404)
+    await a_surface(gone).retire("1")

@@ -78,10 +78,11 @@ async def test_identify_returns_the_scopes_of_the_token(at: Loopback) -> None:
 async def test_files_are_given_to_the_bots_token_only(at: Loopback) -> None:
     at.team.files["F1"] = File("F1", "a.txt", b"Hello")
     url = f"{at.slack.origin}/files/T1/F1"
-    assert await at.gateway.download(url) == b"Hello"
+    assert await at.gateway.download(url, 100) == b"Hello"
+    assert await at.gateway.download(url, 3) == b"Hel"
     at.team.bot_token = "xoxb-another"
     with pytest.raises(SurfaceError, match="files:read"):
-        await at.gateway.download(url)
+        await at.gateway.download(url, 100)
 
 
 async def test_an_upload_that_fails_raises_a_surface_error(at: Loopback) -> None:

@@ -79,7 +79,11 @@ async def test_without_a_profile_from_slack_nobody_has_rights() -> None:
 async def test_the_cache_is_bounded() -> None:
     directory = Directory()
     known = people(directory)
-    for number in range(CACHE_SIZE + 10):
-        await known.profile(f"U{number}")
-    await known.profile("U0")
-    assert directory.asked[-1] == "U0", "the one asked for longest ago was forgotten"
+    everybody = [f"U{number}" for number in range(CACHE_SIZE + 10)]
+    for user in everybody:
+        await known.profile(user)
+    for user in everybody[10:]:
+        await known.profile(user)
+    assert directory.asked == everybody, "the newest are remembered"
+    await known.profile("U9")
+    assert directory.asked[-1] == "U9", "those before are not"

@@ -231,13 +231,14 @@ async def test_a_message_on_its_way_at_the_end_is_not_posted_again() -> None:
     store = MemoryStore()
     answer = asyncio.Event()
     async with LoopbackSlack(ScaledClock(1)) as slack:
-        async with bench(lambda p: "one two three", paced=True, at=slack, store=store) as b:
+        async with (
+            set_at_the_end(answer),
+            bench(lambda p: "one two three", paced=True, at=slack, store=store) as b,
+        ):
             b.team.held["chat.postMessage"] = answer
             await b.ana.mention("C1", "Count")
             b.scripted.let(1)
             await until(lambda: b.team.answers("C1"))
-            late = asyncio.create_task(set_at_the_end(answer))
-        await late
         async with bench(lambda p: "one two three", at=slack, store=store) as b:
             await b.answered()
             assert [message.shown for message in b.team.answers("C1")] == ["one two three"]
@@ -248,8 +249,7 @@ async def test_cancelled_it_leaves_no_task_behind() -> None:
     async with bench(paced=True) as b:
         await b.ana.mention("C1", "Hello")
         await until(lambda: b.scripted.writing)
-    while asyncio.all_tasks() - before:  # connections that are being closed
-        await asyncio.sleep(0.01)
+    await until(lambda: not asyncio.all_tasks() - before)  # connections are being closed
 
 
 async def test_settings_without_slack_start_nothing() -> None:

@@ -1,6 +1,5 @@
 """Answers shown by edits, and the rate limits of all; streams are in test_streamed_answers."""
 
-import asyncio
 from itertools import pairwise
 
 import pytest
@@ -26,8 +25,8 @@ async def test_in_a_channel_an_answer_grows_by_edits_and_ends_whole() -> None:
         await b.ana.mention("C1", "A poem")
         for words in range(50, 401, 50):
             b.scripted.let(50)
-            while len(b.joined("C1").split()) < words - 1:  # half a word may be held back
-                await asyncio.sleep(0.001)
+            least = words - 1  # half a word may be held back
+            await until(lambda: len(b.joined("C1").split()) >= least)  # noqa: B023
         await b.answered()
         (answer,) = b.team.answers("C1")
         assert answer.shown == POEM

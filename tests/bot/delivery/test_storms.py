@@ -12,6 +12,7 @@ from bot.ports import AnswerState, SurfaceLimits
 from tests.bot.delivery.markdown_texts import TEXTS, chunks, split
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
 from tests.fake_surface import FakeSurface, utf16_units
+from tests.limits import examples
 from tests.virtual_clock import VirtualClock
 
 
@@ -41,7 +42,7 @@ async def survive(text: str, max_units: int, dice: Random) -> FakeSurface:
         state = AnswerState.WRITING if saved else dice.choice([state, AnswerState.WRITING])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(TEXTS, st.sampled_from([40, 100, 1000]), st.randoms(use_true_random=False))
 def test_the_answer_is_seen_whole_once_and_in_order(
     text: str, max_units: int, dice: Random

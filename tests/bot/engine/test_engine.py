@@ -575,7 +575,10 @@ class FailingStore(MemoryStore):
         raise StorageError("parley.sqlite3: the disk is full. Free some space.")
 
 
-async def test_an_answer_that_cannot_be_saved_is_shown_all_the_same() -> None:
+async def test_an_answer_that_cannot_be_saved_is_shown_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.engine.runner.SAVE_RETRIES", (0.001, 0.001))
     async with bench(store=FailingStore()) as b:
         job = await b.ask("Hello")
         await job.ended()
@@ -681,8 +684,11 @@ async def test_the_text_is_saved_while_it_is_written() -> None:
     async with bench(generator) as b:
         job = await b.ask("A poem")
         generator.let(4)
-        while (await b.stored(job)).text.split() != POEM.split()[:4]:
-            await asyncio.sleep(0.001)
+
+        async def saved() -> bool:
+            return (await b.stored(job)).text.split() == POEM.split()[:4]
+
+        await until(saved)
         generator.let(100)
         await job.ended()
 

@@ -24,7 +24,10 @@ from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
 from tests.out_of_memory_worker import out_of_memory_python
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs a shell"),
+]
 
 GENERAL = ConversationKey("test", "general")
 ANA = Person("test", "1", "Ana")

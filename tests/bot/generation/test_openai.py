@@ -150,6 +150,7 @@ async def test_an_answer_is_streamed_and_reports_its_usage() -> None:
     async with serving(Server()) as server, asking(server) as generator:
         info = await generator.start()
         assert (info.name, info.context, info.backend) == ("llama", 1234, "openai")
+        assert info.device == "a model server", "everybody sees it in /status: no address"
         text, end = await read(generator, temperature=0.0, seed=7, top_k=0)
     assert text == "I am well."
     assert end.reason is FinishReason.END
@@ -239,10 +240,10 @@ async def test_tokens_are_counted_by_the_server_and_estimated_high_where_it_cann
 async def test_a_replica_that_fails_is_replaced_while_nothing_was_shown() -> None:
     async with serving(Server(status=503)) as bad, serving(Server()) as good:
         async with asking(bad, good) as generator:
-            for n in range(8):
+            for n in range(40):  # some of them begin at the bad one
                 prompt = Prompt("", (), "Hi", cache_key=f"conversation {n}")
                 assert (await read(generator, prompt))[0] == "I am well."
-    assert len(good.requests) == 8
+    assert len(good.requests) == 40
     assert len(bad.requests) == 1, "a replica that failed is left alone for a while"
 
 
@@ -251,6 +252,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+        self.sleeping = 0
 
     def monotonic(self) -> float:
         return 0.0
@@ -258,7 +260,11 @@ class Rounds:
     async def sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait(woken)
-        await woken
+        self.sleeping += 1
+        try:
+            await woken
+        finally:
+            self.sleeping -= 1
 
     async def one(self) -> None:
         """Wake the sleeper and wait until it sleeps again."""
@@ -276,7 +282,7 @@ async def owner(*generators: OpenAIGenerator, of: str) -> str:
 
 
 async def test_a_replica_that_came_back_gets_its_conversations_again() -> None:
-    clock, keys = Rounds(), [f"conversation {n}" for n in range(8)]
+    clock, keys = Rounds(), [f"conversation {n}" for n in range(40)]
     async with serving(Server(words=["one"])) as one, AsyncExitStack() as second:
         two = await second.enter_async_context(serving(Server(words=["two"])))
         async with asking(one, two, clock=clock) as generator:
@@ -314,12 +320,12 @@ async def test_a_replica_without_the_model_is_not_asked() -> None:
 async def test_health_checks_end_with_the_generator() -> None:
     clock = Rounds()
     async with serving(Server()) as server:
-        async with asking(server, clock=clock) as generator:
+        async with asking(server, clock=clock):
             await clock.one()
             await clock.one()
             assert server.asked == 3, "once at the start"
-        assert generator._checking is None
-        assert not [task for task in asyncio.all_tasks() if task.get_name() == "server health"]
+        assert clock.sleeping == 0, "nobody is left to ask the server again"
+        assert server.asked == 3
 
 
 async def test_tokens_are_counted_elsewhere_when_a_replica_is_gone() -> None:

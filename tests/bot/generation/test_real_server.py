@@ -6,6 +6,7 @@ the commands.
 """
 
 import asyncio
+import logging
 import os
 import shlex
 import signal
@@ -23,15 +24,19 @@ from bot import demo_model
 from bot.errors import WorkerLost
 from bot.generation.codec import ModelCodec
 from bot.generation.openai import OpenAIGenerator, ServerOptions
+from bot.generation.openai.replicas import Replicas
 from bot.messages import Completion, Exchange, Finished, FinishReason, Prompt, Sampling
 from tests.demo_gguf import write_demo_gguf
+from tests.limits import seconds
 from tests.parley.parley_program import Program
+from tests.until import until
 
 COMMAND = os.environ.get("PARLEY_TEST_SERVER", "")
 
 pytestmark = [
     pytest.mark.skipif(not COMMAND, reason="PARLEY_TEST_SERVER names no server"),
-    pytest.mark.timeout(600),
+    pytest.mark.process,
+    pytest.mark.timeout(seconds(600)),
 ]
 
 PROMPT = Prompt("", (), "Hello, who are you?")
@@ -68,16 +73,17 @@ class Replica:
 
     async def ready(self) -> None:
         async with aiohttp.ClientSession() as http:
-            while True:
+
+            async def answers() -> bool:
                 assert self.process is not None
                 assert self.process.poll() is None, self.log.read_text()[-2000:]
                 try:
                     async with http.get(f"{self.url}/models") as response:
-                        if response.status == 200:
-                            return
+                        return response.status == 200
                 except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.2)
+                    return False
+
+            await until(answers)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +172,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_replaced_by_the_other(
     replicas: list[Replica],
 ) -> None:
     async with asking(*replicas) as generator:
-        (first, *_) = generator._replicas.ranked(STORY.cache_key)
+        (first, *_) = Replicas([server.url for server in replicas]).ranked(STORY.cache_key)
         busy = next(server for server in replicas if server.url == first)
         begun = ""
         with pytest.raises(WorkerLost):
@@ -181,16 +187,17 @@ async def test_a_server_that_is_killed_in_the_middle_is_replaced_by_the_other(
         assert end.usage.completion_tokens > 5
 
 
-async def test_a_server_that_came_back_is_asked_again(replicas: list[Replica]) -> None:
+async def test_a_server_that_came_back_is_asked_again(
+    replicas: list[Replica], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with asking(*replicas, health_seconds=0.2) as generator:
         replicas[0].kill()
-        while generator._replicas.healthy(replicas[0].url):
-            await asyncio.sleep(0.05)
+        await until(lambda: "Its conversations go to the other servers." in caplog.text)
         assert (await read(generator, PROMPT))[0]
         replicas[0].start()
         await replicas[0].ready()
-        while not generator._replicas.healthy(replicas[0].url):
-            await asyncio.sleep(0.05)
+        await until(lambda: f"{replicas[0].url} answers again" in caplog.text)
 
 
 async def test_closing_the_stream_leaves_the_server_free(replicas: list[Replica]) -> None:

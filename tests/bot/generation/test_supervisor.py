@@ -9,6 +9,7 @@ import pytest
 from bot.errors import ModelError
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import WorkerClient
+from tests.until import until
 
 
 class FakeWorker:
@@ -75,8 +76,7 @@ async def test_a_dead_worker_is_started_again_without_being_asked() -> None:
     bench = Bench()
     await bench.pid()
     bench.started[0].die("killed")
-    while len(bench.started) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(bench.started) == 2)
     assert await bench.pid() == 1
     assert bench.slept == []
     await bench.supervisor.aclose()

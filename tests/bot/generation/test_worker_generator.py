@@ -14,12 +14,13 @@ import pytest
 
 from bot.errors import GenerationError, ModelError, NoRoom, WorkerLost
 from bot.generation import LoadProgress, Timeouts, WorkerGenerator, WorkerOptions
-from bot.generation.process import worker_environment
 from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
 from tests.out_of_memory_worker import out_of_memory_python
 from tests.tiny_model import write_tiny_model
 from tests.until import until
+
+pytestmark = pytest.mark.process
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -308,15 +309,6 @@ async def test_a_missing_model_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- what crosses the border
-
-
-def test_the_worker_gets_neither_secrets_nor_import_paths() -> None:
-    given = {"PATH": "/bin", "PARLEY_DISCORD__TOKEN": "x", "PYTHONPATH": "/p", "HOME": "/h"}
-    kept = worker_environment(given)
-    assert kept["PATH"] == "/bin"
-    assert kept["HOME"] == "/h"
-    assert "PARLEY_DISCORD__TOKEN" not in kept
-    assert "PYTHONPATH" not in kept
 
 
 def test_this_process_loads_no_library_that_runs_models() -> None:

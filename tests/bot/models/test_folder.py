@@ -207,7 +207,7 @@ def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
     [
         (b"{", "is damaged"),
         (b"[1]", "is not a JSON object"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"\xff", "its byte 0xFF is not valid UTF-8"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"[" * 100_000, "is damaged"),
     ],
@@ -223,6 +223,41 @@ def test_a_damaged_file_is_named_with_its_reason(
     text = refusal(tmp_path)
     assert name in text
     assert reason in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "chat_template.json"]
+)
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, name: str, encoding: str) -> None:
+    contents: dict[str, dict[str, Any]] = {
+        "config.json": {"max_position_embeddings": 1234},
+        "generation_config.json": {"eos_token_id": 77},
+        "tokenizer_config.json": {"bos_token": "<é>"},
+        "chat_template.json": {"chat_template": "é"},
+    }
+    write(tmp_path, config_json={})
+    (tmp_path / name).write_bytes(json.dumps(contents[name]).encode(encoding))
+    read = ModelFolder.read(tmp_path)
+    found = {
+        "config.json": read.context == 1234,
+        "generation_config.json": read.eos == (77,),
+        "tokenizer_config.json": read.special_tokens == {"bos_token": "<é>"},
+        "chat_template.json": read.chat_template == "é",
+    }
+    assert found[name]
+
+
+def test_a_template_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    write(tmp_path, config_json={})
+    (tmp_path / "chat_template.jinja").write_bytes("{{ é }}".encode("utf-8-sig"))
+    assert ModelFolder.read(tmp_path).chat_template == "{{ é }}"
+
+
+def test_numbers_that_no_model_has_count_as_missing(tmp_path: Path) -> None:
+    write(tmp_path, config_json={"hidden_size": 10**300, "eos_token_id": 10**300})
+    read = ModelFolder.read(tmp_path)
+    assert (read.parameters, read.eos) == (0, ())
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

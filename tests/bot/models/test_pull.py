@@ -122,13 +122,27 @@ async def test_a_repository_without_safetensors_says_what_to_take(program: Progr
 async def test_without_a_network_it_is_one_line(program: Program) -> None:
     said = refusal(await pull(program, "http://127.0.0.1:9"))
     assert "http://127.0.0.1:9 cannot be reached" in said
+    assert "is kept" not in said, "nothing was downloaded"
     said = refusal(await pull(program, "http://127.0.0.1:9", HF_HUB_OFFLINE="1"))
     assert "HF_HUB_OFFLINE is set" in said
 
 
 async def test_a_hub_that_fails_is_one_line(program: Program) -> None:
     async with Hub.open(tiny_files(), status=500) as hub:
-        assert "answers HTTP 500" in refusal(await pull(program, hub))
+        said = refusal(await pull(program, hub))
+        assert "answers HTTP 500" in said
+        assert "is kept" not in said, "nothing was downloaded"
+
+
+async def test_a_failed_download_says_what_is_kept_only_where_there_is_something(
+    program: Program,
+) -> None:
+    blobs = cache_of(program) / "models--meta-llama--Tiny-chat-hf" / "blobs"
+    blobs.mkdir(parents=True)
+    async with Hub.open(tiny_files(WEIGHTS), status=429) as hub:
+        assert "is kept" not in refusal(await pull(program, hub))
+        (blobs / f"{hub.oid('model.safetensors')}.incomplete").write_bytes(WEIGHTS[:1000])
+        assert "What has been downloaded is kept" in refusal(await pull(program, hub))
 
 
 async def test_a_damaged_download_is_deleted(program: Program) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ModelError
-from bot.messages import Completion, Prompt
+from bot.messages import Completion, Exchange, Prompt
 from bot.models.folder import ModelFolder
 from bot.prompting import formats as prompts
 from bot.prompting.formats import Llama2Format, PlainFormat, TemplateFormat, format_for
@@ -47,6 +47,7 @@ def test_llama_2_without_end_tokens_is_refused(tmp_path: Path) -> None:
         format_for(folder)
 
 
+@pytest.mark.process
 def test_a_model_with_a_template_gets_that(tmp_path: Path) -> None:
     assert isinstance(format_for(byte_level_folder(tmp_path, CHATML)), TemplateFormat)
     folder = read(write_model_folder(tmp_path / "vicuna", chat_template=VICUNA))
@@ -96,3 +97,25 @@ async def test_long_texts_are_tokenized_in_another_thread(kind: type[Completion]
     assert await prompts.encode(watched, kind("x" * prompts.LONG_TEXT)) == [1, 2, 3]
     assert await prompts.count(watched, kind("x" * prompts.LONG_TEXT)) == 3
     assert threading.current_thread() not in watched.threads
+
+
+@pytest.mark.process
+async def test_a_template_is_rendered_off_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = format_for(byte_level_folder(tmp_path, CHATML))
+    threads: list[threading.Thread] = []
+    encode = TemplateFormat.encode
+
+    def watched(self: TemplateFormat, prompt: Prompt) -> list[int]:
+        threads.append(threading.current_thread())
+        return encode(self, prompt)
+
+    monkeypatch.setattr(TemplateFormat, "encode", watched)
+    long = Prompt("", (Exchange("Hi", "Ho"),) * 40, "And?")
+    for _ in range(2):
+        await prompts.encode(ours, long)
+        await prompts.count(ours, long)
+    main = threading.main_thread()
+    assert threads[0] is not main, "the template was not rendered for so many turns before"
+    assert threads[1:] == [main] * 3

@@ -29,7 +29,10 @@ from tests.chat_templates import (
     PHI3_TOKENS,
     VICUNA,
 )
+from tests.limits import examples
 from tests.tiny_tokenizer import BOS, EOS, VOCAB_SIZE, byte_level_spec, tokenizer_json
+
+pytestmark = pytest.mark.process  # each template is rendered in one
 
 
 def folder(
@@ -119,7 +122,7 @@ MODELS = [
     Model("vicuna", folder(VICUNA, bos="<s>"), llama_spec()),
 ]
 FORMATS = {model.name: model.format for model in MODELS}
-few = settings(max_examples=max(30, settings().max_examples // 4))  # for each of the models
+few = settings(max_examples=examples(30))  # for each of the models
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
@@ -195,9 +195,16 @@ def test_a_template_is_cut_at_its_control_tokens() -> None:
 # ---------------------------------------------------------------- decoding
 
 
+SPACE_BYTE = 3 + 0x20
+
+
 @given(ids)
+@example([SPACE_BYTE])
+@example([SPACE_BYTE, 3])
 def test_decoding_is_sentencepieces_but_for_half_a_character_at_the_end(tokens: list[int]) -> None:
     ours, theirs = LLAMA.decode(tokens), REFERENCE.decode(tokens)
+    if tokens[:1] == [SPACE_BYTE]:  # sentencepiece keeps a space that is a byte; tokenizers strips
+        theirs = theirs[1:]
     assert theirs.startswith(ours)
     assert set(theirs[len(ours) :]) <= {"\ufffd"}
     assert len(theirs) - len(ours) <= 3

@@ -12,6 +12,8 @@ import bot.worker
 from bot.worker.frames import MAGIC, FrameReader, Message, encode
 from bot.worker.protocol import LoadOptions, to_message
 
+pytestmark = pytest.mark.process
+
 MAIN = Path(bot.worker.__file__).with_name("__main__.py")
 LOAD = encode(to_message("load", LoadOptions("scripted", script="one two", tokens_per_second=0)))
 QUIT = encode({"type": "quit"})

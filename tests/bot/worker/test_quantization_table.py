@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from bot.config import LowBit
+from bot.config_types import LowBit
 from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.weight_formats import FORMATS

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.limits import seconds
 from tests.parley.parley_program import MAIN, SCRIPT, Program
 
 
@@ -75,7 +76,7 @@ def test_a_reader_who_leaves_ends_it_quietly(program: Program, command: str) -> 
         process.stdout.read(1)
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 141
+        assert process.wait(seconds(120)) == 141
 
 
 @pytest.mark.parametrize("command", ["ask", "complete"])
@@ -88,7 +89,7 @@ def test_ctrl_c_ends_it_quietly(program: Program, command: str) -> None:
         process.stdout.read(1)
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == b""
-        assert process.wait(60) == 130
+        assert process.wait(seconds(120)) == 130
         assert b"ten" not in process.stdout.read()
 
 
@@ -98,7 +99,7 @@ def test_ctrl_c_leaves_a_stopped_answer_that_is_not_taken_up_again(program: Prog
         assert process.stdout is not None
         process.stdout.read(1)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=seconds(120))
     exported = json.loads(program.run("history", "export", "notes").stdout)
     assert exported["answers"][0]["state"] == "stopped"
     assert exported["answers"][0]["text"].startswith("One")

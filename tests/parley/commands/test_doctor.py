@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -116,6 +117,41 @@ def test_the_table_has_signs_and_remedies(program: Program) -> None:
     assert "→ Download it with: parley model" in result.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_results_appear_as_they_come_and_a_pipe_gets_nothing_else(program: Program) -> None:
+    script = program.folder / "slow"
+    script.write_text(f"#!/bin/sh\nwhile [ ! -e {program.folder}/go ]; do sleep 0.05; done\n")
+    script.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(script)
+    with subprocess.Popen(
+        [*MAIN, "doctor"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=program.environment,
+        cwd=program.folder,
+    ) as process:
+        assert process.stdout is not None
+        first = next(line for line in process.stdout if "Settings" in line)
+        assert "valid" in first, "printed while a back end is still being probed"
+        (program.folder / "go").touch()
+        said, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert "Database" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
+def test_a_terminal_shows_which_check_is_running(program: Program) -> None:
+    script = program.folder / "slow"
+    script.write_text(f"#!/bin/sh\nwhile [ ! -e {program.folder}/go ]; do sleep 0.05; done\n")
+    script.chmod(0o755)
+    program.settings["PARLEY_MODEL__PYTHON"] = str(script)
+    with program.in_terminal("doctor") as terminal:
+        terminal.wait_for("Searching the devices of openvino")
+        (program.folder / "go").touch()
+        terminal.wait_for("Database")
+
+
 def test_the_self_test_compares_and_measures(program: Program) -> None:
     result = program.run("doctor", "--selftest")
     assert (result.returncode, result.stderr) == (0, ""), result
@@ -153,4 +189,6 @@ async def test_ctrl_c_ends_it_without_a_traceback(program: Program) -> None:
     await until((program.folder / "started").exists)
     process.send_signal(signal.SIGINT)
     out, errors = await process.communicate()
-    assert (process.returncode, out, errors) == (130, b"", b"")
+    assert (process.returncode, errors) == (130, b"")
+    assert b"Python" in out
+    assert b"Database" not in out, "results are printed as they come"

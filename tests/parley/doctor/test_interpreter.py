@@ -10,6 +10,8 @@ from parley.doctor import interpreter as queries
 from parley.doctor.interpreter import probe
 from tests.fake_gpu import interpreter_with_gpu
 
+pytestmark = pytest.mark.process
+
 
 def interpreter(folder: Path, script: str) -> str:
     """A program that is called as Python would be."""

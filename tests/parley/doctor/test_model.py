@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from bot.checks import Result, State
-from bot.config import LowBit, ModelSettings, Settings, load
+from bot.config import ModelSettings, Settings, load
+from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
 from bot.worker.conversion.llama_config import read_config
 from parley.doctor import model as model_checks

@@ -49,6 +49,7 @@ async def test_the_demo_model_goes_to_openvino_on_the_cpu(tmp_path: Path) -> Non
         (True, "ipex", "ipex-llm is installed and finds an Intel GPU"),
     ],
 )
+@pytest.mark.process
 async def test_what_the_models_interpreter_has_decides(
     tmp_path: Path, ipex: bool, backend: str, reason: str
 ) -> None:
@@ -57,6 +58,7 @@ async def test_what_the_models_interpreter_has_decides(
     assert (found.backend, found.reason) == (backend, reason)
 
 
+@pytest.mark.process
 async def test_an_interpreter_that_is_not_there_is_said(tmp_path: Path) -> None:
     found = await resolve_backend(given(tmp_path, python="/no/python"))
     assert found.error == "/no/python cannot be started (No such file or directory)"
@@ -64,6 +66,7 @@ async def test_an_interpreter_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @needs_a_shell
+@pytest.mark.process
 async def test_an_interpreter_that_breaks_is_said(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no zlib >&2; exit 1\n")
@@ -72,6 +75,7 @@ async def test_an_interpreter_that_breaks_is_said(tmp_path: Path) -> None:
     assert found.error == "the process ended without a result (exit code 1): no zlib"
 
 
+@pytest.mark.process
 async def test_a_start_takes_what_was_said_and_logs_it_in_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,6 +23,7 @@ def on_cpu(folder: Path, backend: str = "openvino") -> Settings:
     return load(file, environment)
 
 
+@pytest.mark.process
 async def test_a_back_end_that_chooses_other_tokens_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +58,7 @@ async def test_where_no_model_runs_nothing_can_be_tested(tmp_path: Path) -> None
         await run_selftest(on_cpu(tmp_path, "openai"))
 
 
+@pytest.mark.process
 async def test_torch_is_tested_as_openvino_is(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     found = await run_selftest(on_cpu(tmp_path, "torch"))
@@ -65,11 +67,13 @@ async def test_torch_is_tested_as_openvino_is(tmp_path: Path) -> None:
     assert found.positions > found.tokens > 10
 
 
+@pytest.mark.process
 async def test_auto_tests_what_a_start_would_take(tmp_path: Path) -> None:
     found = await run_selftest(on_cpu(tmp_path, "auto"))
     assert (found.backend, found.reason) == ("openvino", '[model] device = "cpu"')
 
 
+@pytest.mark.process
 async def test_an_interpreter_that_cannot_be_asked_is_one_line(tmp_path: Path) -> None:
     settings = on_cpu(tmp_path, "auto")
     section = settings.model.model_copy(update={"python": "/no/python", "device": "auto"})

@@ -18,6 +18,7 @@ def quiet(text: str) -> None:
 EMPTY = Recipe(pythons=((3, sys.version_info[1]),), steps=(), gigabytes=0.1, check="import json")
 
 
+@pytest.mark.process
 async def test_an_environment_is_made_once_and_tried_each_time(tmp_path: Path) -> None:
     said: list[str] = []
     folder = tmp_path / "environment"
@@ -37,6 +38,7 @@ async def test_an_environment_is_made_once_and_tried_each_time(tmp_path: Path) -
         )
 
 
+@pytest.mark.process
 async def test_what_was_not_finished_is_made_anew(tmp_path: Path) -> None:
     failing = replace(EMPTY, steps=(("--no-index", "no-such-package"),))
     with pytest.raises(ModelError, match="no-such-package"):
@@ -47,6 +49,7 @@ async def test_what_was_not_finished_is_made_anew(tmp_path: Path) -> None:
     assert not (tmp_path / "left-behind").exists()
 
 
+@pytest.mark.process
 async def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ModelError, match="holds other files: choose another folder with --folder"):
@@ -54,6 +57,7 @@ async def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.process
 async def test_a_python_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"needs Python 2\.7, but .* is not one: install one"):
         await find_python(replace(EMPTY, pythons=((2, 7),)), sys.executable)

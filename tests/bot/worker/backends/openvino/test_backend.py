@@ -201,6 +201,7 @@ def test_a_missing_library_is_named_with_the_remedy(
     assert said.endswith(f"run {sys.executable} -m pip install openvino-genai")
 
 
+@pytest.mark.process
 def test_openvino_is_imported_without_its_telemetry() -> None:
     code = (
         "import sys\n"
