@@ -59,13 +59,16 @@ class _Check:
         if asked.room.deleted:
             return
         told = any(who == asked.who.id for who, _ in self._world.whispered)
+        visible = list(self._visible(answer))
+        if undelivered and self._final:
+            yield "it is undelivered"
+        if undelivered and visible and not told:
+            yield "it is undelivered, and the asker was not told"
         if undelivered:
-            if self._final or not told:
-                yield "it is undelivered, and the asker was not told"
             return
         if answer.state is AnswerState.STOPPED and not self._may_be_stopped(answer, asked):
             yield "it says Stopped, which nobody did"
-        yield from self._visible(answer)
+        yield from visible
 
     def _stored_text(self, answer: StoredAnswer) -> Iterable[str]:
         key = KEY.findall(answer.question.text)
