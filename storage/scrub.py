@@ -119,14 +119,15 @@ class Scrubber:
                 self._served += self._waiting
                 self._waiting = []
                 try:
-                    await self._chunks()
+                    try:
+                        await self._chunks()
+                    except UnknownFormat:
+                        await self._patiently(self._vacuum)
                     self._release(self._served)
                     return True
                 except TrackLost:
                     # The other process may be scrubbing, too: by chance one of them ends first.
                     await asyncio.sleep(random.uniform(0, min(0.05 * 2**attempt, 5.0)))
-                except UnknownFormat:
-                    await self._patiently(self._vacuum)
                 except Busy:
                     self._warn()
                     self._release(self._served)
