@@ -12,11 +12,11 @@ the file itself, some megabytes at a time, and other writers get their turn afte
 2. A checkpoint copies the log to the file and truncates it, so that the file alone is the database.
 3. Under the write lock again, zeros are written into the gaps of the chunk and of these pages.
    Readers may read meanwhile: nothing in a gap has a meaning, so a power cut does no harm either.
-4. A commit (of `PRAGMA user_version`) makes all connections drop the pages in their caches, which
-   would otherwise bring back the gaps as they were.
+4. A commit, which rewrites the user version as it is, makes all connections drop the pages in their
+   caches, which would otherwise bring back the gaps as they were.
 
-The user version also counts the deletions that no complete pass has followed yet, so that a pass
-that a crash interrupts is made at the next start.
+The user version (`PRAGMA user_version`) counts the transactions that deleted something and that no
+complete pass has followed yet, so that a pass that a crash interrupts is made at the next start.
 
 The file is read through a descriptor of our own. Closing it would release the POSIX locks that
 SQLite holds on the file in this process (https://www.sqlite.org/howtocorrupt.html, 2.2), so
@@ -48,8 +48,6 @@ part of a page number, and never one of these in a file of at most `MOST_PAGES` 
 MOST_PAGES = 0x01FFFFFF
 LOCK_BYTE = 1 << 30
 """Offset of the page that holds locks and no data; Windows refuses to read it."""
-TOGGLE = 1 << 30
-"""Bit of the user version that changes with each chunk; the bits below it count deletions."""
 LOG_HEADER, FRAME_HEADER = 32, 24
 """Sizes in the write-ahead log: https://www.sqlite.org/fileformat2.html#walformat"""
 
@@ -66,15 +64,10 @@ class UnknownFormat(Exception):
     """The file is of a kind whose pages are not scrubbed; VACUUM does it."""
 
 
-def pending(user_version: int) -> int:
-    """The number of deletions that no complete pass has followed, from the user version."""
-    return user_version & (TOGGLE - 1)
-
-
 async def count_deletion(session: AsyncSession) -> None:
     """Record, in the session's transaction, that a pass must follow. On a server does nothing."""
     if session.get_bind().dialect.name == "sqlite":
-        version = await session.scalar(text("PRAGMA user_version"))
+        version = await session.scalar(text("PRAGMA user_version")) or 0
         await session.execute(text(f"PRAGMA user_version = {version + 1}"))
 
 
@@ -221,7 +214,7 @@ class ScrubPass:
                 raise TrackLost
             last = self._scrub(again)
             user_version = self._file.pragma("user_version")
-            self._file.connection.execute(f"PRAGMA user_version = {user_version ^ TOGGLE}")
+            self._file.connection.execute(f"PRAGMA user_version = {user_version}")
         self._seen = self._salts()
         if self._file.pragma("data_version") != version:
             raise TrackLost
@@ -231,13 +224,13 @@ class ScrubPass:
         """After the last turn and `prepare`: record that no pass is pending, unless something was
         deleted since this one began."""
         with self._file.locked():
-            if pending(self._file.pragma("user_version")) == self._deletions:
+            if self._file.pragma("user_version") == self._deletions:
                 self._file.connection.execute("PRAGMA user_version = 0")
 
     def _scrub(self, again: set[int]) -> bool:
         pages = self._check_format()
         if self._next == 1:
-            self._deletions = pending(self._file.pragma("user_version"))
+            self._deletions = self._file.pragma("user_version")
         count = min(max(1, CHUNK // self._page_size), pages + 1 - self._next)
         for first, number in self._parts(self._next, count):
             self._zero(first, self._read(first, number))
@@ -310,4 +303,4 @@ class ScrubPass:
 def scrub_pending(file: Path) -> bool:
     """Whether a deletion was not followed by a complete pass. Blocking."""
     with contextlib.closing(DatabaseFile(file)) as opened:
-        return bool(pending(opened.pragma("user_version")))
+        return opened.pragma("user_version") != 0
