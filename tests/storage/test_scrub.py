@@ -215,22 +215,23 @@ class Notes:
         self.secrets: list[str] = []
 
     def churn(self, first: int) -> None:
-        """Insert rows, make their neighbours grow, and delete those with a secret."""
-        self.connection.execute("BEGIN")
-        rows = range(first, first + 2000, 10)
+        """Insert rows between the others, make some of them grow, and delete those with a
+        secret."""
+        execute = self.connection.execute
+        execute("PRAGMA secure_delete=ON")
+        execute("BEGIN")
+        rows = range(first, first + 4000, 10)
         for row in rows:
             self.secrets.append(f"<secret {row:05d}>")
-            self.change("INSERT INTO notes VALUES (?2, ?1)", self.secrets[-1] * 10, row)
-        for row in self.rng.sample(rows, 200):
-            if row % 30 < 10:
+            execute("INSERT INTO notes VALUES (?, ?)", (row, self.secrets[-1] * 10))
+        for index in self.rng.sample(range(len(rows)), len(rows)):
+            if index % 7 == 0:
                 text = "x" * self.rng.randrange(300, 3500)
-                self.change("UPDATE notes SET body = ?1 WHERE id = ?2", text, row)
-        self.change("DELETE FROM notes WHERE body LIKE ?1 AND id >= ?2", "<secret%", 0)
-        self.connection.execute("COMMIT")
-
-    def change(self, statement: str, text: str, row: int) -> None:
-        self.connection.execute("PRAGMA secure_delete=ON")
-        self.connection.execute(statement, (text, row))
+                execute("UPDATE notes SET body = ? WHERE id = ?", (text, rows[index]))
+        execute("UPDATE notes SET body = replace(body, 'secret', 'public') WHERE id % 20 < 10")
+        execute("DELETE FROM notes WHERE body LIKE '<secret%'")
+        execute("COMMIT")
+        self.secrets = [secret for secret in self.secrets if int(secret[8:13]) % 20 >= 10]
 
     def touch(self) -> None:
         """Write to each page, as this connection has it in its cache."""
@@ -243,6 +244,7 @@ def notes(file: Path) -> Iterator[Notes]:
     with descriptors():
         noted = Notes(file)
         noted.churn(0)
+        noted.churn(5)
         yield noted
         noted.connection.close()
 
@@ -282,9 +284,9 @@ def test_the_caches_of_other_connections_bring_nothing_back(
 
 def test_pages_that_others_write_during_a_pass_are_scrubbed_again(file: Path, notes: Notes) -> None:
     scrub = ScrubPass(file)
-    for _ in range(5):
+    for _ in range(15):
         assert not scrub.turn()
-    notes.churn(5)  # between the other rows, in the pages that are done, too
+    notes.churn(2)  # between the other rows, in the pages that are done, too
     complete(scrub)
     assert left(file, notes.secrets) == []
 
