@@ -39,10 +39,10 @@ from storage.writer import Operation
 
 EXPORT_PAGE = 200
 """Exchanges that an export reads at a time, and holds in memory."""
-BATCH_SECONDS = 0.02
-"""How long the statements of one transaction of a deletion should take, which bounds how long other
+BATCH_SECONDS = 0.03
+"""How long one transaction of a deletion should take, with its commit, which bounds how long other
 writers wait. The size of the rows varies too much for a fixed number of them."""
-FIRST_BATCH, MOST_IN_BATCH = 20, 500
+FIRST_BATCH, MOST_IN_BATCH = 20, 200
 """Rows in the first transaction, and at most."""
 
 
@@ -214,21 +214,23 @@ class _Deletion:
         Returns how many rows it changed."""
         limit, total = FIRST_BATCH, 0
         while True:
-            changed, seconds = await self._database.write(_timed(batch, limit))
+            changed, started = await self._database.write(_timed(batch, limit))
             total += changed
             if changed < limit:
                 return total
-            factor = BATCH_SECONDS / max(seconds, 0.001)
-            limit = max(1, min(round(limit * min(factor, 2.0)), MOST_IN_BATCH))
+            seconds = max(time.monotonic() - started, 0.001)
+            limit = round(limit * min(BATCH_SECONDS / seconds, 2.0))
+            limit = max(1, min(limit, MOST_IN_BATCH))
 
 
 def _timed(
     batch: Callable[[AsyncSession, int], Awaitable[int]], limit: int
 ) -> Operation[tuple[int, float]]:
+    """The operation returns what `batch` returns, and when it began."""
+
     async def operation(session: AsyncSession) -> tuple[int, float]:
         started = time.monotonic()
-        changed = await batch(session, limit)
-        return changed, time.monotonic() - started
+        return await batch(session, limit), started
 
     return operation
 
