@@ -56,8 +56,13 @@ def muted_text(*, muted: bool) -> str:
 
 def forgotten_text(count: int) -> str:
     """Answers /forget me."""
-    return (
+    deleted = (
         f"Done: {counted(count, 'question')} of yours and my answers to them are deleted for good. "
+        if count
+        else "I have no questions of yours. "
+    )
+    return (
+        f"{deleted}My answers to other people stay, even where they quote you. "
         "The messages in the chat are not mine to delete."
     )
 
