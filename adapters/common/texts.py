@@ -129,7 +129,8 @@ def privacy_text(retention_days: int, reset: str, forget: str) -> str:
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
         "sees what was said, but it stays stored. Delete a question, and it is deleted here with "
-        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good."
+        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good. "
+        "My answers to other people stay, even where they quote you."
     )
 
 

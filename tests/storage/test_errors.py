@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
@@ -278,7 +278,7 @@ async def test_a_statement_that_fails_is_one_line_and_fails_alone(sql: Store) ->
     assert {first, second} == set(await sql.answers())
 
 
-WAYS_TO_BREAK = {
+WAYS_TO_BREAK: dict[str, Callable[[Path], object]] = {
     "table gone": lambda file: rewritten(file, "DROP TABLE answers"),
     "column gone": lambda file: rewritten(file, "ALTER TABLE answers DROP COLUMN total_seconds"),
     "unknown state": lambda file: rewritten(file, "UPDATE answers SET state = 'sleeping'"),
