@@ -407,7 +407,9 @@ class Engine:
 
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers
-        are stopped. Returns how many exchanges were deleted."""
+        are stopped. Answers to others stay, also where they quote this person. Returns how many
+        exchanges were deleted. Others are answered meanwhile; calls for one person at the same time
+        share the work (see `Archive.forget`)."""
         for job in list(self._jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
