@@ -71,7 +71,7 @@ class Wire(Protocol):
     any status; raises aiohttp.ClientError, TimeoutError or OSError where there is none."""
 
     async def __call__(
-        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+        self, method: str, path: str, payload: Payload | None, upload: Upload | None, /
     ) -> Response: ...
 
 

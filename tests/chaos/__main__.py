@@ -1,4 +1,7 @@
-"""Replays a seed, or runs many: ``python -m tests.chaos SEED [--platform slack] [--count 1000]``."""
+"""Replays one seed, or runs many.
+
+``python -m tests.chaos SEED [--platform slack] [--count 1000]``
+"""
 
 import argparse
 import sys

@@ -91,7 +91,11 @@ class DiscordWorld:
             response = await self._request(method, path, payload, upload)
         finally:
             text = str((payload or {}).get("content", ""))
-            result = f"{response.status} {str(response.body)[:60]}" if response else "no response"
+            result = (
+                f"{response.status} {str(response.body)[:60]}"
+                if response is not None
+                else "no response"
+            )
             at = self._clock.monotonic() - START
             self._faults.tell(f"    {at:.2f} {method} {path} {text[-40:]!r}: {result}")
         return response

@@ -1,6 +1,6 @@
 """What must hold once things are quiet and no more faults are drawn."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bot.ports import AnswerState, Store, StoredAnswer
 from tests.chaos.model import KEY, WORD, script
@@ -39,7 +39,7 @@ class _Check:
         self._by_message = {asked.message_id: asked for asked in people.asked}
         self._seed = people.faults.seed
 
-    async def all(self):  # type: ignore[no-untyped-def]
+    async def all(self) -> AsyncIterator[str]:
         answers = await self._store.answers(limit=10_000)
         unfinished = {one.id for one in await self._store.answers(unfinished=True, limit=10_000)}
         for answer in answers:
