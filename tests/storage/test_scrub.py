@@ -371,6 +371,7 @@ async def test_a_call_that_is_cancelled_is_completed_all_the_same(sql: Store, fi
 # ---------------------------------------------------------------- other processes
 
 
+@pytest.mark.process
 async def test_the_file_stays_locked_against_a_program_that_would_remove_its_log(
     file: Path,
 ) -> None:
