@@ -62,7 +62,7 @@ class DiscordWorld:
             method: str, path: str, payload: Payload | None, upload: Upload | None
         ) -> Response:
             return await shielded(
-                life, outside_of_lives(self._told(method, path, payload, upload))
+                life, outside_of_lives(self._told(life, method, path, payload, upload))
             )
 
         async def fetch_channel(channel: int) -> object:
@@ -86,11 +86,11 @@ class DiscordWorld:
         return object()
 
     async def _told(
-        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+        self, life: Life, method: str, path: str, payload: Payload | None, upload: Upload | None
     ) -> Response:
         response: Response | None = None
         try:
-            response = await self._request(method, path, payload, upload)
+            response = await self._request(life, method, path, payload, upload)
         finally:
             text = str((payload or {}).get("content", ""))
             result = f"{response.status} {str(response.body)[:60]}" if response else "no response"
@@ -99,7 +99,7 @@ class DiscordWorld:
         return response
 
     async def _request(
-        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+        self, life: Life, method: str, path: str, payload: Payload | None, upload: Upload | None
     ) -> Response:
         if path == "/users/@me/channels":
             assert payload is not None
@@ -114,6 +114,7 @@ class DiscordWorld:
             self.messages[message].deleted = True
         if fault == "slow":
             await self._clock.sleep(draw.choice([3.0, 12.0, 19.0]))
+            life.check()  # the connection of a killed process is closed
         if response := _refusal(fault, draw.choice([0.5, 3.0, 20.0, 60.0])):
             self._mark_refused(message, payload or {})
             return response

@@ -121,9 +121,10 @@ class Run:
             end_at = None if last else draw.choice([3, 10, 30, 80]) + draw.randrange(30)
             life = Life(self.clock, end_at, draw.randrange(8), kill=draw.random() < 0.5)
             await self._live(store, life, doing)
+            # a process takes a while to start, in which requests of the last one arrive
+            await self.clock.sleep(draw.choice([1.5, 3.0, 40.0]))
             if doing.done():
                 break
-            await self.clock.sleep(draw.choice([0.1, 3.0, 40.0]))
         await doing
         self.faults.quiet()
         self.people.restore()
@@ -152,6 +153,7 @@ class Run:
         if life.over.is_set():
             self.faults.tell("kill -9" if life.kill else "SIGTERM")
         self._desk = None
+        self.people.killed = self.people.killed or life.dead
         if not life.dead:
             running.cancel()
             if not await within(self.clock, 300.0, running):
