@@ -57,8 +57,11 @@ def payload(part: Part) -> JSON:
     shown = "" if is_placeholder(part) else part.text
     if part.form is Form.PLAIN:
         note = note_of(part) or ("" if shown else WORKING)
-        text = [escaped(shown)] if shown else []
-        return {"text": "\n".join([*text, *([f"_{escaped(note)}_"] if note else [])]), "blocks": []}
+        lines = [escaped(shown)] if shown else []
+        return {
+            "text": "\n".join([*lines, *([f"_{escaped(note)}_"] if note else [])]),
+            "blocks": [],
+        }
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
     summary = escaped(shown or WORKING)
     if len(summary) > NOTIFICATION_CHARACTERS:

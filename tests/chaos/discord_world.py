@@ -93,7 +93,11 @@ class DiscordWorld:
             response = await self._request(life, method, path, payload, upload)
         finally:
             text = str((payload or {}).get("content", ""))
-            result = f"{response.status} {str(response.body)[:60]}" if response else "no response"
+            result = (
+                f"{response.status} {str(response.body)[:60]}"
+                if response is not None
+                else "no response"
+            )
             at = self._clock.monotonic() - START
             self._faults.tell(f"    {at:.2f} {method} {path} {text[-40:]!r}: {result}")
         return response
@@ -157,7 +161,12 @@ class DiscordWorld:
     # ------------------------------------------------------------ effects
 
     def _effect(
-        self, method: str, channel: str, message: str, payload: dict[str, Any], upload: Upload | None
+        self,
+        method: str,
+        channel: str,
+        message: str,
+        payload: dict[str, Any],
+        upload: Upload | None,
     ) -> Response:
         if channel.startswith("whisper "):
             self.whispered.append((channel.partition(" ")[2], payload["content"]))

@@ -1,6 +1,6 @@
 """What must hold once things are quiet and no more faults are drawn."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bot.ports import AnswerState, Store, StoredAnswer
 from tests.chaos.model import KEY, WORD, script
@@ -22,7 +22,13 @@ async def violations(
 
 class _Check:
     def __init__(
-        self, world: World, people: People, store: Store, accepted: Mapping[str, int], *, final: bool
+        self,
+        world: World,
+        people: People,
+        store: Store,
+        accepted: Mapping[str, int],
+        *,
+        final: bool,
     ) -> None:
         self._world = world
         self._people = people
@@ -33,7 +39,7 @@ class _Check:
         self._by_message = {asked.message_id: asked for asked in people.asked}
         self._seed = people.faults.seed
 
-    async def all(self):  # type: ignore[no-untyped-def]
+    async def all(self) -> AsyncIterator[str]:
         answers = await self._store.answers(limit=10_000)
         unfinished = {one.id for one in await self._store.answers(unfinished=True, limit=10_000)}
         for answer in answers:

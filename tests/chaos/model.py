@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from functools import cache
 
+from bot.clock import Clock
 from bot.errors import GenerationError, NoRoom, WorkerLost
 from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
-from bot.clock import Clock
 from tests.chaos.faults import Faults
 
 KEY = re.compile(r"q(\d+)v(\d+)")

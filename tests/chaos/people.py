@@ -203,9 +203,7 @@ class People:
 
         async def work() -> str:
             person = await desk.person(room.place, who.member())
-            return await desk.press(
-                room.place, person, button.action, button.answer_id, button.tag
-            )
+            return await desk.press(room.place, person, button.action, button.answer_id, button.tag)
 
         said = await desk.explained(room.key, work())
         self.faults.tell(f"  was told {said!r}")

@@ -138,8 +138,8 @@ class SlackWorld:
             await self._clock.sleep(draw.choice([3.0, 12.0, 25.0]))
             life.check()  # the connection of a killed process is closed
         if fault == "connection refused":
-            where = SimpleNamespace(host="slack.com", port=443, ssl=True)
-            raise aiohttp.ClientConnectorError(cast("Any", where), OSError("refused"))
+            slack = SimpleNamespace(host="slack.com", port=443, ssl=True)
+            raise aiohttp.ClientConnectorError(cast("Any", slack), OSError("refused"))
         self._meanwhile(fault, args)
         if refusal := _refusal(fault, draw.choice([1, 5, 30])):
             self._note(method, args, refused=True)
@@ -151,7 +151,7 @@ class SlackWorld:
         if fault == "fatal_error with effect":
             raise _error("fatal_error")
         if fault == "502 with effect":
-            raise SlackApiError("bad gateway", cast("Any", Answered(502, "<html>")))
+            raise _api_error("bad gateway", Answered(502, "<html>"))
         return response
 
     def _fault(self, method: str, where: str, chance: float) -> str:
@@ -279,7 +279,9 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         note,
         tuple(_buttons(message)),
         tuple(message.history),
-        question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(" ")[0],
+        question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(
+            " "
+        )[0],
         given_up=given_up,
         streaming=message.streaming,
     )
@@ -309,18 +311,23 @@ def _refusal(fault: str, seconds: int) -> SlackApiError | None:
     if status == "429":
         return _too_many(None if detail else seconds)
     if status.isdigit():
-        return SlackApiError("refused", cast("Any", Answered(int(status), "<html>no</html>")))
+        return _api_error("refused", Answered(int(status), "<html>no</html>"))
     return _error(fault)
 
 
 def _too_many(seconds: int | None) -> SlackApiError:
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     body = {"ok": False, "error": "ratelimited"}
-    return SlackApiError("too many", cast("Any", Answered(429, body, headers)))
+    return _api_error("too many", Answered(429, body, headers))
+
+
+def _api_error(message: str, response: Answered) -> SlackApiError:
+    error: SlackApiError = SlackApiError(message, response)  # type: ignore[no-untyped-call]
+    return error
 
 
 def _error(code: str) -> SlackApiError:
-    return SlackApiError(code, cast("Any", Answered(200, {"ok": False, "error": code})))
+    return _api_error(code, Answered(200, {"ok": False, "error": code}))
 
 
 @asynccontextmanager

@@ -6,15 +6,30 @@ from functools import partial
 from typing import Any, cast
 
 from bot.errors import StorageError
-from bot.ports import ArchivedExchange, Store
 from bot.messages import ConversationKey
+from bot.ports import ArchivedExchange, Store
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life
 from tests.chaos.model import Defect
 
 WRITES = frozenset(
-    ("accept", "reopen", "edit_question", "delete_question", "checkpoint", "shown", "settle")
-    + ("close", "delivered", "leave", "cleared", "rate", "reset", "forget", "change_settings")
+    [
+        "accept",
+        "reopen",
+        "edit_question",
+        "delete_question",
+        "checkpoint",
+        "shown",
+        "settle",
+        "close",
+        "delivered",
+        "leave",
+        "cleared",
+        "rate",
+        "reset",
+        "forget",
+        "change_settings",
+    ]
 )
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another writer's lock before it gives up."""

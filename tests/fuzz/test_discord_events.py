@@ -94,7 +94,17 @@ anything = st.recursive(
     max_leaves=6,
 )
 texts = st.text(max_size=40) | st.sampled_from(
-    ["stop", "<@1>", f"<@{BOT.id}>", "`" * 50, "\ud800", "\0", "<@&9>", "||x||", f"<@!{BOT.id}> stop"]
+    [
+        "stop",
+        "<@1>",
+        f"<@{BOT.id}>",
+        "`" * 50,
+        "\ud800",
+        "\0",
+        "<@&9>",
+        "||x||",
+        f"<@!{BOT.id}> stop",
+    ]
 )
 
 
@@ -121,7 +131,9 @@ def mutated(draw: st.DrawFn) -> tuple[str, Any]:
 events = mutated() | st.tuples(st.sampled_from(sorted({name for name, _ in EVENTS})), anything)
 
 
-async def no_wire(_: str, __: str, ___: Payload | None, ____: Upload | None) -> Response:
+async def no_wire(
+    method: str, path: str, payload: Payload | None, upload: Upload | None
+) -> Response:
     return Response(200, {}, {"id": new_id()})
 
 
@@ -170,7 +182,8 @@ async def handled(received: list[tuple[str, Any]]) -> None:
             patch.setattr(AsyncWebhookAdapter, "request", no_webhook)
             await client._async_setup_hook()
             client._connection.user = discord.ClientUser(
-                state=client._connection, data=BOT.payload()  # type: ignore[arg-type]
+                state=client._connection,
+                data=BOT.payload(),  # type: ignore[arg-type]
             )
             client._connection.application_id = int(BOT.id)
             await client.setup_hook()
