@@ -82,3 +82,24 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 
 clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Reliability (docs/reliability.md). None of these is part of `make test`, which runs a fixed set.
+CHAOS_FIRST ?= 0
+CHAOS_SEEDS ?= 1000
+CHAOS_PROCESSES ?= 100
+export CHAOS_FIRST
+
+.PHONY: chaos soak fuzz
+
+# Schedules of faults by seed, on each platform: so many in process, and so many of whole processes.
+chaos: $(VENV)/installed-dev
+	$(BIN)/python -m tests.chaos $(CHAOS_FIRST) --count $(CHAOS_SEEDS)
+	CHAOS_PROCESSES=$(CHAOS_PROCESSES) $(BIN)/python -m pytest tests/chaos/test_processes.py
+
+# Mixed traffic: SOAK_SECONDS of virtual time in process, SOAK_REAL_SECONDS with whole processes.
+soak: $(VENV)/installed-dev
+	$(BIN)/python -m tests.chaos.soak
+
+# 100,000 inputs and more from outside: 2,000 examples for each property.
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile thorough --timeout 3600

@@ -182,8 +182,13 @@ def _check_fields(event: str, data: Any) -> None:
         for user in (data["author"], *data["mentions"]):
             for name in ("id", "username", "discriminator", "avatar"):
                 user[name]
-    elif event == "INTERACTION_CREATE" and not (data.get("guild_id") and data.get("member")):
-        data["user"]
+    elif event == "INTERACTION_CREATE":
+        if not (data.get("guild_id") and data.get("member")):
+            data["user"]
+        used = dict(data["data"])
+        dict(used.get("resolved", {}))
+        for option in used.get("options", ()):
+            option["name"], option["type"]
 
 
 def _check_types(data: Any) -> None:

@@ -63,7 +63,12 @@ def payload(part: Part) -> JSON:
     """The arguments of chat.postMessage and chat.update that show `part`."""
     shown = "" if is_placeholder(part) else part.text
     if part.form is Form.PLAIN:
-        return {"text": escaped(shown or WORKING), "blocks": []}
+        note = note_of(part) or ("" if shown else WORKING)
+        lines = [escaped(shown)] if shown else []
+        return {
+            "text": "\n".join([*lines, *([f"_{escaped(note)}_"] if note else [])]),
+            "blocks": [],
+        }
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
     return {"text": _summary(shown or WORKING), "blocks": [*text, *footer(part)]}
 

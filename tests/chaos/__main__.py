@@ -1,7 +1,4 @@
-"""Replays one seed, or runs many.
-
-``python -m tests.chaos SEED [--platform slack] [--count 1000]``
-"""
+"""Replays a seed, or runs many: ``python -m tests.chaos SEED [--platform P] [--count N]``."""
 
 import argparse
 import sys

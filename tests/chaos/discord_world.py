@@ -61,7 +61,9 @@ class DiscordWorld:
         async def wire(
             method: str, path: str, payload: Payload | None, upload: Upload | None
         ) -> Response:
-            return await shielded(life, outside_of_lives(self._told(method, path, payload, upload)))
+            return await shielded(
+                life, outside_of_lives(self._told(life, method, path, payload, upload))
+            )
 
         async def fetch_channel(channel: int) -> object:
             return await shielded(life, outside_of_lives(self._fetch_channel(str(channel))))
@@ -84,11 +86,11 @@ class DiscordWorld:
         return object()
 
     async def _told(
-        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+        self, life: Life, method: str, path: str, payload: Payload | None, upload: Upload | None
     ) -> Response:
         response: Response | None = None
         try:
-            response = await self._request(method, path, payload, upload)
+            response = await self._request(life, method, path, payload, upload)
         finally:
             text = str((payload or {}).get("content", ""))
             result = (
@@ -101,7 +103,7 @@ class DiscordWorld:
         return response
 
     async def _request(
-        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+        self, life: Life, method: str, path: str, payload: Payload | None, upload: Upload | None
     ) -> Response:
         if path == "/users/@me/channels":
             assert payload is not None
@@ -116,6 +118,7 @@ class DiscordWorld:
             self.messages[message].deleted = True
         if fault == "slow":
             await self._clock.sleep(draw.choice([3.0, 12.0, 19.0]))
+            life.check()  # the connection of a killed process is closed
         if response := _refusal(fault, draw.choice([0.5, 3.0, 20.0, 60.0])):
             self._mark_refused(message, payload or {})
             return response

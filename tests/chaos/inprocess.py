@@ -4,7 +4,7 @@ import asyncio
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from bot.ports import Quota, Store
 from storage import open_store
 from storage.in_memory import MemoryStore
 from tests.chaos.discord_world import DiscordWorld
-from tests.chaos.faults import Faults
+from tests.chaos.faults import Faults, Rates
 from tests.chaos.invariants import violations
 from tests.chaos.life import ChaosClock, Life, outside_of_lives, tasks_by_life, within
 from tests.chaos.model import ChaosGenerator, Defect
@@ -56,9 +56,21 @@ def run_seed(seed: int, platform: str) -> Outcome:
 class Run:
     """One seed on one platform."""
 
-    def __init__(self, seed: int, platform: str) -> None:
+    def __init__(
+        self,
+        seed: int,
+        platform: str,
+        *,
+        rates: Rates | None = None,
+        seconds: float = 0.0,
+        sampled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`rates`: instead of the seed's. `seconds`: of traffic for one long life, instead of the
+        seed's short ones. `sampled` is called with each thing that people do."""
         self.clock = ChaosClock()
-        self.faults = Faults(seed)
+        self.faults = Faults(seed, rates)
+        self._seconds = seconds
+        self._sampled = sampled
         self.outcome = Outcome(seed, platform, events=self.faults.events)
         self.world: World = (
             DiscordWorld(self.clock, self.faults)
@@ -68,7 +80,7 @@ class Run:
         self.people = People(self.world, self.faults)
         setup = self.faults.fixed("setup")
         self._file = setup.random() < 0.1
-        self._lives = setup.choice([1, 1, 2, 3, 4])
+        self._lives = 1 if seconds else setup.choice([1, 1, 2, 3, 4])
         self._remove = setup.random() < 0.3
         self._slots = setup.choice([1, 2, 4])
         longest = setup.choice([20, 5000, 5000])
@@ -114,16 +126,17 @@ class Run:
     # ------------------------------------------------------------ lives
 
     async def _run(self, store: Store) -> None:
-        doing = outside_of_lives(self._follow(schedule(self.faults)))
+        doing = outside_of_lives(self._follow(schedule(self.faults, self._seconds)))
         for number in range(self._lives):
             draw = self.faults.fixed("life", number)
             last = number == self._lives - 1
             end_at = None if last else draw.choice([3, 10, 30, 80]) + draw.randrange(30)
             life = Life(self.clock, end_at, draw.randrange(8), kill=draw.random() < 0.5)
             await self._live(store, life, doing)
+            # a process takes a while to start, in which requests of the last one arrive
+            await self.clock.sleep(draw.choice([1.5, 3.0, 40.0]))
             if doing.done():
                 break
-            await self.clock.sleep(draw.choice([0.1, 3.0, 40.0]))
         await doing
         self.faults.quiet()
         self.people.restore()
@@ -135,6 +148,7 @@ class Run:
         begun = self.clock.monotonic()
         for act in acts:
             await self.clock.sleep(begun + act.at - self.clock.monotonic())
+            self._sampled()
             life, desk = self._life, self._desk
             if life is None or life.dead or desk is None:
                 await self.people.do(act, None)
@@ -152,6 +166,7 @@ class Run:
         if life.over.is_set():
             self.faults.tell("kill -9" if life.kill else "SIGTERM")
         self._desk = None
+        self.people.killed = self.people.killed or life.dead
         if not life.dead:
             running.cancel()
             if not await within(self.clock, 300.0, running):

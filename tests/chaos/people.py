@@ -39,12 +39,13 @@ class Act:
     pick: float
 
 
-def schedule(faults: Faults) -> list[Act]:
-    """What happens in this seed, in order."""
+def schedule(faults: Faults, seconds: float = 0.0) -> list[Act]:
+    """What happens in this seed, in order; for so many seconds, where they are given."""
     draw = faults.fixed("schedule")
     weights = KINDS | ({k: v * faults.rates.rights for k, v in RIGHTS.items()})
-    at, acts = 0.5, []
-    for _ in range(draw.choice([2, 5, 12, 25])):
+    at, acts = 0.5, list[Act]()
+    most = 1_000_000 if seconds else draw.choice([2, 5, 12, 25])
+    while len(acts) < most and not (seconds and at > seconds):
         at += draw.choice([0.0, 0.05, 0.4, 2.0, 9.0])
         acts.append(_act(draw, at, weights))
     acts[0] = Act(acts[0].at, "ask", ANA, "general", 0.0)
@@ -91,11 +92,14 @@ class People:
         self.asked: list[Asked] = []
         self.touched: set[str] = set()
         """Messages of the bot that somebody deleted."""
+        self.killed = False
+        """A run was killed, so that a stream may have been started that nobody knows."""
         self._old_buttons: list[Button] = []
 
     async def do(self, act: Act, desk: Desk | None) -> None:
         """Do it; `desk` is None while Parley is down: then only the platform changes."""
-        self._remember()
+        if act.kind == "press elsewhere":
+            self._remember()
         room = self.world.rooms.by_name[act.room]
         self.faults.tell(f"{act.at:.2f}: {act.who.name}: {act.kind} in {act.room}")
         if room.deleted:

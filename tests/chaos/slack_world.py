@@ -11,7 +11,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
-from adapters.common.texts import WORKING
 from adapters.slack.api import Gateway
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.people import People as Profiles
@@ -90,7 +89,7 @@ class SlackWorld:
     ) -> tuple[Desk, SurfaceFinder]:
         async def api_call(method: str, **encoded: Any) -> Answered:
             args = {**(encoded.get("json") or {}), **(encoded.get("params") or {})}
-            return await shielded(life, outside_of_lives(self._told(method, args)))
+            return await shielded(life, outside_of_lives(self._told(life, method, args)))
 
         client = cast("AsyncWebClient", SimpleNamespace(api_call=api_call, token="chaos"))
         session = cast("aiohttp.ClientSession", SimpleNamespace(post=_upload))
@@ -115,10 +114,10 @@ class SlackWorld:
         platform.desk = desk = Desk(engine, store, platform, RULES)
         return desk, platform.find
 
-    async def _told(self, method: str, args: dict[str, Any]) -> Answered:
+    async def _told(self, life: Life, method: str, args: dict[str, Any]) -> Answered:
         result = "no response"
         try:
-            response = await self._request(method, args)
+            response = await self._request(life, method, args)
             result = str(response.data)[:60]
         except SlackApiError as error:
             result = f"{error.response.status_code} {str(error.response.data)[:60]}"
@@ -130,16 +129,17 @@ class SlackWorld:
             self._faults.tell(f"    {at:.2f} {method} {where} {text!r}: {result}")
         return response
 
-    async def _request(self, method: str, args: dict[str, Any]) -> Answered:
+    async def _request(self, life: Life, method: str, args: dict[str, Any]) -> Answered:
         where = str(args.get("ts") or args.get("channel") or args.get("channel_id") or "")
         draw = self._faults.random(method, where)
         await self._clock.sleep(draw.choice([0.02, 0.05, 0.15, 0.4]))
         fault = self._fault(method, where, draw.random())
         if fault == "slow":
             await self._clock.sleep(draw.choice([3.0, 12.0, 25.0]))
+            life.check()  # the connection of a killed process is closed
         if fault == "connection refused":
-            to = SimpleNamespace(host="slack.com", port=443, ssl=True)
-            raise aiohttp.ClientConnectorError(cast("Any", to), OSError("refused"))
+            slack = SimpleNamespace(host="slack.com", port=443, ssl=True)
+            raise aiohttp.ClientConnectorError(cast("Any", slack), OSError("refused"))
         self._meanwhile(fault, args)
         if refusal := _refusal(fault, draw.choice([1, 5, 30])):
             self._note(method, args, refused=True)
@@ -268,8 +268,10 @@ class SlackWorld:
 
 def _shown(message: Message, room: Room, given_up: bool) -> Shown:
     text, note = message.shown, message.small_print
-    if text == WORKING:  # the simplest form of a placeholder
-        text, note = "", WORKING
+    if not (message.blocks or message.markdown):  # the simplest form: all in one text
+        *lines, last = text.split("\n")
+        if last.startswith("_") and last.endswith("_"):
+            text, note = "\n".join(lines), last.strip("_")
     return Shown(
         message.ts,
         room.key,
@@ -319,12 +321,13 @@ def _too_many(seconds: int | None) -> SlackApiError:
     return _api_error("too many", Answered(429, body, headers))
 
 
+def _api_error(message: str, response: Answered) -> SlackApiError:
+    error: SlackApiError = SlackApiError(message, response)  # type: ignore[no-untyped-call]
+    return error
+
+
 def _error(code: str) -> SlackApiError:
     return _api_error(code, Answered(200, {"ok": False, "error": code}))
-
-
-def _api_error(message: str, response: Answered) -> SlackApiError:
-    return SlackApiError(message, response)  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager

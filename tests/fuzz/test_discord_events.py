@@ -131,7 +131,9 @@ def mutated(draw: st.DrawFn) -> tuple[str, Any]:
 events = mutated() | st.tuples(st.sampled_from(sorted({name for name, _ in EVENTS})), anything)
 
 
-async def no_wire(_: str, __: str, ___: Payload | None, ____: Upload | None) -> Response:
+async def no_wire(
+    method: str, path: str, payload: Payload | None, upload: Upload | None
+) -> Response:
     return Response(200, {}, {"id": new_id()})
 
 

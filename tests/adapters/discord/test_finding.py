@@ -17,7 +17,9 @@ QUESTION = Question(
 )
 
 
-async def no_wire(_: str, __: str, ___: Payload | None, ____: Upload | None) -> Response:
+async def no_wire(
+    method: str, path: str, payload: Payload | None, upload: Upload | None
+) -> Response:
     raise AssertionError("finding makes no call for messages")
 
 
