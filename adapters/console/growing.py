@@ -108,12 +108,12 @@ class GrowingAnswer:
         return printed
 
     def _print_code_lines(self, growing: str) -> list[RenderableType]:
-        """Where the last block is code and at least half a screen of its complete lines is not
-        printed yet: count these as printed, and return what is to be printed for them."""
+        """Where the last block is a code fence and at least half a screen of its complete lines is
+        not printed yet: count these as printed, and return what is to be printed for them."""
         found = blocks(growing)
-        if len(found) != 1 or found[0].code is None:
+        if len(found) != 1 or not found[0].fenced:
             return []
-        complete = found[0].code.count("\n")
+        complete = (found[0].code or "").count("\n")
         if complete - self._code_lines < self._console.height // 2:
             return []
         source = "".join(found[0].source.splitlines(keepends=True)[: complete + 1])

@@ -30,6 +30,15 @@ BLOCKS = (
 )
 
 
+DEFINITIONS = "\n".join(f"[{n}]: http://example.com/page{n}" for n in range(1, 16))
+LINES = [
+    *"\n".join(BLOCKS).splitlines(),
+    *("", "", "", "    code", "  more", "===", "---", "# h #", "* x", "3) y", "|-|-|", "&amp;"),
+    *("```", "~~~", "````", "> ```", "- ```", "  ```", "**bo", "ld**", "<div>"),
+    *("[2]: http://example.org/long 'title'", "[3]:", "http://x.y", "'a title", "that ends'"),
+]
+
+
 class Paper:
     """A console that draws on an emulated terminal."""
 
@@ -70,7 +79,11 @@ def drawn_while_growing(text: str, ends: list[int], width: int, height: int) -> 
 @st.composite
 def growths(draw: st.DrawFn) -> tuple[str, list[int]]:
     """A text, and where it was each time that it was drawn."""
-    text = "\n\n".join(draw(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=6)))
+    blocks = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=6).map("\n\n".join)
+    lines = st.lists(st.sampled_from(LINES), min_size=1, max_size=30).map("\n".join)
+    definitions = st.integers(0, len(DEFINITIONS)).map(lambda stop: DEFINITIONS[:stop] or "x")
+    parts = st.lists(st.one_of(blocks, lines, definitions), min_size=1, max_size=2)
+    text = draw(st.sampled_from(["\n", "\n\n"])).join(draw(parts))
     ends = draw(st.lists(st.integers(0, len(text)), max_size=40))
     return text, sorted(ends)
 
@@ -81,11 +94,28 @@ def growths(draw: st.DrawFn) -> tuple[str, list[int]]:
 @example((BLOCKS[9], list(range(len(BLOCKS[9])))), 20, 5)
 @example((BLOCKS[11], list(range(len(BLOCKS[11])))), 20, 5)
 @example((BLOCKS[8], list(range(len(BLOCKS[8])))), 20, 5)
+@example((DEFINITIONS, [DEFINITIONS.index("page14") + 3]), 80, 24)
+@example(("[1]: http://x.y\n'a title\nthat ends'", [16, 25]), 40, 12)
 def test_the_scrollback_holds_the_answer_once_however_it_grew(
     growth: tuple[str, list[int]], width: int, height: int
 ) -> None:
     text, ends = growth
     assert drawn_while_growing(text, ends, width, height) == drawn_at_once(text, width)
+
+
+@settings(deadline=None, max_examples=60)
+@given(growths(), st.sampled_from([20, 40, 80]), st.sampled_from([5, 12, 24]))
+def test_what_was_scrolled_out_of_the_screen_is_the_beginning_of_the_whole(
+    growth: tuple[str, list[int]], width: int, height: int
+) -> None:
+    text, ends = growth
+    whole = drawn_at_once(text, width)
+    paper = Paper(width, height)
+    growing = GrowingAnswer(paper.console)
+    for end in ends:
+        growing.update(text[:end])
+        above = paper.draw()[: len(paper.terminal.screen.history.top)]
+        assert above == whole[: len(above)]
 
 
 def test_finished_blocks_are_drawn_before_the_answer_ends() -> None:
