@@ -2,11 +2,13 @@
 
 import io
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from adapters.console.growing import GrowingAnswer
+from adapters.console.blocks import Block, blocks
+from adapters.console.growing import LONGEST_REDRAWN, GrowingAnswer
 from tests.terminal import Terminal
 
 BLOCKS = (
@@ -79,10 +81,10 @@ def drawn_while_growing(text: str, ends: list[int], width: int, height: int) -> 
 @st.composite
 def growths(draw: st.DrawFn) -> tuple[str, list[int]]:
     """A text, and where it was each time that it was drawn."""
-    blocks = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=6).map("\n\n".join)
+    whole = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=6).map("\n\n".join)
     lines = st.lists(st.sampled_from(LINES), min_size=1, max_size=30).map("\n".join)
     definitions = st.integers(0, len(DEFINITIONS)).map(lambda stop: DEFINITIONS[:stop] or "x")
-    parts = st.lists(st.one_of(blocks, lines, definitions), min_size=1, max_size=2)
+    parts = st.lists(st.one_of(whole, lines, definitions), min_size=1, max_size=2)
     text = draw(st.sampled_from(["\n", "\n\n"])).join(draw(parts))
     ends = draw(st.lists(st.integers(0, len(text)), max_size=40))
     return text, sorted(ends)
@@ -101,6 +103,19 @@ def test_the_scrollback_holds_the_answer_once_however_it_grew(
 ) -> None:
     text, ends = growth
     assert drawn_while_growing(text, ends, width, height) == drawn_at_once(text, width)
+
+
+@settings(deadline=None, max_examples=60)
+@given(growths(), st.sampled_from([20, 40, 80]), st.sampled_from([5, 12, 24]))
+@example((BLOCKS[9], list(range(len(BLOCKS[9])))), 20, 5)
+@example((BLOCKS[11], list(range(len(BLOCKS[11])))), 20, 5)
+def test_the_same_holds_where_blocks_are_too_long_to_be_redrawn(
+    growth: tuple[str, list[int]], width: int, height: int
+) -> None:
+    text, ends = growth
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapters.console.growing.LONGEST_REDRAWN", 30)
+        assert drawn_while_growing(text, ends, width, height) == drawn_at_once(text, width)
 
 
 @settings(deadline=None, max_examples=60)
@@ -138,6 +153,28 @@ def test_code_that_outgrows_the_screen_can_be_scrolled_back_to_while_it_grows() 
         growing.update(code[:end])
         paper.draw()
     assert "  line 0" in paper.draw()
+
+
+@pytest.mark.parametrize("line", ["- item", "word", "| a | b |", "[1]: http://x.y"])
+@pytest.mark.parametrize("before", ["", "```py\n"])
+def test_an_update_of_a_very_long_block_parses_only_its_end(
+    before: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+
+    def counting(text: str) -> list[Block]:
+        parsed.append(len(text))
+        return blocks(text)
+
+    text = before + "\n".join([line] * (30_000 // len(line)))
+    growing = GrowingAnswer(Paper(40, 8).console)
+    growing.update(text)
+    monkeypatch.setattr("adapters.console.growing.blocks", counting)
+    monkeypatch.setattr("adapters.console.blocks.blocks", counting)  # as `stable_length` finds it
+    for size in range(10):
+        growing.update(text + "\nmore" * size)
+    assert len(parsed) == 10
+    assert max(parsed) < LONGEST_REDRAWN
 
 
 def test_a_continued_answer_begins_with_the_block_in_which_it_was_cut() -> None:
