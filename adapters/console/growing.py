@@ -54,6 +54,8 @@ class GrowingAnswer:
         self._printed = shown[: last[0].start] if last else ""
         self._code_lines = 0
         """Lines already printed of the code block that follows `_printed`."""
+        self._code_end = 0
+        """The offset after these lines in the text after `_printed`."""
         self._parsed = 0
         """Characters after `_printed` when these were last parsed as a whole."""
         self._opener = ""
@@ -105,7 +107,7 @@ class GrowingAnswer:
     def _checked(self, text: str) -> str:
         text = harmless(text)
         if not text.startswith(self._printed):  # another answer: drawn below, from its beginning
-            self._printed, self._code_lines, self._parsed = "", 0, 0
+            self._printed, self._code_lines, self._code_end, self._parsed = "", 0, 0, 0
         return text
 
     def _print_final(self, rest: str) -> tuple[list[RenderableType], str]:
@@ -127,6 +129,7 @@ class GrowingAnswer:
         if len(growing) <= LONGEST_REDRAWN:
             return self._rendered(growing)
         start = len(growing) - self._console.width * self._console.height
+        start = max(start, self._code_end - 1)
         start = growing.find("\n", max(0, start)) + 1 or start
         return separated(map(rendered, blocks(self._opener + growing[start:])), first=True)
 
@@ -134,7 +137,7 @@ class GrowingAnswer:
         """Count `source` as printed, and return what is to be printed for it."""
         printed = self._rendered(source)
         if source.strip():
-            self._first, self._code_lines = False, 0
+            self._first, self._code_lines, self._code_end = False, 0, 0
         self._printed += source
         return printed
 
@@ -149,7 +152,7 @@ class GrowingAnswer:
             return []
         source = "".join(found[0].source.splitlines(keepends=True)[: complete + 1])
         printed = self._rendered(source)
-        self._first, self._code_lines = False, _lines(source)
+        self._first, self._code_lines, self._code_end = False, _lines(source), len(source)
         return printed
 
     def _rendered(self, source: str) -> list[RenderableType]:

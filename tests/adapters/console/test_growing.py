@@ -177,6 +177,17 @@ def test_an_update_of_a_very_long_block_parses_only_its_end(
     assert max(parsed) < LONGEST_REDRAWN
 
 
+def test_lines_of_very_long_code_are_on_the_screen_once_while_it_grows() -> None:
+    paper = Paper(40, 12)
+    growing = GrowingAnswer(paper.console)
+    code = "```\n" + "\n".join(f"line {n};" for n in range(3000))
+    assert len(code) > 2 * LONGEST_REDRAWN
+    for end in range(1000, len(code), 1500):
+        growing.update(code[:end])
+        lines = [line for line in paper.draw() if line.endswith(";")]
+        assert len(set(lines)) == len(lines)
+
+
 def test_a_continued_answer_begins_with_the_block_in_which_it_was_cut() -> None:
     paper = Paper(40, 12)
     before = "First.\n\nSecond, which was"
