@@ -11,7 +11,9 @@ fast it grows. For each number of edits that the limit permits, the times of the
 until the sum of the lags is minimal; the best of these counts. Delivery knows none of that, shows
 the first words early and withholds incomplete Markdown.
 
-The CPU time that delivery costs per token is printed last.
+Then the CPU time that delivery costs per token is printed, and last what one call costs in an
+answer of 200,000 characters: to split what was written since the last call and to compose the
+message, in messages of Discord's size, of Slack's, and in a single one as on a terminal.
 """
 
 import argparse
@@ -22,9 +24,10 @@ from dataclasses import dataclass, replace
 
 from bot.clock import SystemClock
 from bot.delivery import Delivery
-from bot.ports import AnswerState, SurfaceLimits
+from bot.delivery.rendering import Pages
+from bot.ports import AnswerState, Dialect, SurfaceLimits
 from tests.bot.delivery.recording_ledger import RecordingLedger, stored
-from tests.fake_surface import Bucket, FakeSurface
+from tests.fake_surface import Bucket, FakeSurface, utf16_units
 from tests.virtual_clock import VirtualClock
 
 PLAIN = ("The quick answer is that it depends on what you measure and on when you measure it. ",)
@@ -188,6 +191,56 @@ async def seconds_per_token(answers: int, tokens: int) -> float:
     return (busy - idle) / (answers * tokens)
 
 
+LONG = 200_000
+"""Characters of the longest answer that is measured."""
+
+TEXTS = {
+    "prose": "".join(MARKED),
+    "one line": "The quick answer is that it depends. ",
+    "one word": "x",
+    "code": "```py\n" + "x = 1  # a line\n" * 60 + "```\n",
+    "table": "| a | b |\n",
+    "list": "- an item with **bold** words\n",
+    "open marks": "*a ",
+    "open links": "[",
+    "ticks": "x ```py ",
+    "blank": " ",
+}
+
+
+def call_seconds(text: str, limits: SurfaceLimits) -> tuple[float, float]:
+    """CPU seconds of the most expensive call of the last 3,000 characters of `text`, 40 of which
+    are written between two calls; and of splitting all that is there before, as after a restart."""
+    begun = time.process_time()
+    pages = Pages(1, limits, text[:-3000])
+    pages.update(0.0)
+    whole = time.process_time() - begun
+    costs = []
+    for start in range(len(text) - 3000, len(text), 40):
+        begun = time.process_time()
+        pages.write(text[start : start + 40])
+        pages.update(start / 40)
+        if pages.count:
+            pages.part(pages.count - 1)
+        costs.append(time.process_time() - begun)
+    return max(costs), whole
+
+
+def print_calls() -> None:
+    surfaces = {
+        "Discord": SurfaceLimits(1900, utf16_units, markdown=Dialect.DISCORD),
+        "Slack": SurfaceLimits(11_000),
+        "terminal": SurfaceLimits(1 << 30),
+    }
+    print(f"{'CPU of a call at 200,000 characters':<36}" + "".join(f"{n:>22}" for n in surfaces))
+    for name, unit in TEXTS.items():
+        text = (unit * (LONG // len(unit) + 1))[:LONG]
+        costs = [call_seconds(text, limits) for limits in surfaces.values()]
+        figures = (f"{most * 1e3:>7.1f} ms ({whole * 1e3:>4.0f} ms)" for most, whole in costs)
+        print(f"{name:<36}" + "".join(f"{figure:>22}" for figure in figures))
+    print("in brackets: to split the whole answer at once, as when it is resumed after a restart")
+
+
 async def processor_seconds(*works: Coroutine[None, None, None]) -> float:
     """The CPU time of running all of them concurrently."""
     begun = time.process_time()
@@ -217,6 +270,7 @@ def main() -> None:
     for answers in (1, 40, 200):
         cost = asyncio.run(seconds_per_token(answers, 200))
         print(f"{answers} answers at 20 tokens a second: {cost * 1e6:.0f} µs of CPU a token")
+    print_calls()
 
 
 def cases(seconds: float) -> Iterator[Case]:

@@ -19,7 +19,7 @@ Unless a method says otherwise:
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum, auto
 from typing import Protocol
 
 from bot.messages import (
@@ -419,6 +419,16 @@ class Part:
         return f"{self.answer_id}.{self.index}{again}"
 
 
+class Dialect(Enum):
+    """How a platform reads Markdown, as far as it matters where a text is cut in two."""
+
+    COMMONMARK = auto()
+    """A code fence is a line of its own, and one that is not closed reaches to the end."""
+    DISCORD = auto()
+    """Three backticks anywhere open a code block, which ends at the next three; what is not closed
+    is shown literally; ``||`` encloses a spoiler."""
+
+
 @dataclass(frozen=True, slots=True)
 class SurfaceLimits:
     """The length and rate limits of a surface."""
@@ -438,6 +448,8 @@ class SurfaceLimits:
     posts_burst: int = 0
     """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
     burst. 0: they share the limit of edits."""
+    markdown: Dialect = Dialect.COMMONMARK
+    """What closes and reopens what a cut goes through."""
 
     @property
     def of_posts(self) -> "SurfaceLimits":

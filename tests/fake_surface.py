@@ -261,6 +261,27 @@ def join(texts: Iterable[str]) -> str:
     return answer
 
 
+_OPENERS = re.compile(r"[|*_~`]*(?:[ >]*(?:`{3,}|~{3,})[^\n]*\n[ >]*)?")
+_CLOSERS = re.compile(r"(?:\n?[ >]*(?:`{3,}|~{3,}))?[|*_~`]*")
+_LONGEST_SIGNS = 100
+
+
+def shows(texts: Iterable[str], answer: str) -> bool:
+    """Whether the texts of an answer's messages are the answer, without what closes and reopens
+    marks at cuts and except for whitespace. Which marks are the answer's own, and which were added
+    at a cut, is not known from the texts alone, therefore not by `join`."""
+    whole = "".join(answer.split())
+    reached = {0}
+    for index, text in enumerate(texts):
+        longest = min(len(text), _LONGEST_SIGNS) if index else 0
+        starts = [n for n in range(longest + 1) if _OPENERS.fullmatch(text, 0, n)]
+        last = range(max(0, len(text) - _LONGEST_SIGNS), len(text) + 1)
+        stops = [n for n in last if _CLOSERS.fullmatch(text, n)]
+        cores = {"".join(text[a:b].split()) for a in starts for b in stops if a <= b}
+        reached = {n + len(c) for n in reached for c in cores if whole.startswith(c, n)}
+    return len(whole) in reached
+
+
 def at(surface: Surface) -> SurfaceFinder:
     """Finds this surface for every answer."""
 

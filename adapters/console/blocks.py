@@ -21,9 +21,13 @@ class Block:
     start: int
     """Offset in the text, in characters."""
     code: str | None = None
-    """The content of a code fence; None for every other block."""
+    """The content of a block that is drawn as it is written: of a code fence, or of link reference
+    definitions. None for every other block."""
     language: str = ""
     """The language that the fence names; "" where it names none."""
+    fenced: bool = False
+    """Whether it is a code fence. Its complete lines stay what they are, whatever is appended; no
+    line of any other block is final before the block is."""
 
     @property
     def end(self) -> int:
@@ -57,7 +61,7 @@ def _block(source: str, start: int, token: Token) -> Block:
     if token.type != "fence":
         return Block(source, start)
     language = (token.info.split() or [""])[0]
-    return Block(source, start, token.content, language)
+    return Block(source, start, token.content, language, fenced=True)
 
 
 def _without_token(text: str, start: int, end: int) -> list[Block]:
@@ -73,4 +77,15 @@ def stable_length(text: str) -> int:
     """
     complete_lines = text[: text.rfind("\n") + 1]
     found = blocks(complete_lines)
+    while len(found) > 1 and _may_be_title(found[-2], found[-1]):
+        found.pop()
     return found[-1].start if found else 0
+
+
+def _may_be_title(definition: Block, block: Block) -> bool:
+    """Whether `block` may turn out to be the title of a link reference definition, which can have
+    several lines and begins on the line below the link."""
+    undrawn = definition.code is not None and not definition.fenced
+    return (
+        undrawn and definition.end == block.start and block.source.lstrip()[:1] in ("'", '"', "(")
+    )

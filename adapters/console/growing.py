@@ -17,6 +17,12 @@ from adapters.console.markdown import harmless, rendered, separated
 SPARE_LINES = 2
 """Lines of the screen that stay free: for the cursor, and for lines that wrap after a resize."""
 
+LONGEST_REDRAWN = 10_000
+"""Characters. Of a block that is longer, only the end is parsed and redrawn at each update."""
+_GROWTH = 1.25
+"""How much such a block has to grow before it is parsed as a whole again, so that the cost of all
+updates together is a few times that of one."""
+
 
 class _Tail:
     """Renders the last lines of its content: as many as fit on the screen."""
@@ -48,6 +54,12 @@ class GrowingAnswer:
         self._printed = shown[: last[0].start] if last else ""
         self._code_lines = 0
         """Lines already printed of the code block that follows `_printed`."""
+        self._code_end = 0
+        """The offset after these lines in the text after `_printed`."""
+        self._parsed = 0
+        """Characters after `_printed` when these were last parsed as a whole."""
+        self._opener = ""
+        """The first line of the block that follows `_printed`, where that is a code fence."""
         self._first = True
 
     def update(self, text: str) -> None:
@@ -67,11 +79,10 @@ class GrowingAnswer:
             )
             self._live.start()
         rest = text[len(self._printed) :]
-        end = stable_length(rest)
-        printed = self._print_blocks(rest[:end])
-        growing = rest[end:]
-        printed += self._print_code_lines(growing)
-        self._tail.content = Group(*self._rendered(growing))
+        printed: list[RenderableType] = []
+        if len(rest) <= LONGEST_REDRAWN or len(rest) >= _GROWTH * self._parsed:
+            printed, rest = self._print_final(rest)
+        self._tail.content = Group(*self._end_of(rest))
         self._live.update(self._tail)
         if printed:
             self._console.print(Group(*printed))
@@ -96,29 +107,52 @@ class GrowingAnswer:
     def _checked(self, text: str) -> str:
         text = harmless(text)
         if not text.startswith(self._printed):  # another answer: drawn below, from its beginning
-            self._printed, self._code_lines = "", 0
+            self._printed, self._code_lines, self._code_end, self._parsed = "", 0, 0, 0
         return text
+
+    def _print_final(self, rest: str) -> tuple[list[RenderableType], str]:
+        """What of `rest`, the text that is not printed yet, is to be printed for good, and the
+        text after it."""
+        end = stable_length(rest)
+        printed = self._print_blocks(rest[:end])
+        growing = rest[end:]
+        printed += self._print_code_lines(growing)
+        self._parsed = len(growing)
+        first = blocks(growing[:LONGEST_REDRAWN])[:1]
+        fenced = bool(first) and first[0].fenced
+        self._opener = first[0].source.partition("\n")[0] + "\n" if fenced else ""
+        return printed, growing
+
+    def _end_of(self, growing: str) -> list[RenderableType]:
+        """The block that still changes; of a very long one, the characters at its end that fit
+        on a screen."""
+        if len(growing) <= LONGEST_REDRAWN:
+            return self._rendered(growing)
+        start = len(growing) - self._console.width * self._console.height
+        start = max(start, self._code_end - 1)
+        start = growing.find("\n", max(0, start)) + 1 or start
+        return separated(map(rendered, blocks(self._opener + growing[start:])), first=True)
 
     def _print_blocks(self, source: str) -> list[RenderableType]:
         """Count `source` as printed, and return what is to be printed for it."""
         printed = self._rendered(source)
         if source.strip():
-            self._first, self._code_lines = False, 0
+            self._first, self._code_lines, self._code_end = False, 0, 0
         self._printed += source
         return printed
 
     def _print_code_lines(self, growing: str) -> list[RenderableType]:
-        """Where the last block is code and at least half a screen of its complete lines is not
-        printed yet: count these as printed, and return what is to be printed for them."""
+        """Where the last block is a code fence and at least half a screen of its complete lines is
+        not printed yet: count these as printed, and return what is to be printed for them."""
         found = blocks(growing)
-        if len(found) != 1 or found[0].code is None:
+        if len(found) != 1 or not found[0].fenced:
             return []
-        complete = found[0].code.count("\n")
+        complete = (found[0].code or "").count("\n")
         if complete - self._code_lines < self._console.height // 2:
             return []
         source = "".join(found[0].source.splitlines(keepends=True)[: complete + 1])
         printed = self._rendered(source)
-        self._first, self._code_lines = False, _lines(source)
+        self._first, self._code_lines, self._code_end = False, _lines(source), len(source)
         return printed
 
     def _rendered(self, source: str) -> list[RenderableType]:

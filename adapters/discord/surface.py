@@ -7,7 +7,7 @@ from typing import Any
 from adapters.discord.api import MessageWrites, Refused, Upload
 from adapters.discord.rendering import PINGS_NOBODY, TEXT_UNITS, payload, utf16_units
 from bot.errors import MessageGone
-from bot.ports import Form, Part, SurfaceLimits
+from bot.ports import Dialect, Form, Part, SurfaceLimits
 
 EDITS_PER_SECOND = 1.0
 """In one channel, until Discord's rate-limit headers say more exactly (5 in 5 seconds)."""
@@ -53,6 +53,7 @@ class DiscordSurface:
             edits_per_second=self._writes.edit_rate or EDITS_PER_SECOND,
             burst=BURST,
             posts_burst=POSTS_BURST,
+            markdown=Dialect.DISCORD,
         )
 
     async def send(self, part: Part) -> str:

@@ -8,6 +8,7 @@
 - `cutting`: chooses the position of a cut.
 - `holding`: withholds incomplete Markdown at the end of a growing text.
 - `markdown`, `inline`: the block and inline syntax of Markdown, as far as these need it.
+- `marks`: which marks a text leaves open, in CommonMark and on Discord.
 """
 
 from bot.delivery.live import Delivery, LiveAnswer

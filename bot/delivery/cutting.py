@@ -8,7 +8,7 @@ from enum import IntEnum, auto
 
 import regex
 
-from bot.delivery.inline import scan
+from bot.delivery.inline import Inlines, scan
 from bot.delivery.markdown import Context, Kind, is_rule
 
 
@@ -61,8 +61,9 @@ def choose_cut(
     """
     size = len(head) - lead
     breaks = [(line.start, _break(head, lines, i)) for i, line in enumerate(lines) if i]
+    scans: dict[int, Inlines] = {}
     for least in (lead + size // 2, lead + size // 8):
-        for offset in _ranked(head, lines, breaks, least):
+        for offset in _ranked(head, lines, breaks, least, scans):
             if fits(offset):
                 return offset
     for offset in _last_resorts(head):
@@ -72,18 +73,27 @@ def choose_cut(
 
 
 def _ranked(
-    head: str, lines: Sequence[Line], breaks: Sequence[tuple[int, _Break]], least: int
+    head: str,
+    lines: Sequence[Line],
+    breaks: Sequence[tuple[int, _Break]],
+    least: int,
+    scans: dict[int, Inlines],
 ) -> Iterator[int]:
+    """The offsets from `least` on, best first. `scans`: a cache for `_within_lines`."""
     for wanted in (_Break.BLOCK, _Break.LINE, _Break.BLANK_IN_CODE, _Break.IN_BLOCK):
         for offset, quality in reversed(breaks):
             if quality is wanted and offset >= least:
                 yield offset
-    yield from _within_lines(head, lines, _SENTENCE, least)
-    yield from _within_lines(head, lines, _WORD, least)
+    yield from _within_lines(head, lines, _SENTENCE, least, scans)
+    yield from _within_lines(head, lines, _WORD, least, scans)
 
 
 def _within_lines(
-    head: str, lines: Sequence[Line], pattern: re.Pattern[str], least: int
+    head: str,
+    lines: Sequence[Line],
+    pattern: re.Pattern[str],
+    least: int,
+    scans: dict[int, Inlines],
 ) -> Iterator[int]:
     """Offsets after a match of `pattern` in a line of prose, last first, except within emphasis,
     links and code spans."""
@@ -91,7 +101,7 @@ def _within_lines(
     for line in reversed(lines):
         if line.start < stop and stop > least and line.kind in _PROSE:
             text = head[line.start : stop]
-            inlines = scan(text)
+            inlines = scans.get(line.start) or scans.setdefault(line.start, scan(text))
             for match in reversed(list(pattern.finditer(text))):
                 offset = line.start + match.end()
                 if least <= offset < stop and not inlines.cut_by(match.end()):
@@ -125,7 +135,7 @@ def _break(head: str, lines: Sequence[Line], index: int) -> _Break:
 
 def _break_in_code(head: str, lines: Sequence[Line], index: int) -> _Break:
     line, before = lines[index], lines[index - 1]
-    if line.kind is Kind.CLOSE or before.kind is Kind.OPEN:
+    if line.kind is Kind.CLOSE or before.context.fence is None:
         return _Break.BAD
     if _blank(head, lines, index - 1):
         return _Break.BAD  # blank lines at a part's end are not shown

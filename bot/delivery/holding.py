@@ -14,6 +14,7 @@ import regex
 from bot.delivery.cutting import Line
 from bot.delivery.inline import scan
 from bot.delivery.markdown import Context, Kind, is_row, is_rule, read_line
+from bot.ports import Dialect
 
 LONGEST_MARK = 200
 """Characters. Emphasis, a link or a fence line that is still incomplete then is shown as it is."""
@@ -25,6 +26,7 @@ _LOOK_BACK = 2000
 _HALF_FENCE = re.compile(
     r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?:`{1,2}|~{1,2}|`{3,}[^`]*|~{3,}.*)\Z"
 )
+_EMPTY_FENCE = re.compile(r"`{3,}+[A-Za-z0-9_+\-.#]*+\s*+")
 _HALF_BLOCK_MARK = re.compile(r"[ \t]*+(?:[-=+*#>_]++|\d{1,9}[.)]?)[ \t]*\Z")
 """What may become a bullet, a number, a heading, a quotation, a thematic break, or the line below a
 heading's text."""
@@ -36,22 +38,33 @@ _GOES_ON = regex.compile(
 _PAIR_OF_LETTERS = regex.compile(r"\p{Regional_Indicator}{2}\Z")
 
 
-def shown_until(text: str, lines: Sequence[Line], line_start: int, context: Context) -> int:
+def shown_until(
+    text: str,
+    lines: Sequence[Line],
+    line_start: int,
+    context: Context,
+    dialect: Dialect = Dialect.COMMONMARK,
+) -> int:
     """How many characters of `text` can be shown while more of it is to come.
 
     `lines` are the complete lines of `text`; the incomplete last one begins at `line_start`, where
     `context` is open. The result is at least ``len(text) - LONGEST_ROW``.
     """
     line = text[line_start:]
+    if dialect is Dialect.DISCORD:
+        fence = _discord_fence(text, line, context)
+    else:
+        fence = _fence(text, lines, line, line_start, context)
     reasons = [
-        (_fence(text, lines, line, line_start, context), LONGEST_MARK),
+        (fence, LONGEST_MARK),
         (_grapheme(text), LONGEST_MARK),
     ]
     if context.fence is None:
-        reasons.append((_table(text, lines, line, line_start), LONGEST_ROW))
+        row = is_row(line, dialect)
+        reasons.append((_table(text, lines, line, line_start, row), LONGEST_ROW))
         if _HALF_BLOCK_MARK.match(line):
             reasons.append((line_start, LONGEST_MARK))
-        if not (is_row(line) or (line == "" and lines and lines[-1].kind is not Kind.TEXT)):
+        if not (row or (line == "" and lines and lines[-1].kind is not Kind.TEXT)):
             start = _paragraph(lines, line, line_start, len(text))
             reasons += [(start + mark, LONGEST_MARK) for mark in scan(text[start:]).open]
     held = [start for start, longest in reasons if len(text) - start <= longest]
@@ -75,18 +88,32 @@ def _fence(text: str, lines: Sequence[Line], line: str, line_start: int, context
     return start
 
 
-def _table(text: str, lines: Sequence[Line], line: str, line_start: int) -> int:
-    """The start of a table's incomplete header or row; else the text's end."""
+def _discord_fence(text: str, line: str, context: Context) -> int:
+    """The start of a code block without content, of its language before the line's end, or of what
+    may become the end of one; else the text's end."""
+    if read_line(line, context, Dialect.DISCORD)[1].fence is None:
+        return len(text) - len(line) if _HALF_FENCE.match(line) else len(text)
+    start = text.rfind("```")
+    while text.startswith("`", start - 1) and start > 0:
+        start -= 1
+    if _EMPTY_FENCE.fullmatch(text, start):
+        return start
+    return len(text) if text.endswith("```") else len(text.rstrip("`"))
+
+
+def _table(text: str, lines: Sequence[Line], line: str, line_start: int, row: bool) -> int:
+    """The start of a table's incomplete header or row; else the text's end. `row`: whether the
+    incomplete `line` is a row."""
     first = len(lines)
     while first > 0 and lines[first - 1].kind is Kind.ROW:
         first -= 1
     starts = [line.start for line in lines[first:]] + [line_start]
     if len(starts) == 1:
-        return line_start if is_row(line) else len(text)
+        return line_start if row else len(text)
     if len(starts) == 2:
-        return starts[0] if is_row(line) or not line.strip() else len(text)
+        return starts[0] if row or not line.strip() else len(text)
     table = is_rule(text[starts[1] : starts[2]])
-    return line_start if table and is_row(line) else len(text)
+    return line_start if table and row else len(text)
 
 
 def _paragraph(lines: Sequence[Line], line: str, line_start: int, end: int) -> int:

@@ -8,6 +8,8 @@ complete ones.
 import re
 from dataclasses import dataclass, field
 
+from bot.delivery.markdown import code_end
+
 _TOKEN = re.compile(
     r"""
       (?P<escape> \\. )
@@ -25,7 +27,9 @@ _HALF_TARGET = re.compile(r"\((?:[^()\n]|\([^()\n]*(?:\)|\Z))*+\Z")
 
 
 @dataclass(slots=True)
-class _Opener:
+class Opener:
+    """A delimiter run that may open emphasis, or the bracket of a link."""
+
     delimiter: str
     """``*``, ``_``, ``~``, ``|``, or ``[`` for a link."""
     count: int
@@ -49,7 +53,7 @@ class Inlines:
 def scan(text: str) -> Inlines:
     """Find the inline constructs in `text`, a paragraph or the beginning of one."""
     inlines = Inlines()
-    openers: list[_Opener] = []
+    openers: list[Opener] = []
     at = 0
     while token := _TOKEN.search(text, at):
         at = token.end()
@@ -59,7 +63,7 @@ def scan(text: str) -> Inlines:
             case "angle" | "url":
                 _angle(text, token, inlines)
             case "link":
-                openers.append(_Opener("[", 1, token.start()))
+                openers.append(Opener("[", 1, token.start()))
             case "end":
                 at = _link(text, token.start(), openers, inlines)
             case "run":
@@ -74,17 +78,12 @@ def scan(text: str) -> Inlines:
 def _code(text: str, token: re.Match[str], inlines: Inlines) -> int:
     """A code span: from a run of backticks to the next run of the same length. Returns where to
     continue."""
-    ticks = token[0]
-    end = token.end()
-    while (end := text.find(ticks, end)) >= 0:
-        stop = end + len(ticks)
-        if not text.startswith("`", stop) and text[end - 1] != "`":
-            inlines.closed.append((token.start(), stop))
-            return stop
-        while text.startswith("`", end):
-            end += 1
-    inlines.open.append(token.start())
-    return token.end()
+    stop = code_end(text, token)
+    if stop is None:
+        inlines.open.append(token.start())
+        return token.end()
+    inlines.closed.append((token.start(), stop))
+    return stop
 
 
 def _angle(text: str, token: re.Match[str], inlines: Inlines) -> None:
@@ -94,7 +93,7 @@ def _angle(text: str, token: re.Match[str], inlines: Inlines) -> None:
         inlines.open.append(token.start())
 
 
-def _link(text: str, bracket: int, openers: list[_Opener], inlines: Inlines) -> int:
+def _link(text: str, bracket: int, openers: list[Opener], inlines: Inlines) -> int:
     """A closing bracket, and the link's target where one follows. Returns where to continue."""
     index = _last(openers, "[")
     after = bracket + 1
@@ -112,8 +111,14 @@ def _link(text: str, bracket: int, openers: list[_Opener], inlines: Inlines) -> 
     return target.end()
 
 
-def _run(text: str, token: re.Match[str], openers: list[_Opener], inlines: Inlines) -> None:
-    """A delimiter run: closes what it can of its own character, and opens with the rest."""
+def _run(text: str, token: re.Match[str], openers: list[Opener], inlines: Inlines) -> None:
+    inlines.closed += ((start, token.end()) for start in read_run(text, token, openers))
+
+
+def read_run(text: str, token: re.Match[str], openers: list[Opener]) -> list[int]:
+    """Read `token`, a delimiter run: it closes what it can of its own character in `openers`, and
+    opens with the rest. Returns the starts of what it closed."""
+    closed = []
     delimiter, count = token[0][0], len(token[0])
     before = text[token.start() - 1 : token.start()]
     after = text[token.end() : token.end() + 1]
@@ -127,12 +132,13 @@ def _run(text: str, token: re.Match[str], openers: list[_Opener], inlines: Inlin
         del openers[index + 1 :]
         if not opener.count:
             openers.pop()
-            inlines.closed.append((opener.start, token.end()))
+            closed.append(opener.start)
     if count and not within and not after.isspace():
-        openers.append(_Opener(delimiter, count, token.end() - count))
+        openers.append(Opener(delimiter, count, token.end() - count))
+    return closed
 
 
-def _last(openers: list[_Opener], delimiter: str) -> int | None:
+def _last(openers: list[Opener], delimiter: str) -> int | None:
     for index in range(len(openers) - 1, -1, -1):
         if openers[index].delimiter == delimiter:
             return index

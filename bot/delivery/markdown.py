@@ -3,11 +3,15 @@
 Lines end with ``\\n``. The rules are CommonMark's (https://spec.commonmark.org/0.31.2/, sections
 4.5 and 5), with two deviations for models' output: an indented fence counts wherever a list item
 came before it, and a line that starts with ``|`` is a table row (GitHub Flavored Markdown).
+
+In Discord's dialect a code block may begin and end anywhere in a line (`marks` has the source).
 """
 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from bot.ports import Dialect
 
 
 class Kind(Enum):
@@ -93,12 +97,18 @@ _CLOSER = re.compile(rf"{_QUOTE}(?P<indent>[ \t]*)(?P<run>[`~]*)[ \t\r]*\n?\Z")
 _ITEM = re.compile(rf"{_BULLET}|[ ]{{0,3}}(?:\#{{1,6}}[ \t]|>)")
 _LIST_ITEM = re.compile(_BULLET)
 _LONGEST_CLOSER = 80
+_TICKS = re.compile(r"\\[^0-9A-Za-z\s]|`++")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]*+\n?\Z")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*\Z")
 
 
-def read_line(line: str, context: Context) -> tuple[Kind, Context]:
+def read_line(
+    line: str, context: Context, dialect: Dialect = Dialect.COMMONMARK
+) -> tuple[Kind, Context]:
     """The kind of `line`, and what is open after it. An incomplete line is read as if it were
     complete."""
+    if dialect is Dialect.DISCORD:
+        return _read_discord_line(line, context)
     fence = context.fence
     if fence is not None and not (">" in fence.lead and not line.lstrip().startswith(">")):
         if fence.closed_by(line):
@@ -108,10 +118,65 @@ def read_line(line: str, context: Context) -> tuple[Kind, Context]:
         return Kind.BLANK, Context(None, context.in_list)
     if opened := _opened(line, context.in_list):
         return Kind.OPEN, Context(opened, context.in_list)
+    return _read_prose(line, context)
+
+
+def _read_prose(line: str, context: Context) -> tuple[Kind, Context]:
     in_list = bool(_LIST_ITEM.match(line)) or (context.in_list and line[0].isspace())
     if _ITEM.match(line):
         return Kind.ITEM, Context(None, in_list)
     return (Kind.ROW if is_row(line) else Kind.TEXT), Context(None, in_list)
+
+
+def _read_discord_line(line: str, context: Context) -> tuple[Kind, Context]:
+    before, after = context.fence, _discord_fence(line, context.fence)
+    starts = line.lstrip(" \t>").startswith("```")
+    if before is not None:
+        closes = starts and after is None
+        return (Kind.CLOSE if closes else Kind.CODE), Context(after, context.in_list)
+    if not line.strip():
+        return Kind.BLANK, Context(None, context.in_list)
+    kind, read = _read_prose(line, context)
+    if after is not None and starts:
+        kind = Kind.OPEN
+    elif kind is Kind.ROW and not is_row(line, Dialect.DISCORD):
+        kind = Kind.TEXT
+    return kind, Context(after, read.in_list)
+
+
+def _discord_fence(line: str, fence: Fence | None) -> Fence | None:
+    """The code block that is open after `line`, where `fence` is open before it."""
+    at = 0
+    while True:
+        if fence is not None:
+            end = line.find("```", at)
+            if end < 0:
+                return fence
+            at, fence = end + 3, None
+        token = _TICKS.search(line, at)
+        if token is None:
+            return None
+        at = token.end()
+        if token[0].startswith("```"):
+            at = token.start() + 3
+            language = _LANGUAGE.match(line, at)
+            fence = Fence("", "```", language[0].rstrip("\n") if language else "")
+        elif token[0].startswith("`"):
+            at = code_end(line, token) or at
+
+
+def code_end(text: str, opener: re.Match[str]) -> int | None:
+    """Where the code span that `opener`, a run of backticks, begins is over: after the next run of
+    the same length. None where there is no such run."""
+    ticks, end = opener[0], opener.end()
+    while (end := text.find(ticks, end)) >= 0:
+        stop = end
+        while text.startswith("`", stop):
+            stop += 1
+        if stop - end == len(ticks):
+            return stop
+        end = stop
+    return None
 
 
 def _opened(line: str, in_list: bool) -> Fence | None:
@@ -128,9 +193,10 @@ def _opened(line: str, in_list: bool) -> Fence | None:
     return Fence(lead, match["ticks"] or match["tildes"], info[0] if info else "", nested)
 
 
-def is_row(line: str) -> bool:
-    """Whether the line is a table row."""
-    return line.lstrip().startswith("|")
+def is_row(line: str, dialect: Dialect = Dialect.COMMONMARK) -> bool:
+    """Whether the line is a table row, and not the beginning of Discord's spoiler."""
+    start = line.lstrip()[:2]
+    return start[:1] == "|" and not (dialect is Dialect.DISCORD and start == "||")
 
 
 def is_rule(line: str) -> bool:

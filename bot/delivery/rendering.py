@@ -34,7 +34,7 @@ class Pages:
 
     def __init__(self, answer_id: int, limits: SurfaceLimits, text: str) -> None:
         self._answer_id = answer_id
-        self._splitter = Splitter(limits.max_units, limits.units)
+        self._splitter = Splitter(limits.max_units, limits.units, limits.markdown)
         self._chunks = [text] if text else []
         self._unsplit = [text] if text else []
         self._state: AnswerState | None = None
@@ -84,12 +84,19 @@ class Pages:
             self._shown_to = max(self._shown_to, self._showable(now))
         else:
             self._shown_to, self._held = whole, None
-        self._growing = splitter.rest_until(self._shown_to)
+        grows = self._state is AnswerState.WRITING
+        self._growing = splitter.rest_until(self._shown_to, grows=grows)
 
     def _showable(self, now: float) -> int:
         splitter = self._splitter
         whole = len(splitter.window)
-        until = shown_until(splitter.window, splitter.lines, splitter.line_start, splitter.context)
+        until = shown_until(
+            splitter.window,
+            splitter.lines,
+            splitter.line_start,
+            splitter.context,
+            splitter.dialect,
+        )
         held = (len(splitter.closed), until) if until < whole else None
         if held != self._held:
             self._held, self._held_since = held, now

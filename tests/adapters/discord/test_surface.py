@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
-from bot.ports import AnswerState, Form, Part
+from bot.ports import AnswerState, Dialect, Form, Part
 from tests.virtual_clock import VirtualClock
 
 
@@ -97,6 +97,10 @@ async def test_the_rate_comes_from_the_headers_once_there_are_some() -> None:
     await surface.edit("1", a_part())
     assert surface.limits.edits_per_second == 2.0
     assert surface.limits.burst == BURST
+
+
+async def test_answers_are_cut_by_discords_own_markdown() -> None:
+    assert a_surface(RecordingWire()).limits.markdown is Dialect.DISCORD
 
 
 async def test_answers_in_one_channel_share_a_budget() -> None:

@@ -7,6 +7,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from bot.delivery.splitting import Piece, Splitter
+from bot.ports import Dialect
 
 LETTERS = st.text("abc defg.,!? ", min_size=1, max_size=60)
 UNICODE = st.text(max_size=40)
@@ -65,6 +66,33 @@ TEXTS = st.lists(
 LIMITS = st.sampled_from([16, 17, 24, 40, 64, 100, 200, 1000])
 
 
+_WORD = st.text("abcdefghij", min_size=2, max_size=8)
+_PHRASES = st.lists(_WORD, min_size=1, max_size=60).map(" ".join)
+_MARKED = st.builds(
+    lambda mark, inner, words: f"{mark}{inner}{words}{inner}{mark}",
+    st.sampled_from(["**", "*", "_", "__", "||", "||"]),
+    st.sampled_from(["", "", "~~", "`", "``"]),
+    _PHRASES,
+)
+_CODE_BLOCKS = st.builds(
+    lambda before, mark, info, lines, end: f"{before}{mark}{info}\n" + "\n".join(lines) + end,
+    st.sampled_from(["\n", "\n\n", "Run this: ", "then "]),
+    st.just("```"),
+    st.sampled_from(["", "bash", "c++"]),
+    st.lists(_PHRASES, min_size=1, max_size=8),
+    st.sampled_from(["\n```\n", "```", "\n``` and "]),
+)
+_LONG_SPOILERS = st.lists(_PHRASES | _CODE_BLOCKS, min_size=1, max_size=3).map(
+    lambda parts: "||" + "\n\n".join(parts) + "||"
+)
+MARKED_TEXTS = st.lists(
+    st.one_of(_PHRASES, _MARKED, _CODE_BLOCKS, _LONG_SPOILERS, st.sampled_from(["\n\n", "\n- "])),
+    min_size=1,
+    max_size=12,
+).map(" ".join)
+"""Answers in Discord's dialect in which every mark is closed, and words are not longer than 8."""
+
+
 def chunks(text: str, random: Random) -> list[str]:
     """The text in random pieces, as a model might stream it."""
     pieces = []
@@ -75,8 +103,13 @@ def chunks(text: str, random: Random) -> list[str]:
     return pieces
 
 
-def split(text: str, max_units: int, units: Callable[[str], int] = len) -> list[Piece]:
+def split(
+    text: str,
+    max_units: int,
+    units: Callable[[str], int] = len,
+    dialect: Dialect = Dialect.COMMONMARK,
+) -> list[Piece]:
     """All parts of a complete text; none for ""."""
-    splitter = Splitter(max_units, units)
+    splitter = Splitter(max_units, units, dialect)
     splitter.feed(text)
     return [*splitter.closed, splitter.rest] if text else []

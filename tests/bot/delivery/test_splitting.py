@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.delivery.markdown import closing
 from bot.delivery.splitting import Piece, Splitter
+from bot.ports import Dialect
 from tests.bot.delivery.markdown_texts import GRAPHEMES, LIMITS, TEXTS, chunks, split
 from tests.fake_surface import join as read
 from tests.fake_surface import utf16_units
@@ -175,6 +176,36 @@ def test_a_part_is_measured_as_the_platform_does() -> None:
 def test_a_limit_too_small_for_text_is_refused() -> None:
     with pytest.raises(ValueError, match="8 units"):
         Splitter(8)
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize(
+    "unit", ["A word. ", "x", " ", "\n", "*a ", "`a ", "x ```py ", "||a|| ", "- a\n"]
+)
+def test_the_work_is_in_proportion_to_the_length(
+    unit: str, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = 0
+
+    def units(text: str) -> int:
+        nonlocal work
+        work += len(text)
+        return len(text)
+
+    def piece(raw: str, start: int, stop: int, prefix: str = "", suffix: str = "") -> Piece:
+        nonlocal work
+        work += len(raw)
+        return Piece(raw, start, stop, prefix, suffix)
+
+    monkeypatch.setattr("bot.delivery.splitting.Piece", piece)
+    costs = []
+    for length in (10_000, 40_000):
+        work = 0
+        splitter = Splitter(1000, units, dialect)
+        splitter.feed((unit * length)[:length] + "x")
+        costs.append(work)
+    assert costs[1] < 8 * costs[0]
+    assert costs[1] < 400 * 40_000
 
 
 # ---------------------------------------------------------------- fences and tables
