@@ -1,9 +1,9 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed` and `Archive` are the database; `storage/` has two
-classes that implement them all, in memory and in SQL. `Surface` is a place in which an answer is
-shown and `SurfaceFinder` finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed` and `Archive` are the database;
+`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
+which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -396,9 +396,7 @@ class Archive(Protocol):
         no timezone. Transactions as for `forget`."""
 
 
-class Store(
-    QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Protocol
-):
+class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Protocol):
     """The whole database in one object, which `storage.open_store` opens."""
 
     @property

@@ -76,11 +76,11 @@ class History(Protocol):
     platform: str
 
     async def page(
-        self, place: RecentConversation, since: datetime, known: datetime
+        self, place: RecentConversation, since: datetime, known: datetime, /
     ) -> Page | None:
-        """Up to `MOST_MESSAGES` messages of the place: those since `since` first of all, and those
-        since `known` (earlier) where there is room. None where it cannot be read, which is logged
-        where somebody can change it. Raises SurfaceBusy where the platform cannot be reached, and
+        """Up to about `MOST_MESSAGES` messages of the place, oldest first: those since `since`
+        above all, and those since `known`, which is no later, where there is room. None where the
+        place cannot be read. Raises SurfaceBusy where the platform cannot be reached, and
         SurfaceError."""
         ...
 
@@ -106,9 +106,14 @@ class _Pass:
     asked: int = 0
     edited: int = 0
 
+    @property
+    def start(self) -> datetime:
+        """Messages after this moment may be questions to answer."""
+        return max(self.since, self.floor)
+
     def oldest_known(self, place: ConversationKey, history: History) -> datetime:
         moments = (history.posted_at(message_id) for message_id in self.known.get(place, ()))
-        return min([self.floor, *(moment for moment in moments if moment is not None)])
+        return min([self.start, *(moment for moment in moments if moment is not None)])
 
 
 class CatchUp:
@@ -174,8 +179,7 @@ class CatchUp:
             await self._read(found, now - timedelta(days=rules.catch_up_days))
             await self._apply(found)
             logger.info(
-                "%s: looked for what was missed in %d places: %d questions, %d edits, "
-                "%d deletions",
+                "%s: looked for what was missed in %d places: %d questions, %d edits, %d deletions",
                 self._platform,
                 found.places,
                 found.asked,
@@ -189,9 +193,7 @@ class CatchUp:
 
     async def _read(self, found: _Pass, earliest: datetime) -> None:
         """Read the places and note what is to be done."""
-        recent = await self._store.recent_conversations(
-            self._platform, earliest, limit=MOST_PLACES
-        )
+        recent = await self._store.recent_conversations(self._platform, earliest, limit=MOST_PLACES)
         places = deque(await self._places(recent, earliest, found))
         queued = {place.conversation for place in places}
         while places and found.places < MOST_PLACES:
@@ -230,7 +232,7 @@ class CatchUp:
     async def _page(self, place: RecentConversation, found: _Pass) -> Page | None:
         known = found.oldest_known(place.conversation, self._history)
         try:
-            return await self._history.page(place, max(found.since, found.floor), known)
+            return await self._history.page(place, found.start, known)
         except SurfaceBusy:
             raise
         except SurfaceError as error:

@@ -111,9 +111,7 @@ def status_text(status: Status) -> str:
     )
 
 
-def privacy_text(
-    retention_days: int, reset: str, forget: str, *, catches_up: bool = False
-) -> str:
+def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:
     """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset` and `forget`:
     the platform's commands. `catches_up`: whether missed questions are looked for."""
     kept = (

@@ -42,7 +42,7 @@ class Listeners:
     ) -> None:
         self._workspaces = workspaces
         self._handlers = handlers
-        self._incoming = Incoming(desk, handlers)
+        self.incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
         self.app = AsyncApp(
@@ -72,7 +72,7 @@ class Listeners:
         app.error(_failed)
 
     async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
-        self._incoming.event(_workspace(context), event)
+        self.incoming.event(_workspace(context), event)
 
     async def _stopped(self, event: JSON, context: AsyncBoltContext) -> None:
         self._buttons.stopped(_workspace(context), event)

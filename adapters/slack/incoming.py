@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,15 @@ _QUESTIONS = frozenset({None, "", "file_share", "thread_broadcast", "me_message"
 """The subtypes that a person's own words come with."""
 
 
+def moment_of(ts: object) -> datetime | None:
+    """The moment in a message's ``ts``, seconds since 1970 with six decimals; None for anything
+    else."""
+    seconds, _, micros = str(ts or "").partition(".")
+    if not (seconds.isdecimal() and micros.isdecimal() and len(seconds) <= 11 and len(micros) == 6):
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message of a person."""
@@ -37,6 +47,7 @@ class Said:
     files: tuple[JSON, ...]
     parent_user: str
     """Who wrote the first message of the thread."""
+    edited_at: datetime | None = None
 
     @classmethod
     def of(cls, message: JSON, channel: str) -> "Said | None":
@@ -53,6 +64,7 @@ class Said:
             str(message.get("text") or ""),
             tuple(message.get("files") or ()),
             str(message.get("parent_user_id") or ""),
+            moment_of((message.get("edited") or {}).get("ts")),
         )
 
     def place(self, workspace: Workspace) -> Place:
@@ -74,6 +86,7 @@ class Said:
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
             typed=after_mention(typed) if typed != self.text else typed,
             own_thread=True if self.parent_user == workspace.bot_user else None,
+            at=self.edited_at or moment_of(self.ts),
         )
 
     async def message(self, workspace: Workspace) -> Message:
@@ -112,14 +125,17 @@ class Incoming:
         if not self._desk.may_concern(place, heard):
             return
 
-        self._handlers.start(
-            self._desk.receive(
-                place,
-                member_of(workspace, said.user),
-                partial(said.message, workspace),
-                heard,
-                PrivateReply(workspace, place, said.user),
-            )
+        self._handlers.start(self.receive(workspace, said, mentioned=mentioned))
+
+    async def receive(self, workspace: Workspace, said: Said, *, mentioned: bool = False) -> None:
+        """A message was posted. Returns when it is accepted, refused or ignored."""
+        place = said.place(workspace)
+        await self._desk.receive(
+            place,
+            member_of(workspace, said.user),
+            partial(said.message, workspace),
+            said.heard(workspace, mentioned=mentioned),
+            PrivateReply(workspace, place, said.user),
         )
 
     def _changed(self, workspace: Workspace, channel: str, event: JSON) -> None:
@@ -130,11 +146,13 @@ class Incoming:
         said = Said.of(now, channel)
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
             return
+        self._handlers.start(self.edit(workspace, said))
+
+    async def edit(self, workspace: Workspace, said: Said) -> None:
+        """A message has a new text. Returns when the edit is applied or refused."""
         place, member = said.place(workspace), member_of(workspace, said.user)
         heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
-        self._handlers.start(
-            self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
-        )
+        await self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
 
     def _deleted(self, workspace: Workspace, channel: str, ts: str, thread_ts: str) -> None:
         place = place_of_message(workspace.key, channel, ts, thread_ts)

@@ -46,12 +46,22 @@ async def socket_address(client: AsyncWebClient, app_token: str) -> str:
 
 @asynccontextmanager
 async def socket_mode(
-    app: AsyncApp, client: AsyncWebClient, app_token: str, address: str
+    app: AsyncApp,
+    client: AsyncWebClient,
+    app_token: str,
+    address: str,
+    connected: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
     """Keep a Socket Mode connection while the body runs: first to `address`; slack_sdk reconnects a
-    lost one with a new URL."""
+    lost one with a new URL. `connected` is called for each connection, before its first event."""
     handler = AsyncSocketModeHandler(app, app_token, logger=_socket_logger(), web_client=client)
     handler.client.wss_uri = address
+
+    async def hello(_client: object, message: dict[str, object], _raw: str | None = None) -> None:
+        if message.get("type") == "hello":
+            connected()
+
+    handler.client.message_listeners.append(hello)
     try:
         await handler.client.connect()  # type: ignore[no-untyped-call]
         yield

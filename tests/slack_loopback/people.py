@@ -54,8 +54,8 @@ class Someone:
 
     async def edit(self, message: Message, text: str) -> None:
         before = message.payload()
-        message.text = text
-        changed = {**message.payload(), "edited": {"user": self.id, "ts": self.team.next_ts()}}
+        message.text, message.edited = text, self.team.next_ts()
+        changed = message.payload()
         await self._changed(message, "message_changed", message=changed, previous_message=before)
 
     async def delete(self, message: Message) -> None:
