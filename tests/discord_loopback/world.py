@@ -21,7 +21,7 @@ _newest = 0
 
 def new_id(ago: float = 0.0) -> str:
     """A new id; it contains the time, `ago` seconds before now. Without `ago` ids only grow."""
-    global _newest  # noqa: PLW0603
+    global _newest
     made = (int((time.time() - ago) * 1000) - EPOCH) << 22
     if ago:
         return str(made)
