@@ -17,6 +17,7 @@ from typing import Protocol
 from adapters.common.control_words import control_word
 from adapters.common.desk import Desk, Heard
 from adapters.common.place import Place
+from adapters.common.texts import counted
 from bot.errors import ParleyError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import RecentConversation, Store
@@ -179,12 +180,12 @@ class CatchUp:
             await self._read(found, now - timedelta(days=rules.catch_up_days))
             await self._apply(found)
             logger.info(
-                "%s: looked for what was missed in %d places: %d questions, %d edits, %d deletions",
+                "%s: looked for what was missed in %s: %s, %s, %s",
                 self._platform,
-                found.places,
-                found.asked,
-                found.edited,
-                len(found.gone),
+                counted(found.places, "place"),
+                counted(found.asked, "question"),
+                counted(found.edited, "edit"),
+                counted(len(found.gone), "deletion"),
             )
         if not self._wanted:
             await self._desk.progress.resume(self._platform)
@@ -203,7 +204,7 @@ class CatchUp:
             if page is None:
                 continue
             self._compare(place, page, found)
-            new = [key for key in page.threads if key not in queued]
+            new = [key for key in dict.fromkeys(page.threads) if key not in queued]
             queued.update(new)
             places.extend(RecentConversation(key, place.direct) for key in new)
 

@@ -18,7 +18,12 @@ class SqlMissed(SqlPart):
         self, platform: str, since: datetime, *, limit: int
     ) -> list[RecentConversation]:
         of_conversation = QuestionRow.conversation_id == ConversationRow.id
-        newest = select(func.max(QuestionRow.id)).where(of_conversation).scalar_subquery()
+        newest = (
+            select(func.max(QuestionRow.id))
+            .where(of_conversation)
+            .correlate(ConversationRow)
+            .scalar_subquery()
+        )
         found = (
             select(ConversationRow.key, QuestionRow.direct)
             .join(QuestionRow, QuestionRow.id == newest)
