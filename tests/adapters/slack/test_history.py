@@ -1,5 +1,7 @@
 """Reading Slack's history: missing scopes, other errors, small pages, and threads."""
 
+import asyncio
+
 import pytest
 
 from storage.in_memory import MemoryStore
@@ -7,7 +9,7 @@ from tests.adapters.slack.bench import bench
 from tests.scaled_clock import ScaledClock
 from tests.slack_loopback import LoopbackSlack, Someone
 from tests.slack_loopback.api import METHODS
-from tests.slack_loopback.state import JSON, ApiError, Team
+from tests.slack_loopback.state import JSON, ApiError, File, Team
 from tests.until import until
 
 
@@ -76,3 +78,23 @@ async def test_a_typed_command_of_the_past_is_not_obeyed() -> None:
         store = MemoryStore()
         assert await missing(slack, store, "/parley forget me", "two") == ["and there", "two"]
         assert len(await store.answers()) == 4
+
+
+async def test_a_question_that_a_run_could_not_finish_handling_is_answered_by_the_next() -> None:
+    """Its file was still being fetched: nothing is in the database."""
+    async with LoopbackSlack(ScaledClock()) as slack:
+        store, file = MemoryStore(), File("F1", "notes.txt", b"text", held=asyncio.Event())
+        async with bench(at=slack, store=store) as b:
+            await b.ana.mention("C1", "first")
+            await b.answered()
+            await b.ana.mention("C1", "with a file", files=[file])
+            await Someone(slack, "U3", "Ben").mention("C1", "second")
+            await until(lambda: len(b.scripted.prompts) == 2)
+            await b.engine.finish()
+        assert file.held is not None
+        file.held.set()
+        async with bench(at=slack, store=store) as b:
+            await until(lambda: not b.busy())
+            await b.answered()
+            (prompt,) = b.scripted.prompts
+            assert "with a file" in prompt.question
