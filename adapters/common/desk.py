@@ -142,7 +142,8 @@ class Desk:
         try:
             return await work
         except ShuttingDown:
-            return ""  # the platform keeps the message; the next run finds it
+            self.progress.pause()  # the platform keeps the message; the next run finds it
+            return ""
         except Refusal as refusal:
             return refusal.user_text
         except ParleyError as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import aiohttp
 import discord
+from discord.utils import snowflake_time
 
 from adapters.common.attachments import Attachment
 from adapters.common.control_words import after_mention
@@ -135,7 +136,7 @@ def heard_in(message: discord.Message, me: discord.ClientUser) -> Heard:
         to_others=any(user.id != me.id and _is_named(user, message) for user in message.mentions),
         typed=readable(message, me),
         own_thread=in_own_thread and bool(message.content.strip()),
-        at=message.created_at,
+        at=snowflake_time(message.id),
     )
 
 

@@ -10,10 +10,11 @@ import pytest
 from adapters.common import catch_up
 from adapters.common.catch_up import CatchUp, Found, Page
 from adapters.common.desk import Desk, Heard, Platform, Rules
-from adapters.common.place import Place
+from adapters.common.place import Member, Place, Profile
 from adapters.common.progress import Progress
+from adapters.common.question import Message
 from bot.engine import Engine
-from bot.errors import StorageError, SurfaceBusy, SurfaceError
+from bot.errors import ShuttingDown, StorageError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Quota, RecentConversation
 from storage.in_memory import MemoryStore
@@ -322,6 +323,39 @@ async def test_a_message_whose_handling_was_cut_off_does_not_count(store: Memory
     mark = await store.handled_to("chat")
     assert mark is not None
     assert mark < at(5)
+
+
+class Closing:
+    """An engine that is being left, and a platform that shows answers."""
+
+    async def ask(self, *_: object) -> None:
+        raise ShuttingDown("too late")
+
+    async def command(self, *_: object) -> None:
+        return None
+
+    async def surface(self, *_: object) -> object:
+        return self
+
+
+async def test_a_question_that_came_during_shutdown_is_not_counted_as_handled(
+    store: MemoryStore,
+) -> None:
+    async def read() -> Message:
+        return Message("e", "m", "Why?")
+
+    async def profile() -> Profile:
+        return Profile("Ana")
+
+    async def reply(text: str) -> None:
+        raise AssertionError(text)
+
+    closing = Closing()
+    desk = Desk(cast("Engine", closing), store, cast("Platform", closing), Rules())
+    await desk.progress.resume("chat")
+    heard = Heard("e", "m", mentioned=True, at=at(3))
+    await desk.receive(Place(HERE), Member("1", profile), read, heard, reply)
+    assert await store.handled_to("chat") is None
 
 
 async def test_a_mark_that_cannot_be_saved_disturbs_nobody(
