@@ -156,11 +156,9 @@ class CatchUp:
             while self._wanted:
                 self._wanted = False
                 await self._once()
-        except SurfaceBusy as busy:
-            self._wanted = True  # the next connection begins at the same moment
-            logger.warning("%s: cannot look for missed questions: %s", self._platform, busy)
         except ParleyError as error:
-            logger.warning("%s: missed questions are lost: %s", self._platform, error)
+            self._wanted = True  # the next connection begins at the same moment
+            logger.warning("%s: cannot look for missed questions now: %s", self._platform, error)
         except Exception:
             logger.exception("%s: catching up failed: a defect of Parley", self._platform)
         finally:
@@ -241,30 +239,34 @@ class CatchUp:
             return None
 
     def _compare(self, place: RecentConversation, page: Page, found: _Pass) -> None:
+        """Note the differences between a page and what is known."""
         known = found.known.get(place.conversation, {})
         for message in page.found:
-            edited_at = message.edited_at
-            edited = edited_at is not None and edited_at > found.since
-            if message.heard is None or control_word(message.heard.typed):
-                continue  # a "stop" or "reset" of the past is not obeyed
-            if message.message_id in known:
-                if edited and edited_at is not None:
-                    found.changes.append((edited_at, message.edit))
-                    found.edited += 1
-                continue
-            if not self._desk.may_concern(message.place, message.heard):
-                continue
-            if message.posted_at > found.since:
-                if message.posted_at >= found.floor:
-                    found.changes.append((message.posted_at, message.post))
-                    found.asked += 1
-            elif edited_at is not None and edited and message.posted_at >= found.floor:
-                found.changes.append((edited_at, message.edit))
-                found.asked += 1
+            # a "stop" or "reset" of the past is not obeyed
+            if message.heard is not None and not control_word(message.heard.typed):
+                self._note(message, message.heard, message.message_id in known, found)
         for message_id, direct in known.items():
             posted_at = self._history.posted_at(message_id)
             if posted_at is not None and page.lacks(message_id, posted_at):
                 found.gone.append((Place(place.conversation, direct=direct), message_id))
+
+    def _note(self, message: Found, heard: Heard, known: bool, found: _Pass) -> None:
+        edited_at = message.edited_at
+        if edited_at is not None and edited_at <= found.since:
+            edited_at = None  # it came as an event
+        if known:
+            if edited_at is not None:
+                found.changes.append((edited_at, message.edit))
+                found.edited += 1
+            return
+        if message.posted_at < found.floor or not self._desk.may_concern(message.place, heard):
+            return
+        if message.posted_at > found.since:
+            found.changes.append((message.posted_at, message.post))
+            found.asked += 1
+        elif edited_at is not None:  # it was no question before
+            found.changes.append((edited_at, message.edit))
+            found.asked += 1
 
     # ------------------------------------------------------------ applying
 
