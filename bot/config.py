@@ -141,6 +141,8 @@ class DeliverySettings(_Section):
     checkpoint_interval: Annotated[float, Field(gt=0)] = 1.0
     after_restart: Literal["continue", "mark"] = "continue"
     delete_with_question: bool = False
+    catch_up_days: Annotated[int, Field(ge=0, le=365), Means("off")] = 7
+    catch_up_minutes: Annotated[int, Field(ge=0, le=10_080), Means("off")] = 15
 
 
 class DiscordSettings(_Section):

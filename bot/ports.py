@@ -1,9 +1,9 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore` and `Archive` are the database; `storage/` has two
-classes that implement them all, in memory and in SQL. `Surface` is a place in which an answer is
-shown and `SurfaceFinder` finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed` and `Archive` are the database;
+`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
+which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -306,6 +306,36 @@ class SettingsStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RecentConversation:
+    """A conversation in which questions that Parley missed are looked for."""
+
+    conversation: ConversationKey
+    direct: bool
+    """`Question.direct` of its newest question."""
+
+
+class Missed(Protocol):
+    """Where to look for questions that came while Parley was not connected, and from when on."""
+
+    async def recent_conversations(
+        self, platform: str, since: datetime, *, limit: int
+    ) -> list[RecentConversation]:
+        """Up to `limit` conversations of the platform whose newest question was asked at `since` or
+        later, or is a direct message's, the most recently used first. Those that a reset hid
+        count. The cost depends on the number of conversations, not on their length."""
+        ...
+
+    async def handled_to(self, platform: str) -> datetime | None:
+        """The moment that `record_handled` saved last; None before the first."""
+        ...
+
+    async def record_handled(self, platform: str, moment: datetime) -> None:
+        """Save that every message of the platform up to `moment`, by the platform's own clock, was
+        handled: answered, refused or ignored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationSummary:
     """One conversation in a list, such as that of ``parley history list``."""
 
@@ -366,7 +396,7 @@ class Archive(Protocol):
         no timezone. Transactions as for `forget`."""
 
 
-class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Archive, Protocol):
+class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Protocol):
     """The whole database in one object, which `storage.open_store` opens."""
 
     @property

@@ -17,6 +17,7 @@ from bot.ports import (
     ConversationSummary,
     Leftover,
     Quota,
+    RecentConversation,
     StoredAnswer,
     StoredExchange,
 )
@@ -115,6 +116,7 @@ class MemoryStore:
         self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
         self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
+        self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
 
     def _of(self, conversation: ConversationKey) -> _Conversation:
@@ -338,6 +340,30 @@ class MemoryStore:
     def _charge_answer(self, person: str, quota: Quota) -> None:
         check_quota(quota, self._spent_today(person))
         self._charge(person, Spent(answers=1))
+
+    # ------------------------------------------------------------ missed questions
+
+    async def recent_conversations(
+        self, platform: str, since: datetime, *, limit: int
+    ) -> list[RecentConversation]:
+        newest = [
+            (kept.questions[-1], key)
+            for key, kept in self._conversations.items()
+            if key.platform == platform and kept.questions
+        ]
+        newest.sort(key=lambda one: one[0].id, reverse=True)
+        found = [
+            RecentConversation(key, asked.question.direct)
+            for asked, key in newest
+            if asked.asked_at >= since or asked.question.direct
+        ]
+        return found[:limit]
+
+    async def handled_to(self, platform: str) -> datetime | None:
+        return self._handled_to.get(platform)
+
+    async def record_handled(self, platform: str, moment: datetime) -> None:
+        self._handled_to[platform] = moment
 
     # ------------------------------------------------------------ the archive
 

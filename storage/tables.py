@@ -4,6 +4,7 @@
                    └─ questions ── answers ─┬─ shown       the messages that show it
                                             └─ feedback    people's ratings
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
+    progress (platform)
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -179,6 +180,18 @@ class EventRow(Base):
     platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
     event_id: Mapped[str] = mapped_column(StoredText, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class ProgressRow(Base):
+    """Up to which moment the messages of a platform were handled. Where Parley looks for what it
+    missed begins there."""
+
+    __tablename__ = "progress"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    handled_to: Mapped[datetime] = mapped_column(Instant)
+    """By the platform's clock."""
 
 
 class LeftoverRow(Base):

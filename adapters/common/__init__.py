@@ -13,5 +13,7 @@ buttons        which buttons an answer carries
 texts          every text that people read, in one wording for all platforms
 names          people's names, made harmless
 connect        connecting, retrying, and resuming unfinished answers
+catch_up       finding and answering what was asked while Parley was not connected
+progress       up to which moment messages were handled
 handlers       event handlers that run beside each other
 """

@@ -9,6 +9,7 @@ for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from adapters.common import texts
@@ -17,6 +18,7 @@ from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
+from adapters.common.progress import Progress
 from adapters.common.question import Message, question_of
 from adapters.common.settings import with_changes, with_system_prompt
 from bot.config import Settings
@@ -52,6 +54,10 @@ class Rules:
     thread_per_question: bool = False
     attachment_characters: int = 12_000
     retention_days: int = 0
+    catch_up_days: int = 7
+    """Missed questions are looked for where something was asked within so many days; 0: never."""
+    catch_up_minutes: int = 15
+    """And are answered where they are no older than this; 0: never."""
 
     @classmethod
     def of(cls, settings: Settings, access: Access, *, direct_messages: bool = True) -> "Rules":
@@ -62,6 +68,8 @@ class Rules:
             thread_per_question=settings.conversation.scope == "thread",
             attachment_characters=settings.limits.attachment_characters,
             retention_days=settings.storage.retention_days,
+            catch_up_days=settings.delivery.catch_up_days,
+            catch_up_minutes=settings.delivery.catch_up_minutes,
         )
 
 
@@ -83,6 +91,9 @@ class Heard:
     own_thread: bool | None = None
     """Whether the bot opened this thread, or was written to in its first message. None: nobody
     knows; then it counts whether anything was asked in the thread before."""
+    at: datetime | None = None
+    """When it was posted, or of an edit when it was edited, by the platform's clock. None where the
+    platform has no history to catch up from."""
 
 
 class Platform(Protocol):
@@ -120,6 +131,8 @@ class Desk:
         self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
         """One person's questions in a conversation keep their order; nobody else waits for them."""
         self._coming = ComingQuestions()
+        self.progress = Progress(store)
+        """How far messages were handled; `adapters.common.catch_up` begins there."""
 
     # ------------------------------------------------------------ the boundary
 
@@ -129,7 +142,8 @@ class Desk:
         try:
             return await work
         except ShuttingDown:
-            return ""  # the platform keeps the message; the next run finds it
+            self.progress.pause()  # the platform keeps the message; the next run finds it
+            return ""
         except Refusal as refusal:
             return refusal.user_text
         except ParleyError as error:
@@ -183,11 +197,11 @@ class Desk:
         order of these calls; a control word waits for no question."""
         if not self.may_concern(place, heard):
             return
-        if not self.speaks_in(place):
-            logger.info("%s: [%s] allows no answers here", place.key, place.key.platform)
-            return
-        if self._seen.add(heard.event_id):
-            await self._told(place.key, reply, self._received(place, member, read, heard))
+        async with self.progress.handling(place.key.platform, heard.at):
+            if not self.speaks_in(place):
+                logger.info("%s: [%s] allows no answers here", place.key, place.key.platform)
+            elif self._seen.add(heard.event_id):
+                await self._told(place.key, reply, self._received(place, member, read, heard))
 
     async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
         if word := control_word(heard.typed):
@@ -232,8 +246,9 @@ class Desk:
         messages if it is the newest, and only the history changes if not. One that was edited down
         to nothing leaves the history with its answer. One that was no question before, since the
         mention was missing or nothing was asked, is asked now."""
-        if self.speaks_in(place):
-            await self._told(place.key, reply, self._edited(place, member, read, heard))
+        async with self.progress.handling(place.key.platform, heard.at):
+            if self.speaks_in(place):
+                await self._told(place.key, reply, self._edited(place, member, read, heard))
 
     async def _edited(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
         author = _author(place, member)
@@ -432,6 +447,7 @@ class Desk:
             self.rules.retention_days,
             self._platform.reset_command,
             self._platform.forget_command,
+            catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
         )
 
 

@@ -116,15 +116,20 @@ def status_text(status: Status) -> str:
     )
 
 
-def privacy_text(retention_days: int, reset: str, forget: str) -> str:
+def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:
     """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset` and `forget`:
-    the platform's commands."""
+    the platform's commands. `catches_up`: whether missed questions are looked for."""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
+    )
+    read = (
+        "**What I read:** after I was away, the newest messages where I answered lately, to find "
+        "questions that I missed. Only these questions are stored.\n"
     )
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         f"to them, and 👍 👎, {kept}. Other messages are not stored.\n"
+        f"{read if catches_up else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "

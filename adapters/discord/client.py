@@ -9,10 +9,13 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from adapters.common.catch_up import CatchUp
 from adapters.common.desk import Desk, Rules
+from adapters.common.handlers import Handlers
 from adapters.discord.api import MessageWrites
 from adapters.discord.buttons import answer_button
 from adapters.discord.desk import DiscordPlatform
+from adapters.discord.history import DiscordHistory
 from adapters.discord.incoming import Incoming
 from adapters.discord.places import place_of
 from adapters.discord.slash import new_tree
@@ -67,7 +70,11 @@ class ParleyClient(discord.AutoShardedClient):
             **options,
         )
         self._on_up = on_up
+        self._store = store
         self._incoming: Incoming | None = None
+        self._catch_up: CatchUp | None = None
+        self.beside = Handlers()
+        """What runs beside the events; to be entered while the client is connected."""
         self._up = False
         self.platform = DiscordPlatform(self, writes)
         self.desk = Desk(engine, store, self.platform, rules)
@@ -82,12 +89,22 @@ class ParleyClient(discord.AutoShardedClient):
         connection."""
         assert self.user is not None
         self._incoming = Incoming(self.desk, self.user)
+        history = DiscordHistory(self, self._incoming, self.user)
+        self._catch_up = CatchUp(self.desk, self._store, history)
 
     # ------------------------------------------------------------ events
 
+    async def on_connect(self) -> None:
+        """A new session begins, whose events come next; those since the last one are lost. A
+        session that was resumed is no new one."""
+        if self._catch_up is not None:
+            self._catch_up.begin()
+
     async def on_ready(self) -> None:
         """Connected, and the list of servers is complete. discord.py calls it again after a session
-        that could not be resumed; then it does nothing."""
+        that could not be resumed."""
+        if self._catch_up is not None:
+            self.beside.start(self._catch_up.run())
         if self._up:
             return
         self._up = True

@@ -3,9 +3,11 @@
 import logging
 import re
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 
 import aiohttp
 import discord
+from discord.utils import snowflake_time
 
 from adapters.common.attachments import Attachment, read_at_most
 from adapters.common.control_words import after_mention
@@ -40,7 +42,7 @@ class Incoming:
 
     async def posted(self, message: discord.Message) -> None:
         """A message was posted; RESUME may deliver it again."""
-        place, heard = _place(message), heard_in(message, self._me)
+        place, heard = place_in(message), heard_in(message, self._me)
         if not from_a_person(message) or not self._desk.may_concern(place, heard):
             return
         if self._is_deleted(message):
@@ -57,7 +59,8 @@ class Incoming:
         before = self._texts.get(message.id)
         if before == message.content:
             return
-        place, heard = _place(message), heard_in(message, self._me)
+        place = place_in(message)
+        heard = replace(heard_in(message, self._me), at=message.edited_at)
         if before is None and not self._desk.may_concern(place, heard):
             return
         self._texts.put(message.id, message.content)
@@ -123,7 +126,8 @@ async def _quietly(sending: Awaitable[object], message: discord.Message) -> None
 # ---------------------------------------------------------------- what a message says
 
 
-def _place(message: discord.Message) -> Place:
+def place_in(message: discord.Message) -> Place:
+    """Where a message was posted."""
     guild = message.guild.id if message.guild else None
     return place_of(message.channel, message.channel.id, guild)
 
@@ -146,6 +150,7 @@ def heard_in(message: discord.Message, me: discord.ClientUser) -> Heard:
         to_others=any(user.id != me.id and _is_named(user, message) for user in message.mentions),
         typed=readable(message, me),
         own_thread=in_own_thread and bool(message.content.strip()),
+        at=snowflake_time(message.id),
     )
 
 

@@ -113,7 +113,7 @@ class _Connection:
             on_up=self._ready,
             guild_ready_timeout=GUILDS_SETTLE,
         )
-        async with client:
+        async with client, client.beside:
             await log_in(client, self._settings)
             await self._resume(client)
             await client.connect()

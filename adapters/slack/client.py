@@ -41,7 +41,7 @@ class Listeners:
     ) -> None:
         self._workspaces = workspaces
         self._handlers = handlers
-        self._incoming = Incoming(desk, handlers)
+        self.incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
         self._app = AsyncApp(
@@ -90,7 +90,7 @@ class Listeners:
 
     async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
         with _if_well_formed(event):
-            self._incoming.event(_workspace(context), event)
+            self.incoming.event(_workspace(context), event)
 
     async def _stopped(self, event: JSON, context: AsyncBoltContext) -> None:
         with _if_well_formed(event):

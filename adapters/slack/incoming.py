@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adapters.common.control_words import after_mention
@@ -23,6 +24,15 @@ _QUESTIONS = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 """The subtypes that a person's own words come with."""
 
 
+def moment_of(ts: object) -> datetime | None:
+    """The moment in a message's ``ts``, seconds since 1970 with six decimals; None for anything
+    else."""
+    seconds, _, micros = str(ts or "").partition(".")
+    if not (seconds.isdecimal() and micros.isdecimal() and len(seconds) <= 11 and len(micros) == 6):
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message of a person."""
@@ -35,6 +45,7 @@ class Said:
     files: tuple[JSON, ...]
     parent_user: str
     """Who wrote the first message of the thread."""
+    edited_at: datetime | None = None
 
     @classmethod
     def of(cls, message: JSON, channel: str) -> "Said | None":
@@ -52,6 +63,7 @@ class Said:
             text(message, "text", ""),
             records(message, "files"),
             text(message, "parent_user_id", ""),
+            moment_of(record(message, "edited").get("ts")),
         )
 
     def place(self, workspace: Workspace) -> Place:
@@ -73,6 +85,7 @@ class Said:
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
             typed=after_mention(typed) if typed != self.text else typed,
             own_thread=True if self.parent_user == workspace.bot_user else None,
+            at=self.edited_at or moment_of(self.ts),
         )
 
     async def message(self, workspace: Workspace) -> Message:
@@ -111,14 +124,17 @@ class Incoming:
         place, heard = said.place(workspace), said.heard(workspace, mentioned=mentioned)
         if not self._desk.may_concern(place, heard) or self._is_deleted(heard):
             return
-        self._handlers.start(
-            self._desk.receive(
-                place,
-                member_of(workspace, said.user),
-                partial(said.message, workspace),
-                heard,
-                PrivateReply(workspace, place, said.user),
-            )
+        self._handlers.start(self.receive(workspace, said, mentioned=mentioned))
+
+    async def receive(self, workspace: Workspace, said: Said, *, mentioned: bool = False) -> None:
+        """A message was posted. Returns when it is accepted, refused or ignored."""
+        place = said.place(workspace)
+        await self._desk.receive(
+            place,
+            member_of(workspace, said.user),
+            partial(said.message, workspace),
+            said.heard(workspace, mentioned=mentioned),
+            PrivateReply(workspace, place, said.user),
         )
 
     def _changed(self, workspace: Workspace, channel: str, event: JSON) -> None:
@@ -129,13 +145,15 @@ class Incoming:
         said = Said.of(now, channel)
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
             return
+        self._handlers.start(self.edit(workspace, said))
+
+    async def edit(self, workspace: Workspace, said: Said) -> None:
+        """A message has a new text. Returns when the edit is applied or refused."""
         place, member = said.place(workspace), member_of(workspace, said.user)
         heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
         if self._is_deleted(heard):
             return
-        self._handlers.start(
-            self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
-        )
+        await self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
 
     def _deleted(self, workspace: Workspace, channel: str, ts: str, thread_ts: str) -> None:
         place = place_of_message(workspace.key, channel, ts, thread_ts)

@@ -21,6 +21,8 @@ _LIMITS: dict[str, tuple[float, int]] = {
     "chat.update": (EDITS_PER_SECOND, EDIT_BURST),
     "chat.startStream": (0.25, 5),  # tier 2, 20 a minute
     "chat.stopStream": (0.25, 5),
+    "conversations.history": (0.5, 15),  # tier 3; the rest is for other uses of these methods
+    "conversations.replies": (0.5, 15),
 }
 """Calls a second, and burst. In any minute they admit no more than Slack does."""
 

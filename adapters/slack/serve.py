@@ -4,16 +4,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.common.catch_up import CatchUp
 from adapters.common.connect import keep_connecting, resume_answers
 from adapters.common.desk import Desk, Rules
 from adapters.common.handlers import Handlers
 from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
+from adapters.slack.history import SlackHistory
 from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
@@ -130,21 +133,30 @@ class _Connection:
             if slack.mode == "socket":
                 socket = await socket_address(client, slack.app_token.get_secret_value())
             await stack.enter_async_context(self._handlers)
-            listeners = await self._listeners(workspaces, client)
-            where = await stack.enter_async_context(self._events(listeners, client, book, socket))
+            desk = await self._desk(workspaces)
+            listeners = Listeners(desk, workspaces, self._handlers, client)
+            history = SlackHistory(workspaces, listeners.incoming)
+            catch_up = CatchUp(desk, self._parley.store, history)
+            events = self._events(listeners, client, book, socket, catch_up)
+            where = await stack.enter_async_context(events)
             team = f"workspace {only.key}" if only else "every workspace that installed the app"
             self._ready(f"Slack: answering in {team}, {where}")
             await asyncio.Event().wait()
 
-    async def _listeners(self, workspaces: Workspaces, client: AsyncWebClient) -> Listeners:
-        """The desk with what an earlier run left unfinished, and the listeners before it."""
+    async def _desk(self, workspaces: Workspaces) -> Desk:
+        """The desk, with what an earlier run left unfinished resumed."""
         slack = self._settings.slack
         platform = SlackPlatform(workspaces)
         rules = Rules.of(self._settings, access_of(slack))
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
-        return Listeners(desk, workspaces, self._handlers, client)
+        return desk
+
+    def _missed(self, catch_up: CatchUp) -> None:
+        """Events may have been missed; look for them, beside those that come now."""
+        catch_up.begin()
+        self._handlers.start(catch_up.run())
 
     @asynccontextmanager
     async def _events(
@@ -153,6 +165,7 @@ class _Connection:
         client: AsyncWebClient,
         book: InstallationBook | None,
         socket: str,
+        catch_up: CatchUp,
     ) -> AsyncIterator[str]:
         """Receive events while the body runs, from `socket` or else by HTTP; yields which."""
         slack = self._settings.slack
@@ -172,6 +185,11 @@ class _Connection:
                     logger.info("the app is installed at %s%s", address, INSTALL_PATH)
             if not http:
                 token = slack.app_token.get_secret_value()
-                connection = socket_mode(listeners.dispatch, client, token, socket, self._clock)
+                missed = partial(self._missed, catch_up)  # again when it has reconnected
+                connection = socket_mode(
+                    listeners.dispatch, client, token, socket, self._clock, missed
+                )
                 await stack.enter_async_context(connection)
+            else:
+                self._missed(catch_up)
             yield where

@@ -48,10 +48,16 @@ async def socket_address(client: AsyncWebClient, app_token: str) -> str:
 
 @asynccontextmanager
 async def socket_mode(
-    dispatch: Dispatch, client: AsyncWebClient, app_token: str, address: str, clock: Clock
+    dispatch: Dispatch,
+    client: AsyncWebClient,
+    app_token: str,
+    address: str,
+    clock: Clock,
+    connected: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
     """Keep a Socket Mode connection while the body runs, first to `address`, and pass to `dispatch`
     what comes. Everything is acknowledged, what is malformed too: a repetition would not change it.
+    `connected` is called for each connection, before its first event.
 
     A lost connection is opened again, with backoff: one log line names the cause, which may be a
     setting, and is repeated every `LINE_SECONDS`.
@@ -63,7 +69,12 @@ async def socket_mode(
         response.status = 200
         await send_async_response(receiver, request, response, time.time())
 
+    async def hello(_client: object, message: dict[str, object], _raw: str | None = None) -> None:
+        if message.get("type") == "hello":
+            connected()
+
     connection.socket_mode_request_listeners.append(handle)
+    connection.message_listeners.append(hello)
     connection.wss_uri = address
     try:
         await connection.connect()

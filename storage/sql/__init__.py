@@ -3,6 +3,7 @@
 - `questions`: QuestionStore and QuestionEdits.
 - `ledger`: AnswerLedger, with checkpoints batched.
 - `settings`: SettingsStore.
+- `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
 - `rows`: rows converted to the core's values, and the select for whole answers.
 - `part`: the common base class, and statements that several parts use.
@@ -15,12 +16,13 @@ from storage.database import Database
 from storage.rules import Now
 from storage.sql.archive import SqlArchive
 from storage.sql.ledger import SqlLedger
+from storage.sql.missed import SqlMissed
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.settings import SqlSettings
 from storage.tables import IdentityRow
 
 
-class SqlStore(SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlArchive):
+class SqlStore(SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlMissed, SqlArchive):
     """`bot.ports.Store` on a `Database` that is running."""
 
     def __init__(self, database: Database, now: Now, tag: str) -> None:

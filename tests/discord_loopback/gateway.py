@@ -3,6 +3,7 @@
 https://discord.com/developers/docs/events/gateway; frames are uncompressed text.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -38,6 +39,9 @@ class Gateway:
         self.content_allowed = True
         """Whether the Message Content intent is switched on for the bot."""
         self.intents = 0
+        self.identifies = asyncio.Event()
+        """Whether sessions can begin; a client waits for it."""
+        self.identifies.set()
         self.replays_last = 0
         """How many events before the asked one a resume replays: a duplicate for the client."""
 
@@ -85,6 +89,12 @@ class Gateway:
             self.sessions.pop(self.current.id, None)
         await self._send({"op": INVALID, "d": resumable})
 
+    @property
+    def connected(self) -> bool:
+        """Whether a client takes events now."""
+        socket = self.current.socket if self.current else None
+        return socket is not None and not socket.closed
+
     async def _send(self, frame: dict[str, Any]) -> None:
         assert self.current is not None
         assert self.current.socket is not None
@@ -117,6 +127,7 @@ class Gateway:
         if self.intents & MESSAGE_CONTENT and not self.content_allowed:
             await socket.close(code=INTENTS_NOT_ALLOWED)
             return
+        await self.identifies.wait()
         self.identified += 1
         session = self.current = Session()
         self.sessions[session.id] = session

@@ -73,6 +73,8 @@ class Rest:
             web.get("/gateway/bot", self.gateway_address),
             web.post("/users/@me/channels", self.open_direct),
             web.get("/channels/{channel}", self.get_channel),
+            web.get("/channels/{channel}/messages", self.list_messages),
+            web.get("/guilds/{guild}/members/{user}", self.get_member),
             web.post("/channels/{channel}/messages", self.create_message),
             web.patch(message, self.edit_message),
             web.delete(message, self.delete_message),
@@ -160,7 +162,31 @@ class Rest:
             return _error(404, UNKNOWN_CHANNEL, "Unknown Channel")
         return _json(channel.payload())
 
+    async def get_member(self, request: web.Request) -> web.Response:
+        user = self.world.users.get(request.match_info["user"])
+        if user is None:
+            return _error(404, 10007, "Unknown Member")
+        return _json(user.member() | {"user": user.payload()})
+
     # ------------------------------------------------------------ messages
+
+    async def list_messages(self, request: web.Request) -> web.Response:
+        channel = self.world.channels.get(request.match_info["channel"])
+        if channel is None:
+            return _error(404, UNKNOWN_CHANNEL, "Unknown Channel")
+        before, after = (request.query.get(name) for name in ("before", "after"))
+        shown = self.world.history(
+            channel,
+            limit=int(request.query.get("limit", 50)),
+            before=int(before) if before else None,
+            after=int(after) if after else None,
+        )
+        if not self.gateway.intents & (1 << 15):
+            for body in shown:
+                named = any(user["id"] == BOT.id for user in body["mentions"])
+                if not (named or channel.direct_with or body["author"]["id"] == BOT.id):
+                    body["content"], body["attachments"] = "", []
+        return _json(shown)
 
     async def create_message(self, request: web.Request) -> web.Response:
         channel = self.world.channels.get(request.match_info["channel"])

@@ -70,13 +70,19 @@ class Loopback:
         reply_to: Message | None = None,
         files: dict[str, bytes] | None = None,
         webhook: bool = False,
+        ago: float = 0.0,
     ) -> Message:
-        """Post a message."""
-        message = Message(channel, user, text, replies_to=reply_to, webhook=webhook)
+        """Post a message, `ago` seconds before now."""
+        made = new_id(ago)
+        message = Message(channel, user, text, made, replies_to=reply_to, webhook=webhook)
         message.attachments = [self._attached(name, data) for name, data in (files or {}).items()]
         self.world.messages[message.id] = message
         await self.gateway.dispatch("MESSAGE_CREATE", self._seen(message))
         return message
+
+    async def tell(self, message: Message) -> None:
+        """Deliver a message that was posted before."""
+        await self.gateway.dispatch("MESSAGE_CREATE", self._seen(message))
 
     async def ask(self, channel: Channel, user: User, text: str) -> Message:
         """Post a message that mentions the bot."""

@@ -1,8 +1,8 @@
 """The servers, channels, people and messages of the loopback Discord, and their payloads."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 TOKEN = "loopback"
@@ -13,11 +13,20 @@ ORDINARY_RIGHTS = 1024 | 2048 | 65536 | 32768 | (1 << 38) | (1 << 35)
 """View, send, read history, attach files, send in threads, create public threads."""
 MANAGE_MESSAGES = 8192
 
-_ids = count(700000000000000000)
+EPOCH = 1420070400000
+"""Milliseconds since 1970 at which Discord's ids begin."""
+
+_newest = 0
 
 
-def new_id() -> str:
-    return str(next(_ids))
+def new_id(ago: float = 0.0) -> str:
+    """A new id; it contains the time, `ago` seconds before now. Without `ago` ids only grow."""
+    global _newest
+    made = (int((time.time() - ago) * 1000) - EPOCH) << 22
+    if ago:
+        return str(made)
+    _newest = max(_newest + 1, made)
+    return str(_newest)
 
 
 def now() -> str:
@@ -156,7 +165,7 @@ class Message:
             "components": self.components,
         }
         if self.webhook:
-            body["webhook_id"] = new_id()
+            body["webhook_id"] = "1"
         if not self.channel.direct_with:
             body["guild_id"] = str(GUILD)
             body["member"] = self.author.member()
@@ -245,6 +254,32 @@ class World:
             rights &= ~2048
         return rights
 
+    def history(
+        self, channel: Channel, *, limit: int, before: int | None, after: int | None
+    ) -> list[dict[str, Any]]:
+        """Messages as GET /channels/{id}/messages returns them: newest first, those nearest to
+        `after` where it is given, without the fields that only events have."""
+        found = [m for m in self.shown_in(channel) if before is None or int(m.id) < before]
+        found.sort(key=lambda message: int(message.id))
+        if after is None:
+            found = found[-limit:]
+        else:
+            found = [message for message in found if int(message.id) > after][:limit]
+        shown = [message.payload(self) for message in reversed(found)]
+        for body in shown:
+            body.pop("guild_id", None)
+            body.pop("member", None)
+        return shown
+
+    def last_in(self, channel: Channel) -> str | None:
+        """The id of its newest message, deleted or not."""
+        ids = [m.id for m in self.messages.values() if m.channel is channel and not m.ephemeral]
+        return max(ids, key=int, default=None)
+
+    def described(self, channel: Channel) -> dict[str, Any]:
+        """A channel's payload in the gateway's list."""
+        return channel.payload() | {"last_message_id": self.last_in(channel)}
+
     def guild(self) -> dict[str, Any]:
         channels = [c for c in self.channels.values() if not c.direct_with]
         return {
@@ -263,8 +298,8 @@ class World:
             "preferred_locale": "en-US",
             "member_count": len(self.users),
             "unavailable": False,
-            "channels": [c.payload() for c in channels if not c.parent],
-            "threads": [c.payload() for c in channels if c.parent],
+            "channels": [self.described(c) for c in channels if not c.parent],
+            "threads": [self.described(c) for c in channels if c.parent],
             "members": [BOT.member() | {"user": BOT.payload()}],
             "presences": [],
             "voice_states": [],

@@ -122,6 +122,8 @@ class Can(Enum):
     """In this variant every question in the channel opens a thread."""
     CONNECTION = auto()
     """Events come over a connection that can break and deliver twice."""
+    HISTORY = auto()
+    """The platform keeps messages, and shows them to the bot when it asks."""
 
 
 class Command(Enum):
@@ -207,10 +209,12 @@ class Group(Protocol):
         where: Where = Where.HERE,
         files: Mapping[str, bytes] | None = None,
         quoting: Said | None = None,
+        ago: float = 0.0,
     ) -> Said:
         """Post a message. "@bot" in the text is a mention of the bot as the platform writes it.
         Files are named with their suffix; .png is a picture, everything else is text. `quoting`:
-        as a reply to that message (`Can.QUOTES`). Returns when the platform has delivered it."""
+        as a reply to that message (`Can.QUOTES`). `ago`: it was posted so many seconds before now
+        (`Can.HISTORY`). Returns when the platform has delivered it."""
         ...
 
     async def edit(self, said: Said, text: str) -> None:
@@ -276,6 +280,16 @@ class Group(Protocol):
         """The platform delivers what was said last once more."""
         ...
 
+    def unheard(self) -> AbstractAsyncContextManager[None]:
+        """What is done while the body runs reaches Parley by no event (`Can.HISTORY`): it is not
+        running, or else the connection is lost for good and is made anew at the end."""
+        ...
+
+    @property
+    def histories_read(self) -> int:
+        """How many times messages were asked for."""
+        ...
+
     async def settled(self) -> None:
         """Wait until every answer to a question that Parley knows of is shown to its end. Whether
         it knows of one already, the scenario has to see: by a prompt, by a text."""
@@ -287,6 +301,10 @@ class GroupPlatform(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    def configure(self, **delivery: Any) -> None:
+        """Change the section ``[delivery]`` for the runs that follow (`Can.HISTORY`)."""
+        ...
 
     def running(self, generator: Generator) -> AbstractAsyncContextManager[Group]:
         """One run of Parley, as `Platform.running`."""

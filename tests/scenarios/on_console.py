@@ -3,8 +3,9 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.console.chat import Chat
 from adapters.console.plain import PlainScreen
@@ -155,11 +156,19 @@ class ConsoleGroup:
         where: Where = Where.HERE,
         files: Mapping[str, bytes] | None = None,
         quoting: Said | None = None,
+        ago: float = 0.0,
     ) -> Said:
-        assert (who, where, files, quoting) == (Who.ADA, Where.HERE, None, None)
+        assert (who, where, files, quoting, ago) == (Who.ADA, Where.HERE, None, None, 0.0)
         told = self._printed()
         await self._chatting.say(text.replace("@bot", "").strip())
         return Said(who, text, told)
+
+    def unheard(self) -> AbstractAsyncContextManager[None]:
+        raise AssertionError("there is no history")
+
+    @property
+    def histories_read(self) -> int:
+        raise AssertionError("there is no history")
 
     def _printed(self) -> Told:
         """What is printed from now on, once the prompt is back."""
@@ -239,6 +248,9 @@ class ConsoleGroupPlatform:
     def __init__(self) -> None:
         self._platform = ConsolePlatform()
         self.store = self._platform.store
+
+    def configure(self, **_delivery: Any) -> None:
+        raise AssertionError("there is no history")
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleGroup]:

@@ -99,6 +99,10 @@ class DiscordGroupPlatform:
         self.first = ""
         """The id of the first question, whose thread is the conversation with `threads`."""
 
+    def configure(self, **delivery: Any) -> None:
+        changed = self.scene.settings.delivery.model_copy(update=delivery)
+        self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
+
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["DiscordGroup"]:
         async with self.scene.running(generator):
@@ -112,6 +116,7 @@ class DiscordGroup:
         self.engine = platform.scene.engine
         self._platform = platform
         self._discord = platform.scene.discord
+        self._newest: Message | None = None
 
     # ------------------------------------------------------------ where
 
@@ -146,13 +151,15 @@ class DiscordGroup:
         where: Where = Where.HERE,
         files: Mapping[str, bytes] | None = None,
         quoting: Said | None = None,
+        ago: float = 0.0,
     ) -> Said:
-        message = await self._discord.say(
+        message = self._newest = await self._discord.say(
             self._channel(where, who),
             self._platform.people[who],
             _written(text),
             files=dict(files or {}),
             reply_to=quoting.message if quoting else None,
+            ago=ago,
         )
         if where is Where.HERE and "@bot" in text:
             self._platform.first = self._platform.first or message.id
@@ -245,7 +252,29 @@ class DiscordGroup:
         await until(lambda: gateway.resumed > before)
 
     async def deliver_again(self) -> None:
-        await self._discord.gateway.again()
+        assert self._newest is not None
+        session = self._discord.gateway.current
+        if session is not None and any(self._newest.id in frame for frame in session.events):
+            await self._discord.gateway.again()
+        else:
+            await self._discord.tell(self._newest)
+
+    @asynccontextmanager
+    async def unheard(self) -> AsyncIterator[None]:
+        gateway = self._discord.gateway
+        connected, before = gateway.connected, gateway.identified
+        if connected:
+            gateway.identifies.clear()
+            await gateway.invalidate(resumable=False)
+        gateway.current = None
+        yield
+        if connected:
+            gateway.identifies.set()
+            await until(lambda: gateway.identified > before)
+
+    @property
+    def histories_read(self) -> int:
+        return sum(call.method == "GET" for call in self._discord.rest.calls)
 
 
 _USED: dict[Command, tuple[str, dict[str, Any]]] = {

@@ -127,6 +127,9 @@ class SlackGroupPlatform:
         self.first = ""
         """The ``ts`` of the first question, whose thread is the conversation with `threads`."""
 
+    def configure(self, **delivery: Any) -> None:
+        self._settings["delivery"] = delivery
+
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
         async with bench(
@@ -176,6 +179,7 @@ class SlackGroup:
         where: Where = Where.HERE,
         files: Mapping[str, bytes] | None = None,
         quoting: Said | None = None,
+        ago: float = 0.0,
     ) -> Said:
         assert quoting is None, "Slack's quotes are not read"
         (channel, thread), told = self._place(where, who), self._private_to(who)
@@ -185,7 +189,7 @@ class SlackGroup:
         ]
         written = self._written(text)
         person = self._platform.people[who]
-        message = await person.say(channel, written, thread=thread, files=uploads)
+        message = await person.say(channel, written, thread=thread, files=uploads, ago=ago)
         self._newest = message.ts
         if where is Where.HERE and "@bot" in text:
             self._platform.first = self._platform.first or message.ts
@@ -309,6 +313,20 @@ class SlackGroup:
         for envelope in list(self._platform.slack.envelopes.values()):
             if envelope.payload.get("event", {}).get("ts") == self._newest:
                 await self._platform.slack.redeliver(envelope)
+
+    @asynccontextmanager
+    async def unheard(self) -> AsyncIterator[None]:
+        slack = self._platform.slack
+        slack.loses_events = True
+        yield
+        slack.loses_events = False
+        if slack.sockets and not slack.sockets[-1].closed:
+            await slack.disconnect()
+
+    @property
+    def histories_read(self) -> int:
+        reads = ("conversations.history", "conversations.replies")
+        return sum(method in reads for method, _ in self._team.calls)
 
 
 _USED = {

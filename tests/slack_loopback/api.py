@@ -154,29 +154,70 @@ def _check_block(block: JSON) -> None:
 
 
 def history(team: Team, args: JSON) -> JSON:
-    """The newest first."""
-    return _page(list(reversed(team.visible(args["channel"]))), args)
+    """A channel without its threads, the newest first."""
+    _may_read(team, args["channel"])
+    shown = [_in_channel(team, message) for message in _undeleted(team, args["channel"])]
+    return _page([payload for payload in reversed(shown) if payload], args)
 
 
 def replies(team: Team, args: JSON) -> JSON:
-    """The thread's first message and then the oldest."""
+    """A thread, the oldest first, with its first message before each page."""
     channel, thread = args["channel"], args["ts"]
+    _may_read(team, channel)
     first = team.messages.get((channel, thread))
-    if first is None:
+    if first is None or (first.deleted and not team.visible(channel, thread)):
         raise ApiError("thread_not_found")
-    return _page(team.visible(channel, thread), args, first)
+    shown = [message.payload() for message in team.visible(channel, thread)]
+    for payload in shown:
+        payload["parent_user_id"] = first.user
+    return _page(shown, args, _tombstone(first) if first.deleted else first.payload())
 
 
-def _page(messages: list[Message], args: JSON, *always: Message) -> JSON:
-    oldest, latest = str(args.get("oldest", "0")), str(args.get("latest", "9"))
-    exact = (oldest, latest) if args.get("inclusive") in (True, "1", "true") else ()
-    inside = [m for m in messages if oldest < m.ts < latest or m.ts in exact]
-    found = inside[: int(args.get("limit", 100))]
-    shown = [message.payload() for message in [*always, *found]]
-    if args.get("include_all_metadata") != "1":
+def _may_read(team: Team, channel: str) -> None:
+    if channel not in team.channels:
+        raise ApiError("channel_not_found")
+
+
+def _undeleted(team: Team, channel: str) -> list[Message]:
+    """The messages of a channel, and those deleted ones that have a thread."""
+    first = {m.thread_ts for m in team.messages.values() if m.channel == channel and not m.deleted}
+    kept = [m for m in team.messages.values() if m.channel == channel and m.deleted]
+    gone = [message for message in kept if message.ts in first and not message.thread_ts]
+    return sorted([*team.visible(channel), *gone], key=lambda message: message.ts)
+
+
+def _in_channel(team: Team, message: Message) -> JSON:
+    payload = _tombstone(message) if message.deleted else message.payload()
+    if thread := team.visible(message.channel, message.ts):
+        payload |= {"thread_ts": message.ts, "reply_count": len(thread)}
+        payload["latest_reply"] = thread[-1].ts
+    return payload
+
+
+def _tombstone(message: Message) -> JSON:
+    payload = {**message.payload(), "subtype": "tombstone", "user": "USLACKBOT", "hidden": True}
+    return payload | {"text": "This message was deleted."}
+
+
+def _page(messages: list[JSON], args: JSON, *always: JSON) -> JSON:
+    """The page at `cursor`; https://docs.slack.dev/apis/web-api/pagination."""
+    oldest, latest = str(args.get("oldest") or "0"), str(args.get("latest") or "9")
+    inclusive = str(args.get("inclusive")) in ("1", "true", "True")
+    limit, start = int(args.get("limit", 100)), int(args.get("cursor") or 0)
+    if limit > 999:
+        raise ApiError("invalid_limit")
+    found = [
+        payload
+        for payload in messages
+        if oldest < payload["ts"] < latest or (inclusive and payload["ts"] in (oldest, latest))
+    ]
+    shown = [*always, *found[start : start + limit]]
+    if str(args.get("include_all_metadata")) not in ("1", "true", "True"):
         for payload in shown:
             payload.pop("metadata", None)
-    return {"messages": shown}
+    more = len(found) > start + limit
+    cursor = str(start + limit) if more else ""
+    return {"messages": shown, "has_more": more, "response_metadata": {"next_cursor": cursor}}
 
 
 # ---------------------------------------------------------------- streams

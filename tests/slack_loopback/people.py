@@ -27,10 +27,11 @@ class Someone:
         thread: str = "",
         files: list[File] | None = None,
         twice: bool = False,
+        ago: float = 0.0,
     ) -> Message:
-        """Post a message. A mention of the bot fires app_mention beside the message event, and
-        `twice` delivers each of them again."""
-        message = self.post(channel, text, thread=thread)
+        """Post a message, `ago` seconds before now. A mention of the bot fires app_mention beside
+        the message event, and `twice` delivers each of them again."""
+        message = self.post(channel, text, thread=thread, ago=ago)
         message.files = [self._file(file) for file in files or []]
         event = self.event_of(message)
         events = [event]
@@ -42,9 +43,9 @@ class Someone:
                 await self.slack.redeliver(envelope)
         return message
 
-    def post(self, channel: str, text: str, *, thread: str = "") -> Message:
+    def post(self, channel: str, text: str, *, thread: str = "", ago: float = 0.0) -> Message:
         """Post a message that the app is not told of."""
-        message = Message(self.team.next_ts(), channel, self.id, text=text, thread_ts=thread)
+        message = Message(self.team.next_ts(ago), channel, self.id, text=text, thread_ts=thread)
         self.team.messages[channel, message.ts] = message
         return message
 
@@ -54,8 +55,8 @@ class Someone:
 
     async def edit(self, message: Message, text: str) -> None:
         before = message.payload()
-        message.text = text
-        changed = {**message.payload(), "edited": {"user": self.id, "ts": self.team.next_ts()}}
+        message.text, message.edited = text, self.team.next_ts()
+        changed = message.payload()
         await self._changed(message, "message_changed", message=changed, previous_message=before)
 
     async def delete(self, message: Message) -> None:

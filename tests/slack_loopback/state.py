@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Message:
     streaming: bool = False
     stream_began: float = 0.0
     stopped_by_user: bool = False
+    edited: str = ""
+    """The ``ts`` of the last edit by a person."""
     history: list[str] = field(default_factory=list)
     """Every text that a reader could see, in order."""
 
@@ -98,6 +101,8 @@ class Message:
             shown["files"] = self.files
         if self.metadata:
             shown["metadata"] = self.metadata
+        if self.edited:
+            shown["edited"] = {"user": self.user, "ts": self.edited}
         return shown
 
 
@@ -193,7 +198,7 @@ class Team:
         self.held: dict[str, asyncio.Event] = {}
         """Methods whose calls take effect at once and are answered only when the event is set."""
         self._windows: dict[str, Window] = {}
-        self._clock_ts = 1_700_000_000_000_000
+        self._clock_ts = 0
         self.user(self.bot_user, "parley", is_bot=True)
 
     def user(self, user: str, name: str, **flags: Any) -> None:
@@ -208,9 +213,12 @@ class Team:
         self.channels[channel] = Channel(channel, kind, members)
         return channel
 
-    def next_ts(self) -> str:
-        self._clock_ts += 1_000_001
-        return f"{self._clock_ts // 1_000_000}.{self._clock_ts % 1_000_000:06d}"
+    def next_ts(self, ago: float = 0.0) -> str:
+        """The ``ts`` of a new message, `ago` seconds before now. Without `ago` they only grow."""
+        made = int((time.time() - ago) * 1_000_000)
+        if not ago:
+            self._clock_ts = made = max(made, self._clock_ts + 1)
+        return f"{made // 1_000_000}.{made % 1_000_000:06d}"
 
     def trigger(self) -> str:
         """A trigger id; it is good for `trigger_seconds`."""

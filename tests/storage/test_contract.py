@@ -13,6 +13,7 @@ from bot.ports import (
     ArchivedAnswer,
     ConversationSettings,
     Quota,
+    RecentConversation,
     Store,
     StoredAnswer,
 )
@@ -662,3 +663,41 @@ async def test_no_answers_id_is_given_twice(store: Store) -> None:
     second = await asked(store)
     assert second.id != first.id
     assert second.question_id != first.question_id
+
+
+# ---------------------------------------------------------------- missed questions
+
+
+async def test_recent_conversations_are_those_of_the_platform_the_last_used_first(
+    store: Store, clock: SteppingClock
+) -> None:
+    dm = replace(CHANNEL, channel="300", workspace="")
+    await asked(store, conversation=dm, direct=True)
+    await asked(store, conversation=THREAD)
+    clock.forward(days=3)
+    since = clock()
+    assert await store.recent_conversations("discord", since, limit=9) == [
+        RecentConversation(dm, True)
+    ]
+    await asked(store, conversation=CHANNEL)
+    await asked(store, conversation=SLACK)
+    await asked(store, conversation=THREAD)
+    await store.reset(THREAD)
+    found = await store.recent_conversations("discord", since, limit=9)
+    assert found == [
+        RecentConversation(THREAD, False),
+        RecentConversation(CHANNEL, False),
+        RecentConversation(dm, True),
+    ]
+    assert await store.recent_conversations("discord", since, limit=2) == found[:2]
+    assert await store.recent_conversations("disc", since, limit=9) == []
+
+
+async def test_how_far_messages_were_handled_is_kept_for_each_platform(store: Store) -> None:
+    assert await store.handled_to("slack") is None
+    first = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    await store.record_handled("slack", first)
+    await store.record_handled("discord", first + timedelta(hours=1))
+    assert await store.handled_to("slack") == first
+    await store.record_handled("slack", first - timedelta(microseconds=1))
+    assert await store.handled_to("slack") == first - timedelta(microseconds=1)

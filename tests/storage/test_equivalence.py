@@ -113,6 +113,11 @@ class BothStores(RuleBasedStateMachine):
     def rate(self, answer: int, person: Person, verdict: int) -> None:
         self.both(lambda store: store.rate(answer, person, verdict))
 
+    @rule(platform=st.sampled_from(["discord", "slack"]), hours=st.integers(0, 9))
+    def recent(self, platform: str, hours: int) -> None:
+        since = self.time - timedelta(hours=hours)
+        self.both(lambda store: store.recent_conversations(platform, since, limit=2))
+
     @rule(conversation=conversations, message=messages, text=texts)
     def edit(self, conversation, message, text) -> None:  # type: ignore[no-untyped-def]
         self.both(lambda store: store.edit_question(conversation, message, text))

@@ -1,5 +1,6 @@
 """The schema of 0.2.0: which parts of an answer are shown in their final form, messages that are
-left of deleted questions, and the database's own identity, by which a button knows its database.
+left of deleted questions, up to when a platform's messages were handled, and the database's own
+identity, by which a button knows its database.
 
 Revision: 0002, after 0001.
 """
@@ -24,6 +25,13 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("remove", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("conversation", "message", name="pk_leftovers"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "progress",
+        sa.Column("platform", sa.Text(), nullable=False),
+        sa.Column("handled_to", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("platform", name="pk_progress"),
         sqlite_with_rowid=False,
     )
     identity = op.create_table(

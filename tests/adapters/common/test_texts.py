@@ -64,6 +64,13 @@ def test_privacy_tells_a_reset_from_a_deletion() -> None:
     assert "`/parley forget me` deletes everything" in text
 
 
+def test_privacy_names_the_reading_of_history_where_it_is_on() -> None:
+    on = privacy_text(0, "/reset", "/forget me", catches_up=True)
+    off = privacy_text(0, "/reset", "/forget me", catches_up=False)
+    assert "the newest messages where I answered lately" in on
+    assert "**What I read:**" not in off
+
+
 @pytest.mark.parametrize("state", list(AnswerState))
 def test_how_an_answer_ended_is_said_where_its_text_does_not_show_it(state: AnswerState) -> None:
     note = note_of(Part(1, 0, "Hello", state, last=True))
