@@ -16,6 +16,7 @@ from adapters.common.text_commands import is_text_command
 from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Incoming, Said, moment_of
+from adapters.slack.payloads import Malformed, record, text
 from adapters.slack.places import PLATFORM, place_of_message
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.messages import ConversationKey
@@ -112,27 +113,31 @@ class SlackHistory:
     def _found(
         self, workspace: Workspace, key: ConversationKey, listed: Sequence[JSON]
     ) -> list[Found]:
-        found = (
-            self._one(workspace, key.channel, message)
-            for message in listed
-            if message.get("subtype") != DELETED
-        )
-        return [message for message in found if message is not None]
+        found = []
+        for message in listed:
+            try:
+                one = self._one(workspace, key.channel, message)
+            except Malformed as error:
+                logger.warning("a message of Slack's history is ignored: %s", error)
+                continue
+            if one is not None:
+                found.append(one)
+        return found
 
     def _one(self, workspace: Workspace, channel: str, message: JSON) -> Found | None:
-        ts = str(message["ts"])
+        ts = text(message, "ts")
         posted_at = moment_of(ts)
-        if posted_at is None:
+        if posted_at is None or message.get("subtype") == DELETED:
             return None
         said = Said.of(message, channel)
         heard = None if said is None else said.heard(workspace)
         if said is None or (heard is not None and is_text_command(heard.typed)):
             said, heard = None, None  # a command of the past is not obeyed
-        place = place_of_message(workspace.key, channel, ts, str(message.get("thread_ts") or ""))
+        place = place_of_message(workspace.key, channel, ts, text(message, "thread_ts", ""))
         return Found(
             ts,
             posted_at,
-            moment_of((message.get("edited") or {}).get("ts")),
+            moment_of(record(message, "edited").get("ts")),
             place,
             heard,
             partial(self._posted, workspace, said),
