@@ -52,8 +52,8 @@ class DiscordPlatform:
 
     async def find(self, answer: StoredAnswer) -> DiscordSurface | None:
         """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is
-        gone. Where Discord cannot say so now, or the bot may not see the channel, which an admin can
-        change, the surface is returned: its calls find out, and the asker is told."""
+        gone. Where Discord cannot say so now, or the bot may not see the channel, which an admin
+        can change, the surface is returned: its calls find out, and the asker is told."""
         surface = self._surface(answer.question)
         try:
             await self._client.fetch_channel(int(surface.channel))
