@@ -267,6 +267,7 @@ class SlackSurface:
             return found
         channel = self._place.channel
         await self._workspace.tiers.turn("chat.postMessage", channel)
+        self._unconfirmed.add(part.key)  # until Slack has answered; a call may be cancelled, too
         try:
             posted = await self._gateway.call(
                 "chat.postMessage",
@@ -281,10 +282,11 @@ class SlackSurface:
                 **rendering.payload(part),
             )
         except OutcomeUnknown:
-            self._unconfirmed.add(part.key)
             raise
-        except SurfaceBusy as busy:
-            self._workspace.tiers.pause("chat.postMessage", busy.retry_after, channel)
+        except SurfaceError as error:
+            self._unconfirmed.discard(part.key)
+            if isinstance(error, SurfaceBusy):
+                self._workspace.tiers.pause("chat.postMessage", error.retry_after, channel)
             raise
         self._unconfirmed.discard(part.key)
         return str(posted["ts"])

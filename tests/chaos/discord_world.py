@@ -220,7 +220,7 @@ class DiscordWorld:
         self.messages[ref].deleted = True
 
     def delete_room(self, room: Room) -> None:
-        room.deleted = True
+        self.rooms.delete(room)
 
     def shown(self) -> list[Shown]:
         found = []

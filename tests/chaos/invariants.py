@@ -148,7 +148,7 @@ class _Check:
             yield from self._right_place(shown)
             if shown.ref in known or shown.ref in later or shown.given_up:
                 continue
-            if shown.streaming and self._people.killed:
+            if shown.streaming and (self._people.killed or not shown.text):
                 continue  # docs/reliability.md, "What is left"
             deleted = number in gone
             if not deleted:

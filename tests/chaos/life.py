@@ -5,8 +5,7 @@ its tasks end. What was sent to a platform already arrives.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context, ContextVar
 from typing import Any
 from weakref import WeakSet
@@ -123,9 +122,5 @@ async def within(clock: Clock, seconds: float, work: asyncio.Future[Any]) -> boo
         await asyncio.wait({work, sleeping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         sleeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sleeping
+        await asyncio.wait({sleeping})
     return work.done()
-
-
-Tell = Callable[[str], None]

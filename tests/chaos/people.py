@@ -231,14 +231,18 @@ class People:
     async def _forget(self, act: Act, desk: Desk | None) -> None:
         if desk is None:
             return
-        for asked in self.asked:
-            if asked.who is act.who:
-                asked.stoppable = asked.forgotten = True
+        self._mark_forgotten(act.who)
 
         async def work() -> str:
             return await desk.forget(act.who.person(self.world.name))
 
         await desk.explained("forget", work())
+        self._mark_forgotten(act.who)  # what was asked meanwhile, too
+
+    def _mark_forgotten(self, who: Somebody) -> None:
+        for asked in self.asked:
+            if asked.who is who:
+                asked.stoppable = asked.forgotten = True
 
     # ------------------------------------------------------------ the platform itself
 

@@ -114,6 +114,12 @@ class Rooms:
         team = self.workspace if self.platform == "slack" else ""
         return Place(ConversationKey(self.platform, channel, "", team), (channel,), direct=True)
 
+    def delete(self, room: Room) -> None:
+        """A channel goes with its threads."""
+        for other in self.by_name.values():
+            inside = other.key.channel == room.key.channel and not room.key.thread
+            other.deleted = other.deleted or inside or other is room
+
     def of_channel(self, channel: str) -> Room | None:
         return next((room for room in self.by_name.values() if room.channel == channel), None)
 

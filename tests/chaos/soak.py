@@ -1,4 +1,4 @@
-"""Mixed traffic for long: memory, descriptors and tasks must stay flat, and every answer be whole.
+"""Mixed traffic for long: memory, descriptors and tasks must stay flat, every answer whole.
 
 ``python -m tests.chaos.soak`` runs SOAK_SECONDS of virtual time in process on each platform (3600
 by default), and SOAK_REAL_SECONDS with whole processes (600; 0 for none). The first fifth is

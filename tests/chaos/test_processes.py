@@ -12,9 +12,8 @@ FIRST = int(os.environ.get("CHAOS_FIRST", "0"))
 SCHEDULES = int(os.environ.get("CHAOS_PROCESSES", "3"))
 """On each platform."""
 
-# To be marked as `process` once pyproject.toml has that mark.
 
-
+@pytest.mark.process
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SCHEDULES))
 @pytest.mark.parametrize("platform", PLATFORMS)
