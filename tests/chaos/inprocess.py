@@ -271,7 +271,7 @@ class _Watch(logging.Handler):
         self._run = run
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._run.buried:
+        if self._run.buried or record.name.startswith(("alembic", "storage.upgrade")):
             return
         text = record.getMessage()
         self._run.faults.tell(f"  log: {record.levelname} {text}")

@@ -6,7 +6,7 @@ from bot.ports import AnswerState, Store, StoredAnswer
 from tests.chaos.model import KEY, WORD, script
 from tests.chaos.people import Asked, People, question_of
 from tests.chaos.simulated import Shown, World
-from tests.fake_surface import join
+from tests.fake_surface import join, shows
 
 ENDS = (AnswerState.CUT, AnswerState.STOPPED, AnswerState.INTERRUPTED, AnswerState.FAILED)
 
@@ -106,9 +106,9 @@ class _Check:
         if any(self._is_gone(ref) for ref in answer.messages):
             return  # somebody deleted a part of it
         messages = [self._shown[ref] for ref in answer.messages]
-        text = join(message.text for message in messages if message.text)
-        if _letters(text) != _letters(answer.text):
-            yield f"visible is {_where(_letters(text), _letters(answer.text))}"
+        texts = [message.text for message in messages if message.text]
+        if not shows(texts, answer.text):
+            yield f"visible is {_where(_letters(join(texts)), _letters(answer.text))}"
         last = messages[-1]
         if answer.state in ENDS and not last.note:
             yield "its end does not say what happened"

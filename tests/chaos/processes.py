@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.stages import Stage, stage_on
-from tests.fake_surface import join
+from tests.fake_surface import shows
 from tests.parley.parley_program import MAIN, Program
 
 SCRIPT = " ".join(f"word{number}" for number in range(420))
@@ -195,9 +195,9 @@ def violations(stage: Stage, found: list[Row]) -> Iterator[str]:
         if not messages or len(messages) < len(row.messages):
             yield f"answer {row.answer} ({row.state}) is not shown"
             continue
-        text = join(message.text for message in messages if message.text)
-        if "".join(text.split()) != "".join(row.text.split()):
-            yield f"answer {row.answer} shows {len(text)} of {len(row.text)} characters"
+        texts = [message.text for message in messages if message.text]
+        if not shows(texts, row.text):
+            yield f"answer {row.answer} shows {len(''.join(texts))} of {len(row.text)} characters"
         if row.state == "done" and row.text != SCRIPT:
             yield f"answer {row.answer} is done with {len(row.text)} of {len(SCRIPT)} characters"
         if row.state == "stopped":
