@@ -25,5 +25,5 @@ def test_whatever_fails_every_answer_ends_whole_in_its_place(platform: str, firs
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_seed_means_the_same_again(platform: str) -> None:
-    runs = {tuple(run_seed(3, platform).events) for _ in range(3)}
+    runs = {tuple(run_seed(7, platform).events) for _ in range(3)}  # the store is in memory
     assert len(runs) == 1
