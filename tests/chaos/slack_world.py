@@ -26,6 +26,8 @@ from tests.slack_loopback import ApiError, Message, Team, TooFast
 from tests.slack_loopback.api import METHODS
 
 TEAM = "T1"
+EPOCH = 1_700_000_000.0
+"""The time at which the virtual clock is 0, in seconds since 1970."""
 PLACES = ("chat.", "conversations.")
 FAULTS = (
     "429",
@@ -71,7 +73,7 @@ class SlackWorld:
     def __init__(self, clock: ChaosClock, faults: Faults) -> None:
         self._clock = clock
         self._faults = faults
-        self._team = Team(clock, TEAM)
+        self._team = Team(clock, TEAM, now=lambda: EPOCH + clock.monotonic())
         self._stubborn: set[str] = set()
         for channel, kind in (("1001", "channel"), ("1002", "channel")):
             self._team.channel(channel, cast("Any", kind))

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -171,8 +171,11 @@ class Team:
         team_id: str = "T1",
         scopes: Iterable[str] = ALL_SCOPES,
         organisation: str = "",
+        now: Callable[[], float] = time.time,
     ):
+        """`now` is the time, in seconds since 1970, that new messages get as their ``ts``."""
         self.clock = clock
+        self.now = now
         self.id = team_id
         self.organisation = organisation
         """The organisation in which the app is installed as a whole; "" for an installation in
@@ -215,7 +218,7 @@ class Team:
 
     def next_ts(self, ago: float = 0.0) -> str:
         """The ``ts`` of a new message, `ago` seconds before now. Without `ago` they only grow."""
-        made = int((time.time() - ago) * 1_000_000)
+        made = int((self.now() - ago) * 1_000_000)
         if not ago:
             self._clock_ts = made = max(made, self._clock_ts + 1)
         return f"{made // 1_000_000}.{made % 1_000_000:06d}"
