@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from adapters.common.control_words import control_word
-from adapters.common.desk import Desk, Heard
+from adapters.common.desk import Desk
 from adapters.common.place import Place
+from adapters.common.platform import Heard
 from adapters.common.texts import counted
 from bot.errors import ParleyError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey

@@ -8,20 +8,18 @@ for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 
 from adapters.common import texts
-from adapters.common.access import Access
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
+from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message, question_of
+from adapters.common.rules import Rules
 from adapters.common.settings import with_changes, with_system_prompt
-from bot.config import Settings
 from bot.engine import Engine
 from bot.errors import (
     NotAllowed,
@@ -37,86 +35,6 @@ from bot.ports import ConversationSettings, Store, StoredAnswer, Surface
 from bot.recent import Seen
 
 logger = logging.getLogger(__name__)
-
-Reply = Callable[[str], Awaitable[None]]
-"""Tells the person something, as privately as the platform can. Raises nothing."""
-Read = Callable[[], Awaitable[Message]]
-"""Reads a message as people see it; may ask the platform for names. Called in the order in which
-messages came. May raise ParleyError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says to the desk."""
-
-    access: Access = field(default_factory=Access)
-    direct_messages: bool = True
-    thread_per_question: bool = False
-    attachment_characters: int = 12_000
-    retention_days: int = 0
-    catch_up_days: int = 7
-    """Missed questions are looked for where something was asked within so many days; 0: never."""
-    catch_up_minutes: int = 15
-    """And are answered where they are no older than this; 0: never."""
-
-    @classmethod
-    def of(cls, settings: Settings, access: Access, *, direct_messages: bool = True) -> "Rules":
-        """From the configuration; `access` and `direct_messages` are the platform's section's."""
-        return cls(
-            access,
-            direct_messages,
-            thread_per_question=settings.conversation.scope == "thread",
-            attachment_characters=settings.limits.attachment_characters,
-            retention_days=settings.storage.retention_days,
-            catch_up_days=settings.delivery.catch_up_days,
-            catch_up_minutes=settings.delivery.catch_up_minutes,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What is known of a posted message without asking the platform: how it concerns the bot."""
-
-    event_id: str
-    """`Message.event_id`."""
-    message_id: str
-    """`Message.message_id`."""
-    mentioned: bool
-    """The bot was mentioned, or replied to."""
-    to_others: bool = False
-    """Somebody else was mentioned."""
-    typed: str = ""
-    """What was typed, without the mention of the bot, as far as it is known without asking the
-    platform: enough to recognise control words."""
-    own_thread: bool | None = None
-    """Whether the bot opened this thread, or was written to in its first message. None: nobody
-    knows; then it counts whether anything was asked in the thread before."""
-    at: datetime | None = None
-    """When it was posted, or of an edit when it was edited, by the platform's clock. None where the
-    platform has no history to catch up from."""
-
-
-class Platform(Protocol):
-    """What the desk needs of a platform's adapter."""
-
-    reset_command: str
-    """As people type it, in Markdown: ``/reset`` in backticks."""
-    forget_command: str
-
-    async def surface(self, question: Question) -> Surface | None:
-        """Where the answer to `question` is shown; None where the bot cannot write there any
-        more."""
-        ...
-
-    async def open_thread(self, place: Place, message: Message) -> Place:
-        """The thread that the question in `message` opens; `place` itself where there can be none
-        (in a thread, in a direct message, without the right)."""
-        ...
-
-    async def command(self, place: Place, person: Person, text: str) -> str | None:
-        """Do what a message that is a typed command says and return a text for the person; None
-        where `text` is none, or the platform has other ways for commands. Raises Refusal."""
-        ...
 
 
 class Desk:

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
 from uuid import uuid4
 
-from adapters.common.desk import Desk, Rules
+from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
+from adapters.common.rules import Rules
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
@@ -25,7 +26,7 @@ MOST_EARLIER = 99
 
 
 class ConsolePlatform:
-    """`adapters.common.desk.Platform`, as far as a terminal needs it: `Chat` itself parses what is
+    """`adapters.common.platform.Platform`, as far as a terminal needs it: `Chat` itself parses what is
     typed and shows the answers."""
 
     reset_command = "/reset"

@@ -10,8 +10,9 @@ from discord.http import Route
 from yarl import URL
 
 from adapters.common.catch_up import CatchUp
-from adapters.common.desk import Desk, Rules
+from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.common.rules import Rules
 from adapters.discord.api import MessageWrites
 from adapters.discord.buttons import answer_button
 from adapters.discord.desk import DiscordPlatform

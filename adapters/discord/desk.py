@@ -25,7 +25,7 @@ THREAD_EXISTS = 160004
 
 
 class DiscordPlatform:
-    """`adapters.common.desk.Platform`."""
+    """`adapters.common.platform.Platform`."""
 
     reset_command = "`/reset`"
     forget_command = "`/forget me`"

@@ -11,8 +11,9 @@ from discord.utils import snowflake_time
 
 from adapters.common.attachments import Attachment, read_at_most
 from adapters.common.control_words import after_mention
-from adapters.common.desk import Desk, Heard, Read, Reply
+from adapters.common.desk import Desk
 from adapters.common.place import Place
+from adapters.common.platform import Heard, Read, Reply
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import MAY_NOT_WRITE
 from adapters.discord.places import may_send, member_of, permissions_in, place_of

@@ -9,7 +9,7 @@ import discord
 from discord.http import Route
 
 from adapters.common.connect import keep_connecting, resume_answers
-from adapters.common.desk import Rules
+from adapters.common.rules import Rules
 from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.places import PLATFORM, access_of

@@ -21,7 +21,7 @@ in a thread say `@parley /parley …`."""
 
 
 class SlackPlatform:
-    """`adapters.common.desk.Platform`."""
+    """`adapters.common.platform.Platform`."""
 
     reset_command = "`/reset`"
     forget_command = "`/parley forget me`"

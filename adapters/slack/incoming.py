@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from adapters.common.control_words import after_mention
-from adapters.common.desk import Desk, Heard
+from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.place import Place
+from adapters.common.platform import Heard
 from adapters.common.question import Message
 from adapters.slack import mrkdwn
 from adapters.slack.files import attachments_of

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PrivateReply:
-    """Replies to one person, in one place; an `adapters.common.desk.Reply`."""
+    """Replies to one person, in one place; an `adapters.common.platform.Reply`."""
 
     workspace: Workspace
     place: Place

@@ -12,8 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.catch_up import CatchUp
 from adapters.common.connect import keep_connecting, resume_answers
-from adapters.common.desk import Desk, Rules
+from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.common.rules import Rules
 from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.history import SlackHistory

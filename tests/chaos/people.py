@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from adapters.common.desk import Desk, Heard
+from adapters.common.desk import Desk
+from adapters.common.platform import Heard
 from adapters.common.question import Message
 from tests.chaos.faults import Faults
 from tests.chaos.model import WORD

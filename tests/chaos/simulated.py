@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol, TypeVar
 
-from adapters.common.desk import Desk, Rules
+from adapters.common.desk import Desk
 from adapters.common.place import Member, Place, Profile
+from adapters.common.rules import Rules
 from bot.engine import Engine
 from bot.messages import ConversationKey, Person
 from bot.ports import Store, SurfaceFinder

@@ -17,7 +17,7 @@ from discord.webhook.async_ import AsyncWebhookAdapter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.common.desk import Rules
+from adapters.common.rules import Rules
 from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.client import ParleyClient
 from bot.delivery import Delivery

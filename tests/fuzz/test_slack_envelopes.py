@@ -26,8 +26,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.common.desk import Desk, Rules
+from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.common.rules import Rules
 from adapters.slack.api import JSON, Gateway
 from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform

@@ -9,10 +9,12 @@ import pytest
 
 from adapters.common import catch_up
 from adapters.common.catch_up import CatchUp, Found, Page
-from adapters.common.desk import Desk, Heard, Platform, Rules
+from adapters.common.desk import Desk
 from adapters.common.place import Member, Place, Profile
+from adapters.common.platform import Heard, Platform
 from adapters.common.progress import Progress
 from adapters.common.question import Message
+from adapters.common.rules import Rules
 from bot.engine import Engine
 from bot.errors import ShuttingDown, StorageError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey, Person, Question

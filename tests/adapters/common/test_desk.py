@@ -10,9 +10,11 @@ import pytest
 
 from adapters.common.access import Access, AllowBlock
 from adapters.common.attachments import Attachment
-from adapters.common.desk import Desk, Heard, Rules
+from adapters.common.desk import Desk
 from adapters.common.place import Member, Place, Profile
+from adapters.common.platform import Heard
 from adapters.common.question import Message, Quoted
+from adapters.common.rules import Rules
 from adapters.common.texts import DEFECT, NO_DIRECT_MESSAGES, NOT_HERE, NOT_YOU, NOTHING_ASKED
 from bot.errors import NotAllowed, NothingToDo, Refusal, ShuttingDown, StorageError
 from bot.messages import ConversationKey, Person, Question

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from adapters.common.desk import Rules
+from adapters.common.rules import Rules
 from adapters.discord.client import ParleyClient, intents
 from bot.engine import Engine
 

@@ -11,7 +11,7 @@ import discord
 import simcord
 from discord.http import Route
 
-from adapters.common.desk import Rules
+from adapters.common.rules import Rules
 from adapters.discord.api import MessageWrites, Payload, Response, Upload
 from adapters.discord.client import ParleyClient
 from bot.clock import Clock, SystemClock
