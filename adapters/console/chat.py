@@ -26,8 +26,8 @@ MOST_EARLIER = 99
 
 
 class ConsolePlatform:
-    """`adapters.common.platform.Platform`, as far as a terminal needs it: `Chat` itself parses what is
-    typed and shows the answers."""
+    """`adapters.common.platform.Platform`, as far as a terminal needs it: `Chat` itself parses what
+    is typed and shows the answers."""
 
     reset_command = "/reset"
     forget_command = "“parley history forget”"

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -65,3 +67,18 @@ def test_the_list_of_what_is_kept_loads_no_chat(program: Program) -> None:
 
 def test_what_is_written_twice_for_the_sake_of_speed_is_the_same() -> None:
     assert get_args(options.LowBit) == get_args(config_types.LowBit)
+
+
+def test_the_worker_may_import_no_module_of_the_core() -> None:
+    project = Path(__file__).parents[2]
+    tools = tomllib.loads((project / "pyproject.toml").read_text())["tool"]
+    (contract,) = (c for c in tools["importlinter"]["contracts"] if c["type"] == "forbidden")
+    core = {f"bot.{path.stem}" for path in (project / "bot").iterdir() if is_module(path)}
+    assert set(contract["forbidden_modules"]) == {
+        *(core - {"bot.__init__", "bot.worker"}),
+        *("parley", "adapters", "storage"),
+    }
+
+
+def is_module(path: Path) -> bool:
+    return path.suffix == ".py" or (path / "__init__.py").is_file()
