@@ -51,11 +51,11 @@ test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new ex
 		--numprocesses auto --maxprocesses $(TEST_PROCESSES) $(ARGS)
 
 # SERVER is the command that starts the server; docs/servers.md has examples.
-test-server: $(VENV)/installed-dev  ## Test the openai back end against a real server: SERVER='…'.
+test-server: $(VENV)/installed-dev  ## Test the openai backend against a real server: SERVER='…'.
 	PARLEY_TEST_SERVER='$(SERVER)' $(PYTEST) tests/bot/generation/test_real_server.py
 
 # ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
-test-ipex: $(VENV)/installed-dev  ## Test the ipex back end with ipex-llm on the CPU.
+test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.
 	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
 	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(PYTEST) tests/ipex
 

@@ -4,7 +4,7 @@ Prints, and asserts nothing: how long a machine takes is no test.
 
     python -m benchmarks.whole
 
-Three measurements, with the scripted back end and a SQLite database in a temporary folder:
+Three measurements, with the scripted backend and a SQLite database in a temporary folder:
 the cost of a token when one answer comes as fast as it can; the lag of the event loop while two
 hundred conversations stream at once; the time and the memory that the bot's process needs until
 it is ready.

@@ -52,7 +52,7 @@ class _Section(BaseModel):
 
 
 class ScriptedSettings(_Section):
-    """``[model.scripted]``: the back end for rehearsals."""
+    """``[model.scripted]``: the backend for rehearsals."""
 
     text: str = "This is a rehearsal: no model is loaded."
     tokens_per_second: Annotated[float, Field(gt=0)] = 20.0
@@ -74,7 +74,7 @@ class OpenAISettings(_Section):
 
 
 class ModelSettings(_Section):
-    """``[model]``: the model, its back end, device, quantization and context window."""
+    """``[model]``: the model, its backend, device, quantization and context window."""
 
     name: Annotated[FilePath, Field(min_length=1)] = "demo"
     backend: BackendName = "auto"

@@ -187,5 +187,5 @@ class ModelInfo:
     context: int
     """The context window in tokens: prompt and answer together."""
     note: str = ""
-    """For the operator, "" for nothing: why "auto" chose this back end, or that the context window
+    """For the operator, "" for nothing: why "auto" chose this backend, or that the context window
     was reduced."""

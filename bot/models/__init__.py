@@ -2,7 +2,7 @@
 
 folder     what a model's folder says of the model: context window, special tokens, chat template
 find       which folder `[model] name` means; Hugging Face's cache
-choose     which back end, device and interpreter the settings mean
+choose     which backend, device and interpreter the settings mean
 hub        a model's entry at the Hugging Face Hub, and which of its files are needed
 pull       downloads a model into Hugging Face's cache
 download   downloads one large file, resuming after interruptions

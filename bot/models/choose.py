@@ -1,4 +1,4 @@
-"""Which back end, device and interpreter the settings mean, before the hardware is looked at."""
+"""Which backend, device and interpreter the settings mean, before the hardware is looked at."""
 
 from bot.config import ModelSettings, Settings
 from bot.models.find import DEMO
@@ -8,7 +8,7 @@ DEMO_REASON = "the demo model is at its best on a CPU"
 
 
 def backend_and_device(section: ModelSettings) -> tuple[str, str]:
-    """The back end and the device of ``[model]``; "auto" is left to the worker to resolve.
+    """The backend and the device of ``[model]``; "auto" is left to the worker to resolve.
 
     With default settings the demo model runs with OpenVINO on the CPU: it is small, and compiling
     it for a GPU would take longer than the GPU saves.

@@ -85,7 +85,7 @@ def look_up(name: str) -> HubModel:
 
 
 def needed(name: str, files: Iterable[HubFile]) -> list[HubFile]:
-    """The files that a back end reads, and the licence: neither a second format of the weights nor
+    """The files that a backend reads, and the licence: neither a second format of the weights nor
     program code. Raises ModelError where there are no weights that Parley can use."""
     at_top = {file.path: file for file in files if "/" not in file.path}
     if all(path in at_top for path in _OPENVINO):

@@ -1,4 +1,4 @@
-"""`parley backend`: Python environments for back ends that cannot share Parley's own."""
+"""`parley backend`: Python environments for backends that cannot share Parley's own."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ import typer
 from parley import options
 
 app = typer.Typer(
-    help="Install back ends that need a Python environment of their own.", no_args_is_help=True
+    help="Install backends that need a Python environment of their own.", no_args_is_help=True
 )
 
 
@@ -16,11 +16,11 @@ app = typer.Typer(
 def install(
     name: Annotated[
         Literal["ipex"],
-        typer.Argument(metavar="ipex", help="The back end: ipex-llm is the only one."),
+        typer.Argument(metavar="ipex", help="The backend: ipex-llm is the only one."),
     ],
     cpu: Annotated[
         bool,
-        typer.Option("--cpu", help="Install the CPU build, to try the back end without a GPU."),
+        typer.Option("--cpu", help="Install the CPU build, to try the backend without a GPU."),
     ] = False,
     folder: Annotated[
         Path | None,

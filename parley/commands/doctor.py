@@ -19,7 +19,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     config: options.Config = None,
 ) -> None:
-    """Check drivers, devices, back ends, model, database and platforms; suggest remedies.
+    """Check drivers, devices, backends, model, database and platforms; suggest remedies.
 
     The exit code is 1 if something that the settings ask for cannot work. Nothing is changed.
     """

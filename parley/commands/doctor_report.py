@@ -25,7 +25,7 @@ SIGNS = {
     State.SKIPPED: ("–", "dim"),
 }
 
-PUBLIC_AREAS = ("Python", "Intel GPU", "Back ends", "Devices")
+PUBLIC_AREAS = ("Python", "Intel GPU", "Backends", "Devices")
 """Areas of checks that the self-test's report includes: nothing in them is private."""
 
 
@@ -126,7 +126,7 @@ def _as_markdown(found: SelfTest, checks: list[Result]) -> str:
         "```text",
         f"Parley {version('parley-chat')} self-test {sign}",
         f"machine      {system}, Python {platform.python_version()}",
-        f"back end     {found.backend}, {found.low_bit}, {found.device}{chosen}",
+        f"backend     {found.backend}, {found.low_bit}, {found.device}{chosen}",
         f"loading      {found.load_seconds:.1f} s",
         f"first token  {found.first_token_seconds * 1000:.0f} ms",
         f"speed        {speed} (demo model, one answer at a time)",

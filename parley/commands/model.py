@@ -51,7 +51,7 @@ def prepare(
 ) -> None:
     """Convert and quantize a model now, so that the first start is fast.
 
-    The model is loaded once, with the back end of the settings. The result is kept as a converted
+    The model is loaded once, with the backend of the settings. The result is kept as a converted
     model.
     """
     from parley.commands import model_work

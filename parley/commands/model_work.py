@@ -48,7 +48,7 @@ async def pull_model(name: str) -> None:
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
     """Convert a model by loading it once, and print what was converted. `name` and `low_bit`
-    override the settings; None keeps them. Raises ConfigError where the back end runs no model
+    override the settings; None keeps them. Raises ConfigError where the backend runs no model
     here, and ModelError."""
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
@@ -58,7 +58,7 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
     if section.backend in ("openai", "scripted"):
         raise ConfigError(
             f'[model] backend = "{section.backend}" runs no model on this machine, so there is '
-            "nothing to convert; choose another back end first."
+            "nothing to convert; choose another backend first."
         )
     folder = find_model(settings)
     before = _converted_models(settings, folder)

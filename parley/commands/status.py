@@ -11,7 +11,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     config: options.Config = None,
 ) -> None:
-    """Show the configuration in effect, the back end with the reason for it, and what is running.
+    """Show the configuration in effect, the backend with the reason for it, and what is running.
 
     Loads no model, contacts no server and changes nothing. “parley doctor” checks whether it works.
     """

@@ -32,11 +32,11 @@ class ModelStatus:
     folder: str
     """ "" where the model is not on this machine."""
     backend: str
-    """The back end that a start would use; "auto" only where it cannot be resolved."""
+    """The backend that a start would use; "auto" only where it cannot be resolved."""
     configured: str
     """``[model] backend`` as configured."""
     reason: str
-    """Why "auto" means this back end; "" where the settings name one."""
+    """Why "auto" means this backend; "" where the settings name one."""
     device: str
     """ "" if unknown."""
     errors: tuple[str, ...]
@@ -121,7 +121,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
         problems.append(str(error))
     resolved = await resolve_backend(settings)
     if resolved.error:
-        problems.append(f"no back end can be chosen: {resolved.error}")
+        problems.append(f"no backend can be chosen: {resolved.error}")
     else:
         found = await probe(resolved.backend, interpreter(settings), section.environment)
         device, problem = _device(found, resolved.settings.model.device)
@@ -138,7 +138,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
 
 
 def _device(found: Probe, wanted: str) -> tuple[str, str]:
-    """The device's name for people, and why the back end cannot run; one of the two is ""."""
+    """The device's name for people, and why the backend cannot run; one of the two is ""."""
     if found.error:
         return "", f"{found.library} cannot run: {found.error}"
     device = device_for(found, wanted)
@@ -173,7 +173,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     lines = [
         ("Settings", found.settings or no_file),
         ("Model", f"{model.name}, in {model.folder}" if model.folder else model.name),
-        ("Back end", f"{backend} (auto: {model.reason})" if model.reason else backend),
+        ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
     lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
     lines += [("Database", f"{database.name}: {_stored(database)}")]

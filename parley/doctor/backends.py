@@ -1,4 +1,4 @@
-"""Checks of back ends: which can run under the model's interpreter, and on which devices."""
+"""Checks of backends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
 
@@ -8,10 +8,10 @@ from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
 
-AREA = "Back ends"
+AREA = "Backends"
 DEVICES = "Devices"
 LIBRARIES = ("openvino", "torch", "ipex")
-"""The back ends that run a model on this machine."""
+"""The backends that run a model on this machine."""
 _INSTALL = {
     "openvino": "Run: {python} -m pip install openvino-genai",
     "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
@@ -27,7 +27,7 @@ def check_choice(resolved: Resolved, section: ModelSettings) -> Result:
     what = f"[model] backend = {section.backend}"
     if resolved.error:
         remedy = "See the lines below, and correct [model] python if it is set."
-        detail = f"no back end can be chosen: {resolved.error}"
+        detail = f"no backend can be chosen: {resolved.error}"
         return Result(AREA, what, State.FAILED, detail, remedy)
     return Result(AREA, what, State.OK, f"uses {resolved.backend}: {resolved.reason}")
 
@@ -38,8 +38,8 @@ def wants_intel_gpu(section: ModelSettings) -> bool:
 
 
 def check_library(probe: Probe, section: ModelSettings) -> Result:
-    """Whether this back end can be used. If not, that is a failure only where it is the chosen one:
-    `section` is ``[model]`` with the back end resolved."""
+    """Whether this backend can be used. If not, that is a failure only where it is the chosen one:
+    `section` is ``[model]`` with the backend resolved."""
     chosen = probe.library == section.backend
     if not probe.error:
         versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())

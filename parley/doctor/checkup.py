@@ -70,7 +70,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
 
 
 async def _check_inference(settings: Settings, findings: Findings) -> None:
-    """Everything that running the model needs: driver, back end, device, model, memory."""
+    """Everything that running the model needs: driver, backend, device, model, memory."""
     section = settings.model
     if section.backend == "openai":
         with findings.running("Checking the model servers"):
@@ -82,7 +82,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
         return
     findings.add(check_driver(Machine(), needed=backends.wants_intel_gpu(section)))
     findings.add([check_oneapi(Machine())])
-    with findings.running("Resolving the back end"):
+    with findings.running("Resolving the backend"):
         resolved = await resolve_backend(settings)
     used = resolved.settings.model
     if resolved.reason or resolved.error:
@@ -114,7 +114,7 @@ async def _probe_libraries(
 def _check_on_device(
     settings: Settings, used: ModelSettings, probes: Sequence[Probe]
 ) -> list[Result]:
-    """The device that a start would use, and the model on it. `used` is ``[model]`` with back end
+    """The device that a start would use, and the model on it. `used` is ``[model]`` with backend
     and device resolved. Blocking."""
     results, folder = model.check_model(settings)
     found = next((each for each in probes if each.library == used.backend), None)

@@ -42,21 +42,21 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one back end has under the model's interpreter."""
+    """What one backend has under the model's interpreter."""
 
     library: str
-    """The back end: "openvino", "torch" or "ipex"."""
+    """The backend: "openvino", "torch" or "ipex"."""
     python: str = ""
     """The interpreter's version; "" where it cannot be started."""
     packages: dict[str, str] = field(default_factory=dict)
     """Versions by distribution."""
     devices: tuple[Device, ...] = ()
     error: str = ""
-    """Why the back end cannot be used; "" where it can."""
+    """Why the backend cannot be used; "" where it can."""
 
 
 async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
-    """The packages and devices of the back end `library` ("openvino", "torch" or "ipex") under
+    """The packages and devices of the backend `library` ("openvino", "torch" or "ipex") under
     the interpreter `python`, "" for this one, in the worker's environment with the variables
     `passed_on`. Never raises: a failure is in `Probe.error`."""
     try:

@@ -99,7 +99,7 @@ def check_memory(
 def check_low_bit(
     folder: ModelFolder, section: ModelSettings, library: str, device: Device
 ) -> Result | None:
-    """The failure where the back end does not support this architecture, or ``low_bit`` on this
+    """The failure where the backend does not support this architecture, or ``low_bit`` on this
     device; None where it supports both. Blocking."""
     try:
         if library == "torch":
@@ -116,7 +116,7 @@ def check_low_bit(
 
 
 def _memory(device: Device) -> int | None:
-    """Bytes that the back end can use; None if unknown. Of shared memory, only what is free."""
+    """Bytes that the backend can use; None if unknown. Of shared memory, only what is free."""
     if device.memory is None:
         return available_memory()
     return (

@@ -13,23 +13,23 @@ from parley.doctor.interpreter import TIMEOUT, QueryFailed, run_script
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The back end that would run the model."""
+    """The backend that would run the model."""
 
     settings: Settings
-    """With ``[model] backend`` and ``device`` as the worker gets them. The back end is still
+    """With ``[model] backend`` and ``device`` as the worker gets them. The backend is still
     "auto" only where `error` says why it could not be resolved."""
     reason: str = ""
-    """Why "auto" means this back end; "" where the settings name one."""
+    """Why "auto" means this backend; "" where the settings name one."""
     error: str = ""
 
     @property
     def backend(self) -> str:
-        """The back end's name."""
+        """The backend's name."""
         return self.settings.model.backend
 
 
 async def resolve_backend(settings: Settings) -> Resolved:
-    """Resolve the back end as a start would: "auto" is decided by the worker's own code
+    """Resolve the backend as a start would: "auto" is decided by the worker's own code
     (`bot.worker.backends.choose`) in the model's interpreter, without loading the model. Never
     raises. The model may be missing: the choice then depends on the interpreter alone."""
     section = settings.model

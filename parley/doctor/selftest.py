@@ -2,8 +2,8 @@
 measures its speed.
 
 The reference is this machine's CPU in float32. Compared are the logits of one forward pass over
-whole sequences, and the tokens that the back end generated step by step with its KV cache and
-batching. Speed is what the back end itself reports: time to first token, and throughput after it.
+whole sequences, and the tokens that the backend generated step by step with its KV cache and
+batching. Speed is what the backend itself reports: time to first token, and throughput after it.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class SelfTest:
 
     backend: str
     reason: str
-    """Why "auto" means this back end; "" where the settings name one."""
+    """Why "auto" means this backend; "" where the settings name one."""
     device: str
     low_bit: str
     load_seconds: float
@@ -55,11 +55,11 @@ class SelfTest:
     tokens_per_second: float
     """The median over the same answers, generated one at a time."""
     tokens: int
-    """Tokens that the back end generated."""
+    """Tokens that the backend generated."""
     same_tokens: int
     """Those of them that the CPU would have chosen, too."""
     worst_gap: float
-    """The largest difference, in logits, between the CPU's choice and a token of the back end."""
+    """The largest difference, in logits, between the CPU's choice and a token of the backend."""
     positions: int
     """Positions compared in one forward pass."""
     same_positions: int
@@ -85,12 +85,12 @@ class _Answer:
 
 
 async def run_selftest(settings: Settings) -> SelfTest:
-    """Test the back end and device of the settings, with the demo model in 16 bits. Raises
-    ConfigError where the back end runs no model on this machine, and ModelError where it cannot be
+    """Test the backend and device of the settings, with the demo model in 16 bits. Raises
+    ConfigError where the backend runs no model on this machine, and ModelError where it cannot be
     loaded or fails."""
     resolved = await resolve_backend(settings)
     if resolved.error:
-        raise ModelError(f'[model] backend = "auto": no back end can be chosen: {resolved.error}')
+        raise ModelError(f'[model] backend = "auto": no backend can be chosen: {resolved.error}')
     if resolved.backend not in LIBRARIES:
         raise ConfigError(
             f'[model] backend = "{resolved.backend}" runs no model on this machine: choose '

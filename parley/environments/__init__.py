@@ -1,2 +1,2 @@
-"""Builds Python environments for back ends whose packages exclude those of Parley's own
+"""Builds Python environments for backends whose packages exclude those of Parley's own
 environment: `parley backend install`."""

@@ -1,4 +1,4 @@
-"""Creates a back end's environment: finds a Python, creates a venv, installs into it, tests it.
+"""Creates a backend's environment: finds a Python, creates a venv, installs into it, tests it.
 
 A venv cannot be moved, so it is created in place; a marker file is written last, and an
 environment without it is unfinished and created anew. Errors hold the failed command's last output.

@@ -1,7 +1,7 @@
-"""The packages of a back end's environment, their sources, and the order of installation.
+"""The packages of a backend's environment, their sources, and the order of installation.
 
 ipex-llm requires exact versions of its dependencies, among them an old transformers, which exclude
-the versions that Parley's other back ends use. The recipe for GPUs is that of ipex-llm's guide
+the versions that Parley's other backends use. The recipe for GPUs is that of ipex-llm's guide
 (github.com/intel/ipex-llm, docs/mddocs/Quickstart/install_pytorch26_gpu.md); the one for CPUs
 installs without the dependencies in its metadata that are not needed, and was tested.
 """

@@ -1,4 +1,4 @@
-"""`parley run` as a process, with the scripted back end and a loopback platform: kill -9 of the bot
+"""`parley run` as a process, with the scripted backend and a loopback platform: kill -9 of the bot
 and of its worker, SIGTERM, and restarts in the middle of answers, regenerations and edits.
 
 What is done in which order is the seed's; when exactly it happens depends on the machine.

@@ -1,4 +1,4 @@
-"""Runs the program as a process, with the scripted back end and a folder of its own."""
+"""Runs the program as a process, with the scripted backend and a folder of its own."""
 
 import os
 import subprocess

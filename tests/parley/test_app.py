@@ -1,4 +1,4 @@
-"""Parley put together from settings, with the scripted back end in a process of its own."""
+"""Parley put together from settings, with the scripted backend in a process of its own."""
 
 import asyncio
 import os

@@ -68,7 +68,7 @@ def neutralize(text: str) -> str:
     """`text` with a word joiner (U+2060, invisible) inside each known special token. Idempotent.
 
     A server tokenizes the whole conversation at once, so ``</s>`` or ``<|im_end|>`` in user input
-    could end a turn there. Parley cannot tokenize it separately, as it does for its own back ends;
+    could end a turn there. Parley cannot tokenize it separately, as it does for its own backends;
     it can only spell it so that no tokenizer recognises it.
     """
     return _SPECIAL_TOKEN.sub(lambda match: match[0] + WORD_JOINER, text)

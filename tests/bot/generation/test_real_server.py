@@ -1,4 +1,4 @@
-"""The openai back end against two replicas of a real server with the demo model.
+"""The openai backend against two replicas of a real server with the demo model.
 
 The variable PARLEY_TEST_SERVER is the command that starts one, with {port}, and {model} for the
 model's folder or {gguf} for its GGUF file. Without it these tests are skipped. docs/servers.md has

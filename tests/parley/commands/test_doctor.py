@@ -133,7 +133,7 @@ def test_results_appear_as_they_come_and_a_pipe_gets_nothing_else(program: Progr
     ) as process:
         assert process.stdout is not None
         first = next(line for line in process.stdout if "Settings" in line)
-        assert "valid" in first, "printed while a back end is still being probed"
+        assert "valid" in first, "printed while a backend is still being probed"
         (program.folder / "go").touch()
         said, errors = process.communicate(timeout=60)
     assert errors == ""

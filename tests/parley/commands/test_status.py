@@ -53,7 +53,7 @@ def test_the_demo_models_place_is_said_with_its_reason(program: Program) -> None
     assert "demo model" in model["reason"]
     assert model["device"].startswith("CPU (")
     assert Path(model["folder"], "config.json").exists()
-    assert "Back end openvino on CPU" in shown(program)
+    assert "Backend openvino on CPU" in shown(program)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -73,7 +73,7 @@ def test_auto_is_chosen_in_the_models_interpreter(program: Program) -> None:
 
 
 FAULTS = {
-    "no interpreter": ({"PYTHON": "/no/python"}, "no back end can be chosen: /no/python cannot"),
+    "no interpreter": ({"PYTHON": "/no/python"}, "no backend can be chosen: /no/python cannot"),
     "no such device": ({"DEVICE": "gpu.9"}, 'openvino has no device = "gpu.9"'),
     "no library": ({"BACKEND": "ipex"}, "ipex cannot run: ModuleNotFoundError"),
     "no server": ({"BACKEND": "openai"}, "base_urls is empty"),

@@ -77,5 +77,5 @@ async def test_auto_tests_what_a_start_would_take(tmp_path: Path) -> None:
 async def test_an_interpreter_that_cannot_be_asked_is_one_line(tmp_path: Path) -> None:
     settings = on_cpu(tmp_path, "auto")
     section = settings.model.model_copy(update={"python": "/no/python", "device": "auto"})
-    with pytest.raises(ModelError, match="no back end can be chosen: /no/python cannot be started"):
+    with pytest.raises(ModelError, match="no backend can be chosen: /no/python cannot be started"):
         await run_selftest(settings.model_copy(update={"model": section}))

@@ -1,4 +1,4 @@
-"""Environments for back ends: made whole, made once, and refused in one line."""
+"""Environments for backends: made whole, made once, and refused in one line."""
 
 import sys
 from dataclasses import replace
