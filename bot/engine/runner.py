@@ -11,13 +11,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from bot.clock import Clock
+from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
-from bot.errors import GenerationError, ParleyError, StorageError, SurfaceError
+from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
 from bot.messages import Finished, Prompt, Sampling, Usage
 from bot.ports import AnswerState, Generator, Store
@@ -29,6 +29,8 @@ NOT_SHOWN = (
     "an admin of that place to let me write there, then press Regenerate or ask again."
 )
 """For a person whose answer the platform refused to show."""
+WHISPER_TRIES = 5
+"""Attempts to tell a person so while the platform asks to wait."""
 SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts to record the end of an answer: in all longer than other writers usually
 hold SQLite's lock."""
@@ -235,10 +237,17 @@ class Runner:
         """The platform refuses to show the answer in any form: tell whoever asked. It stays
         undelivered, so that the next start tries again."""
         logger.error("answer %d cannot be shown: %s", job.id, error)
-        try:
-            await job.surface.whisper(NOT_SHOWN)
-        except SurfaceError as refused:
-            logger.warning("answer %d: nobody could be told: %s", job.id, refused)
+        for _ in range(WHISPER_TRIES):
+            try:
+                return await job.surface.whisper(NOT_SHOWN)
+            except SurfaceBusy as busy:
+                problem: SurfaceError = busy
+                if await sleep_unless(self._clock, busy.retry_after, job.superseded):
+                    return None  # another answer replaces this one
+            except SurfaceError as refused:
+                problem = refused
+                break
+        logger.warning("answer %d: nobody could be told: %s", job.id, problem)
 
 
 async def _stop_when_gone(job: Job, live: LiveAnswer) -> None:
