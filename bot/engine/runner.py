@@ -239,11 +239,12 @@ class Runner:
         logger.error("answer %d cannot be shown: %s", job.id, error)
         for _ in range(WHISPER_TRIES):
             try:
-                return await job.surface.whisper(NOT_SHOWN)
+                await job.surface.whisper(NOT_SHOWN)
+                return
             except SurfaceBusy as busy:
                 problem: SurfaceError = busy
                 if await sleep_unless(self._clock, busy.retry_after, job.superseded):
-                    return None  # another answer replaces this one
+                    return  # another answer replaces this one
             except SurfaceError as refused:
                 problem = refused
                 break
