@@ -74,8 +74,12 @@ class AnswerMessages:
         pages: Pages,
         max_messages: int,
         tag: str = "",
+        *,
+        resumed: bool = False,
     ) -> None:
-        """`tag`: `Part.tag`."""
+        """`tag`: `Part.tag`. `resumed`: an earlier run, which was interrupted, may have posted one
+        message more than `answer` has."""
+        self._maybe_posted = resumed
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
@@ -165,6 +169,7 @@ class AnswerMessages:
         except SurfaceError as error:
             raise self._refused(index, error) from error
         self._refusals = 0
+        self._maybe_posted = False
         message.shown, message.ours = part if certain else None, True
         self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
@@ -210,10 +215,20 @@ class AnswerMessages:
         self._unrecorded[index] = ""
         return True
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a message may have been posted whose reference is unknown."""
+        earlier = self._maybe_posted and len(self._messages) < self._pages.count
+        return earlier or any(one.doubtful and not one.ref for one in self._messages)
+
     async def resolve_doubt(self) -> None:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
-        repeating the attempt, which the platform answers with the first message. For the answer
-        that takes over these messages. Raises SurfaceError."""
+        repeating the attempt, which the platform answers with the first message. The same for the
+        message that an earlier run may have posted. For the answer that takes over these messages.
+        Raises SurfaceError."""
+        if self._maybe_posted and len(self._messages) < self._pages.count:
+            self._message(len(self._messages)).doubtful = True
+            self._maybe_posted = False
         for index, message in enumerate(self._messages):
             if message.doubtful and not message.ref:
                 await self._send(index)
@@ -222,8 +237,9 @@ class AnswerMessages:
         """The message to edit no longer exists.
 
         Raises MessageGone where that means that the answer is unwanted: the message was deleted
-        while it showed the answer, or it was the only one. A message of an earlier run that was
-        one of several is dropped: the ones after it move up, and missing ones are posted anew.
+        while it showed the answer, or it was the only one; and SurfaceBusy or Refused where this is
+        to be called again. A message of an earlier run that was one of several is dropped: the ones
+        after it move up, and missing ones are posted anew.
         """
         message = self._messages[index]
         if message.ours or len(self._messages) == 1:
@@ -239,13 +255,19 @@ class AnswerMessages:
         """After a crash, a message may have been posted that was not recorded: find it by repeating
         the post, and delete it, since its answer is unwanted."""
         index = len(self._messages)
-        if self._fresh or any(message.ours for message in self._messages):
+        if not self._maybe_posted or any(message.ours for message in self._messages):
             return
         part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
         try:
             await self._surface.remove(await self._surface.send(part))
+        except SurfaceBusy:
+            raise
         except SurfaceError as error:
+            self._refusals += 1
+            if self._refusals <= RETRIES:
+                raise Refused(str(error), RETRY_SECONDS * 2.0**self._refusals) from error
             logger.info("whether a message is left of an answer is unknown: %s", error)
+        self._maybe_posted = False
 
     async def _remove(self, index: int) -> None:
         try:

@@ -65,7 +65,9 @@ class Runner:
         with conversation_logged(job.answer.question.conversation):
             live: LiveAnswer | None = None
             try:
-                async with self._delivery.open(job.answer, job.surface) as live:
+                async with self._delivery.open(
+                    job.answer, job.surface, resumed=job.resumed
+                ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
                     if live.failure is not None:
@@ -83,6 +85,7 @@ class Runner:
             finally:
                 if live is not None:  # cancelled too: what was posted at the last moment counts
                     job.messages, job.text_shown = live.messages, live.text_shown
+                    job.doubtful = live.doubtful
                 self._leave(job)
                 job.mark_ended()
 
