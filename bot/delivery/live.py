@@ -40,7 +40,13 @@ class LiveAnswer:
     """An answer that is being shown; created by `Delivery.open`. For one event loop."""
 
     def __init__(
-        self, delivery: "Delivery", answer: StoredAnswer, surface: Surface, *, resumed: bool = False
+        self,
+        delivery: "Delivery",
+        answer: StoredAnswer,
+        surface: Surface,
+        *,
+        resumed: bool,
+        unrecorded: bool,
     ) -> None:
         self.gone = asyncio.Event()
         """Set when the message that shows the answer was deleted, or its channel: nobody will read
@@ -61,6 +67,7 @@ class LiveAnswer:
             delivery.max_messages,
             delivery.tag,
             resumed=resumed,
+            unrecorded=unrecorded,
         )
         self._lag = Lag(self._clock)
         self._waiter: Waiter | None = None
@@ -341,13 +348,18 @@ class Delivery:
 
     @asynccontextmanager
     async def open(
-        self, answer: StoredAnswer, surface: Surface, *, resumed: bool = False
+        self,
+        answer: StoredAnswer,
+        surface: Surface,
+        *,
+        resumed: bool = False,
+        unrecorded: bool = False,
     ) -> AsyncIterator[LiveAnswer]:
         """Show `answer` on `surface` while the context lasts. One that already has text or messages
         continues in them. `resumed`: an earlier run was interrupted in showing it, and may have
-        posted one message more than the ledger knows. Leaving without `finish` leaves the messages
-        as they are."""
-        live = LiveAnswer(self, answer, surface, resumed=resumed)
+        posted one message more than the ledger knows. `unrecorded`: the ledger may not know the
+        messages of `answer`. Leaving without `finish` leaves the messages as they are."""
+        live = LiveAnswer(self, answer, surface, resumed=resumed, unrecorded=unrecorded)
         try:
             yield live
         finally:

@@ -336,6 +336,7 @@ class Engine:
         job = Job(answer, surface, None)
         job.outcome = replace(old.outcome, note=note)
         job.recorded, job.unsaved = old.recorded, old.unsaved
+        job.unrecorded = True
         self._start(job)
 
     async def question_deleted(
@@ -350,10 +351,9 @@ class Engine:
         is not recorded."""
         self._check_open()
         old = await self._ended_for_deletion(conversation, message_id)
+        remove = self._options.delete_with_question or (old is not None and not old.text_shown)
         try:
-            found = await self._store.delete_question(
-                conversation, message_id, remove=self._options.delete_with_question
-            )
+            found = await self._store.delete_question(conversation, message_id, remove=remove)
         except Exception:
             if old is not None:
                 self._show_end_of(old, old.surface, NOT_DELETED)

@@ -46,6 +46,8 @@ class Job:
         """An earlier run of Parley was interrupted in showing it."""
         self.abandoned = False
         """Parley is being left."""
+        self.unrecorded = False
+        """The database may not know the messages of `answer`."""
         self.doubtful = False
         """Once it has ended: there may be a message that `messages` lacks."""
         self.prompt: Prompt | None = None

@@ -66,7 +66,10 @@ class Runner:
             live: LiveAnswer | None = None
             try:
                 async with self._delivery.open(
-                    job.answer, job.surface, resumed=job.resumed
+                    job.answer,
+                    job.surface,
+                    resumed=job.resumed,
+                    unrecorded=job.unrecorded,
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
