@@ -14,7 +14,7 @@ from bot.ports import AnswerState, Part, StoredAnswer, Surface, SurfaceFinder, S
 PLACEHOLDER = "…"
 """What a message shows while its answer has no text."""
 
-Kind = Literal["send", "edit", "remove", "attach"]
+Kind = Literal["send", "edit", "remove", "attach", "retire", "whisper"]
 
 
 def utf16_units(text: str) -> int:
@@ -183,10 +183,10 @@ class FakeSurface:
         await self._call("remove", message, effect)
 
     async def retire(self, message: str) -> None:
-        self.retired.append(message)
+        await self._call("retire", message, lambda: self.retired.append(message))
 
     async def whisper(self, text: str) -> None:
-        self.whispered.append(text)
+        await self._call("whisper", "", lambda: self.whispered.append(text))
 
     async def attach(self, name: str, text: str) -> str | None:
         if not self._takes_files:

@@ -34,6 +34,8 @@ markdown block."""
 
 _BUTTONS = frozenset({"actions", "context_actions"})
 """The types of blocks that hold buttons."""
+_TEXTS = frozenset({"markdown", "rich_text", "section"})
+"""The types of blocks that hold text."""
 _SEARCHED = 100
 """Messages that are searched for one whose posting was not confirmed."""
 
@@ -136,8 +138,12 @@ class SlackSurface:
         blocks = [block for block in found.get("blocks", ()) if block.get("type") not in _BUTTONS]
         if not found or len(blocks) == len(found.get("blocks", ())):
             return
+        text = found.get("text") or "…"
+        if not any(block.get("type") in _TEXTS for block in blocks):
+            # a stream's text is in none of its blocks, and an edit would replace it by them
+            blocks.insert(0, {"type": "markdown", "text": text})
         with suppress(MessageGone):
-            await self._replace(message, {"text": found.get("text") or "…", "blocks": blocks})
+            await self._replace(message, {"text": text, "blocks": blocks})
 
     async def _end_stream(self, message: str) -> None:
         """End the stream that the message may still be, of whichever run."""

@@ -74,8 +74,15 @@ class AnswerMessages:
         pages: Pages,
         max_messages: int,
         tag: str = "",
+        *,
+        resumed: bool = False,
+        unrecorded: bool = False,
     ) -> None:
-        """`tag`: `Part.tag`."""
+        """`tag`: `Part.tag`. `resumed`: an earlier run, which was interrupted, may have posted one
+        message more than `answer` has. `unrecorded`: the ledger may not know those it has."""
+        self._maybe_posted = resumed
+        self._stray = ""
+        """A message that was found although its answer is unwanted, and is to be deleted."""
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
@@ -90,7 +97,8 @@ class AnswerMessages:
         self._text_shown = False
         self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
-        self._unrecorded: dict[int, str] = {}
+        refs = enumerate(message.ref for message in self._messages)
+        self._unrecorded: dict[int, str] = dict(refs) if unrecorded else {}
         self._recorded_settled = answer.settled
         self._settled = self._known_to_be_settled(answer.settled)
 
@@ -157,7 +165,8 @@ class AnswerMessages:
         # An answer may look fresh although a message was posted, where a crash came before it was
         # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
         more_follows = index > 0 or part.state in (AnswerState.QUEUED, AnswerState.WRITING)
-        certain = self._fresh and not message.doubtful and more_follows
+        first_attempt = self._fresh and not message.doubtful and not self._maybe_posted
+        certain = first_attempt and more_follows
         message.doubtful = True
         await self._unsettle()
         try:
@@ -165,8 +174,10 @@ class AnswerMessages:
         except SurfaceError as error:
             raise self._refused(index, error) from error
         self._refusals = 0
+        self._maybe_posted = False
         message.shown, message.ours = part if certain else None, True
-        self._text_shown = part.text != PLACEHOLDER
+        if first_attempt:  # else it may be an earlier message, with that one's content
+            self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
 
     async def _edit(self, index: int) -> None:
@@ -210,10 +221,20 @@ class AnswerMessages:
         self._unrecorded[index] = ""
         return True
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a message may have been posted whose reference is unknown."""
+        earlier = self._maybe_posted and len(self.refs) < self._pages.count
+        return earlier or any(one.doubtful and not one.ref for one in self._messages)
+
     async def resolve_doubt(self) -> None:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
-        repeating the attempt, which the platform answers with the first message. For the answer
-        that takes over these messages. Raises SurfaceError."""
+        repeating the attempt, which the platform answers with the first message. The same for the
+        message that an earlier run may have posted. For the answer that takes over these messages.
+        Raises SurfaceError."""
+        if self._maybe_posted and len(self.refs) < self._pages.count:
+            self._message(len(self.refs)).doubtful = True
+            self._maybe_posted = False
         for index, message in enumerate(self._messages):
             if message.doubtful and not message.ref:
                 await self._send(index)
@@ -222,8 +243,9 @@ class AnswerMessages:
         """The message to edit no longer exists.
 
         Raises MessageGone where that means that the answer is unwanted: the message was deleted
-        while it showed the answer, or it was the only one. A message of an earlier run that was
-        one of several is dropped: the ones after it move up, and missing ones are posted anew.
+        while it showed the answer, or it was the only one; and SurfaceBusy or Refused where this is
+        to be called again. A message of an earlier run that was one of several is dropped: the ones
+        after it move up, and missing ones are posted anew.
         """
         message = self._messages[index]
         if message.ours or len(self._messages) == 1:
@@ -238,14 +260,21 @@ class AnswerMessages:
     async def _remove_unrecorded(self) -> None:
         """After a crash, a message may have been posted that was not recorded: find it by repeating
         the post, and delete it, since its answer is unwanted."""
-        index = len(self._messages)
-        if self._fresh or any(message.ours for message in self._messages):
+        index = len(self.refs)
+        if not self._maybe_posted or any(message.ours for message in self._messages):
             return
         part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
         try:
-            await self._surface.remove(await self._surface.send(part))
+            self._stray = self._stray or await self._surface.send(part)
+            await self._surface.remove(self._stray)
+        except SurfaceBusy:
+            raise
         except SurfaceError as error:
+            self._refusals += 1
+            if self._refusals <= RETRIES:
+                raise Refused(str(error), RETRY_SECONDS * 2.0**self._refusals) from error
             logger.info("whether a message is left of an answer is unknown: %s", error)
+        self._maybe_posted = False
 
     async def _remove(self, index: int) -> None:
         try:

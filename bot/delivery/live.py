@@ -8,8 +8,9 @@ longer be (the message was deleted, or the platform refuses permanently).
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from bot.clock import Clock, sleep_unless
 from bot.delivery.answer_messages import AnswerMessages, Refused, Step
@@ -24,6 +25,11 @@ FIRST_TEXT_SECONDS = 0.3
 """Seconds for which the first text accumulates, so that it is more than half a word."""
 CANCEL_GRACE_SECONDS = 5.0
 """Seconds for which a call in flight may still complete when the answer is abandoned."""
+CALL_SECONDS = 40.0
+"""Seconds for which a call in flight may still complete when another answer takes over its message:
+longer than the time limits of the platforms' clients, so that its outcome is known."""
+HAND_OVER_SECONDS = 180.0
+"""Seconds for which the platform is asked which message a post whose outcome is unknown created."""
 LONGEST_BACKOFF = 30.0
 """Seconds between two attempts at most, where the platform itself does not ask for more."""
 _NOTE_WEIGHT = 10
@@ -33,7 +39,15 @@ _NOTE_WEIGHT = 10
 class LiveAnswer:
     """An answer that is being shown; created by `Delivery.open`. For one event loop."""
 
-    def __init__(self, delivery: "Delivery", answer: StoredAnswer, surface: Surface) -> None:
+    def __init__(
+        self,
+        delivery: "Delivery",
+        answer: StoredAnswer,
+        surface: Surface,
+        *,
+        resumed: bool,
+        unrecorded: bool,
+    ) -> None:
         self.gone = asyncio.Event()
         """Set when the message that shows the answer was deleted, or its channel: nobody will read
         on, so that generation should stop. A platform that refuses to show the answer is no reason:
@@ -46,7 +60,14 @@ class LiveAnswer:
         self._budget = self._budgets.of(surface.limits)
         self._pages = Pages(answer.id, surface.limits, answer.text)
         self._messages = AnswerMessages(
-            answer, surface, delivery.ledger, self._pages, delivery.max_messages, delivery.tag
+            answer,
+            surface,
+            delivery.ledger,
+            self._pages,
+            delivery.max_messages,
+            delivery.tag,
+            resumed=resumed,
+            unrecorded=unrecorded,
         )
         self._lag = Lag(self._clock)
         self._waiter: Waiter | None = None
@@ -54,7 +75,8 @@ class LiveAnswer:
         self._ending = asyncio.Event()  # `finish` was called
         self._task_done = asyncio.Event()  # the task has ended
         self._failure: SurfaceError | None = None
-        self._abandoned = False
+        self._stopping = False
+        self._hurry = asyncio.Event()  # whatever is in flight may take `CANCEL_GRACE_SECONDS` more
         self._failures = 0  # consecutive
         self._next_edit = self._clock.monotonic()
         self._retry_at = self._next_edit  # after a refused call
@@ -117,6 +139,11 @@ class LiveAnswer:
         return self._messages.text_shown
 
     @property
+    def doubtful(self) -> bool:
+        """Whether there may be another message, whose reference is unknown."""
+        return self._messages.doubtful
+
+    @property
     def failure(self) -> SurfaceError | None:
         """Why the answer is not shown any longer, though its messages may exist; None while it is
         shown."""
@@ -124,13 +151,29 @@ class LiveAnswer:
 
     async def hand_over(self) -> None:
         """Stop showing, since another answer takes over these messages: all of them are recorded
-        then, if the platform says which there are."""
-        await self.abandon()
-        try:
-            await asyncio.wait_for(self._messages.resolve_doubt(), CANCEL_GRACE_SECONDS)
-        except (SurfaceError, TimeoutError) as error:
-            logger.warning("whether a message was posted is unknown: %s", error)
+        then, if the platform says which there are. Waits for a call in flight, `CALL_SECONDS` at
+        most, and while the platform asks to wait, `HAND_OVER_SECONDS` at most; cancelled, or
+        abandoned meanwhile, as `abandon` does."""
+        self._stop_showing()
+        await asyncio.wait([self._task])
+        await self._in_flight(self._resolve_doubt())
+
+    async def _resolve_doubt(self) -> None:
+        until = self._clock.monotonic() + HAND_OVER_SECONDS
+        while (problem := await self._still_in_doubt()) is not None:
+            wait = problem.retry_after if isinstance(problem, SurfaceBusy) else HAND_OVER_SECONDS
+            over = self._clock.monotonic() + wait > until
+            if over or await sleep_unless(self._clock, wait, self._hurry):
+                logger.warning("whether a message was posted is unknown: %s", problem)
+                break
         await self._messages.record()
+
+    async def _still_in_doubt(self) -> SurfaceError | None:
+        try:
+            await self._messages.resolve_doubt()
+        except SurfaceError as error:
+            return error
+        return None
 
     async def recorded(self) -> bool:
         """Whether the ledger knows all messages that show it. What failed to be recorded is tried
@@ -140,10 +183,14 @@ class LiveAnswer:
     async def abandon(self) -> None:
         """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in
         flight, `CANCEL_GRACE_SECONDS` at most. Idempotent."""
-        if not self._abandoned:  # a second cancellation would not wait for the call in flight
-            self._abandoned = True
-            self._task.cancel()
+        self._hurry.set()
+        self._stop_showing()
         await asyncio.wait([self._task])
+
+    def _stop_showing(self) -> None:
+        if not self._stopping:  # a second cancellation would not wait for the call in flight
+            self._stopping = True
+            self._task.cancel()
 
     # ---------------------------------------------------------------- the task
 
@@ -238,18 +285,41 @@ class LiveAnswer:
             self._failures = 0
 
     async def _complete(self, step: Step) -> None:
-        """Make the call. Cancelled, still wait for it for `CANCEL_GRACE_SECONDS`, so that a message
-        that was posted is recorded."""
+        """Make the call. Cancelled, still wait for it, so that a message that was posted is
+        recorded: for `CANCEL_GRACE_SECONDS` from the moment at which there is a hurry."""
         call = asyncio.ensure_future(step.call())
         try:
             await asyncio.shield(call)
         except asyncio.CancelledError:
-            ended = asyncio.Event()
-            call.add_done_callback(lambda _: ended.set())
-            await sleep_unless(self._clock, CANCEL_GRACE_SECONDS, ended)
-            call.cancel()
-            await asyncio.gather(call, return_exceptions=True)
+            await self._let_end(call, CALL_SECONDS)
             raise
+
+    async def _in_flight(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it; cancelled, still wait for it for `CANCEL_GRACE_SECONDS`."""
+        call = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(call)
+        except asyncio.CancelledError:
+            self._hurry.set()
+            await self._let_end(call, 0.0)
+            raise
+
+    async def _let_end(self, call: "asyncio.Future[None]", seconds: float) -> None:
+        """Wait for the end of `call`, for `seconds` while there is no hurry, and
+        `CANCEL_GRACE_SECONDS` more; then it is cancelled. Raises nothing of it."""
+        ended = asyncio.Event()
+        call.add_done_callback(lambda _: ended.set())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        patience = asyncio.ensure_future(self._clock.sleep(seconds))
+        any_of: set[asyncio.Future[Any]] = {call, hurry, patience}
+        try:
+            await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
+            await sleep_unless(self._clock, CANCEL_GRACE_SECONDS, ended)
+        finally:
+            hurry.cancel()
+            patience.cancel()
+            call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
 
 
 class Delivery:
@@ -277,10 +347,19 @@ class Delivery:
         self.budgets = Budgets(clock)
 
     @asynccontextmanager
-    async def open(self, answer: StoredAnswer, surface: Surface) -> AsyncIterator[LiveAnswer]:
+    async def open(
+        self,
+        answer: StoredAnswer,
+        surface: Surface,
+        *,
+        resumed: bool = False,
+        unrecorded: bool = False,
+    ) -> AsyncIterator[LiveAnswer]:
         """Show `answer` on `surface` while the context lasts. One that already has text or messages
-        continues in them. Leaving without `finish` leaves the messages as they are."""
-        live = LiveAnswer(self, answer, surface)
+        continues in them. `resumed`: an earlier run was interrupted in showing it, and may have
+        posted one message more than the ledger knows. `unrecorded`: the ledger may not know the
+        messages of `answer`. Leaving without `finish` leaves the messages as they are."""
+        live = LiveAnswer(self, answer, surface, resumed=resumed, unrecorded=unrecorded)
         try:
             yield live
         finally:

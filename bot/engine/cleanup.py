@@ -54,8 +54,9 @@ class Cleanup:
             logger.warning("messages of a deleted question are not recorded: %s", error)
 
     async def _clear(self, leftovers: Sequence[Leftover], surface: Surface | None) -> None:
-        """Remove these messages, or their buttons. What the platform refuses is given up, and what
-        it has no time for is left for the next start. Raises StorageError."""
+        """Remove these messages, or their buttons. What the platform refuses, or has no time for,
+        is left for the next start: a place may be closed to the bot for a while. Raises
+        StorageError."""
         for leftover in leftovers:
             try:
                 if surface is not None:
@@ -64,7 +65,10 @@ class Cleanup:
                 logger.info("%s: a message is cleared later: %s", leftover.conversation, busy)
                 continue
             except SurfaceError as error:
-                logger.warning("%s: a message stays: %s", leftover.conversation, error)
+                logger.warning(
+                    "%s: a message stays until the next start: %s", leftover.conversation, error
+                )
+                continue
             await self._store.cleared(leftover)
 
     async def _patiently(self, leftover: Leftover, surface: Surface) -> None:

@@ -59,6 +59,11 @@ NOT_BEGUN = (
     "button."
 )
 """Below an answer that an edit stopped and did not replace."""
+NOT_DELETED = (
+    "This answer was stopped with its deleted question, but could not be deleted from my "
+    "history. `forget me` deletes all that you asked."
+)
+"""Below an answer whose deletion failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,8 @@ class Engine:
 
     async def _abandon(self, jobs: Sequence[Job]) -> None:
         tasks = [job.task for job in jobs if job.task is not None]
+        for job in jobs:
+            job.abandoned = True
         for task in tasks:
             task.cancel()
         if tasks:
@@ -207,6 +214,7 @@ class Engine:
             with contextlib.suppress(Busy):  # more than the queue holds: marked as interrupted
                 ticket = self._join(answer.question.conversation, answer.question.author)
         job = Job(answer, surface, ticket)
+        job.resumed = True
         if not answer.state.open:  # complete, but perhaps not shown to its end
             job.outcome = Outcome(answer.state, answer.usage)
         elif ticket is None:
@@ -300,8 +308,7 @@ class Engine:
         old = self._jobs.get(found.id)
         with self._joining(conversation, author, replacing=old.ticket if old else None) as ticket:
             if old is not None:
-                old.supersede()
-                await old.ended()
+                await self._ended_for(old)
             try:
                 await self._store.edit_question(conversation, found.question.message_id, text)
                 answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
@@ -311,15 +318,25 @@ class Engine:
                 raise
         self._start(Job(answer, surface, ticket))
 
-    def _show_end_of(self, old: Job, surface: Surface) -> None:
-        """Show the end of an answer that was stopped quietly for one that cannot be begun."""
+    async def _ended_for(self, old: Job) -> None:
+        """End an answer for what takes its place, so that all of its messages are known. Raises
+        ShuttingDown where Parley is left before they are: the answer stays unfinished, and the next
+        run finds them, and the change, again."""
+        old.supersede()
+        await old.ended()
+        if old.abandoned and old.doubtful:
+            raise ShuttingDown("a message may be on its way")
+
+    def _show_end_of(self, old: Job, surface: Surface, note: str = NOT_BEGUN) -> None:
+        """Show the end of an answer that was stopped quietly for a change that failed."""
         assert old.outcome is not None
         answer = replace(
             old.answer, state=old.outcome.state, text=old.text, messages=old.messages, settled=0
         )
         job = Job(answer, surface, None)
-        job.outcome = replace(old.outcome, note=NOT_BEGUN)
+        job.outcome = replace(old.outcome, note=note)
         job.recorded, job.unsaved = old.recorded, old.unsaved
+        job.unrecorded = True
         self._start(job)
 
     async def question_deleted(
@@ -327,20 +344,39 @@ class Engine:
     ) -> bool:
         """The question in `message_id` was deleted: its answer is stopped, both are deleted, and
         the messages that show the answer lose their buttons or are deleted, now or at the next
-        start. False where no such question is known. Raises ShuttingDown, with nothing changed,
-        once the engine is being left: messages on their way could not be cleared any more."""
+        start. False where no such question is known. Raises ShuttingDown, with nothing deleted,
+        once the engine is being left: messages on their way could not be cleared any more.
+
+        An answer that is being shown ends first, so that a crash meanwhile leaves no message that
+        is not recorded."""
         self._check_open()
-        found = await self._store.delete_question(
-            conversation, message_id, remove=self._options.delete_with_question
-        )
+        old = await self._ended_for_deletion(conversation, message_id)
+        remove = self._options.delete_with_question or (old is not None and not old.text_shown)
+        try:
+            found = await self._store.delete_question(conversation, message_id, remove=remove)
+        except Exception:
+            if old is not None:
+                self._show_end_of(old, old.surface, NOT_DELETED)
+            raise
         if found is None:
             return False
         job = self._jobs.get(found.id)
         if job is not None:
             job.supersede()
+        job = job or (old if old is not None and old.id == found.id else None)
         if self._open:
             self._tasks.create_task(self._cleanup.after(found, job, find))
         return True
+
+    async def _ended_for_deletion(
+        self, conversation: ConversationKey, message_id: str
+    ) -> Job | None:
+        """The answer of this question, ended, where it was being shown."""
+        found = await self._store.find_question(conversation, message_id)
+        job = self._jobs.get(found.id) if found is not None else None
+        if job is not None:
+            await self._ended_for(job)
+        return job
 
     # ------------------------------------------------------------ control
 

@@ -42,6 +42,14 @@ class Job:
         self.stopped = False
         self.quiet = False
         """Stopped because another answer replaces it: nothing more is shown for this one."""
+        self.resumed = False
+        """An earlier run of Parley was interrupted in showing it."""
+        self.abandoned = False
+        """Parley is being left."""
+        self.unrecorded = False
+        """The database may not know the messages of `answer`."""
+        self.doubtful = False
+        """Once it has ended: there may be a message that `messages` lacks."""
         self.prompt: Prompt | None = None
         """The prompt, once it was packed; its `answer` is the text of an earlier run."""
         self.window = 0

@@ -11,13 +11,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from bot.clock import Clock
+from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
-from bot.errors import GenerationError, ParleyError, StorageError, SurfaceError
+from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
 from bot.messages import Finished, Prompt, Sampling, Usage
 from bot.ports import AnswerState, Generator, Store
@@ -29,6 +29,8 @@ NOT_SHOWN = (
     "an admin of that place to let me write there, then press Regenerate or ask again."
 )
 """For a person whose answer the platform refused to show."""
+WHISPER_TRIES = 5
+"""Attempts to tell a person so while the platform asks to wait."""
 SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts to record the end of an answer: in all longer than other writers usually
 hold SQLite's lock."""
@@ -63,7 +65,12 @@ class Runner:
         with conversation_logged(job.answer.question.conversation):
             live: LiveAnswer | None = None
             try:
-                async with self._delivery.open(job.answer, job.surface) as live:
+                async with self._delivery.open(
+                    job.answer,
+                    job.surface,
+                    resumed=job.resumed,
+                    unrecorded=job.unrecorded,
+                ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
                     if live.failure is not None:
@@ -81,6 +88,7 @@ class Runner:
             finally:
                 if live is not None:  # cancelled too: what was posted at the last moment counts
                     job.messages, job.text_shown = live.messages, live.text_shown
+                    job.doubtful = live.doubtful
                 self._leave(job)
                 job.mark_ended()
 
@@ -235,10 +243,18 @@ class Runner:
         """The platform refuses to show the answer in any form: tell whoever asked. It stays
         undelivered, so that the next start tries again."""
         logger.error("answer %d cannot be shown: %s", job.id, error)
-        try:
-            await job.surface.whisper(NOT_SHOWN)
-        except SurfaceError as refused:
-            logger.warning("answer %d: nobody could be told: %s", job.id, refused)
+        for _ in range(WHISPER_TRIES):
+            try:
+                await job.surface.whisper(NOT_SHOWN)
+                return
+            except SurfaceBusy as busy:
+                problem: SurfaceError = busy
+                if await sleep_unless(self._clock, busy.retry_after, job.superseded):
+                    return  # another answer replaces this one
+            except SurfaceError as refused:
+                problem = refused
+                break
+        logger.warning("answer %d: nobody could be told: %s", job.id, problem)
 
 
 async def _stop_when_gone(job: Job, live: LiveAnswer) -> None:

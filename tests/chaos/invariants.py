@@ -144,7 +144,7 @@ class _Check:
         known = {ref for answer in answers for ref in answer.messages}
         gone = {one.number for one in self._people.asked if one.deleted or one.forgotten}
         for shown in self._shown.values():
-            number = question_of(shown, self._by_message)
+            number = question_of(shown, self._by_message) or self._by_buttons(shown)
             yield from self._right_place(shown)
             if shown.ref in known or shown.ref in later or shown.given_up:
                 continue
@@ -157,6 +157,13 @@ class _Check:
                 yield f"{shown.ref} shows deleted question {number}'s answer with buttons"
             elif not shown.text.strip() and not self._forgotten(number):
                 yield f"{shown.ref} is a placeholder of deleted question {number}: {shown.note!r}"
+
+    def _by_buttons(self, shown: Shown) -> int | None:
+        """The number of the question whose first answer its buttons name: a stream without a text
+        says nothing else."""
+        ids = {button.answer_id for button in shown.buttons}
+        found = [message for message, answer in self._accepted.items() if answer in ids]
+        return self._by_message[found[0]].number if found else None
 
     def _forgotten(self, number: int | None) -> bool:
         return any(one.forgotten and number == one.number for one in self._people.asked)

@@ -21,6 +21,7 @@ from bot.engine import Engine
 from bot.ports import Store, SurfaceFinder
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life, outside_of_lives
+from tests.chaos.people import ANA, BOB, MOD
 from tests.chaos.simulated import RULES, START, Button, Room, Rooms, Shown, Somebody, shielded
 from tests.slack_loopback import ApiError, Message, Team, TooFast
 from tests.slack_loopback.api import METHODS
@@ -28,6 +29,7 @@ from tests.slack_loopback.api import METHODS
 TEAM = "T1"
 EPOCH = 1_700_000_000.0
 """The time at which the virtual clock is 0, in seconds since 1970."""
+EVERYBODY = frozenset(somebody.id for somebody in (ANA, BOB, MOD))
 PLACES = ("chat.", "conversations.")
 FAULTS = (
     "429",
@@ -190,10 +192,9 @@ class SlackWorld:
         try:
             self._check_rights(method, args)
             self._team.limit(method, str(args.get("channel", "")))
-            if method == "conversations.open":
-                return Answered(200, {"ok": True, "channel": {"id": f"whisper {args['users']}"}})
-            if str(args.get("channel", "")).startswith("whisper "):
-                self.whispered.append((args["channel"].partition(" ")[2], args["text"]))
+            if method == "chat.postMessage" and args["channel"] in EVERYBODY:
+                # a person's id as the channel is the direct message with them
+                self.whispered.append((args["channel"], args["text"]))
                 return Answered(200, {"ok": True, "ts": "0.0"})
             if method in ("conversations.history", "conversations.replies"):
                 body = self._page(given)

@@ -90,7 +90,8 @@ class Message:
 
     def payload(self) -> JSON:
         """As the API and the events show it."""
-        shown: JSON = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
+        shown: JSON = {"type": "message", "ts": self.ts, "user": self.user}
+        shown["text"] = self.markdown or self.text
         if self.bot_id:
             shown["bot_id"] = self.bot_id
         if self.thread_ts:

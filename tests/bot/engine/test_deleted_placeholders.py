@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from bot.clock import SystemClock
-from bot.errors import ShuttingDown
+from bot.errors import ShuttingDown, SurfaceError
 from bot.ports import SurfaceLimits
+from storage.in_memory import MemoryStore
 from tests.bot.engine.test_engine import GENERAL, POEM, bench
 from tests.fake_surface import FakeSurface, at
 from tests.scripted_generator import ScriptedGenerator
@@ -46,3 +47,18 @@ async def test_a_question_that_is_deleted_after_the_end_of_the_engine_stays_stor
     with pytest.raises(ShuttingDown):
         await b.engine.question_deleted(GENERAL, "message 1", at(b.surfaces[1]))
     assert await b.store.find_question(GENERAL, "message 1")
+
+
+async def test_a_message_that_may_not_be_cleared_now_is_cleared_at_the_next_start() -> None:
+    surface = FakeSurface(SystemClock())
+    store = MemoryStore()
+    async with bench(store=store) as b:
+        await (await b.ask("secret", surface=surface)).ended()
+        surface.fail(SurfaceError("the bot does not see the channel"), kind="retire")
+        assert await b.engine.question_deleted(GENERAL, "message 1", at(surface))
+        await until(lambda: "retire" in [call.kind for call in surface.calls])
+    assert not surface.retired
+    async with bench(store=store) as b:
+        await b.engine.recover("test", at(surface), resume=True)
+        await until(lambda: surface.retired)
+    assert await store.leftovers("test") == []
