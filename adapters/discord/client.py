@@ -179,7 +179,9 @@ def _guarded(event: str, parse: Parse) -> Parse:
             _check_fields(event, data)
             parse(data)
         except Exception as error:
-            logger.warning("a malformed event %s was ignored: %r", event, error)
+            # not its text: that may quote what somebody wrote
+            logger.warning("a malformed event %s was ignored: %s", event, type(error).__name__)
+            logger.debug("%r", error)
 
     return guarded
 
@@ -189,14 +191,24 @@ _TEXTS = frozenset(
 )
 _IDS = frozenset(("id", "token", "channel_id", "guild_id", "application_id", "edited_timestamp"))
 
+_COMMANDS = (
+    discord.InteractionType.application_command.value,
+    discord.InteractionType.autocomplete.value,
+)
+
 _OF_A_MESSAGE = ("author", "content", "type", "mentions", "mention_roles", "attachments")
 
 
 def _check_fields(event: str, data: Any) -> None:
-    """Raises KeyError where discord.py would make an object that lacks attributes."""
+    """Raises where discord.py would make an object that lacks attributes, or fail in a task of its
+    own, of which nobody hears."""
     if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
         for name in _OF_A_MESSAGE:
             data[name]
+        for file in data["attachments"]:
+            file["id"], file["filename"], file["url"]
+            if type(file["size"]) is not int:
+                raise TypeError("size is no number")
         for user in (data["author"], *data["mentions"]):
             for name in ("id", "username", "discriminator", "avatar"):
                 user[name]
@@ -204,6 +216,8 @@ def _check_fields(event: str, data: Any) -> None:
         if not (data.get("guild_id") and data.get("member")):
             data["user"]
         used = dict(data["data"])
+        if data["type"] in _COMMANDS:
+            used["name"], int(used["id"]), discord.AppCommandType(used["type"])
         dict(used.get("resolved", {}))
         for option in used.get("options", ()):
             option["name"], option["type"]
