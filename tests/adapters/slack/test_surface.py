@@ -1,5 +1,6 @@
 """Answers shown by edits, and the rate limits of all; streams are in test_streamed_answers."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -175,7 +176,7 @@ async def test_a_stream_that_loses_its_buttons_keeps_its_text() -> None:
         place = ConversationKey("slack", "C1", thread, "T1")
         surface = SlackSurface(at.workspace, place, asker="U1")
         ts = await surface.send(part("One"))
-        await surface.edit(ts, part("One two", AnswerState.DONE))
+        await surface.edit(ts, replace(part("One two", AnswerState.CUT), note="It is too long."))
         (answer,) = at.team.answers("C1", thread)
         assert labels(answer)
         assert not answer.streaming
