@@ -224,7 +224,7 @@ class AnswerMessages:
     @property
     def doubtful(self) -> bool:
         """Whether a message may have been posted whose reference is unknown."""
-        earlier = self._maybe_posted and len(self.refs) < self._pages.count
+        earlier = self._maybe_posted and len(self.refs) < max(self._pages.count, 1)
         return earlier or any(one.doubtful and not one.ref for one in self._messages)
 
     async def resolve_doubt(self) -> None:
@@ -232,7 +232,7 @@ class AnswerMessages:
         repeating the attempt, which the platform answers with the first message. The same for the
         message that an earlier run may have posted. For the answer that takes over these messages.
         Raises SurfaceError."""
-        if self._maybe_posted and len(self.refs) < self._pages.count:
+        if self._maybe_posted and len(self.refs) < max(self._pages.count, 1):
             self._message(len(self.refs)).doubtful = True
             self._maybe_posted = False
         for index, message in enumerate(self._messages):

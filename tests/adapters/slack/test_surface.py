@@ -1,5 +1,6 @@
 """Answers shown by edits, and the rate limits of all; streams are in test_streamed_answers."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -167,3 +168,18 @@ async def test_the_longest_part_fits_even_if_all_of_it_has_to_be_broken() -> Non
         longest = "<!here>" * (surface.limits.max_units // surface.limits.units("<!here>"))
         ts = await surface.send(part(longest, AnswerState.DONE))
         assert at.team.messages["C1", ts].shown.count("here") == longest.count("here")
+
+
+async def test_a_stream_that_loses_its_buttons_keeps_its_text() -> None:
+    async with near() as at:
+        thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
+        place = ConversationKey("slack", "C1", thread, "T1")
+        surface = SlackSurface(at.workspace, place, asker="U1")
+        ts = await surface.send(part("One"))
+        await surface.edit(ts, replace(part("One two", AnswerState.CUT), note="It is too long."))
+        (answer,) = at.team.answers("C1", thread)
+        assert labels(answer)
+        assert not answer.streaming
+        await SlackSurface(at.workspace, place).retire(ts)
+        assert labels(answer) == []
+        assert answer.shown == "One two"
