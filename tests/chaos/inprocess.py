@@ -174,6 +174,7 @@ class Run:
             elif not running.cancelled() and (error := running.exception()):
                 self.wrong(f"a run ends with an exception: {error!r}")
         await life.bury()
+        life.dead = True  # its connections are closed: what had not arrived never does
         while self.clock.outside:  # a database's thread finishes what was begun, as a disk does
             await asyncio.sleep(0.001)
         self._life = None
