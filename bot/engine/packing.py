@@ -73,7 +73,7 @@ async def pack(
     longest = window - least_answer(window, wanted)
     if tokens > longest:
         raise await _too_long(room.alone, tokens, longest, count)
-    limit = window - min(wanted, window // 2)
+    limit = min(longest, window - min(wanted, window // 2))
     loaded, older, fits = await _load(room, pages, limit, keep_from)
     kept = loaded if fits else await _cut(room, loaded, limit)
     if kept:

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.engine.packing import (
@@ -99,6 +99,9 @@ conversations = st.lists(st.tuples(sizes, sizes), max_size=20).map(
     window=st.integers(65, 400),
     wanted=st.integers(1, 400),
     keep_from=st.none() | st.integers(0, 25),
+)
+@example(
+    past=[stored(1, "", "w")], asked=0, system=0, answer=0, window=65, wanted=59, keep_from=None
 )
 async def test_every_prompt_fits_with_its_answer_or_is_refused(
     past: list[StoredExchange],
