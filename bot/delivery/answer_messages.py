@@ -261,7 +261,7 @@ class AnswerMessages:
         """After a crash, a message may have been posted that was not recorded: find it by repeating
         the post, and delete it, since its answer is unwanted."""
         index = len(self.refs)
-        if not self._maybe_posted or any(message.ours for message in self._messages):
+        if not self._maybe_posted:
             return
         part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
         try:

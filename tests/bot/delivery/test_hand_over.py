@@ -3,7 +3,7 @@
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerState
 from tests.bot.delivery.recording_ledger import stored
-from tests.bot.delivery.world import World
+from tests.bot.delivery.world import STORY, World
 
 LIMITED = SurfaceBusy("too many", retry_after=60.0)
 LOST = SurfaceBusy("no response", retry_after=1.0)
@@ -106,3 +106,17 @@ async def test_a_stray_message_is_removed_once_the_platform_lets_it_be() -> None
         await live.gone.wait()
     assert world.surface.visible == []
     assert [call.kind for call in world.surface.calls].count("send") == 1
+
+
+async def test_a_stray_message_is_looked_for_although_the_run_edited_the_others() -> None:
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:700])
+    again = stored(text=STORY[:300], messages=("m1",), state=AnswerState.WRITING)
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
+        await world.write(live, STORY[300:350])
+        await world.clock.sleep(2.0)
+        world.surface.delete("m1")
+        live.write(STORY[350:400])
+        await live.gone.wait()
+    assert world.surface.visible == []
