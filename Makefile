@@ -100,6 +100,6 @@ chaos: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.soak
 
-# 100,000 inputs and more from outside: 2,000 examples for each property.
+# Malformed input from outside: 6,000 examples of each of 18 properties.
 fuzz: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile thorough --timeout 3600
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz --timeout 0

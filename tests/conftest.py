@@ -28,6 +28,8 @@ settings.register_profile("usual", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 # `make test-thorough`: new examples on each run, and many.
 settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=5000)
+# `make fuzz`: more than 100,000 inputs in all.
+settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=6000)
 settings.load_profile("ci" if os.environ.get("CI") else "usual")
 
 PROCESS_FIXTURES = {"program", "demo", "replicas"}
@@ -37,13 +39,15 @@ PROCESS_SECONDS = 300.0
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    own_limit = config.getoption("timeout") is not None  # --timeout holds for all
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("property")
         if not PROCESS_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("process")
-        if item.get_closest_marker("process") and not item.get_closest_marker("timeout"):
+        limited = own_limit or item.get_closest_marker("timeout")
+        if item.get_closest_marker("process") and not limited:
             item.add_marker(pytest.mark.timeout(seconds(PROCESS_SECONDS)))
 
 
