@@ -92,14 +92,14 @@ export CHAOS_FIRST
 .PHONY: chaos soak fuzz
 
 # Schedules of faults by seed, on each platform: so many in process, and so many of whole processes.
-chaos: $(VENV)/installed-dev
+chaos: $(VENV)/installed-dev  ## Run schedules of faults by seed: CHAOS_SEEDS in process, CHAOS_PROCESSES whole.
 	$(BIN)/python -m tests.chaos $(CHAOS_FIRST) --count $(CHAOS_SEEDS)
 	CHAOS_PROCESSES=$(CHAOS_PROCESSES) $(BIN)/python -m pytest tests/chaos/test_processes.py
 
 # Mixed traffic: SOAK_SECONDS of virtual time in process, SOAK_REAL_SECONDS with whole processes.
-soak: $(VENV)/installed-dev
+soak: $(VENV)/installed-dev  ## Run mixed traffic for long: SOAK_SECONDS, SOAK_REAL_SECONDS.
 	$(BIN)/python -m tests.chaos.soak
 
 # Malformed input from outside: 6,000 examples of each of 18 properties.
-fuzz: $(VENV)/installed-dev
+fuzz: $(VENV)/installed-dev  ## Run more than 100,000 malformed inputs from outside.
 	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz --timeout 0
