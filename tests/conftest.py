@@ -8,6 +8,7 @@ Marks are given here, by what a test uses, wherever that says enough:
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Generator
 from typing import NoReturn
@@ -16,6 +17,10 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 from tests.limits import seconds
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background commands so, and the programs that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the processors: torch's threads would only wait for one another.
