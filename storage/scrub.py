@@ -78,7 +78,7 @@ class Scrubber:
 
     async def pending(self) -> bool:
         """Whether something deleted was not followed by a complete pass. Raises StorageError."""
-        return await self._patiently(lambda: scrub_pending(self._path))
+        return await uninterrupted(self._turn(lambda: scrub_pending(self._path)))
 
     async def truncate_log(self) -> None:
         """Remove deleted content from the write-ahead log. Where another program prevents it for
