@@ -7,7 +7,6 @@ import pytest
 
 from adapters.slack.payloads import Malformed, record, records, text, texts
 
-
 WRONG: dict[Callable[[dict[str, Any], str], object], tuple[object, ...]] = {
     text: (5, [], {}, True),
     record: (5, [], "x", True, 0),
