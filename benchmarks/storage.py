@@ -1,16 +1,18 @@
-"""Measures the SQL store: reading from a very long conversation, writing, and deleting.
+"""Measures the SQL store: reading from a very long conversation, writing, and deleting; and how
+long questions wait to be accepted while a person's data is deleted from a large file.
 
-    python -m benchmarks.storage [--turns 1000000] [--folder .]
+    python -m benchmarks.storage [--turns 1000000] [--megabytes 200] [--folder .]
 
 Creates a database in a temporary folder within `--folder`, with one conversation of that many
-exchanges, and removes it at the end. A commit waits for the disk, so compare with the time of a
-bare fsync, which is printed first.
+exchanges, then one of that many megabytes, and removes them at the end; 0 leaves a part out. A
+commit waits for the disk, so compare with the time of a bare fsync, which is printed first.
 """
 
 import argparse
 import asyncio
 import itertools
 import os
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -40,10 +42,15 @@ _events = itertools.count()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--turns", type=int, default=1_000_000)
+    parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--folder", type=Path, default=Path())
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        asyncio.run(_measure(Path(folder) / "parley.sqlite3", options.turns))
+        print(f"fsync of 4 KiB: {_fsync(Path(folder)) * 1e3:.2f} ms")
+        if options.turns:
+            asyncio.run(_measure(Path(folder) / "long.sqlite3", options.turns))
+        if options.megabytes:
+            asyncio.run(_measure_forgetting(Path(folder) / "large.sqlite3", options.megabytes))
 
 
 async def _measure(file: Path, turns: int) -> None:
@@ -52,7 +59,6 @@ async def _measure(file: Path, turns: int) -> None:
         for _ in range(100):
             await _ask(store, NEW)
     _fill(file, turns)
-    print(f"fsync of 4 KiB: {_fsync(file.parent) * 1e3:.2f} ms")
     started = time.perf_counter()
     async with open_store(url) as store:
         print(f"opened in {time.perf_counter() - started:.2f} s")
@@ -72,7 +78,7 @@ def _fill(file: Path, turns: int) -> None:
         ((n, f"old {n}", f"message {n}", MOMENT, f"{n} {QUESTION}") for n in ids),
     )
     connection.executemany(
-        "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 90, 60, 80, 0.3, 4, ?)",
+        "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 90, 60, 80, 0.3, 4, ?, 0)",
         ((n, n, MOMENT, f"{n} {ANSWER}") for n in ids),
     )
     connection.commit()
@@ -144,10 +150,76 @@ async def _deleting(store: Store) -> None:
     started = time.perf_counter()
     gone = await store.forget(conversation=NEW)
     seconds = time.perf_counter() - started
-    print(f"  forget a conversation of {gone} exchanges, with VACUUM: {seconds:.1f} s")
+    print(f"  forget a conversation of {gone} exchanges: {seconds:.1f} s")
     started = time.perf_counter()
     hidden = await store.reset(LONG)
     print(f"  reset a conversation of {hidden:,} exchanges: {time.perf_counter() - started:.2f} s")
+
+
+SHARES = {2: 0.01, 3: 0.1}
+"""People (their ids) and their share of all questions in the large file."""
+
+
+async def _measure_forgetting(file: Path, megabytes: int) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await _ask(store, NEW)
+    _fill_by_many(file, megabytes)
+    async with open_store(f"sqlite:///{file}") as store:
+        print("\nforgetting a person while others ask: accept, ms: median, maximum")
+        print(f"  nothing is deleted: {_summary(await _times(300, lambda: _ask(store, NEW)))}")
+        for person, share in SHARES.items():
+            await _forget_while_others_ask(store, Person("discord", str(person), "Bob"), share)
+
+
+def _fill_by_many(file: Path, megabytes: int) -> None:
+    """Insert questions of many people, in bulk, with answers of 1 to 12,000 characters that were
+    checkpointed on the way, so that SQLite moved rows between pages."""
+    started = time.perf_counter()
+    rng = random.Random(0)
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("INSERT INTO conversations VALUES (1000, ?, 0)", (str(LONG),))
+    numbers = itertools.count(1000)
+    while file.stat().st_size < megabytes * 1e6:
+        ids = [next(numbers) for _ in range(2000)]
+        authors = rng.choices([4, *SHARES], [1 - sum(SHARES.values()), *SHARES.values()], k=2000)
+        connection.executemany(
+            "INSERT INTO questions VALUES (?, 1000, ?, ?, ?, 'Ann', 0, 0, ?, ?)",
+            (
+                (n, f"old {n}", f"message {n}", f"discord:{author}", MOMENT, f"{n} {QUESTION}")
+                for n, author in zip(ids, authors, strict=True)
+            ),
+        )
+        connection.executemany(
+            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, ?, 90, 60, 80, 0.3, 4, '', 0)",
+            ((n, n, MOMENT, f"discord:{a}") for n, a in zip(ids, authors, strict=True)),
+        )
+        for share in (0.3, 0.6, 1.0):
+            connection.executemany(
+                "UPDATE answers SET text = ? WHERE id = ?",
+                (
+                    ((ANSWER * 30)[: int(share * min(rng.expovariate(1 / 900), 12e3))], n)
+                    for n in ids
+                ),
+            )
+        connection.commit()
+    connection.close()
+    seconds = time.perf_counter() - started
+    print(f"\n{file.stat().st_size / 1e6:,.0f} MB of many people inserted in {seconds:.0f} s")
+
+
+async def _forget_while_others_ask(store: Store, person: Person, share: float) -> None:
+    started = time.perf_counter()
+    forgetting = asyncio.create_task(store.forget(person=person.key))
+    times = []
+    while not forgetting.done():
+        times += await _times(1, lambda: _ask(store, NEW))
+        await asyncio.sleep(0.005)
+    gone, seconds = await forgetting, time.perf_counter() - started
+    print(
+        f"  {share:.0%} of it ({gone:,} exchanges) is deleted: {_summary(times)}; deleted and "
+        f"overwritten after {seconds:.1f} s, {len(times)} questions meanwhile"
+    )
 
 
 async def _ask(store: Store, conversation: ConversationKey) -> StoredAnswer:

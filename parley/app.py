@@ -156,7 +156,7 @@ def engine_options(settings: Settings) -> EngineOptions:
 @asynccontextmanager
 async def _purging(store: Archive, clock: Clock, days: int) -> AsyncIterator[None]:
     """Delete exchanges older than `days` now, and once a day while the body runs; 0 deletes
-    nothing."""
+    nothing. A failure is logged, and ends neither the body nor the next day's deletion."""
     if not days:
         yield
         return
@@ -175,4 +175,8 @@ async def _purge_daily(store: Archive, clock: Clock, age: timedelta) -> None:
             logger.info("deleted %d exchanges older than %d days", deleted, age.days)
         except StorageError as error:
             logger.error("exchanges older than %d days could not be deleted: %s", age.days, error)
+        except Exception:
+            logger.exception(
+                "exchanges older than %d days could not be deleted, by a defect of Parley", age.days
+            )
         await clock.sleep(DAY)

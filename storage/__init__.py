@@ -4,6 +4,7 @@
 - `sql`: SqlStore, in one module for each part of the port.
 - `database`: engine, connections and transactions; SQLite's settings.
 - `writer`: the single task that writes, with group commit.
+- `scrub`, `gaps`: overwriting what SQLite leaves of deleted rows in the file.
 - `tables`, `columns`: the schema, and its column types.
 - `upgrade`, `migrations`: migrating a database to this version's schema when it is opened.
 - `rules`: what both stores share: quotas, retention of event ids, text that can be stored.

@@ -1,10 +1,11 @@
 """Access to an SQL database: concurrent short reads, a single writer, and SQLite's settings."""
 
+import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -13,9 +14,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bot.database_url import sqlite_file
 from bot.errors import ConfigError, StorageError
 from storage.errors import Location
-from storage.writer import Operation, Result, Writer
-
-logger = logging.getLogger(__name__)
+from storage.gaps import descriptors
+from storage.scrub import Scrubber
+from storage.writer import Operation, Result, Writer, uninterrupted
 
 BUSY_SECONDS = 5.0
 """Seconds to wait for another process that holds the write lock of the same SQLite file."""
@@ -27,6 +28,32 @@ READERS = 4
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
+class _Session(AsyncSession):
+    """A session whose statements run to their end where the caller is cancelled. A connection that
+    is interrupted in the middle of one cannot be used again, nor be closed without a traceback."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        return await uninterrupted(super().execute(*args, **kwargs))
+
+    async def scalar(self, *args: Any, **kwargs: Any) -> Any:
+        return await uninterrupted(super().scalar(*args, **kwargs))
+
+    async def scalars(self, *args: Any, **kwargs: Any) -> Any:
+        return await uninterrupted(super().scalars(*args, **kwargs))
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        return await uninterrupted(super().get(*args, **kwargs))
+
+    async def connection(self, *args: Any, **kwargs: Any) -> Any:
+        return await uninterrupted(super().connection(*args, **kwargs))
+
+    async def commit(self) -> None:
+        await uninterrupted(super().commit())
+
+    async def __aexit__(self, *_: object) -> None:
+        await uninterrupted(self.close())
+
+
 class Database:
     """Transactions for reading, and a queue for writing, on one engine."""
 
@@ -34,6 +61,10 @@ class Database:
         self._engine = engine
         self.location = location
         self._closed = False
+        self._identity = (0, 0)
+        self._scrubber = (
+            Scrubber(location.file, location, self._turn) if location.file is not None else None
+        )
         self._writer = Writer(
             lambda: self._transaction("BEGIN IMMEDIATE"), lambda: self._transaction("")
         )
@@ -46,52 +77,74 @@ class Database:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the writer while the context lasts; on exit, complete what is queued and close all
-        connections."""
-        try:
-            async with self._writer.running():
-                yield
-        finally:
-            self._closed = True
-            with self.location.translated_errors():
-                await self._engine.dispose()
+        connections. Raises StorageError."""
+        with descriptors():
+            try:
+                with self.location.translated_errors():
+                    self._identity = self._identify()
+                async with self._writer.running(), self._scrubbing():
+                    yield
+            finally:
+                self._closed = True
+                with self.location.translated_errors():
+                    await uninterrupted(self._engine.dispose())
+
+    @contextlib.asynccontextmanager
+    async def _scrubbing(self) -> AsyncIterator[None]:
+        if self._scrubber is None:
+            yield
+            return
+        async with self._scrubber.running():
+            yield
 
     def read(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
         """A read transaction: one snapshot of the database. Keep it short, because an open snapshot
-        keeps deleted text in the write-ahead log. Raises StorageError."""
+        keeps deleted text in the write-ahead log. Raises StorageError. Where the caller is
+        cancelled, the statement that runs ends first."""
         return self._transaction("BEGIN")
 
     async def write(self, operation: Operation[Result]) -> Result:
         """See `Writer.write`."""
         return await self._writer.write(operation)
 
-    async def scrub(self) -> None:
-        """Remove all traces of deleted rows from an SQLite file and its write-ahead log.
+    async def scrub(self, *, deleted: bool) -> None:
+        """Overwrite the copies of deleted rows in an SQLite file and its write-ahead log: see
+        `Scrubber.scrub`. Others write meanwhile. On a server this does nothing."""
+        if self._scrubber is not None:
+            await self._scrubber.scrub(deleted=deleted)
 
-        secure_delete zeroes a row in place, but where SQLite moved rows between pages earlier, a
-        copy may remain in the unused part of the old page. VACUUM rewrites all pages; then the
-        write-ahead log, which holds old pages, is truncated. Takes time and disk space in
-        proportion to the file's size. On a server this does nothing.
-        """
-        if self.sqlite:
-            await self._writer.outside(self._rewrite)
+    async def scrub_pending(self) -> bool:
+        """Whether deleted rows were not yet overwritten. Raises StorageError."""
+        return self._scrubber is not None and await self._scrubber.pending()
 
     async def truncate_log(self) -> None:
         """The fast part of `scrub`: remove deleted content from the write-ahead log. A warning is
         logged where another process's open snapshot prevents that."""
-        if self.sqlite:
-            await self._writer.outside(self._checkpoint)
+        if self._scrubber is not None:
+            await self._scrubber.truncate_log()
 
-    async def _rewrite(self, session: AsyncSession) -> None:
-        await session.execute(text("VACUUM"))
-        await self._checkpoint(session)
+    async def _turn(self, work: Callable[[], Result]) -> Result:
+        """Run blocking work in a thread while no operation writes."""
+        return await self._writer.outside(lambda _: asyncio.to_thread(work))
 
-    async def _checkpoint(self, session: AsyncSession) -> None:
-        busy = await session.scalar(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        if busy:
-            logger.warning(
-                "%s: another program is reading the database. Deleted text is gone from the file, "
-                "but remains in its -wal file until both programs have ended",
-                self.location.name,
+    def _identify(self) -> tuple[int, int]:
+        """Which file the path names now. Blocking, but takes microseconds."""
+        if self.location.file is None:
+            return 0, 0
+        found = self.location.file.stat()
+        return found.st_dev, found.st_ino
+
+    def _check_file(self) -> None:
+        """Raise StorageError where the file was moved or replaced: SQLite would go on with the one
+        that has no name any more, and what is written there is lost."""
+        try:
+            same = self._identify() == self._identity
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise StorageError(
+                f"the database {self.location.name} was moved, deleted or replaced meanwhile; "
+                "stop Parley, put the file back with its -wal file, and start again"
             )
 
     @contextlib.asynccontextmanager
@@ -101,7 +154,8 @@ class Database:
                 f"the database {self.location.name} is closed: Parley is shutting down"
             )
         with self.location.translated_errors():
-            async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            self._check_file()
+            async with _Session(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={BEGIN: begin})
                 yield session
                 await session.commit()

@@ -1,8 +1,8 @@
-"""Translates a database's exceptions into StorageError: one line that names the database and the
-remedy.
+"""Translates whatever a driver or SQLAlchemy raises into StorageError: one line that names the
+database and the remedy.
 
-SQLite's result codes: https://www.sqlite.org/rescode.html. An exception that is not translated
-here (a constraint, wrong SQL) is a bug in Parley and passes through unchanged.
+SQLite's result codes: https://www.sqlite.org/rescode.html. Exceptions of Parley's own (a refusal)
+pass through unchanged.
 """
 
 import errno
@@ -13,15 +13,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.errors import StorageError
 
-BUGS = (DataError, IntegrityError, ProgrammingError)
+STATEMENT_ERRORS = (DataError, IntegrityError, ProgrammingError)
 """A server's errors about the statement itself. All others concern reaching the server."""
+UNREADABLE = (LookupError, ValueError)
+"""What SQLAlchemy raises for a value that its column cannot have, and aiosqlite for a connection
+that was closed."""
 FULL_BELOW = 1 << 20
 """Bytes. On an I/O error, a disk with less free space than this counts as full."""
+
+
+class StatementFailed(StorageError):
+    """One statement failed, because of what is stored or a defect of Parley; others may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +48,34 @@ class Location:
 
     @contextmanager
     def translated_errors(self) -> Iterator[None]:
-        """Raise a database error in the context as a StorageError that names this location."""
+        """Raise whatever a driver or SQLAlchemy raises in the context as a StorageError that names
+        this location."""
         try:
             yield
-        except DBAPIError as exc:
-            if (line := self._explain(exc)) is None:
-                raise
-            raise StorageError(line) from exc
         except PoolTimeout as exc:
             raise StorageError(
                 f"the database {self.name} does not respond; restart Parley"
             ) from exc
+        except (SQLAlchemyError, sqlite3.Error, *UNREADABLE) as exc:
+            raise self._error(exc) from exc
         except OSError as exc:
             raise StorageError(self._explain_os(exc)) from exc
 
-    def _explain(self, exc: DBAPIError) -> str | None:
-        if isinstance(exc.orig, sqlite3.Error):
-            return self._explain_sqlite(exc.orig)
-        if isinstance(exc, BUGS):
-            return None
-        return self._unreachable(exc.orig)
+    def _error(self, exc: Exception) -> StorageError:
+        cause = exc.orig if isinstance(exc, DBAPIError) else exc
+        if isinstance(cause, sqlite3.Error):
+            if (line := self._explain_sqlite(cause)) is not None:
+                return StorageError(line)
+        elif isinstance(exc, DBAPIError) and not isinstance(exc, STATEMENT_ERRORS):
+            return StorageError(self._unreachable(cause))
+        # A driver's message names tables; that of another error may contain what is stored.
+        kind = type(cause).__name__
+        told = f"{kind}: {cause}" if isinstance(exc, (DBAPIError, sqlite3.Error)) else kind
+        return StatementFailed(
+            f"the database {self.name} does not contain what this version of Parley expects "
+            f"({' '.join(told.split())}); restart Parley, and if this stays, restore a backup and "
+            "report it"
+        )
 
     def _explain_sqlite(self, error: sqlite3.Error) -> str | None:
         match getattr(error, "sqlite_errorcode", 0) & 0xFF:
@@ -75,6 +96,11 @@ class Location:
                 return (
                     f"{self.name} is not an SQLite database and was not changed; "
                     "move it away and restore a backup, or point [storage] url elsewhere"
+                )
+            case _ if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
+                return (
+                    f"the database {self.name} was moved or deleted while Parley was running; stop "
+                    "Parley, put the file back with its -wal file, and start again"
                 )
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
                 return self._forbidden()

@@ -10,7 +10,7 @@ transaction of its own, so that only that one fails.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import StorageError
+from storage.errors import StatementFailed
 
 Result = TypeVar("Result")
 Operation = Callable[[AsyncSession], Awaitable[Result]]
@@ -28,6 +29,21 @@ Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 MAX_GROUP = 256
 """Operations in one transaction, which bounds how long one of them waits for the others."""
+
+
+async def uninterrupted(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` to its end even where the caller is cancelled, who gets CancelledError then: for
+    what must not stop half-way, such as a statement that a driver's thread executes."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # else asyncio reports that nobody looked at it
+        raise
 
 
 @dataclass(slots=True)
@@ -58,7 +74,7 @@ class Writer:
         return await self._put(operation, alone=False)
 
     async def outside(self, operation: Operation[Result]) -> Result:
-        """Run `operation` alone and outside any transaction, as VACUUM must be."""
+        """Run `operation` alone and outside any transaction. Otherwise as `write`."""
         return await self._put(operation, alone=True)
 
     async def _put(self, operation: Operation[Result], *, alone: bool) -> Result:
@@ -119,7 +135,9 @@ class Writer:
                     job.done.set_result(result)
 
     async def _failed(self, jobs: list[_Job], exc: Exception) -> None:
-        if len(jobs) > 1 and not isinstance(exc, StorageError):
+        if len(jobs) > 1 and (
+            isinstance(exc, StatementFailed) or not isinstance(exc, StorageError)
+        ):
             for job in jobs:
                 await self._run([job])
             return

@@ -56,8 +56,13 @@ def muted_text(*, muted: bool) -> str:
 
 def forgotten_text(count: int) -> str:
     """Answers /forget me."""
-    return (
+    deleted = (
         f"Done: {counted(count, 'question')} of yours and my answers to them are deleted for good. "
+        if count
+        else "I have no questions of yours. "
+    )
+    return (
+        f"{deleted}My answers to other people stay, even where they quote you. "
         "The messages in the chat are not mine to delete."
     )
 
@@ -124,7 +129,8 @@ def privacy_text(retention_days: int, reset: str, forget: str) -> str:
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
         "sees what was said, but it stays stored. Delete a question, and it is deleted here with "
-        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good."
+        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good. "
+        "My answers to other people stay, even where they quote you."
     )
 
 

@@ -73,6 +73,9 @@ class ParleyClient(discord.AutoShardedClient):
         self.desk = Desk(engine, store, self.platform, rules)
         self.tree = new_tree(self, lambda: self.desk)
         self.add_dynamic_items(answer_button(self.desk))
+        # discord.py lets what a parser raises end the connection, and with it the client
+        parsers = self._connection.parsers
+        parsers |= {event: _guarded(event, parse) for event, parse in parsers.items()}
 
     async def setup_hook(self) -> None:
         """Called by discord.py between the login, which gives the bot's own id, and the gateway's
@@ -144,3 +147,56 @@ class ParleyClient(discord.AutoShardedClient):
                     key,
                     unknown,
                 )
+
+
+Parse = Callable[[Any], None]
+
+
+def _guarded(event: str, parse: Parse) -> Parse:
+    """A parser of gateway events for which a malformed one is a line in the log."""
+
+    def guarded(data: Any) -> None:
+        try:
+            _check_types(data)
+            _check_fields(event, data)
+            parse(data)
+        except Exception as error:
+            logger.warning("a malformed event %s was ignored: %r", event, error)
+
+    return guarded
+
+
+_TEXTS = frozenset(
+    ("content", "username", "global_name", "nick", "filename", "url", "proxy_url", "custom_id")
+)
+_IDS = frozenset(("id", "token", "channel_id", "guild_id", "application_id", "edited_timestamp"))
+
+_OF_A_MESSAGE = ("author", "content", "type", "mentions", "mention_roles", "attachments")
+
+
+def _check_fields(event: str, data: Any) -> None:
+    """Raises KeyError where discord.py would make an object that lacks attributes."""
+    if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+        for name in _OF_A_MESSAGE:
+            data[name]
+        for user in (data["author"], *data["mentions"]):
+            for name in ("id", "username", "discriminator", "avatar"):
+                user[name]
+    elif event == "INTERACTION_CREATE" and not (data.get("guild_id") and data.get("member")):
+        data["user"]
+
+
+def _check_types(data: Any) -> None:
+    """Raises TypeError where a field that discord.py hands on unread is not of its type, and
+    UnicodeEncodeError for an id that no URL can hold."""
+    if isinstance(data, list):
+        for each in data:
+            _check_types(each)
+    if not isinstance(data, dict):
+        return
+    for name, value in data.items():
+        if name in _TEXTS and not isinstance(value, str | None):
+            raise TypeError(f"{name} is no text")
+        if name in _IDS and isinstance(value, str):
+            value.encode("ascii")
+        _check_types(value)

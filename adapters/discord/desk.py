@@ -51,8 +51,8 @@ class DiscordPlatform:
         return self._surface(question)
 
     async def find(self, answer: StoredAnswer) -> DiscordSurface | None:
-        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is gone.
-        Where Discord cannot say so now, or the bot may not see the channel, which an admin can
+        """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the channel is
+        gone. Where Discord cannot say so now, or the bot may not see the channel, which an admin can
         change, the surface is returned: its calls find out, and the asker is told."""
         surface = self._surface(answer.question)
         try:

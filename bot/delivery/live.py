@@ -54,6 +54,7 @@ class LiveAnswer:
         self._ending = asyncio.Event()  # `finish` was called
         self._task_done = asyncio.Event()  # the task has ended
         self._failure: SurfaceError | None = None
+        self._abandoned = False
         self._failures = 0  # consecutive
         self._next_edit = self._clock.monotonic()
         self._retry_at = self._next_edit  # after a refused call
@@ -139,7 +140,9 @@ class LiveAnswer:
     async def abandon(self) -> None:
         """Stop showing and leave the messages as they are, as at shutdown. Waits for a call in
         flight, `CANCEL_GRACE_SECONDS` at most. Idempotent."""
-        self._task.cancel()
+        if not self._abandoned:  # a second cancellation would not wait for the call in flight
+            self._abandoned = True
+            self._task.cancel()
         await asyncio.wait([self._task])
 
     # ---------------------------------------------------------------- the task

@@ -37,13 +37,21 @@ class Cleanup:
             remove = self._delete_messages or not readable
             conversation = answer.question.conversation
             leftovers = [Leftover(conversation, message, remove) for message in messages]
-            for leftover in leftovers:
-                await self._store.leave(leftover)
+            await self._leave(leftovers)
             await self._clear(leftovers, await find(answer))
         except StorageError as error:
             logger.error("what is left of a deleted question stays for now: %s", error)
         except Exception:  # whatever a driver raises: answers go on
             logger.exception("what is left of a deleted question stays for now")
+
+    async def _leave(self, leftovers: Sequence[Leftover]) -> None:
+        """Record them for the next start, as far as the database can: they are cleared now all the
+        same."""
+        try:
+            for leftover in leftovers:
+                await self._store.leave(leftover)
+        except Exception as error:
+            logger.warning("messages of a deleted question are not recorded: %s", error)
 
     async def _clear(self, leftovers: Sequence[Leftover], surface: Surface | None) -> None:
         """Remove these messages, or their buttons. What the platform refuses is given up, and what

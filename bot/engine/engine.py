@@ -327,7 +327,9 @@ class Engine:
     ) -> bool:
         """The question in `message_id` was deleted: its answer is stopped, both are deleted, and
         the messages that show the answer lose their buttons or are deleted, now or at the next
-        start. False where no such question is known."""
+        start. False where no such question is known. Raises ShuttingDown, with nothing changed,
+        once the engine is being left: messages on their way could not be cleared any more."""
+        self._check_open()
         found = await self._store.delete_question(
             conversation, message_id, remove=self._options.delete_with_question
         )
@@ -405,7 +407,9 @@ class Engine:
 
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers
-        are stopped. Returns how many exchanges were deleted."""
+        are stopped. Answers to others stay, also where they quote this person. Returns how many
+        exchanges were deleted. Others are answered meanwhile; calls for one person at the same time
+        share the work (see `Archive.forget`)."""
         for job in list(self._jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
@@ -423,6 +427,10 @@ class Engine:
 
     # ------------------------------------------------------------ inside
 
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ShuttingDown("a message came during shutdown")
+
     def _join(self, conversation: ConversationKey, person: Person) -> Ticket:
         return self._queue.join(str(conversation), person.key)
 
@@ -432,8 +440,7 @@ class Engine:
     ) -> Iterator[Ticket]:
         """A place in the queue that is released where the body raises; in that of `replacing`,
         which is about to leave. Raises Busy, and ShuttingDown once the engine is being left."""
-        if not self._open:
-            raise ShuttingDown("a question came during shutdown")
+        self._check_open()
         ticket = self._queue.join(str(conversation), person.key, replacing=replacing)
         try:
             yield ticket

@@ -61,6 +61,7 @@ class Runner:
         """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
         answer open, to be resumed."""
         with conversation_logged(job.answer.question.conversation):
+            live: LiveAnswer | None = None
             try:
                 async with self._delivery.open(job.answer, job.surface) as live:
                     if job.outcome is None:
@@ -78,6 +79,8 @@ class Runner:
             except Exception:
                 logger.exception("answer %d failed by a defect of Parley", job.id)
             finally:
+                if live is not None:  # cancelled too: what was posted at the last moment counts
+                    job.messages, job.text_shown = live.messages, live.text_shown
                 self._leave(job)
                 job.mark_ended()
 
@@ -199,10 +202,8 @@ class Runner:
 
     async def _show_end(self, job: Job, live: LiveAnswer) -> None:
         assert job.outcome is not None
-        job.messages, job.text_shown = live.messages, live.text_shown
         if job.quiet:
             await live.hand_over()
-            job.messages, job.text_shown = live.messages, live.text_shown
             return
         shown = asyncio.ensure_future(live.finish(job.outcome.state, job.outcome.note))
         superseded = asyncio.ensure_future(job.superseded.wait())
@@ -215,7 +216,6 @@ class Runner:
             await self._not_shown(job, error)
             return
         finally:
-            job.messages, job.text_shown = live.messages, live.text_shown
             shown.cancel()
             superseded.cancel()
         if job.shown_whole and await self._messages_recorded(job, live):

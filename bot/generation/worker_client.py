@@ -22,6 +22,8 @@ Progress = Callable[[LoadProgress], None]
 _READ_BYTES = 16 * 1024
 _ANSWERS_PER_TURN = 32
 """Answers that are woken before other tasks may run: 200 streams must not block the event loop."""
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, asyncio.InvalidStateError)
+"""What reading a message raises that lacks fields, or has fields of other types."""
 _EXIT_TIMEOUT = 5.0
 """Seconds that the process may take to exit before it is killed."""
 
@@ -176,11 +178,19 @@ class WorkerClient:
             while data := await stdout.read(_READ_BYTES):
                 self._received_at = self._now()
                 for message in frames.feed(data):
-                    await self._dispatch(message)
+                    await self._handle(message)
                 await asyncio.sleep(0)
         except FrameError as exc:
             self._reason = f"The model's process sent data that is not a frame: {exc}."
             self._kill()
+
+    async def _handle(self, message: Message) -> None:
+        """Raises FrameError for a message that the protocol does not have."""
+        try:
+            await self._dispatch(message)
+        except _MALFORMED as exc:
+            kind = str(message.get("type"))[:40]
+            raise FrameError(f"a message of type {kind} is malformed ({exc!r:.80})") from exc
 
     async def _dispatch(self, message: Message) -> None:
         kind = message["type"]
@@ -201,6 +211,8 @@ class WorkerClient:
     async def _handle_step(self, message: Message) -> None:
         self._steps, self._stepped_at = message["step"], self._now()
         for index, (answer_id, ids) in enumerate(message["tokens"], start=1):
+            if not all(type(token) is int and token >= 0 for token in ids):
+                raise ValueError("token ids are whole numbers")
             if (answer := self._answers.get(answer_id)) is not None:
                 answer.put(ids)
             if index % _ANSWERS_PER_TURN == 0:

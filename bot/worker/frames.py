@@ -63,7 +63,7 @@ class FrameReader:
 def _decode(body: bytes) -> Message:
     try:
         message = json.loads(body.decode("utf-8", "surrogatepass"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise FrameError("a frame holds no JSON") from exc
     if not isinstance(message, dict):
         raise FrameError("a frame holds no JSON object")

@@ -1,14 +1,30 @@
 """The archive in SQL: listing, export, and permanent deletion."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Update,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.messages import ConversationKey
 from bot.ports import ArchivedAnswer, ArchivedExchange, ConversationSummary
+from storage.database import Database
+from storage.gaps import count_deletion
+from storage.rules import Now
 from storage.sql import rows
 from storage.sql.part import SqlPart
 from storage.tables import (
@@ -23,12 +39,19 @@ from storage.writer import Operation
 
 EXPORT_PAGE = 200
 """Exchanges that an export reads at a time, and holds in memory."""
-DELETE_BATCH = 500
-"""Questions deleted in one transaction, which bounds how long other writers wait."""
+BATCH_SECONDS = 0.03
+"""How long one transaction of a deletion should take, with its commit, which bounds how long other
+writers wait. The size of the rows varies too much for a fixed number of them."""
+FIRST_BATCH, MOST_IN_BATCH = 20, 200
+"""Rows in the first transaction, and at most."""
 
 
 class SqlArchive(SqlPart):
     """`bot.ports.Archive`."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        super().__init__(database, now)
+        self._forgetting: dict[str, asyncio.Task[int]] = {}
 
     async def conversations(self) -> list[ConversationSummary]:
         first, last = func.min(QuestionRow.asked_at), func.max(QuestionRow.asked_at)
@@ -73,71 +96,143 @@ class SqlArchive(SqlPart):
         if (conversation is None) == (person is None):
             raise ValueError("forget takes either a conversation or a person")
         if conversation is not None:
-            gone = await self._forget_conversation(str(conversation))
-        else:
-            assert person is not None
-            gone = await self._forget_person(person)
-        await self._database.scrub()
-        return gone
-
-    async def _forget_conversation(self, key: str) -> int:
-        here = select(ConversationRow.id).where(ConversationRow.key == key).scalar_subquery()
-
-        async def finish(session: AsyncSession) -> None:
-            await session.execute(delete(ConversationRow).where(ConversationRow.key == key))
-
-        return await self._delete(QuestionRow.conversation_id == here, finish)
+            return await _Deletion(self._database).of_conversation(str(conversation))
+        assert person is not None
+        return await self._forget_person(person)
 
     async def _forget_person(self, person: str) -> int:
-        async def finish(session: AsyncSession) -> None:
-            await session.execute(delete(FeedbackRow).where(FeedbackRow.person == person))
-            await session.execute(delete(UsageRow).where(UsageRow.person == person))
-            await session.execute(
-                update(AnswerRow).where(AnswerRow.charged_to == person).values(charged_to=None)
-            )
-            await _drop_empty(session)
+        """Calls for one person share their work: of all that come while one runs, one follows it,
+        which finds what was asked meanwhile. Cancelling a call does not cancel the work."""
+        gone = 0
+        if (running := self._forgetting.get(person)) is not None:
+            gone = await asyncio.shield(running)
+        if (task := self._forgetting.get(person)) is None:
+            task = asyncio.create_task(_Deletion(self._database).of_person(person))
+            self._forgetting[person] = task
+            task.add_done_callback(lambda done: self._forgotten(person, done))
+        return gone + await asyncio.shield(task)
 
-        return await self._delete(QuestionRow.author == person, finish)
+    def _forgotten(self, person: str, task: asyncio.Task[int]) -> None:
+        del self._forgetting[person]
+        if not task.cancelled():
+            task.exception()  # the callers, who get it, may all have been cancelled
 
     async def purge(self, before: datetime) -> int:
         if before.tzinfo is None:
             raise ValueError("purge needs a time with a timezone")
+        return await _Deletion(self._database).of_age(before)
 
-        async def finish(session: AsyncSession) -> None:
-            await session.execute(delete(UsageRow).where(UsageRow.day < before.date()))
-            await _drop_empty(session)
 
-        gone = await self._delete(QuestionRow.asked_at < before, finish)
-        if gone:
-            await self._database.scrub()
+class _Deletion:
+    """Deletes rows in transactions of about `BATCH_SECONDS`, and returns when what was deleted is
+    overwritten in the file (`Database.scrub`). Returns the number of questions deleted."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._changed = False
+
+    async def of_conversation(self, key: str) -> int:
+        here = select(ConversationRow.id).where(ConversationRow.key == key).scalar_subquery()
+
+        async def batch(session: AsyncSession, limit: int) -> int:
+            deleted = await self._questions(session, QuestionRow.conversation_id == here, limit)
+            if deleted < limit:
+                # In the same transaction: no new question may refer to it.
+                await self._run(session, delete(ConversationRow).where(ConversationRow.key == key))
+            return deleted
+
+        gone = await self._batches(batch)
+        await self._overwrite()
         return gone
 
-    async def _delete(self, unwanted: ColumnElement[bool], finish: Operation[None]) -> int:
-        """Delete questions in batches, and run `finish` in the transaction of the last. Returns
-        their number."""
+    async def of_person(self, person: str) -> int:
+        async def questions(session: AsyncSession, limit: int) -> int:
+            return await self._questions(session, QuestionRow.author == person, limit)
 
-        async def batch(session: AsyncSession) -> int:
-            found = select(QuestionRow.id).where(unwanted).limit(DELETE_BATCH)
-            ids = list(await session.scalars(found))
-            await session.execute(delete(QuestionRow).where(QuestionRow.id.in_(ids)))
-            if len(ids) < DELETE_BATCH:
-                await finish(session)
-            return len(ids)
+        async def ratings(session: AsyncSession, limit: int) -> int:
+            theirs = FeedbackRow.person == person
+            some = select(FeedbackRow.answer_id).where(theirs).limit(limit)
+            unwanted = delete(FeedbackRow).where(theirs, FeedbackRow.answer_id.in_(some))
+            return await self._run(session, unwanted)
 
-        gone = deleted = await self._database.write(batch)
-        while deleted == DELETE_BATCH:
-            deleted = await self._database.write(batch)
-            gone += deleted
+        async def charges(session: AsyncSession, limit: int) -> int:
+            some = select(AnswerRow.id).where(AnswerRow.charged_to == person).limit(limit)
+            charged = update(AnswerRow).where(AnswerRow.id.in_(some))
+            return await self._run(session, charged.values(charged_to=None))
+
+        gone = await self._batches(questions)
+        await self._batches(ratings)
+        await self._batches(charges)
+        await self._rest(UsageRow.person == person)
         return gone
 
+    async def of_age(self, before: datetime) -> int:
+        async def questions(session: AsyncSession, limit: int) -> int:
+            return await self._questions(session, QuestionRow.asked_at < before, limit)
 
-async def _drop_empty(session: AsyncSession) -> None:
-    """Delete conversations that have neither questions nor settings left."""
-    asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
-    set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
-    await session.execute(
-        delete(ConversationRow).where(~asked, ~set_up).execution_options(synchronize_session=False)
-    )
+        gone = await self._batches(questions)
+        await self._rest(UsageRow.day < before.date())
+        return gone
+
+    async def _rest(self, usage: ColumnElement[bool]) -> None:
+        """Delete usage, and conversations that have neither questions nor settings left."""
+        asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
+        set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
+
+        async def operation(session: AsyncSession) -> None:
+            await self._run(session, delete(UsageRow).where(usage))
+            await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
+
+        await self._database.write(operation)
+        await self._overwrite()
+
+    async def _overwrite(self) -> None:
+        if self._changed or await self._database.scrub_pending():
+            await self._database.scrub(deleted=self._changed)
+
+    async def _questions(
+        self, session: AsyncSession, unwanted: ColumnElement[bool], limit: int
+    ) -> int:
+        found = select(QuestionRow.id).where(unwanted).limit(limit)
+        ids = list(await session.scalars(found))
+        if ids:
+            await self._run(session, delete(QuestionRow).where(QuestionRow.id.in_(ids)))
+        return len(ids)
+
+    async def _run(self, session: AsyncSession, statement: Delete | Update) -> int:
+        """Execute it; returns how many rows it changed. If any, the scrub that must follow is
+        recorded in the same transaction."""
+        quick = statement.execution_options(synchronize_session=False)
+        result = cast("CursorResult[Any]", await session.execute(quick))
+        if result.rowcount:
+            self._changed = True
+            await count_deletion(session)
+        return result.rowcount
+
+    async def _batches(self, batch: Callable[[AsyncSession, int], Awaitable[int]]) -> int:
+        """Run `batch` in one transaction after the other until it changes less than its limit.
+        Returns how many rows it changed."""
+        limit, total = FIRST_BATCH, 0
+        while True:
+            changed, started = await self._database.write(_timed(batch, limit))
+            total += changed
+            if changed < limit:
+                return total
+            seconds = max(time.monotonic() - started, 0.001)
+            limit = round(limit * min(BATCH_SECONDS / seconds, 2.0))
+            limit = max(1, min(limit, MOST_IN_BATCH))
+
+
+def _timed(
+    batch: Callable[[AsyncSession, int], Awaitable[int]], limit: int
+) -> Operation[tuple[int, float]]:
+    """The operation returns what `batch` returns, and when it began."""
+
+    async def operation(session: AsyncSession) -> tuple[int, float]:
+        started = time.monotonic()
+        return await batch(session, limit), started
+
+    return operation
 
 
 def _archived(row: QuestionRow) -> ArchivedExchange:

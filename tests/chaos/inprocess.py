@@ -159,6 +159,8 @@ class Run:
             elif not running.cancelled() and (error := running.exception()):
                 self.wrong(f"a run ends with an exception: {error!r}")
         await life.bury()
+        while self.clock.outside:  # a database's thread finishes what was begun, as a disk does
+            await asyncio.sleep(0.001)
         self._life = None
 
     async def _serve(self, store: Store, life: Life, doing: "asyncio.Task[None]") -> None:

@@ -45,9 +45,13 @@ class _Check:
         for answer in answers:
             for what in self._answer(answer, undelivered=answer.id in unfinished):
                 yield f"answer {answer.id} ({answer.state}): {what}"
-        for what in (*self._questions(answers), *self._messages(answers), *self._whispers()):
+        left = await self._store.leftovers(self._world.name)
+        later = set() if self._final else {leftover.message for leftover in left}
+        for what in (*self._questions(answers), *self._messages(answers, later)):
             yield what
-        if self._final and (left := await self._store.leftovers(self._world.name)):
+        for what in self._whispers():
+            yield what
+        if self._final and left:
             yield f"leftovers stay: {left}"
 
     # ------------------------------------------------------------ one answer
@@ -61,13 +65,16 @@ class _Check:
         if asked.room.deleted:
             return
         told = any(who == asked.who.id for who, _ in self._world.whispered)
+        visible = list(self._visible(answer))
+        if undelivered and self._final:
+            yield "it is undelivered"
+        if undelivered and visible and not told:
+            yield "it is undelivered, and the asker was not told"
         if undelivered:
-            if self._final or not told:
-                yield "it is undelivered, and the asker was not told"
             return
         if answer.state is AnswerState.STOPPED and not self._may_be_stopped(answer, asked):
             yield "it says Stopped, which nobody did"
-        yield from self._visible(answer)
+        yield from visible
 
     def _stored_text(self, answer: StoredAnswer) -> Iterable[str]:
         key = KEY.findall(answer.question.text)
@@ -125,18 +132,21 @@ class _Check:
             gone = asked.deleted or asked.forgotten
             if asked.message_id in self._accepted and asked.message_id not in stored and not gone:
                 yield f"question {asked.number} was accepted and is lost"
-            if not asked.reached or gone or asked.message_id in self._accepted or asked.edits:
+            if not asked.reached or gone or asked.message_id in self._accepted:
                 continue
+            if asked.edits or asked.stoppable:
+                continue  # withdrawn, or asked again
             if not any(asked.said):
                 yield f"question {asked.number} was neither accepted nor refused in words"
 
-    def _messages(self, answers: list[StoredAnswer]) -> Iterable[str]:
+    def _messages(self, answers: list[StoredAnswer], later: set[str]) -> Iterable[str]:
+        """`later`: messages that the next start clears."""
         known = {ref for answer in answers for ref in answer.messages}
         gone = {one.number for one in self._people.asked if one.deleted or one.forgotten}
         for shown in self._shown.values():
             number = question_of(shown, self._by_message)
             yield from self._right_place(shown)
-            if shown.ref in known or shown.given_up:
+            if shown.ref in known or shown.ref in later or shown.given_up:
                 continue
             deleted = number in gone
             if not deleted:

@@ -1,5 +1,6 @@
 """Parley put together from settings, with the scripted back end in a process of its own."""
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from bot.errors import ModelError, StorageError
 from bot.generation import WorkerGenerator
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Quota
-from parley.app import engine_options, open_parley, server_options, worker_options
+from parley.app import _purging, engine_options, open_parley, server_options, worker_options
 from storage import open_store
+from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
 from tests.until import until
 
@@ -88,6 +90,44 @@ async def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
         await store.accept(question("old"), Quota())
     async with open_parley(settings) as running:
         assert len(await running.store.exchanges(HERE)) == 1
+
+
+class FailingArchive(MemoryStore):
+    """Its first two deletions fail, by a defect and by the database."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.purged = 0
+
+    async def purge(self, before: datetime) -> int:
+        self.purged += 1
+        match self.purged:
+            case 1:
+                raise TypeError("a defect")
+            case 2:
+                raise StorageError("the database is locked")
+            case _:
+                return await super().purge(before)
+
+
+class DaysGoBy(SystemClock):
+    """Sleeping takes no time."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+async def test_the_daily_deletion_outlives_every_failure(caplog: pytest.LogCaptureFixture) -> None:
+    archive = FailingArchive()
+    async with _purging(archive, DaysGoBy(), 30):
+        while archive.purged < 3:
+            await asyncio.sleep(0)
+    said = [record for record in caplog.records if record.name == "parley.app"]
+    assert [record.getMessage() for record in said[:2]] == [
+        "exchanges older than 30 days could not be deleted, by a defect of Parley",
+        "exchanges older than 30 days could not be deleted: the database is locked",
+    ]
+    assert [bool(record.exc_info) for record in said[:2]] == [True, False]
 
 
 @pytest.mark.process

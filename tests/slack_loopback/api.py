@@ -169,13 +169,9 @@ def replies(team: Team, args: JSON) -> JSON:
 
 def _page(messages: list[Message], args: JSON, *always: Message) -> JSON:
     oldest, latest = str(args.get("oldest", "0")), str(args.get("latest", "9"))
-    inclusive = str(args.get("inclusive", "")) in ("1", "true")
-    between = (
-        message
-        for message in messages
-        if oldest < message.ts < latest or (inclusive and message.ts in (oldest, latest))
-    )
-    found = list(between)[: int(args.get("limit", 100))]
+    exact = (oldest, latest) if args.get("inclusive") in (True, "1", "true") else ()
+    inside = [m for m in messages if oldest < m.ts < latest or m.ts in exact]
+    found = inside[: int(args.get("limit", 100))]
     shown = [message.payload() for message in [*always, *found]]
     if args.get("include_all_metadata") != "1":
         for payload in shown:

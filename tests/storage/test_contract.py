@@ -36,7 +36,8 @@ USAGE = Usage(30, 10, 12, 0.25, 1.5)
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that few rows make several batches and pages."""
-    monkeypatch.setattr("storage.sql.archive.DELETE_BATCH", 5)
+    monkeypatch.setattr("storage.sql.archive.FIRST_BATCH", 5)
+    monkeypatch.setattr("storage.sql.archive.MOST_IN_BATCH", 5)
     monkeypatch.setattr("storage.sql.archive.EXPORT_PAGE", 5)
 
 

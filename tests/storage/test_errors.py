@@ -1,10 +1,11 @@
 """Real failures of a database: each is one line with the remedy, and nothing is lost."""
 
 import asyncio
+import gc
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from storage.database import Database, locate, new_engine
 from storage.rules import utc_now
 from storage.sql import SqlStore
 from storage.upgrade import migrate
-from tests.storage.samples import CHANNEL, NO_LIMIT, asked, content, question
+from tests.storage.samples import ANN, BOB, CHANNEL, NO_LIMIT, asked, content, question
 
 
 @asynccontextmanager
@@ -259,14 +260,104 @@ async def test_no_message_text_is_in_an_error(file: Path) -> None:
         error = error.__cause__ or error.__context__
 
 
-async def test_a_defect_of_ours_is_not_called_a_fault_of_the_database(sql: Store) -> None:
+async def failing(session: object) -> None:
+    connection = await session.connection()  # type: ignore[attr-defined]
+    await connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+
+async def test_a_statement_that_fails_is_one_line_and_fails_alone(sql: Store) -> None:
+    """Whatever it is that the database refuses, the calls in the same transaction succeed."""
     assert isinstance(sql, SqlStore)
+    first, failed, second = await asyncio.gather(
+        asked(sql), sql._database.write(failing), asked(sql), return_exceptions=True
+    )
+    assert isinstance(failed, StorageError)
+    assert "no such table: nowhere" in str(failed)
+    assert "restart Parley" in str(failed)
+    assert "\n" not in str(failed)
+    assert {first, second} == set(await sql.answers())
 
-    async def work(session: object) -> None:
-        connection = await session.connection()  # type: ignore[attr-defined]
-        await connection.exec_driver_sql("SELECT nothing FROM nowhere")
 
-    with pytest.raises(Exception, match="nowhere") as info:
-        await sql._database.write(work)
-    assert not isinstance(info.value, StorageError)
-    await asked(sql)  # and the writer goes on
+WAYS_TO_BREAK: dict[str, Callable[[Path], object]] = {
+    "table gone": lambda file: rewritten(file, "DROP TABLE answers"),
+    "column gone": lambda file: rewritten(file, "ALTER TABLE answers DROP COLUMN total_seconds"),
+    "unknown state": lambda file: rewritten(file, "UPDATE answers SET state = 'sleeping'"),
+    "no time": lambda file: rewritten(file, "UPDATE questions SET asked_at = 'noon'"),
+    "no key": lambda file: rewritten(file, "UPDATE conversations SET key = 'nonsense'"),
+    "file deleted": lambda file: file.unlink(),
+    "file moved": lambda file: file.rename(file.with_name("moved")),
+    "file replaced": lambda file: replaced(file),
+    "folder gone": lambda file: file.parent.rename(file.parent.with_name("elsewhere")),
+}
+
+
+def rewritten(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute(statement)
+
+
+def replaced(file: Path) -> None:
+    with closing(sqlite3.connect(file.with_name("new"))) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    file.with_name("new").replace(file)
+
+
+@pytest.mark.parametrize("way", WAYS_TO_BREAK)
+async def test_a_database_that_breaks_while_it_is_open_raises_one_kind_of_error(
+    tmp_path: Path, way: str
+) -> None:
+    file = tmp_path / "folder" / "parley.sqlite3"
+    async with impatient(file) as store:
+        accepted = await asked(store, "a secret")
+        WAYS_TO_BREAK[way](file)
+        calls = [
+            store.checkpoint(accepted.id, AnswerState.WRITING, "S"),
+            store.shown(accepted.id, 0, "message"),
+            store.answers(),
+            store.exchanges(CHANNEL),
+            store.conversations(),
+            store.settings(CHANNEL),
+            store.rate(accepted.id, ANN, 1),
+            store.forget(person=BOB.key),
+            store.delete_question(CHANNEL, "m1"),
+            store.close(accepted.id, AnswerState.DONE, "So.", Usage()),
+        ]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        assert errors
+        for error in errors:
+            assert isinstance(error, StorageError)
+            assert "\n" not in str(error)
+            assert str(file) in str(error)
+            assert "a secret" not in str(error)
+
+
+# ---------------------------------------------------------------- cancellation
+
+
+async def test_cancelled_reads_and_writes_leave_nothing_to_report(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither a traceback of the pool's nor a connection for the garbage collector."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store, "Why? " * 1000)
+        for pauses in range(60):
+            calls = [
+                asyncio.create_task(store.exchanges(CHANNEL)),
+                asyncio.create_task(store.conversations()),
+                asyncio.create_task(store.settings(CHANNEL)),
+                asyncio.create_task(store.settle(1, 1)),
+            ]
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            await asyncio.sleep(pauses / 20_000)
+            for call in calls:
+                call.cancel()
+            if pauses % 2:
+                await asyncio.gather(*calls, return_exceptions=True)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert reported == []
+    assert [record.getMessage() for record in caplog.records if record.levelno > 20] == []

@@ -38,6 +38,14 @@ def test_privacy_says_how_long_things_are_kept() -> None:
 def test_what_was_forgotten_is_counted() -> None:
     assert "1 question of yours" in forgotten_text(1)
     assert "2 questions of yours" in forgotten_text(2)
+    assert "no questions of yours" in forgotten_text(0)
+
+
+@pytest.mark.parametrize(
+    "text", [forgotten_text(1), forgotten_text(0), privacy_text(0, "`/reset`", "`/forget me`")]
+)
+def test_what_a_deletion_leaves_to_others_is_said(text: str) -> None:
+    assert "My answers to other people stay, even where they quote you." in text
 
 
 def test_a_reset_says_that_what_was_said_stays_stored() -> None:

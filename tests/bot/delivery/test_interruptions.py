@@ -92,6 +92,18 @@ async def test_a_post_under_way_is_known_even_if_all_is_cancelled() -> None:
     assert world.ledger.messages() == ("m1",)
 
 
+async def test_a_post_under_way_is_known_even_if_its_answer_is_left_twice() -> None:
+    """As when an edit comes and then the shutdown."""
+    world = World(latency=2.0)
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(0)
+        await world.clock.sleep(1.0)
+        leaving = asyncio.create_task(live.abandon())
+        await world.clock.sleep(0.1)
+        leaving.cancel()
+    assert world.ledger.messages() == ("m1",)
+
+
 async def test_a_call_that_hangs_does_not_hold_up_the_shutdown() -> None:
     world = World(latency=1000.0)
     async with world.delivery.open(stored(), world.surface) as live:

@@ -1,6 +1,11 @@
 """A deleted question leaves no message that only says that an answer is on its way."""
 
+import asyncio
+
+import pytest
+
 from bot.clock import SystemClock
+from bot.errors import ShuttingDown
 from bot.ports import SurfaceLimits
 from tests.bot.engine.test_engine import GENERAL, POEM, bench
 from tests.fake_surface import FakeSurface, at
@@ -21,3 +26,23 @@ async def test_a_placeholder_goes_although_text_was_generated_that_nobody_saw_ye
         assert await b.engine.question_deleted(GENERAL, "message 1", at(surface))
         await job.ended()
         await until(lambda: not surface.visible)
+
+
+async def test_a_post_under_way_at_a_shutdown_goes_with_its_deleted_question() -> None:
+    surface = FakeSurface(SystemClock(), latency=0.2)
+    async with bench() as b:
+        await b.ask("secret", surface=surface)
+        await until(lambda: surface._busy)
+        leaving = asyncio.create_task(b.engine.leave("test"))
+        await asyncio.sleep(0)
+        assert await b.engine.question_deleted(GENERAL, "message 1", at(surface))
+        await leaving
+        await until(lambda: surface.calls and not surface.visible)
+
+
+async def test_a_question_that_is_deleted_after_the_end_of_the_engine_stays_stored() -> None:
+    async with bench() as b:
+        await b.answer("one")
+    with pytest.raises(ShuttingDown):
+        await b.engine.question_deleted(GENERAL, "message 1", at(b.surfaces[1]))
+    assert await b.store.find_question(GENERAL, "message 1")
