@@ -32,6 +32,7 @@ async def organisation(
     """A Parley that serves the workspace T1 of the organisation E1."""
     clock = ScaledClock()
     team = Team(clock, "T1", organisation="E1")
+    team.trigger_seconds = 60.0
     settings: dict[str, Any] = {"slack": section}
     if kind == "installed":
         settings = several(folder, port)
