@@ -2,17 +2,27 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from bot.clock import Clock
 from bot.config import Settings
 from bot.engine import Engine
 from bot.errors import SurfaceBusy
-from bot.ports import SurfaceFinder
+from bot.ports import Store, SurfaceFinder
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 """Seconds of backoff between two attempts; doubled after each."""
+
+
+class Running(Protocol):
+    """What an adapter needs of a Parley that runs."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def store(self) -> Store: ...
 
 
 async def keep_connecting(connect: Callable[[], Awaitable[None]], clock: Clock) -> None:

@@ -2,38 +2,26 @@
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 import aiohttp
 import discord
 from discord.http import Route
 
-from adapters.common.connect import keep_connecting, resume_answers
+from adapters.common.connect import Running, keep_connecting, resume_answers
 from adapters.common.rules import Rules
 from adapters.discord.api import HttpWire, MessageWrites
+from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.places import PLATFORM, access_of
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
-from bot.engine import Engine
 from bot.errors import ConfigError, SurfaceBusy
-from bot.ports import Store
 
 logger = logging.getLogger(__name__)
 
 GUILDS_SETTLE = 2.0
 """Seconds without news of another server after which the list of servers is taken as complete."""
 UNREACHABLE_SECONDS = 2.0
-PORTAL = "https://discord.com/developers/applications"
-
-
-class Running(Protocol):
-    """What this adapter needs of a Parley that runs."""
-
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def store(self) -> Store: ...
 
 
 async def serve(

@@ -5,13 +5,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Protocol
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.catch_up import CatchUp
-from adapters.common.connect import keep_connecting, resume_answers
+from adapters.common.connect import Running, keep_connecting, resume_answers
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.rules import Rules
@@ -25,22 +24,11 @@ from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.config import Settings, SlackSettings
-from bot.engine import Engine
 from bot.errors import ConfigError
-from bot.ports import Store
 
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 30.0
-
-
-class Running(Protocol):
-    """What this adapter needs of a Parley that runs."""
-
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def store(self) -> Store: ...
 
 
 async def serve(
