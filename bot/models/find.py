@@ -11,12 +11,16 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.files import parse_json
+from bot.models.gguf_files import choose_gguf, gguf_models, parts_of
 
 DEMO = "demo"
 """The name of the model that comes with Parley."""
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """A model's full name at the Hub: owner and model."""
+
+_HUB_FILE = re.compile(r"(?P<name>[\w.-]+/[\w.-]+):(?P<wanted>[\w./ -]+)")
+"""A quantization or a file of a repository of GGUF files: ``owner/model-GGUF:Q4_K_M``."""
 
 _FILE_NAME = re.compile(r"[\w.-]{1,200}")
 
@@ -25,8 +29,9 @@ REVISION = "main"
 
 
 def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) -> Path:
-    """The model's folder: the demo model's, the folder whose path ``name`` is, or the download of
-    that name in Hugging Face's cache.
+    """The model's folder or GGUF file: the demo model's, the one whose path ``name`` is, or the
+    download of that name in Hugging Face's cache. Of several GGUF files, the one that ``name``
+    means (``owner/model:Q4_K_M``), else the best-known quantization.
 
     A path that does not exist is returned too: reading it reports the fault. Raises ModelError
     where a name of the Hub is not downloaded or not completely, or where the demo model is damaged.
@@ -40,9 +45,10 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
         return demo_model.directory()
     folder = settings.path(name)
     try:
-        if folder.exists() or not HUB_NAME.fullmatch(name):
-            return folder
-        cached = cached_snapshot(hub_cache(environment), name)
+        repository, wanted = split_name(name)
+        if folder.exists() or not HUB_NAME.fullmatch(repository):
+            return _model_in(folder, "", str(folder))
+        cached = cached_snapshot(hub_cache(environment), repository)
         missing = missing_weights(cached) if cached is not None else ""
     except OSError as exc:
         raise ModelError(f'[model] name = "{name}" cannot be looked up: {exc.strerror}.') from exc
@@ -56,7 +62,39 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
             f'[model] name = "{name}": its download in {cached} is incomplete ({missing} is '
             f"missing). Resume it with: parley model pull {name}"
         )
-    return cached
+    try:
+        return _model_in(cached, wanted, f"The download of {repository}")
+    except ModelError as exc:
+        raise ModelError(f"{exc} Download others with: parley model pull {name}") from exc
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A model's name at the Hub, and which of its GGUF files is meant: "" where `name` has no
+    ``:QUANTIZATION`` or ``:FILE`` behind it."""
+    match = _HUB_FILE.fullmatch(name)
+    return (match["name"], match["wanted"]) if match else (name, "")
+
+
+def gguf_in(folder: Path) -> list[str]:
+    """The paths of the GGUF files below `folder`, relative to it. Raises OSError."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.gguf"))
+
+
+def _holds_other_format(folder: Path) -> bool:
+    """Whether `folder` is a model in another format than GGUF. (Repositories of GGUF files may have
+    a ``config.json``, too.)"""
+    names = ("openvino*model.xml", "*.safetensors", "*.safetensors.index.json")
+    return any(True for name in names for _ in folder.glob(name))
+
+
+def _model_in(folder: Path, wanted: str, name: str) -> Path:
+    """`folder`, or the GGUF file in it that is meant. Raises ModelError and OSError."""
+    if not folder.is_dir() or (not wanted and _holds_other_format(folder)):
+        return folder
+    files = gguf_in(folder)
+    if not wanted and not gguf_models(files):
+        return folder
+    return folder / choose_gguf(files, wanted, name)[0]
 
 
 def missing_weights(folder: Path) -> str:
@@ -64,6 +102,11 @@ def missing_weights(folder: Path) -> str:
     weights are complete. Raises OSError where the folder cannot be read."""
     if (folder / "openvino_model.xml").exists():
         return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
+    if folder.is_file():  # a GGUF file
+        parts = (folder.with_name(part) for part in parts_of(folder.name))
+        return next((part.name for part in parts if not part.exists()), "")
+    if not _holds_other_format(folder) and (models := gguf_models(gguf_in(folder))):
+        return "" if any(not one.missing for one in models) else models[0].missing[0]
     index = folder / "model.safetensors.index.json"
     try:
         named = set(parse_json(index.read_bytes())["weight_map"].values())
@@ -82,7 +125,8 @@ def display_name(settings: Settings) -> str:
     name = settings.model.name
     if name == DEMO:
         return "Parley demo"
-    return name if HUB_NAME.fullmatch(name) and not settings.path(name).exists() else ""
+    at_hub = HUB_NAME.fullmatch(split_name(name)[0])
+    return name if at_hub and not settings.path(name).exists() else ""
 
 
 def hub_cache(environment: Mapping[str, str]) -> Path:

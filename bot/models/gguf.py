@@ -162,6 +162,17 @@ class Gguf:
         return "" if number is None else tokens[number].decode("utf-8", "replace")
 
     @property
+    def special_tokens(self) -> dict[str, str]:
+        """The texts of the special tokens by the names that templates have for them."""
+        names = {"bos": self.bos, "eos": self.token("eos"), "unk": self.token("unknown")}
+        names |= {"pad": self.token("padding"), "sep": self.token("separator")}
+        return {
+            f"{name}_token": self.token_text(number)
+            for name, number in names.items()
+            if number is not None
+        }
+
+    @property
     def templates(self) -> dict[str, str]:
         """The chat templates by name: "default", and others that a model may have beside it."""
         named = {

@@ -9,7 +9,16 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.models.converted import ConvertedModel, belongs, converted_models, size_of
-from bot.models.find import DEMO, cached_snapshot, downloads_in, hub_cache, missing_weights
+from bot.models.find import (
+    DEMO,
+    cached_snapshot,
+    downloads_in,
+    gguf_in,
+    hub_cache,
+    missing_weights,
+    split_name,
+)
+from bot.models.gguf_files import gguf_models, is_model_file, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,9 @@ def list_installed(settings: Settings) -> Inventory:
 
 
 def find_installed(settings: Settings, name: str) -> Installed:
-    """The installed model `name`. Blocks. Raises ModelError where there is none."""
+    """The installed model `name`; of a download, with or without the quantization behind its name.
+    Blocks. Raises ModelError where there is none."""
+    name, _ = split_name(name)
     named = settings.model.model_copy(update={"name": name})
     for model in list_installed(settings.model_copy(update={"model": named})).models:
         if model.name == name:
@@ -82,22 +93,44 @@ def _models(settings: Settings) -> Iterator[Installed]:
             yield _model(name, snapshot, download)
     chosen = settings.model.name
     folder = settings.path(chosen)
-    if chosen != DEMO and (folder / "config.json").is_file():
+    if chosen != DEMO and (_is_gguf(folder) or _is_local_model(folder)):
         yield _model(chosen, folder, None)
 
 
+def _is_local_model(folder: Path) -> bool:
+    if (folder / "config.json").is_file():
+        return True
+    return folder.is_dir() and any(is_model_file(path.name) for path in folder.glob("*.gguf"))
+
+
+def _is_gguf(path: Path) -> bool:
+    return is_model_file(path.name) and path.is_file()
+
+
 def _is_model(snapshot: Path, download: Path) -> bool:
-    """Whether a download is a model in Hugging Face's layout, or may become one when complete.
+    """Whether a download is a model in Hugging Face's layout or in GGUF, or may become one.
     Other programs keep other kinds of models in the same cache."""
-    return (snapshot / "config.json").is_file() or any(download.glob("blobs/*.incomplete"))
+    return (
+        (snapshot / "config.json").is_file()
+        or bool(gguf_models(gguf_in(snapshot)))
+        or any(download.glob("blobs/*.incomplete"))
+    )
 
 
 def _model(name: str, folder: Path, download: Path | None) -> Installed:
     return Installed(
         name=name,
         folder=folder,
-        size=size_of(download or folder),
+        size=_size(download or folder),
         missing=missing_weights(folder),
         converted=(),
         download=download,
     )
+
+
+def _size(place: Path) -> int:
+    """Bytes on disk of a folder, or of a GGUF file with all its parts."""
+    if place.is_dir():
+        return size_of(place)
+    parts = (place.with_name(part) for part in parts_of(place.name))
+    return sum(part.stat().st_size for part in parts if part.exists())

@@ -24,7 +24,7 @@ from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation import LoadProgress
 from bot.models.converted import ConvertedModel, converted_models
-from bot.models.find import DEMO, find_model, hub_cache
+from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
 from bot.worker.backends.ipex.low_bit import converted_kinds
@@ -102,7 +102,7 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
     for model in found.models:
         converted = [each for each in model.converted if not each.stale]
         table.add_row(
-            "*" if model.name == settings.model.name else "",
+            "*" if model.name == split_name(settings.model.name)[0] else "",
             Text(model.name),
             _gigabytes(model.size),
             ", ".join(f"{each.low_bit} {_gigabytes(each.size)}" for each in converted) or "-",
@@ -192,7 +192,7 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "folder": str(model.folder),
         "bytes": model.size,
         "whole": not model.missing,
-        "in_settings": model.name == settings.model.name,
+        "in_settings": model.name == split_name(settings.model.name)[0],
         "prepared": [_converted_as_json(each) for each in model.converted],
     }
 
