@@ -32,10 +32,11 @@ def tokenizer_samples(tokenizer: TextTokenizer) -> tuple[tuple[str, list[int]], 
     """Texts with the ids that `tokenizer` gives them, none of which is a special token.
 
     Left out is where llama.cpp differs from the original tokenizers by intention: it finds
-    user-defined tokens in any text, here only a template can name them; and it does not bring text
-    into Unicode's form NFC, so the texts are in that form already.
+    user-defined tokens in any text, and those of Unigram all, here only a template can name them;
+    and it does not bring text into Unicode's form NFC, so the texts are in that form already.
     """
-    named = [token.text for token in tokenizer.control.values() if not token.special]
+    found = tokenizer.control.values()
+    named = [each.text for each in found if not each.special or tokenizer.kind == "Unigram"]
     texts = (unicodedata.normalize("NFC", text) if tokenizer.composes else text for text in TEXTS)
     return tuple(
         (text, tokenizer.encode_text(text, start=True))

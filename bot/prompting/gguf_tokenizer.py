@@ -43,9 +43,13 @@ def gguf_spec(gguf: Gguf) -> dict[str, Any]:
         return _character_bpe(gguf, pieces)
     if kind in ("llama", "t5"):
         return _sentencepiece(gguf, pieces, kind)
-    raise UnsupportedTokenizer(
-        f"its tokenizer is of the kind “{kind[:60]}”" if kind else "it has no tokenizer"
-    )
+    if not kind:
+        raise UnsupportedTokenizer("it has no tokenizer")
+    raise UnsupportedTokenizer(f"its tokenizer is of the kind “{_shown(kind)}”")
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:60])
 
 
 # ---------------------------------------------------------------- the vocabulary
@@ -140,8 +144,9 @@ def _pre_tokenizer(name: str) -> PreTokenizer:
         raise UnsupportedTokenizer(
             "it names no pre-tokenizer (tokenizer.ggml.pre), as files of 2023 and early 2024 do"
         )
-    shown = "".join(c if c.isprintable() else "?" for c in name[:60])
-    raise UnsupportedTokenizer(f"its pre-tokenizer (tokenizer.ggml.pre) “{shown}” is not known")
+    raise UnsupportedTokenizer(
+        f"its pre-tokenizer (tokenizer.ggml.pre) “{_shown(name)}” is not known"
+    )
 
 
 _CHARACTER_BPE = ("gemma4", "sarvam-moe")

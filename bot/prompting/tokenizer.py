@@ -62,6 +62,8 @@ class TextTokenizer:
         """Ids of the special tokens, which stand for no text: BOS, EOS, padding, turns."""
         self.added_bos = first_token(spec)
         """The id (BOS) that the tokenizer puts in front of each text, or None."""
+        self.kind = str(spec["model"].get("type", ""))
+        """"BPE" or "Unigram"."""
         self.composes = composes(spec)
         """Whether text is brought into Unicode's form NFC first."""
         self._family = decoder_family(spec)
