@@ -44,7 +44,8 @@ def write_gguf(
     added = {**(byte_level() if tokenizer is None else tokenizer), **(values or {})}
     for key, value in added.items():
         add_value(writer, key, value)
-    vocabulary = len(added.get("tokenizer.ggml.tokens", ()))
+    tokens = added.get("tokenizer.ggml.tokens")
+    vocabulary = len(tokens) if isinstance(tokens, list) else 0
     for number in range(tensors):
         name = "token_embd.weight" if number == 0 else f"blk.{number}.ffn_up.weight"
         writer.add_tensor(name, np.zeros((max(1, vocabulary), 64), dtype=np.float16))
