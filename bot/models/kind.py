@@ -9,23 +9,22 @@ Sources of the layouts:
 - Hugging Face: https://huggingface.co/docs/transformers/main_classes/configuration
 - OpenVINO exports, as optimum-intel writes them (``OV_XML_FILE_NAME`` and others in
   https://github.com/huggingface/optimum-intel/blob/main/optimum/intel/openvino/utils.py)
-- GGUF names: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md#gguf-naming-convention
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
-from bot.models.repository import Repository
+from bot.errors import ModelError
+from bot.models.gguf_files import gguf_models
+from bot.models.repository import Repository, read_repository
 from bot.models.unsuited import TEXT_EXPORT, VISION_EXPORT, Unsuited, why_unsuited
 from bot.worker.conversion.llama_config import MODEL_TYPES
 
 _PRECISION = re.compile(
     r"(?<![a-z0-9])(int4|int8|nf4|fp16|fp32|bf16|mxfp4)(?![a-z0-9])", re.IGNORECASE
-)
-_GGUF_TYPE = re.compile(
-    r"(?<![A-Z0-9])(I?Q\d\w*|TQ\d\w*|MXFP4\w*|BF16|F16|F32)(?=[.-]|$)", re.IGNORECASE
 )
 _LLAMA2_VOCABULARY = 33_000
 """Llama 2 was published without a chat template; `bot.prompting` knows its format."""
@@ -107,10 +106,14 @@ def kind_of(model: Repository) -> ModelKind:
     return _gguf(model)
 
 
-def gguf_type(path: str) -> str:
-    """The quantization in the name of a GGUF file, such as "Q4_K_M"; "" where it has none."""
-    found = _GGUF_TYPE.findall(path.rpartition("/")[2].removesuffix(".gguf"))
-    return found[-1].upper() if found else ""
+def require_suited(path: Path, backend: str) -> None:
+    """Raise ModelError, with the way that works, where nothing runs the model at `path`. With a
+    `backend` of transformers' (torch, ipex), named in the settings, that is left to transformers,
+    which knows more formats. Blocks."""
+    if backend in ("torch", "ipex") or not path.exists():
+        return
+    if refusal := kind_of(read_repository(path)).refusal:
+        raise ModelError(refusal)
 
 
 def _refused(found: Unsuited) -> ModelKind:
@@ -141,12 +144,14 @@ def _hugging_face(model: Repository, weights: list[str]) -> ModelKind:
 
 
 def _gguf(model: Repository) -> ModelKind:
-    files = model.gguf
-    types = sorted({kind for file in files if (kind := gguf_type(file))})
-    title = f"a GGUF model{', ' + types[0] if len(types) == 1 else ''}"
-    if len(types) > 1:
-        title += f" in {len(types)} quantizations"
-    return ModelKind(Kind.GGUF, title, (Route("llamacpp"), GGUF_WITHOUT_SERVER), tuple(files))
+    models = gguf_models(model.gguf)
+    quantizations = sorted({found.quantization for found in models if found.quantization})
+    title = "a GGUF model"
+    if len(quantizations) == 1:
+        title += f", {quantizations[0]}"
+    elif quantizations:
+        title += f" in {len(quantizations)} quantizations"
+    return ModelKind(Kind.GGUF, title, (Route("llamacpp"), GGUF_WITHOUT_SERVER), tuple(model.gguf))
 
 
 def _safetensors(model: Repository) -> list[str]:

@@ -4,7 +4,6 @@ The same for a folder on this machine and for a repository at the Hugging Face H
 `bot.models.kind` tells for both what would run the model.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from bot.errors import ModelError
 from bot.files import parse_json
+from bot.models.gguf_files import is_model_file
 
 DOCUMENTS = ("config.json", "adapter_config.json", "tokenizer_config.json")
 """The small JSON files that tell what kind of model it is."""
@@ -19,8 +19,6 @@ DOCUMENTS = ("config.json", "adapter_config.json", "tokenizer_config.json")
 MOST_BYTES = 64 << 20
 """Size above which one of them is not read: a tokenizer's configuration has a few hundred
 kilobytes at most."""
-
-_NO_MODEL = re.compile(r"mmproj|imatrix|ggml-vocab", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +43,8 @@ class Repository:
 
     @property
     def gguf(self) -> list[str]:
-        """The files that are models in GGUF's format, sorted. Projectors for images (``mmproj…``),
-        importance matrices and vocabularies are none."""
-        return sorted(
-            path
-            for path in self.sizes
-            if path.lower().endswith(".gguf") and not _NO_MODEL.search(path.rpartition("/")[2])
-        )
+        """The files that are models in GGUF's format, sorted."""
+        return sorted(filter(is_model_file, self.sizes))
 
     def size_of(self, paths: tuple[str, ...]) -> int:
         """Bytes of these files together."""
@@ -59,21 +52,26 @@ class Repository:
 
 
 def read_repository(path: Path) -> Repository:
-    """The model in the folder `path`, or the single file `path`. Files in subfolders are listed,
-    too. Blocks. Raises ModelError, with the remedy, where it cannot be read or a document is
-    damaged."""
+    """The model in the folder `path`, with the files in its subfolders, or the single file `path`.
+    Blocks. Raises ModelError, with the remedy, where it cannot be read or a document is damaged."""
     try:
         if path.is_file():
             return Repository(str(path), {path.name: path.stat().st_size})
-        sizes = {
-            file.relative_to(path).as_posix(): file.stat().st_size
-            for file in path.rglob("*")
-            if file.is_file()
-        }
+        sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files_in(path)}
         found = {name: _document(path / name) for name in DOCUMENTS if name in sizes}
     except OSError as exc:
         raise ModelError(f"{exc.filename or path} cannot be read: {exc.strerror}.") from exc
     return Repository(str(path), sizes, found)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files in `folder` and in its subfolders, not in theirs: no model is stored deeper, and
+    the folder may be any. Links are followed. Raises OSError where it cannot be read."""
+    if not folder.exists():
+        return []
+    top = list(folder.iterdir())
+    below = [path for sub in top if sub.is_dir() for path in sub.glob("*")]
+    return [path for path in (*top, *below) if path.is_file()]
 
 
 def as_document(data: bytes, where: object) -> Mapping[str, Any]:
