@@ -42,10 +42,9 @@ def list_available(*, as_json: bool) -> None:
     for model in catalogue.models:
         typer.echo(f"{model.name}\n   {_facts(model)}")
     typer.echo(
-        f"\nMemory is with a conversation of {CONTEXT:,} tokens. Download one with: parley model pull "
-        "NAME. Any other model of the Hub can be pulled, too. Names and sizes are what public "
-        f"sources said on {catalogue.seen} (--json shows them); pull asks the Hub itself.",
-        soft_wrap=True,
+        f"\nMemory is with a conversation of {CONTEXT:,} tokens. Download one with: parley model "
+        "pull NAME. Any other model of the Hub can be pulled, too. Names and sizes are what public "
+        f"sources said on {catalogue.seen} (--json shows them); pull asks the Hub itself."
     )
 
 
