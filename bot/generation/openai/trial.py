@@ -28,6 +28,10 @@ class Trial:
     model: str = ""
     context: int = 0
     """The context window in tokens."""
+    exact: bool = False
+    """Whether the server counts tokens exactly."""
+    note: str = ""
+    """What the operator should know about the context window; mostly ""."""
     error: str = ""
     """Why there was no answer; "" where there was one."""
     remedy: str = ""
@@ -76,7 +80,8 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         return _failed(url, str(error))
     finally:
         await generator.aclose()
-    return Trial(url, info.name, info.context)
+    exact, note = generator.counts_exactly, generator.window.note
+    return Trial(url, info.name, info.context, exact, note)
 
 
 def _failed(url: str, text: str) -> Trial:

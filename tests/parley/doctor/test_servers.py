@@ -16,7 +16,7 @@ async def test_a_server_is_fine_where_it_answers_a_question_and_only_there() -> 
             model = ModelSettings(backend="openai", openai=servers)
             results = await check_servers(Settings(model=model))
     assert [result.state for result in results] == [State.OK, State.FAILED, State.FAILED]
-    assert results[0].detail == "llama answers, context 4096 tokens"
+    assert results[0].detail == "llama answers, context 4096 tokens, token counts are estimates"
     assert results[1].detail.endswith("HTTP 400: llama does not support chat")
     assert results[1].remedy.startswith("Correct [model.openai] model")
     assert results[2].remedy == "Set PARLEY_MODEL__OPENAI__API_KEY."
