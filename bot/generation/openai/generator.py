@@ -25,6 +25,7 @@ from bot.generation.openai.listing import (
     choose,
     described,
     listed,
+    product,
     serves,
 )
 from bot.generation.openai.parameters import RefusedParameters, too_long, without
@@ -80,6 +81,8 @@ class OpenAIGenerator:
         self._counter = ServerCounter(self._post_beside, options.model, self._clock)
         self.window = Window()
         """What the servers tell of the model's context window, after `start`."""
+        self.product = ""
+        """The server's name, such as "Ollama", after `start`; "" where it does not tell it."""
 
     # ------------------------------------------------------------ life
 
@@ -105,6 +108,7 @@ class OpenAIGenerator:
             logger.warning("the model server cannot count tokens; counts are high estimates")
         self._check_health(model["id"])
         self.window = await self._ask_window(model)
+        self.product = product(model)
         servers = len(self._replicas.urls)
         self._info = ModelInfo(
             name=model["id"],

@@ -186,6 +186,23 @@ def _told(model: dict[str, Any]) -> Iterator[str]:
         yield "embedding"
 
 
+def product(model: dict[str, Any]) -> str:
+    """The name of the server, as far as ``owned_by`` of its models tells it; else ""."""
+    owner = model.get("owned_by")
+    return _PRODUCTS.get(owner.lower(), "") if isinstance(owner, str) else ""
+
+
+_PRODUCTS = {
+    "library": "Ollama",
+    "organization_owner": "LM Studio",
+    "llamacpp": "llama.cpp",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+    "ovms": "OpenVINO Model Server",
+    "openarc": "OpenArc",
+}
+
+
 def serves(models: Sequence[dict[str, Any]], name: str) -> bool:
     """Whether the model with exactly this id is among `models`."""
     return any(entry["id"] == name for entry in models)

@@ -28,6 +28,8 @@ class Trial:
     model: str = ""
     context: int = 0
     """The context window in tokens."""
+    product: str = ""
+    """The server's name, such as "Ollama"; "" where it does not tell it."""
     exact: bool = False
     """Whether the server counts tokens exactly."""
     note: str = ""
@@ -80,8 +82,14 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         return _failed(url, str(error))
     finally:
         await generator.aclose()
-    exact, note = generator.counts_exactly, generator.window.note
-    return Trial(url, info.name, info.context, exact, note)
+    return Trial(
+        url,
+        info.name,
+        info.context,
+        product=generator.product,
+        exact=generator.counts_exactly,
+        note=generator.window.note,
+    )
 
 
 def _failed(url: str, text: str) -> Trial:
