@@ -4,7 +4,9 @@ Estimates: enough to refuse what is far too large before it is downloaded or con
 computes the memory of a model that is here, with its KV cache.
 """
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bot.errors import ModelError
@@ -47,3 +49,15 @@ def require_memory(name: str, needed: int, machine: Machine) -> None:
 def disk_for_conversion(kind: ModelKind, weights: int, config: Mapping[str, Any]) -> int:
     """Bytes that the first start adds in ``[model] cache_dir``; 0 where nothing is converted."""
     return converted_size(weights, config) if CONVERTED in kind.routes[:1] else 0
+
+
+def require_disk(name: str, needed: int, cache: Path) -> None:
+    """Raise ModelError where the disk of the folder `cache` (``[model] cache_dir``, which may not
+    exist yet) has no room for `needed` bytes of a converted model. Blocks."""
+    existing = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise ModelError(
+            f"Converted, {name} needs {needed / 1e9:.1f} GB in {cache}, and only {free / 1e9:.1f} "
+            "GB are free: make room, or set [model] cache_dir to a folder on another disk."
+        )

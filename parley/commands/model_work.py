@@ -1,8 +1,8 @@
 """Runs `parley model`: downloads, conversions, and what lies on the disk."""
 
+import asyncio
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,8 +28,10 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
-from bot.models.needs import disk_for_conversion, loaded_size, require_memory
+from bot.models.kind import kind_of, require_suited
+from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
+from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
@@ -53,7 +55,8 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
         if machine is not None:
             needed = loaded_size(model.kind, model.weights, model.config)
             require_memory(model.name, needed, machine)
-            _require_room_for_conversion(settings, model)
+            disk = disk_for_conversion(model.kind, model.weights, model.config)
+            require_disk(model.name, disk, settings.cache_folder)
 
     with _progress_bar(Console(stderr=True)) as report:
         folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
@@ -70,17 +73,16 @@ def _say_what_it_is(model: HubModel) -> None:
         typer.echo(f"{model.kind.note}.")
 
 
-def _require_room_for_conversion(settings: Settings, model: HubModel) -> None:
-    """Raise ModelError where the disk of ``[model] cache_dir`` has too little space for what the
-    first start would make there."""
-    needed = disk_for_conversion(model.kind, model.weights, model.config)
-    cache = settings.cache_folder
-    existing = next(path for path in (cache, *cache.parents) if path.exists())
-    if needed and (free := shutil.disk_usage(existing).free) < needed:
-        raise ModelError(
-            f"Converted, {model.name} needs {_gigabytes(needed)} in {cache}, and only "
-            f"{_gigabytes(free)} are free: make room, or set [model] cache_dir to another disk."
-        )
+async def _require_enough(settings: Settings, name: str, folder: Path) -> None:
+    """Raise ModelError, before anything is converted, where the model in `folder` is too large for
+    this machine's memory, or converted for its disk."""
+    model = await asyncio.to_thread(read_repository, folder)
+    kind = kind_of(model)
+    weights = model.size_of(kind.weights)
+    require_memory(name, loaded_size(kind, weights, model.config), await find_machine(settings))
+    disk = disk_for_conversion(kind, weights, model.config)
+    if not _converted_models(settings, folder):
+        require_disk(name, disk, settings.cache_folder)
 
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
@@ -98,6 +100,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             "nothing to convert; choose another backend first."
         )
     folder = find_model(settings)
+    require_suited(folder, section.backend)
+    await _require_enough(settings, section.name, folder)
     before = _converted_models(settings, folder)
     with _progress_bar(Console(stderr=True)) as report:
 

@@ -1,11 +1,13 @@
 """Memory and disk that a model needs, from its listing and config.json."""
 
+from pathlib import Path
+
 import pytest
 
 from bot.errors import ModelError
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.machine import Gpu, Machine
-from bot.models.needs import disk_for_conversion, loaded_size, require_memory
+from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.repository import Repository
 
 GB = 1_000_000_000
@@ -45,3 +47,10 @@ def test_only_what_no_memory_holds_is_refused() -> None:
     with pytest.raises(ModelError, match=r"org/m needs 17.0 GB of memory, .* has 16.0 GB") as error:
         require_memory("org/m", 17 * GB, machine)
     assert "parley model recommend" in str(error.value)
+
+
+def test_a_disk_too_small_for_the_converted_model_is_known_beforehand(tmp_path: Path) -> None:
+    cache = tmp_path / "not" / "there"
+    require_disk("org/m", 1000, cache)
+    with pytest.raises(ModelError, match=r"org/m needs .* GB in .*not/there, .*cache_dir"):
+        require_disk("org/m", 1 << 60, cache)
