@@ -2,7 +2,7 @@
 
 Recognised by the listing and a few small JSON files, so before anything large is downloaded or
 converted. Every line ends with the way that works. Other repositories are named as what to look
-for, never as what exists: nobody was asked.
+for, unless the catalogue has them: nobody was asked.
 
 Sources: ``quantization_config``
 (https://huggingface.co/docs/transformers/main_classes/quantization), ``adapter_config.json``
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.models.catalogue import load_catalogue
 from bot.models.repository import Repository
 
 TEXT_EXPORT = ("openvino_model.xml", "openvino_model.bin")
@@ -118,12 +119,13 @@ def why_unsuited(model: Repository) -> Unsuited | None:
 
 
 def alternatives(name: str) -> str:
-    """Where to look for the same model in a form that runs, as the end of a sentence."""
+    """Where to find the same model in a form that runs, as the end of a sentence."""
     stem = base_name(name)
-    return (
-        f"look on the Hub for a ready export, named like OpenVINO/{stem}-int4-ov, or for GGUF "
-        f"files (search “{stem} GGUF”)"
-    )
+    gguf = f"for GGUF files (search “{stem} GGUF”)"
+    known = [each.name for each in load_catalogue().models if each.base.lower() == stem.lower()]
+    if known and known[0] != name:
+        return f"pull {known[0]}, which the catalogue names, or look on the Hub {gguf}"
+    return f"look on the Hub for a ready export, named like OpenVINO/{stem}-int4-ov, or {gguf}"
 
 
 def base_name(name: str) -> str:

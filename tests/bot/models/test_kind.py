@@ -129,6 +129,14 @@ def test_weights_that_others_quantized_are_refused(method: object, said: str) ->
         assert "Qwen3-8B GGUF" in found.refusal
 
 
+def test_a_model_that_the_catalogue_has_is_named_as_one_that_is_there() -> None:
+    config = QWEN | {"quantization_config": {"quant_method": "awq"}}
+    there = seen(*WHOLE, name="Qwen/Qwen3-8B-AWQ", config=config).refusal
+    assert "pull OpenVINO/Qwen3-8B-int4-ov, which the catalogue names" in there
+    unknown = seen(*WHOLE, name="org/New-9B-AWQ", config=config).refusal
+    assert "look on the Hub for a ready export, named like OpenVINO/New-9B-int4-ov" in unknown
+
+
 def test_the_export_of_a_quantized_model_runs() -> None:
     config = QWEN | {"quantization_config": {"quant_method": "gptq"}}
     assert seen(*EXPORT, config=config).kind is Kind.OPENVINO

@@ -127,6 +127,19 @@ async def test_what_nothing_runs_is_refused_before_anything_large_is_downloaded(
     assert not list(cache_of(program).rglob("*"))
 
 
+async def test_what_no_memory_or_disk_here_holds_is_refused_before_it_is_downloaded(
+    program: Program,
+) -> None:
+    async with Hub.open(tiny_files(WEIGHTS), sizes={"model.safetensors": 1 << 50}) as hub:
+        said = refusal(await pull(program, hub))
+        assert f"{NAME} needs" in said
+        assert "GB of memory" in said
+        assert "parley model recommend" in said
+        said = refusal(await pull(program, hub, NAME, "--force"))
+        assert "needs 1125899.9 GB more in" in said, "a disk cannot be forced"
+        assert hub.sent == 0
+
+
 async def test_force_downloads_also_what_nothing_runs(program: Program) -> None:
     files = {"config.json": b"{}", "pytorch_model.bin": b"p" * 1000}
     async with Hub.open(files) as hub:
