@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,30 @@ def row(**changes: object) -> dict[str, Any]:
     with FILE.open("rb") as file:
         content = tomllib.load(file)
     return {"seen": content["seen"], "models": [content["models"][0] | changes]}
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "models.md"
+ROUTES = {"openvino": "export", "gguf": "GGUF", "converter": "converted"}
+
+
+def expected_table() -> list[str]:
+    """The catalogue as docs/models.md shows it."""
+    return [
+        "| Model | Parameters | Download | Memory | Context | Thinks | Licence | Form |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| `{model.name}` | {model.parameters:g} B"
+            + (f" ({model.active:g} active)" if model.active < model.parameters else "")
+            + f" | {model.download / 1e9:.1f} GB | {model.memory / 1e9:.1f} GB"
+            f" | {model.context:,} | {model.thinking.value}"
+            f" | {model.licence}{', gated' if model.gated else ''} | {ROUTES[model.route]} |"
+            for model in load_catalogue().models
+        ),
+    ]
+
+
+def test_the_documentation_shows_the_catalogue_as_it_is() -> None:
+    assert "\n".join(expected_table()) in DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_there_are_models_from_half_a_billion_to_thirty_billion_parameters() -> None:
