@@ -5,6 +5,7 @@ find       which folder `[model] name` means; Hugging Face's cache
 repository the small files and the listing that tell what a model is, of a folder or at the Hub
 kind       what kind of model that is, and what would run it
 unsuited   what nothing runs, and the way that works instead
+gguf       what a GGUF file says of its model; gguf_header reads it, gguf_ends knows its end tokens
 gguf_files which of a repository's GGUF files make up a model
 catalogue  some models that people run, with sizes and sources (catalogue.toml)
 machine    a machine's memory and GPUs

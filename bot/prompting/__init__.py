@@ -7,5 +7,8 @@ jinja_template  renders a chat template in a sandbox, with placeholders for what
 spans           tokenizes prompt text so that user input can never produce special tokens
 tokenizer       a model's tokenizer: text to ids, ids to text, ids to a stream of text
 tokenizer_json  reads and edits `tokenizer.json`
+gguf_tokenizer  converts the tokenizer in a GGUF file to the content of a `tokenizer.json`
+gguf_samples    texts with which that tokenizer is compared to llama.cpp's
+pre_tokenizers  how byte-level tokenizers split a text into words, by GGUF's names
 sentencepiece   converts SentencePiece's `tokenizer.model` to the content of a `tokenizer.json`
 """

@@ -25,7 +25,6 @@ from bot.prompting.sentencepiece import (
 
 _BPE, _UNIGRAM = 2, 1
 _LIST = "tokenizer.ggml.tokens"
-_NAMED = ("bos", "eos", "eot", "eom", "unknown", "padding")
 
 
 class UnsupportedTokenizer(ValueError):
@@ -65,8 +64,9 @@ def _pieces(gguf: Gguf) -> list[Piece]:
     scores = gguf.numbers("tokenizer.ggml.scores") or [0.0] * len(tokens)
     if len(scores) < len(tokens):
         raise ValueError("its vocabulary has too few scores")
-    for number in {*(gguf.token(name) for name in _NAMED[:4]), gguf.bos, *gguf.ends} - {None}:
-        types[number] = PieceType.CONTROL
+    for number in (gguf.bos, *gguf.ends):
+        if number is not None:
+            types[number] = PieceType.CONTROL
     return [
         Piece(text, float(score), kind)
         for text, score, kind in zip(tokens, scores, types, strict=False)
