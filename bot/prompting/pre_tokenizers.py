@@ -144,7 +144,7 @@ def _table() -> Iterator[tuple[str, PreTokenizer]]:
         "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+",
         r"\s+$",
         "[一-龥ࠀ-一가-\ud7ff]+",
-        r"\p{N}",
+        r"\p{N}+",
     )
     yield from named(
         "deepseek-coder",
