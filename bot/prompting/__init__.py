@@ -7,5 +7,6 @@ jinja_template  renders a chat template in a sandbox, with placeholders for what
 spans           tokenizes prompt text so that user input can never produce special tokens
 tokenizer       a model's tokenizer: text to ids, ids to text, ids to a stream of text
 tokenizer_json  reads and edits `tokenizer.json`
+thinking        how a template writes what a model thinks before it answers
 sentencepiece   converts SentencePiece's `tokenizer.model` to the content of a `tokenizer.json`
 """

@@ -14,6 +14,7 @@ from bot.messages import Completion, Prompt
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.prompting.llama2 import Llama2Format
 from bot.prompting.template import TemplateFormat
+from bot.prompting.thinking import ThinkingTags
 from bot.prompting.tokenizer import TextTokenizer
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "PlainFormat",
     "PromptFormat",
     "TemplateFormat",
+    "ThinkingTags",
     "count",
     "encode",
     "format_for",
@@ -42,6 +44,16 @@ class PromptFormat(Protocol):
         """The ids at which generation stops (end of sequence, end of turn). No part of the text."""
         ...
 
+    @property
+    def thinking(self) -> ThinkingTags | None:
+        """How the format writes a thought; None for a format that has none."""
+        ...
+
+    def opens_thought(self, prompt: Prompt) -> bool:
+        """Whether the ids of `prompt` end inside a thought, so that the model generates the rest of
+        it, then the closing tag and the answer."""
+        ...
+
     def encode(self, prompt: Prompt) -> list[int]:
         """The token ids of the conversation, up to where the model generates the answer. BOS is
         never doubled. Raises ModelError where the model has no chat format."""
@@ -59,10 +71,15 @@ class PromptFormat(Protocol):
 class PlainFormat:
     """For a model without a chat format: completes texts; conversations raise ModelError."""
 
+    thinking: ThinkingTags | None = None
+
     def __init__(self, folder: ModelFolder, tokenizer: TextTokenizer) -> None:
         self.tokenizer = tokenizer
         self.ends = frozenset(folder.eos)
         self._path = folder.path
+
+    def opens_thought(self, prompt: Prompt) -> bool:  # noqa: ARG002
+        return False
 
     def encode(self, prompt: Prompt) -> list[int]:  # noqa: ARG002
         raise _no_chat_format(self._path)

@@ -16,6 +16,7 @@ from bot.messages import Prompt
 from bot.models.folder import ModelFolder
 from bot.prompting.jinja_template import ChatTemplate, Part, Slot, TemplateRefusal
 from bot.prompting.spans import SegmentTokenizer, Span
+from bot.prompting.thinking import ThinkingTags
 from bot.prompting.tokenizer import TextTokenizer
 from bot.prompting.tokenizer_json import ControlToken
 
@@ -38,6 +39,7 @@ class TemplateFormat:
     def __init__(self, folder: ModelFolder, tokenizer: TextTokenizer) -> None:
         """Raises ModelError where the template is invalid or refuses an ordinary conversation."""
         self.tokenizer = tokenizer
+        self.thinking: ThinkingTags | None = None
         self._template = ChatTemplate(folder)
         self._folds_system = not self._takes_system()
         sample = self._sample()
@@ -45,6 +47,9 @@ class TemplateFormat:
         self._segments = SegmentTokenizer(tokenizer, _tags(sample, tokenizer))
         self._answer_prefix = self._space_before_answer()
         self._encode_segment = functools.lru_cache(_CACHED_SEGMENTS)(self._encode_uncached)
+
+    def opens_thought(self, prompt: Prompt) -> bool:
+        return self.thinking is not None and bool(prompt.thought) and not prompt.answer
 
     def encode(self, prompt: Prompt) -> list[int]:
         ids: list[int] = []
