@@ -73,6 +73,8 @@ class ModelFolder:
     """The approximate number of weights; 0 where it cannot be told."""
     openvino: bool
     """Whether the folder contains an OpenVINO model."""
+    vocab_size: int = 0
+    """The rows of the embedding table; 0 where no file names them."""
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
@@ -99,6 +101,7 @@ class ModelFolder:
             style=_style(template, text, bos, eos),
             parameters=_parameters(text) or _weights_in(path, text),
             openvino=openvino,
+            vocab_size=_whole(text.get("vocab_size")),
         )
 
 

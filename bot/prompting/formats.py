@@ -153,5 +153,6 @@ def _is_quick(prompt_format: PromptFormat, prompt: Prompt) -> bool:
 
 
 def _length(prompt: Prompt) -> int:
-    history = sum(len(past.question) + len(past.answer) for past in prompt.history)
-    return len(prompt.system) + history + len(prompt.question) + len(prompt.answer)
+    past = sum(len(p.question) + len(p.answer) + len(p.thought) for p in prompt.history)
+    answer = len(prompt.thought) + len(prompt.answer)
+    return len(prompt.system) + past + len(prompt.question) + answer

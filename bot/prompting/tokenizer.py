@@ -154,7 +154,8 @@ class TextTokenizer:
     def _bytes_of(self, token: int) -> bytes:
         piece = self._pieces.get(token, "")
         if token in self._literal:
-            return piece.replace(SPACE, " ").encode()
+            whole = self._family is DecoderFamily.BYTE_LEVEL
+            return (piece if whole else piece.replace(SPACE, " ")).encode()
         if self._family is DecoderFamily.BYTE_LEVEL:
             characters = byte_of_character()
             if all(character in characters for character in piece):
