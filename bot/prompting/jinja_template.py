@@ -154,6 +154,8 @@ class ChatTemplate:
             return Rendering.read(self._worker.render(request), contents)
         except TemplateFault as error:
             return Rendering(broken=str(error), contents=tuple(contents))
+        except (ValueError, TypeError, LookupError):
+            return Rendering(broken="its process gave a wrong answer", contents=tuple(contents))
 
     def leaves_out(self, role: str) -> "TemplateRefusal":
         return TemplateRefusal(

@@ -17,7 +17,13 @@ from bot.messages import Exchange, Prompt
 from bot.models.folder import ModelFolder
 from bot.prompting.jinja_template import ChatTemplate, Message, Style, TemplateRefusal
 from bot.prompting.spans import SegmentTokenizer, Span
-from bot.prompting.thinking import ThinkingTags, answer_message, find_thinking, thought_place
+from bot.prompting.thinking import (
+    FIELDS,
+    ThinkingTags,
+    answer_message,
+    find_thinking,
+    thought_place,
+)
 from bot.prompting.tokenizer import TextTokenizer
 from bot.prompting.tokenizer_json import ControlToken
 
@@ -52,7 +58,7 @@ class TemplateFormat:
         self._segments = SegmentTokenizer(tokenizer, self._tags(sample))
         self._encode_segment = functools.lru_cache(_CACHED_SEGMENTS)(self._encode_uncached)
         self.ends = frozenset(folder.eos) | self._closing_token(sample)
-        self._answer_prefix = self._space_before_answer(sample)
+        self._answer_prefix = self._text_before_answer(sample)
         self._require_known(folder, sample)
         self._prepare()
 
@@ -167,7 +173,12 @@ class TemplateFormat:
         return spans
 
     def _find_thinking(self, source: str) -> ThinkingTags | None:
-        found = find_thinking(self._render, self._place, source)
+        everywhere = Style(lists=self._template.style.lists, fields=FIELDS)
+
+        def render(messages: Sequence[Message], answer_next: bool) -> list[Span]:
+            return self._template.render(messages, answer_next=answer_next, style=everywhere)
+
+        found = find_thinking(render, self._place, source)
         return found and replace(
             found,
             opening_ids=self._own_ids(found.opening),
@@ -210,15 +221,14 @@ class TemplateFormat:
                 break
         return frozenset()
 
-    def _space_before_answer(self, sample: Sequence[Span]) -> str:
-        """The white space that the template writes before a finished answer but not in the
-        generation prompt, as in Mistral's ``[/INST] answer``: the model generates it itself."""
-        before = _tail(self._render(_conversation("user"), True))
+    def _text_before_answer(self, sample: Sequence[Span]) -> str:
+        """What the template writes before a finished answer but not in the generation prompt: white
+        space, as in Mistral's ``[/INST] answer``, or a tag. The model generates it itself."""
+        prompt = _tail(self._render(_conversation("user"), True))
         between = _after(sample, _word("user"))
-        if before and between.startswith(before):
-            space = between[len(before) :]
-            return space if space.isspace() else ""
-        return ""
+        if self.thinking is not None and not between.startswith(prompt):
+            prompt = self.thinking.skipped(prompt)
+        return between[len(prompt) :] if prompt and between.startswith(prompt) else ""
 
     def _require_known(self, folder: ModelFolder, sample: Sequence[Span]) -> None:
         """Raises ModelError where a special token of the template is beyond the embedding table."""

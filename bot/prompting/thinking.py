@@ -7,7 +7,7 @@ the beginning of the content, between ``<think>`` and ``</think>``, where the te
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from bot.errors import ModelError
@@ -16,6 +16,20 @@ from bot.prompting.spans import Span
 
 OPENING, CLOSING = "<think>", "</think>"
 """The tags of templates that look for a thought in the content."""
+
+_KNOWN = (
+    # Opening, closing, and the white space that models write inside and after them.
+    (OPENING, CLOSING, "\n", "\n", "\n\n"),
+    ("<|channel>thought", "<channel|>", "\n", "\n", ""),  # Gemma 4
+    ("<|START_THINKING|>", "<|END_THINKING|>", "", "", ""),  # Command R7B and A
+    ("<|inner_prefix|>", "<|inner_suffix|>", "", "", ""),  # Apertus
+    ("[THINK]", "[/THINK]", "", "", ""),  # Magistral, Ministral
+)
+"""Tags that a template names without writing an ordinary answer's thought; from the original
+templates of these models."""
+
+FIELDS = ("reasoning_content", "thinking", "reasoning", "thought")
+"""All names by which templates know a thought."""
 
 Render = Callable[[Sequence[Message], bool], list[Span]]
 """The rendering of messages; the second argument is whether the model's answer comes next."""
@@ -62,15 +76,21 @@ class ThinkingTags:
         """Whether the template's own text `tail`, the end of a prompt, ends inside a thought."""
         return tail.rfind(self.opening) > tail.rfind(self.closing)
 
+    def skipped(self, tail: str) -> str:
+        """`tail` without an empty thought at its end, which a prompt has so that the model answers
+        at once."""
+        begin = tail.rfind(self.opening)
+        end = tail.rfind(self.closing)
+        if 0 <= begin <= end and not tail[begin + len(self.opening) : end].strip():
+            return tail[:begin]
+        return tail
+
     def begun(self, tail: str) -> str:
         """`tail`, the end of a prompt, with the thought opened where it is not yet."""
         if self.is_open(tail):
             return tail
-        begin = tail.rfind(self.opening)
-        if begin >= 0 and not tail[tail.rfind(self.closing) + len(self.closing) :].strip():
-            # The prompt closes an empty thought, so that the model answers at once.
-            return tail[:begin] + self.before.lstrip()
-        return tail + self.before
+        header = self.skipped(tail)
+        return header + (self.before if header == tail else self.before.lstrip())
 
 
 def messages_with(question: str, answer: str, thought: str, place: ThoughtPlace) -> list[Message]:
@@ -108,21 +128,23 @@ def thought_place(render: Render) -> ThoughtPlace:
 
 
 def find_thinking(render: Render, place: ThoughtPlace, source: str) -> ThinkingTags | None:
-    """The tags around a thought; None for a template that has none."""
+    """The tags around a thought; None for a template that has none. `render` gives the template a
+    thought in all fields that templates know."""
     prompt = _tail(_or_nothing(render, [Message("user", (Span(_QUESTION),))], answer_next=True))
-    answered = messages_with(_QUESTION, _ANSWER, _THOUGHT, place)
+    shown = place if place is ThoughtPlace.CONTENT else ThoughtPlace.FIELD
+    answered = messages_with(_QUESTION, _ANSWER, _THOUGHT, shown)
     text = _text(_or_nothing(render, answered, answer_next=False))
     begin, end = text.find(_THOUGHT), text.rfind(_ANSWER)
-    if place is not ThoughtPlace.NOWHERE and 0 <= begin < end:
+    if 0 <= begin < end:
         before = text[text.rfind(_QUESTION, 0, begin) + len(_QUESTION) : begin]
         between = text[begin + len(_THOUGHT) : end]
         if between.strip():
             return _tags(prompt, before, between)
-    if CLOSING in source:
-        # It removes thoughts even from the last answer, and the tags are those that it looks for.
-        opened = prompt.rstrip().endswith(OPENING)
-        before = "" if opened else f"{OPENING}\n"
-        return ThinkingTags(OPENING, CLOSING, before, f"\n{CLOSING}\n\n", opened)
+    for opening, closing, inside, left, after in _KNOWN:
+        # It leaves thoughts out of earlier answers, and the tags are those that it looks for.
+        if opening in source and closing in source:
+            tags = ThinkingTags(opening, closing, opening + inside, left + closing + after, False)
+            return replace(tags, opened=tags.is_open(prompt))
     return None
 
 
@@ -137,9 +159,7 @@ def _tags(prompt: str, before: str, between: str) -> ThinkingTags | None:
         return None
     added = before[tag.start() :]
     made = ThinkingTags(tag.group(), closing, added, between, opened=False)
-    if made.is_open(prompt):
-        return ThinkingTags(tag.group(), closing, added, between, opened=True)
-    return made
+    return replace(made, opened=made.is_open(prompt))
 
 
 def _renderings(render: Render, thought: str, place: ThoughtPlace) -> list[str | None]:
