@@ -108,10 +108,11 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
             return safe
 
         def formatted(*args: Any, **kwargs: Any) -> str:
-            if kwargs or value.__name__ != "format":
-                traced_text.seen((*args, *kwargs.values()))
+            values = tuple(arg for arg in args if isinstance(arg, Text))
+            if kwargs or value.__name__ != "format" or len(values) < len(args):
+                traced_text.seen((text, *args, *kwargs.values()))
                 return str.__str__(safe(*args, **kwargs))
-            return text.filled(lambda pattern, *given: self._format(pattern, given), args)
+            return traced_text.filled(text, self._format, values)
 
         return formatted
 

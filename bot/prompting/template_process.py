@@ -15,6 +15,7 @@ process ends with its input, or where a limit is exceeded.
 
 import itertools
 import json
+import math
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -64,14 +65,14 @@ def _limit_memory(size: int) -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    """Let the kernel end this process after `seconds` more of CPU time. Windows cannot; there, the
-    parent's timeout alone ends it."""
+    """Let the kernel end this process after `seconds` more of CPU time (up to one more, because it
+    counts whole ones). Windows cannot; there, the parent's timeout alone ends it."""
     try:
         import resource
     except ImportError:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _set(resource, resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
+    _set(resource, resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + seconds)
 
 
 def _set(resource: Any, kind: int, wanted: int) -> None:
