@@ -403,9 +403,7 @@ def concat(parts: Iterable[Any]) -> Text:
     return _of(pieces)
 
 
-def filled(
-    pattern: Text, fill: Callable[[str, Any], str], values: tuple[Text, ...]
-) -> str:
+def filled(pattern: Text, fill: Callable[[str, Any], str], values: tuple[Text, ...]) -> str:
     """The result of `fill`, which writes the values into the pattern, with their pieces in it."""
     real = fill(_bare(pattern), tuple(map(_bare, values)))
     marks = [chr(0x10F000 + place) for place in range(len(values))]
@@ -492,7 +490,9 @@ def _lost(source: Text, result: Any) -> Any:
 def _same_length(source: Text, result: str, method: str = "") -> Text:
     """A result that has each character in the place of the one that it came from."""
     if len(result) != len(_bare(source)):
-        return _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
+        return (
+            _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
+        )
     if not method:
         pieces = [
             Piece(piece.text[::-1], trusted=piece.trusted) for piece in reversed(source._pieces)
@@ -500,7 +500,9 @@ def _same_length(source: Text, result: str, method: str = "") -> Text:
         trace.opaque |= source._watched()
         return _of(pieces)
     if (view := source._view()) is not None:
-        return _of((Piece(result, trusted=False, origin=(view[0], (*view[1], (method, (), None)))),))
+        return _of(
+            (Piece(result, trusted=False, origin=(view[0], (*view[1], (method, (), None)))),)
+        )
     trace.opaque |= source._watched()
     pieces, position = [], 0
     for piece in source._pieces:

@@ -282,7 +282,9 @@ SOURCES = [
 @settings(max_examples=examples(40))
 @given(
     conversations=st.lists(
-        st.lists(st.lists(st.sampled_from(PIECES), max_size=3).map("".join), min_size=2, max_size=2),
+        st.lists(
+            st.lists(st.sampled_from(PIECES), max_size=3).map("".join), min_size=2, max_size=2
+        ),
         min_size=2,
         max_size=6,
     )

@@ -44,7 +44,9 @@ OPERATIONS = st.one_of(
     st.builds(
         both,
         st.just("__getitem__"),
-        st.builds(slice, *[st.none() | st.integers(-5, 5)] * 2, st.none() | st.sampled_from([-1, 2])),
+        st.builds(
+            slice, *[st.none() | st.integers(-5, 5)] * 2, st.none() | st.sampled_from([-1, 2])
+        ),
     ),
     st.just(list),
     st.just(len),
