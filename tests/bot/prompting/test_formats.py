@@ -11,7 +11,7 @@ from bot.models.folder import ModelFolder, PromptStyle
 from bot.prompting import formats as prompts
 from bot.prompting.formats import Llama2Format, PlainFormat, TemplateFormat, format_for
 from tests.chat_templates import CHATML, CHATML_TOKENS, LLAMA2, LLAMA2_LIKE, VICUNA
-from tests.tiny_tokenizer import BOS, EOS, byte_level_spec, write_model_folder, write_tokenizer
+from tests.tiny_tokenizer import BOS, EOS, byte_level_spec, write_model_folder
 
 
 def read(folder: Path) -> ModelFolder:

@@ -263,18 +263,21 @@ def test_a_rendering_that_depends_on_more_is_used_for_the_same_contents_alone(
 
 
 PIECES = ["<tool>", "</think>", "<think>", " ", "\n", "a", "Hello", "|", "%", "{}", "ß", ""]
+BODIES = """\
+{{ c.split('</think>')[-1].lstrip('\\n') }}|
+{{ ('[' ~ c ~ ']') | trim | upper }}
+{% set d = '<think></think>' ~ c %}{{ d.split('</think>') | join('+') }}{{ d.partition('a')[2] }}
+{% set d = ' ' ~ c ~ ' ' %}{{ d | trim }}{{ d | length }}{{ '<' in d }}
+{{ c[0] }}{{ c | length }}{{ c[1:] }}
+{{ c.replace('a', '<b>') }}{{ '%s-%s' % (c, 'x') }}{{ '{}'.format(c) }}
+{% if loop.previtem is defined and c == loop.previtem.content %}same{% endif %}{{ c.title() }}
+{{ c | tojson }}{{ c | list | first | default('') }}{% for x in c %}{{ x }}{% endfor %}"""
 SOURCES = [
     LOOKING,
-    "{% for m in messages %}{{ m.content.split('</think>')[-1].lstrip('\n') }}|{% endfor %}",
-    "{% for m in messages %}{{ ('[' ~ m.content ~ ']') | trim | upper }}{% endfor %}",
-    "{% for m in messages %}{% set c = '<think></think>' ~ m.content %}"
-    "{{ c.split('</think>') | join('+') }}{{ c.partition('a')[2] }}{{ (' ' ~ c ~ ' ') | trim }}"
-    "{% endfor %}",
-    "{% for m in messages %}{{ m.content[0] }}{{ m.content | length }}{{ m.content[1:] }}{% endfor %}",
-    "{% for m in messages %}{{ m.content.replace('a', '<b>') }}{{ '%s-%s' % (m.content, 'x') }}"
-    "{{ '{}'.format(m.content) }}{% endfor %}",
-    "{% for m in messages %}{% if loop.previtem is defined and m.content == loop.previtem.content %}"
-    "same{% endif %}{{ m.content.title() }}{{ m.content | tojson }}{% endfor %}",
+    *(
+        f"{{% for m in messages %}}{{% set c = m.content %}}{body}{{% endfor %}}"
+        for body in BODIES.splitlines()
+    ),
 ]
 
 
@@ -282,15 +285,13 @@ SOURCES = [
 @settings(max_examples=examples(40))
 @given(
     conversations=st.lists(
-        st.lists(
-            st.lists(st.sampled_from(PIECES), max_size=3).map("".join), min_size=2, max_size=2
-        ),
+        st.tuples(*[st.lists(st.sampled_from(PIECES), max_size=3).map("".join)] * 2),
         min_size=2,
         max_size=6,
     )
 )
 def test_a_rendering_from_the_cache_is_the_one_that_would_be_made(
-    source: str, conversations: list[list[str]], tmp_path_factory: pytest.TempPathFactory
+    source: str, conversations: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     made = template_of(source, tmp_path_factory)
     cached = made()

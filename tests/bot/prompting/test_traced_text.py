@@ -54,7 +54,7 @@ OPERATIONS = st.one_of(
     st.just(repr),
     st.just(json.dumps),
     st.just(lambda text: f"{text:>5}"),
-    st.just(lambda text: "%s" % text),
+    st.just(lambda text: "%s" % text),  # noqa: UP031
     st.just(lambda text: "a" + text),
     st.just(lambda text: text == "ab"),
     st.just(lambda text: text != "ab"),
