@@ -170,7 +170,11 @@ class Text(str):
             step = ("__getitem__", parts, None) if _constant(parts) else None
             return self._cut(begin, max(begin, end), step)
         if isinstance(key, slice):
-            return _same_length(self, found) if key == slice(None, None, -1) else _lost(self, found)
+            return (
+                _same_length(self, found)
+                if key == slice(None, None, -1)
+                else _text_lost(self, found)
+            )
         if self._watched():
             trace.opaque = True
         place = int(key) % max(1, len(_bare(self)))
@@ -289,7 +293,7 @@ class Text(str):
 
     # ------------------------------------------------------------ other texts
 
-    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:  # type: ignore[override]
+    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:
         _arguments_seen(old, new)
         bare = (_bare(old), _bare(new), count.__index__())
         real = str.replace(self, *bare)
@@ -297,7 +301,7 @@ class Text(str):
             step = ("replace", bare, None)
             return _of((Piece(real, trusted=False, origin=(view[0], (*view[1], step))),))
         if not old:
-            return _lost(self, real)
+            return _text_lost(self, real)
         parts = self._divided("split", old, count)
         pieces = [*parts[0]._pieces]
         for part in parts[1:]:
@@ -305,7 +309,7 @@ class Text(str):
         return _of(pieces)
 
     def expandtabs(self, tabsize: SupportsIndex = 8) -> str:
-        return _lost(self, str.expandtabs(self, tabsize))
+        return _text_lost(self, str.expandtabs(self, tabsize))
 
 
 def _changed(method: str) -> Callable[..., str]:
@@ -317,10 +321,10 @@ def _changed(method: str) -> Callable[..., str]:
     return call
 
 
-def _filled_up(method: str) -> Callable[..., str]:
-    """A method that adds characters on the sides."""
+def _filled_up(method: str) -> Callable[..., Any]:
+    """A method that adds characters on the sides, or gives no text."""
 
-    def call(self: Text, *arguments: Any) -> str:
+    def call(self: Text, *arguments: Any) -> Any:
         return _lost(self, getattr(str, method)(self, *arguments))
 
     return call
@@ -483,16 +487,21 @@ _bare = str.__str__
 
 def _lost(source: Text, result: Any) -> Any:
     """A result whose characters cannot be told apart."""
+    if isinstance(result, str):
+        return _text_lost(source, result)
     trace.opaque |= source._watched()
-    return _of((Piece(result, trusted=False),)) if isinstance(result, str) else result
+    return result
+
+
+def _text_lost(source: Text, result: str) -> Text:
+    trace.opaque |= source._watched()
+    return _of((Piece(result, trusted=False),))
 
 
 def _same_length(source: Text, result: str, method: str = "") -> Text:
     """A result that has each character in the place of the one that it came from."""
     if len(result) != len(_bare(source)):
-        return (
-            _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
-        )
+        return _text_lost(source, result)
     if not method:
         pieces = [
             Piece(piece.text[::-1], trusted=piece.trusted) for piece in reversed(source._pieces)
