@@ -199,7 +199,7 @@ def rendered_messages(
     return environment.from_string(source).render(
         messages=messages,
         add_generation_prompt=answer_next,
-        **model.folder.special_tokens | variables,
+        **{**model.folder.special_tokens, **variables},
     )
 
 

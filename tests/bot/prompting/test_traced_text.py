@@ -178,7 +178,8 @@ def test_the_templates_own_texts_are_not_recorded() -> None:
     trace = begin()
     text = literal("user")
     assert text == "user"
-    assert {text: 1}["user"] == 1
+    names: dict[str, int] = {text: 1}
+    assert names["user"] == 1
     assert text.strip().upper().split("S") == ["U", "ER"]
     traced_text.seen([text, 1, None, {"a": "b"}])
     assert not trace.checks
