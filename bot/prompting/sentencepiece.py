@@ -189,7 +189,7 @@ def _normalizers(model: SentencePieceModel) -> Iterator[dict[str, Any]]:
         charsmap = base64.b64encode(model.charsmap).decode("ascii")
         yield {"type": "Precompiled", "precompiled_charsmap": charsmap}
     if model.remove_extra_spaces:
-        yield {"type": "Replace", "pattern": {"Regex": "^ +| +$"}, "content": ""}
+        yield {"type": "Replace", "pattern": {"Regex": r"\A +| +\z"}, "content": ""}
         yield {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
     if model.dummy_prefix:
         yield {"type": "Prepend", "prepend": SPACE}

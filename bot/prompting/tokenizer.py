@@ -22,6 +22,7 @@ import tokenizers
 from bot.errors import ModelError
 from bot.files import parse_json
 from bot.models.gguf import is_gguf, read_gguf
+from bot.models.special_tokens import AddedToken
 from bot.prompting.gguf_tokenizer import UnsupportedTokenizer, gguf_spec
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
 from bot.prompting.tokenizer_json import (
@@ -35,6 +36,7 @@ from bot.prompting.tokenizer_json import (
     pieces,
     prefixes,
     text_only,
+    with_added,
 )
 
 _SAMPLE = "Hello, 12 <s> \t\nñ \U0010fffd"
@@ -79,9 +81,9 @@ class TextTokenizer:
         self._control_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     @classmethod
-    def load(cls, folder: Path) -> "TextTokenizer":
-        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``; or the
-        one in a GGUF file.
+    def load(cls, folder: Path, added: Sequence[AddedToken] = ()) -> "TextTokenizer":
+        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``, with the
+        tokens that other files declare (``ModelFolder.added_tokens``); or the one in a GGUF file.
 
         Raises ModelError where neither is there or can be used. Takes up to a second for a
         vocabulary of 128,000.
@@ -104,7 +106,7 @@ class TextTokenizer:
         if data.startswith(_GIT_LFS):
             raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {folder}.")
         read = parse_json if path.suffix == ".json" else tokenizer_spec
-        return cls._usable(path, lambda: read(data))
+        return cls._usable(path, lambda: with_added(read(data), added))
 
     @classmethod
     def _usable(cls, path: Path, spec: Callable[[], Mapping[str, Any]]) -> "TextTokenizer":
@@ -165,6 +167,10 @@ class TextTokenizer:
         found = self.control.get(token)
         return None if found is None else found.id
 
+    def token_text(self, token: int) -> str | None:
+        """The text of a special or added token; None for another id."""
+        return self._pieces[token] if token in self._literal else None
+
     # ------------------------------------------------------------ ids to text
 
     def token_bytes(self, token: int) -> bytes:
@@ -177,7 +183,8 @@ class TextTokenizer:
     def _bytes_of(self, token: int) -> bytes:
         piece = self._pieces.get(token, "")
         if token in self._literal:
-            return piece.replace(SPACE, " ").encode()
+            whole = self._family is DecoderFamily.BYTE_LEVEL
+            return (piece if whole else piece.replace(SPACE, " ")).encode()
         if self._family is DecoderFamily.BYTE_LEVEL:
             characters = byte_of_character()
             if all(character in characters for character in piece):

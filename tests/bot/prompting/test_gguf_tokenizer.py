@@ -5,13 +5,14 @@ import functools
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sentencepiece as library
 import tokenizers
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot import demo_model
@@ -294,7 +295,7 @@ def _like_llama(prefix: bool) -> bytes:
     )
 
 
-MODELS = {
+MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     "llama": (sentencepiece_model, "llama"),
     "gemma, without a space in front": (functools.partial(_like_llama, False), "llama"),
     "unigram": (functools.partial(trained, "unigram"), "t5"),
@@ -314,6 +315,8 @@ def of_library(name: str) -> tuple[TextTokenizer, library.SentencePieceProcessor
 @pytest.mark.property
 @pytest.mark.parametrize("name", MODELS)
 @given(text=PROMPTS)
+@example(text="0 \n")
+@example(text="a  \n  b ")
 def test_the_ids_are_those_of_sentencepiece(name: str, text: str) -> None:
     tokenizer, processor = of_library(name)
     whole = text.encode("utf-8", "replace").decode().replace("\0", "")
