@@ -7,7 +7,7 @@ the model's ``tokenizer.json``, which it quotes beside it. Names that only embed
 left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -83,94 +83,99 @@ class PreTokenizer:
     """Whether BOS begins a text where the file does not say it."""
 
 
-def _table() -> Iterator[tuple[str, PreTokenizer]]:
-    def named(
-        names: str,
-        *patterns: str,
-        ignores_merges: bool = False,
-        composes: bool = False,
-        adds_bos: bool = False,
-    ) -> Iterator[tuple[str, PreTokenizer]]:
-        splits = PreTokenizer(patterns, ignores_merges, composes, adds_bos)
-        return ((name, splits) for name in names.split())
+_LIKE_LLAMA3 = "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2"
+_MINICPM5 = rf"{_SHORT}|{_ANY}\p{{L}}+|\p{{N}}+|{_SIGNS}|{_SPACES}"
+_YOUTU_SCRIPTS = "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥\u3040-ゟ゠-ヿ]+"
+_LIKE_DEEPSEEK3 = "deepseek-v3 hunyuan-dense joyai-llm hy_v4"
+_AFMOE = (_DIGITS_FROM_RIGHT, _AFMOE_SCRIPTS, _DEEPSEEK3)
 
-    yield from named("gpt-2 phi-2 gigachat a.x-4.0 mellum exaone4 jais trillion", _GPT2)
-    yield from named("granite-docling", _GPT2)
-    yield from named("mpt olmo", _GPT2, composes=True)
-    yield from named("starcoder refact smollm codeshell exaone", r"\p{N}", _GPT2)
-    yield from named("minerva-7b mellum2", r"\p{N}", _GPT2)
-    yield from named("command-r", r"\p{N}", _GPT2, composes=True)
-    llama3 = "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2"
-    yield from named(llama3, _LLAMA3, ignores_merges=True, adds_bos=True)
-    yield from named("dbrx smaug-bpe chatglm-bpe", _LLAMA3)
-    yield from named("glm4 glm5", _LLAMA3, ignores_merges=True)
-    yield from named("jais-2", _JAIS2)
-    minicpm5 = rf"{_SHORT}|{_ANY}\p{{L}}+|\p{{N}}+|{_SIGNS}|{_SPACES}"
-    yield from named("minicpm5", r"\p{N}{1,3}", minicpm5, ignores_merges=True)
-    yield from named("qwen2 deepseek-r1-qwen kormo megrez", _QWEN2, composes=True)
-    yield from named("stablelm2 hunyuan solar-open grok-2", _QWEN2)
-    yield from named("qwen35", _QWEN35, composes=True)
-    yield from named("laguna", r"[^\n]+|[\n]+", _QWEN2)
-    yield from named("ufakzeka", rf"{_ANY}\p{{L}}+|\p{{N}}|{_SIGNS}|{_SPACES}")
-    yield from named(
+
+def _pre(
+    *patterns: str, ignores_merges: bool = False, composes: bool = False, adds_bos: bool = False
+) -> PreTokenizer:
+    return PreTokenizer(patterns, ignores_merges, composes, adds_bos)
+
+
+_FAMILIES = (
+    ("gpt-2 phi-2 gigachat a.x-4.0 mellum exaone4 jais trillion", _pre(_GPT2)),
+    ("granite-docling", _pre(_GPT2)),
+    ("mpt olmo", _pre(_GPT2, composes=True)),
+    ("starcoder refact smollm codeshell exaone", _pre(r"\p{N}", _GPT2)),
+    ("minerva-7b mellum2", _pre(r"\p{N}", _GPT2)),
+    ("command-r", _pre(r"\p{N}", _GPT2, composes=True)),
+    (_LIKE_LLAMA3, _pre(_LLAMA3, ignores_merges=True, adds_bos=True)),
+    ("dbrx smaug-bpe chatglm-bpe", _pre(_LLAMA3)),
+    ("glm4 glm5", _pre(_LLAMA3, ignores_merges=True)),
+    ("jais-2", _pre(_JAIS2)),
+    ("minicpm5", _pre(r"\p{N}{1,3}", _MINICPM5, ignores_merges=True)),
+    ("qwen2 deepseek-r1-qwen kormo megrez", _pre(_QWEN2, composes=True)),
+    ("stablelm2 hunyuan solar-open grok-2", _pre(_QWEN2)),
+    ("qwen35", _pre(_QWEN35, composes=True)),
+    ("laguna", _pre(r"[^\n]+|[\n]+", _QWEN2)),
+    ("ufakzeka", _pre(rf"{_ANY}\p{{L}}+|\p{{N}}|{_SIGNS}|{_SPACES}")),
+    (
         "bailingmoe bailingmoe2 llada-moe",
-        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*"
-        r"|\s*[\r\n]|\s+(?!\S)|\s+",
-    )
-    yield from named(
+        _pre(
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*"
+            r"|\s*[\r\n]|\s+(?!\S)|\s+"
+        ),
+    ),
+    (
         "seed-coder",
-        rf"{_SHORT}|{_ANY}\p{{L}}+|\p{{N}}{{1}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|{_SPACES}",
-    )
-    yield from named(
+        _pre(rf"{_SHORT}|{_ANY}\p{{L}}+|\p{{N}}{{1}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|{_SPACES}"),
+    ),
+    (
         "exaone-moe",
-        rf"{_SHORT}|{_ANY}(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}"
-        r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
-    )
-    yield from named("tekken", _TEKKEN, ignores_merges=True, adds_bos=True)
-    yield from named("gpt-4o llama4 kanana2 talkie minimax-m2", _GPT4O)
-    yield from named("tiny_aya cohere2moe", r"\d{1,3}(?=(?:\d{3})*\b)", _GPT4O)
-    youtu = "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥\u3040-ゟ゠-ヿ]+"
-    yield from named("youtu", youtu, _YOUTU, ignores_merges=True)
-    deepseek3 = "deepseek-v3 hunyuan-dense joyai-llm hy_v4"
-    yield from named(deepseek3, r"\p{N}{1,3}", _HAN, _DEEPSEEK3)
-    yield from named("spark2_5", r"\p{N}{1,3}", _HAN, _SPARK, r"\p{N}")
-    afmoe = (_DIGITS_FROM_RIGHT, _AFMOE_SCRIPTS, _DEEPSEEK3)
-    yield from named("afmoe", *afmoe)
-    yield from named("kimi-k2", _KIMI)
-    yield from named(
+        _pre(
+            rf"{_SHORT}|{_ANY}(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}"
+            r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
+        ),
+    ),
+    ("tekken", _pre(_TEKKEN, ignores_merges=True, adds_bos=True)),
+    ("gpt-4o llama4 kanana2 talkie minimax-m2", _pre(_GPT4O)),
+    ("tiny_aya cohere2moe", _pre(r"\d{1,3}(?=(?:\d{3})*\b)", _GPT4O)),
+    ("youtu", _pre(_YOUTU_SCRIPTS, _YOUTU, ignores_merges=True)),
+    (_LIKE_DEEPSEEK3, _pre(r"\p{N}{1,3}", _HAN, _DEEPSEEK3)),
+    ("spark2_5", _pre(r"\p{N}{1,3}", _HAN, _SPARK, r"\p{N}")),
+    ("afmoe", _pre(*_AFMOE)),
+    ("kimi-k2", _pre(_KIMI)),
+    (
         "deepseek-llm",
-        r"[\r\n]",
-        _DEEPSEEK_LETTERS,
-        "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+",
-        r"\s+$",
-        "[一-龥ࠀ-一가-\ud7ff]+",
-        r"\p{N}+",
-    )
-    yield from named(
+        _pre(
+            r"[\r\n]",
+            _DEEPSEEK_LETTERS,
+            "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+",
+            r"\s+$",
+            "[一-龥ࠀ-一가-\ud7ff]+",
+            r"\p{N}+",
+        ),
+    ),
+    (
         "deepseek-coder",
-        r"[\r\n]",
-        r"\s?\p{L}+",
-        r"\s?\p{P}+",
-        "[一-龥ࠀ-一가-\ud7ff]+",
-        r"\p{N}",
-    )
-    yield from named("falcon", r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")
-    yield from named("superbpe", r"\p{N}+", r"(?=(\d{3})+(?!\d))")
-    yield from named("poro-chat bloom gpt3-finnish", _BLOOM)
-    yield from named("viking", _BLOOM, r"\p{N}")
-    yield from named(
+        _pre(r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+", r"\p{N}"),
+    ),
+    ("falcon", _pre(r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")),
+    ("superbpe", _pre(r"\p{N}+", r"(?=(\d{3})+(?!\d))")),
+    ("poro-chat bloom gpt3-finnish", _pre(_BLOOM)),
+    ("viking", _pre(_BLOOM, r"\p{N}")),
+    (
         "chameleon",
-        "<sentinel:[0-9]+>",
-        "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",
-        r"([\t\n]|    |  )",
-        r"\p{N}",
-        r"[\p{P}!-/:-@\[-`{-~]",
-        _GPT2,
-        adds_bos=True,
-    )
+        _pre(
+            "<sentinel:[0-9]+>",
+            "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",
+            r"([\t\n]|    |  )",
+            r"\p{N}",
+            r"[\p{P}!-/:-@\[-`{-~]",
+            _GPT2,
+            adds_bos=True,
+        ),
+    ),
+)
+"""Names, and how those split."""
 
-
-PRE_TOKENIZERS: Mapping[str, PreTokenizer] = MappingProxyType(dict(_table()))
+PRE_TOKENIZERS: Mapping[str, PreTokenizer] = MappingProxyType(
+    {name: pre for names, pre in _FAMILIES for name in names.split()}
+)
 """By the name in ``tokenizer.ggml.pre``."""
 
 
