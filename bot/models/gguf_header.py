@@ -183,7 +183,6 @@ class _Reader:
         return numbers
 
     def _strings(self, count: int) -> list[bytes]:
-        self._require(8 * count)
         strings: list[bytes] = []
         append, unpack = strings.append, _U64.unpack_from
         for _ in range(count):
