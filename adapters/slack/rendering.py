@@ -31,6 +31,8 @@ _ACTION_IDS = {
     Action.CONTINUE: "parley_continue",
 }
 ACTION_IDS = (*_ACTION_IDS.values(), RATE)
+_SIDES = ("positive_button", "negative_button")
+"""Of feedback buttons, the fields that hold the two."""
 _CUT_ESCAPE = re.compile(r"&[a-z]*\Z")
 """The beginning of an escape of mrkdwn at the end of a text."""
 _LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
@@ -85,6 +87,20 @@ def _summary(text: str) -> str:
 def is_placeholder(part: Part) -> bool:
     """Whether there is no text of the answer yet."""
     return part.text == PLACEHOLDER
+
+
+def shows_answer(message: JSON, answer_id: int, tag: str) -> bool:
+    """Whether a message, as Slack lists it, has a button of this answer of this database."""
+    elements = [
+        element for block in message.get("blocks") or () for element in block.get("elements") or ()
+    ]
+    name = f"{answer_id}:{tag}" if tag else str(answer_id)
+    values = [
+        side.get("value")
+        for element in elements
+        for side in (element, *(element.get(side) or {} for side in _SIDES))
+    ]
+    return name in [str(value).partition(" ")[0] for value in values if value]
 
 
 def footer(part: Part) -> list[JSON]:
