@@ -105,8 +105,9 @@ class Runner:
             gone = tasks.create_task(_stop_when_gone(job, live))
             await asyncio.wait([work])
             gone.cancel()
-        if work.cancelled():
-            return Outcome(AnswerState.STOPPED, await self._usage_so_far(job))
+        if work.cancelled():  # by a person, or for another answer, which may fail to come
+            state = AnswerState.INTERRUPTED if job.quiet else AnswerState.STOPPED
+            return Outcome(state, await self._usage_so_far(job))
         return work.result()
 
     async def _write(self, job: Job, live: LiveAnswer) -> Outcome:
