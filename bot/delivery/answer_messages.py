@@ -244,12 +244,13 @@ class AnswerMessages:
 
     def _replace(self, index: int) -> bool:
         """Give up a message that cannot be edited, so that another one is posted; False where it is
-        a new message that is refused. The old one stays as it is: it cannot be changed."""
+        a new message that is refused. The old one stays as it is: it cannot be changed; and it
+        stays in the ledger until there is another one, lest a channel that refuses everything for
+        a while leaves a message that nobody knows."""
         message = self._messages[index]
         if not message.ref or message.attempt:
             return False
         self._messages[index] = Message(attempt=1)
-        self._unrecorded[index] = ""
         return True
 
     @property

@@ -330,7 +330,16 @@ class Engine:
                 if old is not None and not await self._deleted_meanwhile(found):
                     self._show_end_of(old, surface)
                 raise
-        self._start(Job(answer, surface, ticket))
+        self._start(self._in_place_of(found.id, old, Job(answer, surface, ticket)))
+
+    def _in_place_of(self, answer_id: int, old: Job | None, job: Job) -> Job:
+        """`job`, which takes over the messages of the answer `answer_id`: those that `old`, or an
+        answer whose end is not recorded yet, knows too, and the database does not."""
+        old = self._checkpoints.take(answer_id) or old
+        if old is not None and set(old.messages) - set(job.answer.messages):
+            job.answer = replace(job.answer, messages=old.messages, settled=0)
+            job.messages, job.unrecorded = old.messages, True
+        return job
 
     async def _deleted_meanwhile(self, found: StoredAnswer) -> bool:
         """Whether the question of this answer is known to be deleted."""
@@ -577,7 +586,7 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
-        return self._start(Job(answer, surface, ticket))
+        return self._start(self._in_place_of(old.id, None, Job(answer, surface, ticket)))
 
     def _check_text(self, question: Question) -> None:
         if not question.text.strip():

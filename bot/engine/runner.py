@@ -227,8 +227,12 @@ class Runner:
         finally:
             shown.cancel()
             superseded.cancel()
-        if job.shown_whole and await self._messages_recorded(job, live):
+        if not job.shown_whole:
+            return
+        if await self._messages_recorded(job, live):
             await self._store.delivered(job.id)
+        else:
+            job.unsaved = True
 
     async def _messages_recorded(self, job: Job, live: LiveAnswer) -> bool:
         """Whether the ledger knows the answer's messages, tried again as `SAVE_RETRIES` says: an
