@@ -1,5 +1,7 @@
 """An edit that the database refuses half way leaves no message unfinished."""
 
+import asyncio
+
 import pytest
 
 from bot.engine.engine import NOT_BEGUN
@@ -83,3 +85,51 @@ async def test_an_answer_that_ended_for_an_edit_which_never_came_is_interrupted_
         with pytest.raises(StorageError):
             await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         assert [answer.state for answer in store.left] == [AnswerState.INTERRUPTED]
+
+
+class ForgetsMessages(MemoryStore):
+    """Refuses to record which message shows an answer, until it is told otherwise."""
+
+    refuses = True
+
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
+        if self.refuses:
+            raise StorageError("the disk is full")
+        await super().shown(answer_id, index, message, settled=settled)
+
+
+async def test_an_edited_questions_answer_takes_over_messages_that_were_never_recorded() -> None:
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    store = ForgetsMessages()
+    async with bench(generator, store) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
+        store.refuses = False
+        generator.let(1000)
+        await b.engine.finish()
+        assert len(surface.messages) == 1
+        assert surface.joined() == POEM
+        (answer,) = await store.answers()
+        assert answer.messages == ("m1",)
+
+
+async def test_an_answer_whose_messages_were_never_recorded_is_delivered_once_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.engine.runner.SAVE_RETRIES", (0.01,))  # in place of half a minute
+    store = ForgetsMessages()
+    async with bench(store=store) as b:
+        job = await b.ask("What is 2+2?")
+        await job.ended()
+        assert job.unsaved
+        store.refuses = False
+        async with asyncio.timeout(60):
+            while await store.answers(unfinished=True):
+                await asyncio.sleep(0.01)
+        (answer,) = await store.answers()
+        assert answer.messages == ("m1",)
