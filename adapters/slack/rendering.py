@@ -103,7 +103,11 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _summary(text: str) -> str:
     """All of `text`, as far as Slack takes it, as mrkdwn in which nothing is an entity."""
-    whole = escaped(text)
+    return cut_to_summary(escaped(text))
+
+
+def cut_to_summary(whole: str) -> str:
+    """The beginning of a text in mrkdwn that chat.update takes."""
     if len(whole) <= MOST_SUMMARY_CHARACTERS:
         return whole
     cut = _CUT_ESCAPE.sub("", whole[: MOST_SUMMARY_CHARACTERS - 1])

@@ -138,7 +138,8 @@ class SlackSurface:
             # a stream's text is in none of its blocks, and an edit would replace it by them
             blocks.insert(0, {"type": "markdown", "text": text})
         with suppress(MessageGone):
-            await self._replace(message, {"text": text, "blocks": blocks})
+            content: JSON = {"text": rendering.cut_to_summary(text), "blocks": blocks}
+            await self._replace(message, content)
 
     async def _end_stream(self, message: str) -> None:
         """End the stream that the message may still be, of whichever run."""

@@ -202,16 +202,17 @@ async def test_a_message_that_was_not_recorded_is_found_by_its_part_or_its_butto
         assert await later.find(replace(second, index=2), [posted]) == ended
 
 
-async def test_a_stream_that_loses_its_buttons_keeps_its_text() -> None:
+@pytest.mark.parametrize("text", ["One two", "word " * 1500])
+async def test_a_stream_that_loses_its_buttons_keeps_its_text(text: str) -> None:
     async with near() as at:
         thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
         place = ConversationKey("slack", "C1", thread, "T1")
         surface = SlackSurface(at.workspace, place, asker="U1")
-        ts = await surface.send(part("One"))
-        await surface.edit(ts, replace(part("One two", AnswerState.CUT), note="It is too long."))
+        ts = await surface.send(part(text[:3]))
+        await surface.edit(ts, replace(part(text, AnswerState.CUT), note="It is too long."))
         (answer,) = at.team.answers("C1", thread)
         assert labels(answer)
         assert not answer.streaming
         await SlackSurface(at.workspace, place).retire(ts)
         assert labels(answer) == []
-        assert answer.shown == "One two"
+        assert answer.shown == text
