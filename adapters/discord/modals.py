@@ -17,7 +17,9 @@ LONGEST_QUESTION = 2000
 class _Window(discord.ui.Modal):
     """A window of which one that cannot be read, or answered, ends alone."""
 
-    async def on_error(self, _interaction: Interaction, error: Exception, /) -> None:
+    async def on_error(  # type: ignore[override]  # as discord.py's own Modal does
+        self, _interaction: Interaction, error: Exception, /
+    ) -> None:
         async def failed() -> None:
             raise error
 
