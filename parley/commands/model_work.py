@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -28,7 +29,7 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
-from bot.models.kind import kind_of, require_suited
+from bot.models.kind import ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
@@ -41,6 +42,10 @@ Report = Callable[[str, int, int], None]
 """``report(what, done, total)``, in bytes; ``total`` is 0 if unknown."""
 
 
+_SMALL = 1_000_000_000
+"""Bytes of a model in memory that every machine is expected to have."""
+
+
 async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     """Say what a model is and what would run it, download it into the Hugging Face cache, and print
     how to use it. What nothing runs, and what is too large for this machine, is refused before
@@ -48,15 +53,11 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
-    machine = None if force else await find_machine(settings)
 
-    def examined(model: HubModel) -> None:
+    async def examined(model: HubModel) -> None:
         _say_what_it_is(model)
-        if machine is not None:
-            needed = loaded_size(model.kind, model.weights, model.config)
-            require_memory(model.name, needed, machine)
-            disk = disk_for_conversion(model.kind, model.weights, model.config)
-            require_disk(model.name, disk, settings.cache_folder)
+        if not force:
+            await _require_enough(settings, model.name, model.kind, model.weights, model.config)
 
     with _progress_bar(Console(stderr=True)) as report:
         folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
@@ -73,16 +74,24 @@ def _say_what_it_is(model: HubModel) -> None:
         typer.echo(f"{model.kind.note}.")
 
 
-async def _require_enough(settings: Settings, name: str, folder: Path) -> None:
-    """Raise ModelError, before anything is converted, where the model in `folder` is too large for
-    this machine's memory, or converted for its disk."""
+async def _require_enough(
+    settings: Settings, name: str, kind: ModelKind, weights: int, config: Mapping[str, Any]
+) -> None:
+    """Raise ModelError where a model with `weights` bytes of weights is too large for this
+    machine's memory, or converted for its disk. The devices are only searched for a model that is
+    not small."""
+    needed = loaded_size(kind, weights, config)
+    if needed > _SMALL:
+        require_memory(name, needed, await find_machine(settings))
+    require_disk(name, disk_for_conversion(kind, weights, config), settings.cache_folder)
+
+
+async def _require_enough_for(settings: Settings, folder: Path) -> None:
+    """`_require_enough` for the model in `folder`, before anything is converted."""
     model = await asyncio.to_thread(read_repository, folder)
     kind = kind_of(model)
     weights = model.size_of(kind.weights)
-    require_memory(name, loaded_size(kind, weights, model.config), await find_machine(settings))
-    disk = disk_for_conversion(kind, weights, model.config)
-    if not _converted_models(settings, folder):
-        require_disk(name, disk, settings.cache_folder)
+    await _require_enough(settings, settings.model.name, kind, weights, model.config)
 
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
@@ -101,8 +110,9 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
         )
     folder = find_model(settings)
     require_suited(folder, section.backend)
-    await _require_enough(settings, section.name, folder)
     before = _converted_models(settings, folder)
+    if not before:
+        await _require_enough_for(settings, folder)
     with _progress_bar(Console(stderr=True)) as report:
 
         def on_progress(progress: LoadProgress) -> None:

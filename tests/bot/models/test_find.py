@@ -83,6 +83,19 @@ def test_a_download_that_was_interrupted_says_how_to_go_on(
         find_model(named(HUB, tmp_path), {"HF_HOME": str(tmp_path)})
 
 
+def test_a_vision_language_export_is_complete_with_its_language_part(tmp_path: Path) -> None:
+    snapshot = cached(tmp_path / "hub", "only")
+    (snapshot / "model.safetensors").unlink()
+    for part in ("language", "text_embeddings"):
+        (snapshot / f"openvino_{part}_model.xml").touch()
+        (snapshot / f"openvino_{part}_model.bin").touch()
+    settings = named(HUB, tmp_path)
+    assert find_model(settings, {"HF_HOME": str(tmp_path)}) == snapshot
+    (snapshot / "openvino_text_embeddings_model.bin").unlink()
+    with pytest.raises(ModelError, match=r"incomplete \(openvino_text_embeddings_model.bin"):
+        find_model(settings, {"HF_HOME": str(tmp_path)})
+
+
 def test_a_path_that_does_not_exist_is_returned_for_its_reader_to_report(tmp_path: Path) -> None:
     assert find_model(named("/no/model", tmp_path), {}) == Path("/no/model")
 
