@@ -15,6 +15,7 @@ from bot.worker.conversion.llama_config import read_config
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
 from parley.doctor.model import check_low_bit, check_memory, check_model, needed
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -211,3 +212,18 @@ def test_a_model_that_was_never_downloaded_says_how(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     (result,), _ = check_model(named(tmp_path, name="org/never-here"))
     assert "parley model pull org/never-here" in result.remedy
+
+
+def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny-Q4_K_M.gguf", template="x")
+    folder = ModelFolder.read(file)
+    result = fit(folder, gpu(1))
+    assert (result.state, result.what) == (State.OK, "context of 2048 tokens, Q4_K_M")
+    cache = 2048 * 2 * (2 * 2 * (16 + 16))  # tokens, bytes, layers and heads
+    assert (
+        f"{file.stat().st_size / 1e6:.0f} MB of weights and {cache / 1e6:.0f} MB" in result.detail
+    )
+    refused = fit(folder, gpu(0.0001))
+    assert refused.state is State.FAILED
+    assert refused.remedy.startswith("Choose a file with fewer bits, ")
+    assert check_low_bit(folder, ModelSettings(), "openvino", gpu(1)) is None
