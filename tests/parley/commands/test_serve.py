@@ -187,14 +187,14 @@ async def test_systemd_and_health_checks_follow_it_from_start_to_end(
 
 
 def test_a_log_in_json_has_no_other_lines(program: Program) -> None:
-    program.settings |= {"PARLEY_LOG__FORMAT": "json", "PARLEY_DISCORD__TOKEN": "x"}
+    program.settings |= {"PARLEY_LOG__FORMAT": "json", "PARLEY_DISCORD__TOKEN": "a token"}
     program.settings |= {"PARLEY_MODEL__BACKEND": "openvino", "PARLEY_MODEL__NAME": "nowhere"}
     ended = program.run("run")
     assert (ended.returncode, ended.stdout) == (1, "")
-    loading, failed = [json.loads(line) for line in ended.stderr.splitlines()]
-    assert (loading["level"], loading["message"]) == ("info", "Loading nowhere …")
-    assert failed["level"] == "error"
-    assert "parley model pull nowhere" in failed["message"]
+    entries = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (entries[0]["level"], entries[0]["message"]) == ("info", "Loading nowhere …")
+    assert entries[-1]["level"] == "error"
+    assert entries[-1]["message"].endswith("nowhere does not exist: download the model or correct its name.")
 
 
 def test_a_log_file_has_everything_and_the_terminal_nothing(program: Program) -> None:
