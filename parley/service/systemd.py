@@ -162,7 +162,9 @@ async def _user_namespaces() -> bool:
     """Whether a user's service can have its own view of the file system: on some machines (Ubuntu
     since 23.10, https://ubuntu.com/blog/ubuntu-23-10-restricted-unprivileged-user-namespaces) it
     fails at its start. Tried with a service that does nothing."""
-    options = [f"--property={each}" for each in ("PrivateUsers=yes", *namespace_options(in_home=True))]
+    options = [
+        f"--property={each}" for each in ("PrivateUsers=yes", *namespace_options(in_home=True))
+    ]
     tried = await run(
         "systemd-run", "--user", "--quiet", "--wait", "--collect", *options, "/bin/true"
     )

@@ -59,7 +59,10 @@ class ScheduledTask:
         user = f"It runs while {plan.account.name} is logged in, also behind a locked screen."
         if not left_out:
             return [user]
-        return [user, f"A task sees the user's variables only, set with setx: {', '.join(left_out)}."]
+        return [
+            user,
+            f"A task sees the user's variables only, set with setx: {', '.join(left_out)}.",
+        ]
 
     async def state(self) -> ServiceState:
         shown = await require("powershell", "-NoProfile", "-NonInteractive", "-Command", _QUERY)

@@ -1,7 +1,7 @@
 """Stand-ins for the programs that manage services, which write down how they were called.
 
 They are shell scripts at the front of PATH. A file in their folder changes what they do: `NAME.out`
-is what the program prints, `NAME WORD.fails` makes it fail when `WORD` is among its arguments.
+is what the program prints, `NAME WORD.fails` makes it fail when `WORD` is among its arguments (a slash is written as ``_``).
 """
 
 import os
@@ -17,10 +17,8 @@ printf '%s' {name} >> "{folder}/calls"
 for word in "$@"; do printf '|%s' "$word" >> "{folder}/calls"; done
 printf '\\n' >> "{folder}/calls"
 for word in "$@"; do
-    if [ -e "{folder}/{name} $word.fails" ]; then
-        cat "{folder}/{name} $word.fails" >&2
-        exit 1
-    fi
+    fails="{folder}/{name} $(printf '%s' "$word" | tr / _).fails"
+    [ ! -e "$fails" ] || {{ cat "$fails" >&2; exit 1; }}
 done
 [ ! -e "{folder}/{name}.out" ] || cat "{folder}/{name}.out"
 """
@@ -50,7 +48,7 @@ class FakePrograms:
 
     def fails(self, name: str, word: str, reason: str) -> None:
         """From now on the program `name` fails where `word` is one of its arguments."""
-        (self._folder / f"{name} {word}.fails").write_text(f"{reason}\n")
+        (self._folder / f"{name} {word.replace('/', '_')}.fails").write_text(f"{reason}\n")
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")

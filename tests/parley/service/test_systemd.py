@@ -60,7 +60,9 @@ async def test_it_is_written_enabled_started_and_runs_without_a_login(
     assert notes == [f"It also runs while {user} is not logged in (loginctl enable-linger)."]
 
 
-async def test_a_system_unit_needs_no_login_and_no_trial(unit: Path, programs: FakePrograms) -> None:
+async def test_a_system_unit_needs_no_login_and_no_trial(
+    unit: Path, programs: FakePrograms
+) -> None:
     assert await Systemd(system=True, folder=unit.parent).install(plan()) == []
     assert not [call for call in programs.calls if call.startswith(("loginctl", "systemd-run"))]
     assert "systemctl|restart|--no-block|parley.service" in programs.calls
@@ -85,7 +87,9 @@ async def test_where_users_get_no_namespaces_the_unit_does_without(
 
 
 @pytest.mark.parametrize("word", ["daemon-reload", "enable", "restart"])
-async def test_a_failure_leaves_nothing_behind(unit: Path, programs: FakePrograms, word: str) -> None:
+async def test_a_failure_leaves_nothing_behind(
+    unit: Path, programs: FakePrograms, word: str
+) -> None:
     programs.fails("systemctl", word, "Unit is masked.\nmore")
     with pytest.raises(ConfigError, match=f"systemctl --user {word}.* failed: Unit is masked.$"):
         await user_service(unit).install(plan())

@@ -65,13 +65,25 @@ def test_a_user_unit_has_only_what_a_users_service_manager_knows() -> None:
     assert "PrivateUsers=yes" in text
     assert "ProtectSystem=strict" in text
     assert "WantedBy=default.target" in text
-    assert not names & {"User", "SupplementaryGroups", "DeviceAllow", "CapabilityBoundingSet", "After"}
+    assert not names & {
+        "User",
+        "SupplementaryGroups",
+        "DeviceAllow",
+        "CapabilityBoundingSet",
+        "After",
+    }
 
 
 def test_without_namespaces_only_the_protection_is_left_that_needs_none() -> None:
     text = lines(Host(system=False, version=255, namespaces=False))
     names = {line.partition("=")[0] for line in text}
-    assert not names & {"PrivateUsers", "ProtectSystem", "ProtectHome", "PrivateTmp", "ReadWritePaths"}
+    assert not names & {
+        "PrivateUsers",
+        "ProtectSystem",
+        "ProtectHome",
+        "PrivateTmp",
+        "ReadWritePaths",
+    }
     assert {"NoNewPrivileges=yes", "SystemCallFilter=@system-service"} <= set(text)
 
 
@@ -111,7 +123,9 @@ def analyzed(folder: Path, host: Host, *command: str) -> str:
 
 
 def version() -> int:
-    shown = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["systemd-analyze", "--version"], capture_output=True, text=True, check=True
+    )
     return int(shown.stdout.split()[1].split(".")[0])
 
 
