@@ -87,7 +87,8 @@ def _give_streams() -> None:
     """Without a window a program on Windows has no standard streams; what is written is lost."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the run
+            setattr(sys, name, nothing)
 
 
 def _file_handler(file: Path) -> logging.Handler:

@@ -14,7 +14,7 @@ def serve(
         typer.Option(
             "--log-file",
             metavar="FILE",
-            help="Write the log and errors into FILE, which is rotated, and nothing to the terminal.",
+            help="Write the log and errors into FILE (rotated), and nothing to the terminal.",
         ),
     ] = None,
     config: options.Config = None,

@@ -36,8 +36,10 @@ class Serve(Protocol):
 
 async def serve_platforms(settings: Settings, *, log_only: bool = False) -> None:
     """Answer on every platform that has a token, until cancelled. What it does is told to systemd
-    and `parley health`, and on the terminal unless `log_only` or the log is JSON. Raises ConfigError where no platform has a token, Busy where another `parley
-    run` serves one of them with this database, and the last platform's error when all have failed.
+    and `parley health`, and on the terminal unless `log_only` or the log is JSON.
+
+    Raises ConfigError where no platform has a token, Busy where another `parley run` serves one of
+    them with this database, and the last platform's error when all have failed.
     """
     platforms = load_platforms(settings)
     notifier = Notifier()

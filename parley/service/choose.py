@@ -18,15 +18,16 @@ RUNNING_SYSTEMD = Path("/run/systemd/system")
 
 def service_manager(*, system: bool | None) -> ServiceManager:
     """The manager of the service. `system`: of the system's or of the user's own; None for the one
-    that is installed, the user's first. Raises ConfigError, with the way on, where there is none."""
+    that is installed, the user's first. Raises ConfigError, with the way on, where there is none.
+    """
     if sys.platform == "win32":
         if system:
             raise ConfigError("--system is for Linux. On Windows the service is a scheduled task.")
         return ScheduledTask(log_file().with_name("run.log"))
     if sys.platform == "darwin":
         raise ConfigError(
-            "Services are not supported on macOS. Keep “parley run” running in a terminal (tmux), or "
-            "write a launchd agent that starts it."
+            "Services are not supported on macOS. Keep “parley run” running in a terminal (tmux), "
+            "or write a launchd agent that starts it."
         )
     require_systemd()
     if system is not None:

@@ -21,7 +21,8 @@ from parley.locks import running_instance
 from parley.platforms import configured_platforms
 
 FOLDERS = (
-    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HF_HOME", "HF_HUB_CACHE"
+    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+    "HF_HOME", "HF_HUB_CACHE",
 )  # fmt: skip
 """Variables that say where things are: the service needs those of the terminal."""
 NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -125,8 +126,8 @@ def _notes(settings: Settings, terminal: Mapping[str, str]) -> Iterator[str]:
         other = running_instance(settings, name) if on else None
         if other is not None:
             yield (
-                f"A parley run (process {other.pid or 'unknown'}) serves {name} now. End it, so that "
-                "the service can: it tries again by itself."
+                f"A parley run (process {other.pid or 'unknown'}) serves {name} now. End it, so "
+                "that the service can: it tries again by itself."
             )
 
 

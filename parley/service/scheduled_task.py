@@ -1,12 +1,12 @@
 """The scheduled task of `parley run` on Windows, as XML.
 
-The schema: https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema (also [MS-TSCH] 2.5).
+The schema: https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema.
 The elements of a trigger are a sequence, those of a task, its settings and a principal may come in
 any order.
 """
 
 import subprocess
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from parley.service.plan import Plan
 
@@ -33,8 +33,8 @@ def task_xml(plan: Plan) -> bytes:
     """The task's XML in UTF-16 with a byte order mark, as ``schtasks /create /xml`` wants it: at
     logon of the account and again after it ended, with the account's own rights, no time limit and
     no window."""
-    ElementTree.register_namespace("", NAMESPACE)
-    task = ElementTree.Element(f"{{{NAMESPACE}}}Task", version="1.2")
+    ET.register_namespace("", NAMESPACE)
+    task = ET.Element(f"{{{NAMESPACE}}}Task", version="1.2")
     _add(task, "RegistrationInfo", Description="Parley, a chatbot with a local language model")
     _add_trigger(_add(task, "Triggers"), plan)
     principal = _add(_add(task, "Principals"), "Principal", id_=_PRINCIPAL)
@@ -47,27 +47,25 @@ def task_xml(plan: Plan) -> bytes:
     program, *arguments = plan.program
     execute = _add(actions, "Exec", Command=program, Arguments=subprocess.list2cmdline(arguments))
     _fill(execute, WorkingDirectory=str(plan.account.home))
-    document: bytes = ElementTree.tostring(task, encoding="utf-16", xml_declaration=True)
+    document: bytes = ET.tostring(task, encoding="utf-16", xml_declaration=True)
     return document
 
 
-def _add_trigger(triggers: ElementTree.Element, plan: Plan) -> None:
+def _add_trigger(triggers: ET.Element, plan: Plan) -> None:
     trigger = _add(triggers, "LogonTrigger", Enabled="true")
     _add(trigger, "Repetition", Interval=AGAIN, StopAtDurationEnd="false")
     _fill(trigger, UserId=plan.account.name, Delay="PT30S")
 
 
-def _add(
-    parent: ElementTree.Element, name: str, id_: str = "", **texts: str
-) -> ElementTree.Element:
+def _add(parent: ET.Element, name: str, id_: str = "", **texts: str) -> ET.Element:
     """A new child of `parent` with children that hold `texts`."""
-    child = ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    child = ET.SubElement(parent, f"{{{NAMESPACE}}}{name}")
     if id_:
         child.set("id", id_)
     _fill(child, **texts)
     return child
 
 
-def _fill(parent: ElementTree.Element, **texts: str) -> None:
+def _fill(parent: ET.Element, **texts: str) -> None:
     for name, text in texts.items():
-        ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{name}").text = text
+        ET.SubElement(parent, f"{{{NAMESPACE}}}{name}").text = text

@@ -17,8 +17,8 @@ SYSTEM_UNITS = Path("/etc/systemd/system")
 
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "ActiveEnterTimestamp", "InactiveExitTimestamp",
-    "InactiveEnterTimestamp", "MainPID", "StatusText", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
-    "UnitFileState",
+    "InactiveEnterTimestamp", "MainPID", "StatusText", "Result", "ExecMainCode", "ExecMainStatus",
+    "NRestarts", "UnitFileState",
 )  # fmt: skip
 _BEGAN = {"active": "ActiveEnterTimestamp", "activating": "InactiveExitTimestamp"}
 """The property with the time at which a state began."""
@@ -89,16 +89,16 @@ class Systemd:
         return ("journalctl", *unit, NAME, "--lines", str(lines), *following)
 
     async def _require_manager(self) -> None:
-        """Raises ConfigError where this user's service manager, or the system's, does not answer."""
+        """Raises ConfigError where the service manager, the user's or the system's, is silent."""
         asked = await run("systemctl", *self._scope, "show", "--property=Version")
         if asked.code == 0:
             return
         if self._system:
             raise ConfigError(f"systemd does not answer: {asked.reason}")
         raise ConfigError(
-            f"your own systemd (systemctl --user) does not answer: {asked.reason}. After su or sudo "
-            "it is not reachable: log in as this user, or install a system service: sudo parley "
-            "service install --system"
+            f"your own systemd (systemctl --user) does not answer: {asked.reason}. After su or "
+            "sudo it is not reachable: log in as this user, or install a system service with "
+            "--system"
         )
 
     async def _host(self) -> Host:
@@ -149,8 +149,8 @@ class Systemd:
 
 
 _NO_NAMESPACES = (
-    "This machine lets no user's service have its own view of the file system, so the unit has less "
-    "protection than usual: a system service (--system) has all of it."
+    "This machine lets no user's service have its own view of the file system, so the unit has "
+    "less protection than usual: a system service (--system) has all of it."
 )
 
 
@@ -177,9 +177,8 @@ async def _let_linger() -> list[str]:
     asked = await run("loginctl", "enable-linger", user)
     if asked.code == 0:
         return [f"It also runs while {user} is not logged in (loginctl enable-linger)."]
-    return [
-        f"It runs only while {user} is logged in. To change that: sudo loginctl enable-linger {user}"
-    ]
+    way = f"sudo loginctl enable-linger {user}"
+    return [f"It runs only while {user} is logged in. To change that: {way}"]
 
 
 def _groups() -> frozenset[str]:

@@ -1,8 +1,8 @@
 """The systemd unit of `parley run`, as text.
 
 What each line means is documented in
-https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html, the
-quoting in systemd.syntax.html. docs/service.md explains the choices.
+https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html,
+the quoting in systemd.syntax.html. docs/service.md explains the choices.
 """
 
 from collections.abc import Iterable
@@ -89,7 +89,8 @@ def unit_text(plan: Plan, host: Host) -> str:
 
 def _advice(host: Host) -> str:
     option = "" if host.system else "--user "
-    return f"# Installing again replaces this file. Add your own lines with: systemctl {option}edit {NAME}"
+    edit = f"systemctl {option}edit {NAME}"
+    return f"# Installing again replaces this file. Add your own lines with: {edit}"
 
 
 def _unit(host: Host) -> list[str]:

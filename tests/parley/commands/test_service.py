@@ -1,8 +1,8 @@
 """`parley service`, with stand-ins for systemd's programs."""
 
+import io
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,7 @@ UnitFileState=enabled
 
 
 @pytest.fixture
-async def home(
-    tmp_path: Path, programs: FakePrograms, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Path]:
+def home(tmp_path: Path, programs: FakePrograms, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with systemd, and the home of a user with a configured bot."""
     monkeypatch.setattr(choose, "require_systemd", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -38,7 +36,7 @@ async def home(
         monkeypatch.delenv(name, raising=False)
     programs.prints("systemctl", f"Version=255\n{RUNS}")
     (tmp_path / "config.toml").write_text('[discord]\ntoken = "x"\n')
-    yield tmp_path
+    return tmp_path
 
 
 async def test_it_is_installed_watched_and_removed(
@@ -68,7 +66,7 @@ async def test_it_is_installed_watched_and_removed(
 
 async def test_removing_asks_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await service_work.install(home / "config.toml")
-    monkeypatch.setattr("sys.stdin", (home / "config.toml").open())
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(ConfigError, match="standard input is no terminal"):
         await service_work.remove(system=None, yes=False)
     assert (home / ".config" / "systemd" / "user" / "parley.service").exists()

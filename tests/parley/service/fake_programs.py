@@ -1,7 +1,8 @@
 """Stand-ins for the programs that manage services, which write down how they were called.
 
 They are shell scripts at the front of PATH. A file in their folder changes what they do: `NAME.out`
-is what the program prints, `NAME WORD.fails` makes it fail when `WORD` is among its arguments (a slash is written as ``_``).
+is what the program prints, `NAME WORD.fails` makes it fail when `WORD` is among its arguments (a
+slash is written as ``_``).
 """
 
 import os

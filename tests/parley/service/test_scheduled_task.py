@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from parley.service.plan import Account
 from parley.service.scheduled_task import NAMESPACE, task_xml
@@ -38,11 +38,11 @@ ORDERED = {
 """Elements that are a sequence there."""
 
 
-def parsed() -> ElementTree.Element:
-    return ElementTree.fromstring(task_xml(WINDOWS))
+def parsed() -> ET.Element:
+    return ET.fromstring(task_xml(WINDOWS))
 
 
-def name(element: ElementTree.Element) -> str:
+def name(element: ET.Element) -> str:
     namespace, _, local = element.tag[1:].partition("}")
     assert namespace == NAMESPACE
     return local
