@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
@@ -208,3 +209,13 @@ def test_a_log_file_has_everything_and_the_terminal_nothing(program: Program) ->
     del program.settings["PARLEY_LIMITS__QUEUE"]
     assert program.run("run", "--log-file", str(file)).returncode == 1
     assert "No platform is configured" in file.read_text()
+
+
+def test_a_program_without_a_window_has_no_streams_and_logs_all_the_same(program: Program) -> None:
+    file = program.folder / "run.log"
+    without = "import sys; sys.stdout = sys.stderr = None; from parley import main; main()"
+    command = [sys.executable, "-c", without, "run", "--log-file", str(file)]
+    ended = subprocess.run(command, env=program.environment, cwd=program.folder, check=False)
+    assert ended.returncode == 1
+    assert "No platform is configured" in file.read_text()
+    assert "Traceback" not in file.read_text()
