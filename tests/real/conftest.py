@@ -71,7 +71,9 @@ def references(smollm2: Path) -> list[Reference]:
         answer = output[len(prompt) :]
         ended = answer[-1] == tokenizer.eos_token_id
         answer = answer[:-1] if ended else answer
-        return Reference(conversation, prompt, answer, tokenizer.decode(answer), ended)
+        # The limit may cut a character of several tokens: Parley shows whole ones only.
+        text = tokenizer.decode(answer).rstrip("\ufffd")
+        return Reference(conversation, prompt, answer, text, ended)
 
     return [answered(conversation) for conversation in CONVERSATIONS]
 
