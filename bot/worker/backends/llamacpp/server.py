@@ -163,7 +163,7 @@ class LlamaServer:
                 self._process.kill()
             self._process.wait()
         if self._log is not None:
-            self._log.join(timeout=1.0)
+            self._log.join()  # the pipe has ended with the process
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def last_output(self, count: int = 3) -> str:
@@ -176,12 +176,12 @@ class LlamaServer:
     def _read_log(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        for data in self._process.stdout:
-            line = data.decode("utf-8", "replace").rstrip()
-            if line:
-                self._logged_at = time.monotonic()
-                self._note(line)
-                sys.stderr.write(f"llama-server: {line}\n")
+        with self._process.stdout as output:
+            for data in output:
+                if line := data.decode("utf-8", "replace").rstrip():
+                    self._logged_at = time.monotonic()
+                    self._note(line)
+                    sys.stderr.write(f"llama-server: {line}\n")
 
     def _note(self, line: str) -> None:
         """Keep the line, and what it says about loading and memory."""
@@ -249,9 +249,8 @@ class LlamaServer:
         with contextlib.closing(self.connect(QUERY_SECONDS)) as connection:
             try:
                 connection.request(method, path, body, self.headers())
-                response = connection.getresponse()
-                data = response.read()
-                answer = json.loads(data)
+                with connection.getresponse() as response:
+                    answer = json.loads(response.read())
             except (OSError, http.client.HTTPException, ValueError) as exc:
                 raise ServerError(f"llama-server did not answer {path}: {exc!r:.200}") from exc
         if response.status != http.client.OK or not isinstance(answer, dict):
@@ -268,7 +267,7 @@ class LlamaServer:
 
 def error_text(answer: object) -> str:
     """The message of an error as the server writes it (``{"error": {"message": …}}``), one line."""
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = answer.get("error", answer) if isinstance(answer, dict) else None
     text = error.get("message") if isinstance(error, dict) else error
     return " ".join(str(text or answer).split())[:300]
 

@@ -60,6 +60,8 @@ class AnswerStream:
         self._body = body
         self._events = events
         self._connection = server.connect()
+        self._socket: socket.socket | None = None
+        """The connection's, which hands it to the response and forgets it."""
         self._predicted = 0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llama-server answer", daemon=True)
@@ -72,10 +74,9 @@ class AnswerStream:
         """End the request: the server stops within a decoding step once the connection is gone.
         Returns at once. Later events of this stream are to be ignored."""
         self._closed.set()
-        sock = self._connection.sock
-        if sock is not None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
-                sock.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closes it
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which closes it
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end."""
@@ -102,19 +103,18 @@ class AnswerStream:
     def _read(self) -> Iterator[StreamEvent]:
         connection = self._connection
         connection.connect()
+        self._socket = connection.sock
         if self._closed.is_set():  # `close` came before there was a socket
             return
         data = json.dumps(self._body).encode()
         connection.request("POST", "/completion", data, self._server.headers())
-        response = connection.getresponse()
-        if response.status != http.client.OK:
-            message = error_text(json.loads(response.read()))
-            yield StreamEvent(self, end=FAILED, message=f"llama-server: {message}")
-            return
-        for line in response:
-            event = self._event(line)
-            if event is not None:
-                yield event
+        with connection.getresponse() as response:
+            if response.status != http.client.OK:
+                yield self._failure(json.loads(response.read()))
+                return
+            for line in response:
+                if (event := self._event(line)) is not None:
+                    yield event
 
     def _event(self, line: bytes) -> "StreamEvent | None":
         """The event in one line of the stream; None for the others (comments, empty lines)."""
