@@ -114,6 +114,9 @@ class WorkerGenerator:
             cache_dir=str(options.cache_dir or ""),
             cpu_embedding=options.cpu_embedding,
             optimize_model=options.optimize_model,
+            server=options.server,
+            gpu_layers=options.gpu_layers,
+            arguments=options.arguments,
             script=options.script,
             tokens_per_second=options.tokens_per_second,
         )

@@ -45,7 +45,7 @@ class Probe:
     """What one backend has under the model's interpreter."""
 
     library: str
-    """The backend: "openvino", "torch" or "ipex"."""
+    """The backend: "openvino", "torch", "ipex" or "llamacpp"."""
     python: str = ""
     """The interpreter's version; "" where it cannot be started."""
     packages: dict[str, str] = field(default_factory=dict)
@@ -53,6 +53,8 @@ class Probe:
     devices: tuple[Device, ...] = ()
     error: str = ""
     """Why the backend cannot be used; "" where it can."""
+    server: str = ""
+    """Of llamacpp: the path of the llama-server."""
 
 
 async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
@@ -67,6 +69,31 @@ async def probe(library: str, python: str = "", passed_on: Collection[str] = ())
         return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
     except (QueryFailed, LookupError, TypeError) as exc:
         return Probe(library, error=str(exc))
+
+
+async def probe_llamacpp(server: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
+    """The llama-server at the path `server` ("" for the one on the PATH) and its devices, otherwise
+    as `probe`."""
+    try:
+        facts = await run_script(
+            "__main__.py",
+            "llamacpp",
+            server,
+            python=python,
+            passed_on=passed_on,
+            timeout=TIMEOUT,
+        )
+        devices = tuple(Device(**device) for device in facts["devices"])
+        return Probe(
+            "llamacpp",
+            facts["python"],
+            facts["packages"],
+            devices,
+            facts["error"],
+            facts["server"],
+        )
+    except (QueryFailed, LookupError, TypeError) as exc:
+        return Probe("llamacpp", error=str(exc))
 
 
 async def run_script(

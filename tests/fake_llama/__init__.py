@@ -1,5 +1,5 @@
-"""A llama-server for tests: a small program (`program.py`) that behaves like the documented endpoints of
-llama.cpp's server, with a script instead of a model."""
+"""A llama-server for tests: a small program (`program.py`) that behaves like the documented
+endpoints of llama.cpp's server, with a script instead of a model."""
 
 import json
 import sys

@@ -1,9 +1,9 @@
 """The fake's program. It is run with a dict ``BEHAVIOUR``, which `write_fake_server` describes.
 
-Its answer is the script's ids; where a prompt ends with the beginning of the script, the answer goes on
-from there. Ids from `BYTE` on stand for one byte each, so that characters can span several tokens: as the
-real server does, it sends no event while a character is incomplete, and the next event names the last
-token alone.
+Its answer is the script's ids; where a prompt ends with the beginning of the script, the answer
+goes on from there. Ids from `BYTE` on stand for one byte each, so that characters can span several
+tokens: as the real server does, it sends no event while a character is incomplete, and the next
+event names the last token alone.
 """
 
 import http.server

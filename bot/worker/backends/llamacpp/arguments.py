@@ -8,16 +8,21 @@ from bot.worker.backends.llamacpp.sizing import Sizes
 from bot.worker.protocol import LoadError, LoadOptions
 
 OWN = frozenset(
-    """
-    -m --model -mu --model-url -dr --docker-repo -hf -hfr --hf-repo -hff --hf-file -hft --hf-token
-    --models-dir --models-preset -a --alias --host --port --reuse-port --api-key --api-key-file
-    --api-prefix --ssl-key-file --ssl-cert-file -c --ctx-size -np --parallel -n --predict
-    --n-predict -kvu --kv-unified -no-kvu --no-kv-unified --kv-unified-per-slot -ngl --gpu-layers
-    --n-gpu-layers -dev --device --context-shift --no-context-shift --embedding --embeddings
-    --rerank --reranking --pooling --ignore-eos -r --reverse-prompt --special -sp --version -h
-    --help --usage --list-devices --completion-bash -cl --cache-list --log-disable --log-file
-    --sleep-idle-seconds --log-prompts-dir --slot-save-path --path --tools --mmproj --mmproj-url
-    """.split()
+    {
+        *("-m", "--model", "-mu", "--model-url", "-dr", "--docker-repo", "-hf", "-hfr"),
+        *("--hf-repo", "-hff", "--hf-file", "-hft", "--hf-token", "--models-dir"),
+        *("--models-preset", "-a", "--alias", "--host", "--port", "--reuse-port", "--api-key"),
+        *("--api-key-file", "--api-prefix", "--ssl-key-file", "--ssl-cert-file", "-c"),
+        *("--ctx-size", "-np", "--parallel", "-n", "--predict", "--n-predict", "-kvu"),
+        *("--kv-unified", "-no-kvu", "--no-kv-unified", "--kv-unified-per-slot", "-ngl"),
+        *("--gpu-layers", "--n-gpu-layers", "-dev", "--device", "--context-shift"),
+        *("--no-context-shift", "--embedding", "--embeddings", "--rerank", "--reranking"),
+        *("--pooling", "--ignore-eos", "-r", "--reverse-prompt", "--special", "-sp", "--version"),
+        *("-h", "--help", "--usage", "--list-devices", "--completion-bash", "-cl"),
+        *("--cache-list", "--log-disable", "--log-file", "--sleep-idle-seconds"),
+        *("--log-prompts-dir", "--slot-save-path", "--path", "--tools", "--mmproj"),
+        *("--mmproj-url",),
+    }
 )
 """Options that Parley sets itself or that would change what its requests mean. The others are the
 owner's."""

@@ -108,9 +108,7 @@ class LlamaCppBackend:
 
     def _send(self, request: Request) -> AnswerStream:
         assert self._server is not None
-        stream = AnswerStream(
-            self._server, completion_body(request, self._context), self._events
-        )
+        stream = AnswerStream(self._server, completion_body(request, self._context), self._events)
         self._by_stream[stream] = request.id
         stream.start()
         return stream
@@ -200,7 +198,8 @@ class LlamaCppBackend:
             raise RuntimeError(f"llama-server ended ({how}).{output}")
         if time.monotonic() - self._heard_at > STALL_SECONDS:
             raise RuntimeError(
-                f"llama-server hung: nothing came for {STALL_SECONDS:g} seconds.{server.last_output()}"
+                f"llama-server hung: nothing came for {STALL_SECONDS:g} seconds."
+                f"{server.last_output()}"
             )
 
     def close(self) -> None:
@@ -216,8 +215,8 @@ def _check_samples(server: LlamaServer, options: LoadOptions) -> None:
         if (theirs := server.tokenize(text)) != list(ids):
             raise LoadError(
                 f"{options.model}: Parley's tokenizer and llama-server's differ for {text!r} "
-                f"({list(ids)[:8]} and {theirs[:8]}): the file names a kind of tokenizer that one of "
-                "them does not know. Choose another file of this model, or update llama-server"
+                f"({list(ids)[:8]} and {theirs[:8]}): the file names a kind of tokenizer that one "
+                "of them does not know. Choose another file of this model, or update llama-server"
             )
 
 

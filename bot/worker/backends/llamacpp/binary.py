@@ -94,7 +94,7 @@ def parse_devices(output: str) -> tuple[ServerDevice, ...]:
 
 
 def _version(output: str) -> str:
-    """"0.6.0-dev (build 11434, commit 1a2b3c4)", or "6123 (1a2b3c4)" of earlier builds."""
+    """ "0.6.0-dev (build 11434, commit 1a2b3c4)", or "6123 (1a2b3c4)" of earlier builds."""
     found = re.search(r"^version: (.+)$", output, re.MULTILINE)
     return found[1].strip() if found else "unknown version"
 
@@ -102,7 +102,7 @@ def _version(output: str) -> str:
 def _query(path: str, option: str) -> str:
     """What the binary prints with this option, on either stream. Raises NoServer."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - the llama-server of the settings
             [path, option],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

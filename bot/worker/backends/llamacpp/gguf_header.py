@@ -94,7 +94,8 @@ def _header(values: dict[str, Value], size: int) -> GgufHeader:
 
 
 def _int(value: Value | None) -> int:
-    return int(value) if isinstance(value, int | float) else -1
+    # 1024 is LLAMA_FTYPE_GUESSED: the converter found the type in the tensors
+    return int(value) & ~1024 if isinstance(value, int) else -1
 
 
 def _parts(file: Path) -> list[Path]:

@@ -116,7 +116,7 @@ class LlamaServer:
         it to the thread that starts it. Raises LoadError."""
         command = [sys.executable, "-I", "-S", str(launch.__file__), str(os.getpid())]
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - Parley's own script
                 [*command, self._path, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -302,5 +302,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-

@@ -1,4 +1,4 @@
-"""The llama.cpp backend over a fake server: what ends an answer, which ids arrive, what fails how."""
+"""The llama.cpp backend over a fake server: what ends an answer, which ids arrive, what fails."""
 
 import os
 import time
@@ -116,7 +116,9 @@ def test_an_answer_can_be_cancelled_before_the_server_heard_of_it(
         ({"send": ['error: {"message": "Input is\\ntoo large"}\n\n']}, "Input is too large"),
     ],
 )
-def test_an_answer_that_the_server_spoils_fails_alone(start: Start, fake: object, said: str) -> None:
+def test_an_answer_that_the_server_spoils_fails_alone(
+    start: Start, fake: object, said: str
+) -> None:
     bench = start(fake)
     assert bench.answer(request(1)) == []
     assert bench.ended[1].reason == ERROR
@@ -294,5 +296,3 @@ def test_without_unix_sockets_a_port_of_this_machine_is_used(
     assert bench.answer(request()) == list(range(10, 30))
     given = arguments(tmp_path)
     assert given[given.index("--host") + 1] == "127.0.0.1"
-
-
