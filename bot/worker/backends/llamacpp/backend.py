@@ -17,6 +17,7 @@ from bot.worker.backends.llamacpp.gguf_header import GgufHeader, is_gguf, read_h
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError
 from bot.worker.backends.llamacpp.sizing import Sizes, choose_sizes, free_main_memory
 from bot.worker.backends.llamacpp.stream import (
+    BROKEN,
     EOS,
     FAILED,
     AnswerStream,
@@ -40,6 +41,8 @@ from bot.worker.protocol import (
 
 STEP_SECONDS = 0.02
 """How long a step waits for events: so late an arriving command is noticed."""
+EXIT_SECONDS = 2.0
+"""A broken connection mostly means that the server is ending: so long its exit is waited for."""
 STALL_SECONDS = 600.0
 """With requests in flight, so long without any event of the server: it hung."""
 
@@ -142,8 +145,8 @@ class LlamaCppBackend:
         request = answer.request
         if answer.cached is None:
             answer.cached = event.cached
-        if event.end == FAILED:
-            self._check_server()  # its own end is the better reason
+        if event.end in (FAILED, BROKEN):
+            self._check_server(EXIT_SECONDS if event.end == BROKEN else 0.0)
             self._end(answer, ERROR, step, event.message)
             return
         room = request.max_new_tokens - len(answer.tokens)
@@ -186,10 +189,11 @@ class LlamaCppBackend:
         del self._by_stream[stream]
         stream.close()
 
-    def _check_server(self) -> None:
-        """Raises where the server has ended (MemoryError where memory ran out) or hung."""
+    def _check_server(self, wait: float = 0.0) -> None:
+        """Raises where the server has ended (MemoryError where memory ran out), or ends within
+        `wait` seconds, or hung."""
         assert self._server is not None
-        server, code = self._server, self._server.exit_code()
+        server, code = self._server, self._server.exit_code(wait)
         if code is not None:
             output = server.last_output()  # reads the rest of the log
             if server.memory_ran_out:

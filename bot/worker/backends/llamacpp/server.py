@@ -149,9 +149,15 @@ class LlamaServer:
                 report(reported, 0, 0)
             time.sleep(_POLL_SECONDS)
 
-    def exit_code(self) -> "int | None":
-        """The exit code of a server that has ended, negative for a signal; None while it runs."""
-        return self._process.poll() if self._process else None
+    def exit_code(self, wait: float = 0.0) -> "int | None":
+        """The exit code of a server that has ended, or ends within `wait` seconds; negative for a
+        signal. None while it runs."""
+        if self._process is None:
+            return None
+        try:
+            return self._process.wait(wait) if wait else self._process.poll()
+        except subprocess.TimeoutExpired:
+            return None
 
     def close(self) -> None:
         """End the process and delete its socket. Does nothing the second time."""

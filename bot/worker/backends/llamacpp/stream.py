@@ -21,9 +21,9 @@ from typing import Any
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError, error_text
 from bot.worker.protocol import Request
 
-EOS, LIMIT, FAILED = "eos", "limit", "failed"
+EOS, LIMIT, FAILED, BROKEN = "eos", "limit", "failed", "broken"
 """`StreamEvent.end`: the server generated one of its own end tokens; ``n_predict`` or the slot's
-context was reached; the request failed."""
+context was reached; the request failed; the connection ended before the answer did."""
 
 _RANDOM_SEED = 2**32 - 1
 """LLAMA_DEFAULT_SEED: the server draws a seed of its own for it."""
@@ -41,9 +41,9 @@ class StreamEvent:
     cached: "int | None" = None
     """Tokens of the prompt that were in the KV cache, where the event says so."""
     end: str = ""
-    """EOS, LIMIT or FAILED; "" while the answer goes on."""
+    """EOS, LIMIT, FAILED or BROKEN; "" while the answer goes on."""
     message: str = ""
-    """With FAILED: the reason, for the operator."""
+    """With FAILED and BROKEN: the reason, for the operator."""
 
 
 class AnswerStream:
@@ -88,17 +88,17 @@ class AnswerStream:
                 self._events.put(event)
                 if event.end:
                     return
-            self._fail("llama-server closed the connection in the middle of an answer")
+            self._fail(BROKEN, "llama-server closed the connection in the middle of an answer")
         except (OSError, http.client.HTTPException, ServerError) as exc:
-            self._fail(f"the connection to llama-server broke: {exc!r:.200}")
+            self._fail(BROKEN, f"the connection to llama-server broke: {exc!r:.200}")
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
-            self._fail(f"llama-server sent what is no event of an answer: {exc!r:.200}")
+            self._fail(FAILED, f"llama-server sent what is no event of an answer: {exc!r:.200}")
         finally:
             self._connection.close()
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, end: str, message: str) -> None:
         if not self._closed.is_set():
-            self._events.put(StreamEvent(self, end=FAILED, message=message))
+            self._events.put(StreamEvent(self, end=end, message=message))
 
     def _read(self) -> Iterator[StreamEvent]:
         connection = self._connection
