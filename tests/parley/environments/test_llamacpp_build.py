@@ -74,11 +74,22 @@ def test_a_package_with_a_path_that_leads_out_is_refused(tmp_path: Path) -> None
         extract_source(package(tmp_path, "x/setup.py"), tmp_path / "work")
 
 
+def built(folder: Path, marker: str, *, leftover: bool = False) -> str:
+    """A server that an earlier call built, and perhaps what a killed one left."""
+    (folder / MARKER).write_text(marker)
+    if leftover:
+        (folder / ".llamacpp-build-killed").mkdir()
+    return write_fake_server(folder)
+
+
+def content(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 @needs_shell
 @pytest.mark.process
 async def test_what_is_built_already_is_only_tested_again(tmp_path: Path) -> None:
-    binary = write_fake_server(tmp_path)
-    (tmp_path / MARKER).write_text(f"{VERSION} cpu")
+    binary = built(tmp_path, f"{VERSION} cpu")
     said: list[str] = []
     assert str(await build_server(tmp_path, "", said.append, quiet)) == binary
     assert "complete already" in said[0]
@@ -99,12 +110,10 @@ async def test_a_build_that_ends_early_leaves_the_old_server_and_nothing_else(
 
     monkeypatch.setattr(llamacpp_build, "_build", stopped)
     monkeypatch.setattr(llamacpp_build, "require_tools", quiet)
-    write_fake_server(tmp_path)
-    (tmp_path / MARKER).write_text("an older version")
-    (tmp_path / ".llamacpp-build-killed").mkdir()
+    built(tmp_path, "an older version", leftover=True)
     with pytest.raises(type(failure)):
         await build_server(tmp_path, "", quiet, quiet)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["llama-server", MARKER]
+    assert content(tmp_path) == ["llama-server", MARKER]
 
 
 @needs_shell
@@ -120,7 +129,7 @@ async def test_a_finished_build_replaces_the_old_server_at_once(
     binary = await build_server(tmp_path, "vulkan", quiet, quiet)
     assert "version: new" in binary.read_text()
     assert (tmp_path / MARKER).read_text() == f"{VERSION} vulkan"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert content(tmp_path) == ["llama-server", MARKER]
 
 
 @needs_shell
