@@ -71,6 +71,7 @@ async def test_what_a_killed_worker_left_is_deleted_by_the_next(
     client = await WorkerClient.launch(options())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left = folders(tmp_path)
+    assert left
     os.kill(client.pid, signal.SIGKILL)
     await client.wait()
     await client.aclose()
