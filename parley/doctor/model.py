@@ -14,6 +14,7 @@ from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.llamacpp.gguf_header import is_gguf
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.convert import resolve_low_bit
@@ -106,6 +107,8 @@ def check_low_bit(
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
+        elif library == "llamacpp":
+            _require_gguf(folder.path)
         elif not (folder.path / MODEL_FILE).is_file():
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except LoadError as error:
@@ -113,6 +116,14 @@ def check_low_bit(
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
+
+
+def _require_gguf(path: Path) -> None:
+    if not is_gguf(str(path)):
+        raise LoadError(
+            f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
+            'backend = "auto", or name a .gguf file'
+        )
 
 
 def _memory(device: Device) -> int | None:
