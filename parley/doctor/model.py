@@ -14,7 +14,7 @@ from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex.low_bit import choose_low_bit
-from bot.worker.backends.llamacpp.gguf_header import is_gguf
+from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.convert import resolve_low_bit
@@ -119,7 +119,7 @@ def check_low_bit(
 
 
 def _require_gguf(path: Path) -> None:
-    if not is_gguf(str(path)):
+    if not gguf_header.is_gguf(str(path)):
         raise LoadError(
             f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
             'backend = "auto", or name a .gguf file'
