@@ -13,7 +13,7 @@ from bot.config import ModelSettings, Settings, load
 from bot.errors import ConfigError, ParleyError
 from bot.models.choose import interpreter
 from parley.doctor import backends, model
-from parley.doctor.interpreter import Probe, probe, probe_llamacpp
+from parley.doctor.interpreter import Probe, probe
 from parley.doctor.machine import Machine, check_driver, check_oneapi
 from parley.doctor.packages import check_packages, check_python
 from parley.doctor.resolve import resolve_backend
@@ -103,11 +103,7 @@ async def _probe_libraries(
     probes = []
     async with asyncio.TaskGroup() as tasks:
         running = {
-            name: tasks.create_task(
-                probe_llamacpp(server_path(settings), python, passed_on)
-                if name == "llamacpp"
-                else probe(name, python, passed_on)
-            )
+            name: tasks.create_task(probe(name, python, passed_on, server=server_path(settings)))
             for name in backends.LIBRARIES
         }
         for name, task in running.items():

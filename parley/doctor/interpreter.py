@@ -57,43 +57,27 @@ class Probe:
     """Of llamacpp: the path of the llama-server."""
 
 
-async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
-    """The packages and devices of the backend `library` ("openvino", "torch" or "ipex") under
-    the interpreter `python`, "" for this one, in the worker's environment with the variables
-    `passed_on`. Never raises: a failure is in `Probe.error`."""
+async def probe(
+    library: str, python: str = "", passed_on: Collection[str] = (), *, server: str = ""
+) -> Probe:
+    """The packages and devices of the backend `library` ("openvino", "torch", "ipex" or "llamacpp")
+    under the interpreter `python`, "" for this one, in the worker's environment with the variables
+    `passed_on`. `server` is the path of the llama-server, "" for the one on the PATH. Never raises:
+    a failure is in `Probe.error`."""
+    query = ("__main__.py", library, server) if library == "llamacpp" else ("probe.py", library)
     try:
-        facts = await run_script(
-            "probe.py", library, python=python, passed_on=passed_on, timeout=TIMEOUT
-        )
-        devices = tuple(Device(**device) for device in facts["devices"])
-        return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
-    except (QueryFailed, LookupError, TypeError) as exc:
-        return Probe(library, error=str(exc))
-
-
-async def probe_llamacpp(server: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
-    """The llama-server at the path `server` ("" for the one on the PATH) and its devices, otherwise
-    as `probe`."""
-    try:
-        facts = await run_script(
-            "__main__.py",
-            "llamacpp",
-            server,
-            python=python,
-            passed_on=passed_on,
-            timeout=TIMEOUT,
-        )
+        facts = await run_script(*query, python=python, passed_on=passed_on, timeout=TIMEOUT)
         devices = tuple(Device(**device) for device in facts["devices"])
         return Probe(
-            "llamacpp",
+            library,
             facts["python"],
             facts["packages"],
             devices,
             facts["error"],
-            facts["server"],
+            facts.get("server", ""),
         )
     except (QueryFailed, LookupError, TypeError) as exc:
-        return Probe("llamacpp", error=str(exc))
+        return Probe(library, error=str(exc))
 
 
 async def run_script(

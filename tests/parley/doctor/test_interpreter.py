@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parley.doctor import interpreter as queries
-from parley.doctor.interpreter import probe, probe_llamacpp
+from parley.doctor.interpreter import probe
 from tests.fake_gpu import interpreter_with_gpu
 from tests.fake_llama import write_fake_server
 
@@ -59,14 +59,14 @@ async def test_a_transformers_that_is_too_old_for_torch_is_a_finding(tmp_path: P
 async def test_a_llama_server_tells_its_version_and_its_devices(tmp_path: Path) -> None:
     devices = ["  Vulkan0: Intel(R) Arc(TM) B580 Graphics (12216 MiB, 11000 MiB free)"]
     server = write_fake_server(tmp_path, devices=devices)
-    found = await probe_llamacpp(server)
+    found = await probe("llamacpp", server=server)
     assert (found.error, found.server) == ("", server)
     assert found.packages["llama-server"].startswith("0.6.0-dev (build 11434")
     gpu, cpu = found.devices
     assert (gpu.name, gpu.memory, gpu.shared) == ("GPU.0", 12216 << 20, False)
     assert gpu.title == "Intel(R) Arc(TM) B580 Graphics (Vulkan0)"
     assert (cpu.name, cpu.memory) == ("CPU", None)
-    broken = await probe_llamacpp("/no/llama-server")
+    broken = await probe("llamacpp", server="/no/llama-server")
     assert "there is no file /no/llama-server" in broken.error
     assert (broken.devices, broken.server) == ((), "")
 
