@@ -7,6 +7,10 @@ from bot.worker.backends.llamacpp.device import Target
 from bot.worker.backends.llamacpp.sizing import Sizes
 from bot.worker.protocol import LoadError, LoadOptions
 
+PREFILL_CHUNK = {"CPU": 256, "GPU": 1024}
+"""Tokens of prompts in one step. Between steps other answers advance and cancels take effect, so
+this is the smallest number that keeps the device busy."""
+
 OWN = frozenset(
     {
         *("-m", "--model", "-mu", "--model-url", "-dr", "--docker-repo", "-hf", "-hfr"),
@@ -39,6 +43,7 @@ def server_arguments(
         *address,
         *("--ctx-size", str(sizes.slots * sizes.slot_context)),
         *("--parallel", str(sizes.slots)),
+        *("--batch-size", str(PREFILL_CHUNK["GPU" if target.gpu else "CPU"])),
         "--no-context-shift",
         *_device(options, target),
     ]

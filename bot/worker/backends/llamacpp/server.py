@@ -35,7 +35,7 @@ _LINES = 60
 """Lines of the log that are kept."""
 _LONGEST_SOCKET_PATH = 100
 """Bytes: sun_path of unix(7) has 108, on macOS 104."""
-_PREFIX = "parley-llama-"
+_PREFIX, _SOCKET = "parley-llama-", "server.sock"
 
 OUT_OF_MEMORY = (
     "out of memory",
@@ -124,6 +124,7 @@ class LlamaServer:
                 env=os.environ | {"LLAMA_API_KEY": self._key},
                 # Ctrl+C reaches every process of a group; the worker alone decides when to end.
                 start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except OSError as exc:
             raise LoadError(f"{self._path} cannot be started: {exc.strerror}") from exc
@@ -281,25 +282,38 @@ def error_text(answer: object) -> str:
 def _make_folder() -> Path:
     """A new folder that only this user can enter. Those that killed processes left are deleted."""
     for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        owner = old.name[len(_PREFIX) :].partition("-")[0]
-        if owner.isdigit() and sys.platform != "win32" and not _runs(int(owner)):
+        if sys.platform != "win32" and _is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _is_abandoned(folder: Path) -> bool:
+    """Whether no server listens in the folder, and the worker that made it is gone."""
+    owner = folder.name[len(_PREFIX) :].partition("-")[0]
+    if not owner.isdigit():
         return False
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        pass
     except OSError:
-        return True
-    return True
+        return False
+    else:
+        return False
+    # In a container the process ids of others are not seen, but /tmp may be shared.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        try:
+            trial.connect(str(folder / _SOCKET))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _socket_path(folder: Path) -> str:
     """The path of the Unix socket; "" where this system has none, or the path is too long."""
-    path = str(folder / "server.sock")
+    path = str(folder / _SOCKET)
     fits = len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH
     return path if fits and hasattr(socket, "AF_UNIX") and sys.platform != "win32" else ""
 

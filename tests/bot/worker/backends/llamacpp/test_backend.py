@@ -172,6 +172,7 @@ def test_the_context_is_given_to_each_slot_with_a_little_more(start: Start, tmp_
     given = arguments(tmp_path)
     assert given[given.index("--ctx-size") + 1] == str(3 * 768)
     assert given[given.index("--parallel") + 1] == "3"
+    assert given[given.index("--batch-size") + 1] == "256"  # on a GPU more keep it busy
     assert "--no-webui" not in given  # this build calls it --no-ui
     assert "--mmproj-auto" not in given
 
@@ -199,6 +200,7 @@ def test_the_layers_and_the_device_of_the_settings_are_passed_on(
     given = arguments(tmp_path)
     assert given[given.index("--device") + 1] == "Vulkan1"
     assert given[given.index("--gpu-layers") + 1] == "12"
+    assert given[given.index("--batch-size") + 1] == "1024"
     assert given[-2:] == ["--threads", "3"]
 
 
