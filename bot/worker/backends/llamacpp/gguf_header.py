@@ -132,7 +132,8 @@ def _read_values(stream: BinaryIO) -> dict[str, Value]:
 
 def _value(stream: BinaryIO, kind: int, *, keep: bool) -> Value | None:
     if kind == _STRING:
-        return _text(stream) if keep else _skip_text(stream)
+        text = _text(stream)
+        return text if keep else None
     if kind == _ARRAY:
         return _array(stream, keep=keep)
     (value,) = struct.unpack(f"<{_FORMATS[kind]}", stream.read(_SIZES[kind]))
