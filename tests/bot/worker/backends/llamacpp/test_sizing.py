@@ -71,7 +71,10 @@ def test_a_header_tells_what_loading_needs(tmp_path: Path) -> None:
 
 
 def test_heads_that_differ_between_layers_are_added_up(tmp_path: Path) -> None:
-    values = {"attention.head_count_kv": [2, 0, 0, 4], "attention.key_length": 16}
+    values: dict[str, int | list[int]] = {
+        "attention.head_count_kv": [2, 0, 0, 4],
+        "attention.key_length": 16,
+    }
     header = read_header(Path(write_header(tmp_path / "m.gguf", **values)))
     assert header.cache_elements == 6 * (16 + 8)
 
