@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from bot.worker.protocol import LoadError
@@ -73,8 +74,17 @@ def find_server(configured: str) -> str:
 
 
 def inspect_server(path: str) -> Server:
-    """What the llama-server at `path` can do. Starts it three times, without a model. Raises
-    NoServer where it cannot be started, crashes or is too old."""
+    """What the llama-server at `path` can do. Starts it three times, without a model, and once for
+    each process. Raises NoServer where it cannot be started, crashes or is too old."""
+    try:
+        changed = Path(path).stat().st_mtime_ns
+    except OSError as exc:
+        raise NoServer(f"{path} cannot be read: {exc.strerror}") from exc
+    return _inspect(path, changed)
+
+
+@lru_cache
+def _inspect(path: str, changed: int) -> Server:  # noqa: ARG001  # another build is another key
     version = _version(_query(path, "--version"))
     options = frozenset(_OPTION.findall(_query(path, "--help")))
     if missing := [option for option in NEEDED if option not in options]:
@@ -90,6 +100,7 @@ def parse_devices(output: str) -> tuple[ServerDevice, ...]:
     return tuple(
         ServerDevice(name, title.strip(), int(total) << 20, int(free) << 20)
         for name, title, total, free in _DEVICE.findall(output)
+        if int(total)  # BLAS, which has no memory of its own, is listed too
     )
 
 

@@ -185,8 +185,9 @@ class LlamaServer:
         assert self._process.stdout is not None
         with self._process.stdout as output:
             for data in output:
-                if line := data.decode("utf-8", "replace").rstrip():
-                    self._logged_at = time.monotonic()
+                line = data.decode("utf-8", "replace").rstrip()
+                self._logged_at = time.monotonic()
+                if line and "api_key" not in line:  # it shows a part of the key
                     self._note(line)
                     sys.stderr.write(f"llama-server: {line}\n")
 

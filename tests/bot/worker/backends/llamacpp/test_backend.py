@@ -277,10 +277,14 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_nobody_without_the_key_gets_an_answer(start: Start, backend: LlamaCppBackend) -> None:
-    start()
+def test_nobody_without_the_key_gets_an_answer(
+    start: Start, backend: LlamaCppBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start({"load": ["init: api_keys: ****abcd", "loading"]})
     server = backend._server
     assert server is not None
+    assert list(server.lines) == ["loading"]
+    assert "abcd" not in capsys.readouterr().err
     connection = server.connect(10)
     connection.request("GET", "/props")
     assert connection.getresponse().status == 401

@@ -37,6 +37,7 @@ def test_a_server_that_is_not_there_is_told_with_what_to_do(
 
 def test_version_options_and_devices_are_read(tmp_path: Path) -> None:
     devices = [
+        "  BLAS: OpenBLAS (0 MiB, 0 MiB free)",
         "  Vulkan0: Intel(R) UHD Graphics 770 (RPL-S) (31000 MiB, 30000 MiB free)",
         "  Vulkan1: Intel(R) Arc(tm) B580 Graphics (BMG G21) (12216 MiB, 11000 MiB free)",
     ]
