@@ -33,6 +33,7 @@ def write_fake_server(folder: Path, **behaviour: Any) -> str:
     send           raw lines in place of the events; then the connection is closed
     refuse         the message of a 400
     shift          is added to every id that ``/tokenize`` gives
+    space          ``/tokenize`` puts a space before every text, as SentencePiece's dummy prefix
     """
     path = folder / "llama-server"
     values = {"folder": str(folder), "help": HELP} | behaviour

@@ -86,8 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.allowed():
             return
         if self.path == "/tokenize":
-            shift = STATE.told.get("shift", 0)
-            self.answer({"tokens": [BYTE + shift + byte for byte in body["content"].encode()]})
+            shift, before = STATE.told.get("shift", 0), " " if STATE.told.get("space") else ""
+            text = (before + body["content"]).encode()
+            self.answer({"tokens": [BYTE + shift + byte for byte in text]})
             return
         warm_up = body["prompt"] == [1, 1]
         if not warm_up:

@@ -55,10 +55,11 @@ def test_an_answer_has_no_more_tokens_than_it_may(start: Start) -> None:
     assert bench.ended[1].reason == LENGTH
 
 
-def test_the_ids_of_characters_that_span_tokens_all_arrive(start: Start) -> None:
+@pytest.mark.parametrize("space", [False, True])
+def test_the_ids_of_characters_that_span_tokens_all_arrive(start: Start, space: bool) -> None:
     """The server leaves out those of an incomplete character."""
     smile = [BYTE + byte for byte in " 🙂".encode()]
-    bench = start({"script": [10, *smile, 11, *smile[1:], END]})
+    bench = start({"script": [10, *smile, 11, *smile[1:], END], "space": space})
     assert bench.answer(request()) == [10, *smile, 11, *smile[1:]]
 
 
