@@ -18,15 +18,23 @@ from bot.worker.backends.llamacpp.server import LlamaServer
 from bot.worker.backends.llamacpp.stream import completion_body
 from bot.worker.protocol import END, LENGTH, LoadError, LoadOptions, Request
 from tests.bot.worker.backends.backend_bench import Bench, silent
+from tests.limits import seconds
 
 SERVER, MODEL = (os.environ.get(f"PARLEY_TEST_{name}", "") for name in ("LLAMA_SERVER", "GGUF"))
 pytestmark = [
     pytest.mark.process,
+    pytest.mark.timeout(seconds(900)),
     pytest.mark.skipif(not (SERVER and MODEL), reason="no llama-server and no model are named"),
 ]
 
 OPTIONS = LoadOptions(
-    "llamacpp", MODEL, context=1024, max_parallel=4, server=SERVER, arguments=("--slots",)
+    "llamacpp",
+    MODEL,
+    context=1024,
+    max_parallel=4,
+    server=SERVER,
+    # On a busy machine several threads mostly wait for one another.
+    arguments=("--slots", "--threads", "1"),
 )
 QUESTIONS = (
     "Name three colours.",
