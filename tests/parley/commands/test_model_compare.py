@@ -34,7 +34,8 @@ def test_an_unknown_quantization_is_one_clear_line(program: Program) -> None:
     result = program.run("model", "compare", "demo", "--low-bit", "q4_k")
     assert result.returncode != 0
     assert result.stderr.strip().splitlines()[-1] == (
-        "parley: --low-bit q4_k cannot be compared: choose among bf16, sym_int8, asym_int4, sym_int4."
+        "parley: --low-bit q4_k cannot be compared: "
+        "choose among bf16, sym_int8, asym_int4, sym_int4."
     )
 
 
