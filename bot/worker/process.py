@@ -82,6 +82,7 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
             backend, facts = _load(replace(options, context=smaller), send)
         except DoesNotFit as second:
             raise second from exc
+    notes += [facts.note] if facts.note else []
     return backend, replace(facts, backend=options.backend, note="; ".join(notes))
 
 

@@ -27,7 +27,8 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache
 from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
-from bot.worker.backends.ipex.low_bit import converted_kinds
+from bot.worker.backends.ipex.low_bit import converted_kinds as ipex_kinds
+from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.options import confirm
 
@@ -135,7 +136,7 @@ def remove_model(
     if only_converted or low_bit is not None:
         converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *converted_kinds(low_bit))
+            kinds = (*converted_kinds(low_bit), *ipex_kinds(low_bit))
             converted = tuple(each for each in converted if each.low_bit in kinds)
         model = replace(model, download=None, converted=converted)
     size = sum(each.size for each in model.converted) + (model.size if model.download else 0)

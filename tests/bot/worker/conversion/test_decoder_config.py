@@ -6,21 +6,28 @@ from typing import Any
 
 import pytest
 
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.protocol import LoadError
 from tests.tiny_model import TinyLlama
 
 
-def read(folder: Path, **changes: Any) -> LlamaConfig:
+def read(folder: Path, **changes: Any) -> DecoderConfig:
     config = TinyLlama().config() | changes
     config = {name: value for name, value in config.items() if value != "absent"}
     (folder / "config.json").write_text(json.dumps(config))
     return read_config(folder)
 
 
+def frequencies(folder: Path, **changes: Any) -> tuple[float, ...]:
+    rope = read(folder, **changes).layers[0].rope
+    assert rope is not None
+    return rope.frequencies
+
+
 def test_the_shape_is_read(tmp_path: Path) -> None:
     config = read(tmp_path)
-    assert (config.hidden, config.layers, config.heads, config.key_heads) == (64, 2, 4, 2)
+    assert (config.hidden, len(config.layers), config.heads, config.key_heads) == (64, 2, 4, 2)
     assert (config.head_size, config.vocab, config.tied) == (16, 512, False)
 
 
@@ -45,22 +52,21 @@ def test_llama_2_7b_has_its_number_of_weights(tmp_path: Path) -> None:
 
 
 def test_plain_frequencies_fall_from_one(tmp_path: Path) -> None:
-    frequencies = read(tmp_path, rope_theta=10000.0).frequencies
-    assert frequencies[0] == 1.0
-    assert frequencies[4] == pytest.approx(10000.0 ** -(8 / 16))
+    plain = frequencies(tmp_path, rope_theta=10000.0)
+    assert plain[0] == 1.0
+    assert plain[4] == pytest.approx(10000.0 ** -(8 / 16))
 
 
 def test_both_spellings_of_theta_are_known(tmp_path: Path) -> None:
     new = {"rope_type": "default", "rope_theta": 500000.0}
-    assert (
-        read(tmp_path, rope_parameters=new, rope_theta="absent").frequencies
-        == read(tmp_path, rope_theta=500000.0).frequencies
+    assert frequencies(tmp_path, rope_parameters=new, rope_theta="absent") == frequencies(
+        tmp_path, rope_theta=500000.0
     )
 
 
 def test_linear_scaling_divides(tmp_path: Path) -> None:
-    plain = read(tmp_path).frequencies
-    scaled = read(tmp_path, rope_scaling={"type": "linear", "factor": 4.0}).frequencies
+    plain = frequencies(tmp_path)
+    scaled = frequencies(tmp_path, rope_scaling={"type": "linear", "factor": 4.0})
     assert scaled == pytest.approx([frequency / 4 for frequency in plain])
 
 
@@ -72,8 +78,8 @@ def test_llama_3_scales_low_frequencies_only(tmp_path: Path) -> None:
         "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64,
     }
-    plain = read(tmp_path).frequencies
-    scaled = read(tmp_path, rope_scaling=scaling).frequencies
+    plain = frequencies(tmp_path)
+    scaled = frequencies(tmp_path, rope_scaling=scaling)
     assert scaled[0] == plain[0]  # 6 positions a turn: a high frequency
     assert scaled[-1] == pytest.approx(plain[-1] / 8)
     assert all(p / 8 <= s <= p for p, s in zip(plain, scaled, strict=True))
@@ -85,7 +91,18 @@ def test_llama_3_scales_low_frequencies_only(tmp_path: Path) -> None:
         ({"model_type": "gpt2"}, 'a model of type "gpt2" cannot be converted'),
         ({"quantization_config": {"bits": 4}}, "quantized already"),
         ({"hidden_act": "gelu"}, "hidden_act = 'gelu' is not supported"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 4}}, 'RoPE scaling of type "yarn"'),
+        ({"rope_scaling": {"rope_type": "ntk", "factor": 4}}, 'RoPE scaling of type "ntk"'),
+        (
+            {"rope_scaling": {"rope_type": "linear", "factor": 4, "mrope_section": [1]}},
+            'RoPE scaling with "mrope_section"',
+        ),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is not supported"),
+        ({"num_experts": 8}, "num_experts = 8 is not supported"),
+        ({"layer_types": ["chunked_attention"] * 2}, "layer_types = ['chunked_attention'"),
+        (
+            {"model_type": "qwen3", "layer_types": ["linear_attention", "full_attention"]},
+            'layers of type "linear_attention" are not supported',
+        ),
         ({"hidden_size": "absent"}, "has a missing or invalid number: 'hidden_size'"),
         ({"num_attention_heads": 0}, "has a missing or invalid number"),
     ],
