@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bot.worker.conversion.rope import Rope
+from bot.worker.conversion.rope import Rope, long_context_note
 from bot.worker.protocol import LoadError
 
 SMALL_MODEL = 1_000_000_000
@@ -119,11 +119,7 @@ class DecoderConfig:
         Raises LoadError as `Rope.at` does."""
         if self.at(context) == self:
             return ""
-        return (
-            f"the context of {context} tokens is beyond {self.limit}, so RoPE's frequencies for "
-            f"long texts (LongRoPE) are used for short ones too; [model] context = {self.limit} or "
-            "less uses those for short texts"
-        )
+        return long_context_note(self.limit, context)
 
 
 def read_json(folder: Path) -> Mapping[str, Any]:

@@ -61,11 +61,27 @@ class Rope:
         if not self.limit or context <= self.limit:
             return self
         if not self.beyond:
-            raise LoadError(
-                f'RoPE scaling of type "dynamic" is supported up to {self.limit} tokens: set '
-                f"[model] context = {self.limit} or less"
-            )
+            raise dynamic_limit(self.limit)
         return replace(self, frequencies=self.beyond, limit=0, beyond=())
+
+
+def long_context_note(limit: int, context: int) -> str:
+    """What the operator should know where a context window of `context` tokens needs LongRoPE's
+    frequencies for more than `limit` tokens."""
+    return (
+        f"the context of {context} tokens is beyond {limit}, so RoPE's frequencies for long texts "
+        f"(LongRoPE) are used for short ones too; [model] context = {limit} or less uses those for "
+        "short texts"
+    )
+
+
+def dynamic_limit(limit: int) -> LoadError:
+    """The refusal of a context window beyond the trained one with dynamic scaling, which has other
+    frequencies for each length of a text."""
+    return LoadError(
+        f'RoPE scaling of type "dynamic" is supported up to {limit} tokens: set [model] '
+        f"context = {limit} or less"
+    )
 
 
 def rope_parameters(

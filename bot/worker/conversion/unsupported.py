@@ -55,9 +55,9 @@ def refuse_unsupported(folder: Path, model_types: Collection[str]) -> None:
     config = read_json(folder)
     if (method := quantization(config)) is not None:
         raise LoadError(
-            f"{folder / 'config.json'}: the weights are quantized already ({method}): use the original model, "
-            "which [model] low_bit quantizes, or the same model as a GGUF file or an export for "
-            "OpenVINO"
+            f"{folder / 'config.json'}: the weights are quantized already ({method}): use the "
+            "original model, which [model] low_bit quantizes, or the same model as a GGUF file or "
+            "an export for OpenVINO"
         )
     kind = config.get("model_type")
     if kind not in model_types:

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,15 @@ from bot.worker.backends.torch.device import (
     device_title,
     free_memory,
 )
+from bot.worker.backends.torch.layer_kinds import (
+    Masks,
+    attention_implementation,
+    fix_positions,
+    masks_of,
+    refuse_stateful,
+)
 from bot.worker.backends.torch.low_bit import quantize
+from bot.worker.conversion.unsupported import refuse_unusable
 from bot.worker.protocol import (
     END,
     LENGTH,
@@ -60,6 +68,7 @@ class TorchBackend:
         self._sampling: Any = None
         self._model: Any = None
         self._cache: Any = None
+        self._masks = Masks({})
         self._cache_argument = ""
         self._device = "cpu"
         self._context = 0
@@ -91,16 +100,21 @@ class TorchBackend:
         # The argument is called "cache" since transformers 5.24, "past_key_values" before.
         known = inspect.signature(self._model.forward).parameters
         self._cache_argument = "cache" if "cache" in known else "past_key_values"
+        note = fix_positions(self._model, self._context)
         self._make_cache(options)
         self._warm_up()
-        return Facts(device_title(self._torch, self._device), precision.low_bit, self._context)
+        device = device_title(self._torch, self._device)
+        return Facts(device, precision.low_bit, self._context, note=note)
 
     def _load_model(self, transformers: Any, options: LoadOptions) -> Precision:
         folder = Path(options.model)
+        refuse_unusable(folder)
         transformers.utils.logging.disable_progress_bar()
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         text = config.get_text_config()
-        _refuse_other_caches(text, folder, options.context)
+        classes = transformers.AutoModelForCausalLM._model_mapping
+        refuse_stateful(classes.get(type(config), None), folder)
+        self._masks = masks_of(text, folder)
         own = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
         precision = choose_precision(self._device, options.low_bit, own)
         try:
@@ -109,8 +123,10 @@ class TorchBackend:
                 dtype=getattr(self._torch, precision.stored),
                 local_files_only=True,
                 use_safetensors=True,
-                attn_implementation="sdpa",
+                attn_implementation=attention_implementation(text),
             )
+            attention = model.config.get_text_config()._attn_implementation
+            self._masks = replace(self._masks, additive=attention == "eager")
             if precision.quantization:
                 quantize(self._torch, model, precision.quantization, self._device)
                 self._model = model.to(self._device).eval()
@@ -127,19 +143,24 @@ class TorchBackend:
     def _make_cache(self, options: LoadOptions) -> None:
         cache_module = importlib.import_module("bot.worker.backends.torch.slot_cache")
         self._sampling = importlib.import_module("bot.worker.backends.torch.sampling")
-        text = self._model.config.get_text_config()
-        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-        size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-        element = self._model.dtype.itemsize
+
+        def cache(slots: int, context: int) -> Any:
+            computed = self._model.dtype
+            return cache_module.SlotCache(slots, context, self._device, self._masks, computed)
+
+        # What a token takes is measured: heads and their sizes may differ from layer to layer.
+        self._cache = cache(1, 1)
+        with self._torch.inference_mode():
+            self._forward(0, [[1]], [0])
         slots = contexts_that_fit(
             free_memory(self._torch, self._device),
-            2 * text.num_hidden_layers * heads * size * element,
+            self._cache.bytes_per_token,
             self._context,
             options.max_parallel,
             self._device,
         )
         self._slots = BatchSlots(slots)
-        self._cache = cache_module.SlotCache(slots, self._context, self._device)
+        self._cache = cache(slots, self._context)
 
     def _warm_up(self) -> None:
         """Generate one short answer: it allocates the KV cache and may compile kernels."""
@@ -255,23 +276,6 @@ def _import(name: str) -> Any:
             f"({exc}): install torch and transformers there, or name another interpreter in "
             "[model] python"
         ) from exc
-
-
-def _refuse_other_caches(config: Any, folder: Path, context: int) -> None:
-    """Raises LoadError for models that need more than a KV cache of all tokens: sliding windows
-    smaller than `context`, layers of other types than attention."""
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    window = getattr(config, "sliding_window", None)
-    if window and getattr(config, "use_sliding_window", True) and window < context:
-        raise LoadError(
-            f"{folder} attends to the last {window} tokens only (sliding window): set [model] "
-            f"context = {window} or less"
-        )
-    if other := kinds - {"full_attention", "sliding_attention"}:
-        raise LoadError(
-            f'{folder} has layers of type {", ".join(sorted(other))}, which backend = "torch" '
-            "cannot run: choose another model"
-        )
 
 
 def create() -> TorchBackend:
