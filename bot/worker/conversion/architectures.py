@@ -241,7 +241,7 @@ def _qwen3(config: _Reader) -> DecoderConfig:
 
 def _phi3(config: _Reader) -> DecoderConfig:
     """Also Phi-4. Its RoPE scaling was first called "su", and "yarn" in an early version."""
-    given = {"original_max_position_embeddings": 4096} | config.config
+    given = {"original_max_position_embeddings": 4096, **config.config}
     for name in ("rope_parameters", "rope_scaling"):
         scaling = dict(given.get(name) or {})
         if (scaling.get("rope_type") or scaling.get("type")) in ("su", "yarn"):

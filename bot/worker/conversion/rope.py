@@ -100,7 +100,7 @@ def rope_parameters(
         "max_position_embeddings": config.get("max_position_embeddings"),
     }
     trained = config.get("original_max_position_embeddings")
-    complete = {}
+    complete: dict[str, Parameters] = {}
     for kind, entries in sets.items():
         own = {name: value for name, value in dict(entries).items() if value is not None}
         if trained:
