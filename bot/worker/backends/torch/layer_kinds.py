@@ -49,6 +49,11 @@ def refuse_stateful(model_class: Any, folder: Path) -> None:
         raise _other_layers(folder, "a recurrent state (linear attention or Mamba)")
 
 
+def cannot_run(config: Any, folder: Path) -> LoadError:
+    """The refusal of a model that takes masks, positions or a cache in a way of its own."""
+    return _other_layers(folder, f"the type {config.model_type} with a cache of its own kind")
+
+
 def _other_layers(folder: Path, what: str) -> LoadError:
     return LoadError(
         f'{folder} has {what}, which backend = "torch" cannot run: use the same model as a GGUF '

@@ -118,9 +118,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def load(folder: Path, **fields: Any) -> Bench:
-    options = {"device": "cpu", "low_bit": "fp32", "context": 512, "max_parallel": 2}
+    options: dict[str, Any] = {"device": "cpu", "low_bit": "fp32", "context": 512}
     cache = folder.parent / "cache"
-    given = LoadOptions("openvino", str(folder), cache_dir=str(cache), **(options | fields))
+    options |= {"max_parallel": 2, "cache_dir": str(cache)} | fields
+    given = LoadOptions("openvino", str(folder), **options)
     return Bench(OpenVinoBackend(), given)
 
 

@@ -35,13 +35,23 @@ MODELS: dict[str, dict[str, Any]] = {
     "mixtral": {"num_local_experts": 4} | EXPERTS,
     "qwen3_moe": {"head_dim": 32, "num_experts": 4, "moe_intermediate_size": 32} | EXPERTS,
     "cohere2": {"sliding_window": WINDOW, "layer_types": ALTERNATING},
+    "gemma4_text": {
+        "head_dim": 32,
+        "global_head_dim": 64,
+        "sliding_window": WINDOW,
+        "layer_types": ALTERNATING,
+        "hidden_size_per_layer_input": 16,
+        "vocab_size_per_layer_input": 512,
+        "num_kv_shared_layers": 2,
+    },
     "phi3": {"rope_parameters": LONGROPE, "original_max_position_embeddings": 256},
 }
 
 
 def load(folder: Path, **fields: Any) -> Bench:
-    options = {"device": "cpu", "low_bit": "fp32", "context": 512, "max_parallel": 2}
-    return Bench(TorchBackend(), LoadOptions("torch", str(folder), **(options | fields)))
+    options: dict[str, Any] = {"device": "cpu", "low_bit": "fp32", "context": 512}
+    options |= {"max_parallel": 2} | fields
+    return Bench(TorchBackend(), LoadOptions("torch", str(folder), **options))
 
 
 @pytest.mark.parametrize("model_type", MODELS)
@@ -96,6 +106,14 @@ def test_a_recurrent_state_is_refused_before_the_weights_are_read(tmp_path: Path
     said = refusal(tmp_path)
     assert "has a recurrent state (linear attention or Mamba)" in said
     assert "use the same model as a GGUF file" in said
+
+
+@pytest.mark.parametrize(("model_type", "options"), [("bloom", {}), ("falcon", {"alibi": True})])
+def test_a_model_that_computes_something_else_with_the_cache_is_refused(
+    tmp_path: Path, model_type: str, options: dict[str, Any]
+) -> None:
+    write_random_model(tmp_path, model_type, **options)
+    assert f"has the type {model_type} with a cache of its own kind" in refusal(tmp_path)
 
 
 def test_an_adapter_without_its_model_is_refused(tmp_path: Path) -> None:
