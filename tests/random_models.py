@@ -30,10 +30,14 @@ PROMPT = [1, *random.Random(0).choices(range(3, 512), k=299)]
 
 def write_random_model(folder: Path, model_type: str, **options: Any) -> Any:
     """Write a model of this type into `folder`, in float32, and return it. `options` are entries of
-    its configuration."""
-    config = transformers.AutoConfig.for_model(model_type, **(SHAPE | options))
+    its configuration, or the configurations of its parts."""
+    shape = {"tie_word_embeddings": False} if "text_config" in options else SHAPE
+    config = transformers.AutoConfig.for_model(model_type, **(shape | options))
     # Eager attention knows everything that a model may ask for.
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    loader = transformers.AutoModelForCausalLM
+    if type(config) not in loader._model_mapping:
+        loader = transformers.AutoModelForImageTextToText
+    model = loader.from_config(config, attn_implementation="eager")
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weights in model.named_parameters():

@@ -29,6 +29,9 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 QKV, QKVO = ("q_proj", "k_proj", "v_proj"), ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
 
+_MOST_LAYERS = 1000
+"""Several times the deepest models in use."""
+
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "hidden_act": ("silu", "swish"),
     "hidden_activation": ("silu", "swish"),
@@ -64,10 +67,12 @@ def read_config(folder: Path) -> DecoderConfig:
     """The configuration in a model's folder. Raises LoadError where config.json is missing,
     damaged, or of a model that cannot be converted."""
     refuse_unsupported(folder, MODEL_TYPES)
-    path, config = folder / "config.json", read_json(folder)
-    reader = _Reader(config)
+    path, config = folder / "config.json", _text_part(read_json(folder))
+    kind, reader = str(config.get("model_type")), _Reader(config)
+    if kind not in _READERS:
+        raise _not_supported(path, f"a text model of type {json.dumps(kind)[:60]} is not supported")
     try:
-        found = _READERS[str(config["model_type"])](reader)
+        found = _READERS[kind](reader)
     except LoadError as exc:
         raise _not_supported(path, str(exc)) from exc
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as exc:
@@ -77,6 +82,16 @@ def read_config(folder: Path) -> DecoderConfig:
         if name not in reader.used and value is not None and value not in neutral:
             raise _not_supported(path, f"{name} = {value!r:.60} is not supported")
     return found
+
+
+def _text_part(config: Config) -> Config:
+    """The configuration of the text model in one for images and text."""
+    text = config.get("text_config")
+    if config["model_type"] not in _WITH_IMAGES or not isinstance(text, dict):
+        return config
+    tied = config.get("tie_word_embeddings")
+    given = text if tied is None else {**text, "tie_word_embeddings": tied}
+    return {**_WITH_IMAGES[config["model_type"]], **given}
 
 
 def _not_supported(path: Path, what: str) -> LoadError:
@@ -151,7 +166,10 @@ class _Reader:
     @property
     def numbers(self) -> range:
         """The number of each layer."""
-        return range(dimension("num_hidden_layers", self.get("num_hidden_layers", 0)))
+        count = dimension("num_hidden_layers", self.get("num_hidden_layers", 0))
+        if count > _MOST_LAYERS:
+            raise ValueError(f"num_hidden_layers is above {_MOST_LAYERS}")
+        return range(count)
 
     def kinds(self, default: list[str]) -> list[str]:
         """The kind of each layer: ``layer_types``, else `default`."""
@@ -406,6 +424,20 @@ _READERS: Mapping[str, Callable[[_Reader], DecoderConfig]] = {
     "seed_oss": _seed_oss,
     "gemma3_text": _gemma3,
 }
-MODEL_TYPES = tuple(_READERS)
+_WITH_IMAGES: Mapping[str, Config] = {
+    "gemma3": {
+        "model_type": "gemma3_text",
+        "vocab_size": 262_208,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "rms_norm_eps": 1e-6,
+        "max_position_embeddings": 131_072,
+    },
+    "mistral3": {"model_type": "mistral", "rms_norm_eps": 1e-6},
+}
+"""The models for images and text whose text part is converted, and the defaults of that part: its
+``text_config`` may name only what differs from them."""
+
+MODEL_TYPES = (*_READERS, *_WITH_IMAGES)
 """The ``model_type`` of each architecture that can be converted. This module imports neither numpy
 nor OpenVINO."""

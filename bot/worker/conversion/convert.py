@@ -19,6 +19,7 @@ from bot.worker.conversion.decoder_tensors import (
     Role,
     TensorSpec,
     decoder_tensors,
+    text_tensors,
     unknown_tensors,
 )
 from bot.worker.conversion.safetensors_file import Checkpoint
@@ -71,6 +72,7 @@ def convert(source: Path, target: Path, low_bit: str, report: Progress, context:
     """
     config = read_config(source).at(context)
     checkpoint = Checkpoint(source)
+    checkpoint.locations = text_tensors(checkpoint.locations)
     plan, size = _plan(checkpoint, config, low_bit)
     _require_space(target, 2 * size)
     scratch = target / _SCRATCH

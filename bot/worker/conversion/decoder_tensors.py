@@ -1,11 +1,14 @@
 """Which tensors a decoder has: their names in the graph, and where a checkpoint holds them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from bot.worker.conversion.decoder_config import DecoderConfig
+
+Location = TypeVar("Location")
 
 _FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 
@@ -51,6 +54,17 @@ def decoder_tensors(config: DecoderConfig) -> Iterator[TensorSpec]:
             yield _plain(f"{at}{name}.weight", (config.hidden,), Role.VECTOR)
         yield from _query_key_norms(config, at + "self_attn.")
         yield from _projections(config, at)
+
+
+def text_tensors(tensors: Mapping[str, Location]) -> dict[str, Location]:
+    """A checkpoint's tensors by the names that the text model alone would have: in a model for
+    images and text they are below ``language_model``."""
+    found = {}
+    for name, location in tensors.items():
+        if name.startswith("model.language_model."):
+            name = "model." + name.removeprefix("model.language_model.")
+        found[name.removeprefix("language_model.")] = location
+    return found
 
 
 def unknown_tensors(config: DecoderConfig, names: Iterable[str]) -> list[str]:

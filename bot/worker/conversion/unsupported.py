@@ -34,16 +34,17 @@ def refuse_unusable(folder: Path) -> None:
             "model (merge_and_unload of peft) and name the merged folder, or use the model itself"
         )
     config = read_json(folder)
-    names = [str(name) for name in config.get("architectures") or []]
+    given = config.get("architectures")
+    names = [str(name) for name in given] if isinstance(given, list) else []
     generates = any(part in name for name in names for part in _GENERATES)
     if names and not generates:
         raise LoadError(
-            f"{folder} is a {names[0]:.60}, which gives embeddings or scores and writes no text: "
+            f"{folder} is a {_shown(names[0])}, which gives embeddings or scores and writes no text: "
             "choose a chat model"
         )
     if config.get("is_encoder_decoder") is True:
         raise LoadError(
-            f"{folder} is an encoder-decoder model ({names[0] if names else 'no class'}), not a "
+            f"{folder} is an encoder-decoder model ({_shown(names[0]) if names else 'no class'}), not a "
             "chat model: choose a decoder-only model such as Qwen3"
         )
 
@@ -76,8 +77,12 @@ def quantization(config: Mapping[str, Any]) -> str | None:
         for name in ("quantization_config", "compression_config", "quantization"):
             if given := part.get(name):
                 method = given.get("quant_method") if isinstance(given, dict) else None
-                return _METHODS.get(str(method), str(method or "by another program")[:40])
+                return _METHODS.get(str(method), _shown(str(method or "by another program")))
     return None
+
+
+def _shown(name: str) -> str:
+    return (name if name.isprintable() else repr(name))[:60]
 
 
 def _base(folder: Path) -> str:

@@ -26,6 +26,7 @@ from bot.worker.backends.torch.device import (
 from bot.worker.backends.torch.layer_kinds import (
     Masks,
     attention_implementation,
+    auto_class,
     cannot_run,
     fix_positions,
     masks_of,
@@ -121,13 +122,13 @@ class TorchBackend:
         transformers.utils.logging.disable_progress_bar()
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         text = config.get_text_config()
-        classes = transformers.AutoModelForCausalLM._model_mapping
-        refuse_stateful(classes.get(type(config), None), folder)
+        loader = auto_class(transformers, config)
+        refuse_stateful(loader._model_mapping.get(type(config), None), folder)
         self._masks = masks_of(text, folder)
         own = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
         precision = choose_precision(self._device, options.low_bit, own)
         try:
-            model = transformers.AutoModelForCausalLM.from_pretrained(
+            model = loader.from_pretrained(
                 folder,
                 dtype=getattr(self._torch, precision.stored),
                 local_files_only=True,

@@ -34,12 +34,22 @@ def masks_of(config: Any, folder: Path) -> Masks:
         raise _other_layers(folder, f"layers of type {', '.join(sorted(other))}")
     if getattr(config, "attention_chunk_size", None) and not kinds:
         raise _other_layers(folder, "chunked attention")
+    if "local" in (getattr(config, "attention_layers", None) or ()):  # GPT-Neo
+        raise _other_layers(folder, "local attention")
     window = getattr(config, "sliding_window", None)
     if not getattr(config, "use_sliding_window", True):
         window = None
     if not kinds:
         kinds = {SLIDING} if window else {FULL}
     return Masks({kind: int(window or 0) if kind == SLIDING else 0 for kind in sorted(kinds)})
+
+
+def auto_class(transformers: Any, config: Any) -> Any:
+    """The class of transformers that loads a model with this configuration: that for text, or,
+    where it does not know the model, that for images and text, such as Mistral 3."""
+    text, images = transformers.AutoModelForCausalLM, transformers.AutoModelForImageTextToText
+    only_images = type(config) not in text._model_mapping and type(config) in images._model_mapping
+    return images if only_images else text
 
 
 def refuse_stateful(model_class: Any, folder: Path) -> None:
@@ -77,11 +87,11 @@ def fix_positions(model: Any, context: int) -> str:
     transformers changes them with the longest text of a batch, for all texts in it, while the KV
     cache keeps what was computed before. Here the window decides once: see
     `bot.worker.conversion.rope.Rope.at`. Raises LoadError where the model has none for it."""
-    note = ""
+    note, trained = "", getattr(model.config.get_text_config(), "max_position_embeddings", context)
     for module in model.modules():
         for prefix, kind, parameters in _rope_kinds(module):
-            if kind == "dynamic" and context > model.config.max_position_embeddings:
-                raise dynamic_limit(model.config.max_position_embeddings)
+            if kind == "dynamic" and context > trained:
+                raise dynamic_limit(trained)
             if kind == "longrope":
                 limit = int(parameters["original_max_position_embeddings"])
                 if context > limit:

@@ -14,7 +14,7 @@ from bot.worker.backends.openvino.backend import OpenVinoBackend
 from bot.worker.conversion.architectures import MODEL_TYPES
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import Bench, request, silent
-from tests.random_models import PROMPT, TOKENS, generated, write_random_model
+from tests.random_models import PROMPT, SHAPE, TOKENS, generated, write_random_model
 
 WINDOW = 64
 """Tokens, of the sliding windows."""
@@ -129,8 +129,34 @@ def answer(bench: Bench, prompt: list[int], count: int) -> list[int]:
     return bench.answer(request(len(prompt), prompt, max_new_tokens=count, stop=[]))
 
 
+def vision(model_type: str) -> dict[str, Any]:
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    shape = {"num_attention_heads": 2, "image_size": 32, "patch_size": 16}
+    return {"model_type": model_type} | small | shape
+
+
+WITH_IMAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "gemma3": (
+        MODELS["gemma3_text"][1] | {"model_type": "gemma3_text"},
+        vision("siglip_vision_model"),
+    ),
+    "mistral3": (MODELS["ministral3"][1] | {"model_type": "ministral3"}, vision("pixtral")),
+}
+"""Models for images and text: the configurations of both parts."""
+
+
 def test_every_architecture_has_a_test() -> None:
-    assert {model_type for model_type, _ in MODELS.values()} == set(MODEL_TYPES)
+    tested = {model_type for model_type, _ in MODELS.values()} | set(WITH_IMAGES)
+    assert tested == set(MODEL_TYPES)
+
+
+@pytest.mark.parametrize("model_type", WITH_IMAGES)
+def test_the_text_part_of_a_model_for_images_is_converted(tmp_path: Path, model_type: str) -> None:
+    text, images = WITH_IMAGES[model_type]
+    parts = {"text_config": SHAPE | text, "vision_config": images}
+    model = write_random_model(tmp_path / "model", model_type, **parts)
+    expected = generated(model, PROMPT)
+    assert answer(load(tmp_path / "model"), PROMPT, TOKENS) == expected
 
 
 @pytest.mark.parametrize("name", MODELS)

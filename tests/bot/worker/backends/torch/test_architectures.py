@@ -13,7 +13,7 @@ from bot.worker.backends.torch import backend as backend_module
 from bot.worker.backends.torch.backend import TorchBackend
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import Bench, request, silent
-from tests.random_models import PROMPT, TOKENS, generated, write_random_model
+from tests.random_models import PROMPT, SHAPE, TOKENS, generated, write_random_model
 
 WINDOW = 64
 ALTERNATING = ["sliding_attention", "full_attention"] * 2
@@ -76,6 +76,19 @@ def test_answers_are_those_of_generate(
         assert bench.tokens[3] == generated(model, short)
 
 
+def test_the_text_of_a_model_for_images_that_is_no_causal_model_is_that_of_generate(
+    tmp_path: Path,
+) -> None:
+    images = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "patch_size": 16}
+    parts = {
+        "text_config": SHAPE | {"model_type": "mistral", "sliding_window": WINDOW},
+        "vision_config": images | {"model_type": "pixtral", "num_attention_heads": 2},
+    }
+    model = write_random_model(tmp_path, "mistral3", **parts)
+    given = request(1, PROMPT, max_new_tokens=TOKENS, stop=[])
+    assert load(tmp_path).answer(given) == generated(model, PROMPT)
+
+
 def test_longrope_has_its_short_frequencies_within_the_original_context(tmp_path: Path) -> None:
     model = write_random_model(tmp_path, "phi3", **MODELS["phi3"])
     short = PROMPT[:200]
@@ -114,6 +127,12 @@ def test_a_model_that_computes_something_else_with_the_cache_is_refused(
 ) -> None:
     write_random_model(tmp_path, model_type, **options)
     assert f"has the type {model_type} with a cache of its own kind" in refusal(tmp_path)
+
+
+def test_local_attention_is_refused(tmp_path: Path) -> None:
+    kinds = [[["global", "local"], 2]]
+    write_random_model(tmp_path, "gpt_neo", attention_types=kinds, window_size=WINDOW)
+    assert "has local attention" in refusal(tmp_path)
 
 
 def test_an_adapter_without_its_model_is_refused(tmp_path: Path) -> None:
