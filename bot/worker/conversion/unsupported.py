@@ -39,13 +39,13 @@ def refuse_unusable(folder: Path) -> None:
     generates = any(part in name for name in names for part in _GENERATES)
     if names and not generates:
         raise LoadError(
-            f"{folder} is a {_shown(names[0])}, which gives embeddings or scores and writes no text: "
-            "choose a chat model"
+            f"{folder} is a {_shown(names[0])}, which gives embeddings or scores and writes no "
+            "text: choose a chat model"
         )
     if config.get("is_encoder_decoder") is True:
         raise LoadError(
-            f"{folder} is an encoder-decoder model ({_shown(names[0]) if names else 'no class'}), not a "
-            "chat model: choose a decoder-only model such as Qwen3"
+            f"{folder} is an encoder-decoder model ({_shown(', '.join(names))}), not a chat model: "
+            "choose a decoder-only model such as Qwen3"
         )
 
 

@@ -1,7 +1,7 @@
 """The OpenVINO backend: one ``ContinuousBatchingPipeline`` of OpenVINO GenAI.
 
-A Hugging Face Llama folder is converted once, and the converted model cached; a folder in
-OpenVINO's format is loaded as it is. The pipeline gets and returns token ids and needs no
+A Hugging Face folder is converted once, and the converted model cached; a folder in OpenVINO's
+format is loaded as it is. The pipeline gets and returns token ids and needs no
 tokenizer.
 """
 

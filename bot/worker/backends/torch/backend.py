@@ -33,7 +33,8 @@ from bot.worker.backends.torch.layer_kinds import (
     refuse_stateful,
 )
 from bot.worker.backends.torch.low_bit import quantize
-from bot.worker.conversion.unsupported import refuse_unusable
+from bot.worker.conversion.decoder_config import read_json
+from bot.worker.conversion.unsupported import quantization, refuse_unusable
 from bot.worker.protocol import (
     END,
     LENGTH,
@@ -147,6 +148,14 @@ class TorchBackend:
             raise LoadError(
                 f"{folder} does not fit into the memory of {self._device}: choose a smaller model, "
                 'or backend = "openvino", which quantizes with less memory'
+            ) from exc
+        except (ImportError, ValueError, RuntimeError) as exc:
+            if (method := quantization(read_json(folder))) is None:
+                raise
+            raise LoadError(
+                f"{folder}: transformers cannot load weights that are quantized with {method} here "
+                f"({' '.join(str(exc).split())[:150]}): use the original model, which [model] "
+                "low_bit quantizes, or the same model as a GGUF file"
             ) from exc
         return precision
 

@@ -1,6 +1,8 @@
 """What no backend can run, and what cannot be converted, is refused with the way that works."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,17 @@ def test_an_unknown_architecture_is_refused_with_the_other_ways(tmp_path: Path) 
     assert 'a model of type "gpt_oss" cannot be converted for OpenVINO (only llama, ' in said
     assert 'GGUF file or an export for OpenVINO, or [model] backend = "torch"' in said
     refuse_unusable(tmp_path)
+
+
+@pytest.mark.process
+def test_the_known_architectures_are_told_without_loading_a_library() -> None:
+    code = (
+        "import sys\n"
+        "from bot.worker.conversion.architectures import MODEL_TYPES\n"
+        "heavy = {'numpy', 'openvino', 'torch', 'transformers'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy or 'qwen3' not in MODEL_TYPES else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_text_part_of_a_model_may_be_quantized() -> None:

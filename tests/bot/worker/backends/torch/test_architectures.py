@@ -14,6 +14,7 @@ from bot.worker.backends.torch.backend import TorchBackend
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import Bench, request, silent
 from tests.random_models import PROMPT, SHAPE, TOKENS, generated, write_random_model
+from tests.tiny_model import write_tiny_model
 
 WINDOW = 64
 ALTERNATING = ["sliding_attention", "full_attention"] * 2
@@ -133,6 +134,14 @@ def test_local_attention_is_refused(tmp_path: Path) -> None:
     kinds = [[["global", "local"], 2]]
     write_random_model(tmp_path, "gpt_neo", attention_types=kinds, window_size=WINDOW)
     assert "has local attention" in refusal(tmp_path)
+
+
+def test_weights_that_are_quantized_in_an_unknown_way_are_refused(tmp_path: Path) -> None:
+    given = {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    write_tiny_model(tmp_path, config=given)
+    said = refusal(tmp_path)
+    assert "transformers cannot load weights that are quantized with GPTQ here (" in said
+    assert said.endswith("or the same model as a GGUF file")
 
 
 def test_an_adapter_without_its_model_is_refused(tmp_path: Path) -> None:
