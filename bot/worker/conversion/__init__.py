@@ -1,6 +1,7 @@
 """Converts Hugging Face models for the backends, and caches the converted models.
 
 architectures     which architectures are known (`MODEL_TYPES`), and how to read their config.json
+config_reader     what the config.json of every architecture has, and which entries are not known
 decoder_config    the one description of a decoder that all of them map to
 rope              rotary position encoding: the frequencies, and how they are scaled
 unsupported       folders that hold no chat model, or none that can be converted
