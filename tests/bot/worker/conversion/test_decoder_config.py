@@ -1,6 +1,7 @@
 """config.json is read right, and what would change the function is refused."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,66 @@ def test_what_cannot_be_converted_is_refused(
         read(tmp_path, **changes)
     assert said in str(caught.value)
     assert str(tmp_path / "config.json") in str(caught.value)
+
+
+PHI_4_MINI = {
+    "model_type": "phi3",
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 24,
+    "num_key_value_heads": 8,
+    "vocab_size": 200064,
+    "max_position_embeddings": 131072,
+    "original_max_position_embeddings": 4096,
+    "partial_rotary_factor": 0.75,
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.mark.parametrize("kind", ["longrope", "su", "yarn"])
+def test_phi_4_minis_spelling_of_longrope_is_read(tmp_path: Path, kind: str) -> None:
+    """That of transformers 4, and the names of early versions."""
+    scaling = {"type": kind, "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+    config = read(tmp_path, **PHI_4_MINI, rope_scaling=scaling)
+    assert config.parameters == pytest.approx(3_836_021_760, rel=1e-3)
+    short, long = config.layers[0].rope, config.at(4097).layers[0].rope
+    assert short is not None
+    assert long is not None
+    assert config.at(4096) == config
+    assert long.frequencies == pytest.approx([frequency / 2 for frequency in short.frequencies])
+    assert 2 * len(short.frequencies) == 96  # of 128: three quarters
+    assert short.scale == long.scale == pytest.approx(1.1902380714)
+
+
+def test_yarn_scales_the_attention_too(tmp_path: Path) -> None:
+    scaling = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    rope = read(tmp_path, rope_scaling=scaling).layers[0].rope
+    assert rope is not None
+    assert rope.scale == pytest.approx(0.1 * math.log(4) + 1)
+
+
+def test_a_text_part_may_name_only_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    text = {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+        "sliding_window": 1024,
+    }
+    facts = {"model_type": "gemma3", "text_config": text, "vision_config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    config = read_config(tmp_path)
+    assert (config.heads, config.key_heads, config.head_size, config.tied) == (8, 4, 256, True)
+    assert config.parameters == pytest.approx(3_880_099_328, rel=1e-3)
+    near, far = config.layers[4], config.layers[5]
+    assert (near.window, far.window) == (1024, 0)
+    assert near.rope is not None
+    assert far.rope is not None
+    assert near.rope.frequencies[0] == 1.0
+    assert far.rope.frequencies[0] == 1 / 8
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe"])
