@@ -33,7 +33,8 @@ from bot.models.kind import ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
-from bot.worker.backends.ipex.low_bit import converted_kinds
+from bot.worker.backends.ipex.low_bit import converted_kinds as ipex_kinds
+from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
 from parley.options import confirm
@@ -190,7 +191,7 @@ def remove_model(
     if only_converted or low_bit is not None:
         converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *converted_kinds(low_bit))
+            kinds = (*converted_kinds(low_bit), *ipex_kinds(low_bit))
             converted = tuple(each for each in converted if each.low_bit in kinds)
         model = replace(model, download=None, converted=converted)
     size = sum(each.size for each in model.converted) + (model.size if model.download else 0)

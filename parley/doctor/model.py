@@ -22,8 +22,9 @@ from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError
 from parley.doctor.interpreter import Device
@@ -179,7 +180,7 @@ def context_of(folder: ModelFolder, section: ModelSettings) -> int:
 
 
 def needed(
-    config: LlamaConfig, section: ModelSettings, library: str, device: Device, context: int
+    config: DecoderConfig, section: ModelSettings, library: str, device: Device, context: int
 ) -> MemoryNeed:
     """The memory that the model needs with this library on this device, for a context window of
     `context` tokens."""
@@ -192,7 +193,7 @@ def needed(
     )
 
 
-def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
+def _low_bit(config: DecoderConfig, section: ModelSettings, library: str, device: Device) -> str:
     if section.low_bit != "auto":
         return section.low_bit
     if library == "torch":
@@ -202,7 +203,7 @@ def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: 
     return resolve_low_bit(section.low_bit, config)
 
 
-def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
+def _element(config: DecoderConfig, low_bit: str, library: str, device: Device) -> float:
     """Bytes per number in the KV cache."""
     if device.memory:
         return 2.0

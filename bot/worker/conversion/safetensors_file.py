@@ -65,8 +65,8 @@ class Checkpoint:
         found = self.locations.get(name)
         if found is None:
             raise LoadError(
-                f"{self.folder} lacks the tensor {name}: it is damaged or not a Llama "
-                "model; download it again"
+                f"{self.folder} lacks the tensor {name}: it is damaged or not of the architecture "
+                "that config.json names; download it again"
             )
         if found.dtype not in _SIZES:
             raise LoadError(

@@ -11,7 +11,7 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.conversion.architectures import read_config
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
 from parley.doctor.model import check_low_bit, check_memory, check_model, needed

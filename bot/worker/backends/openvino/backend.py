@@ -1,7 +1,7 @@
 """The OpenVINO backend: one ``ContinuousBatchingPipeline`` of OpenVINO GenAI.
 
-A Hugging Face Llama folder is converted once, and the converted model cached; a folder in
-OpenVINO's format is loaded as it is. The pipeline gets and returns token ids and needs no
+A Hugging Face folder is converted once, and the converted model cached; a folder in OpenVINO's
+format is loaded as it is. The pipeline gets and returns token ids and needs no
 tokenizer.
 """
 
@@ -15,8 +15,8 @@ from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.library import MODEL_FILE, import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
-from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
 from bot.worker.protocol import (
     END,
@@ -70,7 +70,7 @@ class OpenVinoBackend:
         report("Starting OpenVINO", 0, 0)
         self._ov, self._genai = import_openvino(), import_genai()
         device = choose_device(self._ov.Core(), options.device)
-        folder, low_bit = _model_folder(options, report)
+        folder, low_bit, note = _model_folder(options, report)
         size = cache_size(folder, Path(options.model), device, low_bit, options)
         report("Loading the model", 0, 0)
         self._context = options.context
@@ -78,7 +78,7 @@ class OpenVinoBackend:
         self._pipeline = self._make_pipeline(folder, device, low_bit, size, options)
         report("Warming up", 0, 0)
         self._warm_up()
-        return Facts(device.title, low_bit, options.context)
+        return Facts(device.title, low_bit, options.context, note=note)
 
     def _make_pipeline(
         self, folder: Path, device: Device, low_bit: str, size: CacheSize, options: LoadOptions
@@ -175,16 +175,18 @@ class OpenVinoBackend:
 # ---------------------------------------------------------------- what to load, and how
 
 
-def _model_folder(options: LoadOptions, report: Progress) -> tuple[Path, str]:
-    """The OpenVINO folder to load, converted first where necessary, and the quantization of its
-    weights. Raises LoadError."""
+def _model_folder(options: LoadOptions, report: Progress) -> tuple[Path, str, str]:
+    """The OpenVINO folder to load, converted first where necessary, the quantization of its
+    weights, and `Facts.note`. Raises LoadError."""
     source = Path(options.model)
     if (source / MODEL_FILE).is_file():
-        return source, AS_EXPORTED
-    low_bit = resolve_low_bit(options.low_bit, read_config(source))
+        return source, AS_EXPORTED, ""
+    config = read_config(source)
+    low_bit, note = resolve_low_bit(options.low_bit, config), config.note(options.context)
     if not options.cache_dir:
         raise LoadError("[model] cache_dir is missing: it holds the converted models")
-    return converted(source, Path(options.cache_dir), low_bit, report), low_bit
+    folder = converted(source, Path(options.cache_dir), low_bit, report, options.context)
+    return folder, low_bit, note
 
 
 def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]:

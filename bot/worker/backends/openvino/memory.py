@@ -5,7 +5,8 @@ from math import ceil
 from pathlib import Path
 
 from bot.worker.backends.openvino.device import Device
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadError, LoadOptions
 
@@ -65,7 +66,7 @@ def _bytes_per_token(source: Path, device: Device, low_bit: str) -> float | None
     return config.cache_bytes(_element_size(config, device, low_bit))
 
 
-def _element_size(config: LlamaConfig, device: Device, low_bit: str) -> float:
+def _element_size(config: DecoderConfig, device: Device, low_bit: str) -> float:
     """Bytes per element of the KV cache, with the backend's properties for this quantization."""
     if device.kind == "GPU":
         return 2.0
