@@ -1,0 +1,239 @@
+"""Joins a vision-language export for text: one model that reads token ids.
+
+optimum-intel exports a vision-language model in parts: ``openvino_text_embeddings_model``, which
+turns token ids into embeddings, and ``openvino_language_model``, which reads embeddings. OpenVINO
+GenAI's pipeline takes images and a text for these, but no token ids. Here both become one model
+that it runs like any other, and every input that is about images gets the value that it has in a
+text without one. The names of the inputs are those of optimum-intel
+(optimum/exporters/openvino/model_configs.py) and of GenAI (src/cpp/src/visual_language).
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.worker.backends.openvino.library import LANGUAGE_FILE, MODEL_FILE, import_openvino
+from bot.worker.conversion.model_cache import get_or_convert
+from bot.worker.protocol import LoadError, Progress
+
+KIND = "joined"
+"""Names joined models in the cache, in the place of a quantization: the weights are unchanged."""
+
+EMBEDDINGS_FILE = "openvino_text_embeddings_model.xml"
+PER_LAYER_FILE = "openvino_text_embeddings_per_layer_model.xml"
+
+_KEPT = {"attention_mask", "position_ids", "beam_idx"}
+"""Inputs that the pipeline itself fills, beside ``input_ids``."""
+
+OTHER_WAYS = (
+    "use a GGUF file of the model, which llama.cpp runs, a text-only export of it, or a model "
+    'server ([model] backend = "openai")'
+)
+
+
+def joined(source: Path, cache_dir: str, report: Progress) -> Path:
+    """The folder with the vision-language model in `source` as one model that reads token ids; it
+    is joined now if it is not cached. Raises LoadError where it cannot be joined safely, and as
+    `get_or_convert` does."""
+    if not cache_dir:
+        raise LoadError("[model] cache_dir is missing: it holds the joined model")
+
+    def make(folder: Path) -> None:
+        report("Joining the parts of the model", 0, 0)
+        join(source, folder)
+
+    return get_or_convert(source, Path(cache_dir), KIND, MODEL_FILE, make, report)
+
+
+def join(source: Path, target: Path) -> None:
+    """Write the model in `source` into the empty folder `target` as `MODEL_FILE`, which takes
+    ``input_ids``. Raises LoadError where a part is missing or damaged, where an input is not known,
+    or where the disk is too small."""
+    ov = import_openvino()
+    language = _read(ov, source / LANGUAGE_FILE)
+    _require_known_inputs(language, source)
+    _require_space(source, target)
+    ids = _parameter(ov, "input_ids")
+    for parameter in list(language.get_parameters()):
+        name = _name(parameter)
+        if name in _KEPT and not _rows(parameter):
+            continue
+        value = _value(ov, source, name, parameter, ids)
+        if name == "position_ids":
+            value, positions = value
+            language.add_parameters([positions])
+        _connect(parameter, value)
+        language.remove_parameter(parameter)
+    language.add_parameters([ids])
+    language.validate_nodes_and_infer_types()
+    try:
+        ov.save_model(language, target / MODEL_FILE, compress_to_fp16=False)
+        _read(ov, target / MODEL_FILE)  # fails where the disk filled up during saving
+    except RuntimeError as exc:
+        raise LoadError(f"the joined model could not be written to {target.parent}") from exc
+
+
+def missing_part(folder: Path) -> str:
+    """The first file that a vision-language export lacks for text; "" where it has all."""
+    names = (LANGUAGE_FILE, EMBEDDINGS_FILE)
+    files = [name for xml in names for name in (xml, xml.removesuffix("xml") + "bin")]
+    return next((name for name in files if not (folder / name).is_file()), "")
+
+
+# ---------------------------------------------------------------- the inputs
+
+
+def _value(ov: Any, source: Path, name: str, parameter: Any, ids: Any) -> Any:
+    """What replaces an input of the language model: an output that depends on the token ids at
+    most. For ``position_ids`` the new input as well."""
+    make = _INPUTS[name]
+    return make(ov, source, parameter, ids)
+
+
+def _embeddings(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
+    """The embeddings of the tokens, scaled where the model's configuration says so (MiniCPM)."""
+    output = _graft(ov, source / EMBEDDINGS_FILE, ids)
+    scale = _config(source).get("scale_emb", 1)
+    if isinstance(scale, int | float) and scale != 1:
+        factor = ov.opset13.constant(np.float32(scale))
+        output = ov.opset13.multiply(output, factor).output(0)
+    return output
+
+
+def _per_layer(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
+    """The embeddings that Gemma 3n and 4 add in each layer."""
+    return _graft(ov, source / PER_LAYER_FILE, ids)
+
+
+def _positions(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
+    """Positions in several rows (multimodal RoPE): in a text, all rows are equal."""
+    op, positions = ov.opset13, _parameter(ov, "position_ids")
+    row = op.unsqueeze(positions, op.constant(np.int64(0)))
+    rows = op.concat([row] * _rows(parameter), 0)
+    return rows.output(0), positions
+
+
+def _no_images(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
+    """Zero, or false, for each token: none belongs to an image."""
+    op = ov.opset13
+    zero = op.convert(op.constant(np.int64(0)), parameter.get_element_type())
+    return op.broadcast(zero, op.shape_of(ids)).output(0)
+
+
+def _no_image_features(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
+    """Features of images that some layers of Qwen 3 VL add at the tokens of images: one row of
+    zeros for each of these layers, as GenAI passes them for a text."""
+    shape = parameter.get_partial_shape()
+    gathers = [t.get_node() for t in parameter.output(0).get_target_inputs()]
+    indices = [_index(node) for node in gathers if node.get_type_name() == "Gather"]
+    layers = shape[0].get_length() if shape[0].is_static else max(indices, default=0) + 1
+    zeros = np.zeros((layers, 1, shape[2].get_length()), np.float32)
+    return ov.opset13.constant(zeros).output(0)
+
+
+def _index(gather: Any) -> int:
+    constant = gather.input_value(1).get_node()
+    if constant.get_type_name() != "Constant":
+        return 0
+    return int(np.max(constant.data))
+
+
+_INPUTS: dict[str, Callable[[Any, Path, Any, Any], Any]] = {
+    "inputs_embeds": _embeddings,
+    "per_layer_inputs": _per_layer,
+    "position_ids": _positions,
+    "token_type_ids": _no_images,
+    "visual_pos_masks": _no_images,
+    "deepstack_visual_embeds": _no_image_features,
+}
+"""How each input of a language model is replaced for a text."""
+
+
+def _require_known_inputs(language: Any, source: Path) -> None:
+    """Raises LoadError where an input is not known, or the part that makes it is missing."""
+    names = [_name(parameter) for parameter in language.get_parameters()]
+    unknown = [name for name in names if name not in _KEPT and name not in _INPUTS]
+    if unknown:
+        raise LoadError(
+            f"{source}: this vision-language export cannot be run from token ids, because its "
+            f'language model has an input "{unknown[0]}": {OTHER_WAYS}'
+        )
+    parts = {"inputs_embeds": EMBEDDINGS_FILE, "per_layer_inputs": PER_LAYER_FILE}
+    for name, file in parts.items():
+        if name in names and not (source / file).is_file():
+            raise LoadError(f"{source} has no {file}: download the model again, or {OTHER_WAYS}")
+
+
+# ---------------------------------------------------------------- the graph
+
+
+def _graft(ov: Any, file: Path, ids: Any) -> Any:
+    """The output of the model in `file`, computed from the parameter `ids`. Raises LoadError where
+    it has another input beside the ids."""
+    part = _read(ov, file)
+    inputs = part.get_parameters()
+    if len(inputs) != 1 or len(part.outputs) != 1:
+        raise LoadError(f"{file} has not one input and one output: {OTHER_WAYS}")
+    value = ids.output(0)
+    if inputs[0].get_element_type() != ids.get_element_type():
+        value = ov.opset13.convert(ids, inputs[0].get_element_type()).output(0)
+    _connect(inputs[0], value)
+    return part.get_results()[0].input_value(0)
+
+
+def _connect(parameter: Any, value: Any) -> None:
+    """Let everything that reads `parameter` read `value`."""
+    for target in list(parameter.output(0).get_target_inputs()):
+        target.replace_source_output(value)
+
+
+def _parameter(ov: Any, name: str) -> Any:
+    """An input of whole numbers, [batch, tokens]."""
+    parameter = ov.opset13.parameter([-1, -1], np.int64)
+    parameter.set_friendly_name(name)  # OpenVINO GenAI uses both names
+    parameter.output(0).set_names({name})
+    return parameter
+
+
+def _name(parameter: Any) -> str:
+    names = parameter.output(0).get_names()
+    return next(iter(names), "") or str(parameter.get_friendly_name())
+
+
+def _rows(parameter: Any) -> int:
+    """The rows of ``position_ids`` where it has several for each token; 0 for any other input."""
+    shape = parameter.get_partial_shape()
+    if _name(parameter) != "position_ids" or shape.rank.get_length() != 3:
+        return 0
+    return int(shape[0].get_length()) if shape[0].is_static else 3
+
+
+def _read(ov: Any, file: Path) -> Any:
+    try:
+        return ov.Core().read_model(file)
+    except RuntimeError as exc:
+        raise LoadError(f"{file} or its .bin file is damaged: download it again") from exc
+
+
+def _config(source: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((source / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _require_space(source: Path, target: Path) -> None:
+    files = (LANGUAGE_FILE, EMBEDDINGS_FILE, PER_LAYER_FILE)
+    parts = [source / (name.removesuffix("xml") + "bin") for name in files]
+    needed = sum(part.stat().st_size for part in parts if part.is_file())
+    free = shutil.disk_usage(target).free
+    if free < needed:
+        raise LoadError(
+            f"the joined model needs {needed / 1e9:.1f} GB in {target.parent} and only "
+            f"{free / 1e9:.1f} GB are free: make room, or set [model] cache_dir to another disk"
+        )
