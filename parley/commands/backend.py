@@ -15,8 +15,12 @@ app = typer.Typer(
 @app.command()
 def install(
     name: Annotated[
-        Literal["ipex"],
-        typer.Argument(metavar="ipex", help="The backend: ipex-llm is the only one."),
+        Literal["ipex", "export"],
+        typer.Argument(
+            metavar="ipex|export",
+            help="ipex-llm, or optimum-intel, with which “parley model prepare” converts "
+            "architectures that Parley's own converter does not know.",
+        ),
     ],
     cpu: Annotated[
         bool,
@@ -41,11 +45,37 @@ def install(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Create a Python environment with ipex-llm, and print the settings that use it."""
+    """Create a Python environment with ipex-llm, and print the settings that use it; or one with
+    optimum-intel, which exports models to OpenVINO's format."""
     from parley.runtime import configure, run
 
     configure(config, verbose=verbose, log_to_file=not verbose)
-    run(_install(name, folder, python, cpu=cpu))
+    if name == "export":
+        run(_install_export(folder, python, cpu=cpu))
+    else:
+        run(_install(name, folder, python, cpu=cpu))
+
+
+async def _install_export(folder: Path | None, python: str, *, cpu: bool) -> None:
+    from bot.config import APP
+    from bot.errors import ConfigError
+    from bot.files import make_private_folder
+    from parley.environments.export import default_folder
+    from parley.environments.install import install_environment
+    from parley.environments.recipes import EXPORT
+
+    if cpu:
+        raise ConfigError("--cpu is for ipex: leave it out; models are exported on the CPU anyway.")
+    if folder is None:
+        from platformdirs import user_data_path
+
+        make_private_folder(user_data_path(APP))
+    target = (folder or default_folder()).expanduser().absolute()
+    await install_environment(
+        EXPORT, target, lambda text: typer.echo(text, err=True), python=python
+    )
+    where = "" if folder is None else f" --environment {target}"
+    typer.echo(f"Installed. To convert a model with it: parley model prepare NAME{where}")
 
 
 async def _install(name: str, folder: Path | None, python: str, *, cpu: bool) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.backends.ipex.low_bit import LOW_BITS
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.protocol import LoadOptions
 
 
@@ -55,7 +55,7 @@ def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" 
     """The backend for these settings. `look` detects what is installed (by default
     `detect_installed`) and is only called where that decides."""
     device = options.device
-    if (Path(options.model) / MODEL_FILE).is_file():
+    if exported_file(Path(options.model)) is not None:
         return Choice("openvino", "the model is in OpenVINO's format")
     if device.startswith("cuda"):
         return Choice("torch", f'[model] device = "{device}"')

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, NotConvertible
 
 MODEL_TYPES = ("llama", "mistral", "qwen2")
 
@@ -117,10 +117,11 @@ def _check_supported(config: Mapping[str, Any], path: Path) -> None:
     """Raises LoadError for another architecture, quantized weights, or an unsupported option."""
     kind = config.get("model_type")
     if kind not in MODEL_TYPES:
-        raise LoadError(
+        raise NotConvertible(
             f"{path}: a model of type {_shown(kind)} cannot be converted for OpenVINO (only "
-            f'{", ".join(MODEL_TYPES)}): use [model] backend = "torch", or a folder that '
-            "optimum-intel exported"
+            f"{', '.join(MODEL_TYPES)}): use the same model as an export for "
+            "OpenVINO (names such as OpenVINO/Qwen3-8B-int4-ov) or as a GGUF file, or [model] "
+            'backend = "torch"'
         )
     if "quantization_config" in config:
         raise LoadError(
@@ -130,7 +131,7 @@ def _check_supported(config: Mapping[str, Any], path: Path) -> None:
     known = {"hidden_act": "silu", "partial_rotary_factor": 1, "use_sliding_window": False}
     for name, value in known.items():
         if config.get(name) not in (None, value):
-            raise LoadError(
+            raise NotConvertible(
                 f"{path}: {name} = {config[name]!r:.60} is not supported: use [model] backend = "
                 '"torch"'
             )
@@ -153,7 +154,7 @@ def _frequencies(config: Mapping[str, Any], head_size: int, path: Path) -> tuple
         return tuple(frequency / float(rope["factor"]) for frequency in plain)
     if kind == "llama3":
         return tuple(_llama3(frequency, rope) for frequency in plain)
-    raise LoadError(
+    raise NotConvertible(
         f"{path}: RoPE scaling of type {_shown(kind)} is not supported: use "
         '[model] backend = "torch"'
     )

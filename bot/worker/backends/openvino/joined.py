@@ -10,7 +10,6 @@ text without one. The names of the inputs are those of optimum-intel
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,12 @@ PER_LAYER_FILE = "openvino_text_embeddings_per_layer_model.xml"
 
 _KEPT = {"attention_mask", "position_ids", "beam_idx"}
 """Inputs that the pipeline itself fills, beside ``input_ids``."""
+
+_REPLACED = {
+    "inputs_embeds", "per_layer_inputs", "position_ids", "token_type_ids", "visual_pos_masks",
+    "deepstack_visual_embeds",
+}  # fmt: skip
+"""Inputs whose values for a text without images are known."""
 
 OTHER_WAYS = (
     "use a GGUF file of the model, which llama.cpp runs, a text-only export of it, or a model "
@@ -57,18 +62,13 @@ def join(source: Path, target: Path) -> None:
     language = _read(ov, source / LANGUAGE_FILE)
     _require_known_inputs(language, source)
     _require_space(source, target)
-    ids = _parameter(ov, "input_ids")
+    text = _Text(ov, source)
     for parameter in list(language.get_parameters()):
-        name = _name(parameter)
-        if name in _KEPT and not _rows(parameter):
+        if _name(parameter) in _KEPT and not _rows(parameter):
             continue
-        value = _value(ov, source, name, parameter, ids)
-        if name == "position_ids":
-            value, positions = value
-            language.add_parameters([positions])
-        _connect(parameter, value)
+        _connect(parameter, text.value(parameter))
         language.remove_parameter(parameter)
-    language.add_parameters([ids])
+    language.add_parameters(text.inputs)
     language.validate_nodes_and_infer_types()
     try:
         ov.save_model(language, target / MODEL_FILE, compress_to_fp16=False)
@@ -87,52 +87,72 @@ def missing_part(folder: Path) -> str:
 # ---------------------------------------------------------------- the inputs
 
 
-def _value(ov: Any, source: Path, name: str, parameter: Any, ids: Any) -> Any:
-    """What replaces an input of the language model: an output that depends on the token ids at
-    most. For ``position_ids`` the new input as well."""
-    make = _INPUTS[name]
-    return make(ov, source, parameter, ids)
+class _Text:
+    """The values of a language model's inputs for a text without images, as outputs of nodes that
+    depend on the token ids and their positions at most."""
 
+    def __init__(self, ov: Any, source: Path) -> None:
+        self._ov, self._op, self._source = ov, ov.opset13, source
+        self._ids = _parameter(ov, "input_ids")
+        self.inputs = [self._ids]
+        """The inputs that the joined model gets."""
 
-def _embeddings(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
-    """The embeddings of the tokens, scaled where the model's configuration says so (MiniCPM)."""
-    output = _graft(ov, source / EMBEDDINGS_FILE, ids)
-    scale = _config(source).get("scale_emb", 1)
-    if isinstance(scale, int | float) and scale != 1:
-        factor = ov.opset13.constant(np.float32(scale))
-        output = ov.opset13.multiply(output, factor).output(0)
-    return output
+    def value(self, parameter: Any) -> Any:
+        """What replaces this input. Its name is one of `_REPLACED`."""
+        match _name(parameter):
+            case "inputs_embeds":
+                return self._embeddings()
+            case "per_layer_inputs":  # what Gemma 3n and 4 add in each layer
+                return self._graft(PER_LAYER_FILE)
+            case "position_ids":
+                return self._positions(_rows(parameter))
+            case "deepstack_visual_embeds":
+                return self._no_image_features(parameter)
+            case _:
+                return self._no_images(parameter.get_element_type())
 
+    def _embeddings(self) -> Any:
+        """The embeddings of the tokens, scaled where config.json says so (MiniCPM)."""
+        output = self._graft(EMBEDDINGS_FILE)
+        scale = _config(self._source).get("scale_emb", 1)
+        if not isinstance(scale, int | float) or scale == 1:
+            return output
+        return self._op.multiply(output, self._op.constant(np.float32(scale))).output(0)
 
-def _per_layer(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
-    """The embeddings that Gemma 3n and 4 add in each layer."""
-    return _graft(ov, source / PER_LAYER_FILE, ids)
+    def _positions(self, rows: int) -> Any:
+        """Positions in several rows (multimodal RoPE): in a text, all rows are equal."""
+        positions = _parameter(self._ov, "position_ids")
+        self.inputs.append(positions)
+        row = self._op.unsqueeze(positions, self._op.constant(np.int64(0)))
+        return self._op.concat([row] * rows, 0).output(0)
 
+    def _no_images(self, kind: Any) -> Any:
+        """Zero, or false, for each token: none belongs to an image."""
+        zero = self._op.convert(self._op.constant(np.int64(0)), kind)
+        return self._op.broadcast(zero, self._op.shape_of(self._ids)).output(0)
 
-def _positions(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
-    """Positions in several rows (multimodal RoPE): in a text, all rows are equal."""
-    op, positions = ov.opset13, _parameter(ov, "position_ids")
-    row = op.unsqueeze(positions, op.constant(np.int64(0)))
-    rows = op.concat([row] * _rows(parameter), 0)
-    return rows.output(0), positions
+    def _no_image_features(self, parameter: Any) -> Any:
+        """Features of images that some layers of Qwen 3 VL add at the tokens of images: one row of
+        zeros for each of these layers, as GenAI passes them."""
+        shape = parameter.get_partial_shape()
+        readers = [target.get_node() for target in parameter.output(0).get_target_inputs()]
+        indices = [_index(node) for node in readers if node.get_type_name() == "Gather"]
+        layers = shape[0].get_length() if shape[0].is_static else max(indices, default=0) + 1
+        zeros = np.zeros((layers, 1, shape[2].get_length()), np.float32)
+        return self._op.constant(zeros).output(0)
 
-
-def _no_images(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
-    """Zero, or false, for each token: none belongs to an image."""
-    op = ov.opset13
-    zero = op.convert(op.constant(np.int64(0)), parameter.get_element_type())
-    return op.broadcast(zero, op.shape_of(ids)).output(0)
-
-
-def _no_image_features(ov: Any, source: Path, parameter: Any, ids: Any) -> Any:
-    """Features of images that some layers of Qwen 3 VL add at the tokens of images: one row of
-    zeros for each of these layers, as GenAI passes them for a text."""
-    shape = parameter.get_partial_shape()
-    gathers = [t.get_node() for t in parameter.output(0).get_target_inputs()]
-    indices = [_index(node) for node in gathers if node.get_type_name() == "Gather"]
-    layers = shape[0].get_length() if shape[0].is_static else max(indices, default=0) + 1
-    zeros = np.zeros((layers, 1, shape[2].get_length()), np.float32)
-    return ov.opset13.constant(zeros).output(0)
+    def _graft(self, name: str) -> Any:
+        """The output of the part `name` for the token ids. Raises LoadError where that part reads
+        anything else."""
+        part = _read(self._ov, self._source / name)
+        inputs = part.get_parameters()
+        if len(inputs) != 1 or len(part.outputs) != 1:
+            raise LoadError(f"{self._source / name} has not one input and one output: {OTHER_WAYS}")
+        value = self._ids.output(0)
+        if inputs[0].get_element_type() != self._ids.get_element_type():
+            value = self._op.convert(self._ids, inputs[0].get_element_type()).output(0)
+        _connect(inputs[0], value)
+        return part.get_results()[0].input_value(0)
 
 
 def _index(gather: Any) -> int:
@@ -142,21 +162,10 @@ def _index(gather: Any) -> int:
     return int(np.max(constant.data))
 
 
-_INPUTS: dict[str, Callable[[Any, Path, Any, Any], Any]] = {
-    "inputs_embeds": _embeddings,
-    "per_layer_inputs": _per_layer,
-    "position_ids": _positions,
-    "token_type_ids": _no_images,
-    "visual_pos_masks": _no_images,
-    "deepstack_visual_embeds": _no_image_features,
-}
-"""How each input of a language model is replaced for a text."""
-
-
 def _require_known_inputs(language: Any, source: Path) -> None:
     """Raises LoadError where an input is not known, or the part that makes it is missing."""
     names = [_name(parameter) for parameter in language.get_parameters()]
-    unknown = [name for name in names if name not in _KEPT and name not in _INPUTS]
+    unknown = [name for name in names if name not in _KEPT | _REPLACED]
     if unknown:
         raise LoadError(
             f"{source}: this vision-language export cannot be run from token ids, because its "
@@ -169,20 +178,6 @@ def _require_known_inputs(language: Any, source: Path) -> None:
 
 
 # ---------------------------------------------------------------- the graph
-
-
-def _graft(ov: Any, file: Path, ids: Any) -> Any:
-    """The output of the model in `file`, computed from the parameter `ids`. Raises LoadError where
-    it has another input beside the ids."""
-    part = _read(ov, file)
-    inputs = part.get_parameters()
-    if len(inputs) != 1 or len(part.outputs) != 1:
-        raise LoadError(f"{file} has not one input and one output: {OTHER_WAYS}")
-    value = ids.output(0)
-    if inputs[0].get_element_type() != ids.get_element_type():
-        value = ov.opset13.convert(ids, inputs[0].get_element_type()).output(0)
-    _connect(inputs[0], value)
-    return part.get_results()[0].input_value(0)
 
 
 def _connect(parameter: Any, value: Any) -> None:
