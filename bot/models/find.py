@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.files import parse_json
+from bot.worker.backends.openvino.library import MODEL_FILE, TEXT_PARTS, exported_file
 
 DEMO = "demo"
 """The name of the model that comes with Parley."""
@@ -62,8 +63,10 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
 def missing_weights(folder: Path) -> str:
     """The first weights file that `folder` lacks, or its index where that is damaged; "" where the
     weights are complete. Raises OSError where the folder cannot be read."""
-    if (folder / "openvino_model.xml").exists():
-        return "" if (folder / "openvino_model.bin").exists() else "openvino_model.bin"
+    if (exported := exported_file(folder)) is not None:
+        is_text = exported.name == MODEL_FILE
+        needed = [exported.with_suffix(".bin").name] if is_text else TEXT_PARTS
+        return next((name for name in needed if not (folder / name).exists()), "")
     index = folder / "model.safetensors.index.json"
     try:
         named = set(parse_json(index.read_bytes())["weight_map"].values())

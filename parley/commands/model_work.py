@@ -29,6 +29,7 @@ from bot.models.installed import Installed, find_installed, list_installed, remo
 from bot.models.pull import pull
 from bot.worker.backends.ipex.low_bit import converted_kinds
 from parley.app import open_generator
+from parley.environments.export import exporter
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
@@ -46,9 +47,13 @@ async def pull_model(name: str) -> None:
     typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
 
 
-async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
+async def prepare(
+    settings: Settings, name: str | None, low_bit: str | None, environment: Path | None = None
+) -> None:
     """Convert a model by loading it once, and print what was converted. `name` and `low_bit`
-    override the settings; None keeps them. Raises ConfigError where the backend runs no model
+    override the settings; None keeps them. A model that Parley's own converter does not know is
+    exported by the environment of `parley backend install export` (in the folder `environment`, or
+    in its default folder), if that is installed. Raises ConfigError where the backend runs no model
     here, and ModelError."""
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
@@ -60,7 +65,7 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             f'[model] backend = "{section.backend}" runs no model on this machine, so there is '
             "nothing to convert; choose another backend first."
         )
-    folder = find_model(settings)
+    folder, python = find_model(settings), exporter(environment)
     before = _converted_models(settings, folder)
     with _progress_bar(Console(stderr=True)) as report:
 
@@ -68,7 +73,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             report(progress.what, progress.done, progress.total)
 
         report(f"Loading {section.name}", 0, 0)
-        async with open_generator(settings, on_progress, chat=False) as generator:
+        opened = open_generator(settings, on_progress, chat=False, exporter=python)
+        async with opened as generator:
             info = await generator.start()
     after = _converted_models(settings, folder)
     made = [each for path, each in after.items() if path not in before]

@@ -14,7 +14,7 @@ from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.worker.backends.ipex.low_bit import choose_low_bit
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import LlamaConfig, read_config
@@ -106,7 +106,7 @@ def check_low_bit(
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
-        elif not (folder.path / MODEL_FILE).is_file():
+        elif exported_file(folder.path) is None:
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except LoadError as error:
         detail, remedy = _split_remedy(str(error))

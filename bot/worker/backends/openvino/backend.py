@@ -68,7 +68,7 @@ class OpenVinoBackend:
         size = cache_size(source, device, options)
         report("Loading the model", 0, 0)
         self._context = options.context
-        # Without a prefix cache (see `_make_pipeline`) no token is ever counted as cached.
+        # Without a prefix cache (see `scheduler_config`) no token is ever counted as cached.
         self._blocks = BlockIndex(0 if size.states else size.blocks, size.block_size)
         self._pipeline = self._make_pipeline(source, device, size, options)
         report("Warming up", 0, 0)
@@ -78,16 +78,7 @@ class OpenVinoBackend:
     def _make_pipeline(
         self, source: Source, device: Device, size: CacheSize, options: LoadOptions
     ) -> Any:
-        scheduler = self._genai.SchedulerConfig()
-        # GenAI 2026.4 restores the states of linear attention wrongly from its prefix cache: the
-        # second answer to a prompt differs (github.com/openvinotoolkit/model_server/issues/4376).
-        scheduler.enable_prefix_caching = not size.states
-        scheduler.dynamic_split_fuse = True
-        scheduler.max_num_batched_tokens = PREFILL_CHUNK[device.kind]
-        scheduler.max_num_seqs = options.max_parallel
-        scheduler.num_kv_blocks = size.blocks
-        if size.states:
-            scheduler.num_linear_attention_blocks = size.states
+        scheduler = scheduler_config(self._genai, device, size, options.max_parallel)
         properties = _properties(device, source, Path(options.cache_dir))
         try:
             return self._genai.ContinuousBatchingPipeline(
@@ -172,6 +163,21 @@ class OpenVinoBackend:
 
 
 # ---------------------------------------------------------------- how to load
+
+
+def scheduler_config(genai: Any, device: Device, size: CacheSize, max_parallel: int) -> Any:
+    """GenAI's ``SchedulerConfig`` for caches of this size."""
+    scheduler = genai.SchedulerConfig()
+    # GenAI 2026.4 restores the states of linear attention wrongly from its prefix cache: the second
+    # answer to a prompt differs (github.com/openvinotoolkit/model_server/issues/4376).
+    scheduler.enable_prefix_caching = not size.states
+    scheduler.dynamic_split_fuse = True
+    scheduler.max_num_batched_tokens = PREFILL_CHUNK[device.kind]
+    scheduler.max_num_seqs = max_parallel
+    scheduler.num_kv_blocks = size.blocks
+    if size.states:
+        scheduler.num_linear_attention_blocks = size.states
+    return scheduler
 
 
 def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, Any]:

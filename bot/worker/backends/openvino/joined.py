@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from bot.worker.backends.openvino.library import LANGUAGE_FILE, MODEL_FILE, import_openvino
+from bot.worker.backends.openvino.library import (
+    EMBEDDINGS_FILE,
+    LANGUAGE_FILE,
+    MODEL_FILE,
+    import_openvino,
+)
 from bot.worker.conversion.model_cache import get_or_convert
 from bot.worker.protocol import LoadError, Progress
 
 KIND = "joined"
 """Names joined models in the cache, in the place of a quantization: the weights are unchanged."""
 
-EMBEDDINGS_FILE = "openvino_text_embeddings_model.xml"
 PER_LAYER_FILE = "openvino_text_embeddings_per_layer_model.xml"
 
 _KEPT = {"attention_mask", "position_ids", "beam_idx"}
@@ -75,13 +79,6 @@ def join(source: Path, target: Path) -> None:
         _read(ov, target / MODEL_FILE)  # fails where the disk filled up during saving
     except RuntimeError as exc:
         raise LoadError(f"the joined model could not be written to {target.parent}") from exc
-
-
-def missing_part(folder: Path) -> str:
-    """The first file that a vision-language export lacks for text; "" where it has all."""
-    names = (LANGUAGE_FILE, EMBEDDINGS_FILE)
-    files = [name for xml in names for name in (xml, xml.removesuffix("xml") + "bin")]
-    return next((name for name in files if not (folder / name).is_file()), "")
 
 
 # ---------------------------------------------------------------- the inputs

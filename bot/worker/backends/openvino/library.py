@@ -14,6 +14,16 @@ LANGUAGE_FILE = "openvino_language_model.xml"
 """The file that marks a folder as a vision-language model in OpenVINO's format: its language model,
 which reads embeddings instead of token ids."""
 
+EMBEDDINGS_FILE = "openvino_text_embeddings_model.xml"
+"""The part of a vision-language model that turns token ids into embeddings."""
+
+TEXT_PARTS = (
+    "openvino_language_model.bin",
+    EMBEDDINGS_FILE,
+    "openvino_text_embeddings_model.bin",
+)
+"""The files beside `LANGUAGE_FILE` that every vision-language model needs for text."""
+
 
 def exported_file(folder: Path) -> Path | None:
     """The main file of the model that `folder` holds in OpenVINO's format; None where it holds
