@@ -4,6 +4,7 @@ What it loads is found or made by `source`. The pipeline gets and returns token 
 tokenizer.
 """
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,14 @@ class OpenVinoBackend:
         scheduler = scheduler_config(self._genai, device, size, options.max_parallel)
         properties = _properties(device, source, Path(options.cache_dir))
         try:
-            return self._genai.ContinuousBatchingPipeline(
-                str(source.path), scheduler, device.name, properties
-            )
-        except RuntimeError as exc:
+            with tempfile.TemporaryDirectory() as empty:
+                # Token ids go in and out. Without this, GenAI would make a tokenizer of what the
+                # model's folder or GGUF file holds, and fails where it cannot.
+                tokenizer = self._genai.Tokenizer(empty)
+                return self._genai.ContinuousBatchingPipeline(
+                    str(source.path), tokenizer, scheduler, device.name, **properties
+                )
+        except (RuntimeError, IndexError) as exc:  # IndexError: a tensor that GenAI expects
             raise _explained(exc, source, device) from exc
 
     def _warm_up(self) -> None:
@@ -201,7 +206,7 @@ def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, An
     return properties
 
 
-def _explained(exc: RuntimeError, source: Source, device: Device) -> LoadError:
+def _explained(exc: Exception, source: Source, device: Device) -> LoadError:
     """What OpenVINO raised while it loaded, as an error for the operator."""
     text = " ".join(str(exc).split())
     if "alloc" in text.lower() or "out of memory" in text.lower():
