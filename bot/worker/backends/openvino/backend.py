@@ -216,7 +216,10 @@ def _explained(exc: Exception, source: Source, device: Device) -> LoadError:
         )
     # The last line is the reason; those before it are places in OpenVINO's source.
     reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
-    return LoadError(f"{source.path} cannot be loaded on {device.title}: {reason}")
+    return LoadError(
+        f"{source.path} cannot be loaded on {device.title} ({reason}): update "
+        "openvino-genai, or use another export, a GGUF file of the model, or a model server"
+    )
 
 
 def create() -> OpenVinoBackend:

@@ -60,10 +60,9 @@ def read_facts(file: Path) -> ModelFacts:
     try:
         model = import_openvino().Core().read_model(file)
     except RuntimeError as exc:
-        reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
         raise LoadError(
-            f"{file.parent} cannot be loaded: {file.name} or its .bin file is damaged ({reason}); "
-            "download or convert the model again"
+            f"{file.parent} cannot be loaded: {file.name} or its .bin file is damaged: download or "
+            "convert the model again"
         ) from exc
     return ModelFacts(_weight_type(model), _cache_shape(model))
 
