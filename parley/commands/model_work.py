@@ -28,6 +28,7 @@ from bot.models.find import DEMO, find_model, hub_cache
 from bot.models.installed import Installed, find_installed, list_installed, remove
 from bot.models.pull import pull
 from bot.worker.backends.ipex.low_bit import converted_kinds
+from bot.worker.backends.openvino.exporter import kind_of
 from parley.app import open_generator
 from parley.environments.export import exporter
 from parley.options import confirm
@@ -141,7 +142,7 @@ def remove_model(
     if only_converted or low_bit is not None:
         converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *converted_kinds(low_bit))
+            kinds = (low_bit, kind_of(low_bit), *converted_kinds(low_bit))
             converted = tuple(each for each in converted if each.low_bit in kinds)
         model = replace(model, download=None, converted=converted)
     size = sum(each.size for each in model.converted) + (model.size if model.download else 0)

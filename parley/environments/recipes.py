@@ -113,7 +113,7 @@ EXPORT = Recipe(
             "tokenizers==0.22.2",
         ),
     ),
-    gigabytes=3.0,
+    gigabytes=2.0,
     check="import nncf, optimum.intel.openvino",
     title="The export environment",
 )

@@ -11,15 +11,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.worker.backends.openvino.library import exported_file
+from bot.worker.backends.openvino.joined import join
+from bot.worker.backends.openvino.library import (
+    LANGUAGE_FILE,
+    MODEL_FILE,
+    PART_NAMES,
+    exported_file,
+)
 from bot.worker.conversion.model_cache import converted_name, get_or_convert
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError, Progress
 
 SCRIPT = Path(__file__).with_name("export_script.py")
-
-DONE = "parley-export.json"
-"""A file in an export in the cache: the model may consist of one part or of several."""
 
 LARGE = 200_000_000
 """Bytes of the original's weights (in 16 bits) from which "auto" means 4 bits, not 16."""
@@ -45,7 +48,7 @@ def find_exported(source: Path, cache_dir: str, low_bit: str) -> Path | None:
     if not cache_dir:
         return None
     folder = Path(cache_dir) / converted_name(source, kind_of(low_bit))
-    return folder if exported_file(folder) is not None else None
+    return folder if (folder / MODEL_FILE).is_file() else None
 
 
 def exported(source: Path, cache_dir: str, low_bit: str, python: str, report: Progress) -> Path:
@@ -59,7 +62,7 @@ def exported(source: Path, cache_dir: str, low_bit: str, python: str, report: Pr
         _require_room(source, folder)
         _export(source, folder, low_bit, python, report)
 
-    return get_or_convert(source, Path(cache_dir), kind_of(low_bit), DONE, make, report)
+    return get_or_convert(source, Path(cache_dir), kind_of(low_bit), MODEL_FILE, make, report)
 
 
 def _export(source: Path, target: Path, low_bit: str, python: str, report: Progress) -> None:
@@ -67,12 +70,17 @@ def _export(source: Path, target: Path, low_bit: str, python: str, report: Progr
     (found,) = list(_run(python, "", "which", str(source)))[-1:] or [{}]
     for said in _run(python, found.get("folder", ""), "export", str(source), str(target), low_bit):
         report(said.get("progress", ""), 0, 0)
-    if exported_file(target) is None:
+    if exported_file(target) is None:  # or the parts of one
         raise LoadError(f"{source} cannot be exported: optimum-intel wrote no model; see the log")
+    if (target / LANGUAGE_FILE).is_file():
+        report("Joining the parts of the model", 0, 0)
+        join(target, target)
+        for name in PART_NAMES:
+            for part in target.glob(f"{name}.*"):
+                part.unlink()
     for config in source.glob("*.json"):
         if "index" not in config.name and not (target / config.name).exists():
             shutil.copyfile(config, target / config.name)
-    (target / DONE).write_text(json.dumps({"low_bit": low_bit}), encoding="utf-8")
 
 
 def _run(python: str, folder: str, *arguments: str) -> Iterator[dict[str, str]]:

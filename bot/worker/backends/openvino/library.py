@@ -17,6 +17,13 @@ which reads embeddings instead of token ids."""
 EMBEDDINGS_FILE = "openvino_text_embeddings_model.xml"
 """The part of a vision-language model that turns token ids into embeddings."""
 
+PART_NAMES = (
+    "openvino_language_model",
+    "openvino_text_embeddings_model",
+    "openvino_text_embeddings_per_layer_model",
+)
+"""The names, without suffix, of the parts of a vision-language model that are for text."""
+
 TEXT_PARTS = (
     "openvino_language_model.bin",
     EMBEDDINGS_FILE,

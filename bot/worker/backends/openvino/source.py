@@ -17,7 +17,7 @@ from bot.worker.backends.openvino.exporter import (
 )
 from bot.worker.backends.openvino.gguf_file import read_gguf
 from bot.worker.backends.openvino.joined import joined
-from bot.worker.backends.openvino.library import LANGUAGE_FILE, MODEL_FILE, exported_file
+from bot.worker.backends.openvino.library import MODEL_FILE, exported_file
 from bot.worker.backends.openvino.model_facts import CacheShape, read_facts
 from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.llama_config import read_config
@@ -101,8 +101,6 @@ def _exported(
         if not options.exporter:
             raise LoadError(f"{refusal}; or export it once: {HOW} {model}") from refusal
         folder = exported(model, options.cache_dir, low_bit, options.exporter, report)
-    if (folder / LANGUAGE_FILE).is_file():
-        folder = joined(folder, options.cache_dir, report)
     return _made(folder, model.name, low_bit)
 
 

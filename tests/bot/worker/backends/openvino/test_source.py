@@ -103,7 +103,10 @@ def test_a_vision_language_export_is_joined(
     parts = cut(made, tmp_path / "parts", ["token_type_ids"])
     found = find_source(replace(options, exporter=exporter(tmp_path, parts)), silent)
     assert (found.path / MODEL_FILE).is_file()
+    assert not list(found.path.glob("*language*")), "the parts take no more space"
     assert found.low_bit == "fp16"
+    expected = Bench(OpenVinoBackend(), replace(options, model=str(made))).answer(request())
+    assert Bench(OpenVinoBackend(), options).answer(request()) == expected
 
 
 def refusal(options: LoadOptions) -> str:
