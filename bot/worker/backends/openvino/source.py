@@ -87,7 +87,8 @@ def _ready(folder: Path, name: str, options: LoadOptions, report: Progress) -> S
     facts = read_facts(folder / MODEL_FILE)
     low_bit = f"{facts.weights} (as exported)" if facts.weights else "as exported"
     exact = facts.weights in FULL_PRECISION
-    return Source(folder, name, low_bit, exact, facts.cache, _weight_bytes(folder))
+    note = _note(facts.cache)
+    return Source(folder, name, low_bit, exact, facts.cache, _weight_bytes(folder), note)
 
 
 def _exported(
@@ -108,7 +109,14 @@ def _made(folder: Path, name: str, low_bit: str) -> Source:
     """A folder in OpenVINO's format that Parley made."""
     cache = read_facts(folder / MODEL_FILE).cache
     exact = low_bit in FULL_PRECISION
-    return Source(folder, name, low_bit, exact, cache, _weight_bytes(folder))
+    return Source(folder, name, low_bit, exact, cache, _weight_bytes(folder), _note(cache))
+
+
+def _note(cache: CacheShape) -> str:
+    """What the operator should know of a model with these caches."""
+    if not cache.hybrid:
+        return ""
+    return "this hybrid model has no prefix cache: each question computes its whole conversation"
 
 
 def _weight_bytes(folder: Path) -> int:
