@@ -128,7 +128,10 @@ def _export(source: Path, target: Path, low_bit: str) -> None:
     intel: Any = importlib.import_module("optimum.intel")
     config = transformers.AutoConfig.from_pretrained(source)
     name = config.architectures[0]
-    model = getattr(transformers, name).from_pretrained(source, dtype="auto").eval()
+    options: dict[str, Any] = {"dtype": "auto"}
+    if (getattr(config, "quantization_config", None) or {}).get("quant_method") == "mxfp4":
+        options["quantization_config"] = transformers.Mxfp4Config(dequantize=True)  # gpt-oss
+    model = getattr(transformers, name).from_pretrained(source, **options).eval()
     task = VISION_TASK if name.endswith("ForConditionalGeneration") else TEXT_TASK
     _say(progress="Exporting the model (this takes minutes)")
     convert.export_from_model(
