@@ -22,6 +22,10 @@ ARCHITECTURES = ("llama", "qwen2", "qwen3")
 MATRIX_TYPES = {1: "F16", 2: "Q4_0", 3: "Q4_1", 8: "Q8_0", 12: "Q4_K", 14: "Q6_K"}
 """The types of the layers' matrices for which GenAI builds a graph, by their numbers in a file."""
 
+ROUNDED = frozenset({3, 12})
+"""Q4_1 and Q4_K: they store the smallest weight of a group as a float, and GenAI rounds it to a
+whole zero point of 4 bits (make_int4_weights in building_blocks.cpp)."""
+
 _OTHER_TYPES = {
     0: "F32", 6: "Q5_0", 7: "Q5_1", 10: "Q2_K", 11: "Q3_K", 13: "Q5_K", 16: "IQ2_XXS",
     17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",
@@ -45,6 +49,8 @@ class GgufModel:
     """The type of most of its weights: "Q4_K"."""
     exact: bool
     """Whether all matrices have 16 bits."""
+    rounded: bool
+    """Whether some weights are read less exactly than they are stored; see `ROUNDED`."""
     cache: CacheShape
     weight_bytes: int
 
@@ -80,8 +86,9 @@ def _model(values: Mapping[str, Any], types: Counter[int], size: int) -> GgufMod
     key_heads = values.get(f"{kind}.attention.head_count_kv", heads)
     ((most, _),) = types.most_common(1)
     cache = CacheShape(((int(key_heads), int(head)),) * (2 * int(layers)))
-    exact = set(+types) == {1}
-    return GgufModel(kind, MATRIX_TYPES[most], exact, cache, size)
+    found = set(+types)
+    rounded = bool(found & ROUNDED)
+    return GgufModel(kind, MATRIX_TYPES[most], found == {1}, rounded, cache, size)
 
 
 # ---------------------------------------------------------------- what GenAI would get wrong

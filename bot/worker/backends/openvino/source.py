@@ -24,6 +24,12 @@ from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
 from bot.worker.protocol import LoadError, LoadOptions, NotConvertible, Progress
 
+_INSTALL = "install it with parley backend install llamacpp"
+_GGUF_NOTE = f"OpenVINO reads this GGUF file; llama.cpp runs more kinds of them: {_INSTALL}"
+_ROUNDED_NOTE = (
+    f"OpenVINO reads 4-bit weights of GGUF files less exactly than llama.cpp does: {_INSTALL}"
+)
+
 FULL_PRECISION = ("fp32", "fp16")
 """Weights with which the arithmetic is exact, so that answers equal those of other backends."""
 
@@ -75,8 +81,7 @@ def _gguf(file: Path) -> Source:
         model.exact,
         model.cache,
         model.weight_bytes,
-        "GenAI reads this GGUF file; llama.cpp runs more kinds of them, and mostly faster: install "
-        "it with parley backend install llamacpp",
+        _ROUNDED_NOTE if model.rounded else _GGUF_NOTE,
     )
 
 

@@ -84,7 +84,16 @@ def test_a_quantized_file_says_its_type(tmp_path: Path) -> None:
     writer.add_tensor("blk.1.attn_q.weight", matrix, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
     finish(writer)
     model = read_gguf(tmp_path / "tiny.gguf")
-    assert not model.exact
+    assert (model.exact, model.rounded) == (False, False)
+
+
+def test_types_whose_zero_points_genai_rounds_are_told(tmp_path: Path) -> None:
+    matrix = gguf.quantize(np.ones((64, 64), np.float32), gguf.GGMLQuantizationType.Q4_1)
+    writer = write(tmp_path / "tiny.gguf")
+    writer.add_tensor("blk.1.attn_k.weight", matrix, raw_dtype=gguf.GGMLQuantizationType.Q4_1)
+    finish(writer)
+    model = read_gguf(tmp_path / "tiny.gguf")
+    assert (model.exact, model.rounded) == (False, True)
 
 
 def test_all_files_of_a_split_model_are_read(tmp_path: Path) -> None:
