@@ -11,8 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-.PHONY: chat help install test test-thorough test-server test-ipex lint types format benchmark \
-	picture clean
+.PHONY: chat help install test test-thorough test-server test-ipex test-templates lint types format \
+	benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
@@ -59,6 +59,12 @@ test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the 
 	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
 	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(PYTEST) tests/ipex
 
+# TEMPLATES is a folder of *.jinja files; without it they are fetched once (37 MB).
+TEMPLATES ?= $(VENV)/original-templates
+test-templates: $(VENV)/installed-dev  ## Compare the prompts of 71 original chat templates with transformers.
+	@$(BIN)/python -m tools.original_templates "$(TEMPLATES)"
+	PARLEY_TEST_TEMPLATES="$(abspath $(TEMPLATES))" $(PYTEST) -rP tests/original_templates
+
 lint: $(VENV)/installed-dev  ## Run ruff and the import rules.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -77,6 +83,7 @@ picture: $(VENV)/installed  ## Draw the README's picture from a real chat with t
 benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.pipe
+	$(BIN)/python -m benchmarks.prompts
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 

@@ -24,13 +24,6 @@ PART_NAMES = (
 )
 """The names, without suffix, of the parts of a vision-language model that are for text."""
 
-TEXT_PARTS = (
-    "openvino_language_model.bin",
-    EMBEDDINGS_FILE,
-    "openvino_text_embeddings_model.bin",
-)
-"""The files beside `LANGUAGE_FILE` that every vision-language model needs for text."""
-
 
 def exported_file(folder: Path) -> Path | None:
     """The main file of the model that `folder` holds in OpenVINO's format; None where it holds
