@@ -19,6 +19,7 @@ from bot.models.kind import kind_of, require_suited
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.exporter import HOW, find_exported, resolve_export_low_bit
 from bot.worker.backends.openvino.library import exported_file
 from bot.worker.backends.torch.device import choose_precision
@@ -150,6 +151,8 @@ def check_low_bit(
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
+        elif library == "llamacpp":
+            _require_gguf(folder.path)
         elif not is_gguf(folder.path) and exported_file(folder.path) is None:
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except NotConvertible as error:
@@ -171,6 +174,14 @@ def _is_exported(model: Path, section: ModelSettings, cache: Path) -> bool:
         return find_exported(model, str(cache), low_bit) is not None
     except LoadError:  # it holds no weights
         return False
+
+
+def _require_gguf(path: Path) -> None:
+    if not gguf_header.is_gguf(str(path)):
+        raise LoadError(
+            f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
+            'backend = "auto", or name a .gguf file'
+        )
 
 
 def _memory(device: Device) -> int | None:
