@@ -22,7 +22,7 @@ from bot.worker.conversion.config_reader import (
 )
 from bot.worker.conversion.decoder_config import DecoderConfig, Norms, read_json
 from bot.worker.conversion.unsupported import refuse_unsupported
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, NotConvertible
 
 
 def read_config(folder: Path) -> DecoderConfig:
@@ -53,8 +53,11 @@ def _text_part(config: Config) -> Config:
     return {**_WITH_IMAGES[config["model_type"]], **given}
 
 
-def _not_supported(path: Path, what: str) -> LoadError:
-    return LoadError(f'{path}: {what}: use [model] backend = "torch"')
+def _not_supported(path: Path, what: str) -> NotConvertible:
+    return NotConvertible(
+        f"{path}: {what}: use the same model as an export for OpenVINO (names such as "
+        'OpenVINO/Qwen3-8B-int4-ov) or as a GGUF file, or [model] backend = "torch"'
+    )
 
 
 def _line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.conversion.decoder_config import read_json
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, NotConvertible
 
 ADAPTER = "adapter_config.json"
 
@@ -54,7 +54,8 @@ def refuse_unsupported(folder: Path, model_types: Collection[str]) -> None:
     the model's type is none of `model_types`, those that can be converted."""
     refuse_unusable(folder)
     config = read_json(folder)
-    if (method := quantization(config)) is not None:
+    method = quantization(config)
+    if method is not None and method != "MXFP4":  # which an export reads: gpt-oss
         raise LoadError(
             f"{folder / 'config.json'}: the weights are quantized already ({method}): use the "
             "original model, which [model] low_bit quantizes, or the same model as a GGUF file or "
@@ -62,10 +63,11 @@ def refuse_unsupported(folder: Path, model_types: Collection[str]) -> None:
         )
     kind = config.get("model_type")
     if kind not in model_types:
-        raise LoadError(
+        raise NotConvertible(
             f"{folder / 'config.json'}: a model of type {json.dumps(kind)[:60]} cannot be "
-            f"converted for OpenVINO (only {', '.join(model_types)}): use the same model as a GGUF "
-            'file or an export for OpenVINO, or [model] backend = "torch"'
+            f"converted for OpenVINO (only {', '.join(model_types)}): use the same model as an "
+            "export for OpenVINO (names such as OpenVINO/Qwen3-8B-int4-ov) or as a GGUF file, or "
+            '[model] backend = "torch"'
         )
 
 
