@@ -63,7 +63,7 @@ def test_an_unknown_architecture_is_refused_with_the_other_ways(tmp_path: Path) 
     write_tiny_model(tmp_path, config={"model_type": "gpt_oss", "architectures": None})
     said = refusal(tmp_path)
     assert 'a model of type "gpt_oss" cannot be converted for OpenVINO (only llama, ' in said
-    assert 'GGUF file or an export for OpenVINO, or [model] backend = "torch"' in said
+    assert 'as a GGUF file, or [model] backend = "torch"' in said
     refuse_unusable(tmp_path)
 
 
