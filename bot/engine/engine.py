@@ -224,7 +224,9 @@ class Engine:
     async def _close_lost(self, answer: StoredAnswer) -> None:
         """Close an unfinished answer whose place no longer exists."""
         if answer.state.open:
-            await self._store.close(answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage)
+            await self._store.close(
+                answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage, answer.thought
+            )
         await self._store.delivered(answer.id)
 
     # ------------------------------------------------------------ questions
@@ -331,7 +333,12 @@ class Engine:
         """Show the end of an answer that was stopped quietly for a change that failed."""
         assert old.outcome is not None
         answer = replace(
-            old.answer, state=old.outcome.state, text=old.text, messages=old.messages, settled=0
+            old.answer,
+            state=old.outcome.state,
+            text=old.text,
+            thought=old.thought,
+            messages=old.messages,
+            settled=0,
         )
         job = Job(answer, surface, None)
         job.outcome = replace(old.outcome, note=note)
