@@ -1,29 +1,28 @@
 """Prompts to token ids, and token ids to text: one codec for each kind of model."""
 
+import logging
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from bot.errors import ModelError
+from bot.generation.answer_reader import AnswerReader, Decoder
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
-from bot.messages import Completion, Prompt
+from bot.generation.reasoning import template_variables
+from bot.generation.thinking import FAMILIES, Family, ThoughtFilter
+from bot.messages import Completion, Prompt, Reasoning, Sampling, Thought
 from bot.models.folder import ModelFolder
 from bot.prompting.formats import PromptFormat, count, encode, format_for
 from bot.prompting.tokenizer import StreamDecoder
+from bot.prompting.tokenizer_json import ControlToken
 from bot.worker.backends.scripted import split_script
 
+logger = logging.getLogger(__name__)
 
-class Decoder(Protocol):
-    """An incremental decoder for one answer."""
-
-    def feed(self, ids: Iterable[int]) -> str:
-        """The text that is complete with these ids; "" in the middle of a character."""
-        ...
-
-    def flush(self) -> str:
-        """The text that is left at the end of the answer."""
-        ...
+_TAIL = 16
+"""Token ids at the end of a prompt in which a closed thought is looked for."""
 
 
 class Codec(Protocol):
@@ -40,8 +39,24 @@ class Codec(Protocol):
         ...
 
     @property
+    def stops(self) -> frozenset[int]:
+        """The ids at which the model is stopped: those that end an answer, without those that also
+        end a thought."""
+        ...
+
+    @property
     def ends(self) -> frozenset[int]:
         """The stop tokens: ids that end an answer."""
+        ...
+
+    @property
+    def thinks_at(self) -> frozenset[Reasoning]:
+        """`ModelInfo.thinks_at`."""
+        ...
+
+    @property
+    def reasoning_levels(self) -> frozenset[Reasoning]:
+        """`ModelInfo.reasoning_levels`."""
         ...
 
     async def encode(self, prompt: Prompt | Completion) -> list[int]:
@@ -52,8 +67,19 @@ class Codec(Protocol):
         """``len(await encode(prompt))``."""
         ...
 
-    def decoder(self, prompt: Prompt | Completion, ids: list[int]) -> Decoder:
-        """A decoder for the answer to `prompt`, which was encoded as `ids`."""
+    def reader(
+        self, prompt: Prompt | Completion, ids: list[int], sampling: Sampling
+    ) -> AnswerReader:
+        """Reads the answer to `prompt`, which was encoded as `ids`."""
+        ...
+
+    def answer_reader(self, sampling: Sampling) -> AnswerReader:
+        """Reads an answer whose thought was closed for it, with `closing`."""
+        ...
+
+    def closing(self, family: Family, thought: list[int]) -> list[int]:
+        """The ids that end a thought, whose ids so far are `thought`, and make the model answer;
+        [] where that cannot be done."""
         ...
 
 
@@ -65,6 +91,17 @@ class ModelCodec:
         self.name = folder.path.name
         self.context = context
         self._format = prompt_format
+        self._template = folder.chat_template or ""
+        self._families = tuple(self._known_families())
+        self._shown = frozenset(
+            token.id for family in self._families for token in self._control(*_tags(family))
+        )
+        ends_thought = (t.id for f in self._families for t in self._control(*f.closings))
+        self.stops = self.ends - frozenset(ends_thought)
+        self._refused: set[Reasoning] = set()
+        levels = {level: self._variables(level) for level in Reasoning}
+        self.reasoning_levels = frozenset(level for level, known in levels.items() if known)
+        self.thinks_at = frozenset(level for level in Reasoning if self._thinks(level))
 
     @classmethod
     def load(cls, path: Path, context: int, *, chat: bool = True) -> "ModelCodec":
@@ -85,14 +122,95 @@ class ModelCodec:
         return self._format.ends
 
     async def encode(self, prompt: Prompt | Completion) -> list[int]:
-        return await encode(self._format, prompt)
+        return await encode(self._format, self._with_variables(prompt))
 
     async def count(self, prompt: Prompt | Completion) -> int:
-        return await count(self._format, prompt)
+        return await count(self._format, self._with_variables(prompt))
 
-    def decoder(self, prompt: Prompt | Completion, ids: list[int]) -> Decoder:
-        goes_on = isinstance(prompt, Completion) or bool(prompt.answer)
-        return StreamDecoder(self._format.tokenizer, after=ids[-4:] if goes_on else None)
+    def reader(
+        self, prompt: Prompt | Completion, ids: list[int], sampling: Sampling
+    ) -> AnswerReader:
+        goes_on = isinstance(prompt, Completion) or bool(prompt.answer or prompt.thought)
+        after = ids[-4:] if goes_on else None
+        decoder = StreamDecoder(self._format.tokenizer, after=after, shown=self._shown)
+        return AnswerReader(decoder, self._filter(prompt), sampling, self.ends)
+
+    def answer_reader(self, sampling: Sampling) -> AnswerReader:
+        decoder = StreamDecoder(self._format.tokenizer)
+        return AnswerReader(decoder, ThoughtFilter(over=True), sampling, self.ends)
+
+    def closing(self, family: Family, thought: list[int]) -> list[int]:
+        del thought
+        thinking = self._format.thinking
+        if thinking is not None and thinking.between_ids:
+            return list(thinking.between_ids)
+        ids: list[int] = []
+        for part in self._format.tokenizer.split_control(f"\n{family.closings[0]}\n\n"):
+            whole = isinstance(part, ControlToken)
+            ids += [part.id] if whole else self._format.tokenizer.encode_text(part, start=False)
+        return ids
+
+    # ------------------------------------------------------------ thoughts
+
+    def _known_families(self) -> Iterator[Family]:
+        """Those that the template writes or reads, or whose tags are tokens of the model."""
+        for family in FAMILIES:
+            written = any(tag in self._template for tag in (family.opening, *family.closings[:1]))
+            if written or any(self._control(family.opening)):
+                yield family
+
+    def _control(self, *texts: str) -> Iterator[ControlToken]:
+        for text in texts:
+            for part in self._format.tokenizer.split_control(text):
+                if isinstance(part, ControlToken):
+                    yield part
+
+    def _filter(self, prompt: Prompt | Completion) -> ThoughtFilter:
+        if isinstance(prompt, Completion) or prompt.answer:
+            return ThoughtFilter(over=True)
+        if prompt.thought or self._format.opens_thought(self._with_variables(prompt)):
+            return ThoughtFilter(self._family, begun=bool(prompt.thought))
+        return ThoughtFilter()
+
+    @property
+    def _family(self) -> Family:
+        """The family in which the template writes thoughts."""
+        thinking = self._format.thinking
+        opening = thinking.opening if thinking is not None else ""
+        known = [family for family in self._families if family.opening == opening]
+        if thinking is not None and not known:
+            return Family(thinking.opening, (thinking.closing,))
+        return (known or list(self._families) or [FAMILIES[0]])[0]
+
+    def _variables(self, level: Reasoning) -> tuple[tuple[str, object], ...]:
+        return template_variables(self._template, level) if self._families else ()
+
+    def _with_variables(self, prompt: Prompt | Completion) -> Prompt | Completion:
+        if isinstance(prompt, Completion) or prompt.reasoning in self._refused:
+            return prompt
+        variables = self._variables(prompt.reasoning)
+        return replace(prompt, template_variables=variables) if variables else prompt
+
+    def _thinks(self, level: Reasoning) -> bool:
+        """Whether the model thinks with this setting: unless the prompt itself closes the thought.
+        A template that raises on the setting's variables is rendered without them from now on."""
+        if not self._families or not self._template:
+            return False
+        prompt = self._with_variables(Prompt("", (), "Hello", reasoning=level))
+        assert isinstance(prompt, Prompt)
+        try:
+            ids = self._format.encode(prompt)
+        except ModelError as error:
+            if not prompt.template_variables:
+                raise
+            logger.warning(
+                '[model] reasoning = "%s" is not sent: the chat template of %s does not take it '
+                "(%s)", level, self.name, error
+            )  # fmt: skip
+            self._refused.add(level)
+            ids = self._format.encode(replace(prompt, template_variables=()))
+        tail = self._format.tokenizer.decode(ids[-_TAIL:], show_control=True).rstrip()
+        return not any(tail.endswith(family.closings[0]) for family in self._families)
 
 
 class ScriptedCodec:
@@ -101,35 +219,62 @@ class ScriptedCodec:
 
     name = "scripted"
     ends: frozenset[int] = frozenset()
+    stops: frozenset[int] = frozenset()
+    reasoning_levels: frozenset[Reasoning] = frozenset()
 
     def __init__(self, script: str, context: int) -> None:
         self.context = context or MAX_CONTEXT
         self._script = script
         self._words = split_script(script)
         self._ends = list(_word_ends(self._words))
+        self._thought, self._answer = _divided(script)
+        self.thinks_at = frozenset(Reasoning) if self._thought else frozenset()
 
     async def encode(self, prompt: Prompt | Completion) -> list[int]:
         if isinstance(prompt, Completion):
-            read, answer = prompt.text, ""
+            read = prompt.text
         else:
             past = (text for turn in prompt.history for text in (turn.question, turn.answer))
-            read, answer = " ".join((prompt.system, *past, prompt.question)), prompt.answer
+            read = " ".join((prompt.system, *past, prompt.question))
         other = len(self._words)
-        return [other] * max(1, len(split_script(read))) + list(range(self._said(answer)))
+        said = bisect_right(self._ends, self._position(prompt))
+        return [other] * max(1, len(split_script(read))) + list(range(said))
 
     async def count(self, prompt: Prompt | Completion) -> int:
         return len(await self.encode(prompt))
 
-    def decoder(self, prompt: Prompt | Completion, ids: list[int]) -> Decoder:  # noqa: ARG002
-        answer = "" if isinstance(prompt, Completion) else prompt.answer
-        spoken = self._script.startswith(answer)
-        return _ScriptDecoder(self._script, self._ends, len(answer) if spoken else 0)
+    def reader(
+        self, prompt: Prompt | Completion, ids: list[int], sampling: Sampling
+    ) -> AnswerReader:
+        del ids
+        position = self._position(prompt)
+        over = isinstance(prompt, Completion) or bool(prompt.answer and position)
+        inside = FAMILIES[0] if position and not over else None
+        thoughts = ThoughtFilter(inside, begun=bool(inside), over=over)
+        return AnswerReader(self._decoder(position), thoughts, sampling)
 
-    def _said(self, answer: str) -> int:
-        """How many whole words of the script `answer` holds; 0 where it is another text."""
-        if not self._script.startswith(answer):
+    def answer_reader(self, sampling: Sampling) -> AnswerReader:
+        start = len(self._script) - len(self._answer)
+        return AnswerReader(self._decoder(start), ThoughtFilter(over=True), sampling)
+
+    def closing(self, family: Family, thought: list[int]) -> list[int]:
+        del family
+        start = len(self._script) - len(self._answer)
+        before = bisect_right(self._ends, start)
+        return list(range(len(thought), before)) if self._answer else []
+
+    def _decoder(self, position: int) -> "_ScriptDecoder":
+        return _ScriptDecoder(self._script, self._ends, position)
+
+    def _position(self, prompt: Prompt | Completion) -> int:
+        """How much of the script was said: 0 where the answer or thought so far is another text."""
+        if isinstance(prompt, Completion):
             return 0
-        return bisect_right(self._ends, len(answer))
+        if prompt.answer:
+            start, said, whole = len(self._script) - len(self._answer), prompt.answer, self._answer
+        else:
+            start, said, whole = self._script.find(self._thought), prompt.thought, self._thought
+        return start + len(said) if said and whole.startswith(said) else 0
 
 
 class _ScriptDecoder:
@@ -146,6 +291,22 @@ class _ScriptDecoder:
 
     def flush(self) -> str:
         return ""
+
+    def hide_control(self) -> None:
+        """A script has no control tokens."""
+
+
+def _tags(family: Family) -> tuple[str, ...]:
+    ends = family.answer_end.split("|") if family.answer_end else []
+    return (family.opening, *family.closings, *family.answer, *ends)
+
+
+def _divided(script: str) -> tuple[str, str]:
+    """The thought and the answer of a script."""
+    thoughts = ThoughtFilter()
+    pieces = [*thoughts.feed(script), *thoughts.flush()]
+    thought = "".join(piece.text for piece in pieces if isinstance(piece, Thought))
+    return thought, "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def _word_ends(words: Iterable[str]) -> Iterable[int]:
