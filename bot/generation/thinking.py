@@ -116,6 +116,18 @@ class ThoughtFilter:
         return self._place is _Place.ANSWER
 
     @property
+    def begun(self) -> bool:
+        """Whether there was some thought."""
+        return self._thought
+
+    def told(self) -> None:
+        """A thought came by another way: no closing tag has to be looked for in the answer."""
+        self._watch = False
+        if self._place is _Place.THOUGHT and not self._thought:
+            self._place = _Place.LEADING
+        self._thought = True
+
+    @property
     def family(self) -> Family | None:
         """The family of the thought that is or was open; None before the first."""
         return self._family
@@ -145,7 +157,7 @@ class ThoughtFilter:
             return []
         if self._place is _Place.ANSWER and self._watch and _stray(self._answer, held, last=True):
             before = self._answer.strip()
-            self._place = _Place.LEADING
+            self._family, self._place = _of_closing(held.strip()), _Place.LEADING
             return [Thought(before, whole=True)]
         return [held] if held else []
 
@@ -210,6 +222,7 @@ class ThoughtFilter:
             if stray := _stray(self._answer, text):
                 start, end = stray
                 pieces.append(Thought((self._answer + text[:start]).strip(), whole=True))
+                self._family = _of_closing(text[start:end].strip())
                 self._place, self._held, self._watch = _Place.LEADING, text[end:], False
                 self._thought, self._answer = True, ""
                 return True
@@ -271,6 +284,10 @@ def _stray(before: str, text: str, *, last: bool = False) -> tuple[int, int] | N
         if alone and (end >= 0 or last) and len(_FENCE.findall(whole)) % 2 == 0:
             return at, at + len(line)
     return None
+
+
+def _of_closing(tag: str) -> Family:
+    return next(family for family in FAMILIES if family.closings[0] == tag)
 
 
 def _line_held(before: str, text: str) -> tuple[str, str]:

@@ -36,6 +36,11 @@ class ServerCounter:
         self._method: Method | None = None
         self._not_before = float("-inf")
 
+    @property
+    def llama_server(self) -> bool:
+        """Whether it is llama.cpp's server, which alone has that endpoint."""
+        return self._method == self._by_template
+
     async def detect(self) -> bool:
         """Try the known endpoints; False where the server has none, so counts are estimates."""
         sample: Messages = [{"role": "user", "content": "Hello"}]
@@ -78,6 +83,11 @@ def _checked(count: int) -> int:
     if not count:
         raise GenerationError("the model server counts no tokens")
     return count
+
+
+def text_estimate(text: str) -> int:
+    """An upper estimate of the number of tokens of a text alone."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
 def estimate(messages: Messages) -> int:
