@@ -457,6 +457,10 @@ class Part:
     """How many messages of this part could not be edited any more, and were replaced by another."""
     tag: str = ""
     """Of the database (`Store.tag`); buttons carry it beside `answer_id`."""
+    thought: str = ""
+    """The beginning of what the model thought before this answer, plain words in lines, where
+    thoughts are shown; "" where they are hidden, or there was none. With `SurfaceLimits.quote` the
+    text has it already."""
 
     @property
     def key(self) -> str:
@@ -498,6 +502,9 @@ class SurfaceLimits:
     burst. 0: they share the limit of edits."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
+    quote: str = ""
+    """The mark of a quoted small line, in which a folded thought stands above the answer; "" where
+    the surface itself shows `Part.thought`."""
 
     @property
     def of_posts(self) -> "SurfaceLimits":

@@ -54,6 +54,7 @@ class DiscordSurface:
             burst=BURST,
             posts_burst=POSTS_BURST,
             markdown=Dialect.DISCORD,
+            quote="> -# ",
         )
 
     async def send(self, part: Part) -> str:

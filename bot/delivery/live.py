@@ -59,7 +59,13 @@ class LiveAnswer:
         self._budgets = delivery.budgets
         self._surface = surface
         self._budget = self._budgets.of(surface.limits)
-        self._pages = Pages(answer.id, surface.limits, answer.text)
+        self._pages = Pages(
+            answer.id,
+            surface.limits,
+            answer.text,
+            thought=answer.thought,
+            fold=delivery.fold,
+        )
         self._messages = AnswerMessages(
             answer,
             surface,
@@ -349,11 +355,14 @@ class Delivery:
         max_messages: int = 8,
         patience: float = 3600.0,
         tag: str = "",
+        fold: bool = False,
     ) -> None:
         """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
         answer in more messages than this is attached as a file, too. `patience`: seconds for which
-        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons."""
+        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons. `fold`: show the
+        beginning of a model's thought above its answer."""
         self.clock = clock
+        self.fold = fold
         self.tag = tag
         self.ledger = ledger
         self.edit_interval = edit_interval

@@ -2,6 +2,7 @@
 
 import math
 
+from bot.delivery.folding import folded, quoted
 from bot.delivery.holding import shown_until
 from bot.delivery.splitting import Piece, Splitter
 from bot.messages import Thought
@@ -52,21 +53,44 @@ class Pages:
     state, everything is shown.
     """
 
-    def __init__(self, answer_id: int, limits: SurfaceLimits, text: str) -> None:
+    def __init__(
+        self,
+        answer_id: int,
+        limits: SurfaceLimits,
+        text: str,
+        *,
+        thought: str = "",
+        fold: bool = False,
+    ) -> None:
+        """`text` and `thought` are those of an earlier run. With `fold`, the beginning of the
+        thought stands above the answer."""
         self._answer_id = answer_id
         self._limits = limits
+        self._fold = fold
+        self._thought = [thought] if thought else []
+        self._folded: list[str] = []
         self._splitter = Splitter(limits.max_units, limits.units, limits.markdown)
         self._thinking = self._again = False
         self._thinking_since: float | None = None
         self._tick = math.inf
         self._chunks = [text] if text else []
-        self._unsplit = [text] if text else []
+        self._unsplit: list[str] = []
+        if text:
+            self._put(text)
         self._state: AnswerState | None = None
         self._note = ""
         self._shown_to = 0  # how much of the growing part is shown
         self._held: tuple[int, int] | None = None  # part and offset from which on it is withheld
         self._held_since = 0.0
         self._growing = Piece("", 0, 0)
+
+    def _put(self, text: str) -> None:
+        """Hand text to the splitter; before the first, the folded thought."""
+        if self._fold and self._thought and not self._folded:
+            self._folded = folded("".join(self._thought))
+            if self._limits.quote:
+                self._unsplit.append(quoted(self._folded, self._limits.quote))
+        self._unsplit.append(text)
 
     # ---------------------------------------------------------------- changes to the answer
 
@@ -84,7 +108,7 @@ class Pages:
     def write(self, text: str) -> None:
         """Append generated text."""
         self._chunks.append(text)
-        self._unsplit.append(text)
+        self._put(text)
         self._state, self._note, self._thinking = AnswerState.WRITING, "", False
 
     def think(self, piece: Thought) -> None:
@@ -95,13 +119,18 @@ class Pages:
                 self._limits.max_units, self._limits.units, self._limits.markdown
             )
             self._chunks, self._unsplit, self._shown_to, self._held = [], [], 0, None
+            self._thought, self._folded = [], []
             self._again = not piece.text
+        if not self._chunks:
+            self._thought.append(piece.text)
         if not self._chunks:
             self._state, self._thinking = AnswerState.QUEUED, True
 
     def end(self, state: AnswerState, note: str) -> None:
         """The answer has ended: nothing is withheld any longer."""
         self._state, self._note, self._thinking = state, note, False
+        if self._fold and self._thought and not self._folded:
+            self._folded = folded("".join(self._thought))
 
     # ---------------------------------------------------------------- what is to be shown
 
@@ -188,4 +217,5 @@ class Pages:
             (self._state or AnswerState.WRITING) if last else AnswerState.DONE,
             last,
             self._note if last else "",
+            thought="\n".join(self._folded),
         )

@@ -448,6 +448,11 @@ class Engine:
         answer = await self._answer_in(conversation, answer_id)
         await self._store.rate(answer.id, by, verdict)
 
+    async def thought(self, conversation: ConversationKey, answer_id: int) -> str:
+        """What the model thought before an answer of this conversation; "" for nothing. Raises
+        NothingToDo where the conversation has no such answer."""
+        return (await self._answer_in(conversation, answer_id)).thought
+
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers
         are stopped. Answers to others stay, also where they quote this person. Returns how many
