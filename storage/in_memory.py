@@ -53,7 +53,9 @@ class _Answer:
 
     def archived(self, *, current: bool) -> ArchivedAnswer:
         verdicts = tuple(self.verdicts[person] for person in sorted(self.verdicts))
-        return ArchivedAnswer(self.state, self.text, self.created_at, current, verdicts, self.thought)
+        return ArchivedAnswer(
+            self.state, self.text, self.created_at, current, verdicts, self.thought
+        )
 
 
 @dataclass(slots=True)

@@ -110,6 +110,7 @@ def status_text(status: Status) -> str:
         (
             f"Model: {model.name} (quantization {model.low_bit})",
             f"Context window: {model.context:,} tokens",
+            *(("Thinks before it answers: yes",) if model.thinks_at else ()),
             f"Runs on: {model.device}, by {model.backend}",
             *note,
             f"Now: {writing} being written, {waiting} waiting",

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import ModelError
-from bot.generation.answer_reader import AnswerReader, Decoder
+from bot.generation.answer_reader import AnswerReader
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
 from bot.generation.reasoning import template_variables
-from bot.generation.thinking import FAMILIES, Family, ThoughtFilter
+from bot.generation.thinking import FAMILIES, Family, ThoughtFilter, families_in
 from bot.messages import Completion, Prompt, Reasoning, Sampling, Thought
 from bot.models.folder import ModelFolder
 from bot.prompting.formats import PromptFormat, count, encode, format_for
@@ -154,9 +154,9 @@ class ModelCodec:
 
     def _known_families(self) -> Iterator[Family]:
         """Those that the template writes or reads, or whose tags are tokens of the model."""
+        written = families_in(self._template)
         for family in FAMILIES:
-            written = any(tag in self._template for tag in (family.opening, *family.closings[:1]))
-            if written or any(self._control(family.opening)):
+            if family in written or any(self._control(family.opening)):
                 yield family
 
     def _control(self, *texts: str) -> Iterator[ControlToken]:

@@ -63,6 +63,17 @@ FAMILIES: tuple[Family, ...] = (
     Family("Here are my reasoning steps:", ("[BEGIN FINAL RESPONSE]",)),  # Apriel 1.6
 )
 
+
+def families_in(template: str) -> tuple[Family, ...]:
+    """The families in which a chat template writes or reads thoughts; () for one without any."""
+    return tuple(
+        family
+        for family in FAMILIES
+        if family.opening in template or family.closings[0] in template
+        if not (family.closings[0] in ("<|end|>", "<|eom|>") and family.opening not in template)
+    )
+
+
 _STRAY = tuple(f.closings[0] for f in FAMILIES if f.closings[0].replace("/", "", 1) == f.opening)
 """Closing tags that say by themselves that a thought was before them."""
 _ALWAYS = tuple(dict.fromkeys(m for f in FAMILIES for m in f.answer if "|>" in m or "<|" in m))

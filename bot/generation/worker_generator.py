@@ -161,9 +161,7 @@ class WorkerGenerator:
         logger.warning("%s", self._halved)
         return context // 2
 
-    async def _begin(
-        self, run: Run, window: int
-    ) -> tuple[WorkerClient, AnswerStream]:
+    async def _begin(self, run: Run, window: int) -> tuple[WorkerClient, AnswerStream]:
         """Send the request as soon as fewer than ``max_parallel`` are in flight. It counts as in
         flight until the worker reports its end or dies. Raises NoRoom where the context window has
         become smaller than `window` meanwhile and prompt and answer do not fit it, and
@@ -184,4 +182,3 @@ class WorkerGenerator:
         except BaseException:
             self._batch_slots.release()
             raise
-

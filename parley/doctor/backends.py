@@ -1,12 +1,17 @@
 """Checks of backends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
+from bot.messages import Reasoning
 from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
+
+if TYPE_CHECKING:
+    from bot.generation.openai import Trial
 
 AREA = "Backends"
 DEVICES = "Devices"
@@ -105,6 +110,15 @@ def check_device(probe: Probe, section: ModelSettings) -> Result:
     return Result(DEVICES, what, State.OK, f"{device.name} ({device.title})")
 
 
+def _about_thinking(trial: "Trial", reasoning: Reasoning) -> str:
+    """What is known of the model's thinking, and of the effect of ``reasoning``."""
+    thinks = "; it thinks before it answers" if trial.thinks else ""
+    if reasoning is Reasoning.AUTO or trial.switched:
+        return thinks
+    unknown = f'whether [model] reasoning = "{reasoning}" has an effect, the server decides'
+    return f"{thinks}; {unknown}"
+
+
 async def check_servers(settings: Settings) -> list[Result]:
     """Whether each server of ``[model.openai]`` answers a tiny question with the model."""
     # It brings an HTTP client, which takes a while to import.
@@ -124,7 +138,11 @@ async def check_servers(settings: Settings) -> list[Result]:
         Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
         if trial.error
         else Result(
-            AREA, trial.url, State.OK, f"{trial.model} answers, context {trial.context} tokens"
+            AREA,
+            trial.url,
+            State.OK,
+            f"{trial.model} answers, context {trial.context} tokens"
+            f"{_about_thinking(trial, settings.model.reasoning)}",
         )
         for trial in await try_servers(options)
     ]

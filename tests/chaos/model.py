@@ -7,7 +7,16 @@ from functools import cache
 
 from bot.clock import Clock
 from bot.errors import GenerationError, NoRoom, WorkerLost
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Thought, Usage
+from bot.messages import (
+    Completion,
+    Finished,
+    FinishReason,
+    ModelInfo,
+    Prompt,
+    Sampling,
+    Thought,
+    Usage,
+)
 from tests.chaos.faults import Faults
 
 KEY = re.compile(r"q(\d+)v(\d+)")

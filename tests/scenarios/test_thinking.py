@@ -98,9 +98,9 @@ async def test_a_thought_is_shown_in_its_own_place_alone_and_only_where_thoughts
     async with group.running(model) as chat:
         await ask(chat, model, Who.ANA, "Count.")
         number = (await newest(group.store)).id
-        here = Where.HERE
-        told = await chat.press_elsewhere(Who.ANA, Press.THINKING, number, here)
-        assert await told.text() == nothing
+        if not chat.key.thread:  # a forged button stands in the channel itself
+            told = await chat.press_elsewhere(Who.ANA, Press.THINKING, number, Where.HERE)
+            assert await told.text() == nothing
     group.fold_thoughts()
     async with group.running(model) as chat:
         told = await chat.press_elsewhere(Who.BEN, Press.THINKING, number, Where.ELSEWHERE)
@@ -138,6 +138,7 @@ async def test_continue_after_a_stop_takes_the_thought_up(group: GroupPlatform) 
         await until(chat.answers)
         await chat.press(Who.ANA, Press.STOP, only(chat))
         await until(lambda: stopped(only(chat)))
+        await chat.settled()
         model.let(100)
         await chat.press(Who.ANA, Press.CONTINUE, only(chat))
         await answered(chat, model, 2)
@@ -217,11 +218,11 @@ async def test_an_answer_that_is_continued_is_not_thought_about_again(
 ) -> None:
     model = thinking()
     async with group.running(model) as chat:
-        short = ConversationSettings(max_new_tokens=5)
-        await group.store.change_settings(chat.key, short)
+        place = chat.key
+        await group.store.change_settings(place, ConversationSettings(max_new_tokens=5))
         await ask(chat, model, Who.ADA, "Count.")
         assert only(chat).text == " ".join(COUNT.split()[:5])
-        await group.store.change_settings(chat.key, ConversationSettings())
+        await group.store.change_settings(place, ConversationSettings())
         await chat.press(Who.ADA, Press.CONTINUE, only(chat))
         await answered(chat, model, 2)
         assert only(chat).text == COUNT
@@ -231,9 +232,7 @@ async def test_an_answer_that_is_continued_is_not_thought_about_again(
 
 @on_all_that_can(Can.OTHERS)
 async def test_who_waits_for_a_thought_that_takes_all_is_told(group: GroupPlatform) -> None:
-    model = ScriptedGenerator(
-        lambda _: COUNT, context=100_000, thought="hm " * 2000, closes=False
-    )
+    model = ScriptedGenerator(lambda _: COUNT, context=100_000, thought="hm " * 2000, closes=False)
     async with group.running(model) as chat:
         await ask(chat, model, Who.ANA, "Count.")
         shown = only(chat)

@@ -523,9 +523,7 @@ async def test_of_two_who_reopen_an_answer_at_once_one_does(store: Store) -> Non
 
 async def test_settings_are_replaced_whole_and_outlive_a_reset(store: Store) -> None:
     assert await store.settings(CHANNEL) == ConversationSettings()
-    first = ConversationSettings(
-        "Be brief. \N{GRINNING FACE}", 0.0, 64, False, True, Reasoning.LOW
-    )
+    first = ConversationSettings("Be brief. \N{GRINNING FACE}", 0.0, 64, False, True, Reasoning.LOW)
     await store.change_settings(CHANNEL, first)
     await asked(store)
     await store.reset(CHANNEL)

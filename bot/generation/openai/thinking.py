@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.errors import GenerationError
 from bot.generation.reasoning import template_variables
-from bot.generation.thinking import FAMILIES, Family, ThoughtFilter
+from bot.generation.thinking import FAMILIES, Family, ThoughtFilter, families_in
 from bot.messages import Completion, Prompt, Reasoning, Thought
 
 _CAPABILITIES = frozenset({"thinking", "reasoning"})
@@ -44,8 +44,7 @@ class ServerThinking:
             return
         template = properties.get("chat_template") if isinstance(properties, dict) else None
         if isinstance(template, str) and template:
-            tags = (tag for family in FAMILIES for tag in (family.opening, family.closings[0]))
-            self.thinks = any(tag in template for tag in tags)
+            self.thinks = bool(families_in(template))
             known = any(template_variables(template, level) for level in _SWITCHED)
             self.levels = _SWITCHED if self.thinks and known else frozenset()
 

@@ -28,6 +28,10 @@ class Trial:
     model: str = ""
     context: int = 0
     """The context window in tokens."""
+    thinks: bool = False
+    """Whether the model is known to think before it answers."""
+    switched: bool = False
+    """Whether it is known that `[model] reasoning` has an effect."""
     error: str = ""
     """Why there was no answer; "" where there was one."""
     remedy: str = ""
@@ -72,11 +76,13 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         info = await generator.start()
         async for _ in generator.stream(TINY, Sampling(max_new_tokens=MOST_TOKENS)):
             pass
+        info = await generator.start()  # it may have learned that the model thinks
     except (ModelError, GenerationError) as error:
         return _failed(url, str(error))
     finally:
         await generator.aclose()
-    return Trial(url, info.name, info.context)
+    thinks, switched = bool(info.thinks_at), bool(info.reasoning_levels)
+    return Trial(url, info.name, info.context, thinks, switched)
 
 
 def _failed(url: str, text: str) -> Trial:

@@ -109,7 +109,9 @@ def _without_notes(content: str) -> list[str]:
 
 
 def options() -> EngineOptions:
-    window = WindowOptions("Be kind.", True, Sampling(max_new_tokens=5000, max_thinking_tokens=1000))
+    window = WindowOptions(
+        "Be kind.", True, Sampling(max_new_tokens=5000, max_thinking_tokens=1000)
+    )
     return EngineOptions(
         window=window,
         slots=64,

@@ -82,7 +82,9 @@ def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Setting
 
 def options(**changes: Any) -> EngineOptions:
     values: dict[str, Any] = {
-        "window": WindowOptions("Be kind.", True, Sampling(max_new_tokens=20_000, max_thinking_tokens=1000)),
+        "window": WindowOptions(
+            "Be kind.", True, Sampling(max_new_tokens=20_000, max_thinking_tokens=1000)
+        ),
         "slots": 64,
         "queue": 100,
         "queue_per_person": 100,

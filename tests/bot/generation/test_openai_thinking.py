@@ -177,9 +177,10 @@ async def test_a_model_that_thought_once_is_known_to_think() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "effort", "on"), [("off", "none", False), ("low", "low", True), ("high", "high", True)]
+    ("level", "effort", "on"),
+    [("off", "none", False), ("low", "low", True), ("high", "high", True)],
 )
-async def test_the_switch_reaches_the_server(level: str, effort: str, on: bool) -> None:  # noqa: FBT001
+async def test_the_switch_reaches_the_server(level: str, effort: str, on: bool) -> None:
     prompt = Prompt("", (), "Hi", reasoning=Reasoning(level))
     async with raw_server(chat=stream(event("Ok"), STOP)) as server:
         await answered(server, HELLO, prompt)

@@ -132,7 +132,7 @@ WORDS = st.lists(
 
 
 @given(words=WORDS, cuts=st.lists(st.integers(0, 60)), watch=st.booleans())
-def test_cuts_do_not_matter(words: list[str], cuts: list[int], watch: bool) -> None:  # noqa: FBT001
+def test_cuts_do_not_matter(words: list[str], cuts: list[int], watch: bool) -> None:
     text = "".join(words)
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
