@@ -281,9 +281,9 @@ class AnswerLedger(Protocol):
     async def close(
         self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
     ) -> None:
-        """Save the final text, thought and state of an open answer, and charge its tokens to the person who
-        asked for it. It stays `unfinished` until `delivered`. Idempotent: the first close counts.
-        Raises ValueError where `state` is open."""
+        """Save the final text, thought and state of an open answer, and charge its tokens to the
+        person who asked for it. It stays `unfinished` until `delivered`. Idempotent: the first
+        close counts. Raises ValueError where `state` is open."""
 
     async def delivered(self, answer_id: int) -> None:
         """Record that the end of a closed answer is shown, so that nothing is left to do for it.

@@ -31,7 +31,8 @@ async def load_parley(
     stack: AsyncExitStack, settings: Settings, console: Console, *, fold_thoughts: bool = False
 ) -> Parley:
     """Open everything that answers questions, on `stack`, with the model's progress on `console`.
-    `fold_thoughts`: the beginning of what a model thinks is shown above its answer. Raises what `open_parley` raises."""
+    `fold_thoughts`: the beginning of what a model thinks is shown above its answer. Raises what
+    `open_parley` raises."""
     with load_progress(console, settings) as on_progress:
         return await stack.enter_async_context(
             open_parley(

@@ -37,6 +37,7 @@ def actions(state: AnswerState) -> tuple[Action, ...]:
 
 
 def buttons_of(part: Part) -> tuple[Action, ...]:
-    """The buttons of the last part of an answer: with a folded thought, one that shows all of it."""
+    """The buttons of the last part of an answer: with a folded thought, one that shows all of
+    it."""
     thought = (Action.THINKING,) if part.thought and not part.state.open else ()
     return (*actions(part.state), *thought)

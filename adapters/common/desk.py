@@ -337,7 +337,8 @@ class Desk:
         return texts.system_prompt_set_text(changed.system_prompt)
 
     async def settings(self, place: Place, person: Person, changes: Mapping[str, str]) -> str:
-        """The settings of the conversation, with what was typed (`settings.NAMES`) changed; changes are for admins. Raises Refusal."""
+        """The settings of the conversation, with what was typed (`settings.NAMES`) changed; changes
+        are for admins. Raises Refusal."""
         settings = await self.engine.settings(place.key)
         if changes:
             if unknown := set(changes) - set(NAMES):

@@ -74,7 +74,8 @@ class SlackSurface:
         """Whether the thread's session has the status "processing". None: unknown, since an
         earlier run may have set it and been killed."""
         self._thinking = ""
-        """The thread's status: for how long the model has been thinking; "" where it says nothing."""
+        """The thread's status: for how long the model has been thinking; "" where it says
+        nothing."""
         self._may_be_posted = resumed
         """The next part may have been posted by an earlier run."""
 

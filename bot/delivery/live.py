@@ -359,8 +359,8 @@ class Delivery:
     ) -> None:
         """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
         answer in more messages than this is attached as a file, too. `patience`: seconds for which
-        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons. `fold`: show the
-        beginning of a model's thought above its answer."""
+        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons. `fold`: show
+        the beginning of a model's thought above its answer."""
         self.clock = clock
         self.fold = fold
         self.tag = tag

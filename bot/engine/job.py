@@ -51,7 +51,8 @@ class Job:
         self.doubtful = False
         """Once it has ended: there may be a message that `messages` lacks."""
         self.prompt: Prompt | None = None
-        """The prompt, once it was packed; its `answer` and `thought` are those of an earlier run."""
+        """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
+        run."""
         self.window = 0
         """The context window that the prompt was packed for, in tokens."""
         self.messages: tuple[str, ...] = answer.messages

@@ -80,7 +80,8 @@ async def pack(
     needed. `window`: the tokens of prompt and answer together. `wanted`: the longest answer, in
     tokens; history leaves that much room (half the window where more is wanted), but a long
     question may shrink it, down to `least_answer`. `answer` and `thought`: those so far of an
-    answer that is continued. `thinking`: for a model that may think; None without. `keep_from`: that of the previous prompt of this conversation, None where unknown.
+    answer that is continued. `thinking`: for a model that may think; None without. `keep_from`:
+    that of the previous prompt of this conversation, None where unknown.
 
     Raises TooLong, with the numbers, where the question alone does not fit.
     """

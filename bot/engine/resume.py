@@ -15,8 +15,8 @@ MOST_RETRIES_IN_ALL = 5
 after each piece of text does not go on without end."""
 
 Repack = Callable[[str, str], Awaitable[tuple[Prompt, Sampling] | None]]
-"""Called with the answer and the thought so far: the prompt and sampling for the present context window, or None
-where the window is no smaller than before."""
+"""Called with the answer and the thought so far: the prompt and sampling for the present context
+window, or None where the window is no smaller than before."""
 
 
 async def resuming_stream(
@@ -25,10 +25,10 @@ async def resuming_stream(
     """What `generator` streams, resumed when its worker process is lost.
 
     The prompt is sent again with the text and thought so far, so that the joined text is one
-    answer, and thought and answer are no longer than `sampling` allows; it is packed again where the model was restarted with a smaller window,
-    after its memory ran out. Raises GenerationError when the model fails by itself, WorkerLost
-    when its process is lost more than `MOST_RETRIES` times without new text or more than
-    `MOST_RETRIES_IN_ALL` times, and what `repack` raises.
+    answer, and thought and answer are no longer than `sampling` allows; it is packed again where
+    the model was restarted with a smaller window, after its memory ran out. Raises GenerationError
+    when the model fails by itself, WorkerLost when its process is lost more than `MOST_RETRIES`
+    times without new text or more than `MOST_RETRIES_IN_ALL` times, and what `repack` raises.
     """
     so_far = _SoFar([prompt.answer], [prompt.thought])
     spent = Usage()

@@ -154,7 +154,8 @@ class Runner:
         self, job: Job, text: str, thought: str
     ) -> tuple[Prompt, Sampling] | None:
         """The prompt for a model that was started again with a smaller window, with `text` and
-        `thought` as the answer so far; None where the window is as before. Raises TooLong where nothing fits."""
+        `thought` as the answer so far; None where the window is as before. Raises TooLong where
+        nothing fits."""
         if (await self._generator.start()).context >= job.window:
             return None
         packed, sampling = await self._window.pack(replace(job.answer, text=text, thought=thought))

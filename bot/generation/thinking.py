@@ -105,8 +105,9 @@ class ThoughtFilter:
         watch: bool = False,
     ) -> None:
         """`inside`: the text begins within a thought of that family; with `begun` there were words
-        of it before. `over`: it begins within the answer, where nothing is a thought. `watch`: nobody knows whether the prompt opened a
-        thought, so a closing tag on a line of its own may turn all before it into one."""
+        of it before. `over`: it begins within the answer, where nothing is a thought. `watch`:
+        nobody knows whether the prompt opened a thought, so a closing tag on a line of its own may
+        turn all before it into one."""
         self._family = inside
         self._place = _Place.ANSWER if over else _Place.THOUGHT if inside else _Place.LEADING
         self._held = ""

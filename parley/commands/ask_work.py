@@ -38,7 +38,8 @@ async def ask(
 ) -> None:
     """Print the answer to one question. `name` is the conversation; None stores nothing. `system`
     becomes the conversation's system prompt. Notes about the answer go to stderr, and with
-    `thinking` what the model thought before it. Raises ConfigError, Busy, what `open_parley` raises, and the answer's own error."""
+    `thinking` what the model thought before it. Raises ConfigError, Busy, what `open_parley`
+    raises, and the answer's own error."""
     conversation = conversation_named(uuid4().hex if name is None else name)
     if name is None:
         storage = settings.storage.model_copy(update={"url": "memory://"})

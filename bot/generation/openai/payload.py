@@ -19,7 +19,8 @@ _SPECIAL_TOKEN = re.compile(
     r"|<(?=\uff5c)"  # DeepSeek's full-width bars
     r"|<(?=/?(?:think|thinking|thought|seed:think|mm:think)>)"  # the tags of a thought
     r"|<(?=channel\|>)|\u25c1(?=/?think\u25b7)"
-    r"|\[(?=/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])"  # Llama 2, Mistral
+    # Llama 2, Mistral
+    r"|\[(?=/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])"
     r"|<(?=</?SYS>>)"
 )
 

@@ -31,8 +31,9 @@ class ServerThinking:
         return _PROMPTED if self.thinks else frozenset()
 
     async def detect(self, model: dict[str, Any], get: Callable[[str], Awaitable[Any]]) -> None:
-        """Ask: `model` is the entry in the list of models, in which Ollama tells capabilities; `get`
-        reads JSON beside the API, where llama.cpp's server has the chat template (``/props``)."""
+        """Ask: `model` is the entry in the list of models, in which Ollama tells capabilities;
+        `get` reads JSON beside the API, where llama.cpp's server has the chat template
+        (``/props``)."""
         told = model.get("capabilities")
         if isinstance(told, list):
             self.thinks = any(word in _CAPABILITIES for word in told if isinstance(word, str))

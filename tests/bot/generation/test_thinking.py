@@ -1,5 +1,7 @@
 """A leading thought is told apart from the answer, however the text is cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,7 +137,7 @@ WORDS = st.lists(
 def test_cuts_do_not_matter(words: list[str], cuts: list[int], watch: bool) -> None:
     text = "".join(words)
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(places)]
     assert divided(pieces, watch=watch) == divided([text], watch=watch)
 
 
