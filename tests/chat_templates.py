@@ -71,3 +71,22 @@ VICUNA = """\
 {% endfor %}
 {% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}
 """
+
+# As published with Llama 2: what Meta's own format writes.
+LLAMA2 = """\
+{%- if messages[0]['role'] == 'system' %}{% set turns = messages[1:] %}
+{%- set system = messages[0]['content'] %}{% else %}{% set turns = messages %}
+{%- set system = false %}{% endif %}
+{%- for message in turns %}
+{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}
+{%- endif %}
+{%- if loop.index0 == 0 and system != false %}
+{%- set content = '<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' + message['content'] %}
+{%- else %}{% set content = message['content'] %}{% endif %}
+{%- if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}
+{%- else %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}
+{%- endfor %}
+"""
+# A fine-tune's: the space before the end of an answer is missing, as in many of them.
+LLAMA2_LIKE = LLAMA2.replace("content.strip() + ' ' + eos_token", "content.strip() + eos_token")

@@ -21,6 +21,7 @@ import tokenizers
 
 from bot.errors import ModelError
 from bot.files import parse_json
+from bot.models.special_tokens import AddedToken
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
 from bot.prompting.tokenizer_json import (
     ControlToken,
@@ -32,6 +33,7 @@ from bot.prompting.tokenizer_json import (
     pieces,
     prefixes,
     text_only,
+    with_added,
 )
 
 _SAMPLE = "Hello, 12 <s> \t\nñ \U0010fffd"
@@ -72,8 +74,9 @@ class TextTokenizer:
         self._control_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     @classmethod
-    def load(cls, folder: Path) -> "TextTokenizer":
-        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``.
+    def load(cls, folder: Path, added: Sequence[AddedToken] = ()) -> "TextTokenizer":
+        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``, with the
+        tokens that other files declare (``ModelFolder.added_tokens``).
 
         Raises ModelError where neither is there or can be used. Takes up to a second for a
         vocabulary of 128,000.
@@ -94,7 +97,8 @@ class TextTokenizer:
         if data.startswith(_GIT_LFS):
             raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {folder}.")
         try:
-            loaded = cls(parse_json(data) if path.suffix == ".json" else tokenizer_spec(data))
+            spec = parse_json(data) if path.suffix == ".json" else tokenizer_spec(data)
+            loaded = cls(with_added(spec, added))
             # A damaged vocabulary shows only when it is used.
             for start in (True, False):
                 loaded.decode(loaded.encode_text(_SAMPLE, start=start), show_control=True)
@@ -142,6 +146,10 @@ class TextTokenizer:
         found = self.control.get(token)
         return None if found is None else found.id
 
+    def token_text(self, token: int) -> str | None:
+        """The text of a special or added token; None for another id."""
+        return self._pieces[token] if token in self._literal else None
+
     # ------------------------------------------------------------ ids to text
 
     def token_bytes(self, token: int) -> bytes:
@@ -154,7 +162,8 @@ class TextTokenizer:
     def _bytes_of(self, token: int) -> bytes:
         piece = self._pieces.get(token, "")
         if token in self._literal:
-            return piece.replace(SPACE, " ").encode()
+            whole = self._family is DecoderFamily.BYTE_LEVEL
+            return (piece if whole else piece.replace(SPACE, " ")).encode()
         if self._family is DecoderFamily.BYTE_LEVEL:
             characters = byte_of_character()
             if all(character in characters for character in piece):

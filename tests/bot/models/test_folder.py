@@ -146,7 +146,7 @@ def test_a_template_in_a_file_of_its_own_goes_first(tmp_path: Path) -> None:
     [
         (LLAMA2_7B, None, PromptStyle.LLAMA2),
         (LLAMA2_7B | {"vocab_size": 32016}, None, PromptStyle.LLAMA2),
-        (LLAMA2_7B, LLAMA2_TEMPLATE, PromptStyle.LLAMA2),
+        (LLAMA2_7B, LLAMA2_TEMPLATE, PromptStyle.TEMPLATE),
         (LLAMA2_7B, CHATML, PromptStyle.TEMPLATE),
         (LLAMA2_7B, MISTRAL, PromptStyle.TEMPLATE),
         (LLAMA2_7B, "", PromptStyle.LLAMA2),

@@ -1,15 +1,16 @@
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.errors import ModelError
 from bot.messages import Completion, Exchange, Prompt
-from bot.models.folder import ModelFolder
+from bot.models.folder import ModelFolder, PromptStyle
 from bot.prompting import formats as prompts
 from bot.prompting.formats import Llama2Format, PlainFormat, TemplateFormat, format_for
-from tests.chat_templates import CHATML, CHATML_TOKENS, VICUNA
+from tests.chat_templates import CHATML, CHATML_TOKENS, LLAMA2, LLAMA2_LIKE, VICUNA
 from tests.tiny_tokenizer import BOS, EOS, byte_level_spec, write_model_folder, write_tokenizer
 
 
@@ -33,18 +34,30 @@ def test_llama_2_gets_its_own_format(tmp_path: Path) -> None:
 
 
 def test_llama_2s_end_tokens_are_found_where_only_the_tokenizer_names_them(tmp_path: Path) -> None:
-    write_tokenizer(tmp_path, chat_template="[INST] <<SYS>>")
-    (tmp_path / "config.json").write_text("{}")
-    ours = format_for(read(tmp_path))
+    config = json.loads((write_model_folder(tmp_path) / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"eos_token_id": None}))
+    folder = replace(read(tmp_path), style=PromptStyle.LLAMA2)
+    ours = format_for(folder)
     assert isinstance(ours, Llama2Format)
     assert ours.ends == {EOS}
     assert ours.encode(Prompt("", (), "the"))[0] == BOS
 
 
 def test_llama_2_without_end_tokens_is_refused(tmp_path: Path) -> None:
-    folder = byte_level_folder(tmp_path, "[INST] <<SYS>>")
+    folder = replace(byte_level_folder(tmp_path, None), style=PromptStyle.LLAMA2)
     with pytest.raises(ModelError, match="bos_token_id"):
         format_for(folder)
+
+
+@pytest.mark.process
+def test_llama_2s_format_is_used_where_the_template_writes_it(tmp_path: Path) -> None:
+    meta = format_for(read(write_model_folder(tmp_path / "meta", chat_template=LLAMA2)))
+    other = format_for(read(write_model_folder(tmp_path / "other", chat_template=LLAMA2_LIKE)))
+    assert isinstance(meta, Llama2Format)
+    assert isinstance(other, TemplateFormat)
+    prompt = Prompt("", (Exchange("Hi", "Hello."),), "Why?")
+    assert "Hello. </s><s> [INST]" in meta.tokenizer.decode(meta.encode(prompt), show_control=True)
+    assert "Hello.</s><s> [INST]" in meta.tokenizer.decode(other.encode(prompt), show_control=True)
 
 
 @pytest.mark.process

@@ -135,12 +135,14 @@ def rendered(model: Model, prompt: Prompt, *, answer_next: bool = True) -> str:
     source = (model.folder.chat_template or "").replace("{% generation %}", "")
     source = source.replace("{%- endgeneration %}\n", "")
     turns = [text for past in prompt.history for text in (past.question, past.answer)]
-    contents = [text.strip() for text in (*turns, prompt.question)]
+    contents = [*turns, prompt.question]
     roles = [["user", "assistant"][place % 2] for place in range(len(contents))]
     if prompt.system.strip() and model.takes_system:
-        roles, contents = ["system", *roles], [prompt.system.strip(), *contents]
+        roles, contents = ["system", *roles], [prompt.system, *contents]
+    elif prompt.system.strip() and not contents[0].strip():
+        contents[0] = prompt.system
     elif prompt.system.strip():
-        contents[0] = f"{prompt.system.strip()}\n\n{contents[0]}".strip()
+        contents[0] = f"{prompt.system.strip()}\n\n{contents[0]}"
     messages = [{"role": role, "content": text} for role, text in zip(roles, contents, strict=True)]
     return environment.from_string(source).render(
         messages=messages, add_generation_prompt=answer_next, **model.folder.special_tokens

@@ -1,0 +1,1 @@
+"""Chat templates as models are published with them, against transformers: ``make test-templates``."""
