@@ -57,6 +57,11 @@ class AnswerReader:
         return self._filter.family
 
     @property
+    def thinking(self) -> bool:
+        """Whether the model thinks now."""
+        return self._filter.thinking
+
+    @property
     def exhausted(self) -> bool:
         """Whether the model still thinks, and has used up the length of a thought."""
         most = self._sampling.max_thinking_tokens

@@ -168,7 +168,9 @@ class ModelCodec:
     def _filter(self, prompt: Prompt | Completion) -> ThoughtFilter:
         if isinstance(prompt, Completion) or prompt.answer:
             return ThoughtFilter(over=True)
-        if prompt.thought or self._format.opens_thought(self._with_variables(prompt)):
+        known = self._with_variables(prompt)
+        assert isinstance(known, Prompt)
+        if self._format.opens_thought(known):
             return ThoughtFilter(self._family, begun=bool(prompt.thought))
         return ThoughtFilter()
 

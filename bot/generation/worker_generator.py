@@ -69,6 +69,9 @@ class WorkerGenerator:
         window = self._context
         codec = await self._load_codec()
         run = Run.of(codec, prompt, await codec.encode(prompt), sampling)
+        lost = isinstance(prompt, Prompt) and prompt.thought and not prompt.answer
+        if lost and not run.reader.thinking:
+            yield Thought("", whole=True)  # the chat format cannot take the thought up
         while not run.ended:
             async with aclosing(self._pieces(run, codec, window)) as pieces:
                 async for piece in pieces:

@@ -99,7 +99,7 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
     named = {command["command"] for command in COMMANDS}
     assert named == {"/ask", "/stop", "/reset", "/parley"}
     assert {"/ask", "/stop", "/reset"} <= texts_in_code()
-    assert len(ACTION_IDS) == 4
+    assert len(ACTION_IDS) == 5
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])
