@@ -120,7 +120,7 @@ class Pages:
             )
             self._chunks, self._unsplit, self._shown_to, self._held = [], [], 0, None
             self._thought, self._folded = [], []
-            self._again = not piece.text
+            self._again, self._thinking_since = not piece.text, None
         if not self._chunks:
             self._thought.append(piece.text)
         if not self._chunks:

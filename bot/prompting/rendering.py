@@ -158,8 +158,7 @@ def _grouped(checks: Iterable[Check]) -> tuple[tuple[int, _Checks], ...]:
     for check in checks:
         if len(numbers := _numbers(check)) == 1:
             subject = tuple(
-                part if part.content is None else replace(part, content=0)
-                for part in check.subject
+                part if part.content is None else replace(part, content=0) for part in check.subject
             )
             found.setdefault(numbers.pop(), []).append(replace(check, subject=subject))
     return tuple((number, _interned(tuple(group))) for number, group in found.items())

@@ -128,9 +128,7 @@ def _parts(text: str) -> list[list[Any]]:
     return parts
 
 
-def _message(
-    message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool
-) -> dict[str, Any]:
+def _message(message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool) -> dict[str, Any]:
     """The message that the template gets.
 
     ``content`` is a list of [text, trusted], of which each untrusted one is a content with the next

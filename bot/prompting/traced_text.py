@@ -497,7 +497,9 @@ def _lost(source: Text, result: Any) -> Any:
 def _same_length(source: Text, result: str, method: str = "") -> Text:
     """A result that has each character in the place of the one that it came from."""
     if len(result) != len(_bare(source)):
-        return _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
+        return (
+            _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
+        )
     if not method:
         pieces = [
             Piece(piece.text[::-1], trusted=piece.trusted) for piece in reversed(source._pieces)
@@ -505,7 +507,9 @@ def _same_length(source: Text, result: str, method: str = "") -> Text:
         trace.opaque |= source._watched()
         return _of(pieces)
     if (view := source.view()) is not None:
-        return _of((Piece(result, trusted=False, origin=(view[0], (*view[1], (method, (), None)))),))
+        return _of(
+            (Piece(result, trusted=False, origin=(view[0], (*view[1], (method, (), None)))),)
+        )
     trace.opaque |= source._watched()
     pieces, position = [], 0
     for piece in source._pieces:
