@@ -20,7 +20,7 @@ LONGEST = 9000
 MOST_PIECES = 5
 
 
-def _pieces(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     """`text` in pieces of at most `LONGEST` characters, cut between lines where there are any."""
     pieces: list[str] = []
     while len(text) > LONGEST:
@@ -44,7 +44,7 @@ class PrivateReply:
     async def __call__(self, text: str) -> None:
         """Raises nothing: what cannot be delivered is logged. A long text comes in several
         messages, as many as the response URL takes."""
-        for piece in _pieces(text)[:MOST_PIECES]:
+        for piece in split(text)[:MOST_PIECES]:
             await self._send(piece)
 
     async def _send(self, text: str) -> None:

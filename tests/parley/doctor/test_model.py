@@ -14,7 +14,13 @@ from bot.models.folder import ModelFolder
 from bot.worker.conversion.llama_config import read_config
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
-from parley.doctor.model import check_low_bit, check_memory, check_model, needed
+from parley.doctor.model import (
+    check_low_bit,
+    check_memory,
+    check_model,
+    check_reasoning,
+    needed,
+)
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -186,3 +192,22 @@ def test_a_model_that_was_never_downloaded_says_how(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     (result,), _ = check_model(named(tmp_path, name="org/never-here"))
     assert "parley model pull org/never-here" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "state", "said"),
+    [
+        ("{{ messages }}", "auto", None, ""),
+        ("{{ messages }}", "low", State.SKIPPED, "does not think"),
+        ("<think> {{ messages }}", "auto", State.OK, "thinks before it answers"),
+        ("<think> {{ messages }}", "off", State.SKIPPED, "no such switch"),
+        ("<think> {% if enable_thinking %}", "off", State.OK, "takes it"),
+    ],
+)
+def test_whether_reasoning_has_an_effect_is_said(
+    llama: ModelFolder, template: str, reasoning: str, state: State | None, said: str
+) -> None:
+    folder = replace(llama, chat_template=template)
+    found = check_reasoning(folder, ModelSettings(reasoning=reasoning))  # type: ignore[arg-type]
+    assert (found.state if found else None) == state
+    assert said in (found.detail if found else "")
