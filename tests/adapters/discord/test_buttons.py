@@ -190,7 +190,7 @@ async def test_a_button_of_a_forgotten_answer_says_so() -> None:
 
 
 async def test_a_long_thought_comes_as_a_file_that_only_who_pressed_sees() -> None:
-    thought = "Let me see how that is. " * 200
+    thought = "Let me see how that is. " * 150
     model = ScriptedGenerator(lambda _: "It is.", context=100_000, thought=thought)
     async with loopback() as s:
         folding = s.settings.conversation.model_copy(update={"thinking": "fold"})

@@ -20,12 +20,14 @@ pytestmark = pytest.mark.process
 SELF_OPENED = """\
 {%- for message in messages %}
 {{- '<|im_start|>' + message.role + '\\n' }}
-{%- if message.reasoning_content %}{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}
+{%- if message.reasoning_content %}
+{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}
 {%- endif %}
 {{- message.content + '<|im_end|>\\n' }}
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}
-{%- if enable_thinking is defined and not enable_thinking %}{{- '<think>\\n\\n</think>\\n\\n' }}{% endif %}
+{%- if enable_thinking is defined and not enable_thinking %}
+{{- '<think>\\n\\n</think>\\n\\n' }}{% endif %}
 {%- endif %}
 """
 """The model writes both tags."""
