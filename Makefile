@@ -11,8 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-.PHONY: chat help install test test-thorough test-server test-ipex lint types format benchmark \
-	picture clean
+.PHONY: chat help install test test-thorough test-server test-ipex test-templates lint types format \
+	benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
@@ -58,6 +58,12 @@ test-server: $(VENV)/installed-dev  ## Test the openai backend against a real se
 test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.
 	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
 	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(PYTEST) tests/ipex
+
+# TEMPLATES is a folder of *.jinja files; without it they are fetched once (37 MB).
+TEMPLATES ?= $(VENV)/original-templates
+test-templates: $(VENV)/installed-dev  ## Compare the prompts of 71 original chat templates with transformers.
+	@$(BIN)/python -m tools.original_templates "$(TEMPLATES)"
+	PARLEY_TEST_TEMPLATES="$(abspath $(TEMPLATES))" $(PYTEST) -rP tests/original_templates
 
 lint: $(VENV)/installed-dev  ## Run ruff and the import rules.
 	$(BIN)/ruff check .

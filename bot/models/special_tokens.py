@@ -73,8 +73,8 @@ def _text(value: Any) -> str | None:
 def _extra(merged: Json) -> Iterator[str]:
     for name in _EXTRA:
         found = merged.get(name)
-        values = found.values() if isinstance(found, dict) else found
-        for value in values if isinstance(found, dict | list) else ():
+        values = list(found.values()) if isinstance(found, dict) else found
+        for value in values if isinstance(values, list) else ():
             if (text := _text(value)) is not None:
                 yield text
 

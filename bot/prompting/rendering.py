@@ -61,7 +61,7 @@ class Check:
         """Whether `contents` give the same result."""
         try:
             text = "".join([part.of(contents) for part in self.subject])
-            return _result(text, self.method, self.arguments) == self.result
+            return bool(_result(text, self.method, self.arguments) == self.result)
         except (LookupError, ValueError, TypeError):
             return False
 

@@ -36,6 +36,12 @@ _MARKER = re.compile(r"<{1,2}[^<>\s]{1,40}>{1,2}|\[/?[A-Z][A-Z_]*\]")
 # … and labels right before a content: "USER:", "### Instruction:".
 _LABEL = re.compile(r"(#{2,} ?\w[\w ]*:?|\b[A-Z]\w*:)\s*$")
 
+# What the tokenizers library strips beside a token: Unicode's White_Space, which is not Python's.
+_WHITE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+
 _Segment = tuple[Span, ...]
 
 
@@ -329,7 +335,7 @@ def _segments(spans: Iterable[Span], tokenizer: TextTokenizer) -> list[ControlTo
                 parts.append(piece)
                 strip = piece.strips_right
                 continue
-            text = piece.lstrip() if strip else piece
+            text = piece.lstrip(_WHITE) if strip else piece
             strip = strip and not text
             if text and isinstance(last, list):
                 last.append(Span(text, span.trusted))
@@ -341,6 +347,6 @@ def _segments(spans: Iterable[Span], tokenizer: TextTokenizer) -> list[ControlTo
 def _strip_end(segment: list[Span]) -> None:
     while segment:
         last = segment.pop()
-        if text := last.text.rstrip():
+        if text := last.text.rstrip(_WHITE):
             segment.append(Span(text, last.trusted))
             return

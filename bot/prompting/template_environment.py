@@ -95,7 +95,7 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
         self.literals.append(literal(text))
         return f"environment.literals[{len(self.literals) - 1}]"
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: B902, N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         # A method of a string that is not followed: "a".replace("a", content).
         if type(getattr(__obj, "__self__", None)) is str:
             traced_text.seen((*args, *kwargs.values()))
@@ -108,10 +108,11 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
             return safe
 
         def formatted(*args: Any, **kwargs: Any) -> str:
-            if kwargs or value.__name__ != "format":
-                traced_text.seen((*args, *kwargs.values()))
+            values = tuple(arg for arg in args if isinstance(arg, Text))
+            if kwargs or value.__name__ != "format" or len(values) < len(args):
+                traced_text.seen((text, *args, *kwargs.values()))
                 return str.__str__(safe(*args, **kwargs))
-            return text.filled(lambda pattern, *given: self._format(pattern, given), args)
+            return traced_text.filled(text, self._format, values)
 
         return formatted
 
@@ -126,7 +127,8 @@ class _Generator(jinja2.compiler.CodeGenerator):
 
     environment: TemplateEnvironment
 
-    def visit_Const(self, node: jinja2.nodes.Const, frame: jinja2.compiler.Frame) -> None:
+    # Jinja's names.
+    def visit_Const(self, node: jinja2.nodes.Const, frame: jinja2.compiler.Frame) -> None:  # noqa: N802
         self.write(self._source(node.as_const(frame.eval_ctx)))
 
     def _source(self, value: Any) -> str:
@@ -140,7 +142,7 @@ class _Generator(jinja2.compiler.CodeGenerator):
             return f"{{{', '.join(pairs)}}}"
         return str(value) if isinstance(value, float) else repr(value)
 
-    def visit_TemplateData(
+    def visit_TemplateData(  # noqa: N802
         self, node: jinja2.nodes.TemplateData, frame: jinja2.compiler.Frame
     ) -> None:
         self.write(self.environment.literal(node.as_const(frame.eval_ctx)))
@@ -148,7 +150,7 @@ class _Generator(jinja2.compiler.CodeGenerator):
     def _output_const_repr(self, group: Iterable[Any]) -> str:
         return self.environment.literal("".join(map(str, group)))
 
-    def visit_Concat(self, node: jinja2.nodes.Concat, frame: jinja2.compiler.Frame) -> None:
+    def visit_Concat(self, node: jinja2.nodes.Concat, frame: jinja2.compiler.Frame) -> None:  # noqa: N802
         self.write("environment.concat((")
         for argument in node.nodes:
             self.visit(argument, frame)

@@ -15,6 +15,7 @@ process ends with its input, or where a limit is exceeded.
 
 import itertools
 import json
+import math
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -64,14 +65,14 @@ def _limit_memory(size: int) -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    """Let the kernel end this process after `seconds` more of CPU time. Windows cannot; there, the
-    parent's timeout alone ends it."""
+    """Let the kernel end this process after `seconds` more of CPU time (up to one more, because it
+    counts whole ones). Windows cannot; there, the parent's timeout alone ends it."""
     try:
         import resource
     except ImportError:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _set(resource, resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
+    _set(resource, resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + seconds)
 
 
 def _set(resource: Any, kind: int, wanted: int) -> None:
@@ -132,8 +133,8 @@ def _message(message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool)
     """The message that the template gets.
 
     ``content`` is a list of [text, trusted], of which each untrusted one is a content with the next
-    number. ``thought`` is the next content, where there is one; the template gets it by the two
-    names that Hugging Face fills (``_alias_reasoning_fields``). `lists`: contents as lists of parts.
+    number. ``thought`` is the next content, where there is one, in the ``fields``. `lists`:
+    contents as lists of parts.
     """
     parts = [
         literal(text) if trusted else traced_text.content(text, next(numbers))
@@ -146,7 +147,7 @@ def _message(message: Mapping[str, Any], numbers: Iterator[int], *, lists: bool)
     }
     if message["thought"]:
         thought = traced_text.content(message["thought"], next(numbers))
-        made |= {name: thought for name in message["fields"]}
+        made |= dict.fromkeys(message["fields"], thought)
     return made
 
 

@@ -4,6 +4,7 @@ One process serves one template for as long as it lives. It is started with the 
 again after it exceeded a limit, and ended when its owner is collected or the program exits.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -113,10 +114,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _close(pipe: Any) -> None:
-    try:
+    with contextlib.suppress(OSError):  # what was not yet written is lost with the process
         pipe.close()
-    except OSError:
-        pass  # what was not yet written is lost with the process
 
 
 def _kill(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:

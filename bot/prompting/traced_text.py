@@ -74,7 +74,9 @@ class Text(str):
     def __new__(cls, value: object = "") -> "Text":
         return value if isinstance(value, Text) else _of((Piece(str(value), trusted=False),))
 
-    def view(self) -> View | None:
+    # Templates may call every method whose name does not begin with an underscore.
+
+    def _view(self) -> View | None:
         """The view that the whole text is, if it is one."""
         return self._pieces[0].origin if len(self._pieces) == 1 else None
 
@@ -128,37 +130,10 @@ class Text(str):
         given = values if isinstance(values, tuple) else (values,)
         if not all(isinstance(value, Text) for value in given):
             return _opaque(str.__mod__, self, values)
-        return self._filled(str.__mod__, given)
+        return filled(self, str.__mod__, given)
 
     def __rmod__(self, other: Any) -> Any:
         return _opaque(str.__mod__, other, self) if isinstance(other, str) else NotImplemented
-
-    def filled(self, fill: Callable[..., str], values: tuple[Any, ...]) -> str:
-        """`fill` applied to the text and `values`, as ``format`` does."""
-        if not all(isinstance(value, Text) for value in values):
-            return _opaque(lambda text, given: fill(text, *given), self, values)
-        return self._filled(lambda text, given: fill(text, *given), values)
-
-    def _filled(self, fill: Callable[[str, Any], str], values: tuple["Text", ...]) -> str:
-        """The result of `fill`, with the pieces of the values in it."""
-        real = fill(_bare(self), tuple(map(_bare, values)))
-        marks = [chr(0x10F000 + place) for place in range(len(values))]
-        pieces: list[Piece] = []
-        if all(piece.trusted for piece in self._pieces) and not any(m in self for m in marks):
-            for character in fill(_bare(self), tuple(marks)):
-                if character in marks:
-                    pieces += values[marks.index(character)]._pieces
-                else:
-                    pieces.append(Piece(character, trusted=True))
-        made = _of(pieces)
-        if made.same(real):
-            return made
-        trace.opaque |= any(value._watched() for value in (self, *values))
-        return real
-
-    def same(self, other: str) -> bool:
-        """Whether the characters are the same; no check of the trace."""
-        return str.__eq__(self, other) is True
 
     # ------------------------------------------------------------ parts
 
@@ -166,7 +141,7 @@ class Text(str):
         """The characters from `begin` to `end`, which one operation, `step`, left."""
         if begin == 0 and end == len(_bare(self)) and step is None:
             return self
-        if (view := self.view()) is not None:
+        if (view := self._view()) is not None:
             text = _bare(self)[begin:end]
             if step is None:
                 trace.opaque = True
@@ -186,7 +161,7 @@ class Text(str):
         return _of(pieces)
 
     def __getitem__(self, key: Any) -> "Text":
-        if type(key) is int and self.view() is not None:
+        if type(key) is int and self._view() is not None:
             return self._character(key)
         found = str.__getitem__(self, key)
         if isinstance(key, slice) and key.step in (None, 1):
@@ -195,7 +170,11 @@ class Text(str):
             step = ("__getitem__", parts, None) if _constant(parts) else None
             return self._cut(begin, max(begin, end), step)
         if isinstance(key, slice):
-            return _same_length(self, found) if key == slice(None, None, -1) else _lost(self, found)
+            return (
+                _same_length(self, found)
+                if key == slice(None, None, -1)
+                else _text_lost(self, found)
+            )
         if self._watched():
             trace.opaque = True
         place = int(key) % max(1, len(_bare(self)))
@@ -218,7 +197,7 @@ class Text(str):
     def _stripped(self, method: str, characters: str | None) -> "Text":
         _arguments_seen(characters)
         arguments = () if characters is None else (_bare(characters),)
-        if (view := self.view()) is not None:
+        if (view := self._view()) is not None:
             return _of((_derived(self._pieces[0], view, (method, arguments, None)),))
         pieces = [*self._pieces]
         if method != "rstrip":
@@ -263,7 +242,7 @@ class Text(str):
         found = [len(part) for part in getattr(str, method)(_bare(self), *arguments)]
         if self._watched():
             trace.check(self, f"{method}:len", arguments, len(found))
-            if self.view() is None and self._splits_itself(*arguments) == len(found) - 1:
+            if self._view() is None and self._splits_itself(*arguments) == len(found) - 1:
                 return self._sections(found, len(arguments[0]))
         sections, position = [], 0
         for number, length in enumerate(found):
@@ -314,15 +293,15 @@ class Text(str):
 
     # ------------------------------------------------------------ other texts
 
-    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:  # type: ignore[override]
+    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:
         _arguments_seen(old, new)
         bare = (_bare(old), _bare(new), count.__index__())
         real = str.replace(self, *bare)
-        if (view := self.view()) is not None:
+        if (view := self._view()) is not None:
             step = ("replace", bare, None)
             return _of((Piece(real, trusted=False, origin=(view[0], (*view[1], step))),))
         if not old:
-            return _lost(self, real)
+            return _text_lost(self, real)
         parts = self._divided("split", old, count)
         pieces = [*parts[0]._pieces]
         for part in parts[1:]:
@@ -330,7 +309,7 @@ class Text(str):
         return _of(pieces)
 
     def expandtabs(self, tabsize: SupportsIndex = 8) -> str:
-        return _lost(self, str.expandtabs(self, tabsize))
+        return _text_lost(self, str.expandtabs(self, tabsize))
 
 
 def _changed(method: str) -> Callable[..., str]:
@@ -342,10 +321,10 @@ def _changed(method: str) -> Callable[..., str]:
     return call
 
 
-def _filled_up(method: str) -> Callable[..., str]:
-    """A method that adds characters on the sides."""
+def _filled_up(method: str) -> Callable[..., Any]:
+    """A method that adds characters on the sides, or gives no text."""
 
-    def call(self: Text, *arguments: Any) -> str:
+    def call(self: Text, *arguments: Any) -> Any:
         return _lost(self, getattr(str, method)(self, *arguments))
 
     return call
@@ -428,6 +407,24 @@ def concat(parts: Iterable[Any]) -> Text:
     return _of(pieces)
 
 
+def filled(pattern: Text, fill: Callable[[str, Any], str], values: tuple[Text, ...]) -> str:
+    """The result of `fill`, which writes the values into the pattern, with their pieces in it."""
+    real = fill(_bare(pattern), tuple(map(_bare, values)))
+    marks = [chr(0x10F000 + place) for place in range(len(values))]
+    pieces: list[Piece] = []
+    if all(piece.trusted for piece in pattern._pieces) and not any(m in real for m in marks):
+        for character in fill(_bare(pattern), tuple(marks)):
+            if character in marks:
+                pieces += values[marks.index(character)]._pieces
+            else:
+                pieces.append(Piece(character, trusted=True))
+    made = _of(pieces)
+    if str.__eq__(made, real):
+        return made
+    trace.opaque |= any(value._watched() for value in (pattern, *values))
+    return real
+
+
 def seen(value: Any) -> None:
     """Note that a function that is not followed gets `value`: contents in it make the trace
     opaque."""
@@ -490,23 +487,28 @@ _bare = str.__str__
 
 def _lost(source: Text, result: Any) -> Any:
     """A result whose characters cannot be told apart."""
+    if isinstance(result, str):
+        return _text_lost(source, result)
     trace.opaque |= source._watched()
-    return _of((Piece(result, trusted=False),)) if isinstance(result, str) else result
+    return result
+
+
+def _text_lost(source: Text, result: str) -> Text:
+    trace.opaque |= source._watched()
+    return _of((Piece(result, trusted=False),))
 
 
 def _same_length(source: Text, result: str, method: str = "") -> Text:
     """A result that has each character in the place of the one that it came from."""
     if len(result) != len(_bare(source)):
-        return (
-            _of((Piece(result, trusted=False),)) if not source._watched() else _lost(source, result)
-        )
+        return _text_lost(source, result)
     if not method:
         pieces = [
             Piece(piece.text[::-1], trusted=piece.trusted) for piece in reversed(source._pieces)
         ]
         trace.opaque |= source._watched()
         return _of(pieces)
-    if (view := source.view()) is not None:
+    if (view := source._view()) is not None:
         return _of(
             (Piece(result, trusted=False, origin=(view[0], (*view[1], (method, (), None)))),)
         )

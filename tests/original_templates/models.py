@@ -1,4 +1,4 @@
-"""A model's folder for each template: its tokenizer declares the special tokens that it names."""
+"""A model's folder for each template; its tokenizer declares the special tokens that it names."""
 
 import json
 import os
@@ -17,10 +17,6 @@ _MARK = re.compile(
     r"|\[/?[A-Z]+(?:_[A-Z]+)*\]"  # [INST], [/THINK]
     r"|\]~b\]|\]~!b\[|\[e~\["  # MiniMax
 )
-_PLAIN = {"[INST]", "[/INST]"}
-"""Marks that some of the models' tokenizers have as plain text. These templates are Mistral's newer
-ones, where they are tokens; kept for templates that name no other token."""
-
 _BEGINNINGS = ("<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "<bos>", "<|startoftext|>", "<s>")
 _ENDS = ("<|eot_id|>", "<｜end▁of▁sentence｜>", "<|im_end|>", "<end_of_turn>", "<eos>", "</s>")
 
