@@ -10,8 +10,15 @@ from typing import Protocol
 from bot.errors import ModelError
 from bot.generation.answer_reader import AnswerReader
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
-from bot.generation.reasoning import template_variables
-from bot.generation.thinking import FAMILIES, Family, ThoughtFilter, families_in
+from bot.generation.reasoning import switches_off, template_variables
+from bot.generation.thinking import (
+    FAMILIES,
+    Family,
+    ThoughtFilter,
+    closed_in,
+    families_in,
+    opened_in,
+)
 from bot.messages import Completion, Prompt, Reasoning, Sampling, Thought
 from bot.models.folder import ModelFolder
 from bot.prompting.formats import PromptFormat, count, encode, format_for
@@ -101,7 +108,7 @@ class ModelCodec:
         self._refused: set[Reasoning] = set()
         levels = {level: self._variables(level) for level in Reasoning}
         self.reasoning_levels = frozenset(level for level, known in levels.items() if known)
-        self.thinks_at = frozenset(level for level in Reasoning if self._thinks(level))
+        self.thinks_at = self._levels_that_think()
 
     @classmethod
     def load(cls, path: Path, context: int, *, chat: bool = True) -> "ModelCodec":
@@ -133,7 +140,7 @@ class ModelCodec:
         goes_on = isinstance(prompt, Completion) or bool(prompt.answer or prompt.thought)
         after = ids[-4:] if goes_on else None
         decoder = StreamDecoder(self._format.tokenizer, after=after, shown=self._shown)
-        return AnswerReader(decoder, self._filter(prompt), sampling, self.ends)
+        return AnswerReader(decoder, self._filter(prompt, ids), sampling, self.ends)
 
     def answer_reader(self, sampling: Sampling) -> AnswerReader:
         decoder = StreamDecoder(self._format.tokenizer)
@@ -158,6 +165,9 @@ class ModelCodec:
         for family in FAMILIES:
             if family in written or any(self._control(family.opening)):
                 yield family
+        thinking = self._format.thinking
+        if thinking is not None and all(f.closings[0] != thinking.closing for f in FAMILIES):
+            yield Family(thinking.opening, (thinking.closing,))
 
     def _control(self, *texts: str) -> Iterator[ControlToken]:
         for text in texts:
@@ -165,24 +175,28 @@ class ModelCodec:
                 if isinstance(part, ControlToken):
                     yield part
 
-    def _filter(self, prompt: Prompt | Completion) -> ThoughtFilter:
+    def _filter(self, prompt: Prompt | Completion, ids: list[int]) -> ThoughtFilter:
         if isinstance(prompt, Completion) or prompt.answer:
             return ThoughtFilter(over=True)
-        known = self._with_variables(prompt)
-        assert isinstance(known, Prompt)
-        if self._format.opens_thought(known):
-            return ThoughtFilter(self._family, begun=bool(prompt.thought))
-        return ThoughtFilter()
+        families = tuple(dict.fromkeys((*FAMILIES, *self._families)))
+        taken_up = bool(prompt.thought) and self._format.thinking is not None
+        if self._families and (taken_up or opened_in(self._tail(ids), self._family)):
+            return ThoughtFilter(self._family, begun=taken_up, families=families)
+        return ThoughtFilter(families=families)
+
+    def _tail(self, ids: list[int]) -> str:
+        """The end of a prompt, with its special tokens."""
+        return self._format.tokenizer.decode(ids[-_TAIL:], show_control=True)
 
     @property
     def _family(self) -> Family:
         """The family in which the template writes thoughts."""
         thinking = self._format.thinking
-        opening = thinking.opening if thinking is not None else ""
-        known = [family for family in self._families if family.opening == opening]
-        if thinking is not None and not known:
-            return Family(thinking.opening, (thinking.closing,))
-        return (known or list(self._families) or [FAMILIES[0]])[0]
+        closing = thinking.closing if thinking is not None else ""
+        known = [family for family in self._families if family.closings[0] == closing]
+        if len(known) > 1 and thinking is not None:
+            known = [family for family in known if family.opening == thinking.opening] or known
+        return (known or list(self._families))[0]
 
     def _variables(self, level: Reasoning) -> tuple[tuple[str, object], ...]:
         return template_variables(self._template, level) if self._families else ()
@@ -193,26 +207,37 @@ class ModelCodec:
         variables = self._variables(prompt.reasoning)
         return replace(prompt, template_variables=variables) if variables else prompt
 
-    def _thinks(self, level: Reasoning) -> bool:
-        """Whether the model thinks with this setting: unless the prompt itself closes the thought.
-        A template that raises on the setting's variables is rendered without them from now on."""
+    def _levels_that_think(self) -> frozenset[Reasoning]:
+        """The settings with which the model thinks: those whose prompt does not close the thought
+        itself, and is not that of "off" where it makes a difference."""
         if not self._families or not self._template:
-            return False
+            return frozenset()
+        prompts = {level: self._sample(level) for level in Reasoning}
+        off = prompts[Reasoning.OFF]
+        differs = switches_off(self._variables(Reasoning.OFF)) and off != prompts[Reasoning.HIGH]
+        return frozenset(
+            level
+            for level, ids in prompts.items()
+            if not closed_in(self._tail(ids), self._family) and not (differs and ids == off)
+        )
+
+    def _sample(self, level: Reasoning) -> list[int]:
+        """A prompt with this setting. A template that raises on the setting's variables is rendered
+        without them from now on."""
         prompt = self._with_variables(Prompt("", (), "Hello", reasoning=level))
         assert isinstance(prompt, Prompt)
         try:
-            ids = self._format.encode(prompt)
+            return self._format.encode(prompt)
         except ModelError as error:
             if not prompt.template_variables:
                 raise
             logger.warning(
-                '[model] reasoning = "%s" is not sent: the chat template of %s does not take it '
-                "(%s)", level, self.name, error
-            )  # fmt: skip
+                '[model] reasoning = "%s" is not sent, since the chat template refuses it: %s',
+                level,
+                error,
+            )
             self._refused.add(level)
-            ids = self._format.encode(replace(prompt, template_variables=()))
-        tail = self._format.tokenizer.decode(ids[-_TAIL:], show_control=True).rstrip()
-        return not any(tail.endswith(family.closings[0]) for family in self._families)
+            return self._format.encode(replace(prompt, template_variables=()))
 
 
 class ScriptedCodec:

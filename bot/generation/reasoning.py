@@ -21,6 +21,12 @@ _BUDGETS = {Reasoning.OFF: 0, Reasoning.LOW: 512, Reasoning.MEDIUM: 2048, Reason
 """Seed-OSS's ``thinking_budget``, in tokens; it knows these numbers."""
 
 
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+"""A text in the template's code."""
+
+
 def template_variables(source: str, reasoning: Reasoning) -> Variables:
     """The variables for this template; () for AUTO, and for a template that has no such switch."""
     return () if reasoning is Reasoning.AUTO else tuple(_variables(source, reasoning))
@@ -41,9 +47,22 @@ def _variables(source: str, reasoning: Reasoning) -> Iterator[tuple[str, object]
         yield "thinking_budget", _BUDGETS[reasoning]
 
 
+def switches_off(variables: Variables) -> bool:
+    """Whether they ask for no thought at all, and not only for a short one."""
+    return any(value in (False, "disabled", *_NO_EFFORT) for _, value in variables)
+
+
 def _reads(source: str, name: str) -> bool:
-    """Whether the template reads the variable: not an attribute, not in a text."""
-    return re.search(rf"(?<![\w.'\"]){name}(?![\w'\"])", source) is not None
+    """Whether the template reads the variable from outside: not as an attribute or an argument, not
+    in a text or a comment, and not one that it only sets for itself."""
+    code = " ".join(_CODE.findall(_COMMENT.sub("", source)))
+    code = _TEXT.sub("''", code)
+    found = list(re.finditer(rf"(?<![\w.]){name}\b(?!\s*=[^=]|\s*=$)", code))
+    own = re.search(rf"\bset\s+{name}\s*=", code)
+    if own and (not found or own.start() < found[0].start()):
+        given = rf"(?<![\w.]){name}\s*(is\s+(not\s+)?(un)?defined|\|\s*default)"
+        return re.search(given, code) is not None
+    return bool(found)
 
 
 def _effort(source: str, reasoning: Reasoning) -> str:

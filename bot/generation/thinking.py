@@ -9,7 +9,7 @@ and ``common/parsers`` (https://github.com/ggml-org/llama.cpp), vLLM's reasoning
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -103,11 +103,13 @@ class ThoughtFilter:
         begun: bool = False,
         over: bool = False,
         watch: bool = False,
+        families: Sequence[Family] = FAMILIES,
     ) -> None:
-        """`inside`: the text begins within a thought of that family; with `begun` there were words
-        of it before. `over`: it begins within the answer, where nothing is a thought. `watch`:
-        nobody knows whether the prompt opened a thought, so a closing tag on a line of its own may
-        turn all before it into one."""
+        """`families`: whose tags are known. `inside`: the text begins within a thought of that
+        family; with `begun` there were words of it before. `over`: it begins within the answer,
+        where nothing is a thought. `watch`: nobody knows whether the prompt opened a thought, so a
+        closing tag on a line of its own may turn all before it into one."""
+        self._families = families
         self._family = inside
         self._place = _Place.ANSWER if over else _Place.THOUGHT if inside else _Place.LEADING
         self._held = ""
@@ -178,7 +180,7 @@ class ThoughtFilter:
     def _lead(self, pieces: list[str | Thought]) -> bool:
         del pieces
         after = self._family.answer if self._family is not None else ()
-        for family in FAMILIES:
+        for family in self._families:
             if (rest := _behind(self._held, family.opening)) is not None:
                 self._family, self._place, self._held = family, _Place.THOUGHT, rest
                 self._before_first_word, self._watch = True, False
@@ -190,7 +192,7 @@ class ThoughtFilter:
                     self._wrapped = self._family.answer_end
                 return True
         text = self._held.lstrip()
-        openings = (family.opening for family in FAMILIES)
+        openings = (family.opening for family in self._families)
         if not text or _may_become(self._held, (*openings, *after, *_ALWAYS, *_STRAY)):
             return False
         self._place, self._held = _Place.ANSWER, text
@@ -246,6 +248,21 @@ class ThoughtFilter:
         if text:
             pieces.append(text)
         return False
+
+
+def closed_in(tail: str, family: Family) -> bool:
+    """Whether `tail`, the end of a prompt, has a closed, empty thought right before the answer."""
+    text = tail.rstrip()
+    while marker := next((one for one in family.answer if text.endswith(one.strip())), ""):
+        text = text[: len(text) - len(marker.strip())].rstrip()
+    closing = family.closings[0]
+    before = text.removesuffix(closing).rstrip()
+    return text.endswith(closing) and (closing in _STRAY or before.endswith(family.opening))
+
+
+def opened_in(tail: str, family: Family) -> bool:
+    """Whether `tail`, the end of a prompt, ends inside a thought."""
+    return tail.rfind(family.opening) > tail.rfind(family.closings[0])
 
 
 def _leading(held: str, marker: str) -> str:
