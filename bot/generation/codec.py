@@ -153,8 +153,10 @@ class ModelCodec:
             return list(thinking.between_ids)
         ids: list[int] = []
         for part in self._format.tokenizer.split_control(f"\n{family.closings[0]}\n\n"):
-            whole = isinstance(part, ControlToken)
-            ids += [part.id] if whole else self._format.tokenizer.encode_text(part, start=False)
+            if isinstance(part, ControlToken):
+                ids.append(part.id)
+            else:
+                ids += self._format.tokenizer.encode_text(part, start=False)
         return ids
 
     # ------------------------------------------------------------ thoughts

@@ -55,8 +55,8 @@ def switches_off(variables: Variables) -> bool:
 def _reads(source: str, name: str) -> bool:
     """Whether the template reads the variable from outside: not as an attribute or an argument, not
     in a text or a comment, and not one that it only sets for itself."""
-    code = " ".join(_CODE.findall(_COMMENT.sub("", source)))
-    code = _TEXT.sub("''", code)
+    parts = _CODE.findall(_COMMENT.sub("", source))
+    code = " ".join(_TEXT.sub("''", part) for part in parts)
     found = list(re.finditer(rf"(?<![\w.]){name}\b(?!\s*=[^=]|\s*=$)", code))
     own = re.search(rf"\bset\s+{name}\s*=", code)
     if own and (not found or own.start() < found[0].start()):

@@ -40,8 +40,9 @@ class Run:
         cls, codec: Codec, prompt: Prompt | Completion, ids: list[int], sampling: Sampling
     ) -> "Run":
         """The first request for the answer to `prompt`, which was encoded as `ids`."""
-        may_think = isinstance(prompt, Prompt) and not prompt.answer
-        thinks = may_think and prompt.reasoning in codec.thinks_at
+        thinks = (
+            isinstance(prompt, Prompt) and not prompt.answer and prompt.reasoning in codec.thinks_at
+        )
         most = sampling.max_new_tokens + (sampling.max_thinking_tokens if thinks else 0)
         return cls(ids, codec.reader(prompt, ids, sampling), most, codec.stops, sampling)
 
