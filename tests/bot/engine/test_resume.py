@@ -115,7 +115,7 @@ async def test_a_thought_is_taken_up_or_begun_anew_within_its_length(
 ) -> None:
     generator = ScriptedGenerator(lambda _: POEM, thought=THOUGHT, prefills=prefills)
     generator.failures = [(after, WorkerLost("gone"))]
-    sampling = Sampling(max_new_tokens=100, max_thinking_tokens=20)
+    sampling = Sampling(max_new_tokens=100, max_thinking_tokens=30)
     thought, text, end = "", "", None
     async with aclosing(resuming_stream(generator, ASKED, sampling, as_it_was)) as stream:
         async for piece in stream:
@@ -128,9 +128,9 @@ async def test_a_thought_is_taken_up_or_begun_anew_within_its_length(
     assert (thought, text) == (THOUGHT, POEM)
     assert end is not None
     assert end.usage.answer_tokens == len(POEM.split())
-    spent = after if not prefills and 0 < after < 12 else 0
+    spent = after if not prefills and 0 < after <= 12 else 0
     assert end.usage.thinking_tokens == 12 + spent
-    assert generator.samplings[1].max_thinking_tokens == 20 - min(after, 12)
+    assert generator.samplings[1].max_thinking_tokens == 30 - min(after, 12)
     assert generator.samplings[1].max_new_tokens == 100 - max(0, after - 12)
 
 
