@@ -83,6 +83,7 @@ picture: $(VENV)/installed  ## Draw the README's picture from a real chat with t
 benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.pipe
+	$(BIN)/python -m benchmarks.prompts
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 

@@ -52,7 +52,8 @@ class PromptFormat(Protocol):
 
     def opens_thought(self, prompt: Prompt) -> bool:
         """Whether the ids of `prompt` end inside a thought, so that the model generates the rest of
-        it, then the closing tag and the answer."""
+        it, then the closing tag and the answer. Quick after the prompt was encoded; before, it may
+        block like `encode`."""
         ...
 
     def encode(self, prompt: Prompt) -> list[int]:
@@ -195,9 +196,9 @@ async def count(prompt_format: PromptFormat, prompt: Prompt | Completion) -> int
 
 
 def _is_quick(prompt_format: PromptFormat, prompt: Prompt) -> bool:
-    if isinstance(prompt_format, TemplateFormat) and not prompt_format.is_rendered(prompt):
+    if _length(prompt) >= LONG_TEXT:
         return False
-    return _length(prompt) < LONG_TEXT
+    return not isinstance(prompt_format, TemplateFormat) or prompt_format.is_rendered(prompt)
 
 
 def _length(prompt: Prompt) -> int:

@@ -141,7 +141,7 @@ class Rendering:
         return spans
 
 
-@functools.lru_cache(16_384)
+@functools.lru_cache(4096)
 def _hold(checks: _Checks, content: str) -> bool:
     return checks.hold(content)
 

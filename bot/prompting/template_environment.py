@@ -77,12 +77,8 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
             extensions=[jinja2.ext.loopcontrols, _Generation],
         )
         self.literals: list[Text] = []
-        for name, filter_ in self.filters.items():
-            if name not in _FOLLOWED_FILTERS:
-                self.filters[name] = _noting(filter_)
-        for name, test in self.tests.items():
-            if name not in _FOLLOWED_TESTS:
-                self.tests[name] = _noting(test)
+        _note_all_but(_FOLLOWED_FILTERS, self.filters)
+        _note_all_but(_FOLLOWED_TESTS, self.tests)
         self.filters["tojson"] = _to_json
         self.filters["join"] = _join
         self.tests["sequence"] = _or_text(jinja2.tests.test_sequence)
@@ -96,8 +92,8 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return f"environment.literals[{len(self.literals) - 1}]"
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        # A method of a string that is not followed: "a".replace("a", content).
-        if type(getattr(__obj, "__self__", None)) is str:
+        # What is written in C is not followed, such as a method of a plain string.
+        if isinstance(__obj, types.BuiltinFunctionType):
             traced_text.seen((*args, *kwargs.values()))
         return super().call(__context, __obj, *args, **kwargs)
 
@@ -173,6 +169,12 @@ class _Generation(jinja2.ext.Extension):
 
 
 # ---------------------------------------------------------------- filters and tests
+
+
+def _note_all_but(followed: set[str], functions: dict[str, Any]) -> None:
+    for name, function in functions.items():
+        if name not in followed:
+            functions[name] = _noting(function)
 
 
 def _noting(function: Callable[..., Any]) -> Callable[..., Any]:

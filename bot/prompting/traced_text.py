@@ -151,13 +151,14 @@ class Text(str):
             trace.opaque = True
         pieces, position = [], 0
         for piece in self._pieces:
-            first, last = max(begin - position, 0), max(end - position, 0)
-            text = piece.text[first:last]
-            whole = text == piece.text
+            stop = position + len(piece.text)
+            text = piece.text[max(begin - position, 0) : max(end - position, 0)]
+            # A content that is empty now may not be so in another conversation.
+            whole = begin <= position and stop <= end
             pieces.append(
                 Piece(text, trusted=piece.trusted, origin=piece.origin if whole else None)
             )
-            position += len(piece.text)
+            position = stop
         return _of(pieces)
 
     def __getitem__(self, key: Any) -> "Text":

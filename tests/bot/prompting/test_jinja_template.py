@@ -267,6 +267,8 @@ BODIES = """\
 {{ c.split('</think>')[-1].lstrip('\\n') }}|
 {{ ('[' ~ c ~ ']') | trim | upper }}
 {% set d = '<think></think>' ~ c %}{{ d.split('</think>') | join('+') }}{{ d.partition('a')[2] }}
+{% set d = '<think></think>' ~ c ~ 'x' %}{{ d.split('</think>') | join('+') }}
+{% set d = 'a' ~ c ~ '</think>' ~ c %}{{ d.split('</think>')[0] }}|{{ d.replace('</think>', '/') }}
 {% set d = ' ' ~ c ~ ' ' %}{{ d | trim }}{{ d | length }}{{ '<' in d }}
 {{ c[0] }}{{ c | length }}{{ c[1:] }}
 {{ c.replace('a', '<b>') }}{{ '%s-%s' % (c, 'x') }}{{ '{}'.format(c) }}
