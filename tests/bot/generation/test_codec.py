@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
-from bot.generation.codec import ModelCodec, ScriptedCodec, load_codec
+from bot.generation.codec import ModelCodec, load_codec
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
+from bot.generation.scripted_codec import ScriptedCodec
 from bot.messages import Completion, Prompt, Sampling, Thought
 from tests.tiny_tokenizer import EOS, write_model_folder
 
