@@ -235,9 +235,9 @@ class ModelInfo:
     note: str = ""
     """For the operator, "" for nothing: why "auto" chose this backend, or that the context window
     was reduced."""
-    thinks_at: frozenset[Reasoning] = frozenset()
+    thinks_at: tuple[Reasoning, ...] = ()
     """The settings with which the model thinks before it answers; none for a model that never does,
     or of which that is not known."""
-    reasoning_levels: frozenset[Reasoning] = frozenset()
+    reasoning_levels: tuple[Reasoning, ...] = ()
     """The settings that make a difference; none where the model has no such switch, or where that
     is not known."""

@@ -69,7 +69,7 @@ class ScriptedGenerator:
             self._permits.release()
 
     async def start(self) -> ModelInfo:
-        thinks = frozenset(Reasoning) if self._thought else frozenset()
+        thinks = tuple(Reasoning) if self._thought else ()
         return ModelInfo("scripted", "test", "none", "none", self._context, thinks_at=thinks)
 
     async def count(self, prompt: Prompt | Completion) -> int:

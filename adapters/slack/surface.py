@@ -22,7 +22,7 @@ from adapters.slack.rate_limits import (
 )
 from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
-from bot.delivery.rendering import is_thinking_note, place_note
+from bot.delivery.rendering import is_thinking_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import AnswerState, Part, SurfaceLimits
@@ -247,8 +247,9 @@ class SlackSurface:
 
     async def _show_thinking(self, part: Part) -> None:
         """Say beside a stream without text yet for how long the model has been thinking."""
-        thinking = rendering.is_placeholder(part) and part.note not in ("", place_note(0))
-        status = f"is thinking… {part.note.rpartition('…')[2].strip()}".strip() if thinking else ""
+        seconds = part.note.rpartition("…")[2].strip()
+        thinking = part.state.open and rendering.is_placeholder(part) and seconds
+        status = f"is thinking… {seconds}" if thinking else ""
         if status == self._thinking:
             return
         self._thinking = status

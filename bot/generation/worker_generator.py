@@ -56,8 +56,8 @@ class WorkerGenerator:
             low_bit=facts.low_bit,
             context=facts.context,
             note="; ".join(note for note in (facts.note, self._halved) if note),
-            thinks_at=codec.thinks_at,
-            reasoning_levels=codec.reasoning_levels,
+            thinks_at=tuple(sorted(codec.thinks_at)),
+            reasoning_levels=tuple(sorted(codec.reasoning_levels)),
         )
 
     async def count(self, prompt: Prompt | Completion) -> int:

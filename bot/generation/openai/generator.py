@@ -91,8 +91,8 @@ class OpenAIGenerator:
         if self._info is not None:
             return replace(
                 self._info,
-                thinks_at=self._thinking.thinks_at,
-                reasoning_levels=self._thinking.levels,
+                thinks_at=tuple(sorted(self._thinking.thinks_at)),
+                reasoning_levels=tuple(sorted(self._thinking.levels)),
             )
         if not self._replicas.urls:
             raise ModelError(
@@ -118,8 +118,8 @@ class OpenAIGenerator:
             device="a model server" if servers == 1 else f"{servers} model servers",
             low_bit="as served",
             context=context or DEFAULT_CONTEXT,
-            thinks_at=self._thinking.thinks_at,
-            reasoning_levels=self._thinking.levels,
+            thinks_at=tuple(sorted(self._thinking.thinks_at)),
+            reasoning_levels=tuple(sorted(self._thinking.levels)),
         )
         return self._info
 
