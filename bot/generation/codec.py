@@ -21,7 +21,9 @@ from bot.generation.thinking import (
 )
 from bot.messages import Completion, Prompt, Reasoning, Sampling
 from bot.models.folder import ModelFolder
+from bot.models.gguf import is_gguf
 from bot.prompting.formats import PromptFormat, count, encode, format_for
+from bot.prompting.gguf_samples import tokenizer_samples
 from bot.prompting.tokenizer import StreamDecoder
 from bot.prompting.tokenizer_json import ControlToken
 
@@ -86,6 +88,11 @@ class Codec(Protocol):
     def closing(self, family: Family, thought: list[int]) -> list[int]:
         """The ids that end a thought, whose ids so far are `thought`, and make the model answer;
         [] where that cannot be done."""
+        ...
+
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        """Texts with their ids, for a backend that has a tokenizer of its own to compare: of GGUF
+        files; empty for other models. Blocks for some milliseconds."""
         ...
 
 
@@ -239,6 +246,9 @@ class ModelCodec:
             )
             self._refused.add(level)
             return self._format.encode(replace(prompt, template_variables=()))
+
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        return tokenizer_samples(self._format.tokenizer) if is_gguf(self.folder.path) else ()
 
 
 def _tags(family: Family) -> tuple[str, ...]:

@@ -60,6 +60,9 @@ class ScriptedCodec:
         before = bisect_right(self._ends, start)
         return list(range(len(thought), before)) if self._answer else []
 
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        return ()
+
     def _decoder(self, position: int) -> "_ScriptDecoder":
         return _ScriptDecoder(self._script, self._ends, position)
 

@@ -132,6 +132,7 @@ class WorkerGenerator:
             optimize_model=options.optimize_model,
             script=options.script,
             tokens_per_second=options.tokens_per_second,
+            samples=await asyncio.to_thread(codec.samples),
         )
         client = await WorkerClient.launch(
             load,

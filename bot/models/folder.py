@@ -5,9 +5,11 @@ OpenVINO model: ``config.json``, ``generation_config.json``, ``tokenizer_config.
 ``special_tokens_map.json``, ``added_tokens.json``, and ``chat_template.jinja``,
 ``additional_chat_templates`` or ``chat_template.json``. Weights and tokenizer files are not opened.
 For the names in these files, see ``PretrainedConfig`` in
-https://huggingface.co/docs/transformers/main_classes/configuration
+https://huggingface.co/docs/transformers/main_classes/configuration. A GGUF file stands for a folder
+here: its own metadata say the same (`bot.models.gguf`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +18,7 @@ from typing import Any
 
 from bot.errors import ModelError
 from bot.files import NotText, decode, parse_json
+from bot.models.gguf import Gguf, is_gguf, read_gguf
 from bot.models.json_values import is_id, whole
 from bot.models.special_tokens import AddedToken, SpecialTokens
 
@@ -24,6 +27,8 @@ DEFAULT_CONTEXT = 2048
 
 # Hugging Face writes 10**30 as model_max_length of a tokenizer without a limit.
 _LONGEST_CONTEXT = 1 << 24
+
+_LLAMA2 = re.compile(r"llama.{0,3}2\b", re.IGNORECASE)
 
 _CONTEXT_NAMES = (
     "max_position_embeddings",
@@ -79,8 +84,10 @@ class ModelFolder:
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
-        """Read the folder `path`. Blocks. Raises ModelError, with the remedy, where the folder or
-        one of its files is missing, damaged or unreadable."""
+        """Read the folder or GGUF file `path`. Blocks. Raises ModelError, with the remedy, where it
+        or one of its files is missing, damaged or unreadable."""
+        if is_gguf(path):
+            return _of_gguf(read_gguf(path))
         _require_folder(path)
         openvino = (path / "openvino_model.xml").is_file()
         config = _read_config(path, openvino=openvino)
@@ -111,6 +118,28 @@ class ModelFolder:
             added_tokens=special.added,
             withheld_tokens=special.withheld,
         )
+
+
+def _of_gguf(gguf: Gguf) -> ModelFolder:
+    templates = gguf.templates
+    # Files of Llama 2 from before there were templates. Mistral's are of the same architecture.
+    is_llama2 = gguf.architecture == "llama" and _LLAMA2.search(gguf.name) is not None
+    config = {"model_type": "llama" if is_llama2 else "", "vocab_size": gguf.vocabulary}
+    template = templates.get("default") or next(iter(templates.values()), None)
+    return ModelFolder(
+        path=gguf.path,
+        model_type=gguf.architecture,
+        context=gguf.context or DEFAULT_CONTEXT,
+        bos=gguf.bos,
+        eos=gguf.ends,
+        special_tokens=gguf.special_tokens,
+        chat_template=template,
+        chat_template_file=gguf.path if template is not None else None,
+        style=_style(template, config, gguf.bos, gguf.ends),
+        parameters=gguf.parameters,
+        openvino=False,
+        vocab_size=gguf.vocabulary,
+    )
 
 
 # ---------------------------------------------------------------- files

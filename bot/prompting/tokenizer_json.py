@@ -139,6 +139,11 @@ def prefixes(spec: Mapping[str, Any]) -> Prefixes:
     return Prefixes(any=scheme != "never", always=scheme == "always")
 
 
+def composes(spec: Mapping[str, Any]) -> bool:
+    """Whether the normalizer brings text into Unicode's form NFC."""
+    return any(step["type"] == "NFC" for step in _steps(spec.get("normalizer")))
+
+
 def first_token(spec: Mapping[str, Any]) -> int | None:
     """The id that the post-processor puts in front of each text (BOS), or None."""
     for step in _steps(spec.get("post_processor")):

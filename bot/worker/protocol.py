@@ -62,6 +62,9 @@ class LoadOptions:
     """Scripted backend only: the text that it says."""
     tokens_per_second: float = 20.0
     """Scripted backend only; 0 is without limit."""
+    samples: tuple[tuple[str, list[int]], ...] = ()
+    """llamacpp only: texts with the ids that the bot's own tokenizer gives them, without special
+    tokens; a server whose tokenizer differs is refused."""
 
 
 @dataclass(frozen=True, slots=True)

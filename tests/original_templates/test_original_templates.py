@@ -202,8 +202,8 @@ def test_hostile_contents_decode_to_the_text_of_transformers(twins: list[Twin]) 
     for twin in twins:
         for prompt in conversations(twin, SWITCHES):
             text, ids = twin.render(prompt), twin.encode(prompt)
-            assert (text is None) == (ids is None), twin.name
-            if ids is not None:
+            assert ids is not None, twin.name  # also where the template refuses a content
+            if text is not None:
                 assert twin.ours.tokenizer.decode(ids, show_control=True) == text, twin.name
 
 

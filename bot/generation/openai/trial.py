@@ -28,6 +28,12 @@ class Trial:
     model: str = ""
     context: int = 0
     """The context window in tokens."""
+    product: str = ""
+    """The server's name, such as "Ollama"; "" where it does not tell it."""
+    exact: bool = False
+    """Whether the server counts tokens exactly."""
+    note: str = ""
+    """What the operator should know about the context window; mostly ""."""
     thinks: bool = False
     """Whether the model is known to think before it answers."""
     switched: bool = False
@@ -81,8 +87,16 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         return _failed(url, str(error))
     finally:
         await generator.aclose()
-    thinks, switched = bool(info.thinks_at), bool(info.reasoning_levels)
-    return Trial(url, info.name, info.context, thinks, switched)
+    return Trial(
+        url,
+        info.name,
+        info.context,
+        product=generator.product,
+        exact=generator.counts_exactly,
+        note=generator.window.note,
+        thinks=bool(info.thinks_at),
+        switched=bool(info.reasoning_levels),
+    )
 
 
 def _failed(url: str, text: str) -> Trial:

@@ -220,8 +220,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "is a file: name the folder" in refusal(tmp_path / "model.gguf")
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    assert "is a file: name the folder" in refusal(tmp_path / "model.safetensors")
 
 
 def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from parley.doctor.model import (
     check_reasoning,
     needed,
 )
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -157,7 +158,32 @@ def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) 
     (result,), folder = check_model(named(tmp_path))
     assert result.state is State.OK
     assert "Llama 2's chat format" in result.detail
+    assert "runs with openvino (converted at the first start), or torch" in result.detail
     assert folder is not None
+
+
+def test_a_model_that_nothing_runs_is_a_finding_with_the_way_that_works(
+    tmp_path: Path, llama: ModelFolder
+) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    quantized = config | {"quantization_config": {"quant_method": "awq"}}
+    (llama.path / "config.json").write_text(json.dumps(quantized))
+    (result,), folder = check_model(named(tmp_path))
+    assert (result.state, folder) == (State.FAILED, None)
+    assert "quantized by AWQ" in result.detail
+    assert "Use the original model" in result.remedy
+    (result,), folder = check_model(named(tmp_path, backend="torch"))
+    assert result.state is State.OK, "transformers may know more"
+
+
+def test_weights_alone_can_be_too_large(llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    for part in ("openvino_model.xml", "openvino_model.bin"):
+        (llama.path / part).write_bytes(b"x" * 1_000_000)
+    assert fit(llama, gpu(0.001)).state is State.FAILED
+    assert "parley model recommend" in fit(llama, gpu(0.001)).remedy
+    assert fit(llama, gpu(1)).state is State.SKIPPED
 
 
 def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFolder) -> None:
@@ -172,7 +198,7 @@ def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFo
     ("broken", "said"),
     [
         (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
-        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "without config.json"),
         (lambda folder: folder.rename(folder.with_name("gone")), "does not exist"),
     ],
 )
@@ -211,3 +237,18 @@ def test_whether_reasoning_has_an_effect_is_said(
     found = check_reasoning(folder, ModelSettings(reasoning=reasoning))  # type: ignore[arg-type]
     assert (found.state if found else None) == state
     assert said in (found.detail if found else "")
+
+
+def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny-Q4_K_M.gguf", template="x")
+    folder = ModelFolder.read(file)
+    result = fit(folder, gpu(1))
+    assert (result.state, result.what) == (State.OK, "context of 2048 tokens, Q4_K_M")
+    cache = 2048 * 2 * (2 * 2 * (16 + 16))  # tokens, bytes, layers and heads
+    assert (
+        f"{file.stat().st_size / 1e6:.0f} MB of weights and {cache / 1e6:.0f} MB" in result.detail
+    )
+    refused = fit(folder, gpu(0.0001))
+    assert refused.state is State.FAILED
+    assert refused.remedy.startswith("Choose a file with fewer bits, ")
+    assert check_low_bit(folder, ModelSettings(), "openvino", gpu(1)) is None
