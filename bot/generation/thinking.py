@@ -202,7 +202,7 @@ class ThoughtFilter:
         assert self._family is not None
         if self._before_first_word:
             opening = self._family.opening
-            if (rest := _behind(self._held, opening)) is not None:
+            while (rest := _behind(self._held, opening)) is not None:
                 self._held = rest  # the prompt opened the thought, and the model too
             if not self._held.strip() or _may_become(self._held, (opening,)):
                 return False

@@ -113,7 +113,9 @@ class OpenAIGenerator:
         self._counter = ServerCounter(self._post_beside, model["id"], self._clock)
         if not await self._counter.detect():
             logger.warning("the model server cannot count tokens; counts are high estimates")
-        await self._thinking.detect(model, self._get_beside)
+        self._thinking.told(model)
+        if self._counter.llama_server or product(model) == "llama.cpp":
+            await self._thinking.ask(self._get_beside)
         self._check_health(model["id"])
         self.window = await self._ask_window(model)
         self.product = product(model)

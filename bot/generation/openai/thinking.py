@@ -30,15 +30,16 @@ class ServerThinking:
         """`ModelInfo.thinks_at`."""
         return _PROMPTED if self.thinks else frozenset()
 
-    async def detect(self, model: dict[str, Any], get: Callable[[str], Awaitable[Any]]) -> None:
-        """Ask: `model` is the entry in the list of models, in which Ollama tells capabilities;
-        `get` reads JSON beside the API, where llama.cpp's server has the chat template
-        (``/props``)."""
+    def told(self, model: dict[str, Any]) -> None:
+        """`model` is the entry in a server's list, in which Ollama and others tell capabilities."""
         told = model.get("capabilities")
         if isinstance(told, list):
             self.thinks = any(word in _CAPABILITIES for word in told if isinstance(word, str))
             self.levels = _SWITCHED if self.thinks else frozenset()
-            return
+
+    async def ask(self, get: Callable[[str], Awaitable[Any]]) -> None:
+        """Ask llama.cpp's server, which tells the chat template (``/props``); `get` reads JSON
+        beside the API and raises GenerationError."""
         try:
             properties = await get("/props")
         except GenerationError:

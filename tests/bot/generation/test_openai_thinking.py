@@ -151,11 +151,13 @@ async def test_a_server_tells_whether_its_model_thinks() -> None:
 
 async def test_llama_servers_template_tells_it_and_its_switch() -> None:
     template = "{%- if enable_thinking is false %}<think>\n\n</think>{% endif %}"
-    async with raw_server(props=plain({"chat_template": template})) as server:
+    models = plain({"data": [{"id": "m", "owned_by": "llamacpp"}]})
+    async with raw_server(models=models, props=plain({"chat_template": template})) as server:
         told = await info(server)
     assert Reasoning.HIGH in told.thinks_at
     assert Reasoning.OFF in told.reasoning_levels
-    async with raw_server(props=plain({"chat_template": "{{ messages }}"})) as server:
+    plainly = plain({"chat_template": "{{ messages }}"})
+    async with raw_server(models=models, props=plainly) as server:
         told = await info(server)
     assert not told.thinks_at
     assert not told.reasoning_levels
