@@ -22,6 +22,7 @@ from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.models.kind import require_suited
 from bot.ports import Archive, Generator, Quota, Store
+from parley.environments.llamacpp import server_path
 from storage import open_store
 
 if TYPE_CHECKING:
@@ -123,6 +124,9 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         cache_dir=settings.cache_folder,
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,
+        server=server_path(settings),
+        gpu_layers=section.llamacpp.gpu_layers,
+        arguments=section.llamacpp.arguments,
         script=section.scripted.text,
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,

@@ -75,6 +75,35 @@ def prepare(
     run(model_work.prepare(settings, name, low_bit))
 
 
+@app.command()
+def compare(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The model. Default: the one in the settings."),
+    ] = None,
+    low_bit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--low-bit",
+            metavar="TYPE",
+            help="A quantization to compare; may be repeated. Default: all of OpenVINO's.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Measure what each quantization of a model loses against 16 bits.
+
+    The model is converted and run with OpenVINO on the processor, once for each quantization.
+    """
+    from parley.commands import model_compare
+    from parley.runtime import configure, run
+
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_compare.compare(settings, name, low_bit or [], as_json=as_json))
+
+
 @app.command("list")
 def list_(
     available: Annotated[

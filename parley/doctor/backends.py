@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 AREA = "Backends"
 DEVICES = "Devices"
-LIBRARIES = ("openvino", "torch", "ipex")
+LIBRARIES = ("openvino", "torch", "ipex", "llamacpp")
 """The backends that run a model on this machine."""
 _INSTALL = {
     "openvino": "Run: {python} -m pip install openvino-genai",
     "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
     "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
     "ipex": "Run: parley backend install ipex, which prints the settings that use it.",
+    "llamacpp": "Run: parley backend install llamacpp",
 }
-_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu"}
+_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu", "llamacpp": "gpu"}
 """The prefix of the device names that each library gives to Intel GPUs."""
 
 
@@ -48,16 +49,26 @@ def check_library(probe: Probe, section: ModelSettings) -> Result:
     chosen = probe.library == section.backend
     if not probe.error:
         versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
-        detail = f"{versions} (Python {probe.python})" + (", chosen" if chosen else "")
+        python = "" if probe.server else f" (Python {probe.python})"
+        detail = f"{versions}{python}" + (", chosen" if chosen else "")
         if chosen and probe.library == "ipex":
             return Result(AREA, probe.library, State.WARNING, detail, IPEX_NOTICE)
         return Result(AREA, probe.library, State.OK, detail)
+    if not chosen and probe.library == "llamacpp":  # the error names a path, and reports are public
+        return Result(AREA, probe.library, State.SKIPPED, "no llama-server that runs here")
     if not chosen:
         return Result(AREA, probe.library, State.SKIPPED, probe.error)
     remedy = _INSTALL[probe.library].format(python=section.python or "python")
     if not probe.python:
         remedy = "Correct [model] python: it names the interpreter that runs the model."
     return Result(AREA, probe.library, State.FAILED, probe.error, remedy)
+
+
+def check_server(probe: Probe, section: ModelSettings) -> list[Result]:
+    """Which llama-server would run the model; nothing for another backend."""
+    if probe.library != "llamacpp" or section.backend != "llamacpp" or not probe.server:
+        return []
+    return [Result("Model", "llama-server", State.OK, probe.server)]
 
 
 def check_devices(probes: Iterable[Probe]) -> list[Result]:

@@ -22,6 +22,7 @@ from bot.models.kind import kind_of, require_suited
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.convert import resolve_low_bit
@@ -166,6 +167,8 @@ def check_low_bit(
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
+        elif library == "llamacpp":
+            _require_gguf(folder.path)
         elif not is_gguf(folder.path) and not (folder.path / MODEL_FILE).is_file():
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except LoadError as error:
@@ -173,6 +176,14 @@ def check_low_bit(
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
+
+
+def _require_gguf(path: Path) -> None:
+    if not gguf_header.is_gguf(str(path)):
+        raise LoadError(
+            f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
+            'backend = "auto", or name a .gguf file'
+        )
 
 
 def _memory(device: Device) -> int | None:

@@ -142,6 +142,15 @@ def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
         assert "sym_int" in result.detail + result.remedy, "it names what there is"
 
 
+def test_a_folder_is_refused_for_llama_cpp_and_a_gguf_file_is_not(llama: ModelFolder) -> None:
+    on, section = Device("CPU", "", None), ModelSettings(backend="llamacpp")
+    refused = check_low_bit(llama, section, "llamacpp", on)
+    assert refused is not None
+    assert "is no GGUF file" in refused.detail
+    assert refused.remedy == 'Set [model] backend = "auto", or name a .gguf file'
+    assert check_low_bit(replace(llama, path=Path("m.gguf")), section, "llamacpp", on) is None
+
+
 def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolder) -> None:
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
