@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -82,11 +82,16 @@ async def open_parley(
 
 @asynccontextmanager
 async def open_generator(
-    settings: Settings, on_progress: Progress | None = None, *, chat: bool = True
+    settings: Settings,
+    on_progress: Progress | None = None,
+    *,
+    chat: bool = True,
+    exporter: str = "",
 ) -> AsyncIterator[Generator]:
     """The generator alone, closed after the body; its `start` loads the model. ``chat=False``
-    also accepts a model without a chat format, which can only complete text. Raises
-    ModelError."""
+    also accepts a model without a chat format, which can only complete text. `exporter` is the
+    interpreter that exports a model which cannot be converted; "" uses earlier exports only.
+    Raises ModelError."""
     generator: Generator
     if settings.model.backend == "openai":
         # Imported only here: its HTTP client is slow to import.
@@ -95,6 +100,7 @@ async def open_generator(
         generator = OpenAIGenerator(server_options(settings))
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
+        options = replace(options, exporter=exporter)
         generator = WorkerGenerator(options, on_progress=on_progress)
     try:
         yield generator

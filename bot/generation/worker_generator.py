@@ -128,6 +128,7 @@ class WorkerGenerator:
             context=self._next_context(codec.context),
             max_parallel=options.max_parallel,
             cache_dir=str(options.cache_dir or ""),
+            exporter=options.exporter,
             cpu_embedding=options.cpu_embedding,
             optimize_model=options.optimize_model,
             server=options.server,

@@ -95,9 +95,11 @@ class TextTokenizer:
             None,
         )
         if path is None:
+            only = " (openvino_tokenizer.xml is for OpenVINO's own programs)"
+            other = only if (folder / "openvino_tokenizer.xml").exists() else ""
             raise ModelError(
-                f"{folder} holds neither tokenizer.json nor tokenizer.model: copy the tokenizer "
-                "files of the original model there."
+                f"{folder} holds neither tokenizer.json nor tokenizer.model{other}: copy the "
+                "tokenizer files of the original model there."
             )
         try:
             data = path.read_bytes()

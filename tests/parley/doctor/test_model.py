@@ -11,7 +11,9 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.backends.openvino.exporter import kind_of
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.model_cache import converted_name
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
 from parley.doctor.model import (
@@ -155,12 +157,23 @@ def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolde
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
     on = Device("CPU", "", None)
-    refused = check_low_bit(llama, ModelSettings(), "openvino", on)
+    refused = check_low_bit(llama, ModelSettings(), "openvino", on, llama.path)
     assert refused is not None
     assert refused.state is State.FAILED
+    assert "parley backend install export, then parley model prepare" in refused.remedy
     assert check_low_bit(llama, ModelSettings(), "torch", on) is None
     (llama.path / "openvino_model.xml").touch()
     assert check_low_bit(llama, ModelSettings(), "openvino", on) is None
+
+
+def test_a_model_that_was_exported_can_run(llama: ModelFolder, tmp_path: Path) -> None:
+    write_tiny_model(llama.path, config={"model_type": "gemma"})
+    on = Device("CPU", "", None)
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is not None
+    exported = tmp_path / converted_name(llama.path, kind_of("fp16"))
+    exported.mkdir()
+    (exported / "openvino_model.xml").touch()
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is None
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
