@@ -12,6 +12,9 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
 from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
+from bot.generation.reasoning import template_variables
+from bot.generation.thinking import families_in
+from bot.messages import Reasoning
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.models.gguf import is_gguf, read_gguf
@@ -81,6 +84,25 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
     detail = f"{path} ({kind}, {_STYLES[folder.style]}); {_what_runs(path)}"
     return [Result(AREA, name, State.OK, detail)], folder
+
+
+def check_reasoning(folder: ModelFolder, section: ModelSettings) -> Result | None:
+    """Whether the model thinks, and whether ``reasoning`` has an effect on it; None where nothing
+    is to be said."""
+    template = folder.chat_template or ""
+    thinks = bool(families_in(template))
+    wanted = section.reasoning
+    what = f'[model] reasoning = "{wanted}"'
+    if wanted is Reasoning.AUTO:
+        detail = "the model thinks before it answers as its chat template says"
+        return Result(AREA, what, State.OK, detail) if thinks else None
+    if not thinks:
+        detail = "this model does not think, so the setting has no effect"
+    elif not template_variables(template, wanted):
+        detail = "the chat template has no such switch: the model thinks as it does by itself"
+    else:
+        return Result(AREA, what, State.OK, "the model's chat template takes it")
+    return Result(AREA, what, State.SKIPPED, detail)
 
 
 def _what_runs(path: Path) -> str:
