@@ -66,12 +66,14 @@ class Systemd:
         return [*notes, *([] if self._system else await _let_linger())]
 
     async def state(self) -> ServiceState:
+        if not self.installed:
+            return ServiceState(installed=False)
         await self._require_manager()
         shown = await require(
             "systemctl", *self._scope, "show", NAME, f"--property={','.join(_PROPERTIES)}"
         )
         facts = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-        return _state_of(facts, installed=self.installed)
+        return _state_of(facts)
 
     async def remove(self) -> None:
         await self._require_manager()
@@ -187,13 +189,13 @@ def _groups() -> frozenset[str]:
     return frozenset(group.gr_name for group in grp.getgrall())
 
 
-def _state_of(facts: dict[str, str], *, installed: bool) -> ServiceState:
+def _state_of(facts: dict[str, str]) -> ServiceState:
     active = facts.get("ActiveState", "")
     # "activating" is running, too: its model is being loaded, or a platform connected.
     pid = _number(facts, "MainPID")
     began = _BEGAN.get(active, "InactiveEnterTimestamp")
     return ServiceState(
-        installed=installed,
+        installed=True,
         running=bool(pid) and active in ("active", "activating", "reloading"),
         state=f"{active} ({facts.get('SubState', '')})" if active else "",
         since=facts.get(began, ""),

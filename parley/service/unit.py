@@ -29,6 +29,7 @@ TimeoutStopSec=60
 WatchdogSec=90
 KillMode=mixed
 OOMPolicy=continue
+SyslogIdentifier=parley
 LimitCORE=0
 UMask=0077"""
 

@@ -88,8 +88,9 @@ async def test_without_a_service_that_is_said(
 async def test_programs_read_the_state_as_json(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    await service_work.install(home / "config.toml")
     await service_work.status(system=None, as_json=True)
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (found["running"], found["pid"], found["doing"]) == (True, 42, "Answering on Discord")
 
 

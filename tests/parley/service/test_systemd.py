@@ -120,15 +120,25 @@ async def test_a_manager_that_does_not_answer_is_one_line_with_the_way_on(
     programs.fails("systemctl", "show", "Failed to connect to bus: No medium found")
     with pytest.raises(ConfigError, match=r"No medium found\. After su or sudo .* --system$"):
         await user_service(unit).install(plan())
+    assert not unit.exists()
+    unit.parent.mkdir()
+    unit.write_text(MARK)
     with pytest.raises(ConfigError, match=r"^systemd does not answer: Failed to connect"):
         await Systemd(system=True, folder=unit.parent).state()
-    assert not unit.exists()
+
+
+async def test_where_nothing_is_installed_nobody_is_asked(
+    unit: Path, programs: FakePrograms
+) -> None:
+    assert not (await user_service(unit).state()).installed
+    assert programs.calls == []
 
 
 async def test_the_state_is_what_systemd_says(unit: Path, programs: FakePrograms) -> None:
+    await user_service(unit).install(plan())
     programs.prints("systemctl", SHOWN)
     state = await user_service(unit).state()
-    assert not state.installed
+    assert state.installed
     assert (state.running, state.state, state.pid) == (True, "active (running)", 42)
     assert (state.since, state.doing) == ("Fri 2026-11-27 20:00:00 UTC", "Answering on Discord")
     assert (state.last_exit, state.restarts, state.at_start) == ("", 3, True)
@@ -137,6 +147,7 @@ async def test_the_state_is_what_systemd_says(unit: Path, programs: FakePrograms
 async def test_one_that_waits_for_its_restart_does_not_run(
     unit: Path, programs: FakePrograms
 ) -> None:
+    await user_service(unit).install(plan())
     shown = SHOWN.replace("=active", "=activating").replace("=running", "=auto-restart")
     shown = shown.replace("MainPID=42", "MainPID=0").replace("Result=success", "Result=exit-code")
     shown = shown.replace("ExecMainCode=0\nExecMainStatus=0", "ExecMainCode=1\nExecMainStatus=1")
