@@ -177,7 +177,8 @@ async def _let_linger() -> list[str]:
     """Let the user's services run without a login; what to do where that is not allowed."""
     user = getpass.getuser()
     asked = await run("loginctl", "enable-linger", user)
-    if asked.code == 0:
+    shown = await run("loginctl", "show-user", user, "--property=Linger")
+    if asked.code == 0 or shown.output.strip() == "Linger=yes":  # or an administrator did it
         return [f"It also runs while {user} is not logged in (loginctl enable-linger)."]
     way = f"sudo loginctl enable-linger {user}"
     return [f"It runs only while {user} is logged in. To change that: {way}"]

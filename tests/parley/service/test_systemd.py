@@ -50,6 +50,7 @@ async def test_it_is_written_enabled_started_and_runs_without_a_login(
         "systemctl|--user|enable|parley.service",
         "systemctl|--user|restart|--no-block|parley.service",
         f"loginctl|enable-linger|{user}",
+        f"loginctl|show-user|{user}|--property=Linger",
     ]
     text = unit.read_text()
     assert text.startswith(MARK)
@@ -75,6 +76,9 @@ async def test_where_lingering_is_not_allowed_the_way_on_is_said(
     programs.fails("loginctl", "enable-linger", "Could not enable linger: Access denied")
     notes = await user_service(unit).install(plan())
     assert notes[-1].endswith(f"To change that: sudo loginctl enable-linger {getpass.getuser()}")
+    programs.prints("loginctl", "Linger=yes\n")
+    notes = await user_service(unit).install(plan())
+    assert notes[-1].startswith("It also runs while"), "an administrator has allowed it before"
 
 
 async def test_where_users_get_no_namespaces_the_unit_does_without(
