@@ -5,8 +5,8 @@
 #
 # The base is Ubuntu 26.04 LTS, because its own archive has Intel's compute runtime for all current GPUs:
 # intel-opencl-icd and libze-intel-gpu1 26.05 (https://packages.ubuntu.com/resolute/intel-opencl-icd).
-# Lunar Lake and Battlemage (Arc B) need 24.39 or newer; Debian 13 has no intel-opencl-icd, and Ubuntu 24.04's
-# is 23.43, which is why older recipes add Intel's repository or its PPA.
+# Lunar Lake and Battlemage (Arc B) came out in 2024, and Ubuntu 24.04's runtime is 23.43, of 2023; Debian 13 has
+# none. That is why other recipes add a repository of Intel's or a PPA.
 
 FROM ubuntu:26.04 AS build
 RUN apt-get update \

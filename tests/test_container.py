@@ -13,8 +13,12 @@ EXAMPLE = (ROOT / "compose.env.example").read_text(encoding="utf-8")
 
 
 def test_the_image_runs_commands_of_the_program() -> None:
-    commands = re.findall(r'^(?:CMD|ENTRYPOINT) \[(.*)\]|CMD \["parley", "(\w+)"\]', DOCKERFILE, re.M)
-    named = [word.strip('"') for each in commands for word in re.findall(r"\w[\w-]*", " ".join(each))]
+    commands = re.findall(
+        r'^(?:CMD|ENTRYPOINT) \[(.*)\]|CMD \["parley", "(\w+)"\]', DOCKERFILE, re.M
+    )
+    named = [
+        word.strip('"') for each in commands for word in re.findall(r"\w[\w-]*", " ".join(each))
+    ]
     assert {"health", "run"} <= set(named)
     assert set(named) - {"tini", "parley"} <= set(program())
 

@@ -154,7 +154,8 @@ def _in_home(paths: Collection[Path]) -> bool:
 
 def _refuse_passing_installation(prefix: Path) -> None:
     """uvx and `pipx run` keep what they run in a cache, which is cleaned. Raises ConfigError."""
-    if any(part.startswith("archive-v") for part in prefix.parts) or ".cache" in prefix.parts:
+    of_uv = any(part.startswith(("archive-v", "environments-v")) for part in prefix.parts)
+    if of_uv or {".cache", "pipx"} <= set(prefix.parts):
         raise ConfigError(
             f"Parley runs from a cache here ({prefix}), which may be cleaned any time. Install it "
             "first, for example with: pipx install parley-chat"

@@ -124,9 +124,19 @@ def test_a_bot_that_runs_already_is_named(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["/home/a/.cache/uv/archive-v0/abc", "/home/a/.cache/pipx/1234", "/x/archive-v0/y"]
+    "prefix",
+    [
+        "/home/a/.cache/uv/archive-v0/abc",
+        "/x/environments-v2/y",
+        "/home/a/.cache/pipx/1234",
+        "/home/a/.local/share/pipx/.cache/1234",
+    ],
 )
 def test_an_installation_that_may_vanish_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="pipx install parley-chat"):
         _refuse_passing_installation(Path(prefix))
-    _refuse_passing_installation(Path("/home/a/.local/pipx/venvs/parley-chat"))
+    for lasting in (
+        "/home/a/.local/pipx/venvs/parley-chat",
+        "/home/a/.cache/pypoetry/virtualenvs/x",
+    ):
+        _refuse_passing_installation(Path(lasting))
