@@ -14,7 +14,7 @@ EXAMPLE = (ROOT / "compose.env.example").read_text(encoding="utf-8")
 
 def test_the_image_runs_commands_of_the_program() -> None:
     commands = re.findall(
-        r'^(?:CMD|ENTRYPOINT) \[(.*)\]|CMD \["parley", "(\w+)"\]', DOCKERFILE, re.M
+        r'^(?:CMD|ENTRYPOINT) \[(.*)\]|CMD \["parley", "(\w+)"\]', DOCKERFILE, re.MULTILINE
     )
     named = [
         word.strip('"') for each in commands for word in re.findall(r"\w[\w-]*", " ".join(each))
