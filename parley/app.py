@@ -20,6 +20,7 @@ from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
+from bot.models.kind import require_suited
 from bot.ports import Archive, Generator, Quota, Store
 from storage import open_store
 
@@ -98,13 +99,16 @@ async def open_generator(
 
 def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     """The section ``[model]`` as WorkerGenerator takes it. Blocking: searches the disk for the
-    model. Raises ModelError where it is not found."""
+    model. Raises ModelError where it is not found, or nothing runs it."""
     section = settings.model
     scripted = section.backend == "scripted"
+    model = None if scripted else find_model(settings)
+    if model is not None:
+        require_suited(model, section.backend)
     backend, device = backend_and_device(section)
     return WorkerOptions(
         backend=backend,
-        model=None if scripted else find_model(settings),
+        model=model,
         name="" if scripted else display_name(settings),
         device=device,
         low_bit=section.low_bit,

@@ -2,6 +2,13 @@
 
 folder     what a model's folder says of the model: context window, special tokens, chat template
 find       which folder `[model] name` means; Hugging Face's cache
+repository the small files and the listing that tell what a model is, of a folder or at the Hub
+kind       what kind of model that is, and what would run it
+unsuited   what nothing runs, and the way that works instead
+gguf_files which of a repository's GGUF files make up a model
+catalogue  some models that people run, with sizes and sources (catalogue.toml)
+machine    a machine's memory and GPUs
+recommend  the models of the catalogue that fit a machine
 choose     which backend, device and interpreter the settings mean
 hub        a model's entry at the Hugging Face Hub, and which of its files are needed
 pull       downloads a model into Hugging Face's cache

@@ -1,5 +1,6 @@
 """Runs `parley model`: downloads, conversions, and what lies on the disk."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,26 +25,64 @@ from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation import LoadProgress
 from bot.models.converted import ConvertedModel, converted_models
-from bot.models.find import DEMO, find_model, hub_cache
+from bot.models.find import DEMO, find_model, hub_cache, split_name
+from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
+from bot.models.kind import kind_of, require_suited
+from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
+from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import converted_kinds
 from parley.app import open_generator
+from parley.commands.model_choice import find_machine
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
 """``report(what, done, total)``, in bytes; ``total`` is 0 if unknown."""
 
 
-async def pull_model(name: str) -> None:
-    """Download a model into the Hugging Face cache and print how to use it. Raises ModelError."""
+async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
+    """Say what a model is and what would run it, download it into the Hugging Face cache, and print
+    how to use it. What nothing runs, and what is too large for this machine, is refused before
+    anything large is downloaded, unless `force`. Raises ModelError."""
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+    machine = None if force else await find_machine(settings)
+
+    def examined(model: HubModel) -> None:
+        _say_what_it_is(model)
+        if machine is not None:
+            needed = loaded_size(model.kind, model.weights, model.config)
+            require_memory(model.name, needed, machine)
+            disk = disk_for_conversion(model.kind, model.weights, model.config)
+            require_disk(model.name, disk, settings.cache_folder)
+
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report)
+        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
     typer.echo(f"{name} is in {folder}")
     typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+def _say_what_it_is(model: HubModel) -> None:
+    typer.echo(f"{model.name} is {model.kind.title}, {_gigabytes(model.size)} to download.")
+    if model.kind.routes:
+        routes = ", or ".join(map(str, model.kind.routes))
+        typer.echo(f"It runs with: {routes}.")
+    if model.kind.note:
+        typer.echo(f"{model.kind.note}.")
+
+
+async def _require_enough(settings: Settings, name: str, folder: Path) -> None:
+    """Raise ModelError, before anything is converted, where the model in `folder` is too large for
+    this machine's memory, or converted for its disk."""
+    model = await asyncio.to_thread(read_repository, folder)
+    kind = kind_of(model)
+    weights = model.size_of(kind.weights)
+    require_memory(name, loaded_size(kind, weights, model.config), await find_machine(settings))
+    disk = disk_for_conversion(kind, weights, model.config)
+    if not _converted_models(settings, folder):
+        require_disk(name, disk, settings.cache_folder)
 
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
@@ -61,6 +100,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             "nothing to convert; choose another backend first."
         )
     folder = find_model(settings)
+    require_suited(folder, section.backend)
+    await _require_enough(settings, section.name, folder)
     before = _converted_models(settings, folder)
     with _progress_bar(Console(stderr=True)) as report:
 
@@ -97,14 +138,16 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    table = Table("", "Model", "Size", "Converted", "Folder", box=None, pad_edge=False)
+    table = Table("", "Model", "Size", "Runs with", "Converted", "Folder", box=None, pad_edge=False)
     table.columns[2].justify = "right"
+    chosen, _ = split_name(settings.model.name)
     for model in found.models:
         converted = [each for each in model.converted if not each.stale]
         table.add_row(
-            "*" if model.name == settings.model.name else "",
+            "*" if model.name == chosen else "",
             Text(model.name),
             _gigabytes(model.size),
+            ", ".join(model.kind.backends) or "-",
             ", ".join(f"{each.low_bit} {_gigabytes(each.size)}" for each in converted) or "-",
             Text(str(model.folder), overflow="fold"),
         )
@@ -116,6 +159,8 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
                 f"{model.name} is incomplete. Resume with: parley model pull {model.name}",
                 soft_wrap=True,
             )
+        elif model.kind.refusal:
+            console.print(Text(model.kind.refusal), soft_wrap=True)
     if found.stale:
         size = _gigabytes(sum(each.size for each in found.stale))
         console.print(
@@ -191,8 +236,11 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "name": model.name,
         "folder": str(model.folder),
         "bytes": model.size,
+        "kind": model.kind.kind.value,
+        "backends": list(model.kind.backends),
+        "refusal": model.kind.refusal,
         "whole": not model.missing,
-        "in_settings": model.name == settings.model.name,
+        "in_settings": model.name == split_name(settings.model.name)[0],
         "prepared": [_converted_as_json(each) for each in model.converted],
     }
 

@@ -1,12 +1,16 @@
 """Checks of backends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
 from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
+
+if TYPE_CHECKING:
+    from bot.generation.openai import Trial
 
 AREA = "Backends"
 DEVICES = "Devices"
@@ -112,7 +116,10 @@ async def check_servers(settings: Settings) -> list[Result]:
 
     section = settings.model.openai
     if not section.base_urls:
-        remedy = 'Set [model.openai] base_urls, such as ["http://10.0.0.2:8000/v1"].'
+        remedy = (
+            'Set [model.openai] base_urls, such as ["http://127.0.0.1:11434/v1"] for Ollama on '
+            "this machine; docs/servers.md has the addresses of the others."
+        )
         return [Result(AREA, "openai", State.FAILED, "base_urls is empty", remedy)]
     options = ServerOptions(
         base_urls=section.base_urls,
@@ -120,11 +127,15 @@ async def check_servers(settings: Settings) -> list[Result]:
         api_key=section.api_key.get_secret_value(),
         context=settings.model.context,
     )
-    return [
-        Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
-        if trial.error
-        else Result(
-            AREA, trial.url, State.OK, f"{trial.model} answers, context {trial.context} tokens"
-        )
-        for trial in await try_servers(options)
-    ]
+    return [_tried(trial) for trial in await try_servers(options)]
+
+
+def _tried(trial: "Trial") -> Result:
+    if trial.error:
+        return Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
+    counts = "exact token counts" if trial.exact else "token counts are estimates"
+    product = f" ({trial.product})" if trial.product else ""
+    detail = f"{trial.model}{product} answers, context {trial.context} tokens, {counts}"
+    if trial.note:
+        return Result(AREA, trial.url, State.WARNING, detail, f"{trial.note}.")
+    return Result(AREA, trial.url, State.OK, detail)

@@ -73,7 +73,8 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     """Everything that running the model needs: driver, backend, device, model, memory."""
     section = settings.model
     if section.backend == "openai":
-        with findings.running("Checking the model servers"):
+        urls = ", ".join(section.openai.base_urls)
+        with findings.running(f"Asking the model servers {urls}"):
             results = await backends.check_servers(settings)
         findings.add(results)
         return
@@ -89,7 +90,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
         findings.add([backends.check_choice(resolved, section)])
     probes = await _probe_libraries(settings, used, findings)
     findings.add(backends.check_devices(probes))
-    with findings.running("Checking the model"):
+    with findings.running(f"Examining the model {settings.model.name}"):
         results = await asyncio.to_thread(_check_on_device, settings, used, probes)
     findings.add(results)
 

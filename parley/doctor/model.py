@@ -13,6 +13,9 @@ from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
+from bot.models.kind import kind_of, require_suited
+from bot.models.needs import loaded_size
+from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
@@ -61,6 +64,7 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     name = settings.model.name
     try:
         path = find_model(settings)
+        require_suited(path, settings.model.backend)
         folder = ModelFolder.read(path)
     except ModelError as error:
         detail, remedy = _split_remedy(str(error))
@@ -70,8 +74,13 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
         remedy = "Choose a chat model; their names usually end in -chat or -instruct."
         return [Result(AREA, name, State.FAILED, detail, remedy)], folder
     kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
-    detail = f"{path} ({kind}, {_STYLES[folder.style]})"
+    detail = f"{path} ({kind}, {_STYLES[folder.style]}); {_what_runs(path)}"
     return [Result(AREA, name, State.OK, detail)], folder
+
+
+def _what_runs(path: Path) -> str:
+    kind = kind_of(read_repository(path))
+    return f"{kind.title}, runs with {', or '.join(map(str, kind.routes))}"
 
 
 def check_memory(
@@ -88,12 +97,24 @@ def check_memory(
     try:
         config = read_config(folder.path)
     except LoadError:
-        detail = "the memory needed by this kind of model cannot be estimated"
-        return Result(AREA, what, State.SKIPPED, detail)
+        return _check_weights(folder.path, what, memory, device)
     if memory is None:
         return Result(AREA, what, State.SKIPPED, "the size of the memory is unknown")
     need = needed(config, section, library, device, context_of(folder, section))
     return _verdict(what, need, memory, section, device, folder.path)
+
+
+def _check_weights(path: Path, what: str, memory: int | None, device: Device) -> Result:
+    """Whether the weights alone fit, of a model whose KV cache cannot be estimated."""
+    model = read_repository(path)
+    kind = kind_of(model)
+    weights = loaded_size(kind, model.size_of(kind.weights), model.config)
+    detail = f"{_size(weights)} of weights, and a KV cache that cannot be estimated"
+    if memory is None or weights <= memory * USABLE:
+        return Result(AREA, what, State.SKIPPED, detail)
+    detail = f"does not fit: {detail}, of {_size(memory)} on {device.name}"
+    remedy = "Choose a smaller model: parley model recommend names those that fit."
+    return Result(AREA, what, State.FAILED, detail, remedy)
 
 
 def check_low_bit(

@@ -18,6 +18,7 @@ from parley.app import _purging, engine_options, open_parley, server_options, wo
 from storage import open_store
 from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
+from tests.tiny_model import write_tiny_model
 from tests.until import until
 
 ME = Person("test", "1", "Ana")
@@ -174,6 +175,7 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
         'context = 1024\nmax_parallel = 2\npython = "venv/bin/python"\ncache_dir = "cache"\n'
     )
     (tmp_path / "mine").mkdir()
+    write_tiny_model(tmp_path / "mine")
     options = worker_options(load(file, {}), chat=False)
     assert options.model == tmp_path / "mine"
     assert (options.backend, options.device, options.low_bit) == ("openvino", "gpu", "sym_int8")

@@ -151,7 +151,32 @@ def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) 
     (result,), folder = check_model(named(tmp_path))
     assert result.state is State.OK
     assert "Llama 2's chat format" in result.detail
+    assert "runs with openvino (converted at the first start), or torch" in result.detail
     assert folder is not None
+
+
+def test_a_model_that_nothing_runs_is_a_finding_with_the_way_that_works(
+    tmp_path: Path, llama: ModelFolder
+) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    quantized = config | {"quantization_config": {"quant_method": "awq"}}
+    (llama.path / "config.json").write_text(json.dumps(quantized))
+    (result,), folder = check_model(named(tmp_path))
+    assert (result.state, folder) == (State.FAILED, None)
+    assert "quantized by AWQ" in result.detail
+    assert "Use the original model" in result.remedy
+    (result,), folder = check_model(named(tmp_path, backend="torch"))
+    assert result.state is State.OK, "transformers may know more"
+
+
+def test_weights_alone_can_be_too_large(llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    for part in ("openvino_model.xml", "openvino_model.bin"):
+        (llama.path / part).write_bytes(b"x" * 1_000_000)
+    assert fit(llama, gpu(0.001)).state is State.FAILED
+    assert "parley model recommend" in fit(llama, gpu(0.001)).remedy
+    assert fit(llama, gpu(1)).state is State.SKIPPED
 
 
 def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFolder) -> None:
@@ -166,7 +191,7 @@ def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFo
     ("broken", "said"),
     [
         (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
-        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "without config.json"),
         (lambda folder: folder.rename(folder.with_name("gone")), "does not exist"),
     ],
 )
