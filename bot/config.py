@@ -237,10 +237,8 @@ class Settings(_Section):
         file = self._secrets_file
         if file is None or not others_may_read(file):
             return ()
-        return (
-            f"{file}: other users of this machine can read these secrets. Take that right away with: "
-            f"chmod 600 {file}",
-        )
+        line = f"{file}: other users of this machine can read these secrets; end that with: "
+        return (f"{line}chmod 600 {file}",)
 
     def path(self, text: str) -> Path:
         """`text` as a path: ``~`` is the user's home, and a relative path is relative to the folder
@@ -313,6 +311,12 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
             f"{file}: there is no such file. Leave --config out, or make it with: "
             f"parley config example --output {file}"
         )
+    return read_settings(found, environment)
+
+
+def read_settings(found: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the file `found` and of the secrets beside it, overridden by `environment`,
+    validated; with None those of the environment alone. Raises ConfigError as `load` does."""
     secrets = secrets_beside(found) if found else None
     files = [_read(path) for path in (secrets, found) if path is not None and _exists(path)]
     overrides, variables = _from_environment(environment)

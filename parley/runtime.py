@@ -26,8 +26,8 @@ TERMINATED = 143
 
 
 def configure(config: Path | None, *, verbose: bool, log_to_file: bool) -> Settings:
-    """Read the settings, print what should be changed in them, and set up the log. Commands that use
-    the terminal themselves log to a file, the others to stderr. Raises ConfigError."""
+    """Read the settings, print their warnings, and set up the log. Commands that use the terminal
+    themselves log to a file, the others to stderr. Raises ConfigError."""
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     handler = _file_handler() if log_to_file else None

@@ -48,6 +48,14 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+    folder = await download(settings, name, force=force)
+    typer.echo(f"{name} is in {folder}")
+    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+async def download(settings: Settings, name: str, *, force: bool) -> Path:
+    """Say what a model is and what would run it, and download it with a progress bar; its folder.
+    Raises ModelError as `pull_model` does."""
     machine = None if force else await find_machine(settings)
 
     def examined(model: HubModel) -> None:
@@ -59,9 +67,7 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
             require_disk(model.name, disk, settings.cache_folder)
 
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
-    typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+        return await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
 
 
 def _say_what_it_is(model: HubModel) -> None:
