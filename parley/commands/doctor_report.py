@@ -22,14 +22,7 @@ from parley.doctor.selftest import SelfTest, run_selftest
 from parley.runtime import INTERRUPTED
 from parley.setup.asking import Asker, Defaults, Left
 from parley.setup.mends import mend_all
-from parley.setup.terminal import TerminalAsker, TerminalScreen
-
-SIGNS = {
-    State.OK: ("✓", "green"),
-    State.WARNING: ("!", "yellow"),
-    State.FAILED: ("✗", "red"),
-    State.SKIPPED: ("–", "dim"),
-}
+from parley.setup.terminal import SIGNS, TerminalAsker, TerminalScreen
 
 PUBLIC_AREAS = ("Python", "Intel GPU", "Backends", "Devices")
 """Areas of checks that the self-test's report includes: nothing in them is private."""

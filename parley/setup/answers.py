@@ -48,7 +48,7 @@ class Answers:
             # It may be the token itself, which is not to be shown.
             shown = f" {variable}" if re.fullmatch("[A-Z][A-Z0-9_]{0,40}", variable) else ""
             raise ConfigError(
-                f"{option}{shown}: there is no such environment variable, or it is empty. Set it to "
-                f"the token first; {option} takes the variable's name, not the token itself."
+                f"{option}{shown}: there is no such environment variable, or it is empty. Set it "
+                f"to the token first; {option} takes the variable's name, not the token itself."
             )
         return value

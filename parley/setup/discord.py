@@ -19,9 +19,9 @@ TOKEN = ("discord", "token")
 OPTION = "--discord-token-env"
 
 _STEPS = f"""\
-On {PORTAL}: New Application, then Bot.
-Under Privileged Gateway Intents, switch on Message Content Intent.
-Press Reset Token, and copy the token."""
+1. Open {PORTAL} and press New Application.
+2. On its page Bot, switch on Message Content Intent (under Privileged Gateway Intents).
+3. On the same page, press Reset Token and copy the token."""
 
 
 async def set_up_discord(session: Session) -> bool:

@@ -66,7 +66,7 @@ async def mend_all(
 
 async def find_mends(file: Path, environment: Mapping[str, str]) -> list[Mend]:
     """What can be put right, in the order in which it should be. Raises ConfigError."""
-    settings = read_settings(file if file.exists() else None, environment)
+    settings = _read(file, environment)
     found = [
         _missing_config(file),
         _readable_secrets(secrets_beside(file)),
@@ -75,6 +75,10 @@ async def find_mends(file: Path, environment: Mapping[str, str]) -> list[Mend]:
         await _missing_commands(settings),
     ]
     return [mend for mend in found if mend is not None]
+
+
+def _read(file: Path, environment: Mapping[str, str]) -> Settings:
+    return read_settings(file if file.exists() else None, environment)
 
 
 # ---------------------------------------------------------------- files

@@ -40,8 +40,8 @@ async def choose_platforms(session: Session) -> Platforms:
     choices = [
         Choice("discord", "Discord"),
         Choice("slack", "Slack"),
-        Choice("both", "both"),
-        Choice("none", "neither for now: only in the terminal, with parley chat"),
+        Choice("both", "Discord and Slack"),
+        Choice("none", "nowhere yet: only in the terminal, with parley chat"),
     ]
     default = "both" if has_discord and has_slack else "slack" if has_slack else "discord"
     session.screen.heading("2 · Where Parley answers")

@@ -44,6 +44,7 @@ class Session:
         self.file = file
         self.secrets_file = secrets_beside(file)
         self.environment = environment
+        self._said: set[Path] = set()
         self.settings = self._load()
         require_writable(file)
 
@@ -82,7 +83,7 @@ class Session:
         after = toml_edit.edited(before, secrets, toml_edit.SECRETS_HEADER)
         if after != before:
             replace_text(self.secrets_file, after, private=True)
-            self.screen.mark(State.OK, f"Saved in {self.secrets_file}, which only you can read.")
+            self._say_saved(self.secrets_file, ", which only you can read")
         if not self.file.exists():  # secrets are read only beside it
             replace_text(self.file, toml_edit.CONFIG_HEADER, private=False)
 
@@ -102,8 +103,14 @@ class Session:
                 self.screen.mark(State.SKIPPED, f"{self.file} stays as it is.")
                 return False
         replace_text(self.file, after, private=False)
-        self.screen.mark(State.OK, f"Saved in {self.file}.")
+        self._say_saved(self.file)
         return True
+
+    def _say_saved(self, file: Path, more: str = "") -> None:
+        """The whole path at the first time only."""
+        first = file not in self._said
+        self._said.add(file)
+        self.screen.mark(State.OK, f"Saved in {file}{more}." if first else f"Saved in {file.name}.")
 
     def _warn_of_variables(self, changed: list[Keys]) -> None:
         for keys in changed:

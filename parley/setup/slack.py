@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -19,8 +20,10 @@ from parley.setup.tokens import Wanted, slack_app_page
 BOT_OPTION, APP_OPTION = "--slack-bot-token-env", "--slack-app-token-env"
 
 _CREATE = """\
-On https://api.slack.com/apps: Create New App, From a manifest, choose the workspace, and paste the
-JSON below in place of what is there. Then Create, and Install to Workspace."""
+1. Open https://api.slack.com/apps and press Create New App, From a manifest; choose the workspace.
+2. Paste this in place of what is there (JSON), and press Create:"""
+_INSTALL = """\
+3. On the app's page, press Install to Workspace. Two tokens of the app are asked for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ async def set_up_slack(session: Session) -> bool:
     }
     needed = await _needed(session, given)
     if BOT in needed and not given[BOT] and not session.answers.yes:
-        _show_manifest(session)
+        await _create_app(session)
     for kind in KINDS:
         if kind in needed and not await _ask(session, kind, given[kind]):
             session.screen.mark(State.SKIPPED, "Slack is left out. Run parley setup again for it.")
@@ -75,9 +78,32 @@ async def _check_own_way(session: Session) -> None:
     session.screen.say("HTTP mode and several workspaces are set up by hand: docs/slack.md.")
 
 
-def _show_manifest(session: Session) -> None:
+async def _create_app(session: Session) -> None:
+    """Say how the app is created, unless it is there."""
+    if await session.asker.confirm("Have you created the Slack app already?", default=False):
+        return
     session.screen.say(_CREATE)
-    session.screen.block(json.dumps(app_manifest(), indent=2, ensure_ascii=False))
+    session.screen.block(compact(app_manifest()))
+    session.screen.say(_INSTALL)
+
+
+WIDTH = 78
+"""Characters of a line of the manifest, so that no terminal wraps it."""
+
+
+def compact(value: Any, indent: str = "") -> str:
+    """`value` as JSON in few lines: what fits on one is on one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
+        return line
+    inner = f"{indent}  "
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {compact(each, inner)}" for key, each in value.items()]
+        opening, closing = "{", "}"
+    else:
+        items = [compact(each, inner) for each in value]
+        opening, closing = "[", "]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{closing}"
 
 
 async def _needed(session: Session, given: Mapping[_Kind, str]) -> set[_Kind]:

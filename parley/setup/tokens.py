@@ -37,14 +37,14 @@ class Pasted:
 
 
 WHERE = {
-    Wanted.DISCORD: f"It is at {_DISCORD}: your application, Bot, Reset Token.",
+    Wanted.DISCORD: f"The token is at {_DISCORD}: your application, Bot, Reset Token.",
     Wanted.SLACK_BOT: (
-        f"It begins with xoxb- and is at {_SLACK}: your app, OAuth & Permissions, Bot User OAuth "
-        "Token (after Install to Workspace)."
+        f"The bot token begins with xoxb- and is at {_SLACK}: your app, OAuth & Permissions, Bot "
+        "User OAuth Token (after Install to Workspace)."
     ),
     Wanted.SLACK_APP: (
-        f"It begins with xapp- and is at {_SLACK}: your app, Basic Information, App-Level Tokens, "
-        "Generate Token with the scope connections:write."
+        f"The app-level token begins with xapp- and is at {_SLACK}: your app, Basic Information, "
+        "App-Level Tokens, Generate Token with the scope connections:write."
     ),
 }
 """Where each token is found: sentences."""

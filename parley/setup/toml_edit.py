@@ -55,7 +55,7 @@ def without(text: str, settings: Iterable[Keys]) -> str:
         for name in keys[:-1]:
             table = table.get(name, {})
         if isinstance(table, dict) and keys[-1] in table:
-            table.remove(keys[-1])
+            del table[keys[-1]]
     return tomlkit.dumps(document)
 
 
