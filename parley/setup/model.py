@@ -118,8 +118,8 @@ Offers = dict[str, tuple[str, Chosen | None]]
 def _offers(session: Session, found: list[Recommendation], servers: list[FoundServer]) -> Offers:
     """What can be chosen, the best first."""
     offers: Offers = {}
-    if not session.is_new:
-        current = _current(session.settings)
+    current = None if session.is_new else _current(session.settings)
+    if current is not None:
         offers[_KEEP] = (f"{_title(current)} (as it is set now)", current)
     for server in servers:
         for model in server.models[:MODELS_SHOWN]:
@@ -129,6 +129,9 @@ def _offers(session: Session, found: list[Recommendation], servers: list[FoundSe
         offers[each.model.name] = (_advice(session.settings, each), Chosen(each.model.name))
     offers[DEMO] = ("the demo model of Parley: nothing to download, and knows little", Chosen(DEMO))
     offers[_OTHER] = ("another: a name at the Hugging Face Hub, a folder, or a server", None)
+    seen = [key for key, (_, offer) in offers.items() if offer == current and offer is not None]
+    for key in seen[1:]:
+        del offers[key]
     return offers
 
 

@@ -1,4 +1,4 @@
-"""What a set-up meets: a Discord, a Slack and an Ollama on the loopback interface, an empty home."""
+"""What a set-up meets: Discord, Slack and Ollama on the loopback interface, and an empty home."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.clock import SystemClock
-from tests.discord_loopback import Channel, Loopback
 from tests.discord_loopback import TOKEN as DISCORD_TOKEN
+from tests.discord_loopback import Channel, Loopback
 from tests.parley.parley_program import MAIN, REPOSITORY
 from tests.slack_loopback import APP_TOKEN, LoopbackSlack
 from tests.terminal import TerminalProgram
