@@ -117,8 +117,10 @@ async def _choose(session: Session, channels: list[discord.Channel]) -> discord.
     choices = [Choice(each.id, f"#{each.name} in {each.server}" + _hint(each)) for each in offered]
     choices += [Choice(_OTHER, "another"), Choice(_SKIP, "send no message on Discord")]
     question = "Where should the first message go?"
+    greeted = bool(session.before.discord.token.get_secret_value())
+    default = _SKIP if greeted else choices[0].key
     while True:
-        key = await session.asker.choose(question, choices, choices[0].key)
+        key = await session.asker.choose(question, choices, default)
         if key == _SKIP:
             return None
         if key != _OTHER:

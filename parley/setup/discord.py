@@ -43,16 +43,15 @@ async def _token(session: Session) -> bool:
     """Make sure that a token that works is saved."""
     given = session.answers.secret(session.answers.discord_token_env, OPTION)
     current = session.settings.discord
-    if current.token.get_secret_value() and not given:
-        if await _keep(session, current):
-            return True
-    elif not given and not session.answers.yes:
+    if current.token.get_secret_value() and not given and await _keep(session, current):
+        return True
+    if said := not (given or current.token.get_secret_value() or session.answers.yes):
         session.screen.say(_STEPS)
 
     async def check(token: str) -> Sequence[Result]:
         return _about_token(await check_discord(_with_token(current, token)))
 
-    token = await ask_token(session, Wanted.DISCORD, given, OPTION, check)
+    token = await ask_token(session, Wanted.DISCORD, given, OPTION, check, said=said)
     if token:
         await session.save({}, {TOKEN: token})
     return bool(token)

@@ -49,10 +49,12 @@ async def choose_platforms(session: Session) -> Platforms:
     return Platforms(key in ("discord", "both"), key in ("slack", "both"))
 
 
-async def ask_token(session: Session, wanted: Wanted, given: str, option: str, check: Check) -> str:
+async def ask_token(
+    session: Session, wanted: Wanted, given: str, option: str, check: Check, *, said: bool = False
+) -> str:
     """A token that the platform accepts: `given` by the option `option`, else asked for until one
-    is right; "" where nobody wants to give one. Raises ConfigError where `given` is wrong, or where
-    nobody can be asked for one."""
+    is right; "" where nobody wants to give one. `said`: where it is found was said already. Raises
+    ConfigError where `given` is wrong, or where nobody can be asked for one."""
     if given:
         token = await _checked(session, wanted, given, check)
         if not token:
@@ -60,7 +62,8 @@ async def ask_token(session: Session, wanted: Wanted, given: str, option: str, c
         return token
     if session.answers.yes:
         raise ConfigError(f"{wanted.value} is missing: name its variable with {option}.")
-    session.screen.say(WHERE[wanted])
+    if not said:
+        session.screen.say(WHERE[wanted])
     for _ in range(TRIES):
         pasted = await session.asker.secret(f"Paste {wanted.value} (Enter alone leaves it out):")
         if not pasted.strip():

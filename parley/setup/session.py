@@ -46,6 +46,8 @@ class Session:
         self.environment = environment
         self._said: set[Path] = set()
         self.settings = self._load()
+        self.before = self.settings
+        """The settings at the beginning."""
         require_writable(file)
 
     def _load(self) -> Settings:

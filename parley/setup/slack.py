@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -83,27 +82,8 @@ async def _create_app(session: Session) -> None:
     if await session.asker.confirm("Have you created the Slack app already?", default=False):
         return
     session.screen.say(_CREATE)
-    session.screen.block(compact(app_manifest()))
+    session.screen.block(json.dumps(app_manifest(), indent=2, ensure_ascii=False))
     session.screen.say(_INSTALL)
-
-
-WIDTH = 78
-"""Characters of a line of the manifest, so that no terminal wraps it."""
-
-
-def compact(value: Any, indent: str = "") -> str:
-    """`value` as JSON in few lines: what fits on one is on one."""
-    line = json.dumps(value, ensure_ascii=False)
-    if len(indent) + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
-        return line
-    inner = f"{indent}  "
-    if isinstance(value, dict):
-        items = [f"{json.dumps(key)}: {compact(each, inner)}" for key, each in value.items()]
-        opening, closing = "{", "}"
-    else:
-        items = [compact(each, inner) for each in value]
-        opening, closing = "[", "]"
-    return f"{opening}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{closing}"
 
 
 async def _needed(session: Session, given: Mapping[_Kind, str]) -> set[_Kind]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import FormattedText
 from rich.console import Console
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from bot.checks import State
@@ -37,9 +37,10 @@ class TerminalAsker:
 
     async def choose(self, question: str, choices: Sequence[Choice], default: str) -> str:
         keys = [choice.key for choice in choices]
+        table = Table.grid(padding=(0, 2))
         for number, choice in enumerate(choices, 1):
-            line = Text(f"{number:>2}  ", style="bold").append(Text(choice.label, style="not bold"))
-            self._console.print(Padding(line, (0, 0, 0, 2)), soft_wrap=False)
+            table.add_row(Text(f"{number:>4}", style="bold"), Text(choice.label))
+        self._console.print(table)
         preset = keys.index(default) + 1
         while True:
             typed = (await self._read(f"{question} [{preset}] ")).strip()
@@ -86,8 +87,9 @@ class TerminalScreen:
         if not self._console.is_terminal:
             self._console.print(Text(f"{sign} {text}"), soft_wrap=True)
             return
-        grid = Text(f"{sign} ", style=style).append(Text(text, style="default"))
-        self._console.print(grid)
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(sign, style=style), Text(text, overflow="fold"))
+        self._console.print(row)
 
     def block(self, text: str) -> None:
         self._console.print()

@@ -87,11 +87,12 @@ async def test_a_second_run_shows_what_is_there_and_changes_nothing(stage: Scene
         ("Replace this token?", ""),
         ("Register", ""),
         ("Replace these tokens?", ""),
-        ("Where should the first message go?", "send no message"),
+        ("Where should the first message go?", ""),
         ("Slack channel", ""),
         NOT_NOW,
     )
     screen = await go(stage, asker)
+    assert len(stage.discord.world.answers_in(stage.general)) == 1, "no second first message"
     assert (stage.config.read_text(), stage.secrets.read_text()) == before
     assert {"Model: the demo model", "Discord: the token is set", "Slack: the token is set"} <= set(
         screen.of(State.OK)
