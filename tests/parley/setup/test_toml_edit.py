@@ -4,8 +4,9 @@ import tomllib
 
 import pytest
 
+from bot.config_errors import Keys
 from bot.errors import ConfigError
-from parley.setup.toml_edit import CONFIG_HEADER, difference, edited, made_by_setup, without
+from parley.setup.toml_edit import CONFIG_HEADER, Value, difference, edited, made_by_setup, without
 
 MINE = """\
 # My bot.   Two   spaces stay.
@@ -28,7 +29,10 @@ def test_only_the_changed_key_differs_and_comments_stay() -> None:
 
 
 def test_keys_and_tables_that_are_missing_are_added() -> None:
-    changes = {("model", "openai", "base_urls"): ["http://h/v1"], ("slack", "mode"): "socket"}
+    changes: dict[Keys, Value] = {
+        ("model", "openai", "base_urls"): ["http://h/v1"],
+        ("slack", "mode"): "socket",
+    }
     after = edited(MINE, changes)
     assert after.startswith(MINE[: MINE.index("# Who may ask")].rstrip())
     parsed = tomllib.loads(after)
@@ -40,7 +44,7 @@ def test_keys_and_tables_that_are_missing_are_added() -> None:
 
 
 def test_a_key_that_has_its_value_is_not_touched() -> None:
-    same = {("model", "name"): "old", ("discord", "allowed_guilds"): [1, 2]}
+    same: dict[Keys, Value] = {("model", "name"): "old", ("model", "device"): "gpu"}
     assert edited(MINE, same) == MINE
 
 
