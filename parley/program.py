@@ -29,8 +29,8 @@ class _InOrder(typer.core.TyperGroup):
 
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "chat": chat,
-    "setup": setup,
     "run": serve,
+    "setup": setup,
     "ask": ask,
     "complete": complete,
     "model": model.app,
