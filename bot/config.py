@@ -41,7 +41,7 @@ from bot.config_types import (
 from bot.database_url import sqlite_file, sqlite_url
 from bot.errors import ConfigError
 from bot.files import NotText, others_may_read, read_text
-from bot.messages import Sampling
+from bot.messages import Reasoning, Sampling
 
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
@@ -68,6 +68,14 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class LlamaCppSettings(_Section):
+    """``[model.llamacpp]``: the llama-server that runs GGUF files."""
+
+    server: Annotated[FilePath, Field(examples=["/usr/local/bin/llama-server"])] = ""
+    gpu_layers: Annotated[int, Field(ge=-1, examples=[20]), Means("as many as fit")] = -1
+    arguments: Annotated[Texts, Field(examples=[["--threads", "8"]])] = ()
+
+
 class OpenAISettings(_Section):
     """``[model.openai]``: servers with OpenAI's API."""
 
@@ -88,8 +96,10 @@ class ModelSettings(_Section):
     python: Annotated[FilePath, Field(examples=["~/torch/bin/python"])] = ""
     environment: VariableNames = ()
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
+    reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
+    llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
 
 
@@ -101,6 +111,7 @@ class GenerationSettings(_Section):
     top_k: Annotated[int, Field(ge=0), Means("no limit")] = 50
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     max_new_tokens: Annotated[int, Field(ge=1)] = 512
+    max_thinking_tokens: Annotated[int, Field(ge=0), Means("no thinking")] = 2048
     seed: Annotated[int, Field(ge=-1, examples=[42]), Means("a new one each time")] = -1
 
     def sampling(self) -> Sampling:
@@ -116,6 +127,7 @@ class ConversationSection(_Section):
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
+    thinking: Literal["hide", "fold"] = "hide"
 
 
 class StorageSettings(_Section):

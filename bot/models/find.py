@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.files import parse_json
-from bot.models.gguf_files import choose_gguf, gguf_models, is_model_file
+from bot.models.gguf_files import choose_gguf, gguf_models, is_model_file, parts_of
 from bot.models.repository import files_in
 from bot.models.unsuited import VISION_EXPORT
 
@@ -21,7 +21,7 @@ DEMO = "demo"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """A model's full name at the Hub: owner and model."""
 
-_WITH_QUANTIZATION = re.compile(rf"({HUB_NAME.pattern}):([\w.-]+)")
+_WITH_QUANTIZATION = re.compile(rf"({HUB_NAME.pattern}):([\w./-]+)")
 
 _FILE_NAME = re.compile(r"[\w.-]{1,200}")
 
@@ -50,7 +50,7 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
         if folder.exists() or not HUB_NAME.fullmatch(repository):
             return _gguf_in(folder, "", str(folder)) or folder
         cached = cached_snapshot(hub_cache(environment), repository)
-        if cached is not None and (file := _gguf_in(cached, wanted, repository)):
+        if cached is not None and (file := _gguf_of(cached, wanted, name)):
             return file
         missing = missing_weights(cached) if cached is not None else ""
     except OSError as exc:
@@ -70,16 +70,25 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
 
 def split_name(name: str) -> tuple[str, str]:
     """A name of the Hub and the quantization after it, as llama.cpp's tools write it
-    (``org/model-GGUF:Q4_K_M``); any other name as it is, with ""."""
+    (``org/model-GGUF:Q4_K_M``), or the name of a file; any other name as it is, with ""."""
     match = _WITH_QUANTIZATION.fullmatch(name)
     return (match[1], match[2]) if match else (name, "")
 
 
+def _gguf_of(download: Path, wanted: str, name: str) -> Path | None:
+    """`_gguf_in` of a download, whose name in the settings is `name`."""
+    try:
+        return _gguf_in(download, wanted, f'[model] name = "{name}": its download')
+    except ModelError as exc:
+        raise ModelError(f"{exc} Download others with: parley model pull {name}") from exc
+
+
 def _gguf_in(folder: Path, wanted: str, name: str) -> Path | None:
     """The file of the GGUF model in `folder` (the first one of a split model); None where the
-    folder holds none, or a model in another format. Raises ModelError where it is not clear which
-    is meant, and OSError."""
-    if not folder.is_dir() or any(folder.glob("*.safetensors")) or any(folder.glob("openvino_*")):
+    folder holds none, or a model in another format and `wanted` names no file. Raises ModelError
+    where it is not clear which is meant, and OSError."""
+    others = ("*.safetensors", "openvino_*")
+    if not folder.is_dir() or (not wanted and any(any(folder.glob(name)) for name in others)):
         return None
     files = [path for path in _paths(folder) if is_model_file(path)]
     return folder / choose_gguf(files, wanted, name)[0] if files else None
@@ -88,6 +97,9 @@ def _gguf_in(folder: Path, wanted: str, name: str) -> Path | None:
 def missing_weights(folder: Path) -> str:
     """The first weights file that `folder` lacks, or its index where that is damaged; "" where the
     weights are complete. Raises OSError where the folder cannot be read."""
+    if folder.is_file():  # a GGUF file
+        parts = map(folder.with_name, parts_of(folder.name))
+        return next((part.name for part in parts if not part.exists()), "")
     if (folder / "openvino_language_model.xml").exists():
         return next((part for part in VISION_EXPORT if not (folder / part).exists()), "")
     gguf = [model for model in gguf_models(_paths(folder)) if model.missing]

@@ -83,8 +83,8 @@ def choose_gguf(files: Sequence[str], wanted: str, name: str = "This repository"
         )
     if found[0].missing:
         raise ModelError(
-            f"{name} lacks {_shown(found[0].missing[:1])}, one of the {len(found[0].parts)} parts of its "
-            "model: download the missing part."
+            f"{name} lacks {_shown(found[0].missing[:1])}, one of the {len(found[0].parts)} parts "
+            "of its model: download the missing part."
         )
     return list(found[0].parts)
 

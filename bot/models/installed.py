@@ -17,7 +17,7 @@ from bot.models.find import (
     missing_weights,
     split_name,
 )
-from bot.models.gguf_files import is_model_file
+from bot.models.gguf_files import is_model_file, parts_of
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.repository import files_in, read_repository
 
@@ -113,16 +113,23 @@ def _holds_model(folder: Path) -> bool:
 
 
 def _model(name: str, folder: Path, download: Path | None) -> Installed:
-    is_file = folder.is_file()
     return Installed(
         name=name,
         folder=folder,
-        size=folder.stat().st_size if is_file else size_of(download or folder),
+        size=_size(download or folder),
         kind=_kind(folder),
-        missing="" if is_file else missing_weights(folder),
+        missing=missing_weights(folder),
         converted=(),
         download=download,
     )
+
+
+def _size(place: Path) -> int:
+    """Bytes on disk of a folder, or of a GGUF file with all its parts."""
+    if place.is_dir():
+        return size_of(place)
+    parts = map(place.with_name, parts_of(place.name))
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def _kind(folder: Path) -> ModelKind:

@@ -8,7 +8,7 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -23,7 +23,7 @@ from bot.models.hub import HubModel, look_up
 Report = Callable[[str, int, int], None]
 """Called with a label for people, the bytes that are done, and those in all."""
 
-Examined = Callable[[HubModel], None]
+Examined = Callable[[HubModel], Awaitable[None]]
 """Called with what is known of a model before anything large is downloaded; may raise ModelError
 to leave it there."""
 
@@ -59,7 +59,7 @@ async def pull(
         if model.kind.refusal and not force:
             raise ModelError(f"{model.kind.refusal} (--force downloads it anyway.)")
         if examined is not None:
-            examined(model)
+            await examined(model)
         return await _pull(model, cache, folder, report)
     except Interrupted as exc:
         if _has_bytes(folder):

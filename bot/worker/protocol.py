@@ -38,6 +38,10 @@ class DoesNotFit(LoadError):
     """There is not enough memory for the model with this context window."""
 
 
+class NotConvertible(LoadError):
+    """Parley's own converter does not know this kind of model; an export may."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Which model to load, and how. Names and values are those of ``[model]`` in the settings."""
@@ -54,6 +58,9 @@ class LoadOptions:
     """Requests in flight at most: the largest batch."""
     cache_dir: str = ""
     """The folder of converted models; "" for none."""
+    exporter: str = ""
+    """openvino only: the interpreter that exports models which Parley's own converter does not
+    know; "" does not export, and uses only exports that are cached."""
     cpu_embedding: bool | None = None
     """ipex only: keep the embedding table in main memory; None lets the backend decide."""
     optimize_model: bool = True
@@ -62,6 +69,15 @@ class LoadOptions:
     """Scripted backend only: the text that it says."""
     tokens_per_second: float = 20.0
     """Scripted backend only; 0 is without limit."""
+    server: str = ""
+    """llamacpp only: the path of llama-server; "" searches the PATH."""
+    gpu_layers: int = -1
+    """llamacpp only: how many layers are computed on the GPU; -1 is as many as fit."""
+    arguments: tuple[str, ...] = ()
+    """llamacpp only: further arguments of llama-server."""
+    samples: tuple[tuple[str, list[int]], ...] = ()
+    """llamacpp only: texts with the ids that the bot's own tokenizer gives them, without special
+    tokens; a server whose tokenizer differs is refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """`parley model`: downloading, converting, listing and deleting models."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,19 +61,58 @@ def prepare(
             help="The quantization, such as sym_int4. Default: low_bit in the settings.",
         ),
     ] = None,
+    environment: Annotated[
+        Path | None,
+        typer.Option(
+            "--environment",
+            metavar="FOLDER",
+            help="Where “parley backend install export” created its environment, if not in the "
+            "data folder.",
+        ),
+    ] = None,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Convert and quantize a model now, so that the first start is fast.
 
     The model is loaded once, with the backend of the settings. The result is kept as a converted
-    model.
+    model. Architectures that Parley's own converter does not know are exported with optimum-intel,
+    after “parley backend install export”.
     """
     from parley.commands import model_work
     from parley.runtime import configure, run
 
     settings = configure(config, verbose=verbose, log_to_file=not verbose)
-    run(model_work.prepare(settings, name, low_bit))
+    run(model_work.prepare(settings, name, low_bit, environment))
+
+
+@app.command()
+def compare(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The model. Default: the one in the settings."),
+    ] = None,
+    low_bit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--low-bit",
+            metavar="TYPE",
+            help="A quantization to compare; may be repeated. Default: all of OpenVINO's.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Measure what each quantization of a model loses against 16 bits.
+
+    The model is converted and run with OpenVINO on the processor, once for each quantization.
+    """
+    from parley.commands import model_compare
+    from parley.runtime import configure, run
+
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_compare.compare(settings, name, low_bit or [], as_json=as_json))
 
 
 @app.command("list")

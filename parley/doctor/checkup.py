@@ -17,6 +17,7 @@ from parley.doctor.interpreter import Probe, probe
 from parley.doctor.machine import Machine, check_driver, check_oneapi
 from parley.doctor.packages import check_packages, check_python
 from parley.doctor.resolve import resolve_backend
+from parley.environments.llamacpp import server_path
 from storage.inspection import inspect_database
 
 
@@ -115,7 +116,8 @@ async def _probe_libraries(
     probes = []
     async with asyncio.TaskGroup() as tasks:
         running = {
-            name: tasks.create_task(probe(name, python, passed_on)) for name in backends.LIBRARIES
+            name: tasks.create_task(probe(name, python, passed_on, server=server_path(settings)))
+            for name in backends.LIBRARIES
         }
         for name, task in running.items():
             with findings.running(f"Searching the devices of {name}"):
@@ -133,12 +135,15 @@ def _check_on_device(
     found = next((each for each in probes if each.library == used.backend), None)
     if found is None or found.error:
         return results
+    results = [*backends.check_server(found, used), *results]
     # Labelled with the configured device, although the demo model's "auto" may mean the CPU.
     label = f"[model] device = {settings.model.device}"
     on_device = replace(backends.check_device(found, used), what=label)
     device = backends.device_for(found, used.device)
+    if folder is not None and (thinking := model.check_reasoning(folder, used)):
+        results.append(thinking)
     if folder is not None and device is not None:
-        refused = model.check_low_bit(folder, used, found.library, device)
+        refused = model.check_low_bit(folder, used, found.library, device, settings.cache_folder)
         results.append(refused or model.check_memory(folder, used, found.library, device))
     return [on_device, *results]
 

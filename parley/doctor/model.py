@@ -1,7 +1,8 @@
 """Checks of the model: whether it is present, has a chat format, and fits the device's memory.
 
 The memory is estimated for models of Llama's architecture, from the sizes in config.json and the
-weight formats of `bot.worker.conversion`: weights plus KV cache.
+weight formats of `bot.worker.conversion`, and for GGUF files, from their size and metadata: weights
+plus KV cache.
 """
 
 from dataclasses import dataclass
@@ -11,18 +12,25 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
 from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
+from bot.generation.reasoning import template_variables
+from bot.generation.thinking import families_in
+from bot.messages import Reasoning
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
+from bot.models.gguf import is_gguf, read_gguf
 from bot.models.kind import kind_of, require_suited
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.llamacpp import gguf_header
+from bot.worker.backends.openvino.exporter import HOW, find_exported, resolve_export_low_bit
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.backends.torch.device import choose_precision
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.memory import available_memory
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
 
 AREA = "Model"
@@ -78,6 +86,25 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     return [Result(AREA, name, State.OK, detail)], folder
 
 
+def check_reasoning(folder: ModelFolder, section: ModelSettings) -> Result | None:
+    """Whether the model thinks, and whether ``reasoning`` has an effect on it; None where nothing
+    is to be said."""
+    template = folder.chat_template or ""
+    thinks = bool(families_in(template))
+    wanted = section.reasoning
+    what = f'[model] reasoning = "{wanted}"'
+    if wanted is Reasoning.AUTO:
+        detail = "the model thinks before it answers as its chat template says"
+        return Result(AREA, what, State.OK, detail) if thinks else None
+    if not thinks:
+        detail = "this model does not think, so the setting has no effect"
+    elif not template_variables(template, wanted):
+        detail = "the chat template has no such switch: the model thinks as it does by itself"
+    else:
+        return Result(AREA, what, State.OK, "the model's chat template takes it")
+    return Result(AREA, what, State.SKIPPED, detail)
+
+
 def _what_runs(path: Path) -> str:
     kind = kind_of(read_repository(path))
     return f"{kind.title}, runs with {', or '.join(map(str, kind.routes))}"
@@ -94,6 +121,8 @@ def check_memory(
         remedy = f"Set [model] context to {folder.context} or less, or to 0."
         return Result(AREA, f"context of {section.context} tokens", State.FAILED, detail, remedy)
     memory = _memory(device)
+    if is_gguf(folder.path):
+        return _check_gguf_memory(folder, section, device, memory)
     try:
         config = read_config(folder.path)
     except LoadError:
@@ -101,6 +130,19 @@ def check_memory(
     if memory is None:
         return Result(AREA, what, State.SKIPPED, "the size of the memory is unknown")
     need = needed(config, section, library, device, context_of(folder, section))
+    return _verdict(what, need, memory, section, device, folder.path)
+
+
+def _check_gguf_memory(
+    folder: ModelFolder, section: ModelSettings, device: Device, memory: int | None
+) -> Result:
+    """The same for a GGUF file: its size, and a KV cache of 16 bits. A bound for models with
+    sliding windows, which keep less."""
+    gguf, context = read_gguf(folder.path), context_of(folder, section)
+    what = f"context of {context} tokens, {gguf.quantization or 'GGUF'}"
+    if memory is None or not gguf.cache_values:
+        return Result(AREA, what, State.SKIPPED, "the memory that it needs cannot be estimated")
+    need = MemoryNeed(gguf.size, 2.0 * context * gguf.cache_values)
     return _verdict(what, need, memory, section, device, folder.path)
 
 
@@ -118,22 +160,51 @@ def _check_weights(path: Path, what: str, memory: int | None, device: Device) ->
 
 
 def check_low_bit(
-    folder: ModelFolder, section: ModelSettings, library: str, device: Device
+    folder: ModelFolder,
+    section: ModelSettings,
+    library: str,
+    device: Device,
+    cache: Path | None = None,
 ) -> Result | None:
     """The failure where the backend does not support this architecture, or ``low_bit`` on this
-    device; None where it supports both. Blocking."""
+    device; None where it supports both. An export of the model in `cache`, the folder of converted
+    models, is supported, too. Blocking."""
     try:
         if library == "torch":
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
-        elif not (folder.path / MODEL_FILE).is_file():
+        elif library == "llamacpp":
+            _require_gguf(folder.path)
+        elif not is_gguf(folder.path) and exported_file(folder.path) is None:
             resolve_low_bit(section.low_bit, read_config(folder.path))
+    except NotConvertible as error:
+        if cache is not None and _is_exported(folder.path, section, cache):
+            return None
+        detail, remedy = _split_remedy(str(error))
+        remedy = f"{remedy}; or export it once: {HOW} {section.name}"
+        return Result(AREA, folder.path.name, State.FAILED, detail, remedy)
     except LoadError as error:
         detail, remedy = _split_remedy(str(error))
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
+
+
+def _is_exported(model: Path, section: ModelSettings, cache: Path) -> bool:
+    low_bit = resolve_export_low_bit(model, section.low_bit)
+    try:
+        return find_exported(model, str(cache), low_bit) is not None
+    except LoadError:  # it holds no weights
+        return False
+
+
+def _require_gguf(path: Path) -> None:
+    if not gguf_header.is_gguf(str(path)):
+        raise LoadError(
+            f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
+            'backend = "auto", or name a .gguf file'
+        )
 
 
 def _memory(device: Device) -> int | None:
@@ -151,7 +222,7 @@ def context_of(folder: ModelFolder, section: ModelSettings) -> int:
 
 
 def needed(
-    config: LlamaConfig, section: ModelSettings, library: str, device: Device, context: int
+    config: DecoderConfig, section: ModelSettings, library: str, device: Device, context: int
 ) -> MemoryNeed:
     """The memory that the model needs with this library on this device, for a context window of
     `context` tokens."""
@@ -164,7 +235,7 @@ def needed(
     )
 
 
-def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
+def _low_bit(config: DecoderConfig, section: ModelSettings, library: str, device: Device) -> str:
     if section.low_bit != "auto":
         return section.low_bit
     if library == "torch":
@@ -174,7 +245,7 @@ def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: 
     return resolve_low_bit(section.low_bit, config)
 
 
-def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
+def _element(config: DecoderConfig, low_bit: str, library: str, device: Device) -> float:
     """Bytes per number in the KV cache."""
     if device.memory:
         return 2.0
@@ -194,6 +265,7 @@ def _verdict(
     if fitting < 1:
         smaller = "a smaller [model] context, " if room > 0 else ""
         fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4", '
+        fewer = "a file with fewer bits, " if is_gguf(path) else fewer
         remedy = f"Choose {fewer}{smaller}or a smaller model than {path.name}."
         return Result(AREA, what, State.FAILED, f"does not fit: {detail}", remedy)
     if fitting < section.max_parallel:

@@ -12,7 +12,7 @@ from parley.setup.session import SECRETS, Session, variable
 from parley.setup.toml_edit import Value
 
 WORK = "parley.commands.service_work"
-"""The module whose function ``install(config)`` installs the service."""
+"""The module whose function ``install(config)`` installs the service, starts it, and says so."""
 
 
 def can_install() -> bool:
@@ -43,7 +43,6 @@ async def offer_service(session: Session) -> bool:
             raise
         session.screen.mark(State.FAILED, str(error))
         return False
-    session.screen.mark(State.OK, "The service is installed.")
     return True
 
 

@@ -8,13 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
-from bot.generation.codec import ModelCodec, ScriptedCodec, load_codec
+from bot.generation.codec import ModelCodec, load_codec
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
-from bot.messages import Completion, Prompt
+from bot.generation.scripted_codec import ScriptedCodec
+from bot.messages import Completion, Exchange, Prompt, Sampling, Thought
+from bot.prompting.tokenizer import TextTokenizer
+from tests.chat_templates import CHATML, MISTRAL
+from tests.tiny_gguf import byte_level, sentencepiece, write_gguf
 from tests.tiny_tokenizer import EOS, write_model_folder
 
 PROMPT = Prompt("Be kind.", (), "How are you?")
 SCRIPT = "one  two\nthree four "
+LONG = Sampling(max_new_tokens=1000)
+
+
+def answer(*pieces: str | Thought) -> str:
+    """The text of pieces of which none is a thought."""
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 @pytest.fixture
@@ -47,11 +57,11 @@ async def test_an_answer_in_two_parts_is_the_same_text(folder: Path) -> None:
     ids = (await codec.encode(replace(PROMPT, answer=whole)))[len(await codec.encode(PROMPT)) :]
     texts = []
     for cut in range(1, len(ids)):
-        first = codec.decoder(PROMPT, await codec.encode(PROMPT))
-        begun = first.feed(ids[:cut]) + first.flush()
+        first = codec.reader(PROMPT, await codec.encode(PROMPT), LONG)
+        begun = answer(*first.feed(ids[:cut]), *first.flush())
         prompt = replace(PROMPT, answer=begun)
-        second = codec.decoder(prompt, [*await codec.encode(PROMPT), *ids[:cut]])
-        texts.append(begun + second.feed(ids[cut:]) + second.flush())
+        second = codec.reader(prompt, [*await codec.encode(PROMPT), *ids[:cut]], LONG)
+        texts.append(begun + answer(*second.feed(ids[cut:]), *second.flush()))
     assert set(texts) == {whole.lstrip()}
 
 
@@ -69,8 +79,9 @@ async def test_a_script_goes_on_wherever_its_answer_broke_off(cut: int) -> None:
     prompt = replace(PROMPT, answer=SCRIPT[:cut])
     ids = await codec.encode(prompt)
     said = ids[-1] + 1 if ids[-1] < 4 else 0  # as the backend continues
-    decoder = codec.decoder(prompt, ids)
-    text = "".join(decoder.feed([word]) for word in range(said, 4)) + decoder.flush()
+    reader = codec.reader(prompt, ids, LONG)
+    pieces = [piece for word in range(said, 4) for piece in reader.feed([word])]
+    text = answer(*pieces, *reader.flush())
     assert prompt.answer + text == SCRIPT
 
 
@@ -79,7 +90,7 @@ async def test_an_answer_of_something_else_begins_the_script_anew() -> None:
     prompt = replace(PROMPT, answer="another text")
     ids = await codec.encode(prompt)
     assert ids[-1] == 4
-    assert codec.decoder(prompt, ids).feed([0, 1]) == "one  two"
+    assert codec.reader(prompt, ids, LONG).feed([0, 1]) == ["one  two"]
 
 
 async def test_words_are_counted() -> None:
@@ -88,3 +99,41 @@ async def test_words_are_counted() -> None:
     assert await codec.count(PROMPT) == 5
     assert await codec.count(replace(PROMPT, answer="one  two")) == 7
     assert await codec.count(Completion("a b c")) == 3
+
+
+# ---------------------------------------------------------------- GGUF files
+
+
+@pytest.mark.process
+async def test_a_gguf_file_has_the_same_prompts_as_the_folder_that_it_was_made_of(
+    tmp_path: Path,
+) -> None:
+    folder = write_model_folder(tmp_path / "tiny", chat_template=MISTRAL)
+    file = write_gguf(tmp_path / "tiny.gguf", tokenizer=sentencepiece(), template=MISTRAL)
+    ours, theirs = ModelCodec.load(file, 0), ModelCodec.load(folder, 0)
+    prompt = replace(PROMPT, history=(Exchange("Who?", "The keeper."),))
+    assert await ours.encode(prompt) == await theirs.encode(prompt)
+    assert await ours.encode(Completion("Once")) == await theirs.encode(Completion("Once"))
+    assert (ours.name, ours.context, ours.ends) == ("tiny.gguf", 2048, theirs.ends)
+
+
+@pytest.mark.process
+def test_only_a_gguf_file_gives_samples_for_the_backends_own_tokenizer(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf", template=CHATML)
+    samples = ModelCodec.load(file, 0).samples()
+    assert len(samples) > 12
+    tokenizer = TextTokenizer.load(file)
+    for text, ids in samples:
+        assert ids == tokenizer.encode_text(text, start=True)
+        assert tokenizer.decode(ids) == text
+        assert not tokenizer.special & set(ids)
+    assert any("<|im_start|>" in text for text, _ in samples)
+    assert ModelCodec.load(write_model_folder(tmp_path / "tiny"), 0).samples() == ()
+    assert ScriptedCodec(SCRIPT, 0).samples() == ()
+
+
+@pytest.mark.process
+def test_samples_leave_out_what_llama_cpp_finds_in_any_text(tmp_path: Path) -> None:
+    tokenizer = byte_level(user_defined=["[INST]", "world"])
+    file = write_gguf(tmp_path / "tiny.gguf", tokenizer=tokenizer, template=CHATML)
+    assert not any("[INST]" in text for text, _ in ModelCodec.load(file, 0).samples())

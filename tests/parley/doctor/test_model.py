@@ -11,10 +11,19 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.backends.openvino.exporter import kind_of
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.model_cache import converted_name
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
-from parley.doctor.model import check_low_bit, check_memory, check_model, needed
+from parley.doctor.model import (
+    check_low_bit,
+    check_memory,
+    check_model,
+    check_reasoning,
+    needed,
+)
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -135,16 +144,36 @@ def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
         assert "sym_int" in result.detail + result.remedy, "it names what there is"
 
 
+def test_a_folder_is_refused_for_llama_cpp_and_a_gguf_file_is_not(llama: ModelFolder) -> None:
+    on, section = Device("CPU", "", None), ModelSettings(backend="llamacpp")
+    refused = check_low_bit(llama, section, "llamacpp", on)
+    assert refused is not None
+    assert "is no GGUF file" in refused.detail
+    assert refused.remedy == 'Set [model] backend = "auto", or name a .gguf file'
+    assert check_low_bit(replace(llama, path=Path("m.gguf")), section, "llamacpp", on) is None
+
+
 def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolder) -> None:
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
     on = Device("CPU", "", None)
-    refused = check_low_bit(llama, ModelSettings(), "openvino", on)
+    refused = check_low_bit(llama, ModelSettings(), "openvino", on, llama.path)
     assert refused is not None
     assert refused.state is State.FAILED
+    assert "parley backend install export, then parley model prepare" in refused.remedy
     assert check_low_bit(llama, ModelSettings(), "torch", on) is None
     (llama.path / "openvino_model.xml").touch()
     assert check_low_bit(llama, ModelSettings(), "openvino", on) is None
+
+
+def test_a_model_that_was_exported_can_run(llama: ModelFolder, tmp_path: Path) -> None:
+    write_tiny_model(llama.path, config={"model_type": "gemma"})
+    on = Device("CPU", "", None)
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is not None
+    exported = tmp_path / converted_name(llama.path, kind_of("fp16"))
+    exported.mkdir()
+    (exported / "openvino_model.xml").touch()
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is None
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
@@ -211,3 +240,37 @@ def test_a_model_that_was_never_downloaded_says_how(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     (result,), _ = check_model(named(tmp_path, name="org/never-here"))
     assert "parley model pull org/never-here" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "state", "said"),
+    [
+        ("{{ messages }}", "auto", None, ""),
+        ("{{ messages }}", "low", State.SKIPPED, "does not think"),
+        ("<think> {{ messages }}", "auto", State.OK, "thinks before it answers"),
+        ("<think> {{ messages }}", "off", State.SKIPPED, "no such switch"),
+        ("<think> {% if enable_thinking %}", "off", State.OK, "takes it"),
+    ],
+)
+def test_whether_reasoning_has_an_effect_is_said(
+    llama: ModelFolder, template: str, reasoning: str, state: State | None, said: str
+) -> None:
+    folder = replace(llama, chat_template=template)
+    found = check_reasoning(folder, ModelSettings(reasoning=reasoning))  # type: ignore[arg-type]
+    assert (found.state if found else None) == state
+    assert said in (found.detail if found else "")
+
+
+def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny-Q4_K_M.gguf", template="x")
+    folder = ModelFolder.read(file)
+    result = fit(folder, gpu(1))
+    assert (result.state, result.what) == (State.OK, "context of 2048 tokens, Q4_K_M")
+    cache = 2048 * 2 * (2 * 2 * (16 + 16))  # tokens, bytes, layers and heads
+    assert (
+        f"{file.stat().st_size / 1e6:.0f} MB of weights and {cache / 1e6:.0f} MB" in result.detail
+    )
+    refused = fit(folder, gpu(0.0001))
+    assert refused.state is State.FAILED
+    assert refused.remedy.startswith("Choose a file with fewer bits, ")
+    assert check_low_bit(folder, ModelSettings(), "openvino", gpu(1)) is None
