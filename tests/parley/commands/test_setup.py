@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hub_loopback import NAME, Hub, tiny_files
 from tests.limits import seconds
 from tests.parley.parley_program import MAIN, Program
 from tests.parley.setup.scene import APP_TOKEN, DISCORD_TOKEN, OLLAMA_MODEL, Scene, scene
@@ -68,6 +69,28 @@ async def test_options_do_it_all_without_a_terminal(stage: Scene) -> None:
     again = await run(stage, "--yes", "--no-message", "--no-service")
     assert (again.returncode, again.stderr) == (0, "")
     assert "Discord: the token is set" in again.stdout
+
+
+async def test_a_model_of_the_hub_is_downloaded_once_and_set(stage: Scene) -> None:
+    async with Hub.open(tiny_files()) as hub:
+        stage.more["HF_ENDPOINT"] = hub.url
+        done = await run(stage, "--yes", "--model", NAME)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"✓ Answers come from {NAME}" in done.stdout
+        assert hub.sent > 0
+        sent = hub.sent
+        again = await run(stage, "--yes", "--model", NAME)
+        assert (again.returncode, hub.sent) == (0, sent)
+    assert tomllib.loads(stage.config.read_text()) == {"model": {"name": NAME}}
+
+
+async def test_a_hub_that_cannot_be_reached_is_one_line_and_nothing_is_set(stage: Scene) -> None:
+    stage.more["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    done = await run(stage, "--yes", "--model", NAME)
+    assert done.returncode == 1
+    assert done.stderr.startswith("parley: ")
+    assert done.stderr.count("\n") == 1
+    assert not stage.config.exists()
 
 
 def test_without_a_terminal_one_line_names_the_options(program: Program) -> None:
