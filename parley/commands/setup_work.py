@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, ParleyError
 from bot.logs import set_up
 from parley.commands.serve_work import serve_platforms
 from parley.runtime import INTERRUPTED, configure, run
@@ -40,6 +40,10 @@ def run_wizard(answers: Answers, config: Path | None, *, verbose: bool) -> None:
             typer.echo(f"\n{stopped(config)}", err=True)
             if isinstance(exc, Left):
                 raise typer.Exit(INTERRUPTED) from None
+            raise
+        except ParleyError:
+            if not answers.yes:
+                typer.echo(stopped(config))
             raise
         started.extend([session.file] if start else [])
 

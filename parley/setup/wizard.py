@@ -1,6 +1,7 @@
 """The set-up from the first step to the last."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,8 +52,12 @@ async def run_setup(
 
 def stopped(config: Path | None) -> str:
     """The line after Ctrl-C."""
-    option = f" --config {config}" if config else ""
-    return GO_ON.format(command=f"parley setup{option}")
+    return GO_ON.format(command=f"parley setup{_option(config)}")
+
+
+def _option(config: Path | None) -> str:
+    """How a command names the settings file; None where it finds it by itself."""
+    return f" --config {shlex.quote(str(config))}" if config else ""
 
 
 # ---------------------------------------------------------------- beginning
@@ -112,7 +117,7 @@ def _end(session: Session, on: Platforms, places: list[str], *, serving: bool, s
     screen = session.screen
     screen.heading("Done")
     names = [name for name, there in (("Discord", on.discord), ("Slack", on.slack)) if there]
-    option = "" if session.is_found else f" --config {session.file}"
+    option = _option(None if session.is_found else session.file)
     if places:
         screen.say(f"Mention Parley in {' and '.join(places)} to ask something.")
     elif names:
