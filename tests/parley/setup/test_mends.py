@@ -102,16 +102,38 @@ async def test_commands_that_discord_does_not_know_are_registered(stage: Scene) 
     assert await find_mends(file, stage.environment) == []
 
 
+def with_readable_secrets(program: Program) -> Path:
+    folder = program.folder / "config" / "parley"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("")
+    secrets = folder / "secrets.toml"
+    secrets.write_text("[slack]\napp_token = 'xapp-1'\n")
+    secrets.chmod(0o644)
+    return secrets
+
+
+@posix
 @pytest.mark.process
 def test_doctor_puts_right_without_questions_and_checks_again(program: Program) -> None:
-    file = program.folder / "config" / "parley" / "config.toml"
-    ended = program.run("doctor", "--fix", "--yes")
-    assert "What can be put right" in ended.stdout
-    assert f"✓ {file} is there" in ended.stdout
-    assert file.exists()
-    assert ended.stdout.count("Python") > 1, "it is checked again"
+    secrets = with_readable_secrets(program)
+    shown = "".join(program.run("doctor", "--fix", "--yes").stdout.split())
+    finding, _, rest = shown.partition("Whatcanbeputright")
+    assert "otherusersofthismachinecanread" in finding
+    assert f"✓Onlyyoucanread{secrets}now." in rest
+    assert f"onlyyoucanread{secrets}" in rest, "it is checked again"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     again = program.run("doctor", "--fix", "--yes")
     assert "Nothing: the remedies above are yours to carry out." in again.stdout
+
+
+@posix
+@pytest.mark.process
+def test_each_command_says_in_one_line_that_others_can_read_the_secrets(program: Program) -> None:
+    secrets = with_readable_secrets(program)
+    ended = program.run("slack", "manifest")
+    assert ended.returncode == 0
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith(f"parley: {secrets}: other users of this machine can read")
 
 
 @pytest.mark.process
