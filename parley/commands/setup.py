@@ -73,7 +73,7 @@ Register = Annotated[
     bool | None,
     typer.Option(
         "--register/--no-register",
-        help="Register the slash commands. Default: yes.",
+        help="Register the slash commands. Default: if Discord does not know them all.",
         rich_help_panel=_DISCORD,
     ),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from adapters.discord.checkup import INTENT, PORTAL, check_discord
+from adapters.discord.checkup import COMMANDS_CHECK, INTENT, PORTAL, check_discord
 from adapters.discord.reach import Server, servers_of
 from adapters.discord.registration import invite_link, sync_commands
 from bot.checks import Result, State
@@ -145,13 +145,27 @@ def _count(server: Server) -> str:
 # ---------------------------------------------------------------- commands
 
 
+async def _wants_commands(session: Session) -> bool:
+    """Whether to register the commands, which is asked in another way where Discord knows them."""
+    with session.screen.busy("Looking for the slash commands"):
+        results = await check_discord(session.settings.discord)
+    found = [r for r in results if r.what == COMMANDS_CHECK and r.state is State.OK]
+    if found:
+        show_results(session.screen, found)
+        question = "Register them again, as after an update of Parley?"
+        return await session.asker.confirm(question, default=False)
+    wanted = await session.asker.confirm("Register the slash commands (/ask …)?", default=True)
+    if not wanted:
+        session.screen.mark(State.SKIPPED, "Register the commands later: parley discord sync")
+    return wanted
+
+
 async def _register(session: Session) -> None:
     """Register the slash commands; a Discord that refuses is shown, and setup goes on."""
     wanted = session.answers.register
     if wanted is None:
-        wanted = await session.asker.confirm("Register the slash commands (/ask …)?", default=True)
+        wanted = await _wants_commands(session)
     if not wanted:
-        session.screen.mark(State.SKIPPED, "Register the commands later: parley discord sync")
         return
     try:
         with session.screen.busy("Registering the slash commands"):
