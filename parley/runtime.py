@@ -37,7 +37,7 @@ def configure(config: Path | None, *, verbose: bool, log_to_file: bool | Path) -
     file = log_file() if log_to_file is True else log_to_file
     handler = _file_handler(file) if file else None
     set_up(level, settings.secrets, handler, line_format=settings.log.format)
-    unseen = isinstance(log_to_file, Path) or writes_json()  # as for `errors_logged`
+    unseen = isinstance(log_to_file, Path) or (not log_to_file and writes_json())
     for line in settings.warnings:
         logger.warning("%s", line) if unseen else print_error(line)
     return settings
