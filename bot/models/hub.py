@@ -34,6 +34,7 @@ _BESIDE_WEIGHTS = (
     "preprocessor_config.json",
     "processor_config.json",
 )
+_TEMPLATES = "additional_chat_templates/"
 _TERMS = re.compile(r"(README|LICENSE|NOTICE|USE_POLICY)[\w.-]*", re.IGNORECASE)
 
 
@@ -147,5 +148,12 @@ def needed(name: str, files: Iterable[HubFile], kind: ModelKind, wanted: str) ->
     return [
         file
         for file in files
-        if file.path in weights or file.path in _BESIDE_WEIGHTS or _TERMS.fullmatch(file.path)
+        if file.path in weights or file.path in _BESIDE_WEIGHTS or _is_small_text(file.path)
     ]
+
+
+def _is_small_text(path: str) -> bool:
+    """Whether it is a licence, or one of several chat templates."""
+    return bool(
+        _TERMS.fullmatch(path) or (path.startswith(_TEMPLATES) and path.endswith(".jinja"))
+    )

@@ -178,7 +178,8 @@ def _template_note(model: Repository) -> str:
     tokenizer = model.documents.get("tokenizer_config.json")
     if tokenizer is None or tokenizer.get("chat_template"):
         return ""
-    if any(path.startswith("chat_template") for path in model.sizes) or _is_llama2(model):
+    beside = ("chat_template", "additional_chat_templates/")
+    if any(path.startswith(beside) for path in model.sizes) or _is_llama2(model):
         return ""
     return (
         "It has no chat template, so it is a base model that only completes texts (parley complete)"

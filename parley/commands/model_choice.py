@@ -14,6 +14,7 @@ from bot.models.machine import Gpu, Machine, rooms
 from bot.models.recommend import Recommendation, recommend
 from bot.worker.memory import total_memory
 from parley.doctor.interpreter import Probe, probe
+from parley.environments.llamacpp import NAME, server_path
 
 _ROUTES = {
     Route.OPENVINO: "openvino",
@@ -84,7 +85,7 @@ async def find_machine(settings: Settings) -> Machine:
     return Machine(
         memory=total_memory() or 0,
         gpus=_gpus(found),
-        llama_server=shutil.which("llama-server") is not None,
+        llama_server=bool(server_path(settings) or shutil.which(NAME)),
     )
 
 
