@@ -10,11 +10,11 @@ from bot.errors import ModelError
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.repository import Repository, read_repository
 from bot.models.unsuited import base_name
-from bot.worker.conversion.llama_config import MODEL_TYPES
+from bot.worker.conversion.architectures import MODEL_TYPES
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128_256}
 QWEN = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
-GEMMA = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]}
+GEMMA = {"model_type": "gemma3n", "architectures": ["Gemma3nForConditionalGeneration"]}
 WHOLE = ("config.json", "tokenizer.json", "model.safetensors")
 EXPORT = ("config.json", "tokenizer.json", "openvino_model.xml", "openvino_model.bin")
 VISION = (
