@@ -154,6 +154,4 @@ def needed(name: str, files: Iterable[HubFile], kind: ModelKind, wanted: str) ->
 
 def _is_small_text(path: str) -> bool:
     """Whether it is a licence, or one of several chat templates."""
-    return bool(
-        _TERMS.fullmatch(path) or (path.startswith(_TEMPLATES) and path.endswith(".jinja"))
-    )
+    return bool(_TERMS.fullmatch(path) or (path.startswith(_TEMPLATES) and path.endswith(".jinja")))

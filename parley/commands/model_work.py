@@ -83,10 +83,15 @@ async def _require_enough(
     """Raise ModelError where a model with `weights` bytes of weights is too large for this
     machine's memory, or converted for its disk. The devices are only searched for a model that is
     not small."""
-    needed = loaded_size(kind, weights, config)
+    section, low_bit = settings.model, settings.model.low_bit
+    if section.backend == "torch" and low_bit == "auto":
+        low_bit = "fp16"
+    needed = loaded_size(kind, weights, config, low_bit)
     if needed > _SMALL:
         require_memory(name, needed, await find_machine(settings))
-    require_disk(name, disk_for_conversion(kind, weights, config), settings.cache_folder)
+    if section.backend in ("auto", "openvino"):
+        disk = disk_for_conversion(kind, weights, config, low_bit)
+        require_disk(name, disk, settings.cache_folder)
 
 
 async def _require_enough_for(settings: Settings, folder: Path) -> None:
