@@ -28,6 +28,8 @@ from bot.prompting.traced_text import Text, literal
 
 LONGEST_PATTERN = 200
 """Characters of a pattern of ``strftime_now``."""
+MOST_TIMES = 20
+"""Patterns in one rendering."""
 
 _FOLLOWED_FILTERS = {
     *("trim", "string", "upper", "lower", "capitalize", "replace", "default", "d", "list", "first"),
@@ -58,6 +60,8 @@ class Clock:
         """The local time, as in Hugging Face's implementation."""
         if len(pattern) > LONGEST_PATTERN:
             raise TooLarge("its pattern for the time is too long")
+        if len(self.times) >= MOST_TIMES:
+            raise TooLarge("it writes the time in too many ways")
         wanted = str.__str__(pattern)
         text = self.times[wanted] = datetime.now().astimezone().strftime(wanted)
         return text

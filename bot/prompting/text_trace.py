@@ -17,12 +17,58 @@ Check = tuple[tuple[str | View, ...], str, tuple[Any, ...], Any]
 its arguments, and the result."""
 
 
+MOST_CHECKS = 10_000
+"""Checks of one rendering; templates make some ten for each message."""
+MOST_CHARACTERS = 1_000_000
+"""Of the texts in all checks."""
+MOST_STEPS = 30
+"""Of one view."""
+LONGEST_REPLACEMENT = 64
+"""Characters that a step may put in the place of others, where a view is to follow it."""
+
+_GROWING = frozenset({"upper", "lower", "title", "capitalize", "swapcase", "casefold"})
+"""Methods that give up to three characters for one."""
+
+
 class Trace:
-    """What one rendering did with the contents."""
+    """What one rendering did with the contents, within bounds: the parent repeats it for other
+    contents, outside the limits of this process. Beyond the bounds the trace is opaque."""
 
     def __init__(self) -> None:
         self.checks: dict[Check, None] = {}
         self.opaque = False
+        self._characters = 0
+
+    def note(self, check: Check) -> None:
+        """Record a check."""
+        if self.opaque or check in self.checks:
+            return
+        subject, _, arguments, _ = check
+        self._characters += sum(len(part) for part in subject if isinstance(part, str))
+        self._characters += sum(len(value) for value in arguments if isinstance(value, str | tuple))
+        self.checks[check] = None
+        if len(self.checks) > MOST_CHECKS or self._characters > MOST_CHARACTERS:
+            self.opaque = True
+            self.checks.clear()
+
+    def after(self, view: View, step: Step) -> View | None:
+        """The view that `step` makes of `view`. None, and the trace is opaque, where another
+        content could grow by it without end, or the steps are too many."""
+        number, steps = view
+        growing = sum(map(_may_grow, steps)) + _may_grow(step)
+        if len(steps) >= MOST_STEPS or growing > 1 or _is_long(step):
+            self.opaque = True
+            return None
+        return number, (*steps, step)
+
+
+def _may_grow(step: Step) -> bool:
+    name, arguments, _ = step
+    return name in _GROWING or (name == "replace" and len(arguments[1]) > len(arguments[0]))
+
+
+def _is_long(step: Step) -> bool:
+    return any(isinstance(a, str) and len(a) > LONGEST_REPLACEMENT for a in step[1])
 
 
 trace = Trace()
