@@ -3,6 +3,7 @@
 `bot.prompting.traced_text` writes it down here; the parent reads it (`bot.prompting.rendering`).
 """
 
+from math import prod
 from typing import Any
 
 Step = tuple[Any, ...]
@@ -23,11 +24,11 @@ MOST_CHARACTERS = 1_000_000
 """Of the texts in all checks."""
 MOST_STEPS = 30
 """Of one view."""
-LONGEST_REPLACEMENT = 64
-"""Characters that a step may put in the place of others, where a view is to follow it."""
+MOST_GROWTH = 50.0
+"""How many characters a view may have for each one of its content."""
 
-_GROWING = frozenset({"upper", "lower", "title", "capitalize", "swapcase", "casefold"})
-"""Methods that give up to three characters for one."""
+_CASES = frozenset({"upper", "lower", "title", "capitalize", "swapcase", "casefold"})
+"""Methods that give up to three characters for one (SpecialCasing.txt of Unicode)."""
 
 
 class Trace:
@@ -55,20 +56,19 @@ class Trace:
         """The view that `step` makes of `view`. None, and the trace is opaque, where another
         content could grow by it without end, or the steps are too many."""
         number, steps = view
-        growing = sum(map(_may_grow, steps)) + _may_grow(step)
-        if len(steps) >= MOST_STEPS or growing > 1 or _is_long(step):
+        if len(steps) >= MOST_STEPS or prod(map(_growth, (*steps, step))) > MOST_GROWTH:
             self.opaque = True
             return None
         return number, (*steps, step)
 
 
-def _may_grow(step: Step) -> bool:
+def _growth(step: Step) -> float:
+    """Characters that the step gives for one, at most."""
     name, arguments, _ = step
-    return name in _GROWING or (name == "replace" and len(arguments[1]) > len(arguments[0]))
-
-
-def _is_long(step: Step) -> bool:
-    return any(isinstance(a, str) and len(a) > LONGEST_REPLACEMENT for a in step[1])
+    if name == "replace":
+        old, new = len(arguments[0]), len(arguments[1])
+        return max(1.0, new / old) if old else 1.0 + new
+    return 3.0 if name in _CASES else 1.0
 
 
 trace = Trace()
