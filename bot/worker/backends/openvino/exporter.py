@@ -104,9 +104,10 @@ def _run(python: str, folder: str, *arguments: str) -> Iterator[dict[str, str]]:
                     raise LoadError(_refusal(Path(arguments[1]), said["error"]))
                 if said:
                     yield said
+            process.wait()
         finally:
             process.kill()
-    if process.returncode not in (0, -9):
+    if process.returncode:
         raise LoadError(
             f"{arguments[1]} cannot be exported: the process of optimum-intel ended with code "
             f"{process.returncode}, perhaps because memory ran out"
