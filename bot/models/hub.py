@@ -34,6 +34,7 @@ _BESIDE_WEIGHTS = (
     "preprocessor_config.json",
     "processor_config.json",
 )
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TEMPLATES = "additional_chat_templates/"
 _TERMS = re.compile(r"(README|LICENSE|NOTICE|USE_POLICY)[\w.-]*", re.IGNORECASE)
 
@@ -103,11 +104,22 @@ def look_up(name: str) -> HubModel:
             for sibling in info.siblings or ()
         ]
         commit = info.sha or REVISION
+        _require_hashes(name, commit, files)
         documents = _documents(name, commit, files)
     sizes = {file.path: file.size for file in files}
     kind = kind_of(Repository(name, sizes, documents))
     chosen = tuple(needed(name, files, kind, wanted))
     return HubModel(name, commit, kind, documents.get("config.json", {}), chosen)
+
+
+def _require_hashes(name: str, commit: str, files: Iterable[HubFile]) -> None:
+    """Raise ModelError where what becomes a name in the cache is no hash: a mirror could name any
+    file of this machine."""
+    hashes = [commit, *(file.etag for file in files if file.large)]
+    if not all(_HASH.fullmatch(each) for each in hashes):
+        raise ModelError(
+            f"The Hub tells no checksums of {name}: correct HF_ENDPOINT, or use another mirror."
+        )
 
 
 def _documents(name: str, commit: str, files: Iterable[HubFile]) -> dict[str, Mapping[str, Any]]:

@@ -226,6 +226,16 @@ async def test_a_damaged_download_is_deleted(program: Program) -> None:
         assert (await pull(program, hub)).returncode == 0
 
 
+@pytest.mark.parametrize("wrong", [{"digest": "../../../evil"}, {"commit": "../../evil"}])
+async def test_a_mirror_names_no_file_outside_the_cache(
+    program: Program, wrong: dict[str, str]
+) -> None:
+    async with Hub.open(tiny_files(WEIGHTS), **wrong) as hub:
+        assert "The Hub tells no checksums of" in refusal(await pull(program, hub))
+        assert not hub.sent
+    assert not list(program.folder.rglob("evil*"))
+
+
 async def test_a_folder_that_cannot_be_written_is_one_line(program: Program) -> None:
     async with Hub.open(tiny_files()) as hub:
         said = refusal(await pull(program, hub, HF_HUB_CACHE="/proc/hub"))
