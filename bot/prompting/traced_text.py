@@ -13,14 +13,15 @@ content, the trace is `opaque`: the rendering holds for these contents alone.
 Runs in the process of `bot.prompting.template_process`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, SupportsIndex
 
-from bot.prompting.text_trace import Piece, Step, View, trace
-from bot.prompting.watched_text import WatchedText, all_seen, bare, constant, note, seen
+from bot.prompting.text_parts import PartedText, derived
+from bot.prompting.text_trace import Piece, trace
+from bot.prompting.watched_text import all_seen, bare, seen
 
 
-class Text(WatchedText):
+class Text(PartedText):
     """A string in pieces. Behaves like ``str`` in every respect."""
 
     __slots__ = ()
@@ -74,163 +75,6 @@ class Text(WatchedText):
     def __rmod__(self, other: Any) -> Any:
         return _opaque(str.__mod__, other, self) if isinstance(other, str) else NotImplemented
 
-    # ------------------------------------------------------------ parts
-
-    def _cut(self, begin: int, end: int, step: Step | None = None) -> "Text":
-        """The characters from `begin` to `end`, which one operation, `step`, left."""
-        if begin == 0 and end == len(bare(self)) and step is None:
-            return self
-        if (view := self._view()) is not None:
-            text = bare(self)[begin:end]
-            if step is None:
-                trace.opaque = True
-                return _of((Piece(text, trusted=False),))
-            return _of((_derived(text, view, step),))
-        if self._watched():
-            trace.opaque = True
-        pieces, position = [], 0
-        for piece in self._pieces:
-            stop = position + len(piece.text)
-            text = piece.text[max(begin - position, 0) : max(end - position, 0)]
-            # A content that is empty now may not be so in another conversation.
-            whole = begin <= position and stop <= end
-            pieces.append(
-                Piece(text, trusted=piece.trusted, origin=piece.origin if whole else None)
-            )
-            position = stop
-        return _of(pieces)
-
-    def __getitem__(self, key: Any) -> "Text":
-        if type(key) is int and self._view() is not None:
-            return self._character(key)
-        found = str.__getitem__(self, key)
-        if isinstance(key, slice) and key.step in (None, 1):
-            begin, end, _ = key.indices(len(bare(self)))
-            parts = (key.start, key.stop)
-            step = ("__getitem__", parts, None) if constant(parts) else None
-            return self._cut(begin, max(begin, end), step)
-        if isinstance(key, slice):
-            return (
-                _same_length(self, found)
-                if key == slice(None, None, -1)
-                else _text_lost(self, found)
-            )
-        if self._watched():
-            trace.opaque = True
-        place = int(key) % max(1, len(bare(self)))
-        return self._cut(place, place + 1)
-
-    def _character(self, place: int) -> "Text":
-        """One character, as a slice that is known not to be empty. Raises IndexError."""
-        part = self[place:] if place == -1 else self[place : place + 1]
-        if self._watched():
-            note(part, "__bool__", (), bool(bare(part)))
-        str.__getitem__(self, place)
-        return part
-
-    def __iter__(self) -> Iterator[str]:
-        if self._watched():
-            trace.opaque = True
-        for place in range(len(bare(self))):
-            yield self._cut(place, place + 1)
-
-    def _stripped(self, method: str, characters: str | None) -> "Text":
-        all_seen(characters)
-        arguments = () if characters is None else (bare(characters),)
-        if (view := self._view()) is not None:
-            return _of((_stripped(self._pieces[0].text, view, method, arguments),))
-        pieces = [*self._pieces]
-        if method != "rstrip":
-            pieces = _without_end(pieces, "lstrip", arguments)
-        if method != "lstrip":
-            pieces = _without_end(pieces[::-1], "rstrip", arguments)[::-1]
-        return _of(pieces)
-
-    def strip(self, characters: str | None = None, /) -> "Text":
-        return self._stripped("strip", characters)
-
-    def lstrip(self, characters: str | None = None, /) -> "Text":
-        return self._stripped("lstrip", characters)
-
-    def rstrip(self, characters: str | None = None, /) -> "Text":
-        return self._stripped("rstrip", characters)
-
-    def removeprefix(self, prefix: str, /) -> "Text":
-        all_seen(prefix)
-        found = str.removeprefix(self, prefix)
-        step = ("removeprefix", (bare(prefix),), None)
-        return self._cut(len(bare(self)) - len(found), len(bare(self)), step)
-
-    def removesuffix(self, suffix: str, /) -> "Text":
-        all_seen(suffix)
-        found = str.removesuffix(self, suffix)
-        return self._cut(0, len(found), ("removesuffix", (bare(suffix),), None))
-
-    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
-        return [*self._divided("split", sep, maxsplit)]
-
-    def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
-        return [*self._divided("rsplit", sep, maxsplit)]
-
-    def _divided(self, method: str, sep: str | None, maxsplit: SupportsIndex) -> list["Text"]:
-        if sep is None:
-            found = getattr(str, method)(self, None, maxsplit)
-            trace.opaque |= self._watched()
-            return [_lost(self, part) for part in found]
-        all_seen(sep)
-        arguments = (bare(sep), maxsplit.__index__())
-        found = [len(part) for part in getattr(str, method)(bare(self), *arguments)]
-        if self._watched():
-            note(self, f"{method}:len", arguments, len(found))
-            if self._view() is None and self._splits_itself(*arguments) == len(found) - 1:
-                return self._sections(found, len(arguments[0]))
-        sections, position = [], 0
-        for number, length in enumerate(found):
-            sections.append(self._cut(position, position + length, (method, arguments, number)))
-            position += length + len(arguments[0])
-        return sections
-
-    def _splits_itself(self, sep: str, maxsplit: int) -> int:
-        """How often `sep` is in the text apart from contents; -1 where occurrences may overlap, so
-        that their number does not say where they are."""
-        if maxsplit != -1 or any(sep[:n] == sep[-n:] for n in range(1, len(sep))):
-            return -1
-        return sum(p.text.count(sep) for p in self._pieces if p.origin is None)
-
-    def _sections(self, lengths: list[int], gap: int) -> list["Text"]:
-        """Parts of these lengths, with gaps between them, of which none cuts a content."""
-        opaque = trace.opaque
-        sections, position = [], 0
-        for length in lengths:
-            sections.append(self._cut(position, position + length))
-            position += length + gap
-        trace.opaque = opaque
-        return sections
-
-    def partition(self, sep: str, /) -> tuple[str, str, str]:
-        return self._parted("partition", sep)
-
-    def rpartition(self, sep: str, /) -> tuple[str, str, str]:
-        return self._parted("rpartition", sep)
-
-    def _parted(self, method: str, sep: str) -> tuple[str, str, str]:
-        all_seen(sep)
-        head, middle, _ = (len(p) for p in getattr(str, method)(bare(self), bare(sep)))
-        edges = (0, head, head + middle, len(bare(self)))
-        first, second, third = (
-            self._cut(edges[n], edges[n + 1], (method, (bare(sep),), n)) for n in range(3)
-        )
-        return first, second, third
-
-    def splitlines(self, keepends: bool = False) -> list[str]:
-        trace.opaque |= self._watched()
-        sections, position = [], 0
-        for line in str.splitlines(self, keepends=True):
-            shown = len(line) if keepends else len(line.splitlines()[0])
-            sections.append(self._cut(position, position + shown))
-            position += len(line)
-        return [*sections]
-
     # ------------------------------------------------------------ other texts
 
     def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> str:
@@ -238,9 +82,9 @@ class Text(WatchedText):
         arguments = (bare(old), bare(new), count.__index__())
         real = str.replace(self, *arguments)
         if (view := self._view()) is not None:
-            return _of((_derived(real, view, ("replace", arguments, None)),))
+            return _of((derived(real, view, ("replace", arguments, None)),))
         if not old:
-            return _text_lost(self, real)
+            return self._unknown(real)
         parts = self._divided("split", old, count)
         pieces = [*parts[0]._pieces]
         for part in parts[1:]:
@@ -248,7 +92,7 @@ class Text(WatchedText):
         return _of(pieces)
 
     def expandtabs(self, tabsize: SupportsIndex = 8) -> str:
-        return _text_lost(self, str.expandtabs(self, tabsize))
+        return self._unknown(str.expandtabs(self, tabsize))
 
 
 def _changed(method: str) -> Callable[..., str]:
@@ -264,7 +108,11 @@ def _filled_up(method: str) -> Callable[..., Any]:
     """A method that adds characters on the sides, or gives no text."""
 
     def call(self: Text, *arguments: Any) -> Any:
-        return _lost(self, getattr(str, method)(self, *arguments))
+        result = getattr(str, method)(self, *arguments)
+        if isinstance(result, str):
+            return self._unknown(result)
+        trace.opaque |= self._watched()
+        return result
 
     return call
 
@@ -318,66 +166,20 @@ def pieces_of(text: str) -> tuple[Piece, ...]:
     return _pieces(text)
 
 
-def _derived(text: str, view: View, step: Step) -> Piece:
-    """A view of a view: `text`, which is the result of `step`."""
-    return Piece(text, trusted=False, origin=trace.after(view, step))
-
-
-def _stripped(text: str, view: View, method: str, arguments: tuple[Any, ...]) -> Piece:
-    return _derived(getattr(str, method)(text, *arguments), view, (method, arguments, None))
-
-
-def _without_end(pieces: list[Piece], method: str, arguments: tuple[Any, ...]) -> list[Piece]:
-    """`pieces`, of which the first loses what `method` strips, and the next where nothing is left
-    of it."""
-    for place, piece in enumerate(pieces):
-        if piece.origin is None:
-            text = getattr(str, method)(piece.text, *arguments)
-            kept = Piece(text, trusted=piece.trusted)
-        else:
-            kept = _stripped(piece.text, piece.origin, method, arguments)
-            note(_of((kept,)), "__bool__", (), bool(kept.text))
-        if kept.text:
-            return [kept, *pieces[place + 1 :]]
-    return []
-
-
 def _of(pieces: Iterable[Piece]) -> Text:
-    kept = tuple(piece for piece in pieces if piece.text or piece.origin is not None)
-    made = str.__new__(Text, "".join([piece.text for piece in kept]))
-    made._pieces = kept
-    return made
+    return _EMPTY._new(pieces)
 
 
 def _pieces(text: str) -> tuple[Piece, ...]:
     return text._pieces if isinstance(text, Text) else (Piece(bare(text), trusted=False),)
 
 
-def _lost(source: Text, result: Any) -> Any:
-    """A result whose characters cannot be told apart."""
-    if isinstance(result, str):
-        return _text_lost(source, result)
-    trace.opaque |= source._watched()
-    return result
-
-
-def _text_lost(source: Text, result: str) -> Text:
-    trace.opaque |= source._watched()
-    return _of((Piece(result, trusted=False),))
-
-
-def _same_length(source: Text, result: str, method: str = "") -> Text:
+def _same_length(source: Text, result: str, method: str) -> Text:
     """A result that has each character in the place of the one that it came from."""
     if len(result) != len(bare(source)):
-        return _text_lost(source, result)
-    if not method:
-        pieces = [
-            Piece(piece.text[::-1], trusted=piece.trusted) for piece in reversed(source._pieces)
-        ]
-        trace.opaque |= source._watched()
-        return _of(pieces)
+        return source._unknown(result)
     if (view := source._view()) is not None:
-        return _of((_derived(result, view, (method, (), None)),))
+        return _of((derived(result, view, (method, (), None)),))
     trace.opaque |= source._watched()
     pieces, position = [], 0
     for piece in source._pieces:
@@ -391,3 +193,7 @@ def _opaque(function: Callable[..., str], *arguments: Any) -> str:
     for argument in arguments:
         seen(argument)
     return function(*(bare(a) if isinstance(a, Text) else a for a in arguments))
+
+
+_EMPTY: Text = str.__new__(Text)
+"""Of which others are made."""

@@ -1,12 +1,12 @@
 """Strings that note what a chat template asks about messages' contents.
 
-The base of `bot.prompting.traced_text.Text`. Each question about a text that contents are in, and
+A base of `bot.prompting.traced_text.Text`. Each question about a text that contents are in, and
 its answer, is a *check* in the trace; where the question cannot be asked again elsewhere, the trace
 is opaque.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 from bot.prompting.text_trace import Piece, View, trace
 
@@ -26,6 +26,13 @@ class WatchedText(str):
     def _watched(self) -> bool:
         """Whether contents are in it."""
         return any(piece.origin is not None for piece in self._pieces)
+
+    def _new(self, pieces: Iterable[Piece]) -> Self:
+        """A text of this kind that consists of `pieces`."""
+        kept = tuple(piece for piece in pieces if piece.text or piece.origin is not None)
+        made = str.__new__(type(self), "".join([piece.text for piece in kept]))
+        made._pieces = kept
+        return made
 
     def __hash__(self) -> int:
         if self._watched():
