@@ -29,7 +29,7 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
-from bot.models.kind import ModelKind, kind_of, require_suited
+from bot.models.kind import Kind, ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
@@ -39,6 +39,7 @@ from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
 from parley.environments.export import exporter
+from parley.environments.llamacpp import NAME, is_installed
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
@@ -59,6 +60,8 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
 
     async def examined(model: HubModel) -> None:
         _say_what_it_is(model)
+        if model.kind.kind is Kind.GGUF and not is_installed(settings):
+            typer.echo(f"{NAME} is not installed yet; build it: parley backend install llamacpp")
         if not force:
             await _require_enough(settings, model.name, model.kind, model.weights, model.config)
 

@@ -180,12 +180,14 @@ async def test_one_quantization_of_a_gguf_repository_is_downloaded(program: Prog
     files = {"README.md": b"", "m-Q4_K_M.gguf": b"4" * 1000, "m-Q8_0.gguf": b"8" * 2000}
     large = frozenset({"m-Q4_K_M.gguf", "m-Q8_0.gguf"})
     async with Hub.open(files, large=large) as hub:
-        result = await pull(program, hub, f"{NAME}:Q8_0")
+        result = await pull(program, hub, f"{NAME}:Q8_0", PATH=str(program.folder))
         assert result.returncode == 0, result.stderr
         assert hub.sent == 2000
         assert f'name = "{NAME}:Q8_0"' in result.stdout
-        result = await pull(program, hub)
+        assert "build it: parley backend install llamacpp" in result.stdout
+        result = await pull(program, hub, PARLEY_MODEL__LLAMACPP__SERVER="/bin/llama-server")
         assert result.returncode == 0, result.stderr
+        assert "parley backend install" not in result.stdout
         assert hub.sent == 3000
     folder = cached_snapshot(cache_of(program), NAME)
     assert folder is not None
