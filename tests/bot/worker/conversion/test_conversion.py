@@ -167,8 +167,9 @@ def test_a_model_larger_than_the_device_is_refused_before_anything_is_written(
     with pytest.raises(LoadError, match="GB of memory, and the device has .* GB in all: choose"):
         converted(source, cache, "fp32", silent, memory=size)
     assert len(folders(cache)) == 1
-    assert converted(source, cache, "fp16", silent, memory=1)  # it is there already
-    assert converted(source, cache, "sym_int8", silent, memory=size)
+    converted(source, cache, "fp16", silent, memory=1)  # it is there already
+    converted(source, cache, "sym_int8", silent, memory=size)
+    assert len(folders(cache)) == 2
 
 
 def test_a_full_disk_is_said_before_anything_is_written(
