@@ -53,6 +53,30 @@ async def test_people_see_the_answer_alone(group: GroupPlatform) -> None:
     assert model.prompts[1].history[0].answer == COUNT
 
 
+@on_all_that_can()
+async def test_the_status_counts_the_thought(group: GroupPlatform) -> None:
+    model = thinking()
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ADA, "Count.")
+        told = await (await chat.command(Who.ADA, Command.STATUS)).text()
+    assert "Thinks before it answers: yes" in told
+    assert "Generated since the start: 40 tokens, 20 of them thinking" in told
+
+
+@on_all_that_can()
+async def test_tags_that_a_person_types_and_tags_in_code_are_text(group: GroupPlatform) -> None:
+    asked = "What do <think>this</think> and `</think>` mean?"
+    answer = "Well: `<think>` and `</think>` enclose it, as in ```<think></think>``` here."
+    model = ScriptedGenerator(lambda _: answer, context=100_000, thought=THOUGHT)
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ADA, asked)
+        assert only(chat).text == answer
+        await ask(chat, model, Who.ADA, "Again.")
+    past = model.prompts[1].history[0]
+    assert past.question.endswith(asked)
+    assert (past.answer, past.thought) == (answer, "")
+
+
 @on_all_that_can(Can.OTHERS)
 async def test_a_message_says_that_the_model_thinks_and_can_be_stopped(
     group: GroupPlatform,
