@@ -11,6 +11,7 @@ from adapters.common.question import Message
 from tests.chaos.faults import Faults
 from tests.chaos.model import WORD
 from tests.chaos.simulated import Button, Room, Shown, Somebody, World
+from tests.chaos.thoughts import THOUGHT
 
 ANA, BOB, MOD = Somebody("301", "Ana"), Somebody("302", "Bob"), Somebody("303", "Mod", admin=True)
 PEOPLE = (ANA, BOB, MOD)
@@ -271,7 +272,7 @@ def question_of(shown: Shown, by_message: Mapping[str, Asked]) -> int | None:
     if shown.question in by_message:
         return by_message[shown.question].number
     for text in (shown.text, *reversed(shown.history)):
-        if word := WORD.search(text):
+        if word := WORD.search(text) or THOUGHT.search(text):
             return int(word[1])
     return None
 

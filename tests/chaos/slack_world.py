@@ -1,5 +1,6 @@
 """Slack in memory: the loopback's state machine and methods, below the adapter's own client."""
 
+import html
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -277,6 +278,7 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         *lines, last = text.split("\n")
         if last.startswith("_") and last.endswith("_"):
             text, note = "\n".join(lines), last.strip("_")
+        text = html.unescape(text)  # mrkdwn's escapes
     return Shown(
         message.ts,
         room.key,
