@@ -285,7 +285,7 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         text,
         note,
         tuple(_buttons(message)),
-        tuple(message.history),
+        tuple(map(html.unescape, message.history)),  # of the simplest form, too
         question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(
             " "
         )[0],
