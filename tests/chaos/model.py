@@ -119,9 +119,9 @@ class ChaosGenerator:
             return iter(self._rest(tokens, prompt.answer))
         kind, whole = self._mind.kind, thoughts(self._faults.seed, *which)
         most = max(0, sampling.max_thinking_tokens)
-        if kind is Thinks.NEVER or not whole:
+        if kind is Thinks.NEVER:
             return iter(tokens)
-        if kind is Thinks.UNTAGGED:
+        if kind is Thinks.UNTAGGED and whole:
             turned = Thought("".join(whole[: self._mind.most]), whole=True)
             left = self._rest(whole[: self._mind.most], prompt.answer)
             return chain(left, (turned,), tokens)
