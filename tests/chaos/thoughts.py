@@ -14,7 +14,7 @@ THOUGHT = re.compile(r"\bt(\d+)v(\d+)g(\d+)\.(\d+)\b")
 """A word of a thought, as `tests.chaos.model.WORD` is one of an answer."""
 _SHARE = 0.4
 """Of the seeds, those whose model thinks. The others mean what they meant before it could."""
-_MARKS = ("\n```\n", "\n\n", " **", " @everyone", " <@301>", " ||", "\n> ", "\n-# ", " \x1b[31m")
+_MARKS = ("\n```\n", "\n\n", " **", " @everyone", " <@301>", " ||", "\n> ", " \x1b[31m")
 
 
 class Thinks(StrEnum):

@@ -131,6 +131,48 @@ async def test_a_thought_is_shown_in_its_own_place_alone_and_only_where_thoughts
         assert await told.text() == "There is no such answer any more."
 
 
+@on_all_that_can(Can.OTHERS, Can.SETTINGS)
+async def test_an_old_button_shows_the_thought_of_its_own_answer_until_that_is_deleted(
+    group: GroupPlatform,
+) -> None:
+    group.fold_thoughts()
+    model = thinking()
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ANA, "Count.")
+        first = only(chat)
+        await (await chat.command(Who.ADA, Command.RESET)).text()
+        told = await chat.press(Who.BEN, Press.THINKING, first)
+        assert await told.text() == THOUGHT  # people still see the answer
+        number = (await newest(group.store)).id
+        await chat.press(Who.ANA, Press.REGENERATE, first)
+        await answered(chat, model, 2)
+        if not chat.key.thread:  # a forged button stands in the channel itself
+            told = await chat.press_elsewhere(Who.BEN, Press.THINKING, number, Where.HERE)
+            assert await told.text() == "There is no such answer any more."
+        second = only(chat)
+        await (await chat.command(Who.ANA, Command.FORGET_ME)).text()
+        told = await chat.press(Who.BEN, Press.THINKING, second)
+        assert await told.text() == "There is no such answer any more."
+
+
+@on_all_that_can(Can.OTHERS)
+async def test_edited_in_mid_thought_a_question_is_thought_about_anew(
+    group: GroupPlatform,
+) -> None:
+    model = thinking(paced=True)
+    async with group.running(model) as chat:
+        said = await chat.say(Who.ANA, "@bot Count.")
+        model.let(3)
+        await until(lambda: model.steps == 3 and chat.answers())
+        await chat.edit(said, "@bot Count again.")
+        await until(lambda: len(model.prompts) == 2)
+        model.let(100)
+        await chat.settled()
+        assert only(chat).text == COUNT
+    assert (model.prompts[1].thought, model.prompts[1].question[-6:]) == ("", "again.")
+    assert (await newest(group.store)).thought == THOUGHT
+
+
 # ---------------------------------------------------------------- stop, loss, restart
 
 
