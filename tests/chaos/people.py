@@ -168,18 +168,23 @@ class People:
         message_id = self.world.question(room, who, text)
         if desk is None:
             return
-        for asked in self.asked:
-            if asked.room.key.channel == room.key.channel and (asked.who is who or who.admin):
-                asked.stoppable = True
-        if room.place.direct:
-            for asked in self.asked:
-                asked.stoppable = asked.stoppable or asked.room is room
+        self._mark_stoppable(who, room)
         heard = Heard(message_id, message_id, mentioned=True, typed=text)
 
         async def read() -> Message:
             return Message(message_id, message_id, text)
 
         await desk.receive(room.place, who.member(), read, heard, _replies([]))
+        self._mark_stoppable(who, room)  # what was asked meanwhile, too
+
+    def _mark_stoppable(self, who: Somebody, room: Room) -> None:
+        """What a "stop" in this room may stop."""
+        for asked in self.asked:
+            here = asked.room.key.channel == room.key.channel
+            if (here and (asked.who is who or who.admin)) or (
+                room.place.direct and asked.room is room
+            ):
+                asked.stoppable = True
 
     # ------------------------------------------------------------ buttons
 
