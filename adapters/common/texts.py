@@ -115,8 +115,15 @@ def status_text(status: Status) -> str:
             *note,
             f"Now: {writing} being written, {waiting} waiting",
             f"Speed of the last answer: {speed if status.tokens_per_second else 'not known yet'}",
+            f"Generated since the start: {tokens_text(status.generated, status.thinking)}",
         )
     )
+
+
+def tokens_text(generated: int, thinking: int) -> str:
+    """How many tokens were generated, and how many of them were thought, where any were."""
+    thought = f", {thinking:,} of them thinking" if thinking else ""
+    return counted(generated, "token") + thought
 
 
 def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:

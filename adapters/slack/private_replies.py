@@ -30,6 +30,15 @@ def split(text: str) -> list[str]:
     return [*pieces, text]
 
 
+def shortened(pieces: list[str]) -> list[str]:
+    """At most `MOST_PIECES` of them; the last one says how much is left out."""
+    left = sum(map(len, pieces[MOST_PIECES:]))
+    if not left:
+        return pieces
+    kept = pieces[:MOST_PIECES]
+    return [*kept[:-1], f"{kept[-1]}…\n\nThis is too long to be shown: {left:,} more characters."]
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateReply:
     """Replies to one person, in one place; an `adapters.common.platform.Reply`."""
@@ -43,8 +52,9 @@ class PrivateReply:
 
     async def __call__(self, text: str) -> None:
         """Raises nothing: what cannot be delivered is logged. A long text comes in several
-        messages, as many as the response URL takes."""
-        for piece in split(text)[:MOST_PIECES]:
+        messages, as many as the response URL takes; the last of them says where more is left
+        out."""
+        for piece in shortened(split(text)):
             await self._send(piece)
 
     async def _send(self, text: str) -> None:

@@ -159,9 +159,11 @@ class Pages:
             return
         if self._thinking_since is None:
             self._thinking_since = now
-        seconds = now - self._thinking_since
-        self._note = thinking_note(seconds, again=self._again)
-        self._tick = self._thinking_since + (seconds // TICK_SECONDS + 1) * TICK_SECONDS
+        ticks = (now - self._thinking_since) // TICK_SECONDS
+        if self._thinking_since + (ticks + 1) * TICK_SECONDS <= now:  # rounded down
+            ticks += 1
+        self._note = thinking_note(ticks * TICK_SECONDS, again=self._again)
+        self._tick = self._thinking_since + (ticks + 1) * TICK_SECONDS
 
     @property
     def due(self) -> float | None:

@@ -98,6 +98,10 @@ class Status:
     """Questions in the queue."""
     tokens_per_second: float
     """Decoding speed of the answer that ended last; 0.0 before the first."""
+    generated: int = 0
+    """Tokens that were generated since the start, those of thoughts included."""
+    thinking: int = 0
+    """How many of them were thought."""
 
 
 class Engine:
@@ -502,8 +506,15 @@ class Engine:
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
-        speed = self._runner.last_speed
-        return Status(self._window.model, self._queue.granted, self._queue.waiting, speed)
+        queue, runner = self._queue, self._runner
+        return Status(
+            self._window.model,
+            queue.granted,
+            queue.waiting,
+            runner.last_speed,
+            runner.generated,
+            runner.thinking,
+        )
 
     # ------------------------------------------------------------ inside
 

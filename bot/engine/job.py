@@ -69,6 +69,8 @@ class Job:
         self._pieces = [answer.text] if answer.text else []
         self._thoughts = [answer.thought] if answer.thought else []
         self._ended = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set when text or thought has changed, and at the end; whoever waits for it clears it."""
 
     @property
     def id(self) -> int:
@@ -90,6 +92,7 @@ class Job:
 
     def write(self, piece: str | Thought) -> None:
         """Append what the model generated."""
+        self.changed.set()
         if isinstance(piece, str):
             self._pieces.append(piece)
         elif piece.whole:
@@ -123,6 +126,7 @@ class Job:
         """Nothing more happens to this answer in this run of Parley."""
         if self.outcome is None:
             self.outcome = Outcome(AnswerState.INTERRUPTED)
+        self.changed.set()
         self._ended.set()
 
     async def ended(self) -> Outcome:

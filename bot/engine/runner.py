@@ -63,6 +63,8 @@ class Runner:
         self._window = window
         self.last_speed = 0.0
         """Decoding speed of the answer that ended last, in tokens a second."""
+        self.generated = self.thinking = 0
+        """Tokens of all answers that have ended, and how many of them were thought."""
 
     async def run(self, job: Job) -> None:
         """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
@@ -78,6 +80,8 @@ class Runner:
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
+                        self.generated += job.outcome.usage.completion_tokens
+                        self.thinking += job.outcome.usage.thinking_tokens
                     if live.failure is not None:
                         job.outcome = replace(job.outcome, state=AnswerState.INTERRUPTED)
                     if job.outcome.state is not job.answer.state:

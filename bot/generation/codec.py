@@ -13,6 +13,7 @@ from bot.generation.reasoning import switches_off, template_variables
 from bot.generation.scripted_codec import ScriptedCodec
 from bot.generation.thinking import (
     FAMILIES,
+    TAGGED,
     Family,
     ThoughtFilter,
     closed_in,
@@ -186,7 +187,7 @@ class ModelCodec:
     def _filter(self, prompt: Prompt | Completion, ids: list[int]) -> ThoughtFilter:
         if isinstance(prompt, Completion) or prompt.answer:
             return ThoughtFilter(over=True)
-        families = tuple(dict.fromkeys((*FAMILIES, *self._families)))
+        families = tuple(dict.fromkeys((*TAGGED, *self._families)))
         taken_up = bool(prompt.thought) and self._format.thinking is not None
         if self._families and (taken_up or opened_in(self._tail(ids), self._family)):
             return ThoughtFilter(self._family, begun=taken_up, families=families)

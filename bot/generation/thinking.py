@@ -64,6 +64,12 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+_IN_WORDS = tuple(family for family in FAMILIES if family.opening.startswith("Here "))
+"""Those that write no tag but a sentence, with which any model may begin an answer."""
+TAGGED = tuple(family for family in FAMILIES if family not in _IN_WORDS)
+"""Those whose tags say by themselves that a model thinks."""
+
+
 def families_in(template: str) -> tuple[Family, ...]:
     """The families in which a chat template writes or reads thoughts; () for one without any."""
     return tuple(
@@ -103,21 +109,25 @@ class ThoughtFilter:
         begun: bool = False,
         over: bool = False,
         watch: bool = False,
-        families: Sequence[Family] = FAMILIES,
+        before: str = "",
+        families: Sequence[Family] = TAGGED,
     ) -> None:
         """`families`: whose tags are known. `inside`: the text begins within a thought of that
         family; with `begun` there were words of it before. `over`: it begins within the answer,
         where nothing is a thought. `watch`: nobody knows whether the prompt opened a thought, so a
-        closing tag on a line of its own may turn all before it into one."""
+        closing tag on a line of its own may turn all before it into one, that is also `before`:
+        what the answer has already."""
         self._families = families
         self._family = inside
-        self._place = _Place.ANSWER if over else _Place.THOUGHT if inside else _Place.LEADING
+        self._place = _Place.THOUGHT if inside else _Place.LEADING
+        if over or before:
+            self._place = _Place.ANSWER
         self._held = ""
         self._before_first_word = not begun  # of a block
         self._thought = begun  # there was some thought
         self._wrapped = ""  # `Family.answer_end`
         self._watch = watch and not over and inside is None
-        self._answer = ""  # all of it, while `_watch`
+        self._answer = before  # all of it, while `_watch`
 
     @property
     def thinking(self) -> bool:

@@ -3,20 +3,21 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from uuid import uuid4
 
 from rich.console import Console
 
 from adapters.common.settings import with_system_prompt
-from adapters.console import PlainSurface, PlainText, harmless
+from adapters.console import PlainSurface, PlainText
 from bot.config import Settings
 from bot.engine.job import Outcome
 from bot.errors import MessageGone
 from bot.messages import Completion, ConversationKey, Question
-from bot.ports import AnswerState, Surface
+from bot.ports import AnswerState
 from parley.app import Parley, open_generator
+from parley.commands.ask_thoughts import AnswerBelow, PrintedThought
 from parley.failures import print_error
 from parley.locks import conversation_lock
 from parley.options import conversation_named
@@ -50,8 +51,8 @@ async def ask(
             parley = await load_parley(stack, settings, Console(stderr=True))
             if system is not None:
                 await _set_system_prompt(parley, conversation, system)
-            told = _print_thought if thinking else None
-            outcome = await _answer(parley, conversation, text, PlainSurface(out), told)
+            told = PrintedThought(PlainText(sys.stderr)) if thinking else None
+            outcome = await _answer(parley, conversation, text, out, told)
     if outcome.error is not None:
         raise outcome.error
     if outcome.note:
@@ -69,25 +70,21 @@ async def _answer(
     parley: Parley,
     conversation: ConversationKey,
     text: str,
-    surface: Surface,
-    on_thought: Callable[[str], None] | None,
+    out: PlainText,
+    thought: PrintedThought | None,
 ) -> Outcome:
     question = Question(conversation, local_person(), text, event_id=uuid4().hex, direct=True)
+    surface = PlainSurface(out) if thought is None else AnswerBelow(out, thought)
     job = await parley.engine.ask(question, surface)
     assert job is not None, "None means an event id seen before; this one is new"
     try:
-        outcome = await job.ended()
-        if on_thought is not None and job.thought:
-            on_thought(job.thought)
-        return outcome
+        if thought is not None:
+            await thought.follow(job)
+        return await job.ended()
     except asyncio.CancelledError:  # Ctrl-C stops the answer; the text so far is stored
         job.stop()
         await job.ended()
         raise
-
-
-def _print_thought(text: str) -> None:
-    print(harmless(text) if sys.stderr.isatty() else text, file=sys.stderr, flush=True)
 
 
 async def complete(settings: Settings, text: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from adapters.slack.mrkdwn import escaped
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -203,7 +204,8 @@ class SlackGroup:
         return Said(who, message, told)
 
     def _written(self, text: str) -> str:
-        return text.replace("@bot", f"<@{self._team.bot_user}>")
+        """As Slack sends it: what a person types is escaped."""
+        return escaped(text).replace("@bot", f"<@{self._team.bot_user}>")
 
     def _private_to(self, who: Who, used: Used | None = None) -> Told:
         """What only this person is told from now on, in reply to `used` too."""

@@ -248,12 +248,14 @@ async def test_status_says_what_answers_and_how_busy_it_is(group: GroupPlatform)
     async with group.running(model) as chat:
         await ask(chat, model, Who.ADA, "Hello")
         told = await chat.command(Who.ADA, Command.STATUS)
+        words = len(f"On {model.prompts[0].question}".split())
         assert await told.text() == (
             "Model: scripted (quantization none)\n"
             "Context window: 100,000 tokens\n"
             "Runs on: none, by test\n"
             "Now: 0 answers being written, 0 questions waiting\n"
-            "Speed of the last answer: not known yet"
+            "Speed of the last answer: not known yet\n"
+            f"Generated since the start: {words} tokens"
         )
 
 

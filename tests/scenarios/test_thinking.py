@@ -53,6 +53,30 @@ async def test_people_see_the_answer_alone(group: GroupPlatform) -> None:
     assert model.prompts[1].history[0].answer == COUNT
 
 
+@on_all_that_can()
+async def test_the_status_counts_the_thought(group: GroupPlatform) -> None:
+    model = thinking()
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ADA, "Count.")
+        told = await (await chat.command(Who.ADA, Command.STATUS)).text()
+    assert "Thinks before it answers: yes" in told
+    assert "Generated since the start: 40 tokens, 20 of them thinking" in told
+
+
+@on_all_that_can()
+async def test_tags_that_a_person_types_and_tags_in_code_are_text(group: GroupPlatform) -> None:
+    asked = "What do <think>this</think> and `</think>` mean?"
+    answer = "Well: `<think>` and `</think>` enclose it, as in ```<think></think>``` here."
+    model = ScriptedGenerator(lambda _: answer, context=100_000, thought=THOUGHT)
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ADA, asked)
+        assert only(chat).text == answer
+        await ask(chat, model, Who.ADA, "Again.")
+    past = model.prompts[1].history[0]
+    assert past.question.endswith(asked)
+    assert (past.answer, past.thought) == (answer, "")
+
+
 @on_all_that_can(Can.OTHERS)
 async def test_a_message_says_that_the_model_thinks_and_can_be_stopped(
     group: GroupPlatform,
@@ -105,6 +129,48 @@ async def test_a_thought_is_shown_in_its_own_place_alone_and_only_where_thoughts
     async with group.running(model) as chat:
         told = await chat.press_elsewhere(Who.BEN, Press.THINKING, number, Where.ELSEWHERE)
         assert await told.text() == "There is no such answer any more."
+
+
+@on_all_that_can(Can.OTHERS, Can.SETTINGS)
+async def test_an_old_button_shows_the_thought_of_its_own_answer_until_that_is_deleted(
+    group: GroupPlatform,
+) -> None:
+    group.fold_thoughts()
+    model = thinking()
+    async with group.running(model) as chat:
+        await ask(chat, model, Who.ANA, "Count.")
+        first = only(chat)
+        await (await chat.command(Who.ADA, Command.RESET)).text()
+        told = await chat.press(Who.BEN, Press.THINKING, first)
+        assert await told.text() == THOUGHT  # people still see the answer
+        number = (await newest(group.store)).id
+        await chat.press(Who.ANA, Press.REGENERATE, first)
+        await answered(chat, model, 2)
+        if not chat.key.thread:  # a forged button stands in the channel itself
+            told = await chat.press_elsewhere(Who.BEN, Press.THINKING, number, Where.HERE)
+            assert await told.text() == "There is no such answer any more."
+        second = only(chat)
+        await (await chat.command(Who.ANA, Command.FORGET_ME)).text()
+        told = await chat.press(Who.BEN, Press.THINKING, second)
+        assert await told.text() == "There is no such answer any more."
+
+
+@on_all_that_can(Can.OTHERS)
+async def test_edited_in_mid_thought_a_question_is_thought_about_anew(
+    group: GroupPlatform,
+) -> None:
+    model = thinking(paced=True)
+    async with group.running(model) as chat:
+        said = await chat.say(Who.ANA, "@bot Count.")
+        model.let(3)
+        await until(lambda: model.steps == 3 and chat.answers())
+        await chat.edit(said, "@bot Count again.")
+        await until(lambda: len(model.prompts) == 2)
+        model.let(100)
+        await chat.settled()
+        assert only(chat).text == COUNT
+    assert (model.prompts[1].thought, model.prompts[1].question[-6:]) == ("", "again.")
+    assert (await newest(group.store)).thought == THOUGHT
 
 
 # ---------------------------------------------------------------- stop, loss, restart

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.delivery import PLACEHOLDER, Delivery
 from bot.delivery.folding import LONGEST, WIDTH, folded, quoted
+from bot.delivery.rendering import TICK_SECONDS, Pages
 from bot.messages import Thought
 from bot.ports import AnswerState, SurfaceLimits
 from tests.bot.delivery.recording_ledger import stored
@@ -43,6 +44,20 @@ async def test_seconds_pass_even_where_no_piece_of_the_thought_comes() -> None:
     assert notes(world)[:3] == ["Thinking…", "Thinking… 5 s", "Thinking… 10 s"]
     (message,) = world.surface.messages.values()
     assert (message.part.text, message.part.state) == (PLACEHOLDER, AnswerState.STOPPED)
+
+
+@given(since=st.floats(0, 1e6), ticks=st.integers(1, 200))
+@example(since=28.55, ticks=1)  # 33.55 - 28.55 is less than 5
+def test_the_next_second_to_show_lies_ahead_whatever_the_clock_says(
+    since: float, ticks: int
+) -> None:
+    pages = Pages(1, SurfaceLimits(100), "")
+    pages.think(Thought("Hm."))
+    pages.update(since)
+    pages.update(now := since + ticks * TICK_SECONDS)
+    assert pages.due is not None
+    assert pages.due > now
+    assert pages.part(0).note == f"Thinking… {5 * ticks} s"
 
 
 async def test_thinking_makes_no_edit_that_another_answer_needs() -> None:

@@ -102,6 +102,70 @@ async def test_a_lone_closing_tag_is_learned_from() -> None:
     ]
 
 
+def named(name: str) -> Reply:
+    return plain({"data": [{"id": name}]})
+
+
+@pytest.mark.parametrize("name", ["deepseek-r1:8b", "Qwen/QwQ-32B", "Qwen3-4B-Thinking-2507"])
+async def test_the_first_answer_of_a_model_whose_name_tells_begins_as_a_thought(
+    name: str,
+) -> None:
+    reply = stream(event("Let me"), event(" see.\n</think>\n\n"), event("Fine."), STOP, DONE)
+    without = stream(event("Just "), event("fine."), STOP, DONE)
+    async with raw_server(models=named(name), chat=in_turn(reply, without, without)) as server:
+        generator = OpenAIGenerator(ServerOptions((server.url,)))
+        try:
+            await generator.start()
+            first, second, third = [
+                [piece async for piece in generator.stream(HELLO, BOTH)][:-1] for _ in range(3)
+            ]
+        finally:
+            await generator.aclose()
+    assert first == [Thought("Let me"), Thought(" see."), "Fine."]
+    assert second == [Thought("Just"), Thought(" fine."), Thought("", whole=True), "Just fine."]
+    assert third == ["Just ", "fine."]  # learned that it was wrong
+
+
+async def test_an_answer_without_thinking_is_shown_as_it_comes_although_others_think() -> None:
+    off = Prompt("", (), "Hi", reasoning=Reasoning.OFF)
+    reply = stream(event("Let me see.\n</think>\n\nFine."), STOP, DONE)
+    without = stream(event("Just "), event("fine."), STOP, DONE)
+    async with raw_server(chat=in_turn(reply, without)) as server:
+        generator = OpenAIGenerator(ServerOptions((server.url,)))
+        try:
+            await generator.start()
+            _, pieces = [
+                [piece async for piece in generator.stream(prompt, BOTH)] for prompt in (HELLO, off)
+            ]
+        finally:
+            await generator.aclose()
+    assert pieces[:-1] == ["Just ", "fine."]
+
+
+async def test_a_lone_closing_tag_after_a_break_makes_all_of_it_a_thought() -> None:
+    broken = stream(event("Let me"), end="cut")
+    rest = stream(event(" see.\n"), event("</think>\n\nFine."), STOP, DONE)
+    async with raw_server(chat=in_turn(broken, rest)) as server:
+        generator = OpenAIGenerator(ServerOptions((server.url,)))
+        try:
+            await generator.start()
+            stream_of = resuming_stream(generator, HELLO, BOTH, _never)
+            pieces = [piece async for piece in stream_of][:-1]
+        finally:
+            await generator.aclose()
+    assert pieces == ["Let me", " see.\n", Thought("Let me see.", whole=True), "Fine."]
+
+
+@pytest.mark.parametrize(("name", "thinks_so"), [("granite3.2:8b", True), ("llama3.2", False)])
+async def test_a_sentence_is_a_thoughts_beginning_by_the_models_name(
+    name: str, thinks_so: bool
+) -> None:
+    said = "Here is my thought process: 1 and 1. Here is my response: 2"
+    async with raw_server(models=named(name), chat=stream(event(said), STOP, DONE)) as server:
+        ((thought, text, _),) = await answered(server, HELLO)
+    assert (thought, text) == (("1 and 1.", "2") if thinks_so else ("", said))
+
+
 async def test_thought_and_answer_have_their_own_lengths() -> None:
     long = [thinks("hmmm ")] * 60 + [event("word ")] * 40
     async with raw_server(chat=stream(*long, STOP, DONE)) as server:

@@ -1,22 +1,28 @@
 """A leading thought is told apart from the answer, however the text is cut."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.generation.thinking import FAMILIES, Family, ThoughtFilter
+from bot.generation.thinking import FAMILIES, TAGGED, Family, ThoughtFilter
 from bot.messages import Thought
 
 THINK = FAMILIES[0]
 
 
 def divided(
-    pieces: list[str], inside: Family | None = None, *, watch: bool = False, over: bool = False
+    pieces: list[str],
+    inside: Family | None = None,
+    *,
+    watch: bool = False,
+    over: bool = False,
+    families: Sequence[Family] = FAMILIES,
 ) -> tuple[str, str]:
     """The thought and the answer that come of a text in these pieces."""
-    thought_filter = ThoughtFilter(inside, watch=watch, over=over)
+    thought_filter = ThoughtFilter(inside, watch=watch, over=over, families=families)
     thought = answer = ""
     found = [item for piece in pieces for item in thought_filter.feed(piece)]
     for item in [*found, *thought_filter.flush()]:
@@ -115,6 +121,24 @@ def test_a_lone_closing_tag_makes_all_before_it_a_thought() -> None:
 )
 def test_a_closing_tag_in_an_answer_does_not(text: str) -> None:
     assert everywhere(text, watch=True) == ("", text)
+
+
+@pytest.mark.parametrize("opening", ["Here is my thought process:", "Here are my reasoning steps:"])
+def test_a_sentence_opens_a_thought_only_where_the_model_is_known_to_write_it(
+    opening: str,
+) -> None:
+    text = f"{opening} first, 2 is even."
+    assert divided(list(text), families=TAGGED) == ("", text)
+    assert divided(list(text)) == ("first, 2 is even.", "")
+
+
+def test_a_lone_closing_tag_takes_what_was_shown_before_a_break_with_it() -> None:
+    resumed = ThoughtFilter(watch=True, before="Let me")
+    pieces = [*resumed.feed(" see.\n</think>\n\nIt is."), *resumed.flush()]
+    assert pieces == [Thought("Let me see.", whole=True), "It is."]
+    resumed = ThoughtFilter(watch=True, before="```\nLet me")
+    text = " see.\n</think>\n```\nIt is."
+    assert [*resumed.feed(text), *resumed.flush()] == [text]
 
 
 def test_what_was_thought_before_is_continued_without_losing_a_space() -> None:
