@@ -103,3 +103,22 @@ soak: $(VENV)/installed-dev  ## Run mixed traffic for long: SOAK_SECONDS, SOAK_R
 # Malformed input from outside: 6,000 examples of each of 18 properties.
 fuzz: $(VENV)/installed-dev  ## Run more than 100,000 malformed inputs from outside.
 	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz --timeout 0
+
+# Packages, documentation, releases (docs/releasing.md).
+.PHONY: package docs constraints
+
+package: $(VENV)/installed  ## Build wheel and sdist into dist, and try the wheel outside the checkout.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist build/try && $(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv build/try
+	build/try/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build/try && bin/parley --version && bin/parley config example | head -1 && \
+		bin/parley ask --config /dev/null "Hello!"
+
+docs: $(VENV)/installed  ## Build the documentation as a site into build/site.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+constraints: $(VENV)/installed-dev  ## Write the installed versions to constraints.txt.
+	$(BIN)/python -m tools.release constraints > constraints.txt

@@ -1,0 +1,36 @@
+"""Links of the documentation fit the site that is built from it."""
+
+import pytest
+
+from tools.docs_site import adapted
+
+FORGE = "https://forge.example/parley/"
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("[c](../CONTRIBUTING.md)", "[c](contributing.md)"),
+        ("[c](../CHANGELOG.md#fixed)", "[c](changelog.md#fixed)"),
+        ("[m](models.md#gguf)", "[m](models.md#gguf)"),
+        ("[x](https://example.org/a)", "[x](https://example.org/a)"),
+        ("[e](../config.example.toml)", "e"),
+    ],
+)
+def test_a_link_in_docs_leads_to_the_page_or_becomes_text(link: str, expected: str) -> None:
+    assert adapted(link, at_top=False, forge=None) == expected
+
+
+def test_a_link_of_the_readme_into_docs_leads_to_the_page() -> None:
+    assert adapted("[m](docs/models.md)", at_top=True, forge=None) == "[m](models.md)"
+    assert adapted('<img src="docs/a.svg">', at_top=True, forge=None) == '<img src="a.svg">'
+
+
+def test_other_files_lead_to_the_forge_where_one_is_named() -> None:
+    expected = "[e](https://forge.example/parley/blob/main/config.example.toml)"
+    assert adapted("[e](../config.example.toml)", at_top=False, forge=FORGE) == expected
+
+
+def test_code_is_left_alone() -> None:
+    text = "```sh\nsee [c](../CONTRIBUTING.md)\n```"
+    assert adapted(text, at_top=False, forge=None) == text

@@ -1,0 +1,56 @@
+"""A hook of mkdocs: pages from the files above docs/, and links that fit the site.
+
+README.md, CONTRIBUTING.md and CHANGELOG.md become pages. Links from docs/ to them lead to those
+pages; links to other files of the repository lead to the forge where `repo_url` is set in
+mkdocs.yml, and are plain text where it is not.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+"""Files above docs/, and their pages."""
+
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+_IMAGE = re.compile(r'src="docs/')
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages that are made of files above docs/."""
+    from mkdocs.structure.files import File
+
+    root = Path(config["config_file_path"]).parent
+    for name, page in PAGES.items():
+        content = adapted((root / name).read_text("utf-8"), at_top=True, forge=config["repo_url"])
+        files.append(File.generated(config, page, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001
+    """Adapt the links of a page in docs/."""
+    if page.file.src_uri in PAGES.values():
+        return markdown
+    return adapted(markdown, at_top=False, forge=config["repo_url"])
+
+
+def adapted(markdown: str, *, at_top: bool, forge: str | None) -> str:
+    """`markdown` with its links changed for the site. `at_top`: it stands above docs/."""
+
+    def replaced(found: "re.Match[str]") -> str:
+        image, text, target, anchor = found[1], found[2], found[3], found[4] or ""
+        if "://" in target or target.startswith("mailto:"):
+            return found[0]
+        place = target if at_top else (target[3:] if target.startswith("../") else f"docs/{target}")
+        if place in PAGES:
+            return f"{image}[{text}]({PAGES[place]}{anchor})"
+        if place.startswith("docs/"):
+            return f"{image}[{text}]({place.removeprefix('docs/')}{anchor})"
+        if forge:
+            return f"[{text}]({forge.rstrip('/')}/blob/main/{place}{anchor})"
+        return text
+
+    outside_fences = re.split(r"(^```.*?^```$)", markdown, flags=re.MULTILINE | re.DOTALL)
+    outside_fences[::2] = [_LINK.sub(replaced, part) for part in outside_fences[::2]]
+    text = "".join(outside_fences)
+    return _IMAGE.sub('src="', text) if at_top else text
