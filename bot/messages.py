@@ -89,6 +89,8 @@ class Exchange:
 
     question: str
     answer: str
+    thought: str = ""
+    """What the model thought before the answer, without tags; "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Prompt:
 
     ``history`` is oldest first. ``answer`` is the text that the answer already has: "" for a new
     answer; the text so far for one that is continued, which the model extends without repeating it.
+    ``thought`` is what the model thought so far, without tags: with an ``answer`` the thought is
+    complete and closed, without one the model goes on thinking.
     """
 
     system: str
@@ -106,6 +110,10 @@ class Prompt:
     cache_key: str = field(default="", compare=False)
     """A hint for the prefix cache: prompts with the same key share a long prefix, so a generator
     with several caches should route them to the same one. It does not affect the answer."""
+    thought: str = ""
+    template_variables: tuple[tuple[str, object], ...] = ()
+    """Further variables for the chat template, as JSON values by name, such as
+    ``(("enable_thinking", False),)``. A template that does not know them ignores them."""
 
 
 @dataclass(frozen=True, slots=True)

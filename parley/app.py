@@ -20,7 +20,9 @@ from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
+from bot.models.kind import require_suited
 from bot.ports import Archive, Generator, Quota, Store
+from parley.environments.llamacpp import server_path
 from storage import open_store
 
 if TYPE_CHECKING:
@@ -98,13 +100,16 @@ async def open_generator(
 
 def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
     """The section ``[model]`` as WorkerGenerator takes it. Blocking: searches the disk for the
-    model. Raises ModelError where it is not found."""
+    model. Raises ModelError where it is not found, or nothing runs it."""
     section = settings.model
     scripted = section.backend == "scripted"
+    model = None if scripted else find_model(settings)
+    if model is not None:
+        require_suited(model, section.backend)
     backend, device = backend_and_device(section)
     return WorkerOptions(
         backend=backend,
-        model=None if scripted else find_model(settings),
+        model=model,
         name="" if scripted else display_name(settings),
         device=device,
         low_bit=section.low_bit,
@@ -115,6 +120,9 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         cache_dir=settings.cache_folder,
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,
+        server=server_path(settings),
+        gpu_layers=section.llamacpp.gpu_layers,
+        arguments=section.llamacpp.arguments,
         script=section.scripted.text,
         tokens_per_second=section.scripted.tokens_per_second,
         chat=chat,

@@ -23,6 +23,8 @@ class Hub:
 
     files: dict[str, bytes]
     large: frozenset[str] = frozenset({"model.safetensors"})
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes that the listing states of files, where that is not their size."""
     commit: str = COMMIT
     token: str = ""
     """The access token that a gated model demands."""
@@ -98,7 +100,7 @@ class Hub:
         siblings = [
             {
                 "rfilename": path,
-                "size": len(data),
+                "size": self.sizes.get(path, len(data)),
                 "blobId": "0" * 40 if path in self.large else self.oid(path),
                 **({"lfs": self._lfs(path)} if path in self.large else {}),
             }

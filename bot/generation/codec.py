@@ -9,7 +9,9 @@ from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
 from bot.messages import Completion, Prompt
 from bot.models.folder import ModelFolder
+from bot.models.gguf import is_gguf
 from bot.prompting.formats import PromptFormat, count, encode, format_for
+from bot.prompting.gguf_samples import tokenizer_samples
 from bot.prompting.tokenizer import StreamDecoder
 from bot.worker.backends.scripted import split_script
 
@@ -56,6 +58,11 @@ class Codec(Protocol):
         """A decoder for the answer to `prompt`, which was encoded as `ids`."""
         ...
 
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        """Texts with their ids, for a backend that has a tokenizer of its own to compare: of GGUF
+        files; empty for other models. Blocks for some milliseconds."""
+        ...
+
 
 class ModelCodec:
     """The codec of a model in a folder."""
@@ -94,6 +101,9 @@ class ModelCodec:
         goes_on = isinstance(prompt, Completion) or bool(prompt.answer)
         return StreamDecoder(self._format.tokenizer, after=ids[-4:] if goes_on else None)
 
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        return tokenizer_samples(self._format.tokenizer) if is_gguf(self.folder.path) else ()
+
 
 class ScriptedCodec:
     """The codec of the scripted backend: its tokens are the words of the script, numbered from 0.
@@ -124,6 +134,9 @@ class ScriptedCodec:
         answer = "" if isinstance(prompt, Completion) else prompt.answer
         spoken = self._script.startswith(answer)
         return _ScriptDecoder(self._script, self._ends, len(answer) if spoken else 0)
+
+    def samples(self) -> tuple[tuple[str, list[int]], ...]:
+        return ()
 
     def _said(self, answer: str) -> int:
         """How many whole words of the script `answer` holds; 0 where it is another text."""

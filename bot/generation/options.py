@@ -45,6 +45,10 @@ class WorkerOptions:
     cpu_embedding: bool | None = None
     optimize_model: bool = True
     """Of ipex; see `bot.worker.protocol.LoadOptions`."""
+    server: str = ""
+    gpu_layers: int = -1
+    arguments: tuple[str, ...] = ()
+    """Of llamacpp; see `bot.worker.protocol.LoadOptions`."""
     script: str = "This is a rehearsal: no model is loaded."
     """The text that the scripted backend says."""
     tokens_per_second: float = 20.0

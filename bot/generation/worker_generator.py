@@ -114,8 +114,12 @@ class WorkerGenerator:
             cache_dir=str(options.cache_dir or ""),
             cpu_embedding=options.cpu_embedding,
             optimize_model=options.optimize_model,
+            server=options.server,
+            gpu_layers=options.gpu_layers,
+            arguments=options.arguments,
             script=options.script,
             tokens_per_second=options.tokens_per_second,
+            samples=await asyncio.to_thread(codec.samples),
         )
         client = await WorkerClient.launch(
             load,

@@ -1,10 +1,12 @@
 """What a model's folder says of the model: context window, special tokens, chat template, size.
 
 Reads the JSON files that Hugging Face's tools write beside the weights, and Optimum beside an
-OpenVINO model: ``config.json``, ``generation_config.json``, ``tokenizer_config.json``, and
-``chat_template.jinja`` or ``chat_template.json``. Weights and tokenizer files are not opened. For
-the names in these files, see ``PretrainedConfig`` in
-https://huggingface.co/docs/transformers/main_classes/configuration
+OpenVINO model: ``config.json``, ``generation_config.json``, ``tokenizer_config.json``,
+``special_tokens_map.json``, ``added_tokens.json``, and ``chat_template.jinja``,
+``additional_chat_templates`` or ``chat_template.json``. Weights and tokenizer files are not opened.
+For the names in these files, see ``PretrainedConfig`` in
+https://huggingface.co/docs/transformers/main_classes/configuration. A GGUF file stands for a folder
+here: its own metadata say the same (`bot.models.gguf`).
 """
 
 import re
@@ -12,10 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from bot.errors import ModelError
 from bot.files import NotText, decode, parse_json
+from bot.models.gguf import Gguf, is_gguf, read_gguf
+from bot.models.json_values import is_id, whole
+from bot.models.special_tokens import AddedToken, SpecialTokens
 
 DEFAULT_CONTEXT = 2048
 """Tokens of the context window where no file names it: even small chat models have that many."""
@@ -23,10 +28,7 @@ DEFAULT_CONTEXT = 2048
 # Hugging Face writes 10**30 as model_max_length of a tokenizer without a limit.
 _LONGEST_CONTEXT = 1 << 24
 
-_TOO_LARGE = 1 << 40
-"""No token id and no dimension of a model is as large: such a number is a damage."""
-
-_ID = re.compile("[0-9]{1,9}")
+_LLAMA2 = re.compile(r"llama.{0,3}2\b", re.IGNORECASE)
 
 _CONTEXT_NAMES = (
     "max_position_embeddings",
@@ -41,7 +43,7 @@ class PromptStyle(StrEnum):
     """The chat format of a model."""
 
     LLAMA2 = "llama2"
-    """Meta's format: [INST] and <<SYS>>."""
+    """Meta's format, of a folder without a template: [INST] and <<SYS>>."""
     TEMPLATE = "template"
     """The model's own chat template."""
     PLAIN = "plain"
@@ -73,11 +75,19 @@ class ModelFolder:
     """The approximate number of weights; 0 where it cannot be told."""
     openvino: bool
     """Whether the folder contains an OpenVINO model."""
+    vocab_size: int = 0
+    """The rows of the embedding table; 0 where no file names them."""
+    added_tokens: tuple[AddedToken, ...] = ()
+    """Tokens that are declared beside the tokenizer, which may lack them."""
+    withheld_tokens: frozenset[str] = frozenset()
+    """Names of special tokens (``bos_token``) that the model does not have, as a file says."""
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
-        """Read the folder `path`. Blocks. Raises ModelError, with the remedy, where the folder or
-        one of its files is missing, damaged or unreadable."""
+        """Read the folder or GGUF file `path`. Blocks. Raises ModelError, with the remedy, where it
+        or one of its files is missing, damaged or unreadable."""
+        if is_gguf(path):
+            return _of_gguf(read_gguf(path))
         _require_folder(path)
         openvino = (path / "openvino_model.xml").is_file()
         config = _read_config(path, openvino=openvino)
@@ -86,20 +96,50 @@ class ModelFolder:
         text = config.get("text_config")
         text = {**config, **text} if isinstance(text, dict) else config
         template, template_file = _chat_template(path, tokenizer)
-        bos, eos = _bos(generation, text), _end_ids(generation, text, tokenizer)
+        special = SpecialTokens.read(
+            tokenizer,
+            _read_json(path / "special_tokens_map.json") or {},
+            _read_json(path / "added_tokens.json") or {},
+        )
+        bos, eos = _bos(generation, text), _end_ids(generation, text, special)
         return cls(
             path=path,
             model_type=str(text.get("model_type") or ""),
             context=_context(text, tokenizer),
             bos=bos,
             eos=eos,
-            special_tokens=_special_tokens(tokenizer),
+            special_tokens=special.names,
             chat_template=template,
             chat_template_file=template_file,
             style=_style(template, text, bos, eos),
             parameters=_parameters(text) or _weights_in(path, text),
             openvino=openvino,
+            vocab_size=whole(text.get("vocab_size")),
+            added_tokens=special.added,
+            withheld_tokens=special.withheld,
         )
+
+
+def _of_gguf(gguf: Gguf) -> ModelFolder:
+    templates = gguf.templates
+    # Files of Llama 2 from before there were templates. Mistral's are of the same architecture.
+    is_llama2 = gguf.architecture == "llama" and _LLAMA2.search(gguf.name) is not None
+    config = {"model_type": "llama" if is_llama2 else "", "vocab_size": gguf.vocabulary}
+    template = templates.get("default") or next(iter(templates.values()), None)
+    return ModelFolder(
+        path=gguf.path,
+        model_type=gguf.architecture,
+        context=gguf.context or DEFAULT_CONTEXT,
+        bos=gguf.bos,
+        eos=gguf.ends,
+        special_tokens=gguf.special_tokens,
+        chat_template=template,
+        chat_template_file=gguf.path if template is not None else None,
+        style=_style(template, config, gguf.bos, gguf.ends),
+        parameters=gguf.parameters,
+        openvino=False,
+        vocab_size=gguf.vocabulary,
+    )
 
 
 # ---------------------------------------------------------------- files
@@ -176,6 +216,11 @@ def _chat_template(path: Path, tokenizer: dict[str, Any]) -> tuple[str | None, P
     text = _read_text(jinja)
     if text is not None:
         return text, jinja
+    others = sorted((path / "additional_chat_templates").glob("*.jinja"))
+    if others:
+        named = {file.stem: file for file in others}
+        chosen = named.get("default", others[0])
+        return _read_text(chosen), chosen
     other = path / "chat_template.json"
     for file, holder in ((other, _read_json(other) or {}), (None, tokenizer)):
         template = _named_template(holder.get("chat_template"))
@@ -196,18 +241,9 @@ def _named_template(value: object) -> str | None:
 # ---------------------------------------------------------------- properties
 
 
-def _whole(value: object) -> int:
-    """`value` if it is a positive integer of a size that a model may have; 0 for anything else."""
-    return value if _is_number(value) and 0 < value < _TOO_LARGE else 0
-
-
 def _ids(value: object) -> list[int]:
     values = value if isinstance(value, list) else [value]
-    return [v for v in values if _is_number(v) and 0 <= v < _TOO_LARGE]
-
-
-def _is_number(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return [v for v in values if is_id(v)]
 
 
 def _bos(generation: dict[str, Any], config: dict[str, Any]) -> int | None:
@@ -216,31 +252,16 @@ def _bos(generation: dict[str, Any], config: dict[str, Any]) -> int | None:
 
 
 def _end_ids(
-    generation: dict[str, Any], config: dict[str, Any], tokenizer: dict[str, Any]
+    generation: dict[str, Any], config: dict[str, Any], special: SpecialTokens
 ) -> tuple[int, ...]:
     ids = [*_ids(generation.get("eos_token_id")), *_ids(config.get("eos_token_id"))]
-    eos = _special_tokens(tokenizer).get("eos_token")
-    added = tokenizer.get("added_tokens_decoder")
-    for number, token in added.items() if isinstance(added, dict) else ():
-        if isinstance(token, dict) and token.get("content") == eos and _ID.fullmatch(number):
-            ids.append(int(number))
-    return tuple(dict.fromkeys(ids))
-
-
-def _special_tokens(tokenizer: dict[str, Any]) -> dict[str, str]:
-    found = {}
-    for name in ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token"):
-        value = tokenizer.get(name)
-        # Older files have an object with the token's properties, newer ones its text.
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str):
-            found[name] = text
-    return found
+    named = special.id_of(special.names.get("eos_token"))
+    return tuple(dict.fromkeys(ids if named is None else [*ids, named]))
 
 
 def _context(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
-    named = [_whole(config.get(name)) for name in _CONTEXT_NAMES]
-    named.append(_whole(tokenizer.get("model_max_length")))
+    named = [whole(config.get(name)) for name in _CONTEXT_NAMES]
+    named.append(whole(tokenizer.get("model_max_length")))
     return next((n for n in named if 0 < n <= _LONGEST_CONTEXT), DEFAULT_CONTEXT)
 
 
@@ -248,27 +269,26 @@ def _style(
     template: str | None, config: dict[str, Any], bos: int | None, eos: tuple[int, ...]
 ) -> PromptStyle:
     if template is not None:
-        is_llama2 = "[INST]" in template and "<<SYS>>" in template
-        return PromptStyle.LLAMA2 if is_llama2 else PromptStyle.TEMPLATE
+        return PromptStyle.TEMPLATE
     # Llama 2 was published without a template. It is recognised by its vocabulary: 32,000 tokens (a
     # few more where padding or infilling was added), which begin with <unk>, <s> and </s>. Llama 3
     # has 128,256.
     is_llama = config.get("model_type") == "llama"
-    if is_llama and 0 < _whole(config.get("vocab_size")) <= 33_000 and bos == 1 and 2 in eos:
+    if is_llama and 0 < whole(config.get("vocab_size")) <= 33_000 and bos == 1 and 2 in eos:
         return PromptStyle.LLAMA2
     return PromptStyle.PLAIN
 
 
 def _parameters(config: dict[str, Any]) -> int:
     """The number of weights of a Llama-like decoder; 0 where one of the dimensions is missing."""
-    width, layers = _whole(config.get("hidden_size")), _whole(config.get("num_hidden_layers"))
-    inner, vocab = _whole(config.get("intermediate_size")), _whole(config.get("vocab_size"))
-    heads = _whole(config.get("num_attention_heads"))
+    width, layers = whole(config.get("hidden_size")), whole(config.get("num_hidden_layers"))
+    inner, vocab = whole(config.get("intermediate_size")), whole(config.get("vocab_size"))
+    heads = whole(config.get("num_attention_heads"))
     if not (width and layers and inner and vocab and heads):
         return 0
-    head = _whole(config.get("head_dim")) or width // heads
-    key_heads = _whole(config.get("num_key_value_heads")) or heads
-    experts = _whole(config.get("num_local_experts")) or _whole(config.get("num_experts")) or 1
+    head = whole(config.get("head_dim")) or width // heads
+    key_heads = whole(config.get("num_key_value_heads")) or heads
+    experts = whole(config.get("num_local_experts")) or whole(config.get("num_experts")) or 1
     attention = 2 * width * head * (heads + key_heads)
     embeddings = vocab * width * (1 if config.get("tie_word_embeddings") else 2)
     return embeddings + layers * (attention + experts * 3 * width * inner)

@@ -4,14 +4,19 @@ huggingface_hub is imported only when a model is looked up, because the import i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from bot.errors import ModelError
 from bot.models.errors import hub_faults
-from bot.models.find import HUB_NAME, REVISION
+from bot.models.find import HUB_NAME, REVISION, split_name
+from bot.models.gguf_files import choose_gguf
+from bot.models.kind import Kind, ModelKind, kind_of
+from bot.models.repository import DOCUMENTS, MOST_BYTES, Repository, as_document
 
-_OPENVINO = ("openvino_model.xml", "openvino_model.bin")
 _BESIDE_WEIGHTS = (
     "config.json",
     "generation_config.json",
@@ -25,6 +30,9 @@ _BESIDE_WEIGHTS = (
     "chat_template.jinja",
     "chat_template.json",
     "model.safetensors.index.json",
+    "openvino_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
 )
 _TERMS = re.compile(r"(README|LICENSE|NOTICE|USE_POLICY)[\w.-]*", re.IGNORECASE)
 
@@ -48,25 +56,40 @@ class HubModel:
 
     name: str
     commit: str
+    kind: ModelKind
+    """What it is, and what would run it."""
+    config: Mapping[str, Any]
+    """The content of its config.json; empty where there is none."""
     files: tuple[HubFile, ...]
-    """The files that Parley needs."""
+    """The files to download. Of a model that nothing here runs: all, without program code."""
 
     @property
     def size(self) -> int:
-        """Bytes of all needed files."""
+        """Bytes of all these files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the weights among them."""
+        names = set(self.kind.weights)
+        return sum(file.size for file in self.files if file.path in names)
 
 
 def look_up(name: str) -> HubModel:
     """The model `name` at the Hub, whose files the access token (HF_TOKEN, or the one of
-    ``hf auth login``) allows to download. Blocks. Raises ModelError with one line."""
+    ``hf auth login``) allows to download. Only the listing and a few small files are downloaded.
+
+    A name may end in a quantization, as llama.cpp writes it: ``org/model-GGUF:Q4_K_M``. Blocks.
+    Raises ModelError with one line; a model that nothing runs is no error here (see `ModelKind`).
+    """
+    name, wanted = split_name(name)
     if not HUB_NAME.fullmatch(name):
         raise ModelError(
             f'"{name}" is not a name at the Hugging Face Hub: write the owner and the model, as in '
-            "meta-llama/Llama-2-7b-chat-hf."
+            "OpenVINO/Qwen3-8B-int4-ov."
         )
     with hub_faults(name):
-        from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+        from huggingface_hub import HfApi
 
         info = HfApi().model_info(name, revision=REVISION, files_metadata=True)
         files = [
@@ -78,41 +101,51 @@ def look_up(name: str) -> HubModel:
             )
             for sibling in info.siblings or ()
         ]
-        model = HubModel(name, info.sha or REVISION, tuple(needed(name, files)))
-        # Everybody may list the files of a gated model. Only a request for a file is refused.
-        get_hf_file_metadata(hf_hub_url(name, "config.json", revision=model.commit))
-        return model
+        commit = info.sha or REVISION
+        documents = _documents(name, commit, files)
+    sizes = {file.path: file.size for file in files}
+    kind = kind_of(Repository(name, sizes, documents))
+    chosen = tuple(needed(name, files, kind, wanted))
+    return HubModel(name, commit, kind, documents.get("config.json", {}), chosen)
 
 
-def needed(name: str, files: Iterable[HubFile]) -> list[HubFile]:
-    """The files that a backend reads, and the licence: neither a second format of the weights nor
-    program code. Raises ModelError where there are no weights that Parley can use."""
-    at_top = {file.path: file for file in files if "/" not in file.path}
-    if all(path in at_top for path in _OPENVINO):
-        weights = [at_top[path] for path in _OPENVINO]
-    else:
-        weights = [file for path, file in at_top.items() if _is_weights(path)]
-    if not weights:
-        found = sorted({path.rpartition(".")[2] for path in at_top if "." in path} & _OTHER_WEIGHTS)
-        instead = f" (only .{', .'.join(found)})" if found else ""
+def _documents(name: str, commit: str, files: Iterable[HubFile]) -> dict[str, Mapping[str, Any]]:
+    """The parsed `DOCUMENTS` of a model; they are not kept in the cache, where they would look
+    like an incomplete download. Raises ModelError, and exceptions of huggingface_hub."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    sizes = {file.path: file.size for file in files}
+    found = [path for path in DOCUMENTS if 0 < sizes.get(path, 0) <= MOST_BYTES]
+    # Everybody may list the files of a gated model. Only a request for a file is refused.
+    for path in found[:1] or [next(iter(sizes), "config.json")]:
+        get_hf_file_metadata(hf_hub_url(name, path, revision=commit))
+    with TemporaryDirectory(prefix="parley-look-up-") as scratch:
+        return {
+            path: as_document(
+                Path(hf_hub_download(name, path, revision=commit, cache_dir=scratch)).read_bytes(),
+                f"{path} of {name}",
+            )
+            for path in found
+        }
+
+
+def needed(name: str, files: Iterable[HubFile], kind: ModelKind, wanted: str) -> list[HubFile]:
+    """The files of a model of this `kind` that a backend reads, and the licence: neither a second
+    format of the weights nor program code. `wanted` chooses among GGUF files (see `choose_gguf`).
+    Raises ModelError where there is no such GGUF file."""
+    files = list(files)
+    if kind.kind is Kind.UNSUITED:
+        return [file for file in files if not file.path.endswith((".py", ".sh", ".exe"))]
+    weights = set(kind.weights)
+    if kind.kind is Kind.GGUF:
+        weights = set(choose_gguf(kind.weights, wanted, name))
+    elif wanted:
         raise ModelError(
-            f"{name} has no safetensors weights{instead}: choose a repository of the same model "
-            "that has them; names that end in -hf mostly do."
+            f"{name} is {kind.title}, which has no quantizations to choose from: leave out "
+            f"“:{wanted}”."
         )
-    if "config.json" not in at_top:
-        raise ModelError(
-            f"{name} has no config.json, so it is not a model in Hugging Face's layout: choose "
-            "another repository of the same model."
-        )
-    beside = [
-        file for path, file in at_top.items() if path in _BESIDE_WEIGHTS or _TERMS.fullmatch(path)
+    return [
+        file
+        for file in files
+        if file.path in weights or file.path in _BESIDE_WEIGHTS or _TERMS.fullmatch(file.path)
     ]
-    return [*weights, *beside]
-
-
-_OTHER_WEIGHTS = {"bin", "gguf", "pth", "pt", "onnx", "msgpack", "h5", "ckpt"}
-
-
-def _is_weights(path: str) -> bool:
-    # Mistral's repositories contain the weights a second time, as consolidated*.safetensors.
-    return path.endswith(".safetensors") and not path.startswith(("consolidated", "adapter_"))

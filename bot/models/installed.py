@@ -9,7 +9,17 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.models.converted import ConvertedModel, belongs, converted_models, size_of
-from bot.models.find import DEMO, cached_snapshot, downloads_in, hub_cache, missing_weights
+from bot.models.find import (
+    DEMO,
+    cached_snapshot,
+    downloads_in,
+    hub_cache,
+    missing_weights,
+    split_name,
+)
+from bot.models.gguf_files import is_model_file, parts_of
+from bot.models.kind import Kind, ModelKind, kind_of
+from bot.models.repository import files_in, read_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,8 @@ class Installed:
     folder: Path
     size: int
     """Bytes on disk, including older versions and incomplete downloads."""
+    kind: ModelKind
+    """What it is, and what would run it."""
     missing: str
     """The first weights file that it lacks; "" where it is complete."""
     converted: tuple[ConvertedModel, ...]
@@ -55,6 +67,7 @@ def list_installed(settings: Settings) -> Inventory:
 
 def find_installed(settings: Settings, name: str) -> Installed:
     """The installed model `name`. Blocks. Raises ModelError where there is none."""
+    name = split_name(name)[0]
     named = settings.model.model_copy(update={"name": name})
     for model in list_installed(settings.model_copy(update={"model": named})).models:
         if model.name == name:
@@ -82,22 +95,45 @@ def _models(settings: Settings) -> Iterator[Installed]:
             yield _model(name, snapshot, download)
     chosen = settings.model.name
     folder = settings.path(chosen)
-    if chosen != DEMO and (folder / "config.json").is_file():
+    if chosen != DEMO and (folder.is_file() or _holds_model(folder)):
         yield _model(chosen, folder, None)
 
 
 def _is_model(snapshot: Path, download: Path) -> bool:
     """Whether a download is a model in Hugging Face's layout, or may become one when complete.
     Other programs keep other kinds of models in the same cache."""
-    return (snapshot / "config.json").is_file() or any(download.glob("blobs/*.incomplete"))
+    return _holds_model(snapshot) or any(download.glob("blobs/*.incomplete"))
+
+
+def _holds_model(folder: Path) -> bool:
+    """Whether there is a model in Hugging Face's layout, or in GGUF's format."""
+    if (folder / "config.json").is_file():
+        return True
+    return folder.is_dir() and any(is_model_file(path.name) for path in files_in(folder))
 
 
 def _model(name: str, folder: Path, download: Path | None) -> Installed:
     return Installed(
         name=name,
         folder=folder,
-        size=size_of(download or folder),
+        size=_size(download or folder),
+        kind=_kind(folder),
         missing=missing_weights(folder),
         converted=(),
         download=download,
     )
+
+
+def _size(place: Path) -> int:
+    """Bytes on disk of a folder, or of a GGUF file with all its parts."""
+    if place.is_dir():
+        return size_of(place)
+    parts = map(place.with_name, parts_of(place.name))
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
+def _kind(folder: Path) -> ModelKind:
+    try:
+        return kind_of(read_repository(folder))
+    except ModelError as error:  # one of its documents is damaged
+        return ModelKind(Kind.UNSUITED, "damaged", refusal=str(error))

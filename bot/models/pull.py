@@ -8,7 +8,7 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -17,11 +17,15 @@ from filelock import FileLock, Timeout
 from bot.errors import ModelError
 from bot.models.download import Fetcher
 from bot.models.errors import RESUMES, Interrupted, hub_faults, no_room, unwritable
-from bot.models.find import REVISION, repository_folder
+from bot.models.find import REVISION, repository_folder, split_name
 from bot.models.hub import HubModel, look_up
 
 Report = Callable[[str, int, int], None]
 """Called with a label for people, the bytes that are done, and those in all."""
+
+Examined = Callable[[HubModel], Awaitable[None]]
+"""Called with what is known of a model before anything large is downloaded; may raise ModelError
+to leave it there."""
 
 SILENCE_SECONDS = 60.0
 """Read timeout: without a byte for this long, a connection counts as broken."""
@@ -30,8 +34,18 @@ SPARE = 200_000_000
 """Bytes that must stay free on the disk."""
 
 
-async def pull(name: str, cache: Path, report: Report) -> Path:
+async def pull(
+    name: str,
+    cache: Path,
+    report: Report,
+    *,
+    examined: Examined | None = None,
+    force: bool = False,
+) -> Path:
     """Download the newest version of the model `name` into `cache`; return its folder.
+
+    What nothing here runs is refused before anything large is downloaded, unless `force`. `name`
+    may end in the quantization of a GGUF repository (``org/model-GGUF:Q4_K_M``).
 
     Files that are there already are not downloaded again, and interrupted downloads are resumed. An
     older version stays in use until the new one is complete. Holds a lock, so that two processes
@@ -39,17 +53,22 @@ async def pull(name: str, cache: Path, report: Report) -> Path:
     kept, and the line says so if there is any.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
-    folder = repository_folder(cache, name)
+    folder = repository_folder(cache, split_name(name)[0])
     try:
-        return await _pull(name, cache, folder, report)
+        model = await asyncio.to_thread(look_up, name)
+        if model.kind.refusal and not force:
+            raise ModelError(f"{model.kind.refusal} (--force downloads it anyway.)")
+        if examined is not None:
+            await examined(model)
+        return await _pull(model, cache, folder, report)
     except Interrupted as exc:
         if _has_bytes(folder):
             raise ModelError(f"{exc} {RESUMES}") from exc
         raise
 
 
-async def _pull(name: str, cache: Path, folder: Path, report: Report) -> Path:
-    model = await asyncio.to_thread(look_up, name)
+async def _pull(model: HubModel, cache: Path, folder: Path, report: Report) -> Path:
+    name = model.name
     lock = FileLock(cache / ".locks" / folder.name / "parley.lock")
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)

@@ -1,111 +1,138 @@
-"""Renders a model's chat template without passing it any text that people or the model wrote.
+"""Renders a model's chat template, keeping the template's own text apart from messages' contents.
 
-The template is rendered with a random placeholder instead of each message's content, and the
-result is split at the placeholders. So ``{{`` in user input is never evaluated, and the template's
-own text is told apart from contents to the character.
+The template runs in a process with limits (`bot.prompting.template_worker`) and sees the contents
+themselves, as in Hugging Face's ``apply_chat_template``. ``{{`` in user input is never evaluated:
+contents are values there.
 
-A rendering depends only on the roles of the messages. It is made in a process with limits
-(`bot.prompting.template_process`) and cached; one process, which lives for a tenth of a second,
-renders the following turns of a conversation too.
+What comes back says for which other contents it holds (`bot.prompting.rendering`), so the process
+is only asked where a conversation is longer than any before or a content is of another kind; other
+renderings are made of what is cached.
 """
 
-import importlib.util
 import json
-import os
-import secrets
-import signal
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
-from bot.environment import worker_environment
 from bot.errors import ModelError
 from bot.models.folder import ModelFolder
+from bot.prompting.rendering import Rendering
+from bot.prompting.spans import Span
+from bot.prompting.template_worker import TemplateFault, TemplateWorker
 
 LONGEST_SOURCE = 500_000
 """Characters of a template."""
-CPU_SECONDS = 5
-"""CPU time that one process may take; a rendering takes some milliseconds."""
-PATIENCE = 60.0
-"""Seconds after which the process is killed wherever the system does not limit its CPU time."""
-MEMORY = 512 << 20
-"""Bytes of address space that it may take, on systems that can limit it."""
 
-_SCRIPT = Path(__file__).with_name("template_process.py")
-_FIRST = 8
-"""Turns for which a conversation is rendered when the template is loaded."""
-_AHEAD = 32
-"""Turns for which it is rendered beyond the first one that is missing."""
-_CACHED = 512
+_CACHED_SHAPES = 512
+_CACHED_VARIANTS = 4
+"""Renderings of one shape that are kept."""
+_CACHED_SIZE = 200_000
+"""Parts and checks that are kept; some 100 bytes each."""
+
+Variables = tuple[tuple[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """The place of a message's content in the rendered text."""
+class Message:
+    """One message of a conversation, as the template gets it."""
 
-    message: int
-    """Index in the list of messages."""
+    role: str
+    content: tuple[Span, ...]
+    """Trusted spans are Parley's own, such as tags around a thought."""
+    thought: str = ""
+    """Given to the template in the fields for reasoning; "" for none."""
 
-
-Part = str | Slot
-"""Text of the template itself, or the place of a content."""
-
-_Shape = tuple[tuple[str, ...], bool]
-"""The roles of the messages, and whether the model's answer comes next."""
+    @property
+    def contents(self) -> Iterator[str]:
+        """What people or the model wrote, in the order of its numbers."""
+        yield from (span.text for span in self.content if not span.trusted)
+        if self.thought:
+            yield self.thought
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendering:
-    """What came of one shape: parts, a refusal, or a fault."""
+class Style:
+    """How the template wants its messages."""
 
-    parts: tuple[Part, ...] = ()
-    times: Mapping[str, str] = field(default_factory=dict)
-    """The local time by pattern, where the template writes it."""
-    refused: str = ""
-    broken: str = ""
+    lists: bool = False
+    """Contents are lists of parts: ``[{"type": "text", "text": "…"}]``."""
+    fields: tuple[str, ...] = ("reasoning_content", "thinking")
+    """The names by which it gets a thought. Hugging Face fills these two."""
 
-    def is_current(self) -> bool:
-        """Whether the times that the template wrote are still right."""
-        now = datetime.now().astimezone()
-        return all(now.strftime(pattern) == text for pattern, text in self.times.items())
+
+_Shape = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Renderings by shape; the least recently made go first."""
+
+    shapes: OrderedDict[_Shape, tuple[Rendering, ...]] = field(default_factory=OrderedDict)
+    size: int = 0
+
+    def find(self, shape: _Shape, contents: Sequence[str]) -> Rendering | None:
+        for rendering in self.shapes.get(shape, ()):
+            if rendering.holds_for(contents):
+                return rendering
+        return None
+
+    def add(self, shape: _Shape, rendering: Rendering) -> None:
+        others = self.shapes.pop(shape, ())
+        self.shapes[shape] = kept = (rendering, *others[: _CACHED_VARIANTS - 1])
+        self.size += sum(r.size for r in kept) - sum(r.size for r in others)
+        while len(self.shapes) > 1 and (
+            self.size > _CACHED_SIZE or len(self.shapes) > _CACHED_SHAPES
+        ):
+            _, gone = self.shapes.popitem(last=False)
+            self.size -= sum(r.size for r in gone)
 
 
 class ChatTemplate:
     """A model's chat template. Thread-safe."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        """Compiles the template and renders the first turns of a conversation, in a process.
-        Blocks. Raises ModelError, naming the file, where the template is not valid Jinja."""
+        """Compiles the template in a process. Blocks. Raises ModelError, naming the file, where it
+        is not valid Jinja."""
         self._file = folder.chat_template_file
-        self._source = folder.chat_template or ""
-        self._special_tokens = dict(folder.special_tokens)
+        source = folder.chat_template or ""
+        self._worker = TemplateWorker(source, folder.special_tokens)
         self._lock = threading.Lock()
-        self._renderings: OrderedDict[_Shape, _Rendering] = OrderedDict()
-        if len(self._source) > LONGEST_SOURCE:
+        self._cache = _Cache()
+        self.style = Style()
+        if len(source) > LONGEST_SOURCE:
             raise self._broken(f"it has more than {LONGEST_SOURCE:,} characters")
-        self._render_all(list(_first_shapes()))
+        try:
+            self._worker.start()
+        except TemplateFault as error:
+            raise self._broken(str(error)) from error
 
-    def render(self, roles: Sequence[str], *, answer_next: bool) -> list[Part]:
-        """The template rendered for messages with these roles, in order of the text.
+    def render(
+        self,
+        messages: Sequence[Message],
+        *,
+        answer_next: bool,
+        variables: Variables = (),
+        style: Style | None = None,
+    ) -> list[Span]:
+        """The template rendered for these messages.
 
         `answer_next` is Hugging Face's ``add_generation_prompt``: the text after which the model
-        generates its answer. Blocks for the time of a process where `is_cached` is False. Raises
+        generates its answer. Blocks for the time of a rendering where `is_cached` is False. Raises
         ModelError where rendering fails or exceeds a limit, and `TemplateRefusal` where the
-        template rejects the roles or leaves out one of the messages.
+        template rejects the messages.
         """
-        shape = (tuple(roles), answer_next)
-        rendering = self._cached(shape)
+        style = style or self.style
+        shape = _shape(messages, answer_next, variables, style)
+        contents = _contents(messages)
+        rendering = self._cache.find(shape, contents)
         if rendering is None:
             with self._lock:
-                if (rendering := self._cached(shape)) is None:
-                    self._render_all(list(_shapes_from(shape)))
-                    rendering = self._renderings[shape]
+                rendering = self._cache.find(shape, contents)
+                if rendering is None:
+                    request = _request(messages, answer_next, variables, style)
+                    rendering = self._made(request, contents)
+                    self._cache.add(shape, rendering)
         if rendering.refused:
             raise TemplateRefusal(
                 f"The chat template in {self._file} refuses an ordinary conversation "
@@ -113,49 +140,28 @@ class ChatTemplate:
             )
         if rendering.broken:
             raise self._broken(rendering.broken)
-        self._require_all(rendering.parts, roles)
-        return list(rendering.parts)
+        return rendering.spans(contents)
 
-    def is_cached(self, roles: Sequence[str], *, answer_next: bool) -> bool:
+    def is_cached(
+        self, messages: Sequence[Message], *, answer_next: bool, variables: Variables = ()
+    ) -> bool:
         """Whether `render` returns at once."""
-        return self._cached((tuple(roles), answer_next)) is not None
+        shape = _shape(messages, answer_next, variables, self.style)
+        return self._cache.find(shape, _contents(messages)) is not None
 
-    def _cached(self, shape: _Shape) -> _Rendering | None:
-        rendering = self._renderings.get(shape)
-        return rendering if rendering is not None and rendering.is_current() else None
+    def _made(self, request: Mapping[str, object], contents: Sequence[str]) -> Rendering:
+        try:
+            return Rendering.read(self._worker.render(request), contents)
+        except TemplateFault as error:
+            return Rendering(broken=str(error), contents=tuple(contents))
+        except (ValueError, TypeError, LookupError):
+            return Rendering(broken="its process gave a wrong answer", contents=tuple(contents))
 
-    def _render_all(self, shapes: Sequence[_Shape]) -> None:
-        """Render `shapes` in one process, as far as its limits go, the first one for certain.
-        Raises ModelError where the template cannot be compiled."""
-        mark = secrets.token_hex(16)  # unpredictable: user input cannot contain it
-        request = {
-            "source": self._source,
-            "special_tokens": self._special_tokens,
-            "mark": mark,
-            "shapes": shapes,
-            "seconds": CPU_SECONDS,
-            "bytes": MEMORY,
-        }
-        lines, failure = _run(request)
-        compiled, *rendered = lines or [{"broken": failure or "its process said nothing"}]
-        if "broken" in compiled:
-            line = f", line {compiled['line']}" if "line" in compiled else ""
-            raise self._broken(f"{compiled['broken']}{line}")
-        found = [_rendering(line, mark) for line in rendered]
-        if failure or not found:
-            found.append(_Rendering(broken=failure or "its process said nothing"))
-        self._renderings.update(zip(shapes, found, strict=False))
-        while len(self._renderings) > _CACHED:
-            self._renderings.popitem(last=False)
-
-    def _require_all(self, parts: Sequence[Part], roles: Sequence[str]) -> None:
-        shown = {part.message for part in parts if isinstance(part, Slot)}
-        for place, role in enumerate(roles):
-            if place not in shown:
-                raise TemplateRefusal(
-                    f"The chat template in {self._file} leaves out messages of the role "
-                    f"“{role}”: take the template of the original model."
-                )
+    def leaves_out(self, role: str) -> "TemplateRefusal":
+        return TemplateRefusal(
+            f"The chat template in {self._file} leaves out messages of the role “{role}”: take the "
+            "template of the original model."
+        )
 
     def _broken(self, reason: str) -> ModelError:
         return ModelError(
@@ -165,85 +171,38 @@ class ChatTemplate:
 
 
 class TemplateRefusal(ModelError):
-    """The template does not support these roles."""
+    """The template does not support these messages."""
 
 
-# ---------------------------------------------------------------- which conversations
+def _contents(messages: Sequence[Message]) -> list[str]:
+    return [content for message in messages for content in message.contents]
 
 
-def _first_shapes() -> Iterator[_Shape]:
-    for turns in range(_FIRST):
-        later = ("assistant", "user") * turns
-        yield ("system", "user", *later), True
-        yield ("user", *later), True
+def _shape(
+    messages: Sequence[Message], answer_next: bool, variables: Variables, style: Style
+) -> _Shape:
+    """What a rendering depends on apart from contents."""
+    kinds = tuple(
+        (m.role, tuple(span.text if span.trusted else None for span in m.content), bool(m.thought))
+        for m in messages
+    )
+    return kinds, answer_next, json.dumps(variables, sort_keys=True) if variables else "", style
 
 
-def _shapes_from(shape: _Shape) -> Iterator[_Shape]:
-    """`shape`, and the same conversation with further turns."""
-    yield shape
-    roles, answer_next = shape
-    if answer_next and roles[-1:] == ("user",):
-        for turns in range(1, _AHEAD + 1):
-            yield (*roles, *("assistant", "user") * turns), True
-
-
-def _rendering(line: dict[str, Any], mark: str) -> _Rendering:
-    if "text" in line:
-        return _Rendering(parts=tuple(_cut(line["text"], mark)), times=line["times"])
-    return _Rendering(refused=line.get("refused", ""), broken=line.get("broken", ""))
-
-
-def _cut(text: str, mark: str) -> Iterator[Part]:
-    """`text` split at the placeholders."""
-    head, *rest = text.split(f"{mark}x")
-    if head:
-        yield head
-    for piece in rest:
-        place, _, own = piece.partition("y")
-        yield Slot(int(place))
-        if own:
-            yield own
-
-
-# ---------------------------------------------------------------- the process
-
-
-def _run(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """The lines of one process, and why it ended before it was done; "" where it was done."""
-    paths = {_folder_of(package) for package in ("jinja2", "markupsafe")}
-    try:
-        done = subprocess.run(  # noqa: S603 - Parley's own script
-            [sys.executable, "-S", "-P", "-X", "utf8", str(_SCRIPT)],
-            input=json.dumps(request).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
-            env=worker_environment(os.environ) | {"PYTHONPATH": os.pathsep.join(sorted(paths))},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as exc:
-        return _lines(exc.stdout or b""), f"it takes longer than {PATIENCE:g} seconds"
-    except OSError as exc:
-        return [], f"its process cannot be started: {exc.strerror}"
-    return _lines(done.stdout), _failure(done.returncode)
-
-
-def _folder_of(package: str) -> str:
-    """The folder that contains the package, without importing it."""
-    found = importlib.util.find_spec(package)
-    assert found is not None
-    assert found.origin is not None
-    return str(Path(found.origin).parents[1])
-
-
-def _lines(output: bytes) -> list[dict[str, Any]]:
-    whole, _, _ = output.rpartition(b"\n")
-    return [json.loads(line) for line in whole.splitlines()]
-
-
-def _failure(code: int) -> str:
-    if code == 0:
-        return ""
-    if code == -getattr(signal, "SIGXCPU", 0):
-        return f"it takes longer than {CPU_SECONDS} seconds"
-    return f"its process ended with exit code {code}"
+def _request(
+    messages: Sequence[Message], answer_next: bool, variables: Variables, style: Style
+) -> dict[str, object]:
+    return {
+        "messages": [
+            {
+                "role": message.role,
+                "content": [[span.text, span.trusted] for span in message.content],
+                "thought": message.thought,
+                "fields": style.fields,
+            }
+            for message in messages
+        ],
+        "answer_next": answer_next,
+        "variables": dict(variables),
+        "lists": style.lists,
+    }

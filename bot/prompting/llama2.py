@@ -15,6 +15,7 @@ from array import array
 
 from bot.messages import Prompt
 from bot.prompting.spans import SegmentTokenizer, Span
+from bot.prompting.thinking import ThinkingTags
 from bot.prompting.tokenizer import TextTokenizer
 
 TAGS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
@@ -27,8 +28,11 @@ class Llama2Format:
     """`bot.prompting.formats.PromptFormat` for Llama 2 chat models and those trained like them.
 
     An answer that is to be continued keeps its trailing white space, so that the text that the
-    model generates next joins on without a space lost or doubled.
+    model generates next joins on without a space lost or doubled. Thoughts are left out: the format
+    has no place for them.
     """
+
+    thinking: ThinkingTags | None = None
 
     def __init__(
         self, tokenizer: TextTokenizer, bos: int, eos: int, *, also_ends: tuple[int, ...] = ()
@@ -40,6 +44,9 @@ class Llama2Format:
         self._segments = SegmentTokenizer(tokenizer, TAGS)
         self._finished = functools.lru_cache(_CACHED_EXCHANGES)(self._encode_finished)
         self._open = functools.lru_cache(_CACHED_EXCHANGES // 8)(self._encode_open)
+
+    def opens_thought(self, prompt: Prompt) -> bool:  # noqa: ARG002
+        return False
 
     def encode(self, prompt: Prompt) -> list[int]:
         return [token for ids in self._exchanges(prompt) for token in ids]

@@ -143,7 +143,12 @@ def tokenizer_spec(data: bytes) -> dict[str, Any]:
 
     Raises ValueError, with the reason, where `data` is not a SentencePiece BPE or Unigram model.
     """
-    model = SentencePieceModel.parse(data)
+    return spec_of(SentencePieceModel.parse(data))
+
+
+def spec_of(model: SentencePieceModel) -> dict[str, Any]:
+    """The same of a model that is read already. Raises ValueError, with the reason, where it is
+    neither a BPE nor a Unigram model."""
     if model.model_type not in (_UNIGRAM, _BPE) or model.space_as_suffix:
         raise ValueError("it is a SentencePiece model of a kind that no chat model uses")
     bos = model.pieces[model.bos_id].text if 0 <= model.bos_id < len(model.pieces) else None
@@ -158,8 +163,11 @@ def tokenizer_spec(data: bytes) -> dict[str, Any]:
         ],
         "normalizer": {"type": "Sequence", "normalizers": list(_normalizers(model))},
         "pre_tokenizer": None,
-        "post_processor": None if bos is None else _bos_first(bos, model.bos_id),
-        "decoder": {"type": "Sequence", "decoders": list(_decoders(model))},
+        "post_processor": None if bos is None else bos_first(bos, model.bos_id),
+        "decoder": {
+            "type": "Sequence",
+            "decoders": list(byte_fallback_decoders(prefix=model.dummy_prefix)),
+        },
         "model": _bpe(model) if model.model_type == _BPE else _unigram(model),
     }
 
@@ -181,22 +189,25 @@ def _normalizers(model: SentencePieceModel) -> Iterator[dict[str, Any]]:
         charsmap = base64.b64encode(model.charsmap).decode("ascii")
         yield {"type": "Precompiled", "precompiled_charsmap": charsmap}
     if model.remove_extra_spaces:
-        yield {"type": "Replace", "pattern": {"Regex": "^ +| +$"}, "content": ""}
+        yield {"type": "Replace", "pattern": {"Regex": r"\A +| +\z"}, "content": ""}
         yield {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
     if model.dummy_prefix:
         yield {"type": "Prepend", "prepend": SPACE}
     yield {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
 
 
-def _decoders(model: SentencePieceModel) -> Iterator[dict[str, Any]]:
+def byte_fallback_decoders(*, prefix: bool) -> Iterator[dict[str, Any]]:
+    """The decoders of pieces that write a space as ``▁`` and rare characters as bytes; with
+    `prefix`, they drop the space that was put in front of the text."""
     yield {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
     yield {"type": "ByteFallback"}
     yield {"type": "Fuse"}
-    if model.dummy_prefix:
+    if prefix:
         yield {"type": "Strip", "content": " ", "start": 1, "stop": 0}
 
 
-def _bos_first(bos: str, bos_id: int) -> dict[str, Any]:
+def bos_first(bos: str, bos_id: int) -> dict[str, Any]:
+    """The post-processor that puts the token `bos` in front of each text."""
     start = {"SpecialToken": {"id": bos, "type_id": 0}}
     text = {"Sequence": {"id": "A", "type_id": 0}}
     return {

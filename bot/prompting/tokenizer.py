@@ -12,7 +12,7 @@ decoded exactly.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,22 @@ import tokenizers
 
 from bot.errors import ModelError
 from bot.files import parse_json
+from bot.models.gguf import is_gguf, read_gguf
+from bot.models.special_tokens import AddedToken
+from bot.prompting.gguf_tokenizer import UnsupportedTokenizer, gguf_spec
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
 from bot.prompting.tokenizer_json import (
     ControlToken,
     DecoderFamily,
     byte_of_character,
+    composes,
     control_tokens,
     decoder_family,
     first_token,
     pieces,
     prefixes,
     text_only,
+    with_added,
 )
 
 _SAMPLE = "Hello, 12 <s> \t\nñ \U0010fffd"
@@ -59,6 +64,10 @@ class TextTokenizer:
         """Ids of the special tokens, which stand for no text: BOS, EOS, padding, turns."""
         self.added_bos = first_token(spec)
         """The id (BOS) that the tokenizer puts in front of each text, or None."""
+        self.kind = str(spec["model"].get("type", ""))
+        """"BPE" or "Unigram"."""
+        self.composes = composes(spec)
+        """Whether text is brought into Unicode's form NFC first."""
         self._family = decoder_family(spec)
         self._pieces = pieces(spec)
         self._literal = frozenset(t.id for t in self.control.values())
@@ -72,12 +81,15 @@ class TextTokenizer:
         self._control_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     @classmethod
-    def load(cls, folder: Path) -> "TextTokenizer":
-        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``.
+    def load(cls, folder: Path, added: Sequence[AddedToken] = ()) -> "TextTokenizer":
+        """The tokenizer in a model's folder: ``tokenizer.json``, else ``tokenizer.model``, with the
+        tokens that other files declare (``ModelFolder.added_tokens``); or the one in a GGUF file.
 
         Raises ModelError where neither is there or can be used. Takes up to a second for a
         vocabulary of 128,000.
         """
+        if is_gguf(folder):
+            return cls._usable(folder, lambda: gguf_spec(read_gguf(folder)))
         path = next(
             (p for name in ("tokenizer.json", "tokenizer.model") if (p := folder / name).exists()),
             None,
@@ -93,18 +105,31 @@ class TextTokenizer:
             raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
         if data.startswith(_GIT_LFS):
             raise ModelError(f"{path} is only a Git LFS pointer: run “git lfs pull” in {folder}.")
+        read = parse_json if path.suffix == ".json" else tokenizer_spec
+        return cls._usable(path, lambda: with_added(read(data), added))
+
+    @classmethod
+    def _usable(cls, path: Path, spec: Callable[[], Mapping[str, Any]]) -> "TextTokenizer":
+        """The tokenizer that `spec` reads from the file `path`. Raises ModelError."""
         try:
-            loaded = cls(parse_json(data) if path.suffix == ".json" else tokenizer_spec(data))
+            loaded = cls(spec())
             # A damaged vocabulary shows only when it is used.
             for start in (True, False):
                 loaded.decode(loaded.encode_text(_SAMPLE, start=start), show_control=True)
             return loaded
+        except ModelError:
+            raise
+        except UnsupportedTokenizer as error:
+            raise ModelError(
+                f"{path} cannot be used: {error}. Choose a newer file of this model, or start "
+                'llama-server with it yourself and set [model] backend = "openai".'
+            ) from error
         # The tokenizers library raises bare Exception for whatever it does not like.
         except Exception as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
+            again = "the file" if is_gguf(path) else "the model's tokenizer files"
             raise ModelError(
-                f"{path} cannot be used as a tokenizer: {reason}. Download the model's tokenizer "
-                "files again."
+                f"{path} cannot be used as a tokenizer: {reason}. Download {again} again."
             ) from error
 
     # ------------------------------------------------------------ text to ids
@@ -142,6 +167,10 @@ class TextTokenizer:
         found = self.control.get(token)
         return None if found is None else found.id
 
+    def token_text(self, token: int) -> str | None:
+        """The text of a special or added token; None for another id."""
+        return self._pieces[token] if token in self._literal else None
+
     # ------------------------------------------------------------ ids to text
 
     def token_bytes(self, token: int) -> bytes:
@@ -154,7 +183,8 @@ class TextTokenizer:
     def _bytes_of(self, token: int) -> bytes:
         piece = self._pieces.get(token, "")
         if token in self._literal:
-            return piece.replace(SPACE, " ").encode()
+            whole = self._family is DecoderFamily.BYTE_LEVEL
+            return (piece if whole else piece.replace(SPACE, " ")).encode()
         if self._family is DecoderFamily.BYTE_LEVEL:
             characters = byte_of_character()
             if all(character in characters for character in piece):

@@ -6,10 +6,12 @@ and ``decoder``, each an object with a ``type``. The type ``Sequence`` contains 
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+from bot.models.special_tokens import AddedToken
 
 _Json = dict[str, Any]
 
@@ -47,6 +49,32 @@ class Prefixes:
 
 def _is_white(text: str) -> bool:
     return not text.strip(" \t\r\n▁")
+
+
+def with_added(spec: Mapping[str, Any], declared: Iterable[AddedToken]) -> _Json:
+    """The same tokenizer with the `declared` tokens that it lacks, as Hugging Face's tokenizers add
+    them. One without an id of its own has that of the vocabulary, or is left out."""
+    vocab = spec["model"]["vocab"]
+    ids = vocab if isinstance(vocab, dict) else {entry[0]: n for n, entry in enumerate(vocab)}
+    tokens = list(spec.get("added_tokens") or ())
+    known = {token["content"] for token in tokens}
+    for token in declared:
+        number = ids.get(token.text, token.id)
+        if number is not None and token.text not in known:
+            tokens.append(_entry(token, number))
+    return {**spec, "added_tokens": tokens}
+
+
+def _entry(token: AddedToken, number: int) -> _Json:
+    return {
+        "id": number,
+        "content": token.text,
+        "special": token.special,
+        "lstrip": token.strips_left,
+        "rstrip": token.strips_right,
+        "single_word": False,
+        "normalized": not token.special,
+    }
 
 
 def control_tokens(spec: Mapping[str, Any]) -> dict[str, ControlToken]:
@@ -109,6 +137,11 @@ def prefixes(spec: Mapping[str, Any]) -> Prefixes:
         elif step["type"] == "ByteLevel" and step.get("add_prefix_space"):
             scheme = "always"
     return Prefixes(any=scheme != "never", always=scheme == "always")
+
+
+def composes(spec: Mapping[str, Any]) -> bool:
+    """Whether the normalizer brings text into Unicode's form NFC."""
+    return any(step["type"] == "NFC" for step in _steps(spec.get("normalizer")))
 
 
 def first_token(spec: Mapping[str, Any]) -> int | None:

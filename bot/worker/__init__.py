@@ -11,7 +11,7 @@ backend only when a model is loaded.
     process     the worker from start to exit code: load the model, then serve requests
     loop        runs decoding steps and applies the commands that arrive between two steps
     memory      how much memory this machine has available
-    backends    the ways to run a model: OpenVINO, torch, ipex-llm, and a scripted stand-in
+    backends    the ways to run a model: OpenVINO, torch, ipex-llm, llama.cpp, and a stand-in
     conversion  Hugging Face models converted (and quantized) for a backend, and their cache
 
 Scripts that `parley.doctor` runs by their path, in the worker's interpreter:

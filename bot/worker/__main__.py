@@ -11,7 +11,9 @@ import types
 
 
 def main():  # type: () -> int
-    """Run the worker, or with the argument ``choose`` print the backend that it would choose.
+    """Run the worker. With the argument ``choose`` print the backend that it would choose, with
+    ``llamacpp`` which llama-server there is.
+
     Returns the process's exit code; 2 where this Python is older than 3.10."""
     if sys.version_info < (3, 10):  # noqa: UP036
         message = "the model's process needs Python 3.10 or newer; {} is Python {}\n"
@@ -26,6 +28,8 @@ def main():  # type: () -> int
 
     if sys.argv[1:2] == ["choose"]:
         from bot.worker.backends.choose import run
+    elif sys.argv[1:2] == ["llamacpp"]:
+        from bot.worker.backends.llamacpp.probe import run
     else:
         from bot.worker.process import run
 

@@ -2,8 +2,9 @@
 
 Run by its path, in the worker's interpreter, with one JSON object on stdin:
 
-    library    "openvino", "torch" or "ipex"
+    library    "openvino", "torch", "ipex" or "llamacpp"
     model      the folder of a Llama model, small enough for the CPU
+    server     llamacpp only: the path of llama-server; "" searches the PATH
     device     as in ``[model] device``
     low_bit    ipex only: the quantization of the weights, one of the 16-bit types
     scratch    an empty folder
@@ -59,7 +60,12 @@ def compare(asked: "dict[str, Any]") -> "dict[str, Any]":
     ValueError where the device's logits have another shape than the CPU's."""
     import numpy as np
 
-    compute = {"openvino": with_openvino, "torch": with_torch, "ipex": with_ipex}
+    compute = {
+        "openvino": with_openvino,
+        "torch": with_torch,
+        "ipex": with_ipex,
+        "llamacpp": with_llamacpp,
+    }
     device, pairs = compute[asked["library"]](asked)
     largest, similarity, agree, positions = 0.0, 1.0, 0, 0
     choices, gaps = [], []
@@ -153,6 +159,23 @@ def with_ipex(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]
     options = LoadOptions("ipex", asked["model"])
     there = load_model(library, torch, options, device, low_bit, lambda *_: None)
     return device_title(torch, device), torch_pairs(torch, there, here, asked)
+
+
+def with_llamacpp(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Logits]]]":
+    """As `with_openvino`, with llama-server on the device and OpenVINO on the CPU. What both give
+    are logarithms of probabilities: the server tells no logits."""
+    from bot.worker.backends.llamacpp.logits import token_logarithms
+
+    device, there = token_logarithms(asked)
+    _, pairs = with_openvino(asked | {"device": "cpu"})
+    return device, [(mine, log_softmax(cpu)) for mine, (_, cpu) in zip(there, pairs, strict=True)]
+
+
+def log_softmax(logits: Logits) -> Logits:
+    import numpy as np
+
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def torch_pairs(

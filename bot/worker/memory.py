@@ -9,9 +9,36 @@ def available_memory(root: Path = Path("/")) -> int | None:
     """Bytes that a process can allocate without the machine swapping and within the container's
     limit; None where that is not known. `root` is the folder that holds /proc and /sys."""
     if sys.platform == "win32":
-        return _windows()
+        status = _windows()
+        return None if status is None else int(status.available_physical)
     found = [size for size in (_linux(root), _container(root)) if size is not None]
     return min(found, default=None)
+
+
+def total_memory(root: Path = Path("/")) -> int | None:
+    """Bytes of main memory in all, within the container's limit; None where that is not known."""
+    if sys.platform == "win32":
+        status = _windows()
+        return None if status is None else int(status.total_physical)
+    found = [size for size in (_linux_total(root), _limit(root)) if size is not None]
+    return min(found, default=None)
+
+
+def _linux_total(root: Path) -> int | None:
+    """MemTotal of /proc/meminfo (proc_meminfo(5)), in bytes."""
+    meminfo = root / "proc/meminfo"
+    lines = meminfo.read_text().splitlines() if meminfo.exists() else []
+    sizes = [line.split()[1] for line in lines if line.startswith("MemTotal:")]
+    return int(sizes[0]) * 1024 if sizes else None
+
+
+def _limit(root: Path) -> int | None:
+    """The limit of the control group in bytes; None without one."""
+    try:
+        limit = (root / "sys/fs/cgroup/memory.max").read_text().strip()
+        return None if limit == "max" else int(limit)
+    except (OSError, ValueError):
+        return None  # no such group, or no permission to read it
 
 
 def _linux(root: Path) -> int | None:
@@ -59,13 +86,11 @@ class _MemoryStatus(ctypes.Structure):
 
 if sys.platform == "win32":
 
-    def _windows() -> int | None:
+    def _windows() -> _MemoryStatus | None:
         status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-            return None
-        return int(status.available_physical)
+        return status if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
 
 else:
 
-    def _windows() -> int | None:
+    def _windows() -> _MemoryStatus | None:
         raise NotImplementedError

@@ -82,6 +82,8 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
             backend, facts = _load(replace(options, context=smaller), send)
         except DoesNotFit as second:
             raise second from exc
+    if facts.note:
+        notes.append(facts.note)
     return backend, replace(facts, backend=options.backend, note="; ".join(notes))
 
 

@@ -62,6 +62,15 @@ class LoadOptions:
     """Scripted backend only: the text that it says."""
     tokens_per_second: float = 20.0
     """Scripted backend only; 0 is without limit."""
+    server: str = ""
+    """llamacpp only: the path of llama-server; "" searches the PATH."""
+    gpu_layers: int = -1
+    """llamacpp only: how many layers are computed on the GPU; -1 is as many as fit."""
+    arguments: tuple[str, ...] = ()
+    """llamacpp only: further arguments of llama-server."""
+    samples: tuple[tuple[str, list[int]], ...] = ()
+    """llamacpp only: texts with the ids that the bot's own tokenizer gives them, without special
+    tokens; a server whose tokenizer differs is refused."""
 
 
 @dataclass(frozen=True, slots=True)

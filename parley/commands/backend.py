@@ -1,33 +1,48 @@
-"""`parley backend`: Python environments for backends that cannot share Parley's own."""
+"""`parley backend`: environments of backends that exclude Parley's own, and llama.cpp's server."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from parley import options
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 app = typer.Typer(
-    help="Install backends that need a Python environment of their own.", no_args_is_help=True
+    help="Install backends that are not part of Parley's own environment.", no_args_is_help=True
 )
 
 
 @app.command()
 def install(
     name: Annotated[
-        Literal["ipex"],
-        typer.Argument(metavar="ipex", help="The backend: ipex-llm is the only one."),
+        Literal["ipex", "llamacpp"],
+        typer.Argument(
+            metavar="ipex|llamacpp",
+            help="The backend: ipex-llm, or llama.cpp's server for GGUF files.",
+        ),
     ],
     cpu: Annotated[
         bool,
         typer.Option("--cpu", help="Install the CPU build, to try the backend without a GPU."),
     ] = False,
+    gpu: Annotated[
+        Literal["vulkan", "sycl", "cuda"] | None,
+        typer.Option(
+            "--gpu",
+            help="llamacpp only: build it for GPUs, too. Default: for the CPU alone.",
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
             "--folder",
             metavar="FOLDER",
-            help="Where to create the environment. Default: in your data folder.",
+            help="Where to install it. Default: in your data folder.",
         ),
     ] = None,
     python: Annotated[
@@ -41,21 +56,72 @@ def install(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Create a Python environment with ipex-llm, and print the settings that use it."""
+    """Install a backend, and print the settings that use it.
+
+    ipex creates a Python environment with ipex-llm. llamacpp builds llama.cpp's server from source,
+    for this machine's processor, which takes 5 to 10 minutes and needs a C++ compiler.
+    """
     from parley.runtime import configure, run
 
     configure(config, verbose=verbose, log_to_file=not verbose)
-    run(_install(name, folder, python, cpu=cpu))
+    if name == "llamacpp":
+        run(_build_llamacpp(folder, gpu or "", others=cpu or bool(python)))
+    else:
+        run(_install(name, folder, python, cpu=cpu, gpu=gpu or ""))
 
 
-async def _install(name: str, folder: Path | None, python: str, *, cpu: bool) -> None:
+async def _build_llamacpp(folder: Path | None, gpu: str, *, others: bool) -> None:
+    from rich.console import Console
+
+    from bot.config import APP
+    from bot.errors import ConfigError
+    from bot.files import make_private_folder
+    from parley.environments.llamacpp import default_folder
+    from parley.environments.llamacpp_build import build_server
+
+    if others:
+        raise ConfigError("--cpu and --python are for ipex: leave them out.")
+    if folder is None:
+        from platformdirs import user_data_path
+
+        make_private_folder(user_data_path(APP))
+    target = (folder or default_folder()).expanduser().absolute()
+    with build_progress(Console(stderr=True)) as progress:
+        binary = await build_server(target, gpu, lambda text: typer.echo(text, err=True), progress)
+    if folder is None:
+        typer.echo(f"Installed: {binary}. GGUF files are run by it from now on.")
+        return
+    typer.echo("Installed. To use it, add to config.toml:")
+    typer.echo("[model.llamacpp]")
+    typer.echo(f"server = '{binary}'")
+
+
+@contextmanager
+def build_progress(console: "Console") -> Iterator[Callable[[str, int, int], None]]:
+    """Show how far a build is, on one line, if `console` is a terminal. Yields the function that
+    updates it."""
+    from rich.text import Text
+
+    status = console.status(Text("", style="dim"), spinner_style="dim")
+
+    def report(what: str, done: int, total: int) -> None:
+        status.update(Text(f"{what}: {done} of {total}", style="dim"))
+
+    with status if console.is_terminal and not console.is_dumb_terminal else nullcontext():
+        yield report
+
+
+async def _install(name: str, folder: Path | None, python: str, *, cpu: bool, gpu: str) -> None:
     from platformdirs import user_data_path
 
     from bot.config import APP
+    from bot.errors import ConfigError
     from bot.files import make_private_folder
     from parley.environments.install import install_environment
     from parley.environments.recipes import IPEX_CPU, IPEX_NOTICE, IPEX_XPU
 
+    if gpu:
+        raise ConfigError("--gpu is for llamacpp: leave it out.")
     kind = f"{name}-cpu" if cpu else name
     if folder is None:
         make_private_folder(user_data_path(APP))

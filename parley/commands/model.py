@@ -11,7 +11,9 @@ app = typer.Typer(help="Download, convert, list and delete models.", no_args_is_
 HubName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Its name on the Hugging Face Hub: meta-llama/Llama-2-7b-chat-hf."
+        metavar="NAME",
+        help="Its name on the Hugging Face Hub: OpenVINO/Qwen3-8B-int4-ov. For a GGUF repository, "
+        "the quantization may follow: org/model-GGUF:Q4_K_M.",
     ),
 ]
 InstalledName = Annotated[
@@ -20,16 +22,28 @@ InstalledName = Annotated[
 
 
 @app.command()
-def pull(name: HubName, config: options.Config = None, verbose: options.Verbose = False) -> None:
+def pull(
+    name: HubName,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Download it also if nothing here runs it, or it is too large."
+        ),
+    ] = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
     """Download a model from the Hugging Face Hub. An interrupted download is resumed.
 
-    Gated models, such as Llama 2, need an access token in the environment variable HF_TOKEN.
+    First it is looked at: what would run it, and how large it is. What nothing here runs, or does
+    not fit into this machine's memory, is refused with what to choose instead. Gated models, such
+    as Llama 2, need an access token in the environment variable HF_TOKEN.
     """
     from parley.commands import model_work
     from parley.runtime import configure, run
 
-    configure(config, verbose=verbose, log_to_file=not verbose)
-    run(model_work.pull_model(name))
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_work.pull_model(settings, name, force=force))
 
 
 @app.command()
@@ -61,18 +75,68 @@ def prepare(
     run(model_work.prepare(settings, name, low_bit))
 
 
-@app.command("list")
-def list_(
+@app.command()
+def compare(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The model. Default: the one in the settings."),
+    ] = None,
+    low_bit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--low-bit",
+            metavar="TYPE",
+            help="A quantization to compare; may be repeated. Default: all of OpenVINO's.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """List the models on this machine, with their folders and converted models."""
-    from parley.commands import model_work
+    """Measure what each quantization of a model loses against 16 bits.
+
+    The model is converted and run with OpenVINO on the processor, once for each quantization.
+    """
+    from parley.commands import model_compare
+    from parley.runtime import configure, run
+
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_compare.compare(settings, name, low_bit or [], as_json=as_json))
+
+
+@app.command("list")
+def list_(
+    available: Annotated[
+        bool,
+        typer.Option("--available", help="List models of the catalogue that can be downloaded."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """List the models on this machine, with what runs them, their folders and converted models."""
+    from parley.commands import model_choice, model_work
     from parley.runtime import configure
 
     settings = configure(config, verbose=verbose, log_to_file=not verbose)
-    model_work.list_models(settings, as_json=as_json)
+    if available:
+        model_choice.list_available(as_json=as_json)
+    else:
+        model_work.list_models(settings, as_json=as_json)
+
+
+@app.command()
+def recommend(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    config: options.Config = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Name up to three models that fit this machine's GPU and memory, best first."""
+    from parley.commands import model_choice
+    from parley.runtime import configure, run
+
+    settings = configure(config, verbose=verbose, log_to_file=not verbose)
+    run(model_choice.recommend_models(settings, as_json=as_json))
 
 
 @app.command()

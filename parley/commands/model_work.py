@@ -1,11 +1,13 @@
 """Runs `parley model`: downloads, conversions, and what lies on the disk."""
 
+import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -24,26 +26,72 @@ from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.generation import LoadProgress
 from bot.models.converted import ConvertedModel, converted_models
-from bot.models.find import DEMO, find_model, hub_cache
+from bot.models.find import DEMO, find_model, hub_cache, split_name
+from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
+from bot.models.kind import ModelKind, kind_of, require_suited
+from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
+from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import converted_kinds
 from parley.app import open_generator
+from parley.commands.model_choice import find_machine
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
 """``report(what, done, total)``, in bytes; ``total`` is 0 if unknown."""
 
 
-async def pull_model(name: str) -> None:
-    """Download a model into the Hugging Face cache and print how to use it. Raises ModelError."""
+_SMALL = 1_000_000_000
+"""Bytes of a model in memory that every machine is expected to have."""
+
+
+async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
+    """Say what a model is and what would run it, download it into the Hugging Face cache, and print
+    how to use it. What nothing runs, and what is too large for this machine, is refused before
+    anything large is downloaded, unless `force`. Raises ModelError."""
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+
+    async def examined(model: HubModel) -> None:
+        _say_what_it_is(model)
+        if not force:
+            await _require_enough(settings, model.name, model.kind, model.weights, model.config)
+
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report)
+        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
     typer.echo(f"{name} is in {folder}")
     typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+def _say_what_it_is(model: HubModel) -> None:
+    typer.echo(f"{model.name} is {model.kind.title}, {_gigabytes(model.size)} to download.")
+    if model.kind.routes:
+        routes = ", or ".join(map(str, model.kind.routes))
+        typer.echo(f"It runs with: {routes}.")
+    if model.kind.note:
+        typer.echo(f"{model.kind.note}.")
+
+
+async def _require_enough(
+    settings: Settings, name: str, kind: ModelKind, weights: int, config: Mapping[str, Any]
+) -> None:
+    """Raise ModelError where a model with `weights` bytes of weights is too large for this
+    machine's memory, or converted for its disk. The devices are only searched for a model that is
+    not small."""
+    needed = loaded_size(kind, weights, config)
+    if needed > _SMALL:
+        require_memory(name, needed, await find_machine(settings))
+    require_disk(name, disk_for_conversion(kind, weights, config), settings.cache_folder)
+
+
+async def _require_enough_for(settings: Settings, folder: Path) -> None:
+    """`_require_enough` for the model in `folder`, before anything is converted."""
+    model = await asyncio.to_thread(read_repository, folder)
+    kind = kind_of(model)
+    weights = model.size_of(kind.weights)
+    await _require_enough(settings, settings.model.name, kind, weights, model.config)
 
 
 async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
@@ -61,7 +109,10 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             "nothing to convert; choose another backend first."
         )
     folder = find_model(settings)
+    require_suited(folder, section.backend)
     before = _converted_models(settings, folder)
+    if not before:
+        await _require_enough_for(settings, folder)
     with _progress_bar(Console(stderr=True)) as report:
 
         def on_progress(progress: LoadProgress) -> None:
@@ -97,14 +148,16 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    table = Table("", "Model", "Size", "Converted", "Folder", box=None, pad_edge=False)
+    table = Table("", "Model", "Size", "Runs with", "Converted", "Folder", box=None, pad_edge=False)
     table.columns[2].justify = "right"
+    chosen, _ = split_name(settings.model.name)
     for model in found.models:
         converted = [each for each in model.converted if not each.stale]
         table.add_row(
-            "*" if model.name == settings.model.name else "",
+            "*" if model.name == chosen else "",
             Text(model.name),
             _gigabytes(model.size),
+            ", ".join(model.kind.backends) or "-",
             ", ".join(f"{each.low_bit} {_gigabytes(each.size)}" for each in converted) or "-",
             Text(str(model.folder), overflow="fold"),
         )
@@ -116,6 +169,8 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
                 f"{model.name} is incomplete. Resume with: parley model pull {model.name}",
                 soft_wrap=True,
             )
+        elif model.kind.refusal:
+            console.print(Text(model.kind.refusal), soft_wrap=True)
     if found.stale:
         size = _gigabytes(sum(each.size for each in found.stale))
         console.print(
@@ -191,8 +246,11 @@ def _as_json(model: Installed, settings: Settings) -> dict[str, object]:
         "name": model.name,
         "folder": str(model.folder),
         "bytes": model.size,
+        "kind": model.kind.kind.value,
+        "backends": list(model.kind.backends),
+        "refusal": model.kind.refusal,
         "whole": not model.missing,
-        "in_settings": model.name == settings.model.name,
+        "in_settings": model.name == split_name(settings.model.name)[0],
         "prepared": [_converted_as_json(each) for each in model.converted],
     }
 

@@ -19,6 +19,7 @@ from parley.commands.serve_work import configured_platforms
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.resolve import resolve_backend
+from parley.environments.llamacpp import server_path
 from parley.locks import Instance, running_instance
 from parley.runtime import log_file
 from storage.inspection import Kept, count_kept, name_of
@@ -123,7 +124,12 @@ async def _model_status(settings: Settings) -> ModelStatus:
     if resolved.error:
         problems.append(f"no backend can be chosen: {resolved.error}")
     else:
-        found = await probe(resolved.backend, interpreter(settings), section.environment)
+        found = await probe(
+            resolved.backend,
+            interpreter(settings),
+            section.environment,
+            server=server_path(settings),
+        )
         device, problem = _device(found, resolved.settings.model.device)
         problems += [problem] if problem else []
     return ModelStatus(

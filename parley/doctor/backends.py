@@ -1,6 +1,7 @@
 """Checks of backends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
@@ -8,17 +9,21 @@ from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
 
+if TYPE_CHECKING:
+    from bot.generation.openai import Trial
+
 AREA = "Backends"
 DEVICES = "Devices"
-LIBRARIES = ("openvino", "torch", "ipex")
+LIBRARIES = ("openvino", "torch", "ipex", "llamacpp")
 """The backends that run a model on this machine."""
 _INSTALL = {
     "openvino": "Run: {python} -m pip install openvino-genai",
     "torch": 'Run: {python} -m pip install "transformers>=5,<6" torch --index-url '
     "https://download.pytorch.org/whl/xpu --extra-index-url https://pypi.org/simple",
     "ipex": "Run: parley backend install ipex, which prints the settings that use it.",
+    "llamacpp": "Run: parley backend install llamacpp",
 }
-_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu"}
+_FAMILY = {"openvino": "gpu", "torch": "xpu", "ipex": "xpu", "llamacpp": "gpu"}
 """The prefix of the device names that each library gives to Intel GPUs."""
 
 
@@ -43,16 +48,26 @@ def check_library(probe: Probe, section: ModelSettings) -> Result:
     chosen = probe.library == section.backend
     if not probe.error:
         versions = ", ".join(f"{name} {version}" for name, version in probe.packages.items())
-        detail = f"{versions} (Python {probe.python})" + (", chosen" if chosen else "")
+        python = "" if probe.server else f" (Python {probe.python})"
+        detail = f"{versions}{python}" + (", chosen" if chosen else "")
         if chosen and probe.library == "ipex":
             return Result(AREA, probe.library, State.WARNING, detail, IPEX_NOTICE)
         return Result(AREA, probe.library, State.OK, detail)
+    if not chosen and probe.library == "llamacpp":  # the error names a path, and reports are public
+        return Result(AREA, probe.library, State.SKIPPED, "no llama-server that runs here")
     if not chosen:
         return Result(AREA, probe.library, State.SKIPPED, probe.error)
     remedy = _INSTALL[probe.library].format(python=section.python or "python")
     if not probe.python:
         remedy = "Correct [model] python: it names the interpreter that runs the model."
     return Result(AREA, probe.library, State.FAILED, probe.error, remedy)
+
+
+def check_server(probe: Probe, section: ModelSettings) -> list[Result]:
+    """Which llama-server would run the model; nothing for another backend."""
+    if probe.library != "llamacpp" or section.backend != "llamacpp" or not probe.server:
+        return []
+    return [Result("Model", "llama-server", State.OK, probe.server)]
 
 
 def check_devices(probes: Iterable[Probe]) -> list[Result]:
@@ -112,7 +127,10 @@ async def check_servers(settings: Settings) -> list[Result]:
 
     section = settings.model.openai
     if not section.base_urls:
-        remedy = 'Set [model.openai] base_urls, such as ["http://10.0.0.2:8000/v1"].'
+        remedy = (
+            'Set [model.openai] base_urls, such as ["http://127.0.0.1:11434/v1"] for Ollama on '
+            "this machine; docs/servers.md has the addresses of the others."
+        )
         return [Result(AREA, "openai", State.FAILED, "base_urls is empty", remedy)]
     options = ServerOptions(
         base_urls=section.base_urls,
@@ -120,11 +138,15 @@ async def check_servers(settings: Settings) -> list[Result]:
         api_key=section.api_key.get_secret_value(),
         context=settings.model.context,
     )
-    return [
-        Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
-        if trial.error
-        else Result(
-            AREA, trial.url, State.OK, f"{trial.model} answers, context {trial.context} tokens"
-        )
-        for trial in await try_servers(options)
-    ]
+    return [_tried(trial) for trial in await try_servers(options)]
+
+
+def _tried(trial: "Trial") -> Result:
+    if trial.error:
+        return Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
+    counts = "exact token counts" if trial.exact else "token counts are estimates"
+    product = f" ({trial.product})" if trial.product else ""
+    detail = f"{trial.model}{product} answers, context {trial.context} tokens, {counts}"
+    if trial.note:
+        return Result(AREA, trial.url, State.WARNING, detail, f"{trial.note}.")
+    return Result(AREA, trial.url, State.OK, detail)

@@ -17,6 +17,7 @@ from parley.doctor.interpreter import Probe, probe
 from parley.doctor.machine import Machine, check_driver, check_oneapi
 from parley.doctor.packages import check_packages, check_python
 from parley.doctor.resolve import resolve_backend
+from parley.environments.llamacpp import server_path
 from storage.inspection import inspect_database
 
 
@@ -73,7 +74,8 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     """Everything that running the model needs: driver, backend, device, model, memory."""
     section = settings.model
     if section.backend == "openai":
-        with findings.running("Checking the model servers"):
+        urls = ", ".join(section.openai.base_urls)
+        with findings.running(f"Asking the model servers {urls}"):
             results = await backends.check_servers(settings)
         findings.add(results)
         return
@@ -89,7 +91,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
         findings.add([backends.check_choice(resolved, section)])
     probes = await _probe_libraries(settings, used, findings)
     findings.add(backends.check_devices(probes))
-    with findings.running("Checking the model"):
+    with findings.running(f"Examining the model {settings.model.name}"):
         results = await asyncio.to_thread(_check_on_device, settings, used, probes)
     findings.add(results)
 
@@ -102,7 +104,8 @@ async def _probe_libraries(
     probes = []
     async with asyncio.TaskGroup() as tasks:
         running = {
-            name: tasks.create_task(probe(name, python, passed_on)) for name in backends.LIBRARIES
+            name: tasks.create_task(probe(name, python, passed_on, server=server_path(settings)))
+            for name in backends.LIBRARIES
         }
         for name, task in running.items():
             with findings.running(f"Searching the devices of {name}"):
@@ -120,6 +123,7 @@ def _check_on_device(
     found = next((each for each in probes if each.library == used.backend), None)
     if found is None or found.error:
         return results
+    results = [*backends.check_server(found, used), *results]
     # Labelled with the configured device, although the demo model's "auto" may mean the CPU.
     label = f"[model] device = {settings.model.device}"
     on_device = replace(backends.check_device(found, used), what=label)

@@ -45,7 +45,7 @@ class Probe:
     """What one backend has under the model's interpreter."""
 
     library: str
-    """The backend: "openvino", "torch" or "ipex"."""
+    """The backend: "openvino", "torch", "ipex" or "llamacpp"."""
     python: str = ""
     """The interpreter's version; "" where it cannot be started."""
     packages: dict[str, str] = field(default_factory=dict)
@@ -53,18 +53,29 @@ class Probe:
     devices: tuple[Device, ...] = ()
     error: str = ""
     """Why the backend cannot be used; "" where it can."""
+    server: str = ""
+    """Of llamacpp: the path of the llama-server."""
 
 
-async def probe(library: str, python: str = "", passed_on: Collection[str] = ()) -> Probe:
-    """The packages and devices of the backend `library` ("openvino", "torch" or "ipex") under
-    the interpreter `python`, "" for this one, in the worker's environment with the variables
-    `passed_on`. Never raises: a failure is in `Probe.error`."""
+async def probe(
+    library: str, python: str = "", passed_on: Collection[str] = (), *, server: str = ""
+) -> Probe:
+    """The packages and devices of the backend `library` ("openvino", "torch", "ipex" or "llamacpp")
+    under the interpreter `python`, "" for this one, in the worker's environment with the variables
+    `passed_on`. `server` is the path of the llama-server, "" for the one on the PATH. Never raises:
+    a failure is in `Probe.error`."""
+    query = ("__main__.py", library, server) if library == "llamacpp" else ("probe.py", library)
     try:
-        facts = await run_script(
-            "probe.py", library, python=python, passed_on=passed_on, timeout=TIMEOUT
-        )
+        facts = await run_script(*query, python=python, passed_on=passed_on, timeout=TIMEOUT)
         devices = tuple(Device(**device) for device in facts["devices"])
-        return Probe(library, facts["python"], facts["packages"], devices, facts["error"])
+        return Probe(
+            library,
+            facts["python"],
+            facts["packages"],
+            devices,
+            facts["error"],
+            facts.get("server", ""),
+        )
     except (QueryFailed, LookupError, TypeError) as exc:
         return Probe(library, error=str(exc))
 

@@ -1,7 +1,8 @@
 """Checks of the model: whether it is present, has a chat format, and fits the device's memory.
 
 The memory is estimated for models of Llama's architecture, from the sizes in config.json and the
-weight formats of `bot.worker.conversion`: weights plus KV cache.
+weight formats of `bot.worker.conversion`, and for GGUF files, from their size and metadata: weights
+plus KV cache.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
+from bot.models.gguf import is_gguf, read_gguf
+from bot.models.kind import kind_of, require_suited
+from bot.models.needs import loaded_size
+from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.convert import resolve_low_bit
@@ -61,6 +67,7 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     name = settings.model.name
     try:
         path = find_model(settings)
+        require_suited(path, settings.model.backend)
         folder = ModelFolder.read(path)
     except ModelError as error:
         detail, remedy = _split_remedy(str(error))
@@ -70,8 +77,13 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
         remedy = "Choose a chat model; their names usually end in -chat or -instruct."
         return [Result(AREA, name, State.FAILED, detail, remedy)], folder
     kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
-    detail = f"{path} ({kind}, {_STYLES[folder.style]})"
+    detail = f"{path} ({kind}, {_STYLES[folder.style]}); {_what_runs(path)}"
     return [Result(AREA, name, State.OK, detail)], folder
+
+
+def _what_runs(path: Path) -> str:
+    kind = kind_of(read_repository(path))
+    return f"{kind.title}, runs with {', or '.join(map(str, kind.routes))}"
 
 
 def check_memory(
@@ -85,15 +97,42 @@ def check_memory(
         remedy = f"Set [model] context to {folder.context} or less, or to 0."
         return Result(AREA, f"context of {section.context} tokens", State.FAILED, detail, remedy)
     memory = _memory(device)
+    if is_gguf(folder.path):
+        return _check_gguf_memory(folder, section, device, memory)
     try:
         config = read_config(folder.path)
     except LoadError:
-        detail = "the memory needed by this kind of model cannot be estimated"
-        return Result(AREA, what, State.SKIPPED, detail)
+        return _check_weights(folder.path, what, memory, device)
     if memory is None:
         return Result(AREA, what, State.SKIPPED, "the size of the memory is unknown")
     need = needed(config, section, library, device, context_of(folder, section))
     return _verdict(what, need, memory, section, device, folder.path)
+
+
+def _check_gguf_memory(
+    folder: ModelFolder, section: ModelSettings, device: Device, memory: int | None
+) -> Result:
+    """The same for a GGUF file: its size, and a KV cache of 16 bits. A bound for models with
+    sliding windows, which keep less."""
+    gguf, context = read_gguf(folder.path), context_of(folder, section)
+    what = f"context of {context} tokens, {gguf.quantization or 'GGUF'}"
+    if memory is None or not gguf.cache_values:
+        return Result(AREA, what, State.SKIPPED, "the memory that it needs cannot be estimated")
+    need = MemoryNeed(gguf.size, 2.0 * context * gguf.cache_values)
+    return _verdict(what, need, memory, section, device, folder.path)
+
+
+def _check_weights(path: Path, what: str, memory: int | None, device: Device) -> Result:
+    """Whether the weights alone fit, of a model whose KV cache cannot be estimated."""
+    model = read_repository(path)
+    kind = kind_of(model)
+    weights = loaded_size(kind, model.size_of(kind.weights), model.config)
+    detail = f"{_size(weights)} of weights, and a KV cache that cannot be estimated"
+    if memory is None or weights <= memory * USABLE:
+        return Result(AREA, what, State.SKIPPED, detail)
+    detail = f"does not fit: {detail}, of {_size(memory)} on {device.name}"
+    remedy = "Choose a smaller model: parley model recommend names those that fit."
+    return Result(AREA, what, State.FAILED, detail, remedy)
 
 
 def check_low_bit(
@@ -106,13 +145,23 @@ def check_low_bit(
             choose_precision(device.name.lower(), section.low_bit, "float16")
         elif library == "ipex":
             choose_low_bit(section.low_bit, device.name.lower(), None)
-        elif not (folder.path / MODEL_FILE).is_file():
+        elif library == "llamacpp":
+            _require_gguf(folder.path)
+        elif not is_gguf(folder.path) and not (folder.path / MODEL_FILE).is_file():
             resolve_low_bit(section.low_bit, read_config(folder.path))
     except LoadError as error:
         detail, remedy = _split_remedy(str(error))
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
+
+
+def _require_gguf(path: Path) -> None:
+    if not gguf_header.is_gguf(str(path)):
+        raise LoadError(
+            f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
+            'backend = "auto", or name a .gguf file'
+        )
 
 
 def _memory(device: Device) -> int | None:
@@ -173,6 +222,7 @@ def _verdict(
     if fitting < 1:
         smaller = "a smaller [model] context, " if room > 0 else ""
         fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4", '
+        fewer = "a file with fewer bits, " if is_gguf(path) else fewer
         remedy = f"Choose {fewer}{smaller}or a smaller model than {path.name}."
         return Result(AREA, what, State.FAILED, f"does not fit: {detail}", remedy)
     if fitting < section.max_parallel:

@@ -9,6 +9,7 @@ from bot.errors import ModelError
 from bot.models.choose import DEMO_REASON, backend_and_device, interpreter
 from bot.models.find import find_model
 from parley.doctor.interpreter import TIMEOUT, QueryFailed, run_script
+from parley.environments.llamacpp import server_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,14 @@ async def resolve_backend(settings: Settings) -> Resolved:
         folder = await asyncio.to_thread(find_model, settings)
     except ModelError:
         folder = settings.path(section.name)
-    options = json.dumps({"model": str(folder), "device": device, "low_bit": section.low_bit})
+    options = json.dumps(
+        {
+            "model": str(folder),
+            "device": device,
+            "low_bit": section.low_bit,
+            "server": server_path(settings),
+        }
+    )
     try:
         choice = await run_script(
             "__main__.py",

@@ -10,7 +10,8 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bot import demo_model
@@ -24,6 +25,7 @@ from bot.worker.protocol import LoadOptions
 from parley.doctor.backends import LIBRARIES, device_for
 from parley.doctor.interpreter import QueryFailed, probe, run_script
 from parley.doctor.resolve import Resolved, resolve_backend
+from parley.environments.llamacpp import server_path
 
 QUESTIONS = (
     "Hello, who are you?",
@@ -94,13 +96,25 @@ async def run_selftest(settings: Settings) -> SelfTest:
     if resolved.backend not in LIBRARIES:
         raise ConfigError(
             f'[model] backend = "{resolved.backend}" runs no model on this machine: choose '
-            '"openvino", "torch" or "ipex" to test a device.'
+            '"openvino", "torch", "ipex" or "llamacpp" to test a device.'
         )
     await asyncio.to_thread(demo_model.verify)
     codec = await asyncio.to_thread(ModelCodec.load, demo_model.directory(), 0)
-    loop = asyncio.get_running_loop()
     python, passed_on = interpreter(settings), settings.model.environment
     options = await _options(resolved, python)
+    with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
+        options = await asyncio.to_thread(_as_the_backend_reads_it, options, Path(scratch))
+        return await _run(resolved, codec, options, python, passed_on)
+
+
+async def _run(
+    resolved: Resolved,
+    codec: ModelCodec,
+    options: LoadOptions,
+    python: str,
+    passed_on: Collection[str],
+) -> SelfTest:
+    loop = asyncio.get_running_loop()
     start = loop.time()
     client = await WorkerClient.launch(options, python=python, environment=passed_on)
     load_seconds = loop.time() - start
@@ -123,7 +137,19 @@ async def _options(resolved: Resolved, python: str) -> LoadOptions:
         context=1024,
         max_parallel=1,
         cache_dir=str(resolved.settings.cache_folder),
+        server=server_path(resolved.settings),
     )
+
+
+def _as_the_backend_reads_it(options: LoadOptions, scratch: Path) -> LoadOptions:
+    """For llamacpp the demo model as a GGUF file in `scratch`. Blocking."""
+    if options.backend != "llamacpp":
+        return options
+    from bot.worker.conversion.gguf_file import write_gguf
+
+    file = scratch / "demo.gguf"
+    write_gguf(Path(options.model), file, options.context)
+    return replace(options, model=str(file), low_bit="auto")
 
 
 async def _sixteen_bits(section: ModelSettings, python: str) -> str:
@@ -153,7 +179,8 @@ async def _compare(
     with tempfile.TemporaryDirectory(prefix="parley-selftest-") as scratch:
         request = {
             "library": options.backend,
-            "model": options.model,
+            "model": str(demo_model.directory()),
+            "server": options.server,
             "device": options.device,
             "low_bit": options.low_bit,
             "scratch": scratch,

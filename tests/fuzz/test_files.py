@@ -17,7 +17,8 @@ from bot.errors import ConfigError, ModelError, ParleyError
 from bot.models.find import missing_weights
 from bot.models.folder import ModelFolder
 from bot.prompting.formats import format_for
-from bot.prompting.jinja_template import ChatTemplate
+from bot.prompting.jinja_template import ChatTemplate, Message
+from bot.prompting.spans import Span
 from bot.prompting.tokenizer import TextTokenizer
 from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.safetensors_file import Checkpoint
@@ -54,6 +55,10 @@ TOKENIZER_CONFIG = {
     "model_max_length": 2048,
     "added_tokens_decoder": {"2": {"content": "</s>"}},
     "chat_template": [{"name": "default", "template": "{{ messages[0].content }}"}],
+}
+SPECIAL_TOKENS_MAP = {
+    "bos_token": {"content": "<s>", "lstrip": False},
+    "additional_special_tokens": ["<|im_start|>", {"content": "<|im_end|>"}],
 }
 GENERATION_CONFIG = {"bos_token_id": 1, "eos_token_id": [2, 3]}
 HEADER = {
@@ -166,6 +171,8 @@ def damaged(name: str, content: dict[str, Any]) -> st.SearchStrategy[tuple[str, 
     damaged("config.json", CONFIG)
     | damaged("tokenizer_config.json", TOKENIZER_CONFIG)
     | damaged("generation_config.json", GENERATION_CONFIG)
+    | damaged("special_tokens_map.json", SPECIAL_TOKENS_MAP)
+    | damaged("added_tokens.json", {"<|im_start|>": 512, "<|im_end|>": 513})
     | damaged("chat_template.json", {"chat_template": 1})
 )
 @example(("config.json", as_json(CONFIG | {"model_type": "a\nb"})))
@@ -216,6 +223,12 @@ SNIPPETS = st.sampled_from(
         "{{ strftime_now('%c' * 10**6) }}",
         "{{ raise_exception('a\nb' * 10**6) }}",
         "{{ range(99999) | list | tojson(indent=9999) }}",
+        "{{ messages[0].content.split(messages[0].content) }}",
+        "{{ messages[0].content.replace('', 'x' * 10**8) }}",
+        "{{ messages[0].content % messages }}",
+        "{{ '{:>10}'.format(messages[0].content) | join(messages[0].content) }}",
+        "{{ messages[0].content.encode().decode('x') }}",
+        "{{ messages[0].content[::3] ~ messages[0] ~ messages[0].content.translate({}) }}",
         "{{ ''.__class__ }}",
         "{% include 'x' %}",
         "{{ loop }}",
@@ -241,7 +254,8 @@ def test_a_chat_template(source: str) -> None:
     template = ends_in_one_line(lambda: ChatTemplate(hostile), ModelError)
     if isinstance(template, ChatTemplate):
         for roles in (["system", "user"], ["user"], ["user", "assistant", "user"]):
-            ends_in_one_line(lambda r=roles: template.render(r, answer_next=True), ModelError)  # type: ignore[misc]
+            sent = [Message(role, (Span("</think> Hi <s>"),), thought="So") for role in roles]
+            ends_in_one_line(lambda m=sent: template.render(m, answer_next=True), ModelError)  # type: ignore[misc]
 
 
 # ---------------------------------------------------------------- weights

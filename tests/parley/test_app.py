@@ -18,6 +18,7 @@ from parley.app import _purging, engine_options, open_parley, server_options, wo
 from storage import open_store
 from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
+from tests.tiny_model import write_tiny_model
 from tests.until import until
 
 ME = Person("test", "1", "Ana")
@@ -172,14 +173,18 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "mine"\nbackend = "openvino"\ndevice = "gpu"\nlow_bit = "sym_int8"\n'
         'context = 1024\nmax_parallel = 2\npython = "venv/bin/python"\ncache_dir = "cache"\n'
+        '[model.llamacpp]\nserver = "bin/llama-server"\ngpu_layers = 9\narguments = ["-t", "2"]\n'
     )
     (tmp_path / "mine").mkdir()
+    write_tiny_model(tmp_path / "mine")
     options = worker_options(load(file, {}), chat=False)
     assert options.model == tmp_path / "mine"
     assert (options.backend, options.device, options.low_bit) == ("openvino", "gpu", "sym_int8")
     assert (options.context, options.max_parallel, options.chat) == (1024, 2, False)
     assert options.python == str(tmp_path / "venv/bin/python")
     assert options.cache_dir == tmp_path / "cache"
+    assert options.server == str(tmp_path / "bin/llama-server")
+    assert (options.gpu_layers, options.arguments) == (9, ("-t", "2"))
 
 
 def test_the_demo_model_runs_on_the_cpu_unless_the_settings_say_otherwise() -> None:

@@ -37,8 +37,8 @@ TOKENIZER_CONFIG: dict[str, Any] = {
         "{% set messages = messages[1:] %}{% else %}{% set system = '' %}{% endif %}"
         "{% for message in messages %}"
         "{% if message['role'] == 'user' %}"
-        "{{ bos_token + '[INST] ' + (system if loop.first else '') + message['content'].strip()"
-        " + ' [/INST]' }}"
+        "{% set asked = (system if loop.first else '') + message['content'] %}"
+        "{{ bos_token + '[INST] ' + asked.strip() + ' [/INST]' }}"
         "{% else %}{{ ' ' + message['content'].strip() + ' ' + eos_token }}{% endif %}"
         "{% endfor %}"
     ),

@@ -1,4 +1,4 @@
-"""A model behind OpenAI-compatible servers: vLLM, OpenVINO Model Server, llama.cpp, SGLang.
+"""A model behind OpenAI-compatible servers: Ollama, LM Studio, llama.cpp, vLLM and others.
 
 Several replicas may be named, for when one machine is not enough. The servers apply the chat
 template and tokenize; what is sent to them is the conversation as messages.
@@ -11,7 +11,8 @@ client      HTTP requests, with bounds of time and size
 events      reads the stream of a response (server-sent events)
 answer      where an answer ends, its length limit and usage
 counting    counts the tokens of a conversation, by the server or as an estimate
-listing     which models a server has, which one is taken, and their context window
+listing     which models a server has, and which one is taken
+windows     the context window that a server gives the model
 trial       asks each server a tiny question, for ``parley doctor``
 """
 

@@ -2,8 +2,11 @@
 
 The count is exact where the server has an endpoint for it, beside ``/v1``: vLLM's ``/tokenize``
 takes messages; llama.cpp's server renders them with ``/apply-template`` and counts with
-``/tokenize``. Otherwise it is an estimate that errs on the high side: one token for three bytes,
-where English text has about four. A server that fails to count is not asked again for a while, so
+``/tokenize``. OpenVINO Model Server (``/v3/tokenize``,
+https://docs.openvino.ai/2026/model-server/ovms_docs_rest_api_tokenize.html) and SGLang
+(``/tokenize``) count texts, to which an upper bound of the chat template's tokens is added.
+Otherwise it is an estimate that errs on the high side: one token for three bytes, where English
+text has about four. A server that fails to count is not asked again for a while, so
 that slow ones delay a question once.
 """
 
@@ -36,10 +39,15 @@ class ServerCounter:
         self._method: Method | None = None
         self._not_before = float("-inf")
 
+    @property
+    def exact(self) -> bool:
+        """Whether counts are exact, as long as the server answers."""
+        return self._method in (self._by_messages, self._by_template)
+
     async def detect(self) -> bool:
         """Try the known endpoints; False where the server has none, so counts are estimates."""
         sample: Messages = [{"role": "user", "content": "Hello"}]
-        for method in (self._by_messages, self._by_template):
+        for method in (self._by_messages, self._by_template, self._by_text, self._by_prompt):
             try:
                 await method(sample)
             except GenerationError:
@@ -67,6 +75,27 @@ class ServerCounter:
         body = {"content": prompt, "add_special": True, "parse_special": True}
         tokens = _field(await self._post("/tokenize", body), "tokens")
         return _checked(len(tokens) if isinstance(tokens, list) else 0)
+
+    async def _by_text(self, messages: Messages) -> int:
+        """OpenVINO Model Server."""
+        body = {"model": self._model, "text": _joined(messages)}
+        return _with_template(await self._post("/v3/tokenize", body), messages)
+
+    async def _by_prompt(self, messages: Messages) -> int:
+        """SGLang."""
+        body = {"model": self._model, "prompt": _joined(messages)}
+        return _with_template(await self._post("/tokenize", body), messages)
+
+
+def _joined(messages: Messages) -> str:
+    return "\n".join(message["content"] for message in messages)
+
+
+def _with_template(response: Any, messages: Messages) -> int:
+    """The tokens in `response`, and as many as a chat template adds at most."""
+    tokens = _field(response, "tokens")
+    count = _checked(len(tokens) if isinstance(tokens, list) else 0)
+    return count + TOKENS_PER_MESSAGE * (len(messages) + 1)
 
 
 def _field(response: Any, name: str) -> Any:

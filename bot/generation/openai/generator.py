@@ -25,12 +25,13 @@ from bot.generation.openai.listing import (
     choose,
     described,
     listed,
+    product,
     serves,
-    window,
 )
 from bot.generation.openai.parameters import RefusedParameters, too_long, without
 from bot.generation.openai.payload import Joiner, as_messages, request_body
 from bot.generation.openai.replicas import HealthChecks, Replicas
+from bot.generation.openai.windows import Window, ask_window
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class ServerOptions:
     first chat model that they list."""
     api_key: str = field(default="", repr=False)
     context: int = 0
-    """The context window in tokens; 0 is what the server states, else 4,096."""
+    """The context window in tokens, at most what the server gives the model; 0 is that, or 4,096
+    where it is not told."""
     connect_seconds: float = 5.0
     """Timeout for connecting, for listing models, and for counting tokens."""
     silence_seconds: float = 120.0
@@ -77,6 +79,10 @@ class OpenAIGenerator:
         self._checking: asyncio.Task[None] | None = None
         self._info: ModelInfo | None = None
         self._counter = ServerCounter(self._post_beside, options.model, self._clock)
+        self.window = Window()
+        """What the servers tell of the model's context window, after `start`."""
+        self.product = ""
+        """The server's name, such as "Ollama", after `start`; "" where it does not tell it."""
 
     # ------------------------------------------------------------ life
 
@@ -101,7 +107,8 @@ class OpenAIGenerator:
         if not await self._counter.detect():
             logger.warning("the model server cannot count tokens; counts are high estimates")
         self._check_health(model["id"])
-        context = self._options.context or window(model)
+        self.window = await self._ask_window(model)
+        self.product = product(model)
         servers = len(self._replicas.urls)
         self._info = ModelInfo(
             name=model["id"],
@@ -109,9 +116,37 @@ class OpenAIGenerator:
             # Everybody may read this; the addresses are the operator's (`parley status`).
             device="a model server" if servers == 1 else f"{servers} model servers",
             low_bit="as served",
-            context=context or DEFAULT_CONTEXT,
+            context=self._context(self.window),
         )
         return self._info
+
+    async def _ask_window(self, model: dict[str, Any]) -> Window:
+        """The smallest context window that a healthy server gives the model; 0 where none tells."""
+        seconds = self._options.connect_seconds
+        healthy = [url for url in self._replicas.urls if self._replicas.healthy(url)]
+        found = await asyncio.gather(
+            *(ask_window(self._client, url, model, seconds) for url in healthy)
+        )
+        told = [window for window in found if window.tokens]
+        return min(told, key=lambda window: window.tokens, default=Window())
+
+    def _context(self, window: Window) -> int:
+        """The context window of the settings, but not more than the servers give the model."""
+        wanted = self._options.context
+        if wanted and window.tokens and window.in_effect and wanted > window.tokens:
+            logger.warning(
+                "[model] context = %d is more than the %d tokens that the model server gives the "
+                "model, which are used",
+                wanted,
+                window.tokens,
+            )
+            return window.tokens
+        return wanted or window.tokens or DEFAULT_CONTEXT
+
+    @property
+    def counts_exactly(self) -> bool:
+        """Whether a server counts the tokens of conversations; known after `start`."""
+        return self._counter.exact
 
     async def aclose(self) -> None:
         """Stop the health checks and close the connections. Idempotent."""

@@ -17,10 +17,12 @@ from bot.generation.openai.events import number
 Listed = list[dict[str, Any]]
 """OpenAI's model objects. Each has an ``id`` that is a string."""
 
-_DESCRIPTIONS = ("/api/tags", "/api/v0/models")
+_DESCRIPTIONS = ("/api/tags", "/api/v0/models", "/openarc/status")
+_MOST_SHOWN = 20
+"""Models about which Ollama is asked one by one."""
 _CHAT = re.compile(r"chat|(chat-)?completion|completion-chat|(text-)?generat(e|ion)|llm|vlm")
 _OTHER = re.compile(
-    r".*embed.*|.*rerank.*|.*classif.*|.*speech.*|transcri.*|asr|stt|tts|audio|image(-generation)?"
+    r".*embed.*|emb|whisper|kokoro|.*rerank.*|.*classif.*|.*speech.*|transcri.*|asr|stt|tts|audio|image(-generation)?"
     r"|text-to-image|moderation|score|sentence-similarity|feature-extraction"
 )
 _OTHER_NAME = re.compile(
@@ -71,7 +73,26 @@ async def described(client: ServerClient, url: str, models: Listed, seconds: flo
             continue
         for key in ("models", "data"):
             told |= {entry["id"]: entry for entry in entries(value, key) or []}
+        if path == "/api/tags":
+            told |= await _shown_by_ollama(client, url, told, seconds)
     return [{**told.get(entry["id"], {}), **entry} for entry in models]
+
+
+async def _shown_by_ollama(
+    client: ServerClient, url: str, told: dict[str, dict[str, Any]], seconds: float
+) -> dict[str, dict[str, Any]]:
+    """The models of `told` with what Ollama says each of them can do; older versions say nothing,
+    and newer ones may have said it in the list."""
+    unknown = [name for name, entry in told.items() if "capabilities" not in entry]
+    found = {}
+    for name in unknown[:_MOST_SHOWN]:
+        try:
+            shown = await client.post_json(beside(url, "/api/show"), {"model": name}, seconds)
+        except GenerationError:
+            break
+        if isinstance(shown, dict) and isinstance(shown.get("capabilities"), list):
+            found[name] = {**told[name], "capabilities": shown["capabilities"]}
+    return found
 
 
 def beside(url: str, path: str) -> str:
@@ -80,13 +101,13 @@ def beside(url: str, path: str) -> str:
 
 
 def entries(value: Any, key: str) -> Listed | None:
-    """The models in the list `key` of a response, with their ``id`` (Ollama has ``name``). None
-    where there is no such list."""
+    """The models in the list `key` of a response, with their ``id`` (Ollama has ``name``, OpenArc
+    ``model_name``). None where there is no such list."""
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, list):
         return None
     named = [
-        {**entry, "id": entry.get("id") or entry.get("name")}
+        {**entry, "id": entry.get("id") or entry.get("name") or entry.get("model_name")}
         for entry in found
         if isinstance(entry, dict)
     ]
@@ -156,13 +177,30 @@ def _told(model: dict[str, Any]) -> Iterator[str]:
     if isinstance(capabilities, dict):  # Mistral: {"completion_chat": true, …}
         capabilities = [name for name, has in capabilities.items() if has is True]
     stated = capabilities if isinstance(capabilities, list) else []
-    for word in [model.get("type"), model.get("task"), *stated]:
+    for word in [model.get("type"), model.get("model_type"), model.get("task"), *stated]:
         if isinstance(word, str):
             yield word.lower().replace("_", "-").replace(" ", "-")
     details = model.get("details")  # Ollama: embedding models are of the family of BERT
     family = details.get("family") if isinstance(details, dict) else None
     if isinstance(family, str) and "bert" in family.lower():
         yield "embedding"
+
+
+def product(model: dict[str, Any]) -> str:
+    """The name of the server, as far as ``owned_by`` of its models tells it; else ""."""
+    owner = model.get("owned_by")
+    return _PRODUCTS.get(owner.lower(), "") if isinstance(owner, str) else ""
+
+
+_PRODUCTS = {
+    "library": "Ollama",
+    "organization_owner": "LM Studio",
+    "llamacpp": "llama.cpp",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+    "ovms": "OpenVINO Model Server",
+    "openarc": "OpenArc",
+}
 
 
 def serves(models: Sequence[dict[str, Any]], name: str) -> bool:

@@ -28,6 +28,12 @@ class Trial:
     model: str = ""
     context: int = 0
     """The context window in tokens."""
+    product: str = ""
+    """The server's name, such as "Ollama"; "" where it does not tell it."""
+    exact: bool = False
+    """Whether the server counts tokens exactly."""
+    note: str = ""
+    """What the operator should know about the context window; mostly ""."""
     error: str = ""
     """Why there was no answer; "" where there was one."""
     remedy: str = ""
@@ -76,7 +82,14 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         return _failed(url, str(error))
     finally:
         await generator.aclose()
-    return Trial(url, info.name, info.context)
+    return Trial(
+        url,
+        info.name,
+        info.context,
+        product=generator.product,
+        exact=generator.counts_exactly,
+        note=generator.window.note,
+    )
 
 
 def _failed(url: str, text: str) -> Trial:

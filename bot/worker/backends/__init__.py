@@ -3,6 +3,7 @@
     openvino   OpenVINO GenAI: Intel GPUs and CPUs
     torch      transformers: Intel GPUs (xpu), NVIDIA GPUs (cuda), CPUs
     ipex       ipex-llm: Intel GPUs (xpu), and CPUs for tests
+    llamacpp   llama.cpp's server: GGUF files on CPUs and GPUs
     scripted   says a given text; no model
     kv_cache   bookkeeping of cached prompt prefixes, shared by the backends
     choose     which backend ``backend = "auto"`` means
@@ -19,6 +20,7 @@ _MODULES = {
     "openvino": "bot.worker.backends.openvino.backend",
     "torch": "bot.worker.backends.torch.backend",
     "ipex": "bot.worker.backends.ipex.backend",
+    "llamacpp": "bot.worker.backends.llamacpp.backend",
     "scripted": "bot.worker.backends.scripted",
 }
 NAMES = tuple(_MODULES)

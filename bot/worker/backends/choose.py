@@ -4,6 +4,9 @@ In order: ipex where ipex-llm is installed and torch finds an Intel GPU, else to
 one, else OpenVINO, which itself prefers a GPU and falls back to the CPU. A device named in the
 settings, and a model that is in OpenVINO's format already, decide before that.
 
+A GGUF file is for llama.cpp, on every device; without a llama-server OpenVINO GenAI reads some
+kinds of it.
+
 Also a command, run in the worker's interpreter, that loads no model (see `run`):
 
     python …/bot/worker/__main__.py choose '{"model": …, "device": …, "low_bit": …}'
@@ -20,8 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.backends.ipex.low_bit import LOW_BITS
+from bot.worker.backends.llamacpp.binary import NoServer, find_server, inspect_server
+from bot.worker.backends.llamacpp.gguf_header import is_gguf, read_header
 from bot.worker.backends.openvino.library import MODEL_FILE
-from bot.worker.protocol import LoadOptions
+from bot.worker.protocol import LoadError, LoadOptions
+
+GENAI_READS = frozenset({"llama", "qwen2", "qwen3"})
+"""Architectures of GGUF files that OpenVINO GenAI reads (its src/cpp/src/gguf_utils)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,11 @@ class Installed:
 
 def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" = None) -> Choice:
     """The backend for these settings. `look` detects what is installed (by default
-    `detect_installed`) and is only called where that decides."""
+    `detect_installed`) and is only called where that decides. Raises LoadError where nothing here
+    runs the model, with what to install."""
     device = options.device
+    if is_gguf(options.model):
+        return _for_gguf(options)
     if (Path(options.model) / MODEL_FILE).is_file():
         return Choice("openvino", "the model is in OpenVINO's format")
     if device.startswith("cuda"):
@@ -70,6 +81,17 @@ def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" 
     return Choice("openvino", f"{found.why_not_xpu}; OpenVINO uses a GPU if it finds one")
 
 
+def _for_gguf(options: LoadOptions) -> Choice:
+    try:
+        inspect_server(find_server(options.server))
+    except NoServer as missing:
+        kind = read_header(Path(options.model)).architecture
+        if kind in GENAI_READS:
+            return Choice("openvino", f'it reads GGUF files of the kind "{kind}", and {missing}')
+        raise
+    return Choice("llamacpp", "the model is a GGUF file, and a llama-server is there to run it")
+
+
 def run() -> int:
     """The command ``choose``: the second argument is a JSON object with fields of `LoadOptions`.
     Prints, as the last line on stdout, a JSON object with ``backend``, ``reason`` and ``error``
@@ -78,6 +100,8 @@ def run() -> int:
     try:
         choice = choose_backend(LoadOptions("auto", **json.loads(sys.argv[2])))
         facts |= {"backend": choice.backend, "reason": choice.reason}
+    except LoadError as exc:
+        facts["error"] = str(exc)
     except Exception as exc:
         # Any error of a broken installation is a result to report.
         facts["error"] = f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"

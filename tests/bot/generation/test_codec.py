@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from bot.errors import ModelError
 from bot.generation.codec import ModelCodec, ScriptedCodec, load_codec
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
-from bot.messages import Completion, Prompt
+from bot.messages import Completion, Exchange, Prompt
+from bot.prompting.tokenizer import TextTokenizer
+from tests.chat_templates import CHATML, MISTRAL
+from tests.tiny_gguf import byte_level, sentencepiece, write_gguf
 from tests.tiny_tokenizer import EOS, write_model_folder
 
 PROMPT = Prompt("Be kind.", (), "How are you?")
@@ -88,3 +91,41 @@ async def test_words_are_counted() -> None:
     assert await codec.count(PROMPT) == 5
     assert await codec.count(replace(PROMPT, answer="one  two")) == 7
     assert await codec.count(Completion("a b c")) == 3
+
+
+# ---------------------------------------------------------------- GGUF files
+
+
+@pytest.mark.process
+async def test_a_gguf_file_has_the_same_prompts_as_the_folder_that_it_was_made_of(
+    tmp_path: Path,
+) -> None:
+    folder = write_model_folder(tmp_path / "tiny", chat_template=MISTRAL)
+    file = write_gguf(tmp_path / "tiny.gguf", tokenizer=sentencepiece(), template=MISTRAL)
+    ours, theirs = ModelCodec.load(file, 0), ModelCodec.load(folder, 0)
+    prompt = replace(PROMPT, history=(Exchange("Who?", "The keeper."),))
+    assert await ours.encode(prompt) == await theirs.encode(prompt)
+    assert await ours.encode(Completion("Once")) == await theirs.encode(Completion("Once"))
+    assert (ours.name, ours.context, ours.ends) == ("tiny.gguf", 2048, theirs.ends)
+
+
+@pytest.mark.process
+def test_only_a_gguf_file_gives_samples_for_the_backends_own_tokenizer(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf", template=CHATML)
+    samples = ModelCodec.load(file, 0).samples()
+    assert len(samples) > 12
+    tokenizer = TextTokenizer.load(file)
+    for text, ids in samples:
+        assert ids == tokenizer.encode_text(text, start=True)
+        assert tokenizer.decode(ids) == text
+        assert not tokenizer.special & set(ids)
+    assert any("<|im_start|>" in text for text, _ in samples)
+    assert ModelCodec.load(write_model_folder(tmp_path / "tiny"), 0).samples() == ()
+    assert ScriptedCodec(SCRIPT, 0).samples() == ()
+
+
+@pytest.mark.process
+def test_samples_leave_out_what_llama_cpp_finds_in_any_text(tmp_path: Path) -> None:
+    tokenizer = byte_level(user_defined=["[INST]", "world"])
+    file = write_gguf(tmp_path / "tiny.gguf", tokenizer=tokenizer, template=CHATML)
+    assert not any("[INST]" in text for text, _ in ModelCodec.load(file, 0).samples())

@@ -1,6 +1,7 @@
 """A generator over a real worker process, with the scripted backend."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +15,12 @@ import pytest
 
 from bot.errors import GenerationError, ModelError, NoRoom, WorkerLost
 from bot.generation import LoadProgress, Timeouts, WorkerGenerator, WorkerOptions
+from bot.generation.codec import ModelCodec
 from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling
 from bot.worker.frames import MAGIC
+from tests.chat_templates import CHATML
 from tests.out_of_memory_worker import out_of_memory_python
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 from tests.until import until
 
@@ -230,6 +234,22 @@ async def test_what_an_interpreter_prints_first_is_skipped(tmp_path: Path) -> No
     options = interpreter(tmp_path, 'print("Activating environment…", flush=True)')
     async with running(options) as generator:
         assert (await answer(generator))[0] == WORDS
+
+
+@needs_signals
+async def test_a_gguf_files_worker_gets_texts_to_compare_its_tokenizer_with(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf", template=CHATML)
+    options = interpreter(
+        tmp_path,
+        "frame = sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(4), 'big'))",
+        f"open({str(tmp_path / 'load.json')!r}, 'wb').write(frame)",
+        "sys.exit('that is all')",
+    )
+    await refusal(replace(options, backend="openvino", model=file, context=2000))
+    load = json.loads((tmp_path / "load.json").read_bytes())
+    expected = ModelCodec.load(file, 0).samples()
+    assert [(text, ids) for text, ids in load["samples"]] == list(expected)
+    assert len(expected) > 12
 
 
 @needs_signals

@@ -20,6 +20,7 @@ from bot.models.download import Fetcher
 from bot.models.errors import Interrupted
 from bot.models.find import repository_folder
 from bot.models.hub import HubFile, HubModel
+from bot.models.kind import Kind, ModelKind
 from tests.hub_loopback import NAME, Hub
 from tests.limits import examples
 
@@ -57,6 +58,10 @@ async def test_however_often_it_breaks_the_file_is_whole_and_each_byte_counted_o
     assert arrivals.total == len(DATA)
     if not ignore_ranges:
         assert hub.sent == len(DATA), "nothing is fetched twice"
+
+
+def model_of(*files: HubFile) -> HubModel:
+    return HubModel(NAME, "commit", ModelKind(Kind.HUGGING_FACE, "a model"), {}, files)
 
 
 async def test_a_connection_that_delivers_no_more_bytes_fails_after_some_tries(
@@ -98,13 +103,16 @@ async def test_a_full_disk_is_one_line_and_what_came_is_kept(
 def test_a_disk_that_is_too_small_is_known_beforehand(tmp_path: Path) -> None:
     huge = HubFile("model.safetensors", 1 << 60, "etag", large=True)
     with pytest.raises(ModelError, match=r"needs 1152921504.6 GB more in .* HF_HUB_CACHE"):
-        pulling._require_room(HubModel(NAME, "commit", (huge,)), tmp_path / "new" / "model")
+        pulling._require_room(
+            HubModel(NAME, "commit", ModelKind(Kind.HUGGING_FACE, ""), {}, (huge,)),
+            tmp_path / "new" / "model",
+        )
 
 
 async def test_a_second_pull_of_the_same_model_waits_for_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulling, "look_up", lambda name: HubModel(name, "commit", ()))
+    monkeypatch.setattr(pulling, "look_up", lambda name: model_of())
     folder = tmp_path / ".locks" / repository_folder(tmp_path, NAME).name
     folder.mkdir(parents=True)
     with FileLock(folder / "parley.lock"):

@@ -79,6 +79,20 @@ def test_every_end_token_that_a_file_names_ends_an_answer(tmp_path: Path) -> Non
     assert folder.special_tokens == {"eos_token": "<|im_end|>"}
 
 
+def test_special_tokens_of_older_folders_stand_in_two_more_files(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        config_json={"vocab_size": 32002},
+        special_tokens_map_json={"eos_token": "<|im_end|>"},
+        added_tokens_json={"<|im_end|>": 32001},
+    )
+    folder = ModelFolder.read(tmp_path)
+    assert folder.special_tokens == {"eos_token": "<|im_end|>"}
+    assert folder.eos == (32001,)
+    assert [(token.text, token.id) for token in folder.added_tokens] == [("<|im_end|>", 32001)]
+    assert folder.vocab_size == 32002
+
+
 def test_missing_ids_are_none_and_not_zero(tmp_path: Path) -> None:
     write(tmp_path, config_json={"eos_token_id": None, "bos_token_id": True})
     folder = ModelFolder.read(tmp_path)
@@ -141,12 +155,24 @@ def test_a_template_in_a_file_of_its_own_goes_first(tmp_path: Path) -> None:
     assert folder.chat_template_file == tmp_path / "chat_template.jinja"
 
 
+def test_further_templates_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, config_json={}, tokenizer_config_json={"chat_template": "old"})
+    others = tmp_path / "additional_chat_templates"
+    others.mkdir()
+    (others / "tool_use.jinja").write_text("tools")
+    (others / "default.jinja").write_text(MISTRAL)
+    folder = ModelFolder.read(tmp_path)
+    assert (folder.chat_template, folder.chat_template_file) == (MISTRAL, others / "default.jinja")
+    write(tmp_path, chat_template_jinja=CHATML)
+    assert ModelFolder.read(tmp_path).chat_template == CHATML
+
+
 @pytest.mark.parametrize(
     ("config", "template", "style"),
     [
         (LLAMA2_7B, None, PromptStyle.LLAMA2),
         (LLAMA2_7B | {"vocab_size": 32016}, None, PromptStyle.LLAMA2),
-        (LLAMA2_7B, LLAMA2_TEMPLATE, PromptStyle.LLAMA2),
+        (LLAMA2_7B, LLAMA2_TEMPLATE, PromptStyle.TEMPLATE),
         (LLAMA2_7B, CHATML, PromptStyle.TEMPLATE),
         (LLAMA2_7B, MISTRAL, PromptStyle.TEMPLATE),
         (LLAMA2_7B, "", PromptStyle.LLAMA2),
@@ -194,8 +220,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "is a file: name the folder" in refusal(tmp_path / "model.gguf")
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    assert "is a file: name the folder" in refusal(tmp_path / "model.safetensors")
 
 
 def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
@@ -213,7 +239,11 @@ def test_a_folder_without_a_config_is_named(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "chat_template.json"]
+    "name",
+    [
+        *("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.json"),
+        *("special_tokens_map.json", "added_tokens.json"),
+    ],
 )
 def test_a_damaged_file_is_named_with_its_reason(
     tmp_path: Path, name: str, content: bytes, reason: str

@@ -4,11 +4,14 @@ import pytest
 
 from bot.errors import ModelError
 from bot.models.hub import HubFile, needed
+from bot.models.kind import kind_of
+from bot.models.repository import Repository
 
 
-def chosen(*paths: str) -> set[str]:
+def chosen(*paths: str, wanted: str = "") -> set[str]:
     files = [HubFile(path, 1, path, large=False) for path in paths]
-    return {file.path for file in needed("org/model", files)}
+    kind = kind_of(Repository("org/model", dict.fromkeys(paths, 1)))
+    return {file.path for file in needed("org/model", files, kind, wanted)}
 
 
 def test_of_several_forms_of_the_weights_one_is_taken() -> None:
@@ -20,6 +23,7 @@ def test_of_several_forms_of_the_weights_one_is_taken() -> None:
         "consolidated.safetensors",
         "pytorch_model-00001-of-00002.bin",
         "original/model.safetensors",
+        "original/consolidated.00.pth",
         "onnx/model.onnx",
     ) == {
         "config.json",
@@ -34,22 +38,40 @@ def test_an_openvino_model_is_taken_whole() -> None:
     assert chosen(*names, "openvino_detokenizer.bin") == set(names)
 
 
+def test_a_vision_language_export_is_taken_with_all_its_parts() -> None:
+    parts = [
+        f"openvino_{part}.{ending}"
+        for part in ("language_model", "text_embeddings_model", "vision_embeddings_model")
+        for ending in ("xml", "bin")
+    ]
+    assert chosen("config.json", "modeling.py", *parts) == {"config.json", *parts}
+
+
+def test_one_quantization_of_a_gguf_repository_is_taken() -> None:
+    files = ("README.md", "m-Q4_K_M.gguf", "m-Q8_0.gguf", "mmproj-F16.gguf", "m.imatrix")
+    assert chosen(*files) == {"README.md", "m-Q4_K_M.gguf"}
+    assert chosen(*files, wanted="q8_0") == {"README.md", "m-Q8_0.gguf"}
+    with pytest.raises(ModelError, match="choose one of Q4_K_M, Q8_0"):
+        chosen(*files, wanted="Q2_K")
+
+
+def test_the_parts_of_a_split_gguf_file_are_taken_together() -> None:
+    parts = [f"BF16/m-BF16-0000{number}-of-00002.gguf" for number in (1, 2)]
+    assert chosen("m-Q4_K_M.gguf", *parts, wanted="BF16") == set(parts)
+
+
+def test_a_quantization_of_another_format_is_refused() -> None:
+    with pytest.raises(ModelError, match="no quantizations to choose from"):
+        chosen("config.json", "model.safetensors", wanted="Q4_K_M")
+
+
 def test_programs_are_never_taken_and_terms_always() -> None:
     taken = chosen("config.json", "a.safetensors", "modeling.py", "LICENSE", "USE_POLICY.md")
     assert taken == {"config.json", "a.safetensors", "LICENSE", "USE_POLICY.md"}
 
 
-@pytest.mark.parametrize(
-    ("paths", "said"),
-    [
-        (("config.json", "pytorch_model.bin"), r"no safetensors weights \(only \.bin\)"),
-        (("config.json",), "no safetensors weights: choose"),
-        (("adapter_model.safetensors", "adapter_config.json"), "no safetensors weights"),
-        (("model.safetensors",), "no config.json"),
-    ],
-)
-def test_what_parley_cannot_use_is_refused_before_anything_is_fetched(
-    paths: tuple[str, ...], said: str
-) -> None:
-    with pytest.raises(ModelError, match=said):
-        chosen(*paths)
+def test_of_what_nothing_runs_all_is_taken_but_programs() -> None:
+    assert chosen("config.json", "pytorch_model.bin", "run.py") == {
+        "config.json",
+        "pytorch_model.bin",
+    }

@@ -1,6 +1,7 @@
 """Downloading with the real huggingface_hub from a hub on the loopback interface."""
 
 import asyncio
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -24,7 +25,7 @@ def cache_of(program: Program) -> Path:
 
 
 async def pull(
-    program: Program, hub: Hub | str, name: str = NAME, **variables: str
+    program: Program, hub: Hub | str, name: str = NAME, *options: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     program.settings |= {
         "HF_ENDPOINT": hub if isinstance(hub, str) else hub.url,
@@ -32,7 +33,7 @@ async def pull(
         "HF_HUB_DOWNLOAD_TIMEOUT": "5",
         **variables,
     }
-    return await asyncio.to_thread(program.run, "model", "pull", name)
+    return await asyncio.to_thread(program.run, "model", "pull", name, *options)
 
 
 def refusal(result: subprocess.CompletedProcess[str]) -> str:
@@ -112,11 +113,83 @@ async def test_a_name_that_is_none_is_refused_without_asking(program: Program) -
     )
 
 
-async def test_a_repository_without_safetensors_says_what_to_take(program: Program) -> None:
-    files = {"config.json": b"{}", "model.gguf": b"g"}
+async def test_what_nothing_runs_is_refused_before_anything_large_is_downloaded(
+    program: Program,
+) -> None:
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "awq"}}
+    files = tiny_files(WEIGHTS) | {"config.json": json.dumps(config).encode()}
     async with Hub.open(files) as hub:
         said = refusal(await pull(program, hub))
-    assert "no safetensors weights (only .gguf)" in said
+        assert "quantized by AWQ" in said
+        assert "OpenVINO/Tiny-chat-int4-ov" in said
+        assert "--force" in said
+        assert hub.sent == 0
+    assert not list(cache_of(program).rglob("*"))
+
+
+async def test_what_no_memory_or_disk_here_holds_is_refused_before_it_is_downloaded(
+    program: Program,
+) -> None:
+    async with Hub.open(tiny_files(WEIGHTS), sizes={"model.safetensors": 1 << 50}) as hub:
+        said = refusal(await pull(program, hub))
+        assert f"{NAME} needs" in said
+        assert "GB of memory" in said
+        assert "parley model recommend" in said
+        said = refusal(await pull(program, hub, NAME, "--force"))
+        assert "needs 1125899.9 GB more in" in said, "a disk cannot be forced"
+        assert hub.sent == 0
+
+
+async def test_force_downloads_also_what_nothing_runs(program: Program) -> None:
+    files = {"config.json": b"{}", "pytorch_model.bin": b"p" * 1000}
+    async with Hub.open(files) as hub:
+        assert "pickled weights" in refusal(await pull(program, hub))
+        result = await pull(program, hub, NAME, "--force")
+        assert result.returncode == 0, result.stderr
+        folder = cached_snapshot(cache_of(program), NAME)
+        assert folder is not None
+        assert (folder / "pytorch_model.bin").exists()
+
+
+async def test_pull_says_what_runs_the_model_and_how_large_it_is(program: Program) -> None:
+    async with Hub.open(tiny_files(WEIGHTS)) as hub:
+        result = await pull(program, hub)
+    assert f"{NAME} is a Hugging Face model of type llama, 0.3 MB to download." in result.stdout
+    assert "It runs with: openvino (converted at the first start), or torch" in result.stdout
+
+
+async def test_an_export_for_openvino_is_downloaded_listed_and_found(program: Program) -> None:
+    export = {
+        "config.json": json.dumps({"model_type": "qwen3"}).encode(),
+        "tokenizer.json": b"{}",
+        "openvino_model.xml": b"<net/>",
+        "openvino_model.bin": WEIGHTS,
+        "openvino_tokenizer.bin": b"t" * 1000,
+    }
+    async with Hub.open(export, large=frozenset({"openvino_model.bin"})) as hub:
+        result = await pull(program, hub)
+        assert result.returncode == 0, result.stderr
+        assert "It runs with: openvino.\n" in result.stdout
+        assert hub.sent == len(WEIGHTS)
+    listed = json.loads(program.run("model", "list", "--json").stdout)["models"]
+    (model,) = [each for each in listed if each["name"] == NAME]
+    assert (model["kind"], model["backends"], model["whole"]) == ("openvino", ["openvino"], True)
+
+
+async def test_one_quantization_of_a_gguf_repository_is_downloaded(program: Program) -> None:
+    files = {"README.md": b"", "m-Q4_K_M.gguf": b"4" * 1000, "m-Q8_0.gguf": b"8" * 2000}
+    large = frozenset({"m-Q4_K_M.gguf", "m-Q8_0.gguf"})
+    async with Hub.open(files, large=large) as hub:
+        result = await pull(program, hub, f"{NAME}:Q8_0")
+        assert result.returncode == 0, result.stderr
+        assert hub.sent == 2000
+        assert f'name = "{NAME}:Q8_0"' in result.stdout
+        result = await pull(program, hub)
+        assert result.returncode == 0, result.stderr
+        assert hub.sent == 3000
+    folder = cached_snapshot(cache_of(program), NAME)
+    assert folder is not None
+    assert {path.name for path in folder.iterdir()} == set(files)
 
 
 async def test_without_a_network_it_is_one_line(program: Program) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import tokenizers.pre_tokenizers
 
+from bot.models.special_tokens import AddedToken
 from bot.prompting.tokenizer_json import (
     DecoderFamily,
     Prefixes,
@@ -14,6 +15,7 @@ from bot.prompting.tokenizer_json import (
     pieces,
     prefixes,
     text_only,
+    with_added,
 )
 from tests.tiny_tokenizer import BOS, EOS, UNK, VOCAB_SIZE, byte_level_spec, tokenizer_json
 
@@ -102,3 +104,18 @@ def test_the_characters_of_bytes_are_those_of_the_tokenizers_library() -> None:
     assert sorted(table) == sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
     assert sorted(table.values()) == list(range(256))
     assert (table["Ġ"], table["Ċ"], table["A"]) == (0x20, 0x0A, 0x41)
+
+
+def test_tokens_that_other_files_declare_are_added_once() -> None:
+    word = next(piece for piece in LLAMA["model"]["vocab"] if piece.isalpha() and len(piece) > 2)
+    declared = [
+        AddedToken("<s>", 1, special=True),
+        AddedToken("<|x|>", VOCAB_SIZE, special=True, strips_right=True),
+        AddedToken(word, None, special=False),
+        AddedToken("<|nowhere|>", None, special=True),
+    ]
+    tokens = control_tokens(with_added(LLAMA, declared))
+    assert (tokens["<|x|>"].id, tokens["<|x|>"].strips_right) == (VOCAB_SIZE, True)
+    assert tokens[word].id == LLAMA["model"]["vocab"][word]
+    assert "<|nowhere|>" not in tokens
+    assert len(with_added(LLAMA, declared)["added_tokens"]) == len(LLAMA["added_tokens"]) + 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.worker.memory import available_memory
+from bot.worker.memory import available_memory, total_memory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="reads /proc and /sys")
 
@@ -46,3 +46,11 @@ def test_without_proc_and_sys_nothing_is_known(tmp_path: Path) -> None:
 def test_this_machine_has_some() -> None:
     found = available_memory()
     assert found is None or found > 1_000_000
+
+
+def test_total_memory_is_the_machines_or_the_containers(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert total_memory(machine(tmp_path / "a", kilobytes=10)) == 99 * 1024
+    assert total_memory(machine(tmp_path / "b", kilobytes=10, limit="5000")) == 5000
+    assert total_memory(tmp_path) is None

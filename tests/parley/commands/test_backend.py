@@ -1,7 +1,12 @@
 """`parley backend`."""
 
+import sys
 from pathlib import Path
 
+import pytest
+
+from parley.environments.llamacpp_build import MARKER, VERSION
+from tests.fake_llama import write_fake_server
 from tests.parley.parley_program import Program
 
 
@@ -22,3 +27,23 @@ def test_it_says_first_that_intel_archived_ipex(program: Program) -> None:
     assert first.startswith("Intel archived ipex-llm in January 2026")
     assert last.startswith("parley: ipex-llm needs Python 3.11 or 3.10, but /no/such/python is")
     assert done.returncode == 1
+
+
+def test_options_of_the_other_backend_are_refused(program: Program) -> None:
+    done = program.run("backend", "install", "ipex", "--gpu", "vulkan")
+    assert (done.returncode, done.stderr) == (1, "parley: --gpu is for llamacpp: leave it out.\n")
+    done = program.run("backend", "install", "llamacpp", "--cpu")
+    assert done.returncode == 1
+    assert "--cpu and --python are for ipex" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake server is a script with #!")
+def test_a_llama_server_that_is_there_is_tested_and_its_settings_are_printed(
+    program: Program, tmp_path: Path
+) -> None:
+    server = write_fake_server(tmp_path)
+    (tmp_path / MARKER).write_text(f"{VERSION} cpu")
+    done = program.run("backend", "install", "llamacpp", "--folder", str(tmp_path))
+    assert done.returncode == 0
+    assert "is complete already" in done.stderr
+    assert done.stdout.endswith(f"[model.llamacpp]\nserver = '{server}'\n")

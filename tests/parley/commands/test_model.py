@@ -301,3 +301,56 @@ def test_prepare_shows_a_bar_in_a_terminal(program: Program) -> None:
     with program.in_terminal("model", "prepare", "demo") as terminal:
         terminal.wait_for("demo is converted for openvino")
         assert terminal.ended() == 0
+
+
+def test_list_says_what_runs_each_model_and_what_nothing_runs(program: Program) -> None:
+    snapshot = downloaded(program)
+    models = listed(program)
+    assert models["demo"]["backends"] == ["openvino", "torch"]
+    assert models[NAME]["refusal"] == ""
+    config = json.loads((snapshot / "config.json").read_text())
+    quantized = config | {"quantization_config": {"quant_method": "gptq"}}
+    (snapshot / "config.json").write_text(json.dumps(quantized))
+    assert "quantized by GPTQ" in listed(program)[NAME]["refusal"]
+    assert "quantized by GPTQ" in program.run("model", "list").stdout
+
+
+def test_a_model_that_nothing_runs_is_refused_before_it_is_loaded(program: Program) -> None:
+    folder = own(program)
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+    (folder / "model.safetensors").unlink()
+    program.settings |= {"PARLEY_MODEL__NAME": str(folder), "PARLEY_MODEL__BACKEND": "openvino"}
+    for command in (("ask", "Hello"), ("model", "prepare")):
+        result = program.run(*command)
+        assert result.returncode == 1
+        (line,) = result.stderr.splitlines()
+        assert "only a LoRA adapter for org/base" in line
+        assert "use its base model (org/base)" in line
+
+
+def test_the_catalogue_is_listed_with_its_sources(program: Program) -> None:
+    facts = json.loads(program.run("model", "list", "--available", "--json").stdout)
+    rows = {model["name"]: model for model in facts["models"]}
+    row = rows["OpenVINO/Qwen3-8B-int4-ov"]
+    assert row["memory"] > row["download"] > 4e9
+    assert all(model["sources"] for model in rows.values())
+    text = program.run("model", "list", "--available").stdout
+    assert "OpenVINO/Qwen3-8B-int4-ov\n   8.2 billion parameters, 4.9 GB to download, " in text
+    assert "meta-llama/Llama-2-7b-chat-hf\n" in text
+    assert "Llama 2 Community, gated" in text
+    assert "parley model pull NAME" in text
+
+
+@pytest.mark.process
+def test_recommend_names_models_that_fit_this_machine_with_the_commands(program: Program) -> None:
+    result = program.run("model", "recommend", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    facts = json.loads(result.stdout)
+    assert facts["machine"]["memory"] > 0
+    for model in facts["models"]:
+        assert model["memory"] <= model["room"]
+    text = program.run("model", "recommend").stdout
+    assert text.startswith("This machine: ")
+    for model in facts["models"]:
+        assert model["pull"] in text
+        assert model["setting"] in text

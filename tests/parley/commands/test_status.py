@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fake_gpu import interpreter_with_gpu
+from tests.fake_llama import write_fake_server
 from tests.parley.parley_program import Program
 
 
@@ -119,3 +120,13 @@ def test_wrong_settings_are_one_line(program: Program) -> None:
     result = program.run("status")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("parley: PARLEY_MODEL__DEVICE")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake server is a script with #!")
+def test_the_llama_server_is_asked_for_its_device(program: Program, tmp_path: Path) -> None:
+    devices = ["  Vulkan0: Intel(R) Arc(TM) B580 Graphics (12216 MiB, 11000 MiB free)"]
+    program.settings["PARLEY_MODEL__BACKEND"] = "llamacpp"
+    program.settings["PARLEY_MODEL__LLAMACPP__SERVER"] = write_fake_server(
+        tmp_path, devices=devices
+    )
+    assert "Backend llamacpp on GPU.0 (Intel(R) Arc(TM) B580 Graphics (Vulkan0))" in shown(program)

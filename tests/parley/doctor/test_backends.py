@@ -1,5 +1,7 @@
 """What can run, and on which device."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.checks import State
@@ -9,6 +11,7 @@ from parley.doctor.backends import (
     check_device,
     check_devices,
     check_library,
+    check_server,
     device_for,
 )
 from parley.doctor.interpreter import Device, Probe
@@ -26,6 +29,13 @@ TORCH = Probe(
     (Device("cpu", "Some CPU", None), Device("xpu:0", "Intel Arc B580", 12_000_000_000)),
 )
 IPEX = Probe("ipex", "3.11.7", {"ipex-llm": "2.3.0"}, TORCH.devices)
+LLAMA = Probe(
+    "llamacpp",
+    "3.12.1",
+    {"llama-server": "build 11434"},
+    (ARC, CPU),
+    server="/home/me/llama-server",
+)
 NO_TORCH = Probe("torch", "3.12.1", {}, (), "ModuleNotFoundError: No module named 'torch'")
 
 
@@ -45,6 +55,10 @@ NO_TORCH = Probe("torch", "3.12.1", {}, (), "ModuleNotFoundError: No module name
         (IPEX, "auto", "xpu:0"),
         (TORCH, "cuda", None),
         (TORCH, "gpu", None),
+        (LLAMA, "auto", "GPU.1"),
+        (LLAMA, "gpu.1", "GPU.1"),
+        (LLAMA, "cpu", "CPU"),
+        (LLAMA, "xpu", None),
     ],
 )
 def test_the_device_that_the_settings_mean(probe: Probe, wanted: str, name: str | None) -> None:
@@ -84,6 +98,20 @@ def test_the_archived_back_end_names_what_to_move_to_where_it_is_chosen() -> Non
     assert 'backend = "openvino"' in chosen.remedy
     missing = check_library(Probe("ipex", "3.11.7", {}, (), "no"), ModelSettings(backend="ipex"))
     assert missing.remedy.startswith("Run: parley backend install ipex")
+
+
+def test_the_path_of_a_llama_server_is_shown_where_it_is_chosen_and_never_in_public_areas() -> None:
+    chosen = ModelSettings(backend="llamacpp")
+    assert check_library(LLAMA, chosen).detail == "llama-server build 11434, chosen"
+    (shown,) = check_server(LLAMA, chosen)
+    assert (shown.area, shown.detail) == ("Model", "/home/me/llama-server")
+    assert check_server(LLAMA, ModelSettings(backend="openvino")) == []
+    broken = replace(LLAMA, server="", error="/home/me/llama-server is too old")
+    other = check_library(broken, ModelSettings(backend="openvino"))
+    assert (other.state, other.detail) == (State.SKIPPED, "no llama-server that runs here")
+    failed = check_library(broken, chosen)
+    assert failed.state is State.FAILED
+    assert failed.remedy == "Run: parley backend install llamacpp"
 
 
 def test_what_auto_takes_is_said_with_its_reason() -> None:

@@ -9,6 +9,7 @@ import pytest
 from parley.doctor import interpreter as queries
 from parley.doctor.interpreter import probe
 from tests.fake_gpu import interpreter_with_gpu
+from tests.fake_llama import write_fake_server
 
 pytestmark = pytest.mark.process
 
@@ -52,6 +53,22 @@ async def test_a_transformers_that_is_too_old_for_torch_is_a_finding(tmp_path: P
     (tmp_path / "packages" / "transformers" / "__init__.py").write_text("__version__ = '4.37.0'")
     assert "transformers 4.37.0 is installed, and 5 is" in (await probe("torch", python)).error
     assert (await probe("ipex", python)).error.endswith("No module named 'ipex_llm'")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+async def test_a_llama_server_tells_its_version_and_its_devices(tmp_path: Path) -> None:
+    devices = ["  Vulkan0: Intel(R) Arc(TM) B580 Graphics (12216 MiB, 11000 MiB free)"]
+    server = write_fake_server(tmp_path, devices=devices)
+    found = await probe("llamacpp", server=server)
+    assert (found.error, found.server) == ("", server)
+    assert found.packages["llama-server"].startswith("0.6.0-dev (build 11434")
+    gpu, cpu = found.devices
+    assert (gpu.name, gpu.memory, gpu.shared) == ("GPU.0", 12216 << 20, False)
+    assert gpu.title == "Intel(R) Arc(TM) B580 Graphics (Vulkan0)"
+    assert (cpu.name, cpu.memory) == ("CPU", None)
+    broken = await probe("llamacpp", server="/no/llama-server")
+    assert "there is no file /no/llama-server" in broken.error
+    assert (broken.devices, broken.server) == ((), "")
 
 
 @pytest.mark.parametrize(

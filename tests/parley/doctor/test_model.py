@@ -15,6 +15,7 @@ from bot.worker.conversion.llama_config import read_config
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
 from parley.doctor.model import check_low_bit, check_memory, check_model, needed
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
 LLAMA_2_7B = {
@@ -135,6 +136,15 @@ def test_weights_that_a_back_end_has_not_are_found_before_it_loads(
         assert "sym_int" in result.detail + result.remedy, "it names what there is"
 
 
+def test_a_folder_is_refused_for_llama_cpp_and_a_gguf_file_is_not(llama: ModelFolder) -> None:
+    on, section = Device("CPU", "", None), ModelSettings(backend="llamacpp")
+    refused = check_low_bit(llama, section, "llamacpp", on)
+    assert refused is not None
+    assert "is no GGUF file" in refused.detail
+    assert refused.remedy == 'Set [model] backend = "auto", or name a .gguf file'
+    assert check_low_bit(replace(llama, path=Path("m.gguf")), section, "llamacpp", on) is None
+
+
 def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolder) -> None:
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
@@ -151,7 +161,32 @@ def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) 
     (result,), folder = check_model(named(tmp_path))
     assert result.state is State.OK
     assert "Llama 2's chat format" in result.detail
+    assert "runs with openvino (converted at the first start), or torch" in result.detail
     assert folder is not None
+
+
+def test_a_model_that_nothing_runs_is_a_finding_with_the_way_that_works(
+    tmp_path: Path, llama: ModelFolder
+) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    quantized = config | {"quantization_config": {"quant_method": "awq"}}
+    (llama.path / "config.json").write_text(json.dumps(quantized))
+    (result,), folder = check_model(named(tmp_path))
+    assert (result.state, folder) == (State.FAILED, None)
+    assert "quantized by AWQ" in result.detail
+    assert "Use the original model" in result.remedy
+    (result,), folder = check_model(named(tmp_path, backend="torch"))
+    assert result.state is State.OK, "transformers may know more"
+
+
+def test_weights_alone_can_be_too_large(llama: ModelFolder) -> None:
+    config = json.loads((llama.path / "config.json").read_text())
+    (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    for part in ("openvino_model.xml", "openvino_model.bin"):
+        (llama.path / part).write_bytes(b"x" * 1_000_000)
+    assert fit(llama, gpu(0.001)).state is State.FAILED
+    assert "parley model recommend" in fit(llama, gpu(0.001)).remedy
+    assert fit(llama, gpu(1)).state is State.SKIPPED
 
 
 def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFolder) -> None:
@@ -166,7 +201,7 @@ def test_a_model_without_a_chat_format_is_refused(tmp_path: Path, llama: ModelFo
     ("broken", "said"),
     [
         (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
-        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "without config.json"),
         (lambda folder: folder.rename(folder.with_name("gone")), "does not exist"),
     ],
 )
@@ -186,3 +221,18 @@ def test_a_model_that_was_never_downloaded_says_how(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     (result,), _ = check_model(named(tmp_path, name="org/never-here"))
     assert "parley model pull org/never-here" in result.remedy
+
+
+def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny-Q4_K_M.gguf", template="x")
+    folder = ModelFolder.read(file)
+    result = fit(folder, gpu(1))
+    assert (result.state, result.what) == (State.OK, "context of 2048 tokens, Q4_K_M")
+    cache = 2048 * 2 * (2 * 2 * (16 + 16))  # tokens, bytes, layers and heads
+    assert (
+        f"{file.stat().st_size / 1e6:.0f} MB of weights and {cache / 1e6:.0f} MB" in result.detail
+    )
+    refused = fit(folder, gpu(0.0001))
+    assert refused.state is State.FAILED
+    assert refused.remedy.startswith("Choose a file with fewer bits, ")
+    assert check_low_bit(folder, ModelSettings(), "openvino", gpu(1)) is None

@@ -1,12 +1,13 @@
 """The self-test notices a device that computes something else."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.config import Settings, load
+from bot.config import LlamaCppSettings, Settings, load
 from bot.errors import ConfigError, ModelError
 from parley.doctor import selftest as selftesting
 from parley.doctor.selftest import CLOSE, SIMILAR, SelfTest, run_selftest
@@ -79,3 +80,17 @@ async def test_an_interpreter_that_cannot_be_asked_is_one_line(tmp_path: Path) -
     section = settings.model.model_copy(update={"python": "/no/python", "device": "auto"})
     with pytest.raises(ModelError, match="no backend can be chosen: /no/python cannot be started"):
         await run_selftest(settings.model_copy(update={"model": section}))
+
+
+@pytest.mark.process
+@pytest.mark.skipif(
+    not os.environ.get("PARLEY_TEST_LLAMA_SERVER"), reason="no llama-server is named"
+)
+async def test_llama_cpp_computes_what_openvino_does(tmp_path: Path) -> None:
+    section = LlamaCppSettings(server=os.environ["PARLEY_TEST_LLAMA_SERVER"])
+    settings = on_cpu(tmp_path, "llamacpp")
+    model = settings.model.model_copy(update={"llamacpp": section})
+    found = await run_selftest(settings.model_copy(update={"model": model}))
+    assert found.passed
+    assert (found.backend, found.low_bit, found.device) == ("llamacpp", "F16", "CPU")
+    assert found.positions > found.tokens > 10

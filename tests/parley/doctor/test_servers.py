@@ -16,7 +16,19 @@ async def test_a_server_is_fine_where_it_answers_a_question_and_only_there() -> 
             model = ModelSettings(backend="openai", openai=servers)
             results = await check_servers(Settings(model=model))
     assert [result.state for result in results] == [State.OK, State.FAILED, State.FAILED]
-    assert results[0].detail == "llama answers, context 4096 tokens"
+    assert results[0].detail == "llama answers, context 4096 tokens, token counts are estimates"
     assert results[1].detail.endswith("HTTP 400: llama does not support chat")
     assert results[1].remedy.startswith("Correct [model.openai] model")
     assert results[2].remedy == "Set PARLEY_MODEL__OPENAI__API_KEY."
+
+
+async def test_a_small_window_of_ollamas_is_a_warning_with_its_remedy() -> None:
+    models = plain({"data": [{"id": "qwen3:8b", "owned_by": "library"}]})
+    own = {"api/ps": plain({"models": []}), "api/show": plain({"capabilities": ["completion"]})}
+    async with raw_server(models=models, chat=stream(event("OK"), STOP), **own) as server:
+        servers = OpenAISettings(base_urls=(server.url,))
+        model = ModelSettings(backend="openai", openai=servers)
+        (result,) = await check_servers(Settings(model=model))
+    assert result.state is State.WARNING
+    assert result.detail.startswith("qwen3:8b (Ollama) answers, context 4096 tokens")
+    assert "OLLAMA_CONTEXT_LENGTH" in result.remedy

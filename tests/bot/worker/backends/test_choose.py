@@ -1,12 +1,15 @@
 """Which backend "auto" chooses."""
 
+import sys
 from pathlib import Path
 
 import pytest
+from gguf import GGUFWriter
 
 from bot.worker.backends.choose import Installed, choose_backend, may_support_xpu
 from bot.worker.backends.openvino.library import MODEL_FILE
-from bot.worker.protocol import LoadOptions
+from bot.worker.protocol import LoadError, LoadOptions
+from tests.fake_llama import write_fake_server
 
 ALL = Installed(ipex=True, torch=True, xpu=True)
 
@@ -51,3 +54,33 @@ def test_a_torch_that_cannot_support_intel_gpus_is_not_imported_to_ask() -> None
     assert [v for v in ("2.13.0", "2.13.0+cpu", "2.8.0+cu129") if may_support_xpu(v)] == []
     assert may_support_xpu("2.8.0+xpu")
     assert may_support_xpu("2.9.0a0+git1a2b3c4")
+
+
+def gguf(folder: Path, architecture: str) -> str:
+    writer = GGUFWriter(folder / "m.gguf", architecture)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    return str(folder / "m.gguf")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="the fake server is a script with #!")
+@pytest.mark.parametrize("device", ["auto", "cpu", "gpu"])
+def test_a_gguf_file_goes_to_llama_cpp_on_every_device(tmp_path: Path, device: str) -> None:
+    server = write_fake_server(tmp_path)
+    model = gguf(tmp_path, "qwen35")
+    choice = choose_backend(LoadOptions("auto", model=model, server=server, device=device))
+    assert choice.backend == "llamacpp"
+    assert choice.reason == "the model is a GGUF file, and a llama-server is there to run it"
+
+
+def test_without_a_llama_server_openvino_takes_the_gguf_files_that_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    choice = choose_backend(LoadOptions("auto", model=gguf(tmp_path, "llama")))
+    assert choice.backend == "openvino"
+    assert "no llama-server was found" in choice.reason
+    with pytest.raises(LoadError, match="build one with: parley backend install llamacpp, or set"):
+        choose_backend(LoadOptions("auto", model=gguf(tmp_path, "gemma4")))
