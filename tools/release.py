@@ -1,8 +1,8 @@
 """What a release needs besides building: that version, tag and changelog agree, and its notes.
 
-    python -m tools.release check v0.2.0     exit code 1, and one line, where they do not agree
-    python -m tools.release notes v0.2.0     print the changelog of that version
-    python -m tools.release constraints      print the installed versions, for constraints.txt
+python -m tools.release check v0.2.0     exit code 1, and one line, where they do not agree
+python -m tools.release notes v0.2.0     print the changelog of that version
+python -m tools.release constraints      print the installed versions, for constraints.txt
 """
 
 import re
@@ -45,15 +45,19 @@ def check(tag: str) -> None:
 
 
 def constraints() -> str:
-    """The versions of all installed distributions but Parley's own, sorted, one on a line. Of
-    torch, the build's name (“+cpu”) is left out: CI takes the one for its machine."""
+    """constraints.txt: the versions of all installed distributions but Parley's own, sorted by
+    name, one on a line. Of torch, the build's name (“+cpu”) is left out: CI takes the one for its
+    machine."""
     found = {
         re.sub(r"[-_.]+", "-", each.name).lower(): each.version.partition("+")[0]
         for each in distributions()
     }
-    for own in (OWN, "pip", "setuptools", "wheel"):
+    for own in (OWN, "pip", "wheel"):
         found.pop(own, None)
-    return "".join(f"{name}=={found[name]}\n" for name in sorted(found))
+    python = ".".join(map(str, sys.version_info[:2]))
+    lines = [f"{name}=={found[name]}" for name in sorted(found)]
+    heading = f"# Versions with which CI runs on Python {python}. To renew: make constraints"
+    return "\n".join([heading, *lines]) + "\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,11 @@
 """A release is made only where tag, version and changelog agree."""
 
+import tomllib
+from importlib import metadata
+
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools import release
 
@@ -35,7 +40,7 @@ def test_a_version_that_the_changelog_lacks_is_not_released(version: str, why: s
         release.notes(version, CHANGELOG)
 
 
-def test_the_version_of_this_tree_can_be_released() -> None:
+def test_the_changelog_has_the_version_of_this_tree() -> None:
     release.check(f"v{release.version()}")
 
 
@@ -46,9 +51,39 @@ def test_another_tag_is_refused_with_one_line(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_constraints_pin_every_package_once_and_parley_never() -> None:
-    lines = release.constraints().splitlines()
-    assert lines == sorted(set(lines))
-    assert not any(line.startswith(("parley", "pip==")) for line in lines)
-    assert any(line.startswith("pytest==") for line in lines)
-    assert not any("+" in line for line in lines)
+def pins(text: str) -> dict[str, str]:
+    """Versions by name, in the order of the lines."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+def test_constraints_pin_what_is_installed_but_parley_and_the_installers() -> None:
+    found = pins(release.constraints())
+    assert list(found) == sorted(found)
+    assert not {"parley-chat", "pip", "wheel"} & set(found)
+    assert found["pytest"] == metadata.version("pytest")
+    assert not any("+" in version for version in found.values())
+
+
+def requirements() -> list[Requirement]:
+    """What Parley and its tests require directly."""
+    project = tomllib.loads((release.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["dev"], *extras["torch"]]
+    return [Requirement(each) for each in wanted]
+
+
+@pytest.mark.parametrize("need", requirements(), ids=lambda need: need.name)
+def test_the_constraints_of_ci_pin_every_requirement_to_a_version_that_fits(
+    need: Requirement,
+) -> None:
+    found = pins((release.ROOT / "constraints.txt").read_text("utf-8"))
+    name = canonicalize_name(need.name)
+    assert name in found, "run: make constraints"
+    assert need.specifier.contains(found[name]), "run: make constraints"
+
+
+def test_the_constraints_have_the_torch_that_the_tests_install() -> None:
+    found = pins((release.ROOT / "constraints.txt").read_text("utf-8"))
+    makefile = (release.ROOT / "Makefile").read_text("utf-8")
+    assert f"TORCH := torch=={found['torch']}\n" in makefile

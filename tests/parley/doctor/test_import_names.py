@@ -40,7 +40,7 @@ def check(place: Path, places: Mapping[str, Path] | None = None) -> list[Result]
 
 def test_an_environment_of_its_own_is_one_line(tmp_path: Path) -> None:
     installed(tmp_path, "parley-chat", OURS)
-    installed(tmp_path, "robots", {"robots/bot/__init__.py": "", "bottle.py": "", "botany/a.py": ""})
+    installed(tmp_path, "robots", {"robots/bot/__init__.py": "", "bottle.py": "", "bots/a.py": ""})
     (result,) = check(tmp_path)
     assert result.state is State.OK
     assert "adapters, bot, parley, storage" in result.detail
