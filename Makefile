@@ -99,8 +99,9 @@ format: $(VENV)/installed-dev  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-picture: $(VENV)/installed  ## Draw the README's picture from a real chat with the demo model.
+picture: $(VENV)/installed-dev  ## Draw the README's pictures from real chats with the demo model.
 	$(BIN)/python -m tools.picture
+	$(BIN)/python -m tools.platform_pictures
 
 benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole

@@ -10,6 +10,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from bot.config import Settings
+from bot.delivery.rendering import place_note
 from parley.program import app
 
 ROOT = Path(__file__).parents[1]
@@ -86,3 +87,18 @@ def test_the_picture_shows_the_program_as_it_is() -> None:
     assert "You talk with Parley demo" in picture
     assert "Stream Chat with Parley demo stopped." in picture
     assert "http://" not in picture.replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"),
+    [
+        ("chat-discord.svg", ("@Parley", "Regenerate", "Stop", place_note(1))),
+        ("chat-slack.svg", ("@Parley", "Regenerate", "Continue", "Stopped.", "deleted for good")),
+    ],
+)
+def test_the_pictures_of_the_platforms_show_them_as_they_are(
+    file: str, shown: tuple[str, ...]
+) -> None:
+    picture = (ROOT / "docs" / file).read_text(encoding="utf-8")
+    assert [text for text in shown if text not in picture] == []
+    assert file in README
