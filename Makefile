@@ -16,7 +16,11 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
+<<<<<<< HEAD
 .PHONY: chat help install test pytest test-thorough test-server test-real test-ipex test-templates lint \
+=======
+.PHONY: chat help install test test-thorough test-server test-real test-llama-server test-ipex test-templates lint \
+>>>>>>> main
 	types format benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
@@ -61,8 +65,7 @@ test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new ex
 test-server: $(VENV)/installed-dev  ## Test the openai backend against a real server: SERVER='…'.
 	PARLEY_TEST_SERVER='$(SERVER)' $(PYTEST) tests/bot/generation/test_real_server.py
 
-# SmolLM2-135M-Instruct (Apache-2.0) as GGUF: 93 MB, kept in .cache. LLAMA_SERVER names a llama-server
-# for the tests of that backend; `make llama-server` builds one.
+# SmolLM2-135M-Instruct (Apache-2.0) as GGUF: 93 MB, kept in .cache.
 SMOLLM2 := .cache/smollm2
 
 $(SMOLLM2)/model.gguf: $(VENV)/installed-dev
@@ -75,6 +78,17 @@ $(SMOLLM2)/model.gguf: $(VENV)/installed-dev
 
 test-real: $(SMOLLM2)/model.gguf  ## Compare a real model's answers with transformers'.
 	PARLEY_TEST_SMOLLM2=$(CURDIR)/$< $(PYTEST) tests/real -s $(ARGS)
+
+# Building it takes 5 to 10 minutes, once.
+LLAMA_SERVER ?= $(CURDIR)/.cache/llamacpp/llama-server
+
+$(CURDIR)/.cache/llamacpp/llama-server: $(VENV)/installed
+	$(BIN)/parley backend install llamacpp --folder $(@D)
+
+test-llama-server: $(SMOLLM2)/model.gguf $(LLAMA_SERVER)  ## Test GGUF files with llama.cpp's own server, which is built first.
+	PARLEY_TEST_LLAMA_SERVER=$(LLAMA_SERVER) PARLEY_TEST_SMOLLM2=$(CURDIR)/$< \
+		PARLEY_TEST_GGUF=$(CURDIR)/$< $(PYTEST) -s $(ARGS) tests/bot/worker/backends/llamacpp \
+		tests/parley/doctor/test_selftest.py tests/real/test_gguf.py
 
 # ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
 test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.

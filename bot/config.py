@@ -38,7 +38,7 @@ from bot.config_types import (
 from bot.database_url import sqlite_file, sqlite_url
 from bot.errors import ConfigError
 from bot.files import NotText, read_text
-from bot.messages import Sampling
+from bot.messages import Reasoning, Sampling
 
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
@@ -93,6 +93,7 @@ class ModelSettings(_Section):
     python: Annotated[FilePath, Field(examples=["~/torch/bin/python"])] = ""
     environment: VariableNames = ()
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
+    reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
@@ -107,6 +108,7 @@ class GenerationSettings(_Section):
     top_k: Annotated[int, Field(ge=0), Means("no limit")] = 50
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     max_new_tokens: Annotated[int, Field(ge=1)] = 512
+    max_thinking_tokens: Annotated[int, Field(ge=0), Means("no thinking")] = 2048
     seed: Annotated[int, Field(ge=-1, examples=[42]), Means("a new one each time")] = -1
 
     def sampling(self) -> Sampling:
@@ -122,6 +124,7 @@ class ConversationSection(_Section):
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
+    thinking: Literal["hide", "fold"] = "hide"
 
 
 class StorageSettings(_Section):

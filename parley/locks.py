@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
@@ -23,7 +24,7 @@ from bot.config import APP, Settings
 from bot.database_url import sqlite_file
 from bot.errors import Busy, StorageError
 from bot.files import make_private_folder, private
-from bot.messages import ConversationKey, ModelInfo
+from bot.messages import ConversationKey, ModelInfo, Reasoning
 
 logger = logging.getLogger(__name__)
 
@@ -177,10 +178,17 @@ def _write_status(file: Path, instance: Instance) -> None:
         logger.warning("%s cannot be written (%s): parley status will show less", file, exc)
 
 
+def _model(facts: dict[str, Any]) -> ModelInfo:
+    """The model as `_write_status` wrote it. Raises TypeError and ValueError for anything else."""
+    for name in ("thinks_at", "reasoning_levels"):
+        facts[name] = tuple(map(Reasoning, facts.get(name, ())))
+    return ModelInfo(**facts)
+
+
 def _read_status(file: Path) -> Instance:
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         model = facts.pop("model")
-        return Instance(**facts, model=ModelInfo(**model) if model else None)
+        return Instance(**facts, model=_model(model) if model else None)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return Instance()

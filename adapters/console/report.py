@@ -26,7 +26,8 @@ def outcome_text(outcome: Outcome) -> str:
     usage = outcome.usage
     facts = []
     if usage.completion_tokens:
-        facts.append(counted(usage.completion_tokens, "token"))
+        thought = f", {usage.thinking_tokens:,} of them thinking" if usage.thinking_tokens else ""
+        facts.append(counted(usage.completion_tokens, "token") + thought)
     if usage.tokens_per_second:
         facts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     if outcome.note and outcome.error is None:

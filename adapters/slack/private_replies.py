@@ -15,6 +15,21 @@ from bot.errors import SurfaceError
 logger = logging.getLogger(__name__)
 
 
+LONGEST = 9000
+"""Characters of one message; a markdown block takes 12,000."""
+MOST_PIECES = 5
+
+
+def split(text: str) -> list[str]:
+    """`text` in pieces of at most `LONGEST` characters, cut between lines where there are any."""
+    pieces: list[str] = []
+    while len(text) > LONGEST:
+        cut = text.rfind("\n", 0, LONGEST) + 1 or LONGEST
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateReply:
     """Replies to one person, in one place; an `adapters.common.platform.Reply`."""
@@ -27,7 +42,12 @@ class PrivateReply:
     in half an hour."""
 
     async def __call__(self, text: str) -> None:
-        """Raises nothing: what cannot be delivered is logged."""
+        """Raises nothing: what cannot be delivered is logged. A long text comes in several
+        messages, as many as the response URL takes."""
+        for piece in split(text)[:MOST_PIECES]:
+            await self._send(piece)
+
+    async def _send(self, text: str) -> None:
         body: dict[str, Any] = {
             "text": escaped(text),
             "blocks": [{"type": "markdown", "text": harmless(text)}],

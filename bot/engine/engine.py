@@ -235,7 +235,9 @@ class Engine:
     async def _close_lost(self, answer: StoredAnswer) -> None:
         """Close an unfinished answer whose place no longer exists."""
         if answer.state.open:
-            await self._store.close(answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage)
+            await self._store.close(
+                answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage, answer.thought
+            )
         await self._store.delivered(answer.id)
 
     # ------------------------------------------------------------ questions
@@ -363,7 +365,12 @@ class Engine:
         """Show the end of an answer that was stopped quietly for a change that failed."""
         assert old.outcome is not None
         answer = replace(
-            old.answer, state=old.outcome.state, text=old.text, messages=old.messages, settled=0
+            old.answer,
+            state=old.outcome.state,
+            text=old.text,
+            thought=old.thought,
+            messages=old.messages,
+            settled=0,
         )
         job = Job(answer, surface, None)
         job.outcome = replace(old.outcome, note=note)
@@ -472,6 +479,11 @@ class Engine:
         Raises NothingToDo where the conversation has no such answer."""
         answer = await self._answer_in(conversation, answer_id)
         await self._store.rate(answer.id, by, verdict)
+
+    async def thought(self, conversation: ConversationKey, answer_id: int) -> str:
+        """What the model thought before an answer of this conversation; "" for nothing. Raises
+        NothingToDo where the conversation has no such answer."""
+        return (await self._answer_in(conversation, answer_id)).thought
 
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers

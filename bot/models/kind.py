@@ -21,7 +21,7 @@ from bot.errors import ModelError
 from bot.models.gguf_files import gguf_models
 from bot.models.repository import Repository, read_repository
 from bot.models.unsuited import TEXT_EXPORT, VISION_EXPORT, Unsuited, why_unsuited
-from bot.worker.conversion.llama_config import MODEL_TYPES
+from bot.worker.conversion.architectures import MODEL_TYPES
 
 _PRECISION = re.compile(
     r"(?<![a-z0-9])(int4|int8|nf4|fp16|fp32|bf16|mxfp4)(?![a-z0-9])", re.IGNORECASE

@@ -112,6 +112,11 @@ class Rendering:
         """Roughly how many objects it holds."""
         return 1 + len(self.parts) + len(self.checks) + len(self.joint)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the template gave no text."""
+        return bool(self.refused or self.broken)
+
     def holds_for(self, contents: Sequence[str]) -> bool:
         """Whether the template would render the same for `contents`, now."""
         if self.contents is not None:

@@ -92,8 +92,8 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return f"environment.literals[{len(self.literals) - 1}]"
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        # A method of a string that is not followed: "a".replace("a", content).
-        if type(getattr(__obj, "__self__", None)) is str:
+        # What is written in C is not followed, such as a method of a plain string.
+        if isinstance(__obj, types.BuiltinFunctionType):
             traced_text.seen((*args, *kwargs.values()))
         return super().call(__context, __obj, *args, **kwargs)
 

@@ -9,7 +9,7 @@ Standard input and output are JSON objects, one a line. The first line in is ``{
 "special_tokens", "seconds", "bytes"}``, and its answer ``{}`` or ``{"broken", "line"}``. Then each
 line is a rendering: ``messages`` (see `_message`), ``answer_next``, ``variables`` and ``lists``;
 its answer is ``{"parts", "checks", "opaque", "times"}``, ``{"refused"}`` or ``{"broken"}``. A part
-is [text, trusted, view or null]; views and checks are those of `bot.prompting.traced_text`. The
+is [text, trusted, view or null]; views and checks are those of `bot.prompting.text_trace`. The
 process ends with its input, or where a limit is exceeded.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import jinja2
 
-from bot.prompting import traced_text
+from bot.prompting import text_trace, traced_text
 from bot.prompting.template_environment import Clock, Refused, TemplateEnvironment, TooLarge
 from bot.prompting.traced_text import Text, literal
 
@@ -90,7 +90,7 @@ def _rendered(
 ) -> _Answer:
     numbers = itertools.count()
     clock.times.clear()
-    trace = traced_text.begin()
+    trace = text_trace.begin()
     try:
         messages = [_message(m, numbers, lists=request["lists"]) for m in request["messages"]]
         text = template.render(

@@ -95,9 +95,11 @@ class TextTokenizer:
             None,
         )
         if path is None:
+            only = " (openvino_tokenizer.xml is for OpenVINO's own programs)"
+            other = only if (folder / "openvino_tokenizer.xml").exists() else ""
             raise ModelError(
-                f"{folder} holds neither tokenizer.json nor tokenizer.model: copy the tokenizer "
-                "files of the original model there."
+                f"{folder} holds neither tokenizer.json nor tokenizer.model{other}: copy the "
+                "tokenizer files of the original model there."
             )
         try:
             data = path.read_bytes()
@@ -214,10 +216,18 @@ class StreamDecoder:
     alone, not on the length of the answer.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, *, after: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: TextTokenizer,
+        *,
+        after: Sequence[int] | None = None,
+        shown: frozenset[int] = frozenset(),
+    ) -> None:
         """`after`: for an answer that is continued, the preceding ids, of which the last three are
-        enough; None or empty for a fresh answer."""
+        enough; None or empty for a fresh answer. `shown`: special tokens that are written out, such
+        as the tags around a thought, until `hide_control`."""
         self._tokenizer = tokenizer
+        self._dropped = tokenizer.special - shown
         self._at_start = not after
         self._held = b""
         if after:
@@ -238,9 +248,13 @@ class StreamDecoder:
         self._held = b""
         return ""
 
+    def hide_control(self) -> None:
+        """From now on no special token is written out."""
+        self._dropped = self._tokenizer.special
+
     def _text_bytes(self, ids: Iterable[int]) -> bytes:
         known = self._tokenizer
-        return b"".join(known.token_bytes(token) for token in ids if token not in known.special)
+        return b"".join(known.token_bytes(token) for token in ids if token not in self._dropped)
 
 
 def whole_characters(data: bytes) -> tuple[str, bytes]:

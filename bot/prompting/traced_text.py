@@ -10,59 +10,13 @@ False) and what it derives from them (*views*: ``content.strip()``). A rendering
 contents for which the checks give the same results. Where the template does something else with a
 content, the trace is `opaque`: the rendering holds for these contents alone.
 
-Runs in the process of `bot.prompting.template_process`; imports nothing.
+Runs in the process of `bot.prompting.template_process`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, SupportsIndex
 
-Step = tuple[Any, ...]
-"""One operation of a view: the name of a method of str, its arguments, and the index of its result
-that was taken, or None for the result itself."""
-
-View = tuple[int, tuple[Step, ...]]
-"""Text derived from one content: the content's number, and the steps in order."""
-
-Check = tuple[tuple[str | View, ...], str, tuple[Any, ...], Any]
-"""A text in parts, each a view or text that does not vary; a method of str that was called on it,
-its arguments, and the result."""
-
-
-class Trace:
-    """What one rendering did with the contents."""
-
-    def __init__(self) -> None:
-        self.checks: dict[Check, None] = {}
-        self.opaque = False
-
-    def check(self, text: "Text", method: str, arguments: tuple[Any, ...], result: Any) -> None:
-        if not _constant(arguments) or not isinstance(result, bool | int):
-            self.opaque = True
-        else:
-            subject = tuple(p.text if p.origin is None else p.origin for p in text._pieces)
-            self.checks[subject, method, _plain(arguments), result] = None
-
-
-trace = Trace()
-"""That of the rendering that is going on."""
-
-
-def begin() -> Trace:
-    """Start a new trace."""
-    trace.__init__()  # type: ignore[misc]
-    return trace
-
-
-class Piece:
-    """A run of characters of one origin."""
-
-    __slots__ = ("origin", "text", "trusted")
-
-    def __init__(self, text: str, *, trusted: bool, origin: View | None = None) -> None:
-        self.text = text
-        self.trusted = trusted
-        self.origin = origin
-        """The content of which the whole run is a view; None for text that is none."""
+from bot.prompting.text_trace import Piece, Step, View, trace
 
 
 class Text(str):
@@ -151,13 +105,14 @@ class Text(str):
             trace.opaque = True
         pieces, position = [], 0
         for piece in self._pieces:
-            first, last = max(begin - position, 0), max(end - position, 0)
-            text = piece.text[first:last]
-            whole = text == piece.text
+            stop = position + len(piece.text)
+            text = piece.text[max(begin - position, 0) : max(end - position, 0)]
+            # A content that is empty now may not be so in another conversation.
+            whole = begin <= position and stop <= end
             pieces.append(
                 Piece(text, trusted=piece.trusted, origin=piece.origin if whole else None)
             )
-            position += len(piece.text)
+            position = stop
         return _of(pieces)
 
     def __getitem__(self, key: Any) -> "Text":
@@ -184,7 +139,7 @@ class Text(str):
         """One character, as a slice that is known not to be empty. Raises IndexError."""
         part = self[place:] if place == -1 else self[place : place + 1]
         if self._watched():
-            trace.check(part, "__bool__", (), bool(_bare(part)))
+            _note(part, "__bool__", (), bool(_bare(part)))
         str.__getitem__(self, place)
         return part
 
@@ -241,7 +196,7 @@ class Text(str):
         arguments = (_bare(sep), maxsplit.__index__())
         found = [len(part) for part in getattr(str, method)(_bare(self), *arguments)]
         if self._watched():
-            trace.check(self, f"{method}:len", arguments, len(found))
+            _note(self, f"{method}:len", arguments, len(found))
             if self._view() is None and self._splits_itself(*arguments) == len(found) - 1:
                 return self._sections(found, len(arguments[0]))
         sections, position = [], 0
@@ -339,7 +294,7 @@ def _checked(method: str) -> Callable[..., Any]:
         if result is NotImplemented:
             return result
         if self._watched():
-            trace.check(self, method, arguments, result)
+            _note(self, method, arguments, result)
         else:
             _arguments_seen(*arguments)
         return result
@@ -379,7 +334,7 @@ for _name in ("__eq__", "__ne__"):
 def _truth(self: Text) -> bool:
     result = str.__len__(self) > 0
     if self._watched():
-        trace.check(self, "__bool__", (), result)
+        _note(self, "__bool__", (), result)
     return result
 
 
@@ -452,7 +407,7 @@ def _without_end(pieces: list[Piece], method: str, arguments: tuple[Any, ...]) -
             kept = Piece(text, trusted=piece.trusted)
         else:
             kept = _derived(piece, piece.origin, (method, arguments, None))
-            trace.check(_of((kept,)), "__bool__", (), bool(kept.text))
+            _note(_of((kept,)), "__bool__", (), bool(kept.text))
         if kept.text:
             return [kept, *pieces[place + 1 :]]
     return []
@@ -530,6 +485,15 @@ def _opaque(function: Callable[..., str], *arguments: Any) -> str:
 def _arguments_seen(*arguments: Any) -> None:
     for argument in arguments:
         seen(argument)
+
+
+def _note(text: Text, method: str, arguments: tuple[Any, ...], result: Any) -> None:
+    """Record what was asked of a text that contents are in."""
+    if not _constant(arguments) or not isinstance(result, bool | int):
+        trace.opaque = True
+    else:
+        subject = tuple(p.text if p.origin is None else p.origin for p in text._pieces)
+        trace.checks[subject, method, _plain(arguments), result] = None
 
 
 def _constant(arguments: Iterable[Any]) -> bool:

@@ -3,18 +3,18 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from uuid import uuid4
 
 from rich.console import Console
 
 from adapters.common.settings import with_system_prompt
-from adapters.console import PlainSurface, PlainText
+from adapters.console import PlainSurface, PlainText, harmless
 from bot.config import Settings
 from bot.engine.job import Outcome
 from bot.errors import MessageGone
-from bot.messages import Completion, ConversationKey, Finished, Question
+from bot.messages import Completion, ConversationKey, Question
 from bot.ports import AnswerState, Surface
 from parley.app import Parley, open_generator
 from parley.failures import print_error
@@ -28,10 +28,18 @@ BROKEN_PIPE = 141
 """The exit code that shells use for SIGPIPE (128 + 13)."""
 
 
-async def ask(settings: Settings, text: str, name: str | None, system: str | None) -> None:
+async def ask(
+    settings: Settings,
+    text: str,
+    name: str | None,
+    system: str | None,
+    *,
+    thinking: bool = False,
+) -> None:
     """Print the answer to one question. `name` is the conversation; None stores nothing. `system`
-    becomes the conversation's system prompt. Notes about the answer go to stderr. Raises
-    ConfigError, Busy, what `open_parley` raises, and the answer's own error."""
+    becomes the conversation's system prompt. Notes about the answer go to stderr, and with
+    `thinking` what the model thought before it. Raises ConfigError, Busy, what `open_parley`
+    raises, and the answer's own error."""
     conversation = conversation_named(uuid4().hex if name is None else name)
     if name is None:
         storage = settings.storage.model_copy(update={"url": "memory://"})
@@ -42,7 +50,8 @@ async def ask(settings: Settings, text: str, name: str | None, system: str | Non
             parley = await load_parley(stack, settings, Console(stderr=True))
             if system is not None:
                 await _set_system_prompt(parley, conversation, system)
-            outcome = await _answer(parley, conversation, text, PlainSurface(out))
+            told = _print_thought if thinking else None
+            outcome = await _answer(parley, conversation, text, PlainSurface(out), told)
     if outcome.error is not None:
         raise outcome.error
     if outcome.note:
@@ -57,17 +66,28 @@ async def _set_system_prompt(parley: Parley, conversation: ConversationKey, text
 
 
 async def _answer(
-    parley: Parley, conversation: ConversationKey, text: str, surface: Surface
+    parley: Parley,
+    conversation: ConversationKey,
+    text: str,
+    surface: Surface,
+    on_thought: Callable[[str], None] | None,
 ) -> Outcome:
     question = Question(conversation, local_person(), text, event_id=uuid4().hex, direct=True)
     job = await parley.engine.ask(question, surface)
     assert job is not None, "None means an event id seen before; this one is new"
     try:
-        return await job.ended()
+        outcome = await job.ended()
+        if on_thought is not None and job.thought:
+            on_thought(job.thought)
+        return outcome
     except asyncio.CancelledError:  # Ctrl-C stops the answer; the text so far is stored
         job.stop()
         await job.ended()
         raise
+
+
+def _print_thought(text: str) -> None:
+    print(harmless(text) if sys.stderr.isatty() else text, file=sys.stderr, flush=True)
 
 
 async def complete(settings: Settings, text: str) -> None:
@@ -85,7 +105,7 @@ async def complete(settings: Settings, text: str) -> None:
             stream = generator.stream(prompt, settings.generation.sampling())
             async with aclosing(stream):
                 async for piece in stream:
-                    await out.write("\n" if isinstance(piece, Finished) else piece)
+                    await out.write(piece if isinstance(piece, str) else "\n")
 
 
 async def _read_text(text: str) -> str:

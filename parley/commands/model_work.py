@@ -33,9 +33,12 @@ from bot.models.kind import ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
-from bot.worker.backends.ipex.low_bit import converted_kinds
+from bot.worker.backends.ipex.low_bit import converted_kinds as ipex_kinds
+from bot.worker.backends.openvino.exporter import kind_of as export_kind
+from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
+from parley.environments.export import exporter
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
@@ -94,9 +97,13 @@ async def _require_enough_for(settings: Settings, folder: Path) -> None:
     await _require_enough(settings, settings.model.name, kind, weights, model.config)
 
 
-async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
+async def prepare(
+    settings: Settings, name: str | None, low_bit: str | None, environment: Path | None = None
+) -> None:
     """Convert a model by loading it once, and print what was converted. `name` and `low_bit`
-    override the settings; None keeps them. Raises ConfigError where the backend runs no model
+    override the settings; None keeps them. A model that Parley's own converter does not know is
+    exported by the environment of `parley backend install export` (in the folder `environment`, or
+    in its default folder), if that is installed. Raises ConfigError where the backend runs no model
     here, and ModelError."""
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
@@ -108,7 +115,7 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             f'[model] backend = "{section.backend}" runs no model on this machine, so there is '
             "nothing to convert; choose another backend first."
         )
-    folder = find_model(settings)
+    folder, python = find_model(settings), exporter(environment)
     require_suited(folder, section.backend)
     before = _converted_models(settings, folder)
     if not before:
@@ -119,7 +126,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             report(progress.what, progress.done, progress.total)
 
         report(f"Loading {section.name}", 0, 0)
-        async with open_generator(settings, on_progress, chat=False) as generator:
+        opened = open_generator(settings, on_progress, chat=False, exporter=python)
+        async with opened as generator:
             info = await generator.start()
     after = _converted_models(settings, folder)
     made = [each for path, each in after.items() if path not in before]
@@ -190,7 +198,7 @@ def remove_model(
     if only_converted or low_bit is not None:
         converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *converted_kinds(low_bit))
+            kinds = (*converted_kinds(low_bit), export_kind(low_bit), *ipex_kinds(low_bit))
             converted = tuple(each for each in converted if each.low_bit in kinds)
         model = replace(model, download=None, converted=converted)
     size = sum(each.size for each in model.converted) + (model.size if model.download else 0)

@@ -130,8 +130,10 @@ def _check_on_device(
     label = f"[model] device = {settings.model.device}"
     on_device = replace(backends.check_device(found, used), what=label)
     device = backends.device_for(found, used.device)
+    if folder is not None and (thinking := model.check_reasoning(folder, used)):
+        results.append(thinking)
     if folder is not None and device is not None:
-        refused = model.check_low_bit(folder, used, found.library, device)
+        refused = model.check_low_bit(folder, used, found.library, device, settings.cache_folder)
         results.append(refused or model.check_memory(folder, used, found.library, device))
     return [on_device, *results]
 

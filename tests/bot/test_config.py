@@ -229,7 +229,7 @@ def test_a_list_in_the_environment_is_json_or_separated_by_commas(value: str) ->
 
 
 def test_a_negative_seed_draws_a_new_one_each_time() -> None:
-    assert Settings().generation.sampling() == Sampling()
+    assert Settings().generation.sampling() == Sampling(max_thinking_tokens=2048)
     assert load(None, {"PARLEY_GENERATION__SEED": "3"}).generation.sampling().seed == 3
 
 

@@ -7,7 +7,16 @@ from functools import cache
 
 from bot.clock import Clock
 from bot.errors import GenerationError, NoRoom, WorkerLost
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
+from bot.messages import (
+    Completion,
+    Finished,
+    FinishReason,
+    ModelInfo,
+    Prompt,
+    Sampling,
+    Thought,
+    Usage,
+)
 from tests.chaos.faults import Faults
 
 KEY = re.compile(r"q(\d+)v(\d+)")
@@ -68,7 +77,7 @@ class ChaosGenerator:
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         assert isinstance(prompt, Prompt)
         tokens, done = self._place(prompt)
         key = KEY.search(prompt.question)

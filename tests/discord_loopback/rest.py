@@ -285,10 +285,11 @@ class Rest:
 
     async def follow_up(self, request: web.Request) -> web.Response:
         interaction = self.interactions[request.match_info["token"]]
-        body, _ = await _body(request)
+        body, files = await _body(request)
         if interaction.callback is None:
             return _error(404, 10015, "Unknown Webhook")
         message = self._message(interaction.channel, body)
+        message.files = files
         original = interaction.original
         if interaction.callback["type"] == DEFERRED and original and not original.content:
             original.content = message.content  # the first one takes the place of "thinking"

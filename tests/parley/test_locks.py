@@ -6,11 +6,20 @@ import pytest
 
 from bot.config import Settings, StorageSettings
 from bot.errors import Busy, StorageError
-from bot.messages import ModelInfo
+from bot.messages import ModelInfo, Reasoning
 from parley import locks
 from parley.locks import Instance, instance_lock, running_instance
 
-LOADED = ModelInfo("tiny", "torch", "xpu (Arc)", "fp16", 4096, "the context was halved")
+LOADED = ModelInfo(
+    "tiny",
+    "torch",
+    "xpu (Arc)",
+    "fp16",
+    4096,
+    "the context was halved",
+    thinks_at=(Reasoning.AUTO, Reasoning.LOW),
+    reasoning_levels=(Reasoning.OFF,),
+)
 
 
 def at(url: str) -> Settings:

@@ -97,8 +97,12 @@ async def slack_streamed() -> AsyncIterator[SlackPlatform]:
 FACTOR = 60.0
 """Seconds of the clock in one of the wall's."""
 
-_LABELS = {Press.UP: "Good answer", Press.DOWN: "Bad answer"}
-"""Of the feedback; a button's label is the value of its `Press`."""
+_LABELS = {
+    Press.UP: "Good answer",
+    Press.DOWN: "Bad answer",
+    Press.THINKING: "Show thinking",
+}
+"""Where a button's label is not the value of its `Press`."""
 
 
 class SlackGroupPlatform:
@@ -129,6 +133,9 @@ class SlackGroupPlatform:
 
     def configure(self, **delivery: Any) -> None:
         self._settings["delivery"] = delivery
+
+    def fold_thoughts(self) -> None:
+        self._settings["conversation"]["thinking"] = "fold"
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
@@ -351,7 +358,9 @@ def _answer(message: Message) -> Answer:
     buttons = {Press.STOP} if message.streaming else set()
     for element in message.elements():
         rated = element["type"] == "feedback_buttons"
-        buttons |= {Press.UP, Press.DOWN} if rated else {Press(element["text"]["text"])}
+        named = {label: press for press, label in _LABELS.items()}
+        label = "" if rated else element["text"]["text"]
+        buttons |= {Press.UP, Press.DOWN} if rated else {named.get(label) or Press(label)}
     return Answer(message.shown, message.small_print, frozenset(buttons), message)
 
 

@@ -42,8 +42,8 @@ async def test_a_changed_setting_leaves_the_others_and_the_model_gets_them(
             assert "Temperature: 0.2\n" in await told.text()
             assert await group.store.settings(chat.key) == changed
         assert await told.text() == (
-            "Temperature: 0.2\nLongest answer: 5 tokens\nNames shown to the model: off\n"
-            "System prompt: default\nMuted: no"
+            "Temperature: 0.2\nLongest answer: 5 tokens\nThinking: default\n"
+            "Names shown to the model: off\nSystem prompt: default\nMuted: no"
         )
         await ask(chat, model, Who.ANA, "One two three four five six")
         assert model.prompts[-1].question == "One two three four five six"

@@ -25,7 +25,7 @@ from typing import Any
 from bot.worker.backends.ipex.low_bit import LOW_BITS
 from bot.worker.backends.llamacpp.binary import NoServer, find_server, inspect_server
 from bot.worker.backends.llamacpp.gguf_header import is_gguf, read_header
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.protocol import LoadError, LoadOptions
 
 GENAI_READS = frozenset({"llama", "qwen2", "qwen3"})
@@ -66,7 +66,7 @@ def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" 
     device = options.device
     if is_gguf(options.model):
         return _for_gguf(options)
-    if (Path(options.model) / MODEL_FILE).is_file():
+    if exported_file(Path(options.model)) is not None:
         return Choice("openvino", "the model is in OpenVINO's format")
     if device.startswith("cuda"):
         return Choice("torch", f'[model] device = "{device}"')

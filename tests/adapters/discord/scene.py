@@ -80,7 +80,8 @@ class Scene:
     async def running(self, generator: Generator | None = None) -> AsyncIterator[Engine]:
         """One run of Parley, from its start until it is shut down."""
         clock = SystemClock()
-        delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8)
+        fold = self.settings.conversation.thinking == "fold"
+        delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8, fold=fold)
         engine = Engine(
             generator or self.generator, self.store, delivery, clock, options(self.slots)
         )
@@ -112,7 +113,9 @@ def _without_notes(content: str) -> list[str]:
 
 
 def options(slots: int = 64) -> EngineOptions:
-    window = WindowOptions("Be kind.", True, Sampling(max_new_tokens=5000))
+    window = WindowOptions(
+        "Be kind.", True, Sampling(max_new_tokens=5000, max_thinking_tokens=1000)
+    )
     return EngineOptions(
         window=window,
         slots=slots,

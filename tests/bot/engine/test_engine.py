@@ -598,7 +598,9 @@ async def test_a_deleted_message_stops_the_model_without_an_error(
 class FailingStore(MemoryStore):
     """Cannot save an answer's end."""
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         raise StorageError("parley.sqlite3: the disk is full. Free some space.")
 
 

@@ -8,6 +8,7 @@ from bot import demo_model
 from bot.config import Settings, load
 from bot.errors import ModelError
 from bot.models.find import display_name, find_model, missing_weights
+from bot.models.unsuited import VISION_EXPORT
 
 HUB = "meta-llama/Llama-2-7b-chat-hf"
 
@@ -50,6 +51,25 @@ def test_a_name_is_looked_up_in_hugging_faces_cache(tmp_path: Path) -> None:
     assert find_model(settings, {"HF_HUB_CACHE": str(tmp_path / "hub")}) == snapshot
     assert find_model(settings, {"HF_HOME": str(tmp_path)}) == snapshot
     assert display_name(settings) == HUB
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["openvino_model.xml"], "openvino_model.bin"),
+        (["openvino_model.xml", "openvino_model.bin"], ""),
+        (["openvino_language_model.xml"], "openvino_language_model.bin"),
+        (
+            ["openvino_language_model.xml", "openvino_language_model.bin"],
+            "openvino_text_embeddings_model.xml",
+        ),
+        ([*VISION_EXPORT], ""),
+    ],
+)
+def test_an_export_needs_all_of_its_parts(tmp_path: Path, there: list[str], missing: str) -> None:
+    for name in there:
+        (tmp_path / name).touch()
+    assert missing_weights(tmp_path) == missing
 
 
 def test_without_a_main_commit_any_download_will_do(tmp_path: Path) -> None:

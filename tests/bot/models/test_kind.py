@@ -10,11 +10,11 @@ from bot.errors import ModelError
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.repository import Repository, read_repository
 from bot.models.unsuited import base_name
-from bot.worker.conversion.llama_config import MODEL_TYPES
+from bot.worker.conversion.architectures import MODEL_TYPES
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128_256}
 QWEN = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
-GEMMA = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]}
+GEMMA = {"model_type": "gemma3n", "architectures": ["Gemma3nForConditionalGeneration"]}
 WHOLE = ("config.json", "tokenizer.json", "model.safetensors")
 EXPORT = ("config.json", "tokenizer.json", "openvino_model.xml", "openvino_model.bin")
 VISION = (
@@ -113,7 +113,6 @@ def test_program_code_in_a_repository_is_named() -> None:
         ({"quant_method": "awq"}, "quantized by AWQ"),
         ({"quant_method": "bitsandbytes"}, "quantized by bitsandbytes"),
         ({"quant_method": "fp8"}, "quantized by FP8"),
-        ({"quant_method": "mxfp4"}, "quantized by MXFP4"),
         ({"quant_method": "new-one"}, "quantized by new-one"),
         ({}, "quantized by an unnamed method"),
         ("odd", ""),
@@ -135,6 +134,13 @@ def test_a_model_that_the_catalogue_has_is_named_as_one_that_is_there() -> None:
     assert "pull OpenVINO/Qwen3-8B-int4-ov, which the catalogue names" in there
     unknown = seen(*WHOLE, name="org/New-9B-AWQ", config=config).refusal
     assert "look on the Hub for a ready export, named like OpenVINO/New-9B-int4-ov" in unknown
+
+
+def test_gpt_oss_in_its_published_form_is_exported() -> None:
+    config = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
+    found = seen(*WHOLE, name="openai/gpt-oss-20b", config=QWEN | config)
+    assert found.refusal == ""
+    assert found.routes
 
 
 def test_the_export_of_a_quantized_model_runs() -> None:

@@ -67,6 +67,9 @@ def test_either_tokenizer_file_loads_to_the_same(tmp_path: Path) -> None:
 def test_a_folder_without_a_tokenizer_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"neither tokenizer.json nor tokenizer.model: copy"):
         TextTokenizer.load(tmp_path)
+    (tmp_path / "openvino_tokenizer.xml").touch()
+    with pytest.raises(ModelError, match=r"openvino_tokenizer\.xml is for OpenVINO's own programs"):
+        TextTokenizer.load(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"model": {"vocab": {}}}', b"\xff"])

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.prompting import traced_text
-from bot.prompting.traced_text import Text, begin, concat, content, literal, pieces_of
+from bot.prompting.text_trace import begin
+from bot.prompting.traced_text import Text, concat, content, literal, pieces_of
 
 # The template writes capital letters, people write small ones.
 OWN = st.text("AB[ ", max_size=4)

@@ -116,3 +116,15 @@ def started(program: Program, command: str, *options: str) -> subprocess.Popen[b
         bufsize=0,
         start_new_session=os.name == "posix",
     )
+
+
+def test_what_the_model_thinks_is_not_on_stdout(program: Program) -> None:
+    program.settings["PARLEY_MODEL__SCRIPTED__TEXT"] = "<think>\nLet me see.\n</think>\n\nFine."
+    plain = program.run("ask", "Hello", "--conversation", "notes")
+    assert (plain.returncode, plain.stdout, plain.stderr) == (0, "Fine.\n", "")
+    shown = program.run("ask", "Hello", "--thinking")
+    assert (shown.stdout, shown.stderr) == ("Fine.\n", "Let me see.\n")
+    exported = json.loads(program.run("history", "export", "notes").stdout)
+    assert [(one["text"], one["thought"]) for one in exported["answers"]] == [
+        ("Fine.", "Let me see.")
+    ]

@@ -7,7 +7,7 @@ import pytest
 from gguf import GGUFWriter
 
 from bot.worker.backends.choose import Installed, choose_backend, may_support_xpu
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.library import LANGUAGE_FILE, MODEL_FILE
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.fake_llama import write_fake_server
 
@@ -44,8 +44,9 @@ def test_a_quantization_that_ipex_lacks_goes_to_torch() -> None:
     assert choice.reason.endswith('ipex-llm has no low_bit = "fp32"')
 
 
-def test_a_model_in_openvinos_format_goes_to_openvino(tmp_path: Path) -> None:
-    (tmp_path / MODEL_FILE).touch()
+@pytest.mark.parametrize("file", [MODEL_FILE, LANGUAGE_FILE])
+def test_a_model_in_openvinos_format_goes_to_openvino(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).touch()
     choice = choose_backend(LoadOptions("auto", model=str(tmp_path)), lambda: ALL)
     assert choice.backend == "openvino"
 
