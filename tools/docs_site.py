@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 PAGES = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -24,9 +25,8 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made of files above docs/."""
     from mkdocs.structure.files import File
 
-    root = Path(config["config_file_path"]).parent
     for name, page in PAGES.items():
-        content = adapted((root / name).read_text("utf-8"), at_top=True, forge=config["repo_url"])
+        content = adapted((ROOT / name).read_text("utf-8"), at_top=True, forge=config["repo_url"])
         files.append(File.generated(config, page, content=content))
     return files
 
@@ -39,17 +39,18 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
 
 
 def adapted(markdown: str, *, at_top: bool, forge: str | None) -> str:
-    """`markdown` with its links changed for the site. `at_top`: it stands above docs/."""
+    """`markdown` with its links changed for the site. `at_top`: it stands above docs/. A link whose
+    text is a path gets the title of the page as its text."""
 
     def replaced(found: "re.Match[str]") -> str:
         image, text, target, anchor = found[1], found[2], found[3], found[4] or ""
         if "://" in target or target.startswith("mailto:"):
             return found[0]
         place = target if at_top else (target[3:] if target.startswith("../") else f"docs/{target}")
-        if place in PAGES:
-            return f"{image}[{text}]({PAGES[place]}{anchor})"
-        if place.startswith("docs/"):
-            return f"{image}[{text}]({place.removeprefix('docs/')}{anchor})"
+        page = PAGES.get(place) or (place[5:] if place.startswith("docs/") else "")
+        if page:
+            shown = title(place) if text in (place, page) and page.endswith(".md") else text
+            return f"{image}[{shown}]({page}{anchor})"
         if forge:
             return f"[{text}]({forge.rstrip('/')}/blob/main/{place}{anchor})"
         return text
@@ -58,3 +59,11 @@ def adapted(markdown: str, *, at_top: bool, forge: str | None) -> str:
     outside_fences[::2] = [_LINK.sub(replaced, part) for part in outside_fences[::2]]
     text = "".join(outside_fences)
     return _IMAGE.sub('src="', text) if at_top else text
+
+
+def title(place: str) -> str:
+    """The heading of a page, by its path in the repository; the path where it has none."""
+    file = ROOT / place
+    text = file.read_text("utf-8") if file.is_file() else ""
+    found = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return found[1] if found else place

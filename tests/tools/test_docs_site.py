@@ -1,8 +1,10 @@
 """Links of the documentation fit the site that is built from it."""
 
+import re
+
 import pytest
 
-from tools.docs_site import adapted
+from tools.docs_site import PAGES, ROOT, adapted
 
 FORGE = "https://forge.example/parley/"
 
@@ -29,6 +31,23 @@ def test_a_link_of_the_readme_into_docs_leads_to_the_page() -> None:
 def test_other_files_lead_to_the_forge_where_one_is_named() -> None:
     expected = "[e](https://forge.example/parley/blob/main/config.example.toml)"
     assert adapted("[e](../config.example.toml)", at_top=False, forge=FORGE) == expected
+
+
+def test_a_link_whose_text_is_a_path_shows_the_title_of_the_page() -> None:
+    assert adapted("[docs/slack.md](docs/slack.md)", at_top=True, forge=None) == (
+        "[Parley on Slack](slack.md)"
+    )
+    assert adapted("[slack.md](slack.md#a)", at_top=False, forge=None) == (
+        "[Parley on Slack](slack.md#a)"
+    )
+    assert adapted("![x.svg](docs/x.svg)", at_top=True, forge=None) == "![x.svg](x.svg)"
+
+
+def test_every_document_is_a_page_of_the_site() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w-]+\.md", nav)
+    pages = {file.name for file in (ROOT / "docs").glob("*.md")} | set(PAGES.values())
+    assert sorted(listed) == sorted(pages), "add it to nav in mkdocs.yml"
 
 
 def test_code_is_left_alone() -> None:
