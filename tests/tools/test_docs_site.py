@@ -3,7 +3,11 @@
 import re
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from bot.config import Settings
+from parley.program import app
 from tools.docs_site import PAGES, ROOT, adapted
 
 FORGE = "https://forge.example/parley/"
@@ -53,3 +57,15 @@ def test_every_document_is_a_page_of_the_site() -> None:
 def test_code_is_left_alone() -> None:
     text = "```sh\nsee [c](../CONTRIBUTING.md)\n```"
     assert adapted(text, at_top=False, forge=None) == text
+
+
+def test_settings_and_commands_of_the_troubleshooting_page_exist() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    named = re.findall(r"`\[(\w+)\] (\w+)", page)
+    settings = Settings()
+    assert len(named) > 8
+    assert [each for each in named if not hasattr(getattr(settings, each[0]), each[1])] == []
+    program = get_command(app)
+    assert isinstance(program, TyperGroup)
+    for first in re.findall(r"`parley (\w+)", page):
+        assert first in program.commands
