@@ -5,11 +5,12 @@ object when two packages contain the same file: the one that is installed later 
 the one that is removed deletes it. An environment of its own avoids that.
 """
 
+import csv
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from importlib.metadata import Distribution, PackagePath, distributions
+from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,19 +72,26 @@ def _under_our_names(other: Distribution) -> set[str]:
 
 
 def _damaged(own: Distribution) -> list[str]:
-    """The files under our names whose content is not the one in RECORD, or that are gone."""
-    listed = [file for file in own.files or () if file.parts[0] in NAMES and file.hash]
-    return sorted(str(file.as_posix()) for file in listed if not _as_packaged(file))
+    """The files under our names whose content is not the one in RECORD, or that are gone (which
+    `Distribution.files` leaves out from Python 3.12 on). The format of RECORD: PEP 376, PEP 427."""
+    rows = csv.reader((own.read_text("RECORD") or "").splitlines())
+    listed = [(row[0], row[1]) for row in rows if len(row) > 1]
+    return sorted(
+        path
+        for path, written in listed
+        if path.split("/")[0] in NAMES
+        and written.startswith("sha256=")
+        and written.partition("=")[2] != _digest(Path(str(own.locate_file(path))))
+    )
 
 
-def _as_packaged(file: PackagePath) -> bool:
-    if file.hash is None or file.hash.mode != "sha256":
-        return True
+def _digest(file: Path) -> str:
+    """As RECORD has it; "" where the file cannot be read."""
     try:
-        digest = sha256(Path(str(file.locate())).read_bytes()).digest()
+        digest = sha256(file.read_bytes()).digest()
     except OSError:
-        return False
-    return urlsafe_b64encode(digest).decode().rstrip("=") == file.hash.value
+        return ""
+    return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _shared(other: Distribution, overwritten: Sequence[str]) -> Result:
