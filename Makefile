@@ -16,12 +16,8 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-<<<<<<< HEAD
-.PHONY: chat help install test pytest test-thorough test-server test-real test-ipex test-templates lint \
-=======
-.PHONY: chat help install test test-thorough test-server test-real test-llama-server test-ipex test-templates lint \
->>>>>>> main
-	types format benchmark picture clean
+.PHONY: chat help install test pytest test-thorough test-server test-real test-llama-server test-ipex \
+	test-templates lint types format benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat

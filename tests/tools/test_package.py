@@ -1,6 +1,7 @@
 """Wheel and sdist contain what an installation needs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools import package
+from tools.release import version
 
 BUILD = """
 import sys
@@ -21,13 +23,22 @@ build_meta.build_sdist(folder)
 """
 
 
+SOURCE = "https://forge.example/parley"
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with wheel and sdist, built of a copy of the tree, without a network."""
+    """A folder with wheel and sdist, built of a copy of the tree, without a network. The copy's
+    repository is at `SOURCE`."""
     pytest.importorskip("setuptools", minversion="77")
     tree, dist = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dist")
     skipped = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(package.ROOT, tree, ignore=skipped, dirs_exist_ok=True)
+    project = (tree / "pyproject.toml").read_text("utf-8")
+    named = re.sub(
+        r"^(# )?urls = .*$", f'urls = {{ Source = "{SOURCE}" }}', project, flags=re.MULTILINE
+    )
+    (tree / "pyproject.toml").write_text(named, "utf-8")
     made = subprocess.run(
         [sys.executable, "-c", BUILD, str(dist)], cwd=tree, capture_output=True, text=True
     )
@@ -45,6 +56,19 @@ def test_the_wheel_has_the_files_of_the_tree_and_no_others(built: Path) -> None:
 def test_the_sdist_has_the_packages_and_what_the_readme_links_to(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     assert package.sdist_differences(sdist) == []
+
+
+@pytest.mark.process
+def test_links_and_pictures_of_the_description_lead_to_the_repository(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        described = archive.read(name).decode()
+    at = f"{SOURCE}/blob/v{version()}"
+    assert "Description-Content-Type: text/markdown" in described
+    assert f"]({at}/docs/models.md)" in described
+    assert f'src="{at}/docs/chat-slack.svg?raw=true"' in described
+    assert not package.linked(described)
 
 
 @pytest.mark.process
