@@ -6,6 +6,7 @@ mkdocs.yml, and are plain text where it is not.
 """
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,10 @@ _IMAGE = re.compile(r'src="docs/')
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made of files above docs/."""
-    from mkdocs.structure.files import File
-
+    file = import_module("mkdocs.structure.files").File  # mkdocs is where the site is built
     for name, page in PAGES.items():
         content = adapted((ROOT / name).read_text("utf-8"), at_top=True, forge=config["repo_url"])
-        files.append(File.generated(config, page, content=content))
+        files.append(file.generated(config, page, content=content))
     return files
 
 
