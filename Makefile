@@ -30,7 +30,7 @@ install: $(VENV)/installed  ## Install Parley into .venv.
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Parley into $(VENV) (once; about 450 MB) …"
+	@echo "Installing Parley into $(VENV) (once; about 480 MB) …"
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 

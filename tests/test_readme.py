@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
 def paths(group: TyperGroup, before: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -89,7 +90,8 @@ def test_every_heading_to_which_the_readme_links_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README + CONTRIBUTING)))
+    "link",
+    sorted(set(re.findall(r"\]\(((?!http)[^)#]+)", README + CONTRIBUTING + SECURITY))),
 )
 def test_every_link_leads_somewhere(link: str) -> None:
     assert (ROOT / link).is_file()

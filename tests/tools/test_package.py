@@ -81,6 +81,26 @@ def test_parley_runs_from_the_wheel_alone(built: Path, tmp_path: Path) -> None:
     assert run.stdout == (package.ROOT / package.EXAMPLE).read_text("utf-8")
 
 
+@pytest.mark.process
+def test_the_program_starts_though_another_package_overwrote_its_first_file(
+    built: Path, tmp_path: Path
+) -> None:
+    (wheel,) = built.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    (tmp_path / "parley" / "__init__.py").write_text("class StopActor(Exception): ...\n")
+    (script,) = tmp_path.glob("*.dist-info/entry_points.txt")
+    assert "parley = parley.__main__:main" in script.read_text("utf-8")
+    start = "from parley.__main__ import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", start, "--version"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert run.stdout == f"Parley {version()}\n"
+
+
 def test_the_files_that_an_installation_needs_are_those_of_the_packages() -> None:
     files = package.files_of_packages()
     assert {"bot/demo_model/model.safetensors", "parley/py.typed", "bot/models/catalogue.toml"} <= (
