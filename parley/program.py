@@ -14,6 +14,7 @@ from parley.commands.chat import chat
 from parley.commands.complete import complete
 from parley.commands.doctor import doctor
 from parley.commands.serve import serve
+from parley.commands.setup import setup
 from parley.commands.status import status
 from parley.failures import exit_on_error
 
@@ -29,6 +30,7 @@ class _InOrder(typer.core.TyperGroup):
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "chat": chat,
     "run": serve,
+    "setup": setup,
     "ask": ask,
     "complete": complete,
     "model": model.app,

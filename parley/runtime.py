@@ -26,12 +26,14 @@ TERMINATED = 143
 
 
 def configure(config: Path | None, *, verbose: bool, log_to_file: bool) -> Settings:
-    """Read the settings and set up the log. Commands that use the terminal themselves log to a
-    file, the others to stderr. Raises ConfigError."""
+    """Read the settings, print their warnings, and set up the log. Commands that use the terminal
+    themselves log to a file, the others to stderr. Raises ConfigError."""
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     handler = _file_handler() if log_to_file else None
     set_up(level, settings.secrets, handler)
+    for line in settings.warnings:
+        print_error(line)
     return settings
 
 

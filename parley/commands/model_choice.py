@@ -99,7 +99,7 @@ def _gpus(found: Probe) -> tuple[Gpu, ...]:
 def _advice(
     machine: Machine, found: Sequence[Recommendation], catalogue: Catalogue
 ) -> Iterator[str]:
-    yield f"This machine: {_described(machine)}"
+    yield f"This machine: {described(machine)}"
     for number, each in enumerate(found, 1):
         model, note = each.model, f"; {each.note}" if each.note else ""
         yield ""
@@ -122,7 +122,8 @@ def _advice(
     )
 
 
-def _described(machine: Machine) -> str:
+def described(machine: Machine) -> str:
+    """The machine in words: its memory and its GPUs."""
     parts = [f"{_gigabytes(machine.memory)} of main memory" if machine.memory else "memory unknown"]
     parts += [
         f"{gpu.title} with {_gigabytes(gpu.memory)}{' (shared)' if gpu.shared else ''}"

@@ -56,6 +56,14 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+    folder = await download(settings, name, force=force)
+    typer.echo(f"{name} is in {folder}")
+    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+async def download(settings: Settings, name: str, *, force: bool) -> Path:
+    """Say what a model is and what would run it, and download it with a progress bar; its folder.
+    Raises ModelError as `pull_model` does."""
 
     async def examined(model: HubModel) -> None:
         _say_what_it_is(model)
@@ -63,9 +71,7 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
             await _require_enough(settings, model.name, model.kind, model.weights, model.config)
 
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
-    typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+        return await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
 
 
 def _say_what_it_is(model: HubModel) -> None:
