@@ -13,6 +13,7 @@ from bot.config import ModelSettings, Settings, load
 from bot.errors import ConfigError, ParleyError
 from bot.models.choose import interpreter
 from parley.doctor import backends, model
+from parley.doctor.import_names import check_import_names
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.machine import Machine, check_driver, check_oneapi
 from parley.doctor.packages import check_packages, check_python
@@ -45,6 +46,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
     is created, nothing is posted. Never raises ParleyError."""
     findings = findings or Findings()
     findings.add([check_python(), *check_packages()])
+    findings.add(await asyncio.to_thread(check_import_names))
     try:
         settings = load(config)
     except ConfigError as error:
