@@ -207,9 +207,10 @@ class SlackSettings(_Section):
 
 
 class LogSettings(_Section):
-    """``[log]``."""
+    """``[log]``: what is logged, and how a line looks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
 
 
 class Settings(_Section):

@@ -13,6 +13,7 @@ from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
 from parley.commands.doctor import doctor
+from parley.commands.health import health
 from parley.commands.serve import serve
 from parley.commands.status import status
 from parley.failures import exit_on_error
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "discord": discord.app,
     "slack": slack.app,
     "backend": backend.app,
+    "health": health,
 }
 """Every command and command group by its name, the most used first."""
 

@@ -67,7 +67,7 @@ class Runner:
     async def run(self, job: Job) -> None:
         """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
         answer open, to be resumed."""
-        with conversation_logged(job.answer.question.conversation):
+        with conversation_logged(job.answer.question.conversation, job.id):
             live: LiveAnswer | None = None
             try:
                 async with self._delivery.open(
