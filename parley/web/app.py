@@ -8,7 +8,16 @@ from aiohttp import web
 
 from bot.clock import Clock, SystemClock
 from parley.web import health, home, login, metrics
-from parley.web.access import Access, Handler, bearer, client_of, known_host, needed
+from parley.web.access import (
+    CLIENT,
+    SESSION,
+    Access,
+    Handler,
+    bearer,
+    client_of,
+    known_host,
+    needed,
+)
 from parley.web.forms import SESSION_COOKIE
 from parley.web.live import Live
 from parley.web.state import STATE, WebState
@@ -61,13 +70,12 @@ async def _close(app: web.Application) -> None:
 @web.middleware
 async def _with_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every response forbids scripts of others, frames, and being stored."""
-    request["early_headers"] = {**HEADERS, "Cache-Control": "no-store"}
     try:
         response = await handler(request)
     except web.HTTPException as error:
         _add_headers(error)
         raise
-    if not response.prepared:  # a stream sends them itself: ``request["early_headers"]``
+    if not response.prepared:  # a stream has sent its headers: it takes `HEADERS` itself
         _add_headers(response)
     return response
 
@@ -103,11 +111,11 @@ async def _by_known_name(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def _permitted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what the visitor may not see. Sets the request's ``session`` and ``client``."""
+    """Refuse what the visitor may not see. Sets `CLIENT` and `SESSION`."""
     state = request.app[STATE]
     client = client_of(request, state.proxies)
     session = state.sessions.valid(request.cookies.get(SESSION_COOKIE, ""))
-    request["client"], request["session"] = client, session
+    request[CLIENT], request[SESSION] = client, session
     metrics_token = state.settings.metrics_token.get_secret_value()
     trusted = client.local or bearer(request, state.local_token, metrics_token)
     granted = Access.TEXTS if session else Access.NUMBERS if trusted else Access.NOTHING
