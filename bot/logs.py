@@ -33,9 +33,7 @@ _TOKEN_SHAPES = (
 
 
 @contextmanager
-def conversation_logged(
-    conversation: ConversationKey, answer: int | None = None
-) -> Iterator[None]:
+def conversation_logged(conversation: ConversationKey, answer: int | None = None) -> Iterator[None]:
     """Within the context, log lines of this task (and of tasks it creates) carry the conversation's
     key, and the id of the answer where there is one."""
     token, of_answer = _conversation.set(str(conversation)), _answer.set(answer)
@@ -128,3 +126,8 @@ def set_up(
     root.setLevel(logging.WARNING)
     for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())
+
+
+def writes_json() -> bool:
+    """Whether the log that `set_up` has set up is JSON."""
+    return any(isinstance(one.formatter, JsonLines) for one in logging.getLogger().handlers)
