@@ -89,6 +89,7 @@ async def test_a_post_of_another_website_changes_nothing(tmp_path: Path) -> None
             ({"csrf": "ü"}, {}),
             ({"csrf": token}, foreign),
             ({"csrf": token}, {"Origin": "null"}),
+            ({"csrf": token}, {"Origin": "http://127.0.0.1:1"}),
             ({"csrf": token}, {"Sec-Fetch-Site": "cross-site"}),
             ({"csrf": token}, {"Sec-Fetch-Site": "same-site"}),
         ):
