@@ -35,20 +35,20 @@ class DatabaseWatch:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._state = DatabaseState(False, "not looked at yet")
+        self._state: DatabaseState | None = None
         self._looked_at: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def latest(self) -> DatabaseState | None:
         """The newest state that is known; None where none is."""
-        return self._state if self._looked_at is not None else None
+        return self._state
 
     async def look(self, database: Condition) -> DatabaseState:
         """The state of `database`. Waits `PATIENCE` seconds at most; then it is not writable."""
         if not await self._refreshed(database, PATIENCE):
-            detail = f"no answer within {PATIENCE:g} s"
-            self._state = DatabaseState(False, detail, self._state.size)
+            self._fails(f"no answer within {PATIENCE:g} s")
+        assert self._state is not None
         return self._state
 
     async def glance(self, database: Condition) -> DatabaseState | None:
@@ -73,15 +73,19 @@ class DatabaseWatch:
             await database.check_writable()
         except StorageError as error:
             logger.warning("the database cannot be written: %s", error)
-            self._state = DatabaseState(False, "it fails; the log says why", self._state.size)
+            self._fails("it fails; the log says why")
         except Exception:
             logger.exception("the database's state is not known, by a defect of Parley")
-            self._state = DatabaseState(False, "it fails; the log says why", self._state.size)
+            self._fails("it fails; the log says why")
         else:
             self._state = DatabaseState(True, "", size)
         finally:
             self._looked_at = self._clock.monotonic()
             self._task = None
+
+    def _fails(self, detail: str) -> None:
+        size = self._state.size if self._state is not None else None
+        self._state = DatabaseState(False, detail, size)
 
     async def aclose(self) -> None:
         """End what is being looked at."""
