@@ -1,9 +1,9 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed` and `Archive` are the database;
-`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
-which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
+database; `storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a
+place in which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -414,7 +414,20 @@ class Archive(Protocol):
         no timezone. Transactions as for `forget`."""
 
 
-class Store(QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Protocol):
+class Condition(Protocol):
+    """How the database is, for health checks and metrics."""
+
+    async def check_writable(self) -> None:
+        """Raise StorageError where nothing can be written now. Writes, and changes nothing."""
+
+    async def size(self) -> int:
+        """The bytes that the database takes on its disk; 0 where it is in memory."""
+        ...
+
+
+class Store(
+    QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Condition, Protocol
+):
     """The whole database in one object, which `storage.open_store` opens."""
 
     @property

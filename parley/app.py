@@ -21,6 +21,7 @@ from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.models.kind import require_suited
+from bot.observer import Observer
 from bot.ports import Archive, Generator, Quota, Store
 from parley.environments.llamacpp import server_path
 from storage import open_store
@@ -51,21 +52,24 @@ async def open_parley(
     on_progress: Progress | None = None,
     edit_interval: float | None = None,
     fold_thoughts: bool | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Parley]:
     """Open the database, load the model, start the engine, and close all of it after the body.
 
     While the body runs, exchanges older than ``[storage] retention_days`` are deleted once a day.
     `on_progress` is called while the model is loaded. `edit_interval`, in seconds, overrides
     ``[delivery] edit_interval`` for a surface without a rate limit, and `fold_thoughts`
-    ``[conversation] thinking``. Raises ConfigError,
-    StorageError and ModelError; whatever was opened before is closed then.
+    ``[conversation] thinking``. `observer` is told what happens. Raises ConfigError, StorageError
+    and ModelError; whatever was opened before is closed then.
     """
     clock = SystemClock()
     section = settings.delivery
     fold = settings.conversation.thinking == "fold" if fold_thoughts is None else fold_thoughts
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.database_url))
-        generator = await stack.enter_async_context(open_generator(settings, on_progress))
+        generator = await stack.enter_async_context(
+            open_generator(settings, on_progress, observer=observer)
+        )
         delivery = Delivery(
             clock,
             store,
@@ -73,8 +77,9 @@ async def open_parley(
             max_messages=section.max_messages,
             tag=store.tag,
             fold=fold,
+            observer=observer,
         )
-        engine = Engine(generator, store, delivery, clock, engine_options(settings))
+        engine = Engine(generator, store, delivery, clock, engine_options(settings), observer)
         await stack.enter_async_context(engine)
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
@@ -87,6 +92,7 @@ async def open_generator(
     *,
     chat: bool = True,
     exporter: str = "",
+    observer: Observer | None = None,
 ) -> AsyncIterator[Generator]:
     """The generator alone, closed after the body; its `start` loads the model. ``chat=False``
     also accepts a model without a chat format, which can only complete text. `exporter` is the
@@ -97,11 +103,11 @@ async def open_generator(
         # Imported only here: its HTTP client is slow to import.
         from bot.generation.openai import OpenAIGenerator
 
-        generator = OpenAIGenerator(server_options(settings))
+        generator = OpenAIGenerator(server_options(settings), observer=observer)
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
         options = replace(options, exporter=exporter)
-        generator = WorkerGenerator(options, on_progress=on_progress)
+        generator = WorkerGenerator(options, on_progress=on_progress, observer=observer)
     try:
         yield generator
     finally:

@@ -49,7 +49,7 @@ def conversation_lock(settings: Settings, conversation: ConversationKey) -> Iter
             "that one, or use another conversation with: --conversation NAME"
         )
 
-    with _file_lock(_lock_folder(database) / name, 0.0, busy):
+    with _file_lock(lock_folder(database) / name, 0.0, busy):
         yield
 
 
@@ -75,7 +75,7 @@ def _file_lock(file: Path, timeout: float, busy: Callable[[], Busy]) -> Iterator
         lock.release()
 
 
-def _lock_folder(database: str) -> Path:
+def lock_folder(database: str) -> Path:
     """The folder of a SQLite file, so that all who use the file use the same lock; the user's data
     folder for a database server."""
     file = sqlite_file(database)
@@ -199,7 +199,7 @@ def _platform_lock(settings: Settings, platform: str) -> AbstractContextManager[
 def _lock_file(settings: Settings, platform: str) -> Path:
     database = settings.database_url
     name = f"parley-run-{platform.lower()}-{sha256(database.encode()).hexdigest()[:16]}.lock"
-    return _lock_folder(database) / name
+    return lock_folder(database) / name
 
 
 def _status_file(settings: Settings, platform: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from parley.commands import backend, config, discord, history, model, service, slack
+from parley.commands import backend, config, discord, history, model, service, slack, web
 from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
@@ -43,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "discord": discord.app,
     "slack": slack.app,
     "backend": backend.app,
+    "web": web.app,
     "health": health,
 }
 """Every command and command group by its name, the most used first."""

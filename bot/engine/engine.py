@@ -31,11 +31,13 @@ from bot.errors import (
     Busy,
     NotAllowed,
     NothingToDo,
+    Refusal,
     ShuttingDown,
     TooLong,
 )
 from bot.locks import KeyedLocks
 from bot.messages import ConversationKey, ModelInfo, Person, Question
+from bot.observer import NoObserver, Observer, QuestionAccepted, QuestionRefused
 from bot.ports import (
     AnswerState,
     ConversationSettings,
@@ -114,7 +116,10 @@ class Engine:
         delivery: Delivery,
         clock: Clock,
         options: EngineOptions,
+        observer: Observer | None = None,
     ) -> None:
+        self.observer: Observer = observer or NoObserver()
+        """Is told what happens; adapters tell it of their connections."""
         self._generator = generator
         self._store = store
         self._clock = clock
@@ -123,7 +128,9 @@ class Engine:
             slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
         )
         self._window = ContextWindow(generator, store, options.window)
-        self._runner = Runner(generator, store, delivery, self._queue, self._window, clock)
+        self._runner = Runner(
+            generator, store, delivery, self._queue, self._window, clock, self.observer
+        )
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
@@ -253,9 +260,20 @@ class Engine:
         Raises Refusal (NothingToDo, Busy, OverQuota, TooLong, NotAllowed) and StorageError, with
         nothing recorded. Questions of one conversation are answered in the order of these calls.
         """
-        event = (question.conversation.platform, question.event_id)
-        if event in self._seen:
+        platform = question.conversation.platform
+        if (platform, question.event_id) in self._seen:
             return None
+        try:
+            job = await self._accept(question, surface)
+        except Refusal as refusal:
+            self.observer.observe(QuestionRefused(platform, type(refusal).__name__))
+            raise
+        if job is not None:
+            self.observer.observe(QuestionAccepted(platform))
+        return job
+
+    async def _accept(self, question: Question, surface: Surface) -> Job | None:
+        event = (question.conversation.platform, question.event_id)
         self._check_text(question)
         with self._joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):

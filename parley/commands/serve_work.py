@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -13,12 +14,16 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, ParleyError
 from bot.generation import LoadProgress
+from bot.observer import Event, PlatformConnected, PlatformLost
 from parley.app import Parley, open_parley
 from parley.locks import StatusFiles, instance_lock
 from parley.platforms import configured_platforms
 from parley.service.notify import Notifier
 from parley.service.pulse import Pulse
 from parley.service.readiness import Readiness
+
+if TYPE_CHECKING:
+    from parley.web.live import Live
 
 logger = logging.getLogger(__name__)
 
@@ -69,19 +74,52 @@ class _Serving:
         self._files = files
         self._readiness = readiness
         self._notifier = notifier
+        self._live: Live | None = None
         self._say = say
 
     async def run(self, platforms: dict[str, Serve]) -> None:
         """Until cancelled. Raises what `serve_all` and `open_parley` raise."""
+        if not self._settings.web.listen:
+            await self._answer(platforms)
+            return
+        # Imported only here: the web server takes memory, and time to import.
+        from parley.web.live import Live
+        from parley.web.server import serving_web
+
+        self._live = Live(self._settings, platforms)
+        async with serving_web(self._live) as url:
+            if url:
+                self._say(f"Web server: {url}")
+            await self._answer(platforms)
+
+    async def _answer(self, platforms: dict[str, Serve]) -> None:
         name = self._settings.model.name
         self._say(f"Loading {name} …")
         self._notifier.status(f"Loading {name}")
-        async with open_parley(self._settings, on_progress=self._progress) as parley:
-            self._files.loaded(parley.engine.status.model)
-            self._notifier.status(self._readiness.summary)
-            await serve_all(
-                parley, self._settings, platforms, ready=self._connected, failed=self._failed
-            )
+        observer = self._live.observers if self._live else None
+        async with open_parley(
+            self._settings, on_progress=self._progress, observer=observer
+        ) as parley:
+            with self._shown(parley):
+                await self._serve(parley, platforms)
+
+    @contextmanager
+    def _shown(self, parley: Parley) -> Iterator[None]:
+        """Let the web server show `parley` while the body runs."""
+        if self._live:
+            self._live.parley = parley
+        try:
+            yield
+        finally:
+            if self._live:
+                self._live.parley = None
+
+    async def _serve(self, parley: Parley, platforms: dict[str, Serve]) -> None:
+        self._files.loaded(parley.engine.status.model)
+        self._notifier.status(self._readiness.summary)
+        await serve_all(
+            parley, self._settings, platforms, ready=self._connected, failed=self._failed
+        )
 
     def _progress(self, progress: LoadProgress) -> None:
         share = f" {100 * progress.done // progress.total} %" if progress.total else ""
@@ -89,14 +127,20 @@ class _Serving:
 
     def _connected(self, platform: str, line: str) -> None:
         self._say(line)
+        self._observe(PlatformConnected(platform.lower()))
         self._files.connected(platform, True)
         self._readiness.connected(platform)
         self._notifier.status(self._readiness.summary)
 
     def _failed(self, platform: str) -> None:
+        self._observe(PlatformLost(platform.lower()))
         self._files.connected(platform, False)
         self._readiness.failed(platform)
         self._notifier.status(self._readiness.summary)
+
+    def _observe(self, event: Event) -> None:
+        if self._live:
+            self._live.observers.observe(event)
 
 
 def load_platforms(settings: Settings) -> dict[str, Serve]:

@@ -5,6 +5,7 @@
 - `settings`: SettingsStore.
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
+- `condition`: Condition.
 - `rows`: rows converted to the core's values, and the select for whole answers.
 - `part`: the common base class, and statements that several parts use.
 """
@@ -15,6 +16,7 @@ from bot.errors import StorageError
 from storage.database import Database
 from storage.rules import Now
 from storage.sql.archive import SqlArchive
+from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
 from storage.sql.missed import SqlMissed
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
@@ -22,7 +24,9 @@ from storage.sql.settings import SqlSettings
 from storage.tables import IdentityRow
 
 
-class SqlStore(SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlMissed, SqlArchive):
+class SqlStore(
+    SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlMissed, SqlArchive, SqlCondition
+):
     """`bot.ports.Store` on a `Database` that is running."""
 
     def __init__(self, database: Database, now: Now, tag: str) -> None:
