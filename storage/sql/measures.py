@@ -1,0 +1,74 @@
+"""The history of the plots in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.measures import KEPT, Bucket, Measure, Series, Step
+from storage.sql.part import SqlPart, insert_into
+from storage.tables import BucketRow
+
+KNOWN = frozenset(series.value for series in Series)
+"""Others are of a newer version of Parley."""
+KEY = ["step", "start", "series", "platform", "model", "bin"]
+
+
+class SqlMeasures(SqlPart):
+    """`bot.measures.Measures`."""
+
+    async def add_measures(self, moment: datetime, measures: Sequence[Measure]) -> None:
+        async def operation(session: AsyncSession) -> None:
+            for step in Step:
+                start = step.start(moment)
+                for measure in measures:
+                    await _add(session, step, start, measure)
+
+        if measures:
+            await self._database.write(operation)
+
+    async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
+        found = (
+            select(BucketRow.__table__)
+            .where(BucketRow.step == step, BucketRow.start >= since)
+            .order_by(BucketRow.start, BucketRow.series, BucketRow.bin)
+        )
+        async with self._database.read() as session:
+            return [
+                Bucket(start, Measure(Series(series), platform, model, count, total, position))
+                for _, start, series, platform, model, position, count, total in (
+                    await session.execute(found)
+                )
+                if series in KNOWN
+            ]
+
+    async def trim_measures(self, now: datetime) -> None:
+        async def operation(session: AsyncSession) -> None:
+            for step, kept in KEPT.items():
+                old = (BucketRow.step == step, BucketRow.start < now - kept)
+                await session.execute(delete(BucketRow).where(*old))
+
+        await self._database.write(operation)
+
+
+async def _add(session: AsyncSession, step: Step, start: datetime, measure: Measure) -> None:
+    insert = insert_into(session, BucketRow).values(
+        step=int(step),
+        start=start,
+        series=measure.series.value,
+        platform=measure.platform,
+        model=measure.model,
+        bin=measure.bin,
+        count=measure.count,
+        total=measure.total,
+    )
+    await session.execute(
+        insert.on_conflict_do_update(
+            index_elements=KEY,
+            set_={
+                "count": BucketRow.count + insert.excluded["count"],
+                "total": BucketRow.total + insert.excluded.total,
+            },
+        )
+    )
