@@ -326,8 +326,9 @@ class SettingsStore(Protocol):
         prompt: RecordedPrompt | None = None,
     ) -> None:
         """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
-        With -1, `prompt` is kept for the operator, unless one is kept already; it is deleted with
-        the last -1 of the answer, and with any of the questions that it quotes. Raises NothingToDo
+        With -1, `prompt` is kept for the operator, unless one is kept already or its oldest
+        question is deleted; it is deleted with the last -1 of the answer, and with any of the
+        questions that it quotes. Raises NothingToDo
         where there is no such answer, ValueError for other verdicts."""
 
 

@@ -270,7 +270,8 @@ class MemoryStore(MemoryReports):
         else:
             answer.verdicts.pop(person.key, None)
         if verdict < 0 and prompt is not None:
-            answer.prompt = answer.prompt or prompt
+            if any(asked.id == prompt.first_question for asked in self._all()):
+                answer.prompt = answer.prompt or prompt
         elif -1 not in answer.given:
             answer.prompt = None
 

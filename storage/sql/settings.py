@@ -12,7 +12,14 @@ from bot.ports import ConversationSettings
 from storage import prompts
 from storage.rules import check_verdict
 from storage.sql.part import SqlPart, conversation_id, insert_into
-from storage.tables import AnswerRow, ConversationRow, FeedbackRow, PromptRow, SettingsRow
+from storage.tables import (
+    AnswerRow,
+    ConversationRow,
+    FeedbackRow,
+    PromptRow,
+    QuestionRow,
+    SettingsRow,
+)
 
 
 class SqlSettings(SqlPart):
@@ -101,6 +108,9 @@ async def _keep_prompt(
 ) -> None:
     """Keep the prompt of an answer that is rated -1, and delete that of one that no longer is."""
     if prompt is not None:
+        oldest = select(QuestionRow.id).where(QuestionRow.id == prompt.first_question)
+        if await session.scalar(oldest) is None:
+            return  # deleted meanwhile: nothing that quotes it may be kept
         insert = insert_into(session, PromptRow).values(
             answer_id=answer_id,
             first_question=prompt.first_question,
