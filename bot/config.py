@@ -28,7 +28,11 @@ from bot.config_types import (
     Device,
     DiscordIds,
     FilePath,
+    HostNames,
+    ListenAddress,
     LowBit,
+    Networks,
+    PasswordHash,
     SlackIds,
     Texts,
     VariableNames,
@@ -206,10 +210,27 @@ class SlackSettings(_Section):
         return bool(self.bot_token.get_secret_value() or self.client_id)
 
 
+class WebSettings(_Section):
+    """``[web]``: the server with health, metrics and the operator's page."""
+
+    listen: ListenAddress = ""
+    allowed_hosts: HostNames = ()
+    trusted_proxies: Networks = ()
+    password_hash: PasswordHash = SecretStr("")
+    metrics_token: SecretStr = SecretStr("")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """`listen` as host, without brackets, and port; ("", 0) where the server is off."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port or 0)
+
+
 class LogSettings(_Section):
-    """``[log]``."""
+    """``[log]``: what is logged, and how a line looks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
 
 
 class Settings(_Section):
@@ -223,6 +244,7 @@ class Settings(_Section):
     delivery: DeliverySettings = DeliverySettings()
     discord: DiscordSettings = DiscordSettings()
     slack: SlackSettings = SlackSettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
     _folder: Path = Path()

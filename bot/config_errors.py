@@ -50,10 +50,11 @@ class Form:
     ) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def _check(self, text: str) -> str:
+    def _check(self, value: str | SecretStr) -> str | SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if not re.fullmatch(self.pattern, text):
             raise ValueError(f"not {self.kind}")
-        return text
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,7 @@ def _text(annotation: Any, metadata: Iterable[Any], example: str = "") -> Expect
     such_as = f", such as {example}" if example else ""
     for rule in metadata:
         if isinstance(rule, Form):
-            return Expected(rule.kind, rule.remedy + such_as)
+            return Expected(rule.kind, rule.remedy + such_as, secret=annotation is SecretStr)
     return Expected("a text", f"a text in quotes{such_as}", secret=annotation is SecretStr)
 
 

@@ -3,9 +3,10 @@
 `bot.config` uses them, and `bot.config_errors` makes the error messages from them.
 """
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from bot.config_errors import Form
 from bot.files import parse_json
@@ -79,6 +80,63 @@ def _beginning(*schemes: str) -> Form:
 _without_slash = AfterValidator(lambda address: address.rstrip("/"))
 WebAddress = Annotated[str, _beginning("https", "http"), _without_slash]
 WebSocketAddress = Annotated[str, _beginning("wss", "ws"), _without_slash]
+
+_PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]?\d{1,4})"
+ListenAddress = Annotated[
+    str,
+    Form(
+        rf"((\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):{_PORT})?",
+        "an address with a port",
+        "one of this computer's addresses, a colon and a port, an IPv6 address in brackets",
+    ),
+    Field(examples=["127.0.0.1:8600"]),
+]
+
+
+def _is_network(text: str) -> str:
+    ip_network(text, strict=False)
+    return text
+
+
+Networks = Annotated[
+    tuple[
+        Annotated[
+            str,
+            Form(
+                r"[0-9A-Fa-f:.]+(/\d{1,3})?",
+                "an IP address or a network",
+                "an IP address, or a network such as 10.0.0.0/8",
+            ),
+            AfterValidator(_is_network),
+        ],
+        ...,
+    ],
+    BeforeValidator(_list),
+    Field(examples=[["127.0.0.1"]]),
+]
+HostNames = Annotated[
+    tuple[
+        Annotated[
+            str,
+            Form(
+                r"[A-Za-z0-9._:-]+",
+                "a host name",
+                "a name without https:// and without a port, such as parley.example.org",
+            ),
+        ],
+        ...,
+    ],
+    BeforeValidator(_list),
+    Field(examples=[["parley.example.org"]]),
+]
+PasswordHash = Annotated[
+    SecretStr,
+    Form(
+        r"(\$argon2(id|i|d)\$\S+)?",
+        "the hash of a password",
+        "the text that `parley web password` prints, which begins with $argon2id$",
+    ),
+]
 
 Device = Annotated[
     str,

@@ -1,10 +1,10 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed` and `Archive` are the database, with
-`Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement them all, in
-memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder` finds it
-again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
+database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
+them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
+finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -428,6 +428,17 @@ class Archive(Protocol):
         Raises ValueError where `before` has no timezone. Transactions as for `forget`."""
 
 
+class Condition(Protocol):
+    """How the database is, for health checks and metrics."""
+
+    async def check_writable(self) -> None:
+        """Raise StorageError where nothing can be written now. Writes, and changes nothing."""
+
+    async def size(self) -> int:
+        """The bytes that the database takes on its disk; 0 where it is in memory."""
+        ...
+
+
 class Store(
     QuestionStore,
     QuestionEdits,
@@ -435,6 +446,7 @@ class Store(
     SettingsStore,
     Missed,
     Archive,
+    Condition,
     Measures,
     Reports,
     Protocol,

@@ -21,9 +21,12 @@ from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.models.kind import require_suited
+from bot.observer import Observer
 from bot.ports import Archive, Generator, Quota, Store
 from parley.environments.llamacpp import server_path
+from parley.history import History, saving
 from storage import open_store
+from storage.rules import utc_now
 
 if TYPE_CHECKING:
     from bot.generation.openai import ServerOptions
@@ -51,21 +54,26 @@ async def open_parley(
     on_progress: Progress | None = None,
     edit_interval: float | None = None,
     fold_thoughts: bool | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Parley]:
     """Open the database, load the model, start the engine, and close all of it after the body.
 
     While the body runs, exchanges older than ``[storage] retention_days`` are deleted once a day.
     `on_progress` is called while the model is loaded. `edit_interval`, in seconds, overrides
     ``[delivery] edit_interval`` for a surface without a rate limit, and `fold_thoughts`
-    ``[conversation] thinking``. Raises ConfigError,
-    StorageError and ModelError; whatever was opened before is closed then.
+    ``[conversation] thinking``. `observer` is told what happens. Raises ConfigError, StorageError
+    and ModelError; whatever was opened before is closed then.
     """
     clock = SystemClock()
     section = settings.delivery
     fold = settings.conversation.thinking == "fold" if fold_thoughts is None else fold_thoughts
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.database_url))
-        generator = await stack.enter_async_context(open_generator(settings, on_progress))
+        observer = history = History(store, utc_now, settings.model.name, observer)
+        await stack.enter_async_context(saving(history, clock))
+        generator = await stack.enter_async_context(
+            open_generator(settings, on_progress, observer=observer)
+        )
         delivery = Delivery(
             clock,
             store,
@@ -73,8 +81,9 @@ async def open_parley(
             max_messages=section.max_messages,
             tag=store.tag,
             fold=fold,
+            observer=observer,
         )
-        engine = Engine(generator, store, delivery, clock, engine_options(settings))
+        engine = Engine(generator, store, delivery, clock, engine_options(settings), observer)
         await stack.enter_async_context(engine)
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
@@ -87,6 +96,7 @@ async def open_generator(
     *,
     chat: bool = True,
     exporter: str = "",
+    observer: Observer | None = None,
 ) -> AsyncIterator[Generator]:
     """The generator alone, closed after the body; its `start` loads the model. ``chat=False``
     also accepts a model without a chat format, which can only complete text. `exporter` is the
@@ -101,7 +111,7 @@ async def open_generator(
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
         options = replace(options, exporter=exporter)
-        generator = WorkerGenerator(options, on_progress=on_progress)
+        generator = WorkerGenerator(options, on_progress=on_progress, observer=observer)
     try:
         yield generator
     finally:

@@ -9,9 +9,10 @@ two processes could lock two different files of the same name.
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -48,7 +49,7 @@ def conversation_lock(settings: Settings, conversation: ConversationKey) -> Iter
             "that one, or use another conversation with: --conversation NAME"
         )
 
-    with _file_lock(_lock_folder(database) / name, 0.0, busy):
+    with _file_lock(lock_folder(database) / name, 0.0, busy):
         yield
 
 
@@ -74,7 +75,7 @@ def _file_lock(file: Path, timeout: float, busy: Callable[[], Busy]) -> Iterator
         lock.release()
 
 
-def _lock_folder(database: str) -> Path:
+def lock_folder(database: str) -> Path:
     """The folder of a SQLite file, so that all who use the file use the same lock; the user's data
     folder for a database server."""
     file = sqlite_file(database)
@@ -97,35 +98,63 @@ class Instance:
     """When it started: ISO 8601, UTC."""
     model: ModelInfo | None = None
     """The loaded model; None while it is being loaded."""
+    connected: bool = False
+    """Whether the platform has been connected since the start."""
+
+
+class StatusFiles:
+    """The status files of this process, one for each platform that it serves. A file that cannot be
+    written is only logged: answers do not depend on it."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        """`files`: the file of each platform; none where nobody else can see the database."""
+        self._files = files
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._states = {platform: Instance(os.getpid(), since) for platform in files}
+
+    def loaded(self, model: ModelInfo | None) -> None:
+        """Publish the loaded model; None while it is being loaded."""
+        for platform in self._files:
+            self._publish(platform, replace(self._states[platform], model=model))
+
+    def connected(self, platform: str, connected: bool) -> None:
+        """Publish whether the platform is connected."""
+        if platform in self._files:
+            self._publish(platform, replace(self._states[platform], connected=connected))
+
+    def beat(self) -> None:
+        """Give a sign of life: the files' time of change, which `last_sign_of_life` reads."""
+        for platform, file in self._files.items():
+            try:
+                os.utime(file)
+            except OSError:  # deleted by somebody, for example
+                _write_status(file, self._states[platform])
+
+    def _publish(self, platform: str, state: Instance) -> None:
+        self._states[platform] = state
+        _write_status(self._files[platform], state)
 
 
 @contextmanager
-def instance_lock(
-    settings: Settings, platforms: Collection[str]
-) -> Iterator[Callable[[ModelInfo], None]]:
+def instance_lock(settings: Settings, platforms: Collection[str]) -> Iterator[StatusFiles]:
     """Hold the single-instance lock for these platforms while the body runs.
 
-    Yields the function that publishes the loaded model for `running_instance`. Raises Busy where
+    Yields what publishes the state of this process for `running_instance`. Raises Busy where
     another process holds the lock of one of the platforms for this database, and StorageError
     where a lock file cannot be written.
     """
     if settings.database_url == IN_MEMORY:
-        yield lambda _: None
+        yield StatusFiles({})
         return
-    files = [_status_file(settings, platform) for platform in platforms]
+    files = {platform: _status_file(settings, platform) for platform in platforms}
     with ExitStack() as stack:
         for platform in platforms:
             stack.enter_context(_platform_lock(settings, platform))
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-
-        def publish(model: ModelInfo | None) -> None:
-            for file in files:
-                _write_status(file, Instance(os.getpid(), since, model))
-
-        for file in files:
+        for file in files.values():
             stack.callback(file.unlink, missing_ok=True)
-        publish(None)
-        yield publish
+        status = StatusFiles(files)
+        status.loaded(None)
+        yield status
 
 
 def running_instance(settings: Settings, platform: str) -> Instance | None:
@@ -145,6 +174,16 @@ def running_instance(settings: Settings, platform: str) -> Instance | None:
     return None
 
 
+def last_sign_of_life(settings: Settings, platform: str) -> float | None:
+    """Seconds since the `parley run` that serves `platform` last gave a sign of life
+    (`StatusFiles.beat`); None where it never did."""
+    try:
+        changed = _status_file(settings, platform).stat().st_mtime
+    except OSError:
+        return None
+    return max(0.0, time.time() - changed)
+
+
 def _platform_lock(settings: Settings, platform: str) -> AbstractContextManager[None]:
     def busy() -> Busy:
         other = _read_status(_status_file(settings, platform))
@@ -160,7 +199,7 @@ def _platform_lock(settings: Settings, platform: str) -> AbstractContextManager[
 def _lock_file(settings: Settings, platform: str) -> Path:
     database = settings.database_url
     name = f"parley-run-{platform.lower()}-{sha256(database.encode()).hexdigest()[:16]}.lock"
-    return _lock_folder(database) / name
+    return lock_folder(database) / name
 
 
 def _status_file(settings: Settings, platform: str) -> Path:

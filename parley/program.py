@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from parley.commands import backend, config, discord, history, model, slack
+from parley.commands import backend, config, discord, history, model, slack, web
 from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
 from parley.commands.doctor import doctor
+from parley.commands.health import health
 from parley.commands.serve import serve
 from parley.commands.status import status
 from parley.failures import exit_on_error
@@ -39,6 +40,8 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "discord": discord.app,
     "slack": slack.app,
     "backend": backend.app,
+    "web": web.app,
+    "health": health,
 }
 """Every command and command group by its name, the most used first."""
 

@@ -31,7 +31,7 @@ def configure(config: Path | None, *, verbose: bool, log_to_file: bool) -> Setti
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     handler = _file_handler() if log_to_file else None
-    set_up(level, settings.secrets, handler)
+    set_up(level, settings.secrets, handler, line_format=settings.log.format)
     return settings
 
 

@@ -368,3 +368,11 @@ class MemoryStore(MemoryReports):
             for answer in asked.answers:
                 del self._asked[answer.id]
         return len(gone)
+
+    # ------------------------------------------------------------ condition
+
+    async def check_writable(self) -> None:
+        """Memory can always be written."""
+
+    async def size(self) -> int:
+        return 0

@@ -20,9 +20,10 @@ from adapters.discord.desk import DiscordPlatform
 from adapters.discord.history import DiscordHistory
 from adapters.discord.incoming import Incoming
 from adapters.discord.malformed import Malformed, guarded, guarded_task
-from adapters.discord.places import place_of
+from adapters.discord.places import PLATFORM, place_of
 from adapters.discord.slash import new_tree
 from bot.engine import Engine
+from bot.observer import PlatformConnected, PlatformLost
 from bot.ports import Store
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class ParleyClient(discord.AutoShardedClient):
         self.beside = Handlers()
         """What runs beside the events; to be entered while the client is connected."""
         self._up = False
+        self._observer = engine.observer
+        self._lost_shards: set[int] = set()
         self.platform = DiscordPlatform(self, writes)
         self.desk = Desk(engine, store, self.platform, rules)
         self.tree = new_tree(self, lambda: self.desk)
@@ -121,6 +124,22 @@ class ParleyClient(discord.AutoShardedClient):
         self._warn_of_unknown_ids()
         guilds = f"{len(self.guilds)} server{'' if len(self.guilds) == 1 else 's'}"
         self._on_up(f"Discord: {self.user} in {guilds}")
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """discord.py connects again by itself, and resumes the session where it can."""
+        self._lost_shards.add(shard_id)
+        self._observer.observe(PlatformLost(PLATFORM))
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        self._shard_back(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        self._shard_back(shard_id)
+
+    def _shard_back(self, shard_id: int) -> None:
+        self._lost_shards.discard(shard_id)
+        if self._up and not self._lost_shards:
+            self._observer.observe(PlatformConnected(PLATFORM))
 
     async def on_message(self, message: discord.Message) -> None:
         if self._incoming is not None:

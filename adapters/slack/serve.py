@@ -25,6 +25,7 @@ from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.config import Settings, SlackSettings
 from bot.errors import ConfigError
+from bot.observer import PlatformConnected, PlatformLost
 
 logger = logging.getLogger(__name__)
 
@@ -142,8 +143,13 @@ class _Connection:
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
         return desk
 
+    def _lost(self) -> None:
+        """The connection for events has ended; it is made again."""
+        self._parley.engine.observer.observe(PlatformLost(PLATFORM))
+
     def _missed(self, catch_up: CatchUp) -> None:
-        """Events may have been missed; look for them, beside those that come now."""
+        """Events come now. Some may have been missed; look for them beside."""
+        self._parley.engine.observer.observe(PlatformConnected(PLATFORM))
         catch_up.begin()
         self._handlers.start(catch_up.run())
 
@@ -176,7 +182,7 @@ class _Connection:
                 token = slack.app_token.get_secret_value()
                 missed = partial(self._missed, catch_up)  # again when it has reconnected
                 connection = socket_mode(
-                    listeners.dispatch, client, token, socket, self._clock, missed
+                    listeners.dispatch, client, token, socket, self._clock, missed, self._lost
                 )
                 await stack.enter_async_context(connection)
             else:

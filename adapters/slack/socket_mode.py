@@ -54,15 +54,17 @@ async def socket_mode(
     address: str,
     clock: Clock,
     connected: Callable[[], None] = lambda: None,
+    lost: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
     """Keep a Socket Mode connection while the body runs, first to `address`, and pass to `dispatch`
     what comes. Everything is acknowledged, what is malformed too: a repetition would not change it.
-    `connected` is called for each connection, before its first event.
+    `connected` is called for each connection, before its first event; `lost`
+    when one has ended and another is to be opened.
 
     A lost connection is opened again, with backoff: one log line names the cause, which may be a
     setting, and is repeated every `LINE_SECONDS`.
     """
-    connection = _Connection(app_token, client, clock)
+    connection = _Connection(app_token, client, clock, lost)
 
     async def handle(receiver: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         response = await dispatch(request.payload)
@@ -106,11 +108,14 @@ class _Connection(SocketModeClient):
     """slack_sdk's client, with another way to reconnect: its own tries every few seconds and logs
     several lines for each attempt, and tries a URL again that is valid only once."""
 
-    def __init__(self, app_token: str, client: AsyncWebClient, clock: Clock) -> None:
+    def __init__(
+        self, app_token: str, client: AsyncWebClient, clock: Clock, lost: Callable[[], None]
+    ) -> None:
         super().__init__(
             app_token, library_logger("adapters.slack.socket"), client, ping_interval=_PING_SECONDS
         )
         self._clock = clock
+        self._lost = lost
         self._failures = Repeated(clock, LINE_SECONDS)
         self._delay = FIRST_RETRY
         self._listening: set[asyncio.Task[Any]] = set()
@@ -127,6 +132,7 @@ class _Connection(SocketModeClient):
         """Open a connection and receive from it. Returns once there is one, or at `close`."""
         self.auto_reconnect_enabled = False
         if self.current_session is not None:
+            self._lost()
             with suppress(aiohttp.ClientError, OSError, TimeoutError):
                 await self.current_session.close()
         while not self.closed:

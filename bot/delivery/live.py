@@ -18,6 +18,7 @@ from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.messages import Thought
+from bot.observer import CallKind, CallMade, CallRefused, NoObserver, Observer, RateLimitPaused
 from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ class LiveAnswer:
         self._edit_interval = delivery.edit_interval
         self._patience = delivery.patience
         self._budgets = delivery.budgets
+        self._observer = delivery.observer
+        self._platform = answer.question.conversation.platform
         self._surface = surface
         self._budget = self._budgets.of(surface.limits)
         self._pages = Pages(
@@ -289,21 +292,31 @@ class LiveAnswer:
             return
         self._next_edit = self._clock.monotonic() + self._edit_interval
         lag = self._lag.take() if step.newest else (0, 0.0)
+        kind = CallKind.POST if step.post else CallKind.EDIT
         try:
             await self._complete(step)
         except Refused as refused:
+            self._observer.observe(CallRefused(self._platform, kind, busy=False))
             self._lag.grow(*lag)
             self._retry_at = self._clock.monotonic() + refused.seconds
         except SurfaceBusy as busy:
             self._lag.grow(*lag)
-            if busy.foreseen:
-                self._budget.pause(busy.retry_after)
-                return
-            self._failures += 1
-            backoff = min(LONGEST_BACKOFF, 0.125 * 2**self._failures)
-            self._budget.refused(max(busy.retry_after, backoff))
+            self._pause(busy, kind)
         else:
+            self._observer.observe(CallMade(self._platform, kind))
             self._failures = 0
+
+    def _pause(self, busy: SurfaceBusy, kind: CallKind) -> None:
+        """Pause the budget of the call that the platform is too busy for."""
+        seconds = busy.retry_after
+        if busy.foreseen:
+            self._budget.pause(seconds)
+        else:
+            self._observer.observe(CallRefused(self._platform, kind, busy=True))
+            self._failures += 1
+            seconds = max(seconds, min(LONGEST_BACKOFF, 0.125 * 2**self._failures))
+            self._budget.refused(seconds)
+        self._observer.observe(RateLimitPaused(self._platform, seconds))
 
     async def _complete(self, step: Step) -> None:
         """Make the call. Cancelled, still wait for it, so that a message that was posted is
@@ -356,11 +369,12 @@ class Delivery:
         patience: float = 3600.0,
         tag: str = "",
         fold: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
         answer in more messages than this is attached as a file, too. `patience`: seconds for which
         `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons. `fold`: show
-        the beginning of a model's thought above its answer."""
+        the beginning of a model's thought above its answer. `observer` is told of the calls."""
         self.clock = clock
         self.fold = fold
         self.tag = tag
@@ -368,6 +382,7 @@ class Delivery:
         self.edit_interval = edit_interval
         self.max_messages = max_messages
         self.patience = patience
+        self.observer: Observer = observer or NoObserver()
         self.budgets = Budgets(clock)
 
     @asynccontextmanager

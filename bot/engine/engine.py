@@ -32,12 +32,14 @@ from bot.errors import (
     NotAllowed,
     NothingToDo,
     ParleyError,
+    Refusal,
     ShuttingDown,
     TooLong,
 )
 from bot.locks import KeyedLocks
 from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Person, Question
+from bot.observer import AnswerRated, NoObserver, Observer, QuestionAccepted, QuestionRefused
 from bot.ports import (
     AnswerState,
     ConversationSettings,
@@ -115,7 +117,10 @@ class Engine:
         delivery: Delivery,
         clock: Clock,
         options: EngineOptions,
+        observer: Observer | None = None,
     ) -> None:
+        self.observer: Observer = observer or NoObserver()
+        """Is told what happens; adapters tell it of their connections."""
         self._generator = generator
         self._store = store
         self._clock = clock
@@ -124,7 +129,9 @@ class Engine:
             slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
         )
         self._window = ContextWindow(generator, store, options.window)
-        self._runner = Runner(generator, store, delivery, self._queue, self._window, clock)
+        self._runner = Runner(
+            generator, store, delivery, self._queue, self._window, clock, self.observer
+        )
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
@@ -254,9 +261,20 @@ class Engine:
         Raises Refusal (NothingToDo, Busy, OverQuota, TooLong, NotAllowed) and StorageError, with
         nothing recorded. Questions of one conversation are answered in the order of these calls.
         """
-        event = (question.conversation.platform, question.event_id)
-        if event in self._seen:
+        platform = question.conversation.platform
+        if (platform, question.event_id) in self._seen:
             return None
+        try:
+            job = await self._accept(question, surface)
+        except Refusal as refusal:
+            self.observer.observe(QuestionRefused(platform, type(refusal).__name__))
+            raise
+        if job is not None:
+            self.observer.observe(QuestionAccepted(platform))
+        return job
+
+    async def _accept(self, question: Question, surface: Surface) -> Job | None:
+        event = (question.conversation.platform, question.event_id)
         self._check_text(question)
         with self._joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):
@@ -488,6 +506,7 @@ class Engine:
         answer = await self._answer_in(conversation, answer_id)
         prompt = await self._prompt_of(answer) if verdict < 0 else None
         await self._store.rate(answer.id, by, verdict, prompt)
+        self.observer.observe(AnswerRated(conversation.platform, verdict))
 
     async def _prompt_of(self, answer: StoredAnswer) -> RecordedPrompt | None:
         """What the model got for an answer; None where that cannot be told: the verdict counts all

@@ -53,6 +53,8 @@ class Job:
         self.prompt: Prompt | None = None
         """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
         run."""
+        self.waited: float | None = None
+        """Seconds in the queue; None while it waits."""
         self.window = 0
         """The context window that the prompt was packed for, in tokens."""
         self.messages: tuple[str, ...] = answer.messages

@@ -22,6 +22,7 @@ from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, 
 from bot.logs import conversation_logged
 from bot.measures import RecordedPrompt
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
+from bot.observer import AnswerEnded, NoObserver, Observer
 from bot.ports import AnswerState, Generator, Store
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,10 @@ class Runner:
         queue: FairQueue,
         window: ContextWindow,
         clock: Clock,
+        observer: Observer | None = None,
     ) -> None:
         self._clock = clock
+        self._observer = observer or NoObserver()
         self._generator = generator
         self._store = store
         self._delivery = delivery
@@ -71,7 +74,7 @@ class Runner:
     async def run(self, job: Job) -> None:
         """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
         answer open, to be resumed."""
-        with conversation_logged(job.answer.question.conversation):
+        with conversation_logged(job.answer.question.conversation, job.id):
             live: LiveAnswer | None = None
             try:
                 async with self._delivery.open(
@@ -84,6 +87,7 @@ class Runner:
                         job.outcome = await self._answer(job, live)
                     if live.failure is not None:
                         job.outcome = replace(job.outcome, state=AnswerState.INTERRUPTED)
+                    self._measure(job)
                     if job.outcome.state is not job.answer.state:
                         await self._record(job)
                     self._leave(job)
@@ -100,6 +104,23 @@ class Runner:
                     job.doubtful = live.doubtful
                 self._leave(job)
                 job.mark_ended()
+
+    def _measure(self, job: Job) -> None:
+        """Tell the observer of an answer that ended in this run; not of one whose end is only still
+        to be shown."""
+        if job.ticket is None or job.outcome is None:
+            return
+        self._observer.observe(
+            AnswerEnded(
+                answer_id=job.id,
+                platform=job.answer.question.conversation.platform,
+                model=self._window.model.name,
+                state=job.outcome.state,
+                usage=job.outcome.usage,
+                waited=job.waited,
+                window=job.window,
+            )
+        )
 
     def _leave(self, job: Job) -> None:
         if job.ticket is not None:
@@ -122,7 +143,9 @@ class Runner:
     async def _write(self, job: Job, live: LiveAnswer) -> Outcome:
         try:
             assert job.ticket is not None, "only an answer that has ended has no ticket"
+            joined = self._clock.monotonic()
             await self._queue.turn(job.ticket, live.place)
+            job.waited = self._clock.monotonic() - joined
             job.state = AnswerState.WRITING
             prompt, sampling = await self._ready(job)
             repack = partial(self._packed_anew, job)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.errors import ModelError
 from bot.generation.worker_client import WorkerClient
+from bot.observer import NoObserver, Observer, WorkerEnded, WorkerStarted
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,10 @@ class Supervisor:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer or NoObserver()
+        self._started = False
         self._launch = launch
         self._policy = policy or RestartPolicy()
         self._clock = clock
@@ -83,6 +87,8 @@ class Supervisor:
     def _refuse(self, error: ModelError) -> None:
         """Make pending and later calls of `worker` raise `error`."""
         self._gave_up_at = self._clock()
+        if self._started and not self._closed:
+            self._observer.observe(WorkerEnded(given_up=True))
         if not self._ready.done():
             self._ready.set_exception(error)
             self._ready.exception()  # marks it as retrieved: perhaps nobody waits
@@ -121,9 +127,12 @@ class Supervisor:
     async def _serve(self, client: WorkerClient) -> tuple[float, str]:
         """Provide this worker until it ends. Returns how many seconds it ran, and why it ended."""
         start = self._clock()
+        self._observer.observe(WorkerStarted(again=self._started))
+        self._started = True
         self._ready.set_result(client)
         try:
             reason = await client.wait()
+            self._observer.observe(WorkerEnded(given_up=False))
         finally:
             self._ready = asyncio.get_running_loop().create_future()
             await client.aclose()

@@ -14,6 +14,7 @@ from bot.generation.run import Run
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import Progress, WorkerClient
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
+from bot.observer import Observer
 from bot.worker.protocol import MIN_CONTEXT, LoadOptions
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,13 @@ class WorkerGenerator:
         *,
         on_progress: Progress | None = None,
         restarts: RestartPolicy | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """Starts no process. `on_progress` is called on the event loop while a model loads."""
+        """Starts no process. `on_progress` is called on the event loop while a model loads;
+        `observer` is told of the worker's starts and ends."""
         self._options = options
         self._on_progress = on_progress
-        self._supervisor = Supervisor(self._launch, restarts)
+        self._supervisor = Supervisor(self._launch, restarts, observer=observer)
         self._batch_slots = asyncio.Semaphore(options.max_parallel)
         self._codec_lock = asyncio.Lock()
         self._codec: Codec | None = None

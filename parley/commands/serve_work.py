@@ -2,16 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, ParleyError
+from bot.generation import LoadProgress
+from bot.observer import Event, PlatformConnected, PlatformLost
 from parley.app import Parley, open_parley
-from parley.locks import instance_lock
+from parley.locks import StatusFiles, instance_lock
+from parley.platforms import configured_platforms
+from parley.service.notify import Notifier
+from parley.service.pulse import Pulse
+from parley.service.readiness import Readiness
+
+if TYPE_CHECKING:
+    from parley.web.live import Live
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +40,98 @@ class Serve(Protocol):
 
 
 async def serve_platforms(settings: Settings) -> None:
-    """Answer on every platform that has a token, until cancelled. Raises ConfigError where none
-    has one, Busy where another `parley run` serves one of them with this database, and the last
-    platform's error when all have failed."""
+    """Answer on every platform that has a token, until cancelled. systemd and `parley health` are
+    told what it does. Raises ConfigError where no platform has a token, Busy where another `parley
+    run` serves one of them with this database, and the last platform's error when all have failed.
+    """
     platforms = load_platforms(settings)
-    with instance_lock(settings, platforms) as publish:
-        typer.echo(f"Loading {settings.model.name} …")
-        async with open_parley(settings) as parley:
-            publish(parley.engine.status.model)
-            await serve_all(parley, settings, platforms, ready=typer.echo)
+    notifier = Notifier()
+    readiness = Readiness(platforms, notifier.ready)
+    with instance_lock(settings, platforms) as files:
+        pulse = Pulse(notifier, files, readiness, SystemClock())
+        serving = _Serving(settings, files, readiness, notifier)
+        await pulse.during(serving.run(platforms))
 
 
-def configured_platforms(settings: Settings) -> dict[str, bool]:
-    """Every platform by its name, and whether the settings hold a token for it."""
-    return {
-        "Discord": bool(settings.discord.token.get_secret_value()),
-        "Slack": settings.slack.on,
-    }
+class _Serving:
+    """Loads the model and serves the platforms, and says on the terminal, to systemd and in the
+    status files how far that is."""
+
+    def __init__(
+        self, settings: Settings, files: StatusFiles, readiness: Readiness, notifier: Notifier
+    ) -> None:
+        self._settings = settings
+        self._files = files
+        self._readiness = readiness
+        self._notifier = notifier
+        self._live: Live | None = None
+        # Lines of text between the objects would spoil a log in JSON.
+        self._say = typer.echo if settings.log.format == "text" else logger.info
+
+    async def run(self, platforms: dict[str, Serve]) -> None:
+        """Until cancelled. Raises what `serve_all` and `open_parley` raise."""
+        if not self._settings.web.listen:
+            await self._answer(platforms)
+            return
+        # Imported only here: the web server takes memory, and time to import.
+        from parley.web.live import Live
+        from parley.web.server import serving_web
+
+        self._live = Live(self._settings, platforms)
+        async with serving_web(self._live) as url:
+            if url:
+                self._say(f"Web server: {url}")
+            await self._answer(platforms)
+
+    async def _answer(self, platforms: dict[str, Serve]) -> None:
+        name = self._settings.model.name
+        self._say(f"Loading {name} …")
+        self._notifier.status(f"Loading {name}")
+        observer = self._live.observers if self._live else None
+        async with open_parley(
+            self._settings, on_progress=self._progress, observer=observer
+        ) as parley:
+            with self._shown(parley):
+                await self._serve(parley, platforms)
+
+    @contextmanager
+    def _shown(self, parley: Parley) -> Iterator[None]:
+        """Let the web server show `parley` while the body runs."""
+        if self._live:
+            self._live.parley = parley
+        try:
+            yield
+        finally:
+            if self._live:
+                self._live.parley = None
+
+    async def _serve(self, parley: Parley, platforms: dict[str, Serve]) -> None:
+        self._files.loaded(parley.engine.status.model)
+        self._notifier.status(self._readiness.summary)
+        await serve_all(
+            parley, self._settings, platforms, ready=self._connected, failed=self._failed
+        )
+
+    def _progress(self, progress: LoadProgress) -> None:
+        share = f" {100 * progress.done // progress.total} %" if progress.total else ""
+        self._notifier.status(f"{progress.what}{share}")
+
+    def _connected(self, platform: str, line: str) -> None:
+        self._say(line)
+        self._observe(PlatformConnected(platform.lower()))
+        self._files.connected(platform, True)
+        self._readiness.connected(platform)
+        self._notifier.status(self._readiness.summary)
+
+    def _failed(self, platform: str) -> None:
+        self._observe(PlatformLost(platform.lower()))
+        self._files.connected(platform, False)
+        self._readiness.failed(platform)
+        self._notifier.status(self._readiness.summary)
+
+    def _observe(self, event: Event) -> None:
+        if self._live:
+            self._live.observers.observe(event)
 
 
 def load_platforms(settings: Settings) -> dict[str, Serve]:
@@ -65,21 +152,26 @@ async def serve_all(
     settings: Settings,
     platforms: dict[str, Serve],
     *,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str], None],
+    failed: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve all platforms until cancelled. A platform that raises is logged and stopped, and the
-    others continue. When all have failed, raises the last error in a group."""
+    """Serve all platforms until cancelled. `ready` is called with the name of each platform that is
+    connected and a line about the connection, `failed` with each that has failed. A platform that
+    raises is logged and stopped, and the others continue. When all have failed, raises the last
+    error in a group."""
     errors: list[Exception] = []
 
     async def serve_one(name: str, serve: Serve) -> None:
         try:
-            await serve(parley, settings, ready=ready)
+            await serve(parley, settings, ready=partial(ready, name))
         except ParleyError as error:
             errors.append(error)
+            failed(name)
             if len(errors) < len(platforms):
                 logger.error("%s stopped, the other platforms continue: %s", name, error)
         except Exception as error:  # a defect of one adapter ends no other
             errors.append(error)
+            failed(name)
             logger.exception("%s stopped by a defect of Parley", name)
 
     async with asyncio.TaskGroup() as tasks:

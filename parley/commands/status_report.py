@@ -15,12 +15,12 @@ from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
 from bot.models.find import find_model
-from parley.commands.serve_work import configured_platforms
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.resolve import resolve_backend
 from parley.environments.llamacpp import server_path
 from parley.locks import Instance, running_instance
+from parley.platforms import configured_platforms
 from parley.runtime import log_file
 from storage.inspection import Kept, count_kept, name_of
 

@@ -7,6 +7,7 @@
 - `archive`: Archive: listing, export, permanent deletion.
 - `measures`: Measures.
 - `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
+- `condition`: Condition.
 - `rows`: rows converted to the core's values, and the select for whole answers.
 - `part`: the common base class, and statements that several parts use.
 """
@@ -17,6 +18,7 @@ from bot.errors import StorageError
 from storage.database import Database
 from storage.rules import Now
 from storage.sql.archive import SqlArchive
+from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
 from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
@@ -37,6 +39,7 @@ class SqlStore(
     SqlMeasures,
     SqlUse,
     SqlReading,
+    SqlCondition,
 ):
     """`bot.ports.Store` on a `Database` that is running."""
 

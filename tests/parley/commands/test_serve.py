@@ -46,15 +46,25 @@ async def test_a_platform_that_fails_leaves_the_others_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     said: list[str] = []
+    lost: list[str] = []
 
     async def serves(_: Parley, settings: Settings, *, ready: Callable[[str], None]) -> None:
         ready("here")
         await asyncio.Event().wait()
 
     both: dict[str, Any] = {"Discord": fails, "Slack": serves}
-    task = asyncio.create_task(serve_all(NO_PARLEY, Settings(), both, ready=said.append))
+    task = asyncio.create_task(
+        serve_all(
+            NO_PARLEY,
+            Settings(),
+            both,
+            ready=lambda *connected: said.append(" ".join(connected)),
+            failed=lost.append,
+        )
+    )
     await until(lambda: said and caplog.records)
     assert not task.done()
+    assert (said, lost) == (["Slack here"], ["Discord"])
     assert caplog.messages == [
         "Discord stopped, the other platforms continue: [discord] token: it is wrong."
     ]

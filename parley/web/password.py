@@ -1,0 +1,113 @@
+"""The operator's password: its hash, and how often it may be tried.
+
+The hash is Argon2id (RFC 9106) by argon2-cffi (https://argon2-cffi.readthedocs.io), of the extra
+``web``. Its parameters are the ones that OWASP recommends first: 19 MiB, two passes, one lane
+(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html); one check runs
+at a time, so that attempts cost no more memory than that.
+"""
+
+import asyncio
+from collections import OrderedDict
+
+from bot.clock import Clock
+from bot.errors import ConfigError
+from bot.token_bucket import TokenBucket
+
+SHORTEST = 10
+"""Characters of a password."""
+LONGEST = 1024
+EXTRA = 'pip install "parley-chat[web]"'
+_MEMORY_KIB, _PASSES, _LANES = 19 * 1024, 2, 1
+
+ATTEMPTS, SECONDS_FOR_ONE = 5, 60.0
+"""Attempts of one address at once, and the seconds after which it may try once more."""
+ALL_ATTEMPTS, SECONDS_FOR_ONE_OF_ALL = 30, 5.0
+"""The same for all addresses together."""
+_ADDRESSES = 1024
+
+
+def installed() -> bool:
+    """Whether argon2-cffi is installed."""
+    try:
+        import argon2  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def hash_of(password: str) -> str:
+    """The hash to configure. Blocks for some 50 ms. Raises ConfigError where argon2-cffi is missing
+    or the password is too short or too long."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise ConfigError(
+            f"A password has {SHORTEST} to {LONGEST:,} characters; this one has {len(password):,}."
+        )
+    if not installed():
+        raise ConfigError(f"A password needs argon2-cffi: {EXTRA}")
+    from argon2 import PasswordHasher
+
+    hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES)
+    return hasher.hash(password)
+
+
+def matches(password_hash: str, password: str) -> bool:
+    """Whether the hash is that of `password`. Blocks. False for a hash that is damaged, too."""
+    from argon2 import PasswordHasher
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (VerificationError, InvalidHashError, UnicodeError):
+        return False
+
+
+class TooManyAttempts(Exception):
+    """The password was tried too often. Nothing was checked."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many attempts; the next one is possible in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Passwords:
+    """Checks passwords, no more often than the limits allow."""
+
+    def __init__(self, password_hash: str, clock: Clock) -> None:
+        """`password_hash`: "" where no password is set, so that none is right."""
+        self._hash = password_hash
+        self._clock = clock
+        self._all = TokenBucket(clock, 1 / SECONDS_FOR_ONE_OF_ALL, ALL_ATTEMPTS)
+        self._by_address: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a password is set and can be checked."""
+        return bool(self._hash) and installed()
+
+    async def right(self, password: str, address: str) -> bool:
+        """Whether it is the password. A wrong attempt counts against `address` and all together;
+        raises TooManyAttempts, with nothing checked, where one of the two has none left."""
+        own = self._of(address)
+        wait = max(own.wait(), self._all.wait())
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        own.take()
+        self._all.take()
+        if not self.usable or len(password) > LONGEST:
+            return False
+        async with self._one_at_a_time:
+            found = await asyncio.to_thread(matches, self._hash, password)
+        if found:
+            own.give_back()
+            self._all.give_back()
+        return found
+
+    def _of(self, address: str) -> TokenBucket:
+        bucket = self._by_address.pop(address, None)
+        if bucket is None:
+            bucket = TokenBucket(self._clock, 1 / SECONDS_FOR_ONE, ATTEMPTS)
+        self._by_address[address] = bucket
+        while len(self._by_address) > _ADDRESSES:
+            self._by_address.popitem(last=False)
+        return bucket
