@@ -250,6 +250,22 @@ class Settings(_Section):
     _folder: Path = Path()
     """The folder of the configuration file, to which relative paths are relative."""
     _file: Path | None = None
+    _written: Mapping[str, Any] = {}
+    """What the configuration file says."""
+    _variables: Mapping[Keys, str] = {}
+    """The environment variables that set something."""
+
+    def origin(self, *keys: str) -> str:
+        """Where the setting ``keys``, such as ("model", "name"), comes from: the name of the
+        environment variable or of the file that sets it, or "default"."""
+        if variable := self._variables.get(keys):
+            return variable
+        table: Any = self._written
+        for key in keys:
+            if not isinstance(table, Mapping) or key not in table:
+                return "default"
+            table = table[key]
+        return self._file.name if self._file else "default"
 
     @property
     def file(self) -> Path | None:
@@ -335,6 +351,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         faults = explain(exc, Settings, found, source, variables)
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
     settings._file = found.resolve() if found else None
+    settings._written, settings._variables = data, variables
     settings._folder = found.parent.resolve() if found else Path.cwd()
     return settings
 

@@ -13,15 +13,20 @@ from bot.messages import Exchange, Prompt
 
 
 def to_json(prompt: Prompt) -> str:
-    """The messages of `prompt`."""
-    messages = [_message("system", prompt.system)]
+    """The messages of `prompt`, as JSON."""
+    return json.dumps(messages(prompt), ensure_ascii=False)
+
+
+def messages(prompt: Prompt) -> list[dict[str, str]]:
+    """The messages of `prompt`, oldest first."""
+    sent = [_message("system", prompt.system)]
     for exchange in prompt.history:
-        messages.append(_message("user", exchange.question))
-        messages.append(_message("assistant", exchange.answer, exchange.thought))
-    messages.append(_message("user", prompt.question))
+        sent.append(_message("user", exchange.question))
+        sent.append(_message("assistant", exchange.answer, exchange.thought))
+    sent.append(_message("user", prompt.question))
     if prompt.answer or prompt.thought:
-        messages.append(_message("assistant", prompt.answer, prompt.thought))
-    return json.dumps(messages, ensure_ascii=False)
+        sent.append(_message("assistant", prompt.answer, prompt.thought))
+    return sent
 
 
 def _message(role: str, content: str, thought: str = "") -> dict[str, str]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bot.clock import Clock, SystemClock
-from parley.web import health, home, login, metrics
+from parley.web import conversations, health, login, metrics, now, overview, reports
 from parley.web.access import Access, Handler, bearer, client_of, known_host, needed
 from parley.web.forms import SESSION_COOKIE
 from parley.web.live import Live
@@ -19,7 +19,10 @@ PAGES: tuple[Callable[[web.Application], None], ...] = (
     health.register,
     metrics.register,
     login.register,
-    home.register,
+    overview.register,
+    now.register,
+    reports.register,
+    conversations.register,
 )
 """Each adds its handlers to the application, and to ``app.cleanup_ctx`` what runs beside them."""
 
