@@ -106,6 +106,16 @@ class WorkerEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ServersFailed:
+    """None of the model servers answers any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServersAnswer:
+    """At least one of the model servers answers again."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformConnected:
     """The connection to a platform stands, at first or again."""
 
@@ -129,6 +139,8 @@ Event = (
     | RateLimitPaused
     | WorkerStarted
     | WorkerEnded
+    | ServersFailed
+    | ServersAnswer
     | PlatformConnected
     | PlatformLost
 )

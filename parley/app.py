@@ -107,7 +107,7 @@ async def open_generator(
         # Imported only here: its HTTP client is slow to import.
         from bot.generation.openai import OpenAIGenerator
 
-        generator = OpenAIGenerator(server_options(settings))
+        generator = OpenAIGenerator(server_options(settings), observer=observer)
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
         options = replace(options, exporter=exporter)

@@ -74,6 +74,11 @@ class Client:
     """Whether the browser speaks HTTPS with a trusted proxy."""
 
 
+CLIENT: web.RequestKey[Client] = web.RequestKey("client", Client)
+SESSION: web.RequestKey[bool] = web.RequestKey("session", bool)
+"""Whether the request bears a valid session."""
+
+
 def client_of(request: web.Request, proxies: Collection[Network]) -> Client:
     """Who sent the request, behind the trusted `proxies`."""
     peer = _address(request.remote or "")

@@ -8,7 +8,16 @@ from aiohttp import web
 
 from bot.clock import Clock, SystemClock
 from parley.web import conversations, health, login, metrics, now, overview, reports
-from parley.web.access import Access, Handler, bearer, client_of, known_host, needed
+from parley.web.access import (
+    CLIENT,
+    SESSION,
+    Access,
+    Handler,
+    bearer,
+    client_of,
+    known_host,
+    needed,
+)
 from parley.web.forms import SESSION_COOKIE
 from parley.web.live import Live
 from parley.web.state import STATE, WebState
@@ -47,10 +56,11 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 def create_app(live: Live, clock: Clock | None = None) -> web.Application:
     """The application that shows `live`. It starts nothing before it is run."""
     app = web.Application(
-        middlewares=[_with_headers, _bounded, _by_known_name, _permitted, _from_own_pages],
+        middlewares=[_bounded, _by_known_name, _permitted, _from_own_pages],
         client_max_size=LARGEST_REQUEST,
     )
     app[STATE] = WebState.of(live, clock or SystemClock())
+    app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close)
     for register in PAGES:
         register(app)
@@ -61,21 +71,8 @@ async def _close(app: web.Application) -> None:
     await app[STATE].database.aclose()
 
 
-@web.middleware
-async def _with_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every response forbids scripts of others, frames, and being stored."""
-    request["early_headers"] = {**HEADERS, "Cache-Control": "no-store"}
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        _add_headers(error)
-        raise
-    if not response.prepared:  # a stream sends them itself: ``request["early_headers"]``
-        _add_headers(response)
-    return response
-
-
-def _add_headers(response: web.StreamResponse) -> None:
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Every response, a stream's too, forbids scripts of others, frames, and being stored."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
@@ -106,11 +103,11 @@ async def _by_known_name(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def _permitted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what the visitor may not see. Sets the request's ``session`` and ``client``."""
+    """Refuse what the visitor may not see. Sets `CLIENT` and `SESSION`."""
     state = request.app[STATE]
     client = client_of(request, state.proxies)
     session = state.sessions.valid(request.cookies.get(SESSION_COOKIE, ""))
-    request["client"], request["session"] = client, session
+    request[CLIENT], request[SESSION] = client, session
     metrics_token = state.settings.metrics_token.get_secret_value()
     trusted = client.local or bearer(request, state.local_token, metrics_token)
     granted = Access.TEXTS if session else Access.NUMBERS if trusted else Access.NOTHING

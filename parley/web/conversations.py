@@ -72,7 +72,6 @@ async def export(request: web.Request) -> web.StreamResponse:
     name = "".join(sign if sign.isalnum() else "-" for sign in str(key))
     ending, kind = ("md", "text/markdown") if markdown else ("jsonl", "application/jsonl")
     headers = {
-        **request.get("early_headers", {}),
         "Content-Type": f"{kind}; charset=utf-8",
         "Content-Disposition": f'attachment; filename="{quote(name)}.{ending}"',
     }

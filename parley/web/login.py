@@ -5,7 +5,7 @@ import math
 
 from aiohttp import web
 
-from parley.web.access import Client, bearer, open_to_all
+from parley.web.access import CLIENT, Client, bearer, open_to_all
 from parley.web.forms import SESSION_COOKIE, VISITOR_COOKIE, cookie_of
 from parley.web.password import TooManyAttempts
 from parley.web.sessions import LINK, new_token
@@ -98,9 +98,7 @@ def local_path(text: str) -> str:
 
 
 def _client(request: web.Request) -> Client:
-    client = request["client"]
-    assert isinstance(client, Client)
-    return client
+    return request[CLIENT]
 
 
 def _login_form(

@@ -17,6 +17,8 @@ from bot.observer import (
     QuestionAccepted,
     QuestionRefused,
     RateLimitPaused,
+    ServersAnswer,
+    ServersFailed,
     WorkerEnded,
     WorkerStarted,
 )
@@ -26,12 +28,14 @@ RECENT = 300.0
 """Seconds for which answers that failed tell something about the model now."""
 
 
-class WorkerState(StrEnum):
-    """The state of the model's process."""
+class ModelState(StrEnum):
+    """The state of the model's process, or of the servers that have the model."""
 
     NONE = "none"
-    """There is none yet, or none at all (a model server answers)."""
+    """Nothing was told yet."""
     UP = "up"
+    UNREACHABLE = "unreachable"
+    """No model server answers."""
     RESTARTING = "restarting"
     GIVEN_UP = "given up"
     """It ended several times in a row. The next question tries once more."""
@@ -60,7 +64,7 @@ class Measurements:
     """Rate-limit pauses."""
     restarts: int
     """Of the model's process."""
-    worker: WorkerState
+    model_state: ModelState
     failures: int
     """Answers that failed in a row, the last one within `RECENT` seconds."""
     connected: Mapping[str, bool] = field(default_factory=dict)
@@ -77,7 +81,7 @@ class Recorder:
         self._started = now()
         self._counts: Counter[str] = Counter()
         self._answers: Counter[AnswerState] = Counter()
-        self._worker = WorkerState.NONE
+        self._model = ModelState.NONE
         self._failures = 0
         self._failed_at = self._started
         self._connected = dict.fromkeys(platforms, False)
@@ -97,10 +101,14 @@ class Recorder:
             case RateLimitPaused():
                 self._counts["pauses"] += 1
             case WorkerStarted(again=again):
-                self._worker = WorkerState.UP
+                self._model = ModelState.UP
                 self._counts["restarts"] += again
             case WorkerEnded(given_up=given_up):
-                self._worker = WorkerState.GIVEN_UP if given_up else WorkerState.RESTARTING
+                self._model = ModelState.GIVEN_UP if given_up else ModelState.RESTARTING
+            case ServersFailed():
+                self._model = ModelState.UNREACHABLE
+            case ServersAnswer():
+                self._model = ModelState.UP
             case PlatformConnected(platform=platform):
                 self._connected[platform] = True
             case PlatformLost(platform=platform):
@@ -136,7 +144,7 @@ class Recorder:
             calls_refused=counts["calls_refused"],
             pauses=counts["pauses"],
             restarts=counts["restarts"],
-            worker=self._worker,
+            model_state=self._model,
             failures=self._failures if recent else 0,
             connected=dict(self._connected),
         )

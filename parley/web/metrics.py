@@ -22,7 +22,7 @@ from bot.observer import (
 )
 from parley.web.access import numbers
 from parley.web.live import Live
-from parley.web.measurements import WorkerState
+from parley.web.measurements import ModelState
 from parley.web.password import EXTRA
 from parley.web.state import STATE, WebState
 
@@ -192,10 +192,10 @@ class _Gauges:
             connected.add_metric([platform], up)
         yield connected
         loaded = self._state.live.parley is not None
-        broken = now.worker in (WorkerState.RESTARTING, WorkerState.GIVEN_UP)
+        broken = now.model_state not in (ModelState.NONE, ModelState.UP)
         yield GaugeMetricFamily(
             "parley_model_up",
-            "Whether the model is loaded and its process runs.",
+            "Whether the model is loaded and its process, or a server, runs.",
             loaded and not broken,
         )
 

@@ -104,8 +104,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     streams = request.app[STREAMS]
     if len(streams) >= MOST_STREAMS:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
-    headers = {**request.get("early_headers", {}), "Content-Type": "text/event-stream"}
-    response = web.StreamResponse(headers=headers)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     task = asyncio.current_task()
     streams.add(task)

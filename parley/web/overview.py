@@ -14,7 +14,7 @@ from aiohttp import web
 from bot.errors import StorageError
 from bot.measures import By
 from bot.ports import Store
-from parley.web.access import numbers, open_to_all
+from parley.web.access import SESSION, numbers, open_to_all
 from parley.web.now import now
 from parley.web.periods import Group, Period, Plot, plots
 from parley.web.plain import inert
@@ -98,7 +98,7 @@ async def _stored(request: web.Request, state: WebState, shown: _Shown) -> Mappi
     store = state.live.parley.store
     try:
         found: dict[str, Any] = {"plots": await plots(store, shown.period, shown.group, _utc())}
-        if request.get("session"):
+        if request.get(SESSION):
             found |= await _private(request.app, store)
     except StorageError as error:
         return {"error": str(error)}

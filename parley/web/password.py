@@ -8,6 +8,7 @@ at a time, so that attempts cost no more memory than that.
 
 import asyncio
 from collections import OrderedDict
+from ipaddress import ip_network
 
 from bot.clock import Clock
 from bot.errors import ConfigError
@@ -104,6 +105,7 @@ class Passwords:
         return found
 
     def _of(self, address: str) -> TokenBucket:
+        address = _subscriber(address)
         bucket = self._by_address.pop(address, None)
         if bucket is None:
             bucket = TokenBucket(self._clock, 1 / SECONDS_FOR_ONE, ATTEMPTS)
@@ -111,3 +113,13 @@ class Passwords:
         while len(self._by_address) > _ADDRESSES:
             self._by_address.popitem(last=False)
         return bucket
+
+
+def _subscriber(address: str) -> str:
+    """Who counts as one for the limit: an IPv4 address, or an IPv6 network of /64, of which one
+    subscriber has all addresses."""
+    try:
+        network = ip_network(f"{address}/64", strict=False)
+    except ValueError:
+        return address
+    return str(network)

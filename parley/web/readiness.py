@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from parley.web.database import DatabaseWatch
 from parley.web.live import Live
-from parley.web.measurements import Measurements, WorkerState
+from parley.web.measurements import Measurements, ModelState
 
 FAILURES = 3
 """Answers that fail in a row, after which the model does not count as answering."""
@@ -32,10 +32,12 @@ async def readiness(live: Live, database: DatabaseWatch) -> list[Check]:
 def _model(live: Live, now: Measurements) -> Check:
     if live.parley is None:
         detail = "it is being loaded"
-    elif now.worker is WorkerState.RESTARTING:
+    elif now.model_state is ModelState.RESTARTING:
         detail = "its process is being started again"
-    elif now.worker is WorkerState.GIVEN_UP:
+    elif now.model_state is ModelState.GIVEN_UP:
         detail = "its process ended several times; the log says why"
+    elif now.model_state is ModelState.UNREACHABLE:
+        detail = "none of its servers answers"
     elif now.failures >= FAILURES:
         detail = f"the last {now.failures} answers failed; the log says why"
     else:

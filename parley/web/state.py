@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from bot.clock import Clock
 from bot.config import WebSettings
-from parley.web.access import Network, networks
+from parley.web.access import SESSION, Network, networks
 from parley.web.database import DatabaseWatch
 from parley.web.forms import Forms, cookie_of
 from parley.web.live import Live
@@ -73,7 +73,7 @@ class WebState:
         csrf = self.forms.token(cookie or cookie_of(request))
         text = _TEMPLATES.get_template(template).render(
             csrf=csrf,
-            logged_in=request.get("session", False),
+            logged_in=request.get(SESSION, False),
             path=request.path,
             **(values or {}),
         )

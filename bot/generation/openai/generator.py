@@ -35,6 +35,7 @@ from bot.generation.openai.thinking import ServerThinking
 from bot.generation.openai.windows import Window, ask_window
 from bot.generation.thinking import ThoughtFilter
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
+from bot.observer import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +69,16 @@ class ServerOptions:
 class OpenAIGenerator:
     """A model on one server or several replicas; a `bot.ports.Generator`."""
 
-    def __init__(self, options: ServerOptions, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        clock: Clock | None = None,
+        *,
+        observer: Observer | None = None,
+    ) -> None:
         self._options = options
         self._clock = clock or SystemClock()
-        self._replicas = Replicas(options.base_urls)
+        self._replicas = Replicas(options.base_urls, observer)
         self._client = ServerClient(
             options.api_key,
             connect_seconds=options.connect_seconds,

@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.errors import ModelError
 from bot.generation.openai.client import ServerClient
 from bot.generation.openai.listing import listed, serves
+from bot.observer import NoObserver, Observer, ServersAnswer, ServersFailed
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,9 @@ logger = logging.getLogger(__name__)
 class Replicas:
     """The servers, and which of them failed at the last request or health check."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], observer: Observer | None = None) -> None:
+        """`observer` is told when all have failed, and when one answers again."""
+        self._observer = observer or NoObserver()
         self.urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
         self._failed: set[str] = set()
 
@@ -40,11 +43,21 @@ class Replicas:
 
     def failed(self, url: str) -> None:
         """Mark as unhealthy: it is tried last until it answers."""
+        if self._all_failed:
+            return
         self._failed.add(url)
+        if self._all_failed:
+            self._observer.observe(ServersFailed())
 
     def answered(self, url: str) -> None:
         """Mark as healthy."""
+        if self._all_failed:
+            self._observer.observe(ServersAnswer())
         self._failed.discard(url)
+
+    @property
+    def _all_failed(self) -> bool:
+        return self._failed.issuperset(self.urls)
 
 
 class HealthChecks:
