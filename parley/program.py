@@ -15,6 +15,7 @@ from parley.commands.complete import complete
 from parley.commands.doctor import doctor
 from parley.commands.health import health
 from parley.commands.serve import serve
+from parley.commands.stats import stats
 from parley.commands.status import status
 from parley.failures import exit_on_error
 
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "model": model.app,
     "config": config.app,
     "status": status,
+    "stats": stats,
     "doctor": doctor,
     "history": history.app,
     "discord": discord.app,

@@ -35,11 +35,12 @@ LOOKS = {"light": (1280, False), "dark": (1280, True), "phone": (390, False)}
 def main() -> None:
     if len(sys.argv) != 2 or not PROGRAM:
         sys.exit("usage: python -m tools.page_pictures FOLDER; it needs Chromium")
-    asyncio.run(_draw(Path(sys.argv[1])))
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_draw(folder))
 
 
 async def _draw(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     async with a_scene(reply="Once the soil is dry, in the evening.") as scene, a_tab() as tab:
         await tell(scene)
         for look, (width, dark) in LOOKS.items():

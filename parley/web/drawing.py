@@ -10,7 +10,8 @@ from parley.web.periods import Plot
 LIGHT = ("#0b5cad", "#b3450b", "#1a7f37", "#8250df", "#6e6600", "#a40e26")
 DARK = ("#6cb6ff", "#f69d50", "#57c16b", "#c297ff", "#d4c443", "#ff938a")
 """Colours of lines and bars, with a contrast of at least 4.5 to the page's background."""
-LABELS = 6
+WIDTH, HEIGHT = 440, 220
+LABELS = 5
 """Labels of the time axis."""
 
 
@@ -21,18 +22,18 @@ def svg(plot: Plot) -> bytes:
         style=_STYLE,
         css=["file://style.css", "file://graph.css", f"inline:{_DARK_CSS}"],
         js=[],
-        width=640,
-        height=280,
+        width=WIDTH,
+        height=HEIGHT,
         explicit_size=False,
-        show_legend=len(plot.lines) > 1,
-        legend_at_bottom=True,
-        legend_at_bottom_columns=3,
+        show_legend=False,  # the page has one, in text
+        min_scale=3,
+        max_scale=5,
+        order_min=0 if plot.bars else None,
         include_x_axis=True,
         show_minor_x_labels=False,
         x_labels_major_count=LABELS,
         truncate_label=-1,
-        truncate_legend=32,
-        dots_size=2.5,
+        dots_size=2,
         margin=8,
         no_data_text="",
         value_formatter=lambda value: f"{value:g}",
@@ -68,7 +69,8 @@ _STYLE = Style(
     font_family="system-ui, sans-serif",
     label_font_size=12,
     major_label_font_size=12,
-    legend_font_size=13,
+    guide_stroke_color="#afb8c1",
+    major_guide_stroke_color="#afb8c1",
 )
 
 
@@ -82,7 +84,7 @@ def _dark_css() -> str:
     return (
         "@media (prefers-color-scheme: dark) {"
         " text { fill: #e6edf3 !important; }"
-        " .axis .line { stroke: #8b949e !important; }"
+        " .axis .line, .axis .guide.line { stroke: #4b535d !important; }"
         f"{colours} }}"
     )
 

@@ -14,6 +14,7 @@ function size(bytes) {
 
 function text(name, value) {
   if (sizes.has(name)) return size(value);
+  if (name === "tokens_per_second" && value === 0) return "–";
   return typeof value === "number" ? value.toLocaleString("en") : String(value);
 }
 
@@ -53,7 +54,7 @@ function showRunning(answers) {
     return made;
   });
   body.replaceChildren(...rows);
-  table.hidden = answers.length === 0;
+  document.getElementById("answers").hidden = answers.length === 0;
   document.getElementById("idle").hidden = answers.length > 0;
 }
 
