@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -22,6 +23,7 @@ from parley.environments.llamacpp import server_path
 from parley.locks import Instance, running_instance
 from parley.platforms import configured_platforms
 from parley.runtime import log_file
+from parley.web.local import ask_status
 from storage.inspection import Kept, count_kept, name_of
 
 
@@ -66,6 +68,20 @@ class PlatformStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WebStatus:
+    """The web server, and what the running Parley says through it."""
+
+    listen: str
+    """``[web] listen``; "" where it is off."""
+    running: bool = False
+    """Whether a Parley with these settings answers there."""
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Those of /readyz, by name: ``ok``, and ``detail`` about what is not."""
+    now: dict[str, Any] | None = None
+    """What it is doing: ``writing``, ``waiting``, ``tokens_per_second``; None while it loads."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that `parley status` prints. The fields are those of ``--json``; paths are
     strings."""
@@ -78,6 +94,7 @@ class Status:
     """The folder of converted models."""
     log: str
     platforms: tuple[PlatformStatus, ...]
+    web: WebStatus
 
 
 async def report_status(config: Path | None, *, as_json: bool) -> None:
@@ -91,8 +108,10 @@ async def report_status(config: Path | None, *, as_json: bool) -> None:
 
 
 async def _collect(settings: Settings) -> Status:
-    """Loads and writes nothing, and contacts no server and no platform."""
-    model, database = await asyncio.gather(_model_status(settings), _database_status(settings))
+    """Loads and writes nothing, and contacts no model server and no platform."""
+    model, database, web = await asyncio.gather(
+        _model_status(settings), _database_status(settings), _web_status(settings)
+    )
     return Status(
         settings=str(settings.file or ""),
         model=model,
@@ -103,7 +122,15 @@ async def _collect(settings: Settings) -> Status:
             PlatformStatus(name, on, running_instance(settings, name))
             for name, on in configured_platforms(settings).items()
         ),
+        web=web,
     )
+
+
+async def _web_status(settings: Settings) -> WebStatus:
+    facts = await ask_status(settings) if settings.web.listen else None
+    if facts is None:
+        return WebStatus(settings.web.listen)
+    return WebStatus(settings.web.listen, True, facts.get("checks", {}), facts.get("now"))
 
 
 async def _model_status(settings: Settings) -> ModelStatus:
@@ -185,7 +212,24 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     lines += [("Database", f"{database.name}: {_stored(database)}")]
     lines += [("Converted models", found.converted), ("Log file", found.log)]
     lines += [(platform.name, _running(platform)) for platform in found.platforms]
+    lines += [("Web server", _web(found.web))]
+    if found.web.now is not None:
+        lines += [("Now", _doing(found.web.now))]
     return lines
+
+
+def _web(web: WebStatus) -> str:
+    if not web.running:
+        return f"{web.listen}, not running" if web.listen else "off ([web] listen)"
+    faults = [
+        f"{name} ({check['detail']})" for name, check in web.checks.items() if not check["ok"]
+    ]
+    return f"{web.listen}: " + (f"not ready: {', '.join(faults)}" if faults else "ready")
+
+
+def _doing(now: dict[str, Any]) -> str:
+    speed = f", last at {now['tokens_per_second']:.1f} tokens/s" if now["tokens_per_second"] else ""
+    return f"{now['writing']} being answered, {now['waiting']} waiting{speed}"
 
 
 def _stored(database: DatabaseStatus) -> str:

@@ -13,16 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.files import make_private_folder, private
 from parley.locks import lock_folder
-from parley.web.login import NEW_LINK_PATH
 
 logger = logging.getLogger(__name__)
 
+NEW_LINK_PATH = "/local/link"
 SECONDS = 3.0
 """How long the server may take to answer."""
 
@@ -81,6 +79,8 @@ async def ask_status(settings: Settings) -> dict[str, Any] | None:
 
 
 async def _ask(method: str, server: LocalServer, path: str) -> dict[str, Any] | None:
+    import aiohttp  # only here: most commands that look for a server find none
+
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     headers = {"Authorization": f"Bearer {server.token}"}
     try:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from parley.web.access import CLIENT, Client, bearer, open_to_all
 from parley.web.forms import SESSION_COOKIE, VISITOR_COOKIE, cookie_of
+from parley.web.local import NEW_LINK_PATH
 from parley.web.password import TooManyAttempts
 from parley.web.sessions import LINK, new_token
 from parley.web.state import STATE
@@ -14,7 +15,6 @@ from parley.web.state import STATE
 logger = logging.getLogger(__name__)
 
 LINK_PATH = "/link/"
-NEW_LINK_PATH = "/local/link"
 
 
 def register(app: web.Application) -> None:

@@ -83,8 +83,10 @@ async def test_when_no_platform_is_left_the_error_is_told() -> None:
 
 
 @asynccontextmanager
-async def running(program: Program, discord: Loopback) -> AsyncIterator[Process]:
-    """`parley run` on the loopback Discord, connected."""
+async def running(
+    program: Program, discord: Loopback, *, web: bool = False
+) -> AsyncIterator[Process]:
+    """`parley run` on the loopback Discord, connected; `web`: the settings have a web server."""
     program.settings |= {
         "PARLEY_DISCORD__TOKEN": TOKEN,
         "PARLEY_DISCORD__API_URL": discord.api_url,
@@ -104,6 +106,8 @@ async def running(program: Program, discord: Loopback) -> AsyncIterator[Process]
     )
     try:
         assert process.stdout is not None
+        if web:
+            assert (await process.stdout.readline()).startswith(b"Web server: http://127.0.0.1:")
         lines = [await process.stdout.readline() for _ in range(2)]
         assert lines == [b"Loading demo \xe2\x80\xa6\n", b"Discord: parley in 1 server\n"]
         yield process
