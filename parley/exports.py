@@ -23,7 +23,7 @@ def as_json(exchange: ArchivedExchange) -> dict[str, Any]:
 
 def _answer(answer: ArchivedAnswer) -> dict[str, Any]:
     kept = answer.prompt
-    fields = {
+    fields: dict[str, Any] = {
         "created_at": answer.created_at.isoformat(),
         "state": answer.state.value,
         "current": answer.current,

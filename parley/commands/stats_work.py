@@ -32,9 +32,7 @@ async def show_use(
     since = datetime.now(UTC).date() - timedelta(days=days - 1)
     async with open_store(settings.database_url) as store:
         found = {
-            by: await store.use(
-                by, since, within=within, limit=days if by is By.DAY else LONGEST
-            )
+            by: await store.use(by, since, within=within, limit=days if by is By.DAY else LONGEST)
             for by in By
         }
     if as_json:
@@ -65,22 +63,22 @@ def _as_json(use: Use) -> dict[str, Any]:
     return {**asdict(use), **means}
 
 
-HEADS = ("Answers", "Failed", "Tokens read", "written", "First token", "Tokens/s", "Good", "Bad")
+HEADS = ("Answers", "Failed", "Tokens", "First", "Tokens/s", "Good", "Bad")
+"""Tokens are those read and written together; "First" is the mean time to the first token."""
 
 
 def _table(title: str, rows: list[Use]) -> Table:
     table = Table(title, *HEADS, box=None, pad_edge=False)
-    table.columns[0].overflow = "fold"
+    table.columns[0].overflow, table.columns[0].min_width = "fold", 18
     for column in table.columns[1:]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for use in rows:
         name = f"{use.name} ({use.of})" if use.name else use.of
         table.add_row(
             Text(harmless(name)),
             f"{use.answers:,}",
             f"{use.failed:,}",
-            f"{use.prompt_tokens:,}",
-            f"{use.completion_tokens:,}",
+            f"{use.prompt_tokens + use.completion_tokens:,}",
             f"{use.first_token:.2f} s" if use.timed else "–",
             f"{use.speed:.1f}" if use.speed else "–",
             f"{use.up:,}",

@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-import pygal
-from pygal.style import Style
+import pygal  # type: ignore[import-untyped]
+from pygal.style import Style  # type: ignore[import-untyped]
 
 from parley.web.periods import Plot
 
@@ -53,7 +53,8 @@ def _without_scripts(document: bytes | str) -> bytes:
             if child.tag.rpartition("}")[2] == "script":
                 parent.remove(child)
     ET.register_namespace("", "http://www.w3.org/2000/svg")
-    return ET.tostring(root, encoding="utf-8")
+    drawn: bytes = ET.tostring(root, encoding="utf-8")
+    return drawn
 
 
 _STYLE = Style(

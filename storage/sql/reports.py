@@ -168,6 +168,7 @@ async def _verdicts(
         found = found.where(ConversationRow.id.in_(_here(within)))
     sums: dict[str, dict[str, int]] = {}
     for person, rated_at, verdict, key in await session.execute(found):
+        assert rated_at is not None, "the condition says so"
         of = {By.DAY: rated_at.date().isoformat(), By.PLACE: key, By.PERSON: person}[by]
         own = sums.setdefault(of, {"up": 0, "down": 0})
         own["up" if verdict > 0 else "down"] += 1

@@ -76,15 +76,16 @@ class Scene:
         ) as response:
             return response.status, await response.text()
 
-    async def post(
-        self, path: str, *, logged_in: bool = True, csrf: bool = True, **form: str
+    async def post(self, path: str, **form: str) -> tuple[int, str]:
+        """Send a form, with the session and the token of a page that was opened before."""
+        found = re.search(r'name="csrf" value="(\w+)"', await self.get("/settings"))
+        assert found is not None
+        return await self.send(path, form | {"csrf": found[1]})
+
+    async def send(
+        self, path: str, form: dict[str, str], *, logged_in: bool = True
     ) -> tuple[int, str]:
-        """Send a form, with the token of a page that was opened before."""
-        if csrf:
-            page = await self.get("/settings") if logged_in else await self.get("/login")
-            found = re.search(r'name="csrf" value="(\w+)"', page)
-            assert found is not None
-            form["csrf"] = found[1]
+        """Send a form as it is."""
         async with self.http.post(
             self.url + path, data=form, cookies=self._cookies(logged_in), allow_redirects=False
         ) as response:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from html import unescape
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from bot.config import Settings, load
 from bot.errors import GenerationError, StorageError
+from bot.measures import Bucket, Step
 from bot.messages import ConversationKey, Person
 from parley.web.reports import in_force
 from storage.in_memory import MemoryStore
@@ -116,10 +118,10 @@ async def test_while_the_model_is_loaded_the_page_says_so(scene: Scene) -> None:
 
 async def test_a_database_that_fails_leaves_the_rest_of_the_page() -> None:
     class Failing(MemoryStore):
-        async def buckets(self, *args: object, **kwargs: object) -> list[object]:
+        async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
             raise StorageError("the database x is locked; wait")
 
-    async with a_scene(store=Failing()) as scene:  # type: ignore[arg-type]
+    async with a_scene(store=Failing()) as scene:
         page = await scene.get("/")
         assert "the database x is locked; wait" in page
         assert "Being written" in page
@@ -150,10 +152,11 @@ async def test_texts_names_and_settings_need_a_session(scene: Scene, path: str) 
 
 async def test_nothing_is_deleted_without_session_token_and_confirmation(scene: Scene) -> None:
     await scene.answer("Why?")
-    form = {"key": str(GENERAL), "typed": "delete"}
-    assert (await scene.post("/forget", logged_in=False, csrf=False, **form))[0] == 401
-    assert (await scene.post("/forget", csrf=False, **form))[0] == 403
-    assert (await scene.post("/forget", key=str(GENERAL), typed="yes"))[0] == 400
+    key = str(GENERAL)
+    form = {"key": key, "typed": "delete"}
+    assert (await scene.send("/forget", form, logged_in=False))[0] == 401
+    assert (await scene.send("/forget", form))[0] == 403
+    assert (await scene.post("/forget", key=key, typed="yes"))[0] == 400
     assert len(await scene.store.exchanges(GENERAL)) == 1
 
 
@@ -319,7 +322,7 @@ def test_settings_name_their_origin_and_hide_secrets(tmp_path: Path) -> None:
 
 async def test_the_doctor_runs_once_at_a_time_and_shows_its_findings(scene: Scene) -> None:
     assert "did not run yet" in await scene.get("/doctor")
-    assert (await scene.post("/doctor", csrf=False))[0] == 403
+    assert (await scene.send("/doctor", {}))[0] == 403
 
 
 # ---------------------------------------------------------------- live numbers
