@@ -7,7 +7,7 @@ Both are parts of `bot.ports.Store`, with its rules for times, errors and durabi
 """
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -105,9 +105,17 @@ class Measures(Protocol):
         """Add these to the buckets that hold `moment`, of every length."""
         ...
 
-    async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
-        """Everything from the buckets of this length that begin at `since` or later, oldest
-        first."""
+    async def buckets(
+        self,
+        step: Step,
+        since: datetime,
+        *,
+        series: Collection[Series] = tuple(Series),
+        platforms: bool = True,
+        models: bool = True,
+    ) -> list[Bucket]:
+        """What is in the buckets of this length that begin at `since` or later, oldest first. With
+        ``platforms=False`` or ``models=False`` their sum, whose platform or model is ""."""
         ...
 
     async def trim_measures(self, now: datetime) -> None:

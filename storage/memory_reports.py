@@ -1,6 +1,6 @@
 """Measures and reports of the store in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
@@ -16,6 +16,7 @@ from bot.measures import (
     Measure,
     RatedAnswer,
     ReadExchange,
+    Series,
     Step,
     Use,
 )
@@ -52,10 +53,27 @@ class MemoryReports:
                 count, total = before.count + one.count, before.total + one.total
                 self._buckets[key] = Bucket(start, replace(one, count=count, total=total))
 
-    async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
-        wanted = (key for key in self._buckets if key[0] == step and key[1] >= since)
-        order = sorted(wanted, key=lambda key: (key[1], key[2], key[5]))
-        return [self._buckets[key] for key in order]
+    async def buckets(
+        self,
+        step: Step,
+        since: datetime,
+        *,
+        series: Collection[Series] = tuple(Series),
+        platforms: bool = True,
+        models: bool = True,
+    ) -> list[Bucket]:
+        sums: dict[tuple[datetime, str, int, str, str], Bucket] = {}
+        for key, held in self._buckets.items():
+            one = held.measure
+            if key[0] != step or held.start < since or one.series not in series:
+                continue
+            platform, model = one.platform * platforms, one.model * models
+            place = (held.start, one.series.value, one.bin, platform, model)
+            before = sums[place].measure if place in sums else replace(one, count=0, total=0.0)
+            count, total = before.count + one.count, before.total + one.total
+            measure = Measure(one.series, platform, model, count, total, one.bin)
+            sums[place] = Bucket(held.start, measure)
+        return [sums[place] for place in sorted(sums)]
 
     async def trim_measures(self, now: datetime) -> None:
         for key in [key for key in self._buckets if key[1] < now - KEPT[key[0]]]:

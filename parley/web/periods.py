@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.measures import Bucket, Measure, Measures, Series, Step
+from bot.measures import Measure, Measures, Series, Step
 
 
 class Period(StrEnum):
@@ -73,7 +73,7 @@ class Plot:
     bars: bool
     """Whether it counts, so that bars show it; else it measures, and lines do."""
     labels: Sequence[str]
-    lines: Sequence[Line] = field(default_factory=list)
+    lines: Sequence[Line] = ()
 
     @property
     def empty(self) -> bool:
@@ -86,9 +86,6 @@ class Plot:
         columns = zip(*(line.points for line in self.lines), strict=True)
         rows = zip(self.labels, map(list, columns), strict=False)
         return [row for row in rows if any(point for point in row[1])]
-
-
-Of = dict[datetime, list[Measure]]
 
 
 def _count(measures: Iterable[Measure]) -> Point:
@@ -180,26 +177,37 @@ async def plots(
 ) -> list[Plot]:
     """The plots of the period until `now`; with `only`, the one with that key."""
     starts = period.starts(now)
-    buckets = await store.buckets(period.step, starts[0])
     wanted = [kind for kind in KINDS if only in ("", kind.key)]
-    return [_plot(kind, buckets, period, group, starts) for kind in wanted]
+    if not wanted:
+        return []
+    buckets = await store.buckets(
+        period.step,
+        starts[0],
+        series={series for kind in wanted for _, series, _ in kind.parts},
+        platforms=group is Group.PLATFORM,
+        models=group is Group.MODEL,
+    )
+    sorted_out: _Sorted = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for bucket in buckets:
+        one = bucket.measure
+        sorted_out[one.series][group.of(one)][bucket.start].append(one)
+    return [_plot(kind, sorted_out, period, group, starts) for kind in wanted]
+
+
+_At = dict[datetime, list[Measure]]
+_Sorted = dict[Series, dict[str, _At]]
+"""The measures by series, group and beginning of the bucket."""
 
 
 def _plot(
-    kind: _Kind,
-    buckets: Sequence[Bucket],
-    period: Period,
-    group: Group,
-    starts: Sequence[datetime],
+    kind: _Kind, measures: _Sorted, period: Period, group: Group, starts: Sequence[datetime]
 ) -> Plot:
     lines = []
     parts = kind.parts if group is Group.NOTHING or kind.bars else kind.parts[:1]
     for name, series, summary in parts:
-        of_series = [bucket for bucket in buckets if bucket.measure.series is series]
-        names = sorted({group.of(bucket.measure) for bucket in of_series}) or [""]
-        for one in names:
-            mine = [bucket for bucket in of_series if group.of(bucket.measure) == one]
-            lines.append(Line(_name(name, one, parts), _points(mine, starts, summary)))
+        for one, at in sorted(measures[series].items()) or [("", {})]:
+            points = [summary(at.get(start, ())) for start in starts]
+            lines.append(Line(_name(name, one, parts), points))
     labels = [period.label(start) for start in starts]
     return Plot(kind.key, kind.title, kind.unit, kind.bars, labels, lines)
 
@@ -208,10 +216,3 @@ def _name(part: str, group: str, parts: Sequence[object]) -> str:
     if not group:
         return part
     return f"{part}, {group}" if len(parts) > 1 else group
-
-
-def _points(buckets: Sequence[Bucket], starts: Sequence[datetime], summary: Summary) -> list[Point]:
-    at: Of = defaultdict(list)
-    for bucket in buckets:
-        at[bucket.start].append(bucket.measure)
-    return [summary(at[start]) for start in starts]

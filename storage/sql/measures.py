@@ -1,17 +1,15 @@
 """The history of the plots in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.measures import KEPT, Bucket, Measure, Series, Step
 from storage.sql.part import SqlPart, insert_into
 from storage.tables import BucketRow
 
-KNOWN = frozenset(series.value for series in Series)
-"""Others are of a newer version of Parley."""
 KEY = ["step", "start", "series", "platform", "model", "bin"]
 
 
@@ -28,19 +26,34 @@ class SqlMeasures(SqlPart):
         if measures:
             await self._database.write(operation)
 
-    async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
+    async def buckets(
+        self,
+        step: Step,
+        since: datetime,
+        *,
+        series: Collection[Series] = tuple(Series),
+        platforms: bool = True,
+        models: bool = True,
+    ) -> list[Bucket]:
+        platform = BucketRow.platform if platforms else literal("")
+        model = BucketRow.model if models else literal("")
+        keys = [BucketRow.start, BucketRow.series, BucketRow.bin]
+        apart = [BucketRow.platform] * platforms + [BucketRow.model] * models
+        count, total = func.sum(BucketRow.count), func.sum(BucketRow.total)
         found = (
-            select(BucketRow.__table__)
-            .where(BucketRow.step == step, BucketRow.start >= since)
-            .order_by(BucketRow.start, BucketRow.series, BucketRow.bin)
+            select(*keys, platform, model, count, total)
+            .where(
+                BucketRow.step == int(step),
+                BucketRow.start >= since,
+                BucketRow.series.in_([one.value for one in series]),
+            )
+            .group_by(*keys, *apart)
+            .order_by(*keys, *apart)
         )
         async with self._database.read() as session:
             return [
-                Bucket(start, Measure(Series(series), platform, model, count, total, position))
-                for _, start, series, platform, model, position, count, total in (
-                    await session.execute(found)
-                )
-                if series in KNOWN
+                Bucket(start, Measure(Series(name), of, by, int(number), float(sums), position))
+                for start, name, position, of, by, number, sums in await session.execute(found)
             ]
 
     async def trim_measures(self, now: datetime) -> None:

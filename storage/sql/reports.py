@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.measures import By, RatedAnswer, RecordedPrompt, Use
@@ -130,10 +130,11 @@ def _rank(by: By, of: str, sums: dict[str, Any]) -> tuple[Any, ...]:
 async def _activity(
     session: AsyncSession, by: By, since: date, within: ConversationKey | None
 ) -> dict[str, dict[str, Any]]:
+    # Expressions, not columns: SQLite would read the whole index of a column to group by it.
     group: dict[By, Any] = {
         By.DAY: ActivityRow.day,
-        By.PLACE: ActivityRow.conversation_id,
-        By.PERSON: ActivityRow.person,
+        By.PLACE: ActivityRow.conversation_id + 0,
+        By.PERSON: ActivityRow.person.concat(""),
     }
     columns = [func.sum(getattr(ActivityRow, name)) for name in SUMMED]
     found = select(group[by], *columns).where(ActivityRow.day >= since).group_by(group[by])
@@ -155,24 +156,33 @@ def _plain(value: Any) -> Any:
 async def _verdicts(
     session: AsyncSession, by: By, since: date, within: ConversationKey | None
 ) -> dict[str, dict[str, int]]:
-    """Verdicts are few; their days are told apart here, as databases differ in it."""
-    begin = datetime.combine(since, time(), UTC)
+    group: dict[By, Any] = {
+        By.DAY: _day_of(session),
+        By.PLACE: ConversationRow.key,
+        By.PERSON: FeedbackRow.person.concat(""),  # else SQLite reads the whole index
+    }
+    good = func.sum(case((FeedbackRow.verdict > 0, 1), else_=0))
     found = (
-        select(FeedbackRow.person, FeedbackRow.rated_at, FeedbackRow.verdict, ConversationRow.key)
+        select(group[by], good, func.count())
         .join(AnswerRow, AnswerRow.id == FeedbackRow.answer_id)
         .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
         .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
-        .where(FeedbackRow.rated_at >= begin)
+        .where(FeedbackRow.rated_at >= datetime.combine(since, time(), UTC))
+        .group_by(group[by])
     )
     if within is not None:
         found = found.where(ConversationRow.id.in_(_here(within)))
-    sums: dict[str, dict[str, int]] = {}
-    for person, rated_at, verdict, key in await session.execute(found):
-        assert rated_at is not None, "the condition says so"
-        of = {By.DAY: rated_at.date().isoformat(), By.PLACE: key, By.PERSON: person}[by]
-        own = sums.setdefault(of, {"up": 0, "down": 0})
-        own["up" if verdict > 0 else "down"] += 1
-    return sums
+    return {
+        str(of): {"up": int(up), "down": int(number) - int(up)}
+        for of, up, number in await session.execute(found)
+    }
+
+
+def _day_of(session: AsyncSession) -> Any:
+    """The day of a verdict, in UTC."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.date(FeedbackRow.rated_at)
+    return func.date(func.timezone("UTC", FeedbackRow.rated_at))
 
 
 def _here(within: ConversationKey) -> Any:
@@ -196,13 +206,18 @@ async def _keys(session: AsyncSession, ids: list[int]) -> dict[int, str]:
 
 async def _names(session: AsyncSession, people: list[str]) -> dict[str, str]:
     """Names as of the newest questions."""
-    names = {}
-    for person in people:
+    names: dict[str, str] = {}
+    for first in range(0, len(people), MOST_PARAMETERS):
+        some = people[first : first + MOST_PARAMETERS]
+        listed = union_all(*(select(literal(one).label("person")) for one in some)).subquery()
         newest = (
             select(QuestionRow.author_name)
-            .where(QuestionRow.author == person)
+            .where(QuestionRow.author == listed.c.person)
             .order_by(QuestionRow.id.desc())
             .limit(1)
+            .correlate(listed)
+            .scalar_subquery()
         )
-        names[person] = await session.scalar(newest) or ""
+        found = await session.execute(select(listed.c.person, newest))
+        names |= {person: name or "" for person, name in found}
     return names

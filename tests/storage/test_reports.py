@@ -77,6 +77,14 @@ async def test_models_and_platforms_have_buckets_of_their_own(store: Store) -> N
         ],
     )
     assert len(await store.buckets(Step.DAY, LONG_AGO)) == 3
+    by_platform = await store.buckets(Step.DAY, LONG_AGO, models=False)
+    assert [(b.measure.platform, b.measure.model, b.measure.count) for b in by_platform] == [
+        ("discord", "", 2),
+        ("slack", "", 1),
+    ]
+    (whole,) = await store.buckets(Step.DAY, LONG_AGO, platforms=False, models=False)
+    assert whole.measure == Measure(Series.QUESTIONS, "", "", 3)
+    assert await store.buckets(Step.DAY, LONG_AGO, series=[Series.UP]) == []
 
 
 async def test_only_buckets_since_the_given_time_are_read(store: Store) -> None:

@@ -5,15 +5,15 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.config import Settings, load
 from bot.errors import GenerationError, StorageError
-from bot.measures import Bucket, Step
+from bot.measures import Bucket
 from bot.messages import ConversationKey, Person
 from parley.web.reports import in_force
 from storage.in_memory import MemoryStore
@@ -118,7 +118,7 @@ async def test_while_the_model_is_loaded_the_page_says_so(scene: Scene) -> None:
 
 async def test_a_database_that_fails_leaves_the_rest_of_the_page() -> None:
     class Failing(MemoryStore):
-        async def buckets(self, step: Step, since: datetime) -> list[Bucket]:
+        async def buckets(self, *_: Any, **__: Any) -> list[Bucket]:
             raise StorageError("the database x is locked; wait")
 
     async with a_scene(store=Failing()) as scene:
