@@ -3,6 +3,7 @@
 Prints, and asserts nothing: how long a machine takes is no test.
 
     python -m benchmarks.whole
+    python -m benchmarks.whole web     # the lag alone, with the web server scraped each second
 
 Three measurements, with the scripted backend and a SQLite database in a temporary folder:
 the cost of a token when one answer comes as fast as it can; the lag of the event loop while two
@@ -23,12 +24,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.clock import SystemClock
+from bot.config import load
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.engine.window import WindowOptions
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import ConversationKey, Person, Question, Sampling
 from bot.ports import Part, Quota, SurfaceLimits
+from parley.app import Parley
+from parley.web.live import Live
+from parley.web.server import serving_web
 from storage import open_store
 
 TICK = 0.005
@@ -76,7 +81,9 @@ class Nowhere:
 
 
 @asynccontextmanager
-async def engine(words: int, tokens_per_second: float, parallel: int) -> AsyncIterator[Engine]:
+async def engine(
+    words: int, tokens_per_second: float, parallel: int, live: Live | None = None
+) -> AsyncIterator[Engine]:
     script = " ".join(f"word{n}" for n in range(words))
     worker = WorkerOptions(
         backend="scripted",
@@ -94,12 +101,15 @@ async def engine(words: int, tokens_per_second: float, parallel: int) -> AsyncIt
         question_characters=1000,
         checkpoint_interval=1.0,
     )
-    generator = WorkerGenerator(worker)
+    observer = live.observers if live else None
+    generator = WorkerGenerator(worker, observer=observer)
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
         async with open_store(f"sqlite:///{folder}/benchmark.sqlite3") as store:
-            delivery = Delivery(clock, store, edit_interval=0.5, max_messages=50)
-            async with Engine(generator, store, delivery, clock, options) as running:
+            delivery = Delivery(clock, store, edit_interval=0.5, max_messages=50, observer=observer)
+            async with Engine(generator, store, delivery, clock, options, observer) as running:
+                if live:
+                    live.parley = Parley(running, store, generator)
                 yield running
             await generator.aclose()
 
@@ -125,7 +135,53 @@ async def cost_of_a_token(words: int = 20_000) -> None:
     )
 
 
-async def lag_of_the_loop(conversations: int = 200, rate: float = 20.0, seconds: int = 15) -> None:
+SCRAPE = """
+import http.client, sys, time
+while True:
+    begun = time.perf_counter()
+    for path in ("/metrics", "/readyz"):
+        server = http.client.HTTPConnection(sys.argv[1].removeprefix("http://"))
+        server.request("GET", path)
+        server.getresponse().read()
+    print(time.perf_counter() - begun, flush=True)
+    time.sleep(1)
+"""
+
+
+@asynccontextmanager
+async def scraped() -> AsyncIterator[Live]:
+    """A web server whose metrics and readiness another process reads each second."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load(
+            None,
+            {
+                "PARLEY_WEB__LISTEN": "127.0.0.1:0",
+                "PARLEY_STORAGE__URL": f"sqlite:///{folder}/web.sqlite3",
+            },
+        )
+        live = Live(settings, [])
+        async with serving_web(live) as url:
+            scraper = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", SCRAPE, url,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                yield live
+            finally:
+                scraper.kill()
+                printed, _ = await scraper.communicate()
+                times = [float(line) for line in printed.split()]
+                print(f"{len(times)} scrapes, the slowest in {1e3 * max(times, default=0):.0f} ms")
+
+
+async def lag_with_the_web_server() -> None:
+    async with scraped() as live:
+        await lag_of_the_loop(live=live)
+
+
+async def lag_of_the_loop(
+    conversations: int = 200, rate: float = 20.0, seconds: int = 15, live: Live | None = None
+) -> None:
     lags: list[float] = []
 
     async def watch() -> None:
@@ -135,7 +191,7 @@ async def lag_of_the_loop(conversations: int = 200, rate: float = 20.0, seconds:
             lags.append(time.perf_counter() - begun - TICK)
 
     words = int(rate * seconds)
-    async with engine(words, rate, conversations) as running:
+    async with engine(words, rate, conversations, live) as running:
         gc.collect()
         watching = asyncio.create_task(watch())
         wall, cpu = time.perf_counter(), time.process_time()
@@ -167,6 +223,9 @@ def time_to_be_ready() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["web"]:
+        asyncio.run(lag_with_the_web_server())
+        sys.exit()
     time_to_be_ready()
     asyncio.run(cost_of_a_token())
     asyncio.run(lag_of_the_loop())

@@ -126,3 +126,8 @@ def set_up(
     root.setLevel(logging.WARNING)
     for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())
+
+
+def writes_json() -> bool:
+    """Whether the log that `set_up` has set up is JSON."""
+    return any(isinstance(one.formatter, JsonLines) for one in logging.getLogger().handlers)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from parley.commands import backend, config, discord, history, model, slack, web
+from parley.commands import backend, config, discord, history, model, service, slack, web
 from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
@@ -38,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "status": status,
     "stats": stats,
     "doctor": doctor,
+    "service": service.app,
     "history": history.app,
     "discord": discord.app,
     "slack": slack.app,

@@ -80,7 +80,7 @@ class ParleyClient(discord.AutoShardedClient):
         self.beside = Handlers()
         """What runs beside the events; to be entered while the client is connected."""
         self._up = False
-        self._observer = engine.observer
+        self._engine = engine
         self._lost_shards: set[int] = set()
         self.platform = DiscordPlatform(self, writes)
         self.desk = Desk(engine, store, self.platform, rules)
@@ -128,7 +128,7 @@ class ParleyClient(discord.AutoShardedClient):
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """discord.py connects again by itself, and resumes the session where it can."""
         self._lost_shards.add(shard_id)
-        self._observer.observe(PlatformLost(PLATFORM))
+        self._engine.observer.observe(PlatformLost(PLATFORM))
 
     async def on_shard_connect(self, shard_id: int) -> None:
         self._shard_back(shard_id)
@@ -139,7 +139,7 @@ class ParleyClient(discord.AutoShardedClient):
     def _shard_back(self, shard_id: int) -> None:
         self._lost_shards.discard(shard_id)
         if self._up and not self._lost_shards:
-            self._observer.observe(PlatformConnected(PLATFORM))
+            self._engine.observer.observe(PlatformConnected(PLATFORM))
 
     async def on_message(self, message: discord.Message) -> None:
         if self._incoming is not None:

@@ -12,7 +12,7 @@ def health(
         bool,
         typer.Option(
             "--live",
-            help="Only whether it runs and is not stuck, also while it loads the model or connects.",
+            help="Only whether it runs and is not stuck, whether it is connected or not yet.",
         ),
     ] = False,
     config: options.Config = None,

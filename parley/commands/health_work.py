@@ -20,8 +20,8 @@ def report_health(config: Path | None, *, live: bool) -> None:
     settings = load(config)
     if settings.database_url == IN_MEMORY:
         raise ConfigError(
-            "[storage] url: memory:// leaves no file that tells whether parley run is well. Set url "
-            "to a SQLite file or a PostgreSQL database."
+            "[storage] url: memory:// leaves no file that tells whether parley run is well. Set "
+            "url to a SQLite file or a PostgreSQL database."
         )
     platforms = [name for name, on in configured_platforms(settings).items() if on]
     if not platforms:

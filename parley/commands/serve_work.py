@@ -39,17 +39,22 @@ class Serve(Protocol):
         ...
 
 
-async def serve_platforms(settings: Settings) -> None:
-    """Answer on every platform that has a token, until cancelled. systemd and `parley health` are
-    told what it does. Raises ConfigError where no platform has a token, Busy where another `parley
-    run` serves one of them with this database, and the last platform's error when all have failed.
+async def serve_platforms(settings: Settings, *, log_only: bool = False) -> None:
+    """Answer on every platform that has a token, until cancelled. What it does is told to systemd
+    and `parley health`, and on the terminal unless `log_only` or the log is JSON.
+
+    Raises ConfigError where no platform has a token, Busy where another `parley run` serves one of
+    them with this database, and the last platform's error when all have failed.
     """
     platforms = load_platforms(settings)
     notifier = Notifier()
     readiness = Readiness(platforms, notifier.ready)
     with instance_lock(settings, platforms) as files:
         pulse = Pulse(notifier, files, readiness, SystemClock())
-        serving = _Serving(settings, files, readiness, notifier)
+        # Lines of text between the objects would spoil a log in JSON.
+        plain = settings.log.format == "text" and not log_only
+        say = typer.echo if plain else logger.info
+        serving = _Serving(settings, files, readiness, notifier, say)
         await pulse.during(serving.run(platforms))
 
 
@@ -58,15 +63,19 @@ class _Serving:
     status files how far that is."""
 
     def __init__(
-        self, settings: Settings, files: StatusFiles, readiness: Readiness, notifier: Notifier
+        self,
+        settings: Settings,
+        files: StatusFiles,
+        readiness: Readiness,
+        notifier: Notifier,
+        say: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._files = files
         self._readiness = readiness
         self._notifier = notifier
         self._live: Live | None = None
-        # Lines of text between the objects would spoil a log in JSON.
-        self._say = typer.echo if settings.log.format == "text" else logger.info
+        self._say = say
 
     async def run(self, platforms: dict[str, Serve]) -> None:
         """Until cancelled. Raises what `serve_all` and `open_parley` raise."""

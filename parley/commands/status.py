@@ -13,7 +13,8 @@ def status(
 ) -> None:
     """Show the configuration in effect, the backend with the reason for it, and what is running.
 
-    Loads no model and changes nothing; of a running Parley it asks the web server, if that is on. “parley doctor” checks whether it works.
+    Loads no model and changes nothing; a running Parley is asked through its web server, if that
+    is on. “parley doctor” checks whether it works.
     """
     from parley.commands.status_report import report_status
     from parley.runtime import run

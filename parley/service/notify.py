@@ -1,10 +1,10 @@
 """Tells systemd what a service does: the protocol of sd_notify.
 
-A message is one datagram of lines ``KEY=value`` to the Unix socket that the variable ``NOTIFY_SOCKET``
-names; a leading ``@`` stands for a socket in the abstract namespace. The protocol is documented in
-https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html, the watchdog's variables in
-https://www.freedesktop.org/software/systemd/man/latest/sd_watchdog_enabled.html. It is so small that a
-package for it would be longer than this module.
+A message is one datagram of lines ``KEY=value`` to the Unix socket that the variable
+``NOTIFY_SOCKET`` names; a leading ``@`` stands for a socket in the abstract namespace. Sources:
+https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html and, for the watchdog's
+variables, https://www.freedesktop.org/software/systemd/man/latest/sd_watchdog_enabled.html. The
+protocol is so small that a package for it would be longer than this module.
 """
 
 import logging

@@ -24,17 +24,8 @@ from bot.observer import (
 from bot.ports import AnswerState, Quota, SurfaceLimits
 from storage.in_memory import MemoryStore
 from tests.fake_surface import FakeSurface
+from tests.observing import Told
 from tests.scripted_generator import ScriptedGenerator
-
-
-class Told:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def observe(self, event: Event) -> None:
-        self.events.append(event)
 
 
 def a_surface() -> FakeSurface:

@@ -6,9 +6,11 @@ import pytest
 from pydantic import SecretStr
 
 from bot.errors import ConfigError
+from bot.observer import PlatformConnected, PlatformLost
 from tests.adapters.discord.scene import loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import BOT
+from tests.observing import Told
 from tests.until import until
 
 
@@ -104,6 +106,15 @@ async def test_an_answer_grows_on_while_the_gateway_is_away() -> None:
         await s.discord.gateway.drop()
         model.let(4)
         assert whole(await s.answered()) == "one two three four"
+
+
+async def test_an_observer_is_told_that_the_connection_is_lost_and_back() -> None:
+    async with scene() as s:
+        s.engine.observer = told = Told()
+        await s.discord.gateway.drop()
+        await until(lambda: PlatformConnected("discord") in told.events)
+        events = [e for e in told.events if isinstance(e, PlatformLost | PlatformConnected)]
+        assert events == [PlatformLost("discord"), PlatformConnected("discord")]
 
 
 # ---------------------------------------------------------------- starting

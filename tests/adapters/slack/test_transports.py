@@ -11,7 +11,9 @@ import aiohttp
 import pytest
 
 from adapters.slack.transports import MOST_BYTES
+from bot.observer import PlatformConnected, PlatformLost
 from tests.adapters.slack.bench import Bench, bench
+from tests.observing import Told
 from tests.slack_loopback import APP_TOKEN, HttpEvents
 from tests.until import until
 
@@ -42,6 +44,14 @@ async def test_an_event_delivered_again_after_a_reconnect_is_answered_once() -> 
             await b.slack.redeliver(envelope)
         await b.answered()
         assert len(b.scripted.prompts) == 1
+
+
+async def test_an_observer_is_told_that_the_connection_is_lost_and_back() -> None:
+    async with bench() as b:
+        b.engine.observer = told = Told()
+        await b.slack.disconnect()
+        await until(lambda: PlatformConnected("slack") in told.events)
+        assert told.events == [PlatformLost("slack"), PlatformConnected("slack")]
 
 
 async def test_an_event_of_the_time_without_connection_is_answered_after_it() -> None:

@@ -9,6 +9,8 @@ import pytest
 from bot.errors import ModelError
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import WorkerClient
+from bot.observer import WorkerEnded, WorkerStarted
+from tests.observing import Told
 from tests.until import until
 
 
@@ -45,8 +47,13 @@ class Bench:
         self.started: list[FakeWorker] = []
         self._failures = list(failures)
         policy = RestartPolicy(short_life=60.0, max_failures=3, backoff=1.0, retry_after=60.0)
+        self.told = Told()
         self.supervisor = Supervisor(
-            self._launch, policy, clock=lambda: self.now, sleep=self._sleep
+            self._launch,
+            policy,
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            observer=self.told,
         )
 
     async def _launch(self) -> WorkerClient:
@@ -80,6 +87,27 @@ async def test_a_dead_worker_is_started_again_without_being_asked() -> None:
     assert await bench.pid() == 1
     assert bench.slept == []
     await bench.supervisor.aclose()
+
+
+async def test_an_observer_is_told_of_starts_restarts_and_giving_up() -> None:
+    bench = Bench()
+    for pid in range(3):
+        assert await bench.pid() == pid
+        bench.started[pid].die("killed")
+    with pytest.raises(ModelError):
+        await bench.pid()
+    started, again = WorkerStarted(again=False), WorkerStarted(again=True)
+    ended, given_up = WorkerEnded(given_up=False), WorkerEnded(given_up=True)
+    assert bench.told.events == [started, ended, again, ended, again, ended, given_up]
+    await bench.supervisor.aclose()
+    assert bench.told.events[-1] == given_up
+
+
+async def test_an_observer_is_told_of_no_end_at_the_shutdown() -> None:
+    bench = Bench()
+    await bench.pid()
+    await bench.supervisor.aclose()
+    assert bench.told.events == [WorkerStarted(again=False)]
 
 
 async def test_a_dead_worker_is_never_returned() -> None:

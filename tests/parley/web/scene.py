@@ -62,7 +62,7 @@ class Browser:
         return response
 
     async def get(self, path: str, **headers: str) -> aiohttp.ClientResponse:
-        return await self.ask("GET", path, **headers)
+        return await self.ask("GET", path, None, **headers)
 
     async def post(
         self, path: str, data: dict[str, str] | None = None, **headers: str

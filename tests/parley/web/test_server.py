@@ -15,11 +15,15 @@ from parley.web.server import is_loopback, serving_web
 from tests.parley.web.scene import web_scene, web_settings
 
 
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_without_an_address_it_is_off(tmp_path: Path) -> None:
     settings = web_settings(tmp_path, listen="")
     async with serving_web(Live(settings, [])) as url:
         assert url == ""
-        assert list(tmp_path.iterdir()) == []
+        assert files_in(tmp_path) == []
 
 
 async def test_a_taken_port_is_one_line_and_the_rest_goes_on(
@@ -109,7 +113,7 @@ async def test_a_server_that_was_killed_is_no_server(tmp_path: Path) -> None:
 async def test_a_damaged_file_is_no_server(tmp_path: Path) -> None:
     settings = web_settings(tmp_path)
     with published(settings, "http://127.0.0.1:1", "token"):
-        (file,) = tmp_path.glob("parley-web-*.json")
+        (file,) = files_in(tmp_path)
         for content in ("", "[]", "{}", '{"url": 1}', "\0"):
             file.write_text(content)
             assert find_server(settings) is None
