@@ -130,6 +130,7 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 	$(BIN)/python -m benchmarks.prompts
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
+	$(BIN)/python -m benchmarks.page
 
 clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,8 +4,8 @@
 
 Fills a database in a temporary folder within `--folder` with that many exchanges, half of them in
 one conversation and the others in 400, asked by 500 people within a year; with a year of use and
-full buckets. Prints for each page the median and the longest time of some requests over the loopback
-interface, and the size of what came.
+full buckets. Prints for each page the median and the longest time of some requests over the
+loopback interface, and the size of what came.
 """
 
 import argparse

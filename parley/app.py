@@ -85,6 +85,7 @@ async def open_parley(
         )
         engine = Engine(generator, store, delivery, clock, engine_options(settings), observer)
         await stack.enter_async_context(engine)
+        history.model = engine.status.model.name
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
 

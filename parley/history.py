@@ -33,7 +33,8 @@ class History:
         self._store = store
         self._now = now
         self._then = then
-        self._model = model
+        self.model = model
+        """The model that questions and verdicts count for."""
         self._waiting: list[tuple[datetime, Measure]] = []
         self._trimmed: datetime | None = None
 
@@ -42,13 +43,13 @@ class History:
             self._then.observe(event)
         match event:
             case QuestionAccepted(platform=platform):
-                self._count(Measure(Series.QUESTIONS, platform, self._model))
+                self._count(Measure(Series.QUESTIONS, platform, self.model))
             case AnswerEnded():
-                self._model = event.model
+                self.model = event.model
                 self._ended(event)
             case AnswerRated(platform=platform, verdict=verdict) if verdict:
                 series = Series.UP if verdict > 0 else Series.DOWN
-                self._count(Measure(series, platform, self._model))
+                self._count(Measure(series, platform, self.model))
 
     def _ended(self, event: AnswerEnded) -> None:
         platform, model, usage = event.platform, event.model, event.usage

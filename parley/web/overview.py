@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -25,6 +26,9 @@ from parley.web.state import STATE, WebState
 NEWEST = 5
 """Verdicts, people and problems that the overview shows."""
 USE_DAYS = 30
+
+CAN_DRAW = find_spec("pygal") is not None
+"""Whether plots can be drawn; their numbers are shown in any case."""
 
 PROBLEMS: web.AppKey[Problems] = web.AppKey("problems", Problems)
 
@@ -84,6 +88,7 @@ async def overview(request: web.Request) -> web.Response:
         "groups": list(Group),
         "model": live.parley.engine.status.model if live.parley else None,
         "plots": [],
+        "can_draw": CAN_DRAW,
         "error": "",
         "lag": live.lag.percentile(0.99),
     }
@@ -119,6 +124,8 @@ async def _private(app: web.Application, store: Store) -> Mapping[str, Any]:
 @numbers
 async def picture(request: web.Request) -> web.Response:
     """One plot as SVG."""
+    if not CAN_DRAW:
+        raise web.HTTPNotFound(text="Plots need the extra web: pip install parley-chat[web]\n")
     from parley.web.drawing import svg  # pygal takes memory, which nobody else needs
 
     period, group = chosen(request, "period", Period.HOUR), chosen(request, "by", Group.NOTHING)

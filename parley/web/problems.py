@@ -32,8 +32,7 @@ class Problems(logging.Handler):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__(logging.WARNING)
         self._newest: deque[Problem] = deque(maxlen=KEPT)
-        self._line = Redacting(secrets)
-        self._line._style = logging.PercentStyle("%(message)s")
+        self._line = Redacting(secrets, "%(message)s")
 
     def emit(self, record: logging.LogRecord) -> None:
         bare = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})

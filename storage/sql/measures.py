@@ -51,10 +51,7 @@ class SqlMeasures(SqlPart):
             .order_by(*keys, *apart)
         )
         async with self._database.read() as session:
-            return [
-                Bucket(start, Measure(Series(name), of, by, int(number), float(sums), position))
-                for start, name, position, of, by, number, sums in await session.execute(found)
-            ]
+            return [_bucket(*row) for row in await session.execute(found)]
 
     async def trim_measures(self, now: datetime) -> None:
         async def operation(session: AsyncSession) -> None:
@@ -85,3 +82,17 @@ async def _add(session: AsyncSession, step: Step, start: datetime, measure: Meas
             },
         )
     )
+
+
+def _bucket(
+    start: datetime,
+    series: str,
+    position: int,
+    platform: str,
+    model: str,
+    count: int,
+    total: float,
+) -> Bucket:
+    # PostgreSQL sums whole numbers as Decimal
+    measure = Measure(Series(series), platform, model, int(count), float(total), position)
+    return Bucket(start, measure)

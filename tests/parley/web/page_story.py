@@ -39,7 +39,7 @@ QUESTIONS = (
 
 async def _history(store: Store) -> None:
     drawn, now = random.Random(7), datetime.now(UTC)
-    for back in (*range(0, 60), *range(60, 1440, 30), *range(1440, 43_200, 480)):
+    for back in (*range(60), *range(60, 1440, 30), *range(1440, 43_200, 480)):
         moment = now - timedelta(minutes=back)
         platform = drawn.choice(("discord", "discord", "slack"))
         await store.add_measures(moment, list(_measures(drawn, platform, drawn.choice(MODELS))))

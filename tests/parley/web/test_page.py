@@ -105,6 +105,17 @@ async def test_plots_can_be_chosen_by_period_and_group_and_nothing_else(
     assert (await scene.fetch(f"/plots/questions.svg?period={period}&by={by}"))[0] == 200
 
 
+async def test_without_pygal_the_tables_have_the_numbers(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parley.web.overview.CAN_DRAW", False)
+    await scene.answer("Why?")
+    page = await scene.get("/")
+    assert "<img" not in page
+    assert '<th scope="col" class="n">Questions</th>' in page
+    assert (await scene.fetch("/plots/questions.svg"))[0] == 404
+
+
 async def test_an_unknown_plot_is_not_found(scene: Scene) -> None:
     assert (await scene.fetch("/plots/salaries.svg"))[0] == 404
 
@@ -182,7 +193,7 @@ def _tags(page: str) -> str:
 
 
 async def test_a_model_named_with_markup_is_text_in_a_plot(scene: Scene) -> None:
-    scene.history._model = "<b>\x1b[2J</b>"
+    scene.history.model = "<b>\x1b[2J</b>"
     await scene.ask("Why?")
     await scene.history.save()
     _, picture = await scene.fetch("/plots/questions.svg?by=model")
