@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,7 +52,8 @@ class SqlMeasures(SqlPart):
             .order_by(*keys, *apart)
         )
         async with self._database.read() as session:
-            return [_bucket(*row) for row in await session.execute(found)]
+            rows: Sequence[Any] = (await session.execute(found)).all()
+            return [_bucket(*row) for row in rows]
 
     async def trim_measures(self, now: datetime) -> None:
         async def operation(session: AsyncSession) -> None:
