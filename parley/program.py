@@ -15,6 +15,7 @@ from parley.commands.complete import complete
 from parley.commands.doctor import doctor
 from parley.commands.health import health
 from parley.commands.serve import serve
+from parley.commands.setup import setup
 from parley.commands.stats import stats
 from parley.commands.status import status
 from parley.failures import exit_on_error
@@ -31,6 +32,7 @@ class _InOrder(typer.core.TyperGroup):
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "chat": chat,
     "run": serve,
+    "setup": setup,
     "ask": ask,
     "complete": complete,
     "model": model.app,

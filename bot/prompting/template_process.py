@@ -29,6 +29,11 @@ from bot.prompting.traced_text import Text, literal
 
 LONGEST_TEXT = 4_000_000
 """Characters of one rendering."""
+MOST_PARTS = 100_000
+"""Runs of characters of one origin in it."""
+MOST_VIEWS = 8
+"""Times that it may write contents, for each message, and hold for other contents, too: those may
+be longer."""
 
 _Answer = dict[str, Any]
 
@@ -104,6 +109,8 @@ def _rendered(
             }
         )
         parts = _parts(text)
+        if sum(part[2] is not None for part in parts) > MOST_VIEWS * (1 + len(messages)):
+            trace.opaque = True
     except Refused as error:
         answer: _Answer = {"refused": line_of(error)}
     except MemoryError:
@@ -112,7 +119,7 @@ def _rendered(
     except Exception as error:
         answer = {"broken": line_of(error)}
     else:
-        answer = {"parts": parts}
+        answer = {"parts": [[*part[:2], None] for part in parts] if trace.opaque else parts}
     return answer | {"checks": list(trace.checks), "opaque": trace.opaque, "times": clock.times}
 
 
@@ -124,6 +131,8 @@ def _parts(text: str) -> list[list[Any]]:
     for piece in traced_text.pieces_of(text):
         if piece.origin is None and parts and parts[-1][1:] == [piece.trusted, None]:
             parts[-1][0] += piece.text
+        elif len(parts) == MOST_PARTS:
+            raise TooLarge(f"it writes contents more than {MOST_PARTS:,} times")
         else:
             parts.append([piece.text, piece.trusted, piece.origin])
     return parts

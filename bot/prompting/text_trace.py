@@ -3,6 +3,7 @@
 `bot.prompting.traced_text` writes it down here; the parent reads it (`bot.prompting.rendering`).
 """
 
+from math import prod
 from typing import Any
 
 Step = tuple[Any, ...]
@@ -17,12 +18,57 @@ Check = tuple[tuple[str | View, ...], str, tuple[Any, ...], Any]
 its arguments, and the result."""
 
 
+MOST_CHECKS = 10_000
+"""Checks of one rendering; templates make some ten for each message."""
+MOST_CHARACTERS = 1_000_000
+"""Of the texts in all checks."""
+MOST_STEPS = 30
+"""Of one view."""
+MOST_GROWTH = 50.0
+"""How many characters a view may have for each one of its content."""
+
+_CASES = frozenset({"upper", "lower", "title", "capitalize", "swapcase", "casefold"})
+"""Methods that give up to three characters for one (SpecialCasing.txt of Unicode)."""
+
+
 class Trace:
-    """What one rendering did with the contents."""
+    """What one rendering did with the contents, within bounds: the parent repeats it for other
+    contents, outside the limits of this process. Beyond the bounds the trace is opaque."""
 
     def __init__(self) -> None:
         self.checks: dict[Check, None] = {}
         self.opaque = False
+        self._characters = 0
+
+    def note(self, check: Check) -> None:
+        """Record a check."""
+        if self.opaque or check in self.checks:
+            return
+        subject, _, arguments, _ = check
+        self._characters += sum(len(part) for part in subject if isinstance(part, str))
+        self._characters += sum(len(value) for value in arguments if isinstance(value, str | tuple))
+        self.checks[check] = None
+        if len(self.checks) > MOST_CHECKS or self._characters > MOST_CHARACTERS:
+            self.opaque = True
+            self.checks.clear()
+
+    def after(self, view: View, step: Step) -> View | None:
+        """The view that `step` makes of `view`. None, and the trace is opaque, where another
+        content could grow by it without end, or the steps are too many."""
+        number, steps = view
+        if len(steps) >= MOST_STEPS or prod(map(_growth, (*steps, step))) > MOST_GROWTH:
+            self.opaque = True
+            return None
+        return number, (*steps, step)
+
+
+def _growth(step: Step) -> float:
+    """Characters that the step gives for one, at most."""
+    name, arguments, _ = step
+    if name == "replace":
+        old, new = len(arguments[0]), len(arguments[1])
+        return max(1.0, new / old) if old else 1.0 + new
+    return 3.0 if name in _CASES else 1.0
 
 
 trace = Trace()

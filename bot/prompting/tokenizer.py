@@ -12,7 +12,8 @@ decoded exactly.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,8 @@ class TextTokenizer:
             for start in (True, False):
                 loaded.decode(loaded.encode_text(_SAMPLE, start=start), show_control=True)
             return loaded
+        except TokenizerPanic as error:
+            raise ModelError(f"{path}: {error}") from error
         except ModelError:
             raise
         except UnsupportedTokenizer as error:
@@ -140,7 +143,8 @@ class TextTokenizer:
         """The token ids of `text`, none of which is a special token. No BOS is added.
 
         `start` is whether `text` begins a text, in front of which Llama's tokenizer puts a space,
-        or continues one. Unpaired surrogates become U+FFFD.
+        or continues one. Unpaired surrogates become U+FFFD. Raises ModelError where the files are
+        so damaged that they fail on this text.
         """
         if not text:
             return []
@@ -280,7 +284,25 @@ def _ids(encoder: tokenizers.Tokenizer, text: str) -> list[int]:
     # Only the batch methods of the library release the GIL. Versions before 0.20 lack the fast one,
     # which does not compute offsets.
     encode = getattr(encoder, "encode_batch_fast", encoder.encode_batch)
-    return list(encode([text], add_special_tokens=False)[0].ids)
+    with _panics_told():
+        return list(encode([text], add_special_tokens=False)[0].ids)
+
+
+class TokenizerPanic(ModelError):
+    """The tokenizers library panicked: the files hold what its authors thought impossible."""
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """A panic of Rust is no Exception in Python, so whoever catches those would not see it."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TokenizerPanic(
+            "the model's tokenizer is damaged, and fails on a text: download the model again."
+        ) from error
 
 
 def _encoders(spec: Mapping[str, Any], *, differ: bool) -> _Encoders:
@@ -296,4 +318,5 @@ def _encoder(spec: dict[str, Any]) -> tokenizers.Tokenizer:
     if pairs and not any(" " in piece for pair in pairs for piece in pair):
         older = [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
         spec = {**spec, "model": {**spec["model"], "merges": older}}
-    return tokenizers.Tokenizer.from_str(json.dumps(spec))
+    with _panics_told():
+        return tokenizers.Tokenizer.from_str(json.dumps(spec))

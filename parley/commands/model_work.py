@@ -29,7 +29,7 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
-from bot.models.kind import ModelKind, kind_of, require_suited
+from bot.models.kind import Kind, ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
@@ -39,6 +39,7 @@ from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
 from parley.environments.export import exporter
+from parley.environments.llamacpp import NAME, is_installed
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
@@ -56,16 +57,24 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+    folder = await download(settings, name, force=force)
+    typer.echo(f"{name} is in {folder}")
+    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+async def download(settings: Settings, name: str, *, force: bool) -> Path:
+    """Say what a model is and what would run it, and download it with a progress bar; its folder.
+    Raises ModelError as `pull_model` does."""
 
     async def examined(model: HubModel) -> None:
         _say_what_it_is(model)
+        if model.kind.kind is Kind.GGUF and not is_installed(settings):
+            typer.echo(f"{NAME} is not installed yet; build it: parley backend install llamacpp")
         if not force:
             await _require_enough(settings, model.name, model.kind, model.weights, model.config)
 
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
-    typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+        return await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
 
 
 def _say_what_it_is(model: HubModel) -> None:
@@ -83,10 +92,15 @@ async def _require_enough(
     """Raise ModelError where a model with `weights` bytes of weights is too large for this
     machine's memory, or converted for its disk. The devices are only searched for a model that is
     not small."""
-    needed = loaded_size(kind, weights, config)
+    section, low_bit = settings.model, settings.model.low_bit
+    if section.backend == "torch" and low_bit == "auto":
+        low_bit = "fp16"
+    needed = loaded_size(kind, weights, config, low_bit)
     if needed > _SMALL:
         require_memory(name, needed, await find_machine(settings))
-    require_disk(name, disk_for_conversion(kind, weights, config), settings.cache_folder)
+    if section.backend in ("auto", "openvino"):
+        disk = disk_for_conversion(kind, weights, config, low_bit)
+        require_disk(name, disk, settings.cache_folder)
 
 
 async def _require_enough_for(settings: Settings, folder: Path) -> None:

@@ -150,8 +150,8 @@ def load_platforms(settings: Settings) -> dict[str, Serve]:
     if not names:
         raise ConfigError(
             "No platform is configured. Set PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__BOT_TOKEN and "
-            "PARLEY_SLACK__APP_TOKEN; “parley config example” says where the tokens come from. To "
-            "try Parley without a platform: parley chat."
+            "PARLEY_SLACK__APP_TOKEN, or let “parley setup” ask for them and say where they are. "
+            "To try Parley without a platform: parley chat."
         )
     return {name: import_module(f"adapters.{name.lower()}.serve").serve for name in names}
 

@@ -1,5 +1,7 @@
 """`parley web`: logging in to the web server of a running Parley."""
 
+from typing import Annotated
+
 import typer
 
 from parley import options
@@ -17,8 +19,13 @@ def link(config: options.Config = None) -> None:
 
 
 @app.command("password")
-def password(config: options.Config = None) -> None:
-    """Ask for a password, and print its hash for the settings."""
-    from parley.commands.web_work import print_hash
+def password(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print it as an environment variable instead.")
+    ] = False,
+    config: options.Config = None,
+) -> None:
+    """Ask for a password, and save its hash in the file of secrets beside the settings."""
+    from parley.commands.web_work import set_password
 
-    print_hash(config)
+    set_password(config, only_print=only_print)

@@ -55,7 +55,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
         )
         findings.add([*check_driver(Machine(), needed=False), check_oneapi(Machine())])
         return findings.results
-    findings.add([Result("Settings", "file", State.OK, "valid")])
+    findings.add([Result("Settings", "file", State.OK, "valid"), *_check_secrets(settings)])
     async with asyncio.TaskGroup() as tasks:
         others = {
             "Checking the database": tasks.create_task(_check_database(settings)),
@@ -68,6 +68,18 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
                 results = await task
             findings.add(results)
     return findings.results
+
+
+def _check_secrets(settings: Settings) -> list[Result]:
+    """Whether the file of secrets is for its owner's eyes only; nothing where there is none."""
+    file = settings.secrets_file
+    if file is None:
+        return []
+    if not settings.warnings:
+        return [Result("Settings", "secrets", State.OK, f"only you can read {file}")]
+    detail = f"other users of this machine can read {file}"
+    remedy = f"Run: chmod 600 {file} (or parley doctor --fix)"
+    return [Result("Settings", "secrets", State.WARNING, detail, remedy)]
 
 
 async def _check_inference(settings: Settings, findings: Findings) -> None:

@@ -55,7 +55,7 @@ async def metrics(request: web.Request) -> web.Response:
     from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
     if state.live.parley is not None:  # its size and whether it is writable, for the gauges
-        await state.database.look(state.live.parley.store)
+        await state.database.glance(state.live.parley.store)
     content_type = CONTENT_TYPE_PLAIN_0_0_4
     return web.Response(body=generate_latest(registry), headers={"Content-Type": content_type})
 
@@ -215,8 +215,8 @@ class _Gauges:
             "parley", "Parley and its model.", facts | {"low_bit": now.model.low_bit}
         )
         database = self._state.database.latest
-        yield GaugeMetricFamily(
-            "parley_database_writable", "Whether the database can be written.", database.writable
-        )
-        if database.size is not None:
+        if database is not None:
+            writable, text = database.writable, "Whether the database can be written."
+            yield GaugeMetricFamily("parley_database_writable", text, writable)
+        if database is not None and database.size is not None:
             yield GaugeMetricFamily("parley_database_bytes", "Size of the database.", database.size)

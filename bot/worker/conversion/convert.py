@@ -50,10 +50,15 @@ class _Stored:
 def resolve_low_bit(low_bit: str, config: DecoderConfig) -> str:
     """The quantization for ``[model] low_bit`` with OpenVINO: what "auto" means for this model,
     else `low_bit` itself. Raises LoadError for an unknown name."""
+    return low_bit_for(low_bit, config.parameters)
+
+
+def low_bit_for(low_bit: str, parameters: int) -> str:
+    """The same for a model with so many weights."""
     if low_bit == "auto":
-        if config.parameters < TINY_MODEL:
+        if parameters < TINY_MODEL:
             return "fp16"
-        return "sym_int8" if config.parameters < SMALL_MODEL else "sym_int4"
+        return "sym_int8" if parameters < SMALL_MODEL else "sym_int4"
     if low_bit not in FORMATS:
         known = ", ".join(f'"{name}"' for name in FORMATS)
         raise LoadError(
@@ -62,18 +67,27 @@ def resolve_low_bit(low_bit: str, config: DecoderConfig) -> str:
     return low_bit
 
 
-def convert(source: Path, target: Path, low_bit: str, report: Progress, context: int = 0) -> None:
+def convert(
+    source: Path,
+    target: Path,
+    low_bit: str,
+    report: Progress,
+    context: int = 0,
+    memory: int | None = None,
+) -> None:
     """Convert the model in the folder `source` into the empty folder `target`, with the
     quantization `low_bit` (a key of `FORMATS`), for a context window of `context` tokens, which
-    matters to LongRoPE alone. `report` gets bytes written and bytes in all.
+    matters to LongRoPE alone. `report` gets bytes written and bytes in all. `memory` is in bytes
+    what the device has for the model, used by others or not; None where it is not known.
 
-    Raises LoadError where `source` is damaged or of an unsupported architecture, or the disk is too
-    small; the contents of `target` are then undefined.
+    Raises LoadError where `source` is damaged or of an unsupported architecture, or where memory or
+    disk are too small; the contents of `target` are then undefined.
     """
     config = read_config(source).at(context)
     checkpoint = Checkpoint(source)
     checkpoint.locations = text_tensors(checkpoint.locations)
     plan, size = _plan(checkpoint, config, low_bit)
+    _require_memory(source, size, memory)
     _require_space(target, 2 * size)
     scratch = target / _SCRATCH
     _write(checkpoint, plan, scratch, size, report)
@@ -117,6 +131,16 @@ def _format(spec: TensorSpec, low_bit: str) -> WeightFormat:
     """Vectors are stored as float32, which costs next to nothing."""
     layers, ends = FORMATS[low_bit]
     return {Role.LAYER: layers, Role.END: ends, Role.VECTOR: F32}[spec.role]
+
+
+def _require_memory(source: Path, needed: int, memory: int | None) -> None:
+    """Minutes are not spent on what could not be loaded afterwards."""
+    if memory is not None and memory < needed:
+        raise LoadError(
+            f"{source.name} would need {needed / 1e9:.1f} GB of memory, and the device has "
+            f"{memory / 1e9:.1f} GB in all: choose stronger quantization ([model] low_bit), or a "
+            "smaller model (parley model recommend names some that fit)"
+        )
 
 
 def _require_space(folder: Path, needed: int) -> None:

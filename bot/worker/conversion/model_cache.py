@@ -35,17 +35,23 @@ SOURCE_NOTE = "parley-source.json"
 
 
 def converted(
-    source: Path, cache_dir: Path, low_bit: str, report: Progress, context: int = 0
+    source: Path,
+    cache_dir: Path,
+    low_bit: str,
+    report: Progress,
+    context: int = 0,
+    memory: int | None = None,
 ) -> Path:
     """The folder with the model in `source` in OpenVINO's format, converted now if it is not
-    cached, for a context window of `context` tokens, which matters to LongRoPE alone. Raises
-    LoadError where it cannot be converted, and as `get_or_convert` does."""
+    cached, for a context window of `context` tokens, which matters to LongRoPE alone, and a device
+    with `memory` bytes (see `convert`). Raises LoadError where it cannot be converted, and as
+    `get_or_convert` does."""
     config = read_config(source)
     short, long = converted_kinds(low_bit)
     kind = long if config.at(context) != config else short
 
     def make(folder: Path) -> None:
-        convert(source, folder, low_bit, report, context)
+        convert(source, folder, low_bit, report, context, memory)
 
     return get_or_convert(source, cache_dir, kind, MODEL_FILE, make, report)
 

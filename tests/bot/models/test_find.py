@@ -204,3 +204,27 @@ def test_of_a_gguf_file_a_part_may_be_missing(tmp_path: Path) -> None:
     assert missing_weights(tmp_path / "m-00001-of-00003.gguf") == "m-00002-of-00003.gguf"
     (tmp_path / "whole.gguf").touch()
     assert missing_weights(tmp_path / "whole.gguf") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("qwen3", "parley model list --available"),
+        ("qwen3:8b", "a name of the Hub has an owner"),
+        ("https://huggingface.co/Qwen/Qwen3-8B/tree/main", "parley model pull Qwen/Qwen3-8B"),
+        ("hf.co/Qwen/Qwen3-8B", 'write "Qwen/Qwen3-8B" instead'),
+    ],
+)
+def test_what_is_neither_a_path_nor_a_name_of_the_hub_is_told(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    with pytest.raises(ModelError) as refused:
+        find_model(named(name, tmp_path), {"HF_HUB_CACHE": str(tmp_path / "hub")})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["models/gone/deeper", "gone.gguf", "~/gone"])
+def test_a_path_that_does_not_exist_is_left_to_its_reader(tmp_path: Path, name: str) -> None:
+    settings = named(name, tmp_path)
+    assert find_model(settings, {"HF_HUB_CACHE": str(tmp_path / "hub")}) == settings.path(name)

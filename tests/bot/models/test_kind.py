@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.errors import ModelError
-from bot.models.kind import Kind, ModelKind, kind_of
+from bot.models.kind import Kind, ModelKind, kind_of, require_suited
 from bot.models.repository import Repository, read_repository
-from bot.models.unsuited import base_name
+from bot.models.unsuited import TEXT_EXPORT, VISION_EXPORT, base_name
 from bot.worker.conversion.architectures import MODEL_TYPES
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128_256}
@@ -288,3 +288,23 @@ def test_a_damaged_document_is_one_line(tmp_path: Path, content: bytes, said: st
 
 def test_a_missing_folder_is_an_empty_listing(tmp_path: Path) -> None:
     assert "contains no weights" in kind_of(read_repository(tmp_path / "none")).refusal
+
+
+@pytest.mark.parametrize("backend", ["torch", "ipex"])
+@pytest.mark.parametrize(
+    "files", [("m.gguf",), ("config.json", *TEXT_EXPORT), ("config.json", *VISION_EXPORT)]
+)
+def test_transformers_gets_no_format_that_it_does_not_read(
+    tmp_path: Path, backend: str, files: tuple[str, ...]
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    model = tmp_path / "m.gguf" if files == ("m.gguf",) else tmp_path
+    with pytest.raises(
+        ModelError, match=f'backend = "{backend}" does not run: set .model. backend'
+    ):
+        require_suited(model, backend)
+    require_suited(model, "auto")
+    if model == tmp_path:  # the original beside its export
+        (tmp_path / "model.safetensors").touch()
+        require_suited(model, backend)

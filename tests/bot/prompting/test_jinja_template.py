@@ -356,3 +356,14 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         made.render(messages(*["Hello"] * turns), answer_next=True)
     assert made.is_cached(messages(*["Hello"] * 11), answer_next=True)
     assert not made.is_cached(messages("Hello"), answer_next=True)
+
+
+def test_what_a_template_writes_counts_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jinja_template, "_CACHED_SIZE", 100)
+    made = template(tmp_path, "{{ 'x' * 9000 }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    for turns in (1, 2):
+        made.render(messages(*["Hello"] * turns), answer_next=True)
+    assert made.is_cached(messages("Hello", "Hello"), answer_next=True)
+    assert not made.is_cached(messages("Hello"), answer_next=True)

@@ -1,13 +1,17 @@
 """`parley web`, and what `parley status` says of the web server."""
 
 import asyncio
+import io
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bot.config import load
 from bot.errors import ConfigError
-from parley.commands.web_work import print_hash, print_link
+from parley.commands.web_work import print_link, set_password
+from parley.web.password import matches
 from tests.discord_loopback import Loopback
 from tests.parley.commands.test_serve import running
 from tests.parley.parley_program import Program
@@ -46,16 +50,41 @@ def test_without_a_running_parley_a_link_has_a_remedy(program: Program) -> None:
     assert status == {"listen": "127.0.0.1:8600", "running": False, "checks": {}, "now": None}
 
 
-def test_a_password_becomes_a_hash_and_is_not_shown(
+def test_a_password_becomes_a_hash_in_the_file_of_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, secrets = tmp_path / "config.toml", tmp_path / "secrets.toml"
+    file.write_text('[web]\nlisten = "127.0.0.1:8600"\n')
+    secrets.write_text('# mine\n[discord]\ntoken = "x"\n')
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+    set_password(file, only_print=False)
+    printed = capsys.readouterr()
+    assert str(secrets) in printed.out
+    assert "horse" not in printed.out + printed.err + secrets.read_text() + file.read_text()
+    settings = load(file, {})
+    assert matches(settings.web.password_hash.get_secret_value(), "correct horse battery staple")
+    assert settings.discord.token.get_secret_value() == "x"
+    assert secrets.read_text().startswith("# mine")
+    assert secrets.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hash_can_be_printed_instead(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
-    print_hash(None)
-    printed = capsys.readouterr()
-    assert printed.out.startswith("PARLEY_WEB__PASSWORD_HASH='$argon2id$")
-    assert "horse" not in printed.out + printed.err
+    set_password(None, only_print=True)
+    assert capsys.readouterr().out.startswith("PARLEY_WEB__PASSWORD_HASH='$argon2id$")
+
+
+def test_a_password_that_is_too_short_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    with pytest.raises(ConfigError, match="A password has 10"):
+        set_password(file, only_print=False)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 async def test_a_link_needs_the_server() -> None:

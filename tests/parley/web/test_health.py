@@ -162,6 +162,8 @@ async def test_a_locked_database_is_not_ready_and_the_other_pages_still_answer(
             assert await ready(scene) == (503, ["database"])
             assert (await metrics(scene))["parley_database_writable"] == 0
             assert (await (await scene.browser()).get("/healthz")).status == 200
+            before = scene.live.recorder.now().seconds
+            assert (await metrics(scene))["parley_uptime_seconds"] > before  # and so are numbers
             locking.close()
             await until(lambda: _writable(scene))
             assert (await metrics(scene))["parley_database_bytes"] > 0

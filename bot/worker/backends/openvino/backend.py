@@ -16,6 +16,7 @@ from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.library import import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size
 from bot.worker.backends.openvino.source import Source, find_source
+from bot.worker.memory import total_memory
 from bot.worker.protocol import (
     END,
     ERROR,
@@ -65,7 +66,7 @@ class OpenVinoBackend:
         report("Starting OpenVINO", 0, 0)
         self._ov, self._genai = import_openvino(), import_genai()
         device = choose_device(self._ov.Core(), options.device)
-        source = find_source(options, report)
+        source = find_source(options, report, device.gpu_memory or total_memory())
         size = cache_size(source, device, options)
         report("Loading the model", 0, 0)
         self._context = options.context

@@ -18,14 +18,12 @@ from bot.worker.backends.openvino.library import (
     PART_NAMES,
     exported_file,
 )
+from bot.worker.conversion.convert import low_bit_for
 from bot.worker.conversion.model_cache import converted_name, get_or_convert
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError, Progress
 
 SCRIPT = Path(__file__).with_name("export_script.py")
-
-LARGE = 200_000_000
-"""Bytes of the original's weights (in 16 bits) from which "auto" means 4 bits, not 16."""
 
 HOW = "parley backend install export, then parley model prepare"
 
@@ -36,10 +34,10 @@ def kind_of(low_bit: str) -> str:
 
 
 def resolve_export_low_bit(source: Path, low_bit: str) -> str:
-    """What "auto" means for the model in `source`, else `low_bit` itself."""
-    if low_bit != "auto":
-        return low_bit
-    return "sym_int4" if _weights(source) >= LARGE else "fp16"
+    """The quantization for ``[model] low_bit``, as for what is converted: "auto" by the size of the
+    model in `source`, whose weights have 16 bits as a rule. Raises LoadError for an unknown
+    name."""
+    return low_bit_for(low_bit, _weights(source) // 2)
 
 
 def find_exported(source: Path, cache_dir: str, low_bit: str) -> Path | None:
@@ -106,9 +104,10 @@ def _run(python: str, folder: str, *arguments: str) -> Iterator[dict[str, str]]:
                     raise LoadError(_refusal(Path(arguments[1]), said["error"]))
                 if said:
                     yield said
+            process.wait()
         finally:
             process.kill()
-    if process.returncode not in (0, -9):
+    if process.returncode:
         raise LoadError(
             f"{arguments[1]} cannot be exported: the process of optimum-intel ended with code "
             f"{process.returncode}, perhaps because memory ran out"

@@ -36,6 +36,7 @@ LLAMA_CPP = "run it with llama.cpp (parley backend install llamacpp), which read
 
 _STRING, _ARRAY = 8, 9
 _FORMATS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
+_MOST_LAYERS = 4096
 _MOST = 1 << 24
 """More elements, or bytes of a text, are damage."""
 
@@ -75,7 +76,7 @@ def read_gguf(file: Path) -> GgufModel:
         return _model(values, types, size)
     except OSError as exc:
         raise LoadError(f"{file} cannot be read: {exc.strerror}") from exc
-    except (struct.error, ValueError, LookupError, TypeError, OverflowError) as exc:
+    except (struct.error, ValueError, LookupError, TypeError, ArithmeticError) as exc:
         raise LoadError(f"{file} is damaged, or no GGUF file: download it again") from exc
 
 
@@ -85,6 +86,8 @@ def _model(values: Mapping[str, Any], types: Counter[int], size: int) -> GgufMod
     head = values.get(f"{kind}.attention.key_length") or values[f"{kind}.embedding_length"] // heads
     key_heads = values.get(f"{kind}.attention.head_count_kv", heads)
     ((most, _),) = types.most_common(1)
+    if not 0 < int(layers) <= _MOST_LAYERS:
+        raise ValueError("a number of layers that no model has")
     cache = CacheShape(((int(key_heads), int(head)),) * (2 * int(layers)))
     found = set(+types)
     rounded = bool(found & ROUNDED)

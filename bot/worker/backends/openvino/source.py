@@ -53,9 +53,10 @@ class Source:
     """See `bot.worker.protocol.Facts`."""
 
 
-def find_source(options: LoadOptions, report: Progress) -> Source:
-    """What to load for these options; converted, joined or exported first where necessary. Raises
-    LoadError where nothing can be loaded, with the way that works."""
+def find_source(options: LoadOptions, report: Progress, memory: int | None = None) -> Source:
+    """What to load for these options; converted, joined or exported first where necessary. `memory`
+    is in bytes what the device has in all; None where it is not known. Raises LoadError where
+    nothing can be loaded, with the way that works."""
     model = Path(options.model)
     if model.suffix.lower() == ".gguf":
         return _gguf(model)
@@ -68,7 +69,8 @@ def find_source(options: LoadOptions, report: Progress) -> Source:
     low_bit = resolve_low_bit(options.low_bit, config)
     if not options.cache_dir:
         raise LoadError("[model] cache_dir is missing: it holds the converted models")
-    folder = converted(model, Path(options.cache_dir), low_bit, report, options.context)
+    cache = Path(options.cache_dir)
+    folder = converted(model, cache, low_bit, report, options.context, memory)
     return replace(_made(folder, model.name, low_bit), note=config.note(options.context))
 
 

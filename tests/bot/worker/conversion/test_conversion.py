@@ -160,6 +160,18 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(source: Path, cach
     assert folders(cache) == [name]
 
 
+def test_a_model_larger_than_the_device_is_refused_before_anything_is_written(
+    source: Path, cache: Path
+) -> None:
+    size = (converted(source, cache, "fp16", silent) / "openvino_model.bin").stat().st_size
+    with pytest.raises(LoadError, match="GB of memory, and the device has .* GB in all: choose"):
+        converted(source, cache, "fp32", silent, memory=size)
+    assert len(folders(cache)) == 1
+    converted(source, cache, "fp16", silent, memory=1)  # it is there already
+    converted(source, cache, "sym_int8", silent, memory=size)
+    assert len(folders(cache)) == 2
+
+
 def test_a_full_disk_is_said_before_anything_is_written(
     source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,3 +285,12 @@ def test_the_cache_has_room_for_all_answers_or_for_what_fits(options: LoadOption
     assert blocks(int(50 * 16 * token / 0.7) + 1) == 50
     with pytest.raises(LoadError, match=r"context = 512 needs .* choose a smaller context"):
         blocks(32 * 16 * token)
+
+
+def test_a_model_too_large_for_the_device_is_not_even_converted(
+    options: LoadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend_module, "total_memory", lambda: 1000)
+    with pytest.raises(LoadError, match="of memory, and the device has 0.0 GB in all"):
+        OpenVinoBackend().load(replace(options, cache_dir=str(tmp_path / "cache")), silent)
+    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

@@ -14,6 +14,7 @@ from bot.worker.backends.openvino.gguf_file import read_gguf
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import Bench, request, silent
 from tests.demo_gguf import write_demo_gguf
+from tests.tiny_gguf import write_gguf
 
 LAYERS, HEADS, KEY_HEADS, HEAD = 2, 4, 2, 16
 
@@ -158,3 +159,20 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, size: int) -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="cannot be read: No such file"):
         OpenVinoBackend().load(LoadOptions("openvino", str(tmp_path / "x.gguf")), silent)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("block_count", 0),
+        ("block_count", (1 << 32) - 1),
+        ("block_count", "abc"),
+        ("block_count", float("inf")),
+        ("block_count", float("nan")),
+        ("attention.head_count", 0),
+        ("attention.head_count", "abc"),
+    ],
+)
+def test_a_damaged_number_is_one_line(tmp_path: Path, key: str, wrong: Any) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf", values={f"llama.{key}": wrong})
+    assert refusal(file) == f"{file} is damaged, or no GGUF file: download it again"
