@@ -30,15 +30,16 @@ TERMINATED = 143
 
 
 def configure(config: Path | None, *, verbose: bool, log_to_file: bool | Path) -> Settings:
-    """Read the settings, print their warnings, and set up the log. Commands that use the terminal
+    """Read the settings, tell their warnings, and set up the log. Commands that use the terminal
     themselves log to a file (True: to `log_file`), the others to stderr. Raises ConfigError."""
     settings = load(config)
     level = "debug" if verbose else settings.log.level
     file = log_file() if log_to_file is True else log_to_file
     handler = _file_handler(file) if file else None
     set_up(level, settings.secrets, handler, line_format=settings.log.format)
+    unseen = isinstance(log_to_file, Path) or (not log_to_file and writes_json())
     for line in settings.warnings:
-        print_error(line)
+        logger.warning("%s", line) if unseen else print_error(line)
     return settings
 
 

@@ -54,7 +54,7 @@ def _save(file: Path, hashed: str) -> Path:
         before = read_text(secrets) if secrets.exists() else ""
     except (OSError, NotText) as exc:
         raise ConfigError(f"{secrets} cannot be read ({exc}). Nothing was changed.") from exc
-    changes = {("web", "password_hash"): hashed}
+    changes: toml_edit.Changes = {("web", "password_hash"): hashed}
     after = toml_edit.edited(before, changes, toml_edit.SECRETS_HEADER)
     replace_text(secrets, after, private=True)
     if not file.exists():

@@ -74,7 +74,9 @@ def make_plan(config: Path | None, account: Account, *, own: bool) -> Plan:
         settings = load(config, {})
         file = _configured(settings, terminal)
         writable = _writable(settings)
-    _require_readable(file, account)
+    for each in (file, settings.secrets_file):
+        if each is not None:
+            _require_readable(each, account)
     _make_folders(writable, account)
     environment, left_out = passed_on(terminal if own else {})
     return Plan(

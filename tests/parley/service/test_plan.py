@@ -103,6 +103,14 @@ def test_a_file_that_the_account_cannot_read_is_said(home: Path) -> None:
         make_plan(None, me(home, uid=os.getuid() + 1), own=True)
 
 
+def test_the_file_of_secrets_has_to_be_readable_too(home: Path) -> None:
+    (home / "config.toml").chmod(0o644)
+    (home / "secrets.toml").write_text("")
+    (home / "secrets.toml").chmod(0o600)
+    with pytest.raises(ConfigError, match=r"secrets.toml: ana cannot read it"):
+        make_plan(None, me(home, uid=os.getuid() + 1), own=True)
+
+
 def test_a_proxys_password_does_not_get_into_the_service() -> None:
     environment, lines = passed_on(
         {"HTTPS_PROXY": "http://me:secret@proxy:1", "NO_PROXY": "a", "OTHER": "b", "HF_HOME": "/m"}
