@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 TEST_PROCESSES ?= 8
 
 .PHONY: chat help install test pytest test-thorough test-server test-real test-llama-server test-ipex \
-	test-templates lint types format benchmark picture clean
+	test-templates test-page lint types format benchmark picture page-pictures clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
@@ -86,6 +86,24 @@ test-llama-server: $(SMOLLM2)/model.gguf $(LLAMA_SERVER)  ## Test GGUF files wit
 		PARLEY_TEST_GGUF=$(CURDIR)/$< $(PYTEST) -s $(ARGS) tests/bot/worker/backends/llamacpp \
 		tests/parley/doctor/test_selftest.py tests/real/test_gguf.py
 
+# axe-core checks a page's accessibility: https://github.com/dequelabs/axe-core (MPL-2.0).
+AXE := .cache/axe-core/axe.min.js
+
+$(AXE):
+	@mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent axe-core@4.14.1 && tar -xzf axe-core-4.14.1.tgz
+	@mv $(@D)/package/axe.min.js $@ && rm -r $(@D)/package $(@D)/axe-core-*.tgz
+
+# Chromium and npm are installed with apt-get where they are missing (Debian, as root).
+test-page: $(VENV)/installed-dev  ## Test the operator's page in Chromium, with axe-core.
+	@command -v chromium >/dev/null && command -v npm >/dev/null || \
+		(apt-get update && apt-get install --yes --no-install-recommends chromium npm)
+	@$(MAKE) --no-print-directory $(AXE)
+	PARLEY_TEST_AXE=$(CURDIR)/$(AXE) $(PYTEST) tests/parley/web $(ARGS)
+
+page-pictures: $(VENV)/installed-dev  ## Draw pictures of the operator's page into FOLDER (page-pictures).
+	$(BIN)/python -m tools.page_pictures $(or $(FOLDER),page-pictures)
+
 # ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
 test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.
 	$(BIN)/parley backend install ipex --cpu --folder .venv-ipex
@@ -119,6 +137,7 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 	$(BIN)/python -m benchmarks.prompts
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
+	$(BIN)/python -m benchmarks.page
 
 clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -254,6 +254,17 @@ class Settings(_Section):
     """The folder of the configuration file, to which relative paths are relative."""
     _file: Path | None = None
     _secrets_file: Path | None = None
+    _written: tuple[TomlFile, ...] = ()
+    """The files that were read; what an earlier one says counts."""
+    _variables: Mapping[Keys, str] = {}
+    """The environment variables that set something."""
+
+    def origin(self, *keys: str) -> str:
+        """Where the setting ``keys``, such as ("model", "name"), comes from: the name of the
+        environment variable or of the file that sets it, or "default"."""
+        if variable := self._variables.get(keys):
+            return variable
+        return next((file.path.name for file in self._written if file.sets(keys)), "default")
 
     @property
     def file(self) -> Path | None:
@@ -363,6 +374,7 @@ def read_settings(found: Path | None, environment: Mapping[str, str] = os.enviro
         faults = explain(exc, Settings, files, variables)
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
     settings._file = found.resolve() if found else None
+    settings._written, settings._variables = tuple(files), variables
     settings._folder = found.parent.resolve() if found else Path.cwd()
     if secrets is not None and _exists(secrets):
         settings._secrets_file = secrets.resolve()

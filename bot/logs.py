@@ -21,6 +21,9 @@ PACKAGES = ("parley", "adapters", "storage", "bot")
 
 Format = Literal["text", "json"]
 
+LINE = "%(asctime)s %(levelname)-7s %(name)s [%(conversation)s] %(message)s"
+"""A line of a log in text."""
+
 _conversation: ContextVar[str] = ContextVar("conversation", default="-")
 _answer: ContextVar[int | None] = ContextVar("answer", default=None)
 
@@ -58,9 +61,10 @@ class _Secrets:
 class Redacting(logging.Formatter):
     """Lines of text, in which every secret is replaced by ``[secret]``."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """`secrets`: exact strings to replace besides those of a token's form; "" is ignored."""
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s [%(conversation)s] %(message)s")
+    def __init__(self, secrets: Iterable[str] = (), line: str = LINE) -> None:
+        """`secrets`: exact strings to replace besides those of a token's form; "" is ignored.
+        `line`: what a line holds, as `logging` names it."""
+        super().__init__(line)
         self._secrets = _Secrets(secrets)
 
     def format(self, record: logging.LogRecord) -> str:

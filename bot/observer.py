@@ -54,6 +54,15 @@ class AnswerEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRated:
+    """A person gave a verdict on an answer."""
+
+    platform: str
+    verdict: int
+    """+1 or -1; 0 takes an earlier one back."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallMade:
     """A platform accepted a call that shows an answer."""
 
@@ -124,6 +133,7 @@ Event = (
     QuestionAccepted
     | QuestionRefused
     | AnswerEnded
+    | AnswerRated
     | CallMade
     | CallRefused
     | RateLimitPaused

@@ -2,8 +2,9 @@
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
 `QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
-database; `storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a
-place in which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
+database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
+them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
+finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -22,6 +23,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum, auto
 from typing import Protocol
 
+from bot.measures import Measures, RecordedPrompt, Reports
 from bot.messages import (
     Completion,
     ConversationKey,
@@ -316,9 +318,18 @@ class SettingsStore(Protocol):
     ) -> None:
         """Replace all settings of the conversation. `reset` keeps them, `forget` deletes them."""
 
-    async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
+    async def rate(
+        self,
+        answer_id: int,
+        person: Person,
+        verdict: int,
+        prompt: RecordedPrompt | None = None,
+    ) -> None:
         """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
-        Raises NothingToDo where there is no such answer, ValueError for other verdicts."""
+        With -1, `prompt` is kept for the operator, unless one is kept already or its oldest
+        question is deleted; it is deleted with the last -1 of the answer, and with any of the
+        questions that it quotes. Raises NothingToDo
+        where there is no such answer, ValueError for other verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +384,8 @@ class ArchivedAnswer:
     """People's ratings, +1 or -1 each."""
     thought: str = ""
     """What the model thought before it."""
+    prompt: RecordedPrompt | None = None
+    """What the model got for it, where it was kept (`SettingsStore.rate`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,8 +413,9 @@ class Archive(Protocol):
         self, *, conversation: ConversationKey | None = None, person: str | None = None
     ) -> int:
         """Permanently delete a conversation with its settings, or all data of a person
-        (`Person.key`): their questions with the answers, their ratings and their usage. Exactly one
-        of the two is given; else ValueError. Returns the number of exchanges deleted.
+        (`Person.key`): their questions with the answers, their ratings and their usage, and every
+        prompt that was kept and quotes one of them. Exactly one of the two is given; else
+        ValueError. Returns the number of exchanges deleted.
 
         An SQLite file holds no deleted text when this returns. Long deletions are several
         transactions, so that other writers get their turns; one that fails or is cancelled may be
@@ -409,9 +423,9 @@ class Archive(Protocol):
         """
 
     async def purge(self, before: datetime) -> int:
-        """Permanently delete every exchange whose question was asked before `before`, and usage of
-        earlier days. Returns the number of exchanges deleted. Raises ValueError where `before` has
-        no timezone. Transactions as for `forget`."""
+        """Permanently delete every exchange whose question was asked before `before`, usage of
+        earlier days, and buckets that began earlier. Returns the number of exchanges deleted.
+        Raises ValueError where `before` has no timezone. Transactions as for `forget`."""
 
 
 class Condition(Protocol):
@@ -426,7 +440,16 @@ class Condition(Protocol):
 
 
 class Store(
-    QuestionStore, QuestionEdits, AnswerLedger, SettingsStore, Missed, Archive, Condition, Protocol
+    QuestionStore,
+    QuestionEdits,
+    AnswerLedger,
+    SettingsStore,
+    Missed,
+    Archive,
+    Condition,
+    Measures,
+    Reports,
+    Protocol,
 ):
     """The whole database in one object, which `storage.open_store` opens."""
 

@@ -24,7 +24,9 @@ from bot.models.kind import require_suited
 from bot.observer import Observer
 from bot.ports import Archive, Generator, Quota, Store
 from parley.environments.llamacpp import server_path
+from parley.history import History, saving
 from storage import open_store
+from storage.rules import utc_now
 
 if TYPE_CHECKING:
     from bot.generation.openai import ServerOptions
@@ -67,6 +69,8 @@ async def open_parley(
     fold = settings.conversation.thinking == "fold" if fold_thoughts is None else fold_thoughts
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.database_url))
+        observer = history = History(store, utc_now, settings.model.name, observer)
+        await stack.enter_async_context(saving(history, clock))
         generator = await stack.enter_async_context(
             open_generator(settings, on_progress, observer=observer)
         )
@@ -81,6 +85,7 @@ async def open_parley(
         )
         engine = Engine(generator, store, delivery, clock, engine_options(settings), observer)
         await stack.enter_async_context(engine)
+        history.model = engine.status.model.name
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
 

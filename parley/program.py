@@ -16,6 +16,7 @@ from parley.commands.doctor import doctor
 from parley.commands.health import health
 from parley.commands.serve import serve
 from parley.commands.setup import setup
+from parley.commands.stats import stats
 from parley.commands.status import status
 from parley.failures import exit_on_error
 
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "model": model.app,
     "config": config.app,
     "status": status,
+    "stats": stats,
     "doctor": doctor,
     "service": service.app,
     "history": history.app,

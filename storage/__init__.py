@@ -1,12 +1,13 @@
 """The store of conversations, `bot.ports.Store`, in SQL or in memory. `open_store` opens it.
 
-- `in_memory`: MemoryStore, in plain dictionaries.
+- `in_memory`: MemoryStore, in plain dictionaries; `memory_rows` and `memory_reports` are parts.
 - `sql`: SqlStore, in one module for each part of the port.
 - `database`: engine, connections and transactions; SQLite's settings.
 - `writer`: the single task that writes, with group commit.
 - `scrub`, `gaps`: overwriting what SQLite leaves of deleted rows in the file.
 - `tables`, `columns`: the schema, and its column types.
 - `upgrade`, `migrations`: migrating a database to this version's schema when it is opened.
+- `prompts`: the form in which the prompt of an answer is kept.
 - `rules`: what both stores share: quotas, retention of event ids, text that can be stored.
 - `errors`: a database's exceptions as StorageError, with the remedy.
 - `inspection`: reading a database's condition without changing it (doctor, status).

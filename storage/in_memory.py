@@ -1,17 +1,16 @@
 """A store in memory, for trials and tests: all that the SQL store does, except persistence."""
 
-import bisect
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.errors import NothingToDo
+from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, Person, Question, Usage
 from bot.ports import (
     AnswerState,
-    ArchivedAnswer,
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
@@ -21,6 +20,8 @@ from bot.ports import (
     StoredAnswer,
     StoredExchange,
 )
+from storage.memory_reports import MemoryReports
+from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
 from storage.rules import (
     EVENT_DAYS,
     Now,
@@ -33,89 +34,14 @@ from storage.rules import (
 )
 
 
-@dataclass(slots=True)
-class _Answer:
-    id: int
-    created_at: datetime
-    charged_to: str | None
-    state: AnswerState = AnswerState.QUEUED
-    delivered: bool = False
-    text: str = ""
-    usage: Usage = field(default_factory=Usage)
-    messages: dict[int, str] = field(default_factory=dict)
-    settled: int = 0
-    thought: str = ""
-    verdicts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def unfinished(self) -> bool:
-        return self.state.open or not self.delivered
-
-    def archived(self, *, current: bool) -> ArchivedAnswer:
-        verdicts = tuple(self.verdicts[person] for person in sorted(self.verdicts))
-        return ArchivedAnswer(
-            self.state, self.text, self.created_at, current, verdicts, self.thought
-        )
-
-
-@dataclass(slots=True)
-class _Question:
-    id: int
-    question: Question
-    asked_at: datetime
-    answers: list[_Answer]
-    """Oldest first; the last is current."""
-
-    def stored(self) -> StoredAnswer:
-        answer = self.answers[-1]
-        messages = tuple(answer.messages[index] for index in sorted(answer.messages))
-        return StoredAnswer(
-            answer.id,
-            self.id,
-            self.question,
-            answer.state,
-            answer.text,
-            messages,
-            answer.usage,
-            answer.settled,
-            answer.thought,
-        )
-
-    def exchange(self) -> StoredExchange:
-        answer = self.answers[-1]
-        return StoredExchange(
-            self.id, self.question, self.asked_at, answer.id, answer.text, answer.state
-        )
-
-
-@dataclass(slots=True)
-class _Conversation:
-    questions: list[_Question] = field(default_factory=list)
-    """In the order of their ids."""
-    hidden_to: int = 0
-    """The id of the newest question that a reset hid; 0 for none."""
-    settings: ConversationSettings = field(default_factory=ConversationSettings)
-
-    def position(self, after: int) -> int:
-        """The index of the first question with an id greater than `after`."""
-        return bisect.bisect_right(self.questions, after, key=lambda asked: asked.id)
-
-    def visible(self, before: int | None = None) -> Iterator[_Question]:
-        """Questions since the last reset, newest first; with `before`, those with a smaller id."""
-        last = len(self.questions) if before is None else self.position(before - 1)
-        for index in range(last - 1, self.position(self.hidden_to) - 1, -1):
-            yield self.questions[index]
-
-
-class MemoryStore:
+class MemoryStore(MemoryReports):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
-        self._now = now
+        super().__init__(now)
         self._question_ids = itertools.count(1)
         self._answer_ids = itertools.count(1)
-        self._conversations: dict[ConversationKey, _Conversation] = {}
-        self._asked: dict[int, _Question] = {}
+        self._asked: dict[int, MemoryQuestion] = {}
         """Questions by the id of each of their answers."""
         self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
@@ -123,13 +49,13 @@ class MemoryStore:
         self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
 
-    def _of(self, conversation: ConversationKey) -> _Conversation:
+    def _of(self, conversation: ConversationKey) -> MemoryConversation:
         """The conversation to read from: an empty one where there is none."""
-        return self._conversations.get(conversation) or _Conversation()
+        return self._conversations.get(conversation) or MemoryConversation()
 
-    def _in(self, conversation: ConversationKey) -> _Conversation:
+    def _in(self, conversation: ConversationKey) -> MemoryConversation:
         """The conversation to write to, created where there is none."""
-        return self._conversations.setdefault(conversation, _Conversation())
+        return self._conversations.setdefault(conversation, MemoryConversation())
 
     # ------------------------------------------------------------ questions
 
@@ -141,8 +67,8 @@ class MemoryStore:
             return None
         self._charge_answer(question.author.key, quota)
         self._events[event] = now
-        answer = _Answer(next(self._answer_ids), now, question.author.key)
-        asked = _Question(next(self._question_ids), cleaned(question), now, [answer])
+        answer = MemoryAnswer(next(self._answer_ids), now, question.author.key)
+        asked = MemoryQuestion(next(self._question_ids), cleaned(question), now, [answer])
         self._in(question.conversation).questions.append(asked)
         self._asked[answer.id] = asked
         return asked.stored()
@@ -168,7 +94,9 @@ class MemoryStore:
         self._charge_answer(person.key, quota)
         if anew:
             messages, answer.messages = answer.messages, {}
-            answer = _Answer(next(self._answer_ids), self._now(), person.key, messages=messages)
+            answer = MemoryAnswer(
+                next(self._answer_ids), self._now(), person.key, messages=messages
+            )
             asked.answers.append(answer)
             self._asked[answer.id] = asked
         answer.state = AnswerState.QUEUED
@@ -203,6 +131,7 @@ class MemoryStore:
             return None
         newest = asked[-1]
         newest.question = replace(newest.question, text=storable(text))
+        self._drop_prompts([newest])
         return newest.stored()
 
     async def delete_question(
@@ -231,13 +160,13 @@ class MemoryStore:
     async def cleared(self, leftover: Leftover) -> None:
         self._leftovers.pop((leftover.conversation, leftover.message), None)
 
-    def _in_message(self, conversation: ConversationKey, message_id: str) -> list[_Question]:
+    def _in_message(self, conversation: ConversationKey, message_id: str) -> list[MemoryQuestion]:
         asked = self._of(conversation).questions
         return [one for one in asked if message_id and one.question.message_id == message_id]
 
     # ------------------------------------------------------------ the ledger
 
-    def _answer(self, answer_id: int) -> _Answer | None:
+    def _answer(self, answer_id: int) -> MemoryAnswer | None:
         asked = self._asked.get(answer_id)
         if asked is None:
             return None
@@ -282,6 +211,8 @@ class MemoryStore:
         answer.thought = storable(thought)
         if answer.charged_to is not None:
             self._charge(answer.charged_to, Spent(tokens=usage.tokens))
+            where = self._asked[answer_id].question.conversation
+            self._count_use(where, answer.charged_to, state, usage)
 
     async def delivered(self, answer_id: int) -> None:
         answer = self._answer(answer_id)
@@ -305,15 +236,11 @@ class MemoryStore:
         )
         return [asked.stored() for asked in itertools.islice(wanted, limit)]
 
-    def _current(self, conversation: ConversationKey | None) -> Iterator[_Question]:
+    def _current(self, conversation: ConversationKey | None) -> Iterator[MemoryQuestion]:
         """Newest first; of one conversation, only questions since the last reset."""
         if conversation is not None:
             return self._of(conversation).visible()
         return iter(sorted(self._all(), key=lambda asked: asked.id, reverse=True))
-
-    def _all(self) -> Iterator[_Question]:
-        for kept in self._conversations.values():
-            yield from kept.questions
 
     # ------------------------------------------------------------ settings, ratings, usage
 
@@ -327,15 +254,26 @@ class MemoryStore:
             settings = replace(settings, system_prompt=storable(settings.system_prompt))
         self._in(conversation).settings = settings
 
-    async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
+    async def rate(
+        self,
+        answer_id: int,
+        person: Person,
+        verdict: int,
+        prompt: RecordedPrompt | None = None,
+    ) -> None:
         check_verdict(verdict)
         answer = self._answer(answer_id)
         if answer is None:
             raise NothingToDo("There is no such answer any more.")
         if verdict:
-            answer.verdicts[person.key] = verdict
+            answer.verdicts[person.key] = (verdict, self._now())
         else:
             answer.verdicts.pop(person.key, None)
+        if verdict < 0 and prompt is not None:
+            if any(asked.id == prompt.first_question for asked in self._all()):
+                answer.prompt = answer.prompt or prompt
+        elif -1 not in answer.given:
+            answer.prompt = None
 
     def _spent_today(self, person: str) -> Spent:
         day, spent = self._spent.get(person, (None, Spent()))
@@ -404,9 +342,11 @@ class MemoryStore:
         if conversation is not None:
             gone = self._drop(lambda asked: asked.question.conversation == conversation)
             self._conversations.pop(conversation, None)
+            self._drop_use(lambda _, where, __: where == conversation)
             return gone
         assert person is not None
         self._spent.pop(person, None)
+        self._drop_use(lambda _, __, who: who == person)
         for answer in [answer for asked in self._all() for answer in asked.answers]:
             answer.verdicts.pop(person, None)
             answer.charged_to = None if answer.charged_to == person else answer.charged_to
@@ -415,11 +355,14 @@ class MemoryStore:
     async def purge(self, before: datetime) -> int:
         if before.tzinfo is None:
             raise ValueError("purge needs a time with a timezone")
+        self._drop_use(lambda day, _, __: day < before.date())
+        self._drop_buckets(before)
         return self._drop(lambda asked: asked.asked_at < before)
 
-    def _drop(self, unwanted: Callable[[_Question], bool]) -> int:
+    def _drop(self, unwanted: Callable[[MemoryQuestion], bool]) -> int:
         """Delete questions with their answers. Returns their number."""
         gone = [asked for asked in self._all() if unwanted(asked)]
+        self._drop_prompts(gone)
         for asked in gone:
             self._conversations[asked.question.conversation].questions.remove(asked)
             for answer in asked.answers:

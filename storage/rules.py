@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.errors import OverQuota
-from bot.messages import Question
-from bot.ports import Quota
+from bot.messages import Question, Usage
+from bot.ports import AnswerState, Quota
 
 Now = Callable[[], datetime]
 """Returns the current time, in UTC."""
@@ -65,3 +65,16 @@ def cleaned(question: Question) -> Question:
     """`question` as the store returns it, with `storable` texts."""
     author = replace(question.author, name=storable(question.author.name))
     return replace(question, text=storable(question.text), author=author)
+
+
+def use_of(state: AnswerState, usage: Usage) -> dict[str, float]:
+    """What one answer adds to the activity of a day."""
+    return {
+        "answers": 1,
+        "failed": int(state is AnswerState.FAILED),
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "timed": int(usage.total_seconds > 0),
+        "first_token_seconds": usage.first_token_seconds,
+        "generating_seconds": max(0.0, usage.total_seconds - usage.first_token_seconds),
+    }

@@ -1,10 +1,12 @@
 """The schema, as SQLAlchemy models.
 
     conversations ─┬─ settings
-                   └─ questions ── answers ─┬─ shown       the messages that show it
-                                            └─ feedback    people's ratings
+                   ├─ questions ── answers ─┬─ shown       the messages that show it
+                   │                        ├─ feedback    people's ratings
+                   │                        └─ prompts     what the model got, of answers rated -1
+                   └─ activity                   use by day and person
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
-    progress (platform)
+    progress (platform)      buckets (step, start, …)      history for plots
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -120,6 +122,7 @@ class AnswerRow(Base):
     feedback: Mapped[list["FeedbackRow"]] = relationship(
         lazy="raise", order_by="FeedbackRow.person"
     )
+    prompt: Mapped["PromptRow | None"] = relationship(lazy="raise")
 
     __table_args__ = (
         Index(
@@ -164,6 +167,25 @@ class FeedbackRow(Base):
     )
     person: Mapped[str] = mapped_column(StoredText, primary_key=True, index=True)
     verdict: Mapped[int]
+    rated_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """For a verdict that was given before this was recorded, when the answer was made."""
+
+
+class PromptRow(Base):
+    """The prompt of an answer that somebody rated -1. It quotes earlier questions of its
+    conversation, so it is deleted with any of them."""
+
+    __tablename__ = "prompts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    answer_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    first_question: Mapped[int] = mapped_column(RowId)
+    """The id of the oldest question in it."""
+    messages: Mapped[str] = mapped_column(StoredText)
+    """JSON, as `storage.prompts` writes it."""
+    exact: Mapped[bool]
 
 
 class UsageRow(Base):
@@ -176,6 +198,43 @@ class UsageRow(Base):
     day: Mapped[date] = mapped_column(primary_key=True, index=True)
     answers: Mapped[int] = mapped_column(default=0)
     tokens: Mapped[int] = mapped_column(RowId, default=0)
+
+
+class ActivityRow(Base):
+    """What a person used in a conversation on one day (UTC), for reports. Kept as long as usage."""
+
+    __tablename__ = "activity"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    person: Mapped[str] = mapped_column(StoredText, primary_key=True, index=True)
+    answers: Mapped[int]
+    failed: Mapped[int]
+    prompt_tokens: Mapped[int] = mapped_column(RowId)
+    completion_tokens: Mapped[int] = mapped_column(RowId)
+    timed: Mapped[int]
+    first_token_seconds: Mapped[float]
+    generating_seconds: Mapped[float]
+
+
+class BucketRow(Base):
+    """Counts and sums of one minute, hour or day. Holds nothing of a person or a place."""
+
+    __tablename__ = "buckets"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """A `Step`: the length in seconds."""
+    start: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    series: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    platform: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    model: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    bin: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(RowId)
+    total: Mapped[float]
 
 
 class EventRow(Base):

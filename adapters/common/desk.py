@@ -9,6 +9,7 @@ for the person. Refusals are exceptions (`bot.errors.Refusal`) whose text is for
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from adapters.common import texts
 from adapters.common.buttons import Action
@@ -30,6 +31,7 @@ from bot.errors import (
     ShuttingDown,
 )
 from bot.locks import KeyedLocks
+from bot.measures import By
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import ConversationSettings, Store, StoredAnswer, Surface
 from bot.recent import Seen
@@ -371,6 +373,16 @@ class Desk:
     def status(self) -> str:
         """Which model answers, where it runs, and how busy it is."""
         return texts.status_text(self.engine.status)
+
+    async def stats(self, place: Place, person: Person) -> str:
+        """What was answered here in the last days, in a channel with its threads; for admins.
+        Raises NotAllowed and StorageError."""
+        if not person.admin:
+            raise NotAllowed(texts.STATS_FOR_ADMINS)
+        since = datetime.now(UTC).date() - timedelta(days=texts.STATS_DAYS - 1)
+        days = await self._store.use(By.DAY, since, within=place.key, limit=texts.STATS_DAYS)
+        people = await self._store.use(By.PERSON, since, within=place.key, limit=texts.STATS_PEOPLE)
+        return texts.stats_text(days, people)
 
     def privacy(self) -> str:
         """What is stored, where, for how long, and what a person can do about it."""

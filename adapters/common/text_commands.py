@@ -32,6 +32,8 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
             return usage
         case "status":
             return desk.status()
+        case "stats":
+            return await desk.stats(place, person)
         case "privacy":
             return desk.privacy()
         case "forget" if rest.lower() == "me":

@@ -1,6 +1,10 @@
 """Every text that people read on a platform, in one wording for all. Knows no platform."""
 
+from collections.abc import Sequence
+
 from bot.engine import Status
+from bot.measures import Use
+from bot.names import clean_name
 from bot.ports import AnswerState, ConversationSettings, Part
 
 WORKING = "Thinking…"
@@ -13,6 +17,11 @@ NOT_YOU = "You are not among the people whom I answer here."
 NO_DIRECT_MESSAGES = "I don't answer direct messages here. Ask me in a channel."
 MAY_NOT_WRITE = "I may not write in this channel. An admin here can allow it."
 ADMINS_ONLY = "Only an admin can see or change the system prompt of this conversation."
+STATS_FOR_ADMINS = "Only an admin can see the statistics of this place."
+STATS_DAYS = 7
+"""Days that /stats sums up."""
+STATS_PEOPLE = 5
+"""People that it names."""
 NO_SUCH_ANSWER = "There is no such answer any more."
 NO_THOUGHT = "There is no thought to show of this answer."
 UNKNOWN_BUTTON = "I don't know this button any more."
@@ -98,6 +107,32 @@ def settings_text(settings: ConversationSettings) -> str:
 
 def _or_default(value: float | None, unit: str = "") -> str:
     return "default" if value is None else f"{value:g}{unit}"
+
+
+def stats_text(days: Sequence[Use], people: Sequence[Use]) -> str:
+    """Answers /stats. `days`: the use of each of the last `STATS_DAYS` days, the newest first;
+    `people`: of those who used most."""
+    if not days:
+        return f"Nothing was answered here in the last {STATS_DAYS} days."
+    lines = [f"The last {STATS_DAYS} days here, days by UTC:"]
+    lines += [f"{use.of}: {_used(use)}" for use in days]
+    asked = [use for use in people if use.answers]
+    if asked:
+        lines.append("Who asked most:")
+        lines += [f"{clean_name(use.name, 'somebody')}: {_used(use)}" for use in asked]
+    return "\n".join(lines)
+
+
+def _used(use: Use) -> str:
+    parts = [counted(use.answers, "answer")]
+    if use.failed:
+        parts.append(f"{use.failed:,} failed")
+    parts.append(f"{use.prompt_tokens + use.completion_tokens:,} tokens")
+    if use.timed:
+        parts.append(f"first token after {use.first_token:.1f} s")
+    if use.up or use.down:
+        parts.append(f"{use.up:,} good and {use.down:,} bad verdicts")
+    return ", ".join(parts)
 
 
 def status_text(status: Status) -> str:

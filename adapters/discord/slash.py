@@ -150,6 +150,10 @@ def _add_personal(tree: Tree, desk: DeskNow) -> None:
 
         await carry_out(desk(), interaction, work)
 
+    @tree.command(name="stats", description="What was answered here lately (admins).")
+    async def stats(interaction: Interaction) -> None:
+        await carry_out(desk(), interaction, desk().stats)
+
     @tree.command(name="privacy", description="What I store, where, and for how long.")
     async def privacy(interaction: Interaction) -> None:
         async def work(_place: Place, _person: Person) -> str:

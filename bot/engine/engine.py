@@ -12,7 +12,7 @@ at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -31,13 +31,15 @@ from bot.errors import (
     Busy,
     NotAllowed,
     NothingToDo,
+    ParleyError,
     Refusal,
     ShuttingDown,
     TooLong,
 )
 from bot.locks import KeyedLocks
+from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Person, Question
-from bot.observer import NoObserver, Observer, QuestionAccepted, QuestionRefused
+from bot.observer import AnswerRated, NoObserver, Observer, QuestionAccepted, QuestionRefused
 from bot.ports import (
     AnswerState,
     ConversationSettings,
@@ -55,6 +57,9 @@ logger = logging.getLogger(__name__)
 SEEN_EVENTS = 4096
 """Event ids kept in memory, so that a duplicate is not even refused for a full queue. The store
 keeps them for longer."""
+
+PROMPT_SECONDS = 5.0
+"""How long a verdict may wait for the prompt that is kept with it."""
 
 NOT_BEGUN = (
     "This answer was stopped for your edit, which then failed. Edit the question again, or press a "
@@ -329,6 +334,7 @@ class Engine:
         newest = await self._store.exchanges(conversation, limit=1)
         surface = await find(found)
         if surface is None or not newest or newest[0].question_id != found.question_id:
+            self._runner.prompts.clear()
             await self._store.edit_question(conversation, message_id, text)
             return True
         try:
@@ -347,6 +353,7 @@ class Engine:
             if old is not None:
                 await self._ended_for(old)
             try:
+                self._runner.prompts.clear()
                 await self._store.edit_question(conversation, found.question.message_id, text)
                 answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
             except Exception:
@@ -414,6 +421,7 @@ class Engine:
         old = await self._ended_for_deletion(conversation, message_id)
         remove = self._options.delete_with_question or (old is not None and not old.text_shown)
         try:
+            self._runner.prompts.clear()
             found = await self._store.delete_question(conversation, message_id, remove=remove)
         except Exception:
             if old is not None:
@@ -500,7 +508,21 @@ class Engine:
         """Record a person's verdict on an answer of this conversation: +1, -1, or 0 to withdraw it.
         Raises NothingToDo where the conversation has no such answer."""
         answer = await self._answer_in(conversation, answer_id)
-        await self._store.rate(answer.id, by, verdict)
+        prompt = await self._prompt_of(answer) if verdict < 0 else None
+        await self._store.rate(answer.id, by, verdict, prompt)
+        self.observer.observe(AnswerRated(conversation.platform, verdict))
+
+    async def _prompt_of(self, answer: StoredAnswer) -> RecordedPrompt | None:
+        """What the model got for an answer; None where that cannot be told: the verdict counts all
+        the same."""
+        if (kept := self._runner.prompts.get(answer.id)) is not None:
+            return kept
+        try:
+            async with asyncio.timeout(PROMPT_SECONDS):
+                return await self._window.recorded(answer)
+        except (ParleyError, TimeoutError) as error:
+            logger.warning("answer %d: its prompt cannot be kept: %s", answer.id, error)
+            return None
 
     async def thought(self, conversation: ConversationKey, answer_id: int) -> str:
         """What the model thought before an answer of this conversation; "" for nothing. Raises
@@ -515,7 +537,27 @@ class Engine:
         for job in list(self._jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
-        return await self._store.forget(person=person.key)
+        return await self._without_prompts(self._store.forget(person=person.key))
+
+    async def forget_conversation(self, conversation: ConversationKey) -> int:
+        """Delete a conversation with its settings, for good; its unfinished answers are stopped.
+        For the operator. Returns how many exchanges were deleted."""
+        for job in self._jobs_in({conversation}):
+            job.stop()
+        return await self._without_prompts(self._store.forget(conversation=conversation))
+
+    async def _without_prompts(self, deletion: Awaitable[int]) -> int:
+        """Run the deletion; afterwards no prompt is kept that may quote what it deleted."""
+        self._runner.prompts.clear()
+        try:
+            return await deletion
+        finally:
+            self._runner.prompts.clear()
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        """The answers that wait or are being written, in the order in which they were accepted."""
+        return tuple(self._jobs.values())
 
     async def context(self, conversation: ConversationKey) -> Packed:
         """The prompt before the next question of this conversation."""

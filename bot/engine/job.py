@@ -33,6 +33,8 @@ class Job:
         self.surface = surface
         self.ticket = ticket
         self.state = AnswerState.QUEUED
+        self.began = asyncio.get_running_loop().time()
+        """When this run of Parley took it up, by the event loop's clock."""
         self.saved = (answer.text, answer.thought)
         """Text and thought of the last checkpoint."""
         self.recorded = False

@@ -14,11 +14,13 @@ from functools import partial
 from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
+from bot.engine.kept_prompts import KeptPrompts
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
 from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
+from bot.measures import RecordedPrompt
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
 from bot.observer import AnswerEnded, NoObserver, Observer
 from bot.ports import AnswerState, Generator, Store
@@ -64,6 +66,8 @@ class Runner:
         self._delivery = delivery
         self._queue = queue
         self._window = window
+        self.prompts = KeptPrompts()
+        """What the model got for the newest answers."""
         self.last_speed = 0.0
         """Decoding speed of the answer that ended last, in tokens a second."""
         self.generated = self.thinking = 0
@@ -175,8 +179,14 @@ class Runner:
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         packed, sampling = await self._window.pack(job.answer)
         job.prompt, job.window = packed.prompt, packed.window
+        self._keep_prompt(job, packed.keep_from)
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
+
+    def _keep_prompt(self, job: Job, keep_from: int | None) -> None:
+        assert job.prompt is not None
+        oldest = job.answer.question_id if keep_from is None else keep_from
+        self.prompts.put(job.id, RecordedPrompt(job.prompt, oldest))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -195,6 +205,7 @@ class Runner:
         )
         before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
         job.prompt, job.window = before, packed.window
+        self._keep_prompt(job, packed.keep_from)
         job.short = True
         return packed.prompt, sampling
 

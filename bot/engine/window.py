@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.engine.packing import Packed, Thinking, as_question, pack
 from bot.engine.settings import settings_in
+from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
 from bot.recent import Recent
@@ -105,6 +106,24 @@ class ContextWindow:
             keep_from=self._cuts.get(conversation),
             show_names=self._names(settings),
         )
+
+    async def recorded(self, answer: StoredAnswer) -> RecordedPrompt:
+        """The prompt of an answer that has ended, packed again for the record, as far as the
+        settings and the history that are stored now tell it. Raises what `pack` raises."""
+        question = answer.question
+        settings = await settings_in(self._store, question.conversation)
+        packed = await pack(
+            system=self._system(settings),
+            question=as_question(question, show_names=self._names(settings)),
+            pages=self._pages(question.conversation, before=answer.question_id),
+            count=self._generator.count,
+            window=self._tokens,
+            wanted=self._sampling(settings).max_new_tokens,
+            thinking=self._thinking(settings),
+            show_names=self._names(settings),
+        )
+        oldest = answer.question_id if packed.keep_from is None else packed.keep_from
+        return RecordedPrompt(packed.prompt, oldest, exact=False)
 
     # ------------------------------------------------------------ inside
 

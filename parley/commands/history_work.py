@@ -17,6 +17,7 @@ from bot.config import Settings
 from bot.errors import ConfigError
 from bot.messages import ConversationKey
 from bot.ports import Archive, ArchivedExchange
+from parley.exports import as_json, as_markdown
 from parley.options import confirm, conversation_named
 from parley.output import open_output
 from storage import open_store
@@ -78,7 +79,7 @@ async def show(settings: Settings, name: str) -> None:
 
 def _show_exchange(console: Console, exchange: ArchivedExchange) -> None:
     if not console.is_terminal:
-        typer.echo(_as_markdown(exchange))
+        typer.echo(as_markdown(exchange))
         return
     from adapters.console import GrowingAnswer, harmless
 
@@ -100,43 +101,12 @@ async def export(
     async with _stored(settings, name) as (store, key):
         with open_output(output, force=force) as out:
             async for exchange in store.archived(key):
-                line = _as_json(exchange) if form == "json" else _as_markdown(exchange)
+                line = (
+                    json.dumps(as_json(exchange), ensure_ascii=False)
+                    if form == "json"
+                    else as_markdown(exchange)
+                )
                 out.write(line + "\n")
-
-
-def _as_json(exchange: ArchivedExchange) -> str:
-    question = exchange.question
-    return json.dumps(
-        {
-            "conversation": str(question.conversation),
-            "asked_at": exchange.asked_at.isoformat(),
-            "person": question.author.key,
-            "name": question.author.name,
-            "question": question.text,
-            "forgotten": exchange.forgotten,
-            "answers": [
-                {
-                    "created_at": answer.created_at.isoformat(),
-                    "state": answer.state.value,
-                    "current": answer.current,
-                    "verdicts": list(answer.verdicts),
-                    "text": answer.text,
-                    "thought": answer.thought,
-                }
-                for answer in exchange.answers
-            ],
-        },
-        ensure_ascii=False,
-    )
-
-
-def _as_markdown(exchange: ArchivedExchange) -> str:
-    """The question as a block quote, the current answer below it."""
-    asked = "\n".join(f"> {line}".rstrip() for line in exchange.question.text.splitlines())
-    head = f"**{exchange.question.author.name}**, {_local(exchange.asked_at)}"
-    parts = [head + (" (before /reset)" if exchange.forgotten else ""), asked]
-    parts += [answer.text for answer in exchange.answers if answer.current]
-    return "\n\n".join(parts) + "\n"
 
 
 def _local(moment: datetime) -> str:

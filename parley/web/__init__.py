@@ -9,7 +9,12 @@ and answering goes on.
 - `app`: `create_app`, the middlewares, and `PAGES`, where handlers register.
 - `access`: who asks, by which host name, and what a handler lets them see.
 - `sessions`, `password`, `forms`: sessions and one-time links; the password; CSRF tokens.
-- `health`, `metrics`, `login`, `home`: the handlers.
+- `health`, `metrics`, `login`: handlers for programs, and to log in.
+- `overview`, `now`, `reports`, `conversations`: the operator's page, with its stream of live
+  numbers.
+- `periods`, `drawing`: the numbers of the plots; the plots as SVG.
+- `memory`, `problems`: the memory of Parley's processes; the last warnings and errors.
+- `plain`: how values look on a page, and what makes texts inert.
 - `local`: the file through which `parley status` and `parley web link` reach a running Parley.
 
 A handler registers in a function ``register(app: web.Application) -> None`` that is listed in

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bot.clock import Clock, SystemClock
-from parley.web import health, home, login, metrics
+from parley.web import conversations, health, login, metrics, now, overview, reports
 from parley.web.access import (
     CLIENT,
     SESSION,
@@ -28,7 +28,10 @@ PAGES: tuple[Callable[[web.Application], None], ...] = (
     health.register,
     metrics.register,
     login.register,
-    home.register,
+    overview.register,
+    now.register,
+    reports.register,
+    conversations.register,
 )
 """Each adds its handlers to the application, and to ``app.cleanup_ctx`` what runs beside them."""
 
@@ -53,10 +56,11 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 def create_app(live: Live, clock: Clock | None = None) -> web.Application:
     """The application that shows `live`. It starts nothing before it is run."""
     app = web.Application(
-        middlewares=[_with_headers, _bounded, _by_known_name, _permitted, _from_own_pages],
+        middlewares=[_bounded, _by_known_name, _permitted, _from_own_pages],
         client_max_size=LARGEST_REQUEST,
     )
     app[STATE] = WebState.of(live, clock or SystemClock())
+    app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close)
     for register in PAGES:
         register(app)
@@ -67,20 +71,8 @@ async def _close(app: web.Application) -> None:
     await app[STATE].database.aclose()
 
 
-@web.middleware
-async def _with_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every response forbids scripts of others, frames, and being stored."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        _add_headers(error)
-        raise
-    if not response.prepared:  # a stream has sent its headers: it takes `HEADERS` itself
-        _add_headers(response)
-    return response
-
-
-def _add_headers(response: web.StreamResponse) -> None:
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Every response, a stream's too, forbids scripts of others, frames, and being stored."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 

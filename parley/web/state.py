@@ -15,6 +15,7 @@ from parley.web.database import DatabaseWatch
 from parley.web.forms import Forms, cookie_of
 from parley.web.live import Live
 from parley.web.password import Passwords
+from parley.web.plain import FILTERS, inert
 from parley.web.sessions import Sessions, new_token
 
 
@@ -67,11 +68,14 @@ class WebState:
         cookie: str = "",
     ) -> web.Response:
         """A page from ``templates/<template>``, with every value escaped. The template knows
-        `csrf`, the token for its forms, and `logged_in`. `cookie` is that of the browser where the
-        response sets it."""
+        `csrf`, the token for its forms, `logged_in`, and its own `path`. `cookie` is that of the
+        browser where the response sets it."""
         csrf = self.forms.token(cookie or cookie_of(request))
         text = _TEMPLATES.get_template(template).render(
-            csrf=csrf, logged_in=request.get(SESSION, False), **(values or {})
+            csrf=csrf,
+            logged_in=request.get(SESSION, False),
+            path=request.path,
+            **(values or {}),
         )
         return web.Response(text=text, content_type="text/html", status=status)
 
@@ -85,5 +89,12 @@ def _source(name: str) -> str | None:
 
 
 _TEMPLATES = Environment(
-    loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, auto_reload=False
+    loader=FunctionLoader(_source),
+    autoescape=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=inert,
 )
+_TEMPLATES.filters.update(FILTERS)

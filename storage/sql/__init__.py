@@ -5,6 +5,8 @@
 - `settings`: SettingsStore.
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
+- `measures`: Measures.
+- `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
 - `condition`: Condition.
 - `rows`: rows converted to the core's values, and the select for whole answers.
 - `part`: the common base class, and statements that several parts use.
@@ -18,14 +20,26 @@ from storage.rules import Now
 from storage.sql.archive import SqlArchive
 from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
+from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
+from storage.sql.reading import SqlReading
+from storage.sql.reports import SqlUse
 from storage.sql.settings import SqlSettings
 from storage.tables import IdentityRow
 
 
 class SqlStore(
-    SqlQuestions, SqlQuestionEdits, SqlLedger, SqlSettings, SqlMissed, SqlArchive, SqlCondition
+    SqlQuestions,
+    SqlQuestionEdits,
+    SqlLedger,
+    SqlSettings,
+    SqlMissed,
+    SqlArchive,
+    SqlMeasures,
+    SqlUse,
+    SqlReading,
+    SqlCondition,
 ):
     """`bot.ports.Store` on a `Database` that is running."""
 

@@ -26,9 +26,12 @@ from storage.database import Database
 from storage.gaps import count_deletion
 from storage.rules import Now
 from storage.sql import rows
-from storage.sql.part import SqlPart
+from storage.sql.part import SqlPart, prompts_quoting
+from storage.sql.reports import recorded
 from storage.tables import (
+    ActivityRow,
     AnswerRow,
+    BucketRow,
     ConversationRow,
     FeedbackRow,
     QuestionRow,
@@ -85,6 +88,7 @@ class SqlArchive(SqlPart):
             .options(
                 contains_eager(QuestionRow.conversation),
                 answers.selectinload(AnswerRow.feedback),
+                answers.joinedload(AnswerRow.prompt),
             )
         )
         async with self._database.read() as session:
@@ -163,7 +167,7 @@ class _Deletion:
         gone = await self._batches(questions)
         await self._batches(ratings)
         await self._batches(charges)
-        await self._rest(UsageRow.person == person)
+        await self._rest(UsageRow.person == person, ActivityRow.person == person)
         return gone
 
     async def of_age(self, before: datetime) -> int:
@@ -171,16 +175,25 @@ class _Deletion:
             return await self._questions(session, QuestionRow.asked_at < before, limit)
 
         gone = await self._batches(questions)
-        await self._rest(UsageRow.day < before.date())
+        day = before.date()
+        await self._rest(UsageRow.day < day, ActivityRow.day < day, BucketRow.start < before)
         return gone
 
-    async def _rest(self, usage: ColumnElement[bool]) -> None:
+    async def _rest(
+        self,
+        usage: ColumnElement[bool],
+        activity: ColumnElement[bool],
+        buckets: ColumnElement[bool] | None = None,
+    ) -> None:
         """Delete usage, and conversations that have neither questions nor settings left."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
         async def operation(session: AsyncSession) -> None:
             await self._run(session, delete(UsageRow).where(usage))
+            await self._run(session, delete(ActivityRow).where(activity))
+            if buckets is not None:
+                await session.execute(delete(BucketRow).where(buckets))
             await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
 
         await self._database.write(operation)
@@ -196,6 +209,7 @@ class _Deletion:
         found = select(QuestionRow.id).where(unwanted).limit(limit)
         ids = list(await session.scalars(found))
         if ids:
+            await self._run(session, prompts_quoting(ids))
             await self._run(session, delete(QuestionRow).where(QuestionRow.id.in_(ids)))
         return len(ids)
 
@@ -244,6 +258,7 @@ def _archived(row: QuestionRow) -> ArchivedExchange:
             answer.current,
             tuple(verdict.verdict for verdict in answer.feedback),
             answer.thought,
+            recorded(answer.prompt),
         )
         for answer in row.answers
     )

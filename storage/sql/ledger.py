@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.rules import Now, Spent
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, insert_into
+from storage.sql.reports import count_use
 from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
@@ -87,12 +88,15 @@ class SqlLedger(SqlPart):
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, STILL_OPEN)
                 .values(state=state, text=text, thought=thought, **_columns(usage))
-                .returning(AnswerRow.charged_to)
+                .returning(AnswerRow.charged_to, AnswerRow.question_id)
                 .execution_options(synchronize_session=False)
             )
-            person = (await session.scalars(closed)).one_or_none()
-            if person is not None and usage.tokens:
+            person, question = (await session.execute(closed)).one_or_none() or (None, 0)
+            if person is None:
+                return
+            if usage.tokens:
                 await charge(session, person, self._today(), Spent(tokens=usage.tokens))
+            await count_use(session, self._today(), question, person, state, usage)
 
         await self._database.write(operation)
 

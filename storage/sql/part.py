@@ -1,14 +1,17 @@
 """The base class of the SQL store's parts, and statements that several of them use."""
 
+from collections.abc import Collection
 from datetime import date
 
+from sqlalchemy import Delete, delete, exists
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.messages import ConversationKey
 from storage.database import Database
 from storage.rules import Now, Spent
-from storage.tables import Base, ConversationRow, UsageRow
+from storage.tables import AnswerRow, Base, ConversationRow, PromptRow, QuestionRow, UsageRow
 
 
 class SqlPart:
@@ -59,3 +62,17 @@ async def charge(session: AsyncSession, person: str, day: date, cost: Spent) -> 
             },
         )
     )
+
+
+def prompts_quoting(questions: Collection[int]) -> Delete:
+    """Deletes the prompts that were kept and hold one of these questions. Their number does not
+    matter: kept prompts are few."""
+    asked = aliased(QuestionRow)
+    holds = exists().where(
+        AnswerRow.id == PromptRow.answer_id,
+        asked.id == AnswerRow.question_id,
+        QuestionRow.id.in_(questions),
+        QuestionRow.conversation_id == asked.conversation_id,
+        QuestionRow.id.between(PromptRow.first_question, asked.id),
+    )
+    return delete(PromptRow).where(holds)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Delete, Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
@@ -10,7 +10,14 @@ from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Leftover, Quota, StoredAnswer, StoredExchange
 from storage.rules import EVENT_DAYS, Spent, check_quota, cleaned, storable
 from storage.sql import rows
-from storage.sql.part import SqlPart, charge, conversation_id, insert_into, spent_on
+from storage.sql.part import (
+    SqlPart,
+    charge,
+    conversation_id,
+    insert_into,
+    prompts_quoting,
+    spent_on,
+)
 from storage.tables import (
     AnswerRow,
     ConversationRow,
@@ -175,6 +182,7 @@ class SqlQuestionEdits(SqlPart):
             if found is None:
                 return None
             found.question.text = storable(text)
+            await session.execute(_quick(prompts_quoting([found.question_id])))
             return rows.answer(found)
 
         return await self._database.write(operation)
@@ -190,14 +198,13 @@ class SqlQuestionEdits(SqlPart):
             for message in before.messages:
                 unread = remove or not before.text.strip()
                 await _leave(session, Leftover(conversation, message, unread))
-            await session.execute(
-                delete(QuestionRow)
-                .where(
-                    QuestionRow.conversation_id == found.question.conversation_id,
-                    QuestionRow.message_id == message_id,
-                )
-                .execution_options(synchronize_session=False)
+            here = (
+                QuestionRow.conversation_id == found.question.conversation_id,
+                QuestionRow.message_id == message_id,
             )
+            ids = list(await session.scalars(select(QuestionRow.id).where(*here)))
+            await session.execute(_quick(prompts_quoting(ids)))
+            await session.execute(_quick(delete(QuestionRow).where(*here)))
             return before
 
         deleted = await self._database.write(operation)
@@ -226,6 +233,10 @@ class SqlQuestionEdits(SqlPart):
             )
 
         await self._database.write(operation)
+
+
+def _quick(statement: Delete) -> Delete:
+    return statement.execution_options(synchronize_session=False)
 
 
 async def _leave(session: AsyncSession, leftover: Leftover) -> None:

@@ -1,14 +1,25 @@
 """Settings and ratings in SQL."""
 
-from sqlalchemy import delete, select
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
+from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, Person, Reasoning
 from bot.ports import ConversationSettings
+from storage import prompts
 from storage.rules import check_verdict
 from storage.sql.part import SqlPart, conversation_id, insert_into
-from storage.tables import AnswerRow, ConversationRow, FeedbackRow, SettingsRow
+from storage.tables import (
+    AnswerRow,
+    ConversationRow,
+    FeedbackRow,
+    PromptRow,
+    QuestionRow,
+    SettingsRow,
+)
 
 
 class SqlSettings(SqlPart):
@@ -55,25 +66,58 @@ class SqlSettings(SqlPart):
 
         await self._database.write(operation)
 
-    async def rate(self, answer_id: int, person: Person, verdict: int) -> None:
+    async def rate(
+        self,
+        answer_id: int,
+        person: Person,
+        verdict: int,
+        prompt: RecordedPrompt | None = None,
+    ) -> None:
         check_verdict(verdict)
 
         async def operation(session: AsyncSession) -> None:
             known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
             if await session.scalar(known) is None:
                 raise NothingToDo("There is no such answer any more.")
-            if not verdict:
+            if verdict:
+                await _save_verdict(session, answer_id, person, verdict, self._now())
+            else:
                 here = (FeedbackRow.answer_id == answer_id, FeedbackRow.person == person.key)
                 await session.execute(delete(FeedbackRow).where(*here))
-                return
-            insert = insert_into(session, FeedbackRow).values(
-                answer_id=answer_id, person=person.key, verdict=verdict
-            )
-            await session.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["answer_id", "person"],
-                    set_={"verdict": insert.excluded.verdict},
-                )
-            )
+            await _keep_prompt(session, answer_id, prompt if verdict < 0 else None)
 
         await self._database.write(operation)
+
+
+async def _save_verdict(
+    session: AsyncSession, answer_id: int, person: Person, verdict: int, now: datetime
+) -> None:
+    insert = insert_into(session, FeedbackRow).values(
+        answer_id=answer_id, person=person.key, verdict=verdict, rated_at=now
+    )
+    await session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["answer_id", "person"],
+            set_={"verdict": insert.excluded.verdict, "rated_at": insert.excluded.rated_at},
+        )
+    )
+
+
+async def _keep_prompt(
+    session: AsyncSession, answer_id: int, prompt: RecordedPrompt | None
+) -> None:
+    """Keep the prompt of an answer that is rated -1, and delete that of one that no longer is."""
+    if prompt is not None:
+        oldest = select(QuestionRow.id).where(QuestionRow.id == prompt.first_question)
+        if await session.scalar(oldest) is None:
+            return  # deleted meanwhile: nothing that quotes it may be kept
+        insert = insert_into(session, PromptRow).values(
+            answer_id=answer_id,
+            first_question=prompt.first_question,
+            messages=prompts.to_json(prompt.prompt),
+            exact=prompt.exact,
+        )
+        await session.execute(insert.on_conflict_do_nothing())
+        return
+    bad = exists().where(FeedbackRow.answer_id == answer_id, FeedbackRow.verdict < 0)
+    await session.execute(delete(PromptRow).where(PromptRow.answer_id == answer_id, ~bad))

@@ -139,6 +139,7 @@ class Command(Enum):
     FORGET_ME = auto()
     STATUS = auto()
     PRIVACY = auto()
+    STATS = auto()
 
 
 class Told:

@@ -291,6 +291,7 @@ _USED: dict[Command, tuple[str, dict[str, Any]]] = {
     Command.FORGET_ME: ("forget me", {}),
     Command.STATUS: ("status", {}),
     Command.PRIVACY: ("privacy", {}),
+    Command.STATS: ("stats", {}),
 }
 
 

@@ -348,6 +348,7 @@ _USED = {
     Command.FORGET_ME: "/parley forget me",
     Command.STATUS: "/parley status",
     Command.PRIVACY: "/parley privacy",
+    Command.STATS: "/parley stats",
 }
 
 

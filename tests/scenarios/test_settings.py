@@ -134,6 +134,22 @@ async def test_the_system_prompt_is_set_seen_by_the_model_shown_and_taken_back(
 
 
 @on_all_that_can(Can.SETTINGS)
+async def test_admins_see_what_was_answered_here_and_nobody_else_does(
+    group: GroupPlatform,
+) -> None:
+    model = repeating()
+    async with group.running(model) as chat:
+        told = await chat.command(Who.ADA, Command.STATS)
+        assert await told.text() == "Nothing was answered here in the last 7 days."
+        await ask(chat, model, Who.ANA, "Hello")
+        text = await (await chat.command(Who.ADA, Command.STATS)).text()
+        assert "1 answer, " in text
+        assert "Who asked most:\nAna: 1 answer" in text
+        refused = await chat.command(Who.ANA, Command.STATS)
+        assert await refused.text() == "Only an admin can see the statistics of this place."
+
+
+@on_all_that_can(Can.SETTINGS)
 async def test_only_admins_see_and_set_the_system_prompt(group: GroupPlatform) -> None:
     model = repeating()
     async with group.running(model) as chat:

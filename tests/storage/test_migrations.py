@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,12 +16,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from bot.errors import StorageError
+from bot.measures import By
 from bot.messages import Usage
 from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
 from storage.upgrade import MIGRATIONS
-from tests.storage.samples import CHANNEL, asked, content
+from tests.storage.samples import ANN, CHANNEL, asked, content
 
 
 async def made(file: Path) -> Path:
@@ -99,6 +102,32 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_MEASURES = (
+    "DROP INDEX ix_feedback_rated_at",
+    "ALTER TABLE feedback DROP COLUMN rated_at",
+    "DROP TABLE activity",
+    "DROP TABLE buckets",
+    "DROP TABLE prompts",
+    "UPDATE alembic_version SET version_num = '0003'",
+)
+"""Takes back the migration 0004."""
+
+
+async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        accepted = await asked(store)
+        await store.close(accepted.id, AnswerState.FAILED, "So.", Usage(3, 0, 2, 0.5, 2.0))
+        await asked(store, "Waits?")
+        await store.rate(accepted.id, ANN, -1)
+        rated, used = await store.rated(-1), await store.use(By.PERSON, date(2020, 1, 1))
+    change(file, *BEFORE_MEASURES)
+    async with open_store(f"sqlite:///{file}") as store:
+        assert await store.use(By.PERSON, date(2020, 1, 1)) == used
+        (found,) = await store.rated(-1)
+        assert found == replace(rated[0], rated_at=found.rated_at)
+        assert found.rated_at <= rated[0].rated_at
+
+
 async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> None:
     async with open_store(f"sqlite:///{file}") as store:
         accepted = await asked(store)
@@ -106,6 +135,7 @@ async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> Non
         await store.change_settings(CHANNEL, ConversationSettings(muted=True))
     change(
         file,
+        *BEFORE_MEASURES,
         "ALTER TABLE answers DROP COLUMN thought",
         "ALTER TABLE answers DROP COLUMN thinking_tokens",
         "ALTER TABLE settings DROP COLUMN reasoning",

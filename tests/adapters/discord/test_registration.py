@@ -15,9 +15,9 @@ async def test_all_commands_are_registered_for_servers_and_direct_messages() -> 
     async with loopback() as s:
         count = await sync_commands(s.settings)
         told = {command["name"]: command for command in s.discord.world.commands}
-        assert count == len(told) == 11
+        assert count == len(told) == 12
         assert {"ask", "stop", "reset", "system", "settings", "mute", "unmute"} <= set(told)
-        assert {"status", "privacy", "forget", "Ask Parley about this"} <= set(told)
+        assert {"status", "stats", "privacy", "forget", "Ask Parley about this"} <= set(told)
         assert all(command["contexts"] == [0, 1] for command in told.values())
         assert all(command["integration_types"] == [0] for command in told.values())
         assert s.discord.rest.synced == [""]

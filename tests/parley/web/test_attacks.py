@@ -12,7 +12,16 @@ from parley.web.sessions import LINK
 from tests.parley.web.scene import PASSWORD, Browser, Scene, web_scene, web_settings
 from tests.virtual_clock import VirtualClock
 
-PRIVATE = ("/", "/no/such/page", "/login/x", "//", "/%2e%2e/", "/static/", "/link", "/local/link")
+PRIVATE = (
+    "/problems",
+    "/no/such/page",
+    "/login/x",
+    "//",
+    "/login/%2e%2e/settings",
+    "/static/",
+    "/link",
+    "/local/link",
+)
 
 
 @pytest.mark.parametrize("path", PRIVATE)
@@ -94,7 +103,7 @@ async def test_a_post_of_another_website_changes_nothing(tmp_path: Path) -> None
             ({"csrf": token}, {"Sec-Fetch-Site": "same-site"}),
         ):
             assert (await browser.post("/logout", data, **headers)).status == 403
-        assert (await browser.get("/")).status == 200
+        assert (await browser.get("/problems")).status == 200
 
 
 async def test_a_csrf_token_of_another_browser_is_worth_nothing(tmp_path: Path) -> None:
@@ -110,10 +119,10 @@ async def test_a_stolen_cookie_is_worth_nothing_after_the_logout(tmp_path: Path)
         browser, thief = await scene.browser(), await scene.browser()
         await browser.log_in()
         stolen = f"parley_session={browser.cookies()['parley_session']}"
-        assert (await thief.get("/", Cookie=stolen)).status == 200
+        assert (await thief.get("/problems", Cookie=stolen)).status == 200
         assert (await browser.post("/logout", {"csrf": await browser.csrf("/")})).status == 303
-        assert (await thief.get("/", Cookie=stolen)).status == 401
-        assert (await browser.get("/")).status == 401
+        assert (await thief.get("/problems", Cookie=stolen)).status == 401
+        assert (await browser.get("/problems")).status == 401
 
 
 async def test_the_cookie_is_kept_from_scripts_and_other_websites(tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ async def test_a_session_that_somebody_made_up_is_none(tmp_path: Path) -> None:
     async with web_scene(web_settings(tmp_path)) as scene:
         browser = await scene.browser()
         for cookie in ("parley_session=1", "parley_session=", "parley_session=%00; a=b", "=;;"):
-            assert (await browser.get("/", Cookie=cookie)).status == 401
+            assert (await browser.get("/problems", Cookie=cookie)).status == 401
 
 
 async def test_a_login_does_not_take_over_a_session_that_was_planted(tmp_path: Path) -> None:
@@ -150,7 +159,7 @@ async def test_a_login_does_not_take_over_a_session_that_was_planted(tmp_path: P
         assert browser.cookies()["parley_session"] != planted
         thief = await scene.browser()
         thief.plant("parley_session", planted)
-        assert (await thief.get("/")).status == 401
+        assert (await thief.get("/problems")).status == 401
 
 
 async def test_brute_force_is_stopped_and_the_right_password_waits_too(tmp_path: Path) -> None:
@@ -204,9 +213,9 @@ async def test_a_one_time_link_works_once(tmp_path: Path) -> None:
         path = await a_link(scene)
         first, second = await scene.browser(), await scene.browser()
         assert (await open_link(first, path)).status == 303
-        assert (await first.get("/")).status == 200
+        assert (await first.get("/problems")).status == 200
         assert (await open_link(second, path)).status == 401
-        assert (await second.get("/")).status == 401
+        assert (await second.get("/problems")).status == 401
 
 
 async def test_looking_at_a_one_time_link_does_not_use_it_up(tmp_path: Path) -> None:
@@ -250,7 +259,7 @@ async def test_the_token_for_metrics_shows_numbers_alone(tmp_path: Path) -> None
         for token, status in (("for numbers", 200), ("for number", 401), ("", 401)):
             response = await browser.get("/metrics", Authorization=f"Bearer {token}")
             assert response.status == status
-        assert (await browser.get("/", Authorization="Bearer for numbers")).status == 401
+        assert (await browser.get("/problems", Authorization="Bearer for numbers")).status == 401
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""Reports for whoever has logged in: verdicts with their answers and prompts, who used how much,
+the last problems, the settings in force, and the doctor's findings."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, SecretStr
+
+from bot.checks import Result
+from bot.config import Settings
+from bot.errors import StorageError
+from bot.measures import By
+from parley.web.overview import PROBLEMS, store_of
+from parley.web.state import STATE
+from storage import prompts
+
+logger = logging.getLogger(__name__)
+
+PAGE = 20
+USERS = 100
+DAYS = (1, 7, 30, 365)
+"""Of which the use can be summed up."""
+
+
+def register(app: web.Application) -> None:
+    """Add the handlers."""
+    app[DOCTOR] = Doctor(app[STATE].live.settings)
+    app.on_cleanup.append(_stop_doctor)
+    app.router.add_get("/verdicts", verdicts)
+    app.router.add_get("/use", use)
+    app.router.add_get("/problems", problems)
+    app.router.add_get("/settings", settings)
+    app.router.add_get("/doctor", doctor)
+    app.router.add_post("/doctor", examine)
+
+
+async def verdicts(request: web.Request) -> web.Response:
+    """Rated answers, the newest verdict first, with the prompts of the bad ones."""
+    state = request.app[STATE]
+    only = {"good": 1, "bad": -1}.get(request.query.get("only", ""), 0)
+    try:
+        page = await store_of(state).rated(only, before=_before(request), limit=PAGE + 1)
+    except StorageError as error:
+        raise _failed(error) from error
+    shown = page[:PAGE]
+    values = {
+        "only": request.query.get("only", "") if only else "",
+        "answers": [(one, _messages(one.prompt)) for one in shown],
+        "older": shown[-1].rated_at.isoformat() if len(page) > PAGE else "",
+    }
+    return state.render(request, "verdicts.html", values)
+
+
+def _messages(prompt: Any) -> list[dict[str, str]]:
+    return prompts.messages(prompt.prompt) if prompt is not None else []
+
+
+def _before(request: web.Request) -> datetime | None:
+    """The time that a page of the list begins before; None for the first page."""
+    try:
+        moment = datetime.fromisoformat(request.query.get("before", ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+async def use(request: web.Request) -> web.Response:
+    """Who and which place used how much, and how much was used on each day."""
+    state = request.app[STATE]
+    store = store_of(state)
+    given = request.query.get("days", "")
+    days = int(given) if given in map(str, DAYS) else 30
+    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    try:
+        values = {
+            by.value: await store.use(by, since, limit=USERS if by is not By.DAY else 366)
+            for by in By
+        }
+    except StorageError as error:
+        raise _failed(error) from error
+    return state.render(request, "use.html", {**values, "days": days, "choices": DAYS})
+
+
+async def problems(request: web.Request) -> web.Response:
+    """The last warnings and errors of the log."""
+    newest = request.app[PROBLEMS].newest
+    return request.app[STATE].render(request, "problems.html", {"problems": newest})
+
+
+# ---------------------------------------------------------------- settings
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One setting."""
+
+    section: str
+    name: str
+    value: str
+    origin: str
+
+
+def in_force(settings: Settings) -> list[InForce]:
+    """Every setting with its value and where it comes from. Of a secret only whether it is set."""
+    return list(_settings(settings, settings, ()))
+
+
+def _settings(whole: Settings, section: BaseModel, keys: tuple[str, ...]) -> Iterator[InForce]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _settings(whole, value, (*keys, name))
+        else:
+            origin = whole.origin(*keys, name)
+            yield InForce(".".join(keys), name, _shown(value), origin)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "set" if value.get_secret_value() else "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, frozenset | tuple | list):
+        return ", ".join(sorted(map(str, value)))
+    return str(value)
+
+
+async def settings(request: web.Request) -> web.Response:
+    """The settings in force, and where each comes from."""
+    state = request.app[STATE]
+    own = state.live.settings
+    file = str(own.file) if own.file else ""
+    return state.render(request, "settings.html", {"settings": in_force(own), "file": file})
+
+
+# ---------------------------------------------------------------- the doctor
+
+
+@dataclass(slots=True)
+class Doctor:
+    """Runs the checks of `parley doctor` in the background, once at a time."""
+
+    of: Settings
+    results: list[Result] = field(default_factory=list)
+    at: datetime | None = None
+    """When the results were complete."""
+    failed: bool = False
+    """Whether the last run was ended by a defect."""
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the checks run now."""
+        return self.task is not None and not self.task.done()
+
+    def examine(self) -> None:
+        """Begin the checks, unless they run already."""
+        if not self.running:
+            self.task = asyncio.create_task(self._run(), name="doctor")
+
+    async def _run(self) -> None:
+        from parley.doctor.checkup import run_checks  # imports much that a server rarely needs
+
+        try:
+            self.results = await run_checks(self.of.file)
+            self.failed = False
+        except Exception:
+            self.failed = True
+            logger.exception("the doctor's checks failed by a defect of Parley")
+        self.at = datetime.now(UTC)
+
+    async def stop(self) -> None:
+        """End the checks, if they run."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+
+DOCTOR: web.AppKey[Doctor] = web.AppKey("doctor", Doctor)
+
+
+async def _stop_doctor(app: web.Application) -> None:
+    await app[DOCTOR].stop()
+
+
+async def doctor(request: web.Request) -> web.Response:
+    """The doctor's last findings."""
+    found = request.app[DOCTOR]
+    return request.app[STATE].render(request, "doctor.html", {"doctor": found})
+
+
+async def examine(request: web.Request) -> web.Response:
+    """Begin the checks, and show the page again."""
+    request.app[DOCTOR].examine()
+    raise web.HTTPSeeOther("/doctor")
+
+
+def _failed(error: StorageError) -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text=f"The database failed: {error}\n")

@@ -1,0 +1,223 @@
+"""Reports in SQL: who used how much, and which answers people rated. `reading` has the others."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.measures import By, RatedAnswer, RecordedPrompt, Use
+from bot.messages import ConversationKey, Usage
+from bot.ports import AnswerState
+from storage import prompts
+from storage.rules import use_of
+from storage.sql.part import SqlPart, insert_into
+from storage.tables import (
+    ActivityRow,
+    AnswerRow,
+    ConversationRow,
+    FeedbackRow,
+    PromptRow,
+    QuestionRow,
+)
+
+MOST_PARAMETERS = 500
+"""Ids that one statement names; of more, the whole table is read."""
+SUMMED = (
+    "answers",
+    "failed",
+    "prompt_tokens",
+    "completion_tokens",
+    "timed",
+    "first_token_seconds",
+    "generating_seconds",
+)
+
+
+class SqlUse(SqlPart):
+    """`use` and `rated` of `bot.measures.Reports`."""
+
+    async def use(
+        self,
+        by: By,
+        since: date,
+        *,
+        within: ConversationKey | None = None,
+        limit: int = 100,
+    ) -> list[Use]:
+        async with self._database.read() as session:
+            found = await _activity(session, by, since, within)
+            verdicts = await _verdicts(session, by, since, within)
+            for of in verdicts.keys() - found.keys():
+                found[of] = {}
+            ordered = sorted(found, key=lambda of: _rank(by, of, found[of]), reverse=True)[:limit]
+            names = await _names(session, ordered) if by is By.PERSON else {}
+            return [
+                Use(of, names.get(of, ""), **found[of], **verdicts.get(of, {})) for of in ordered
+            ]
+
+    async def rated(
+        self, verdict: int, *, before: datetime | None = None, limit: int = 50
+    ) -> list[RatedAnswer]:
+        found = (
+            select(FeedbackRow, AnswerRow, QuestionRow, ConversationRow.key, PromptRow)
+            .join(AnswerRow, AnswerRow.id == FeedbackRow.answer_id)
+            .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+            .outerjoin(PromptRow, PromptRow.answer_id == AnswerRow.id)
+            .order_by(FeedbackRow.rated_at.desc(), FeedbackRow.answer_id.desc())
+            .limit(limit)
+        )
+        if verdict:
+            found = found.where(FeedbackRow.verdict == verdict)
+        if before is not None:
+            found = found.where(FeedbackRow.rated_at < before)
+        async with self._database.read() as session:
+            return [
+                RatedAnswer(
+                    answer.id,
+                    ConversationKey.parse(key),
+                    asked.author_name,
+                    asked.text,
+                    answer.text,
+                    feedback.verdict,
+                    feedback.rated_at or answer.created_at,
+                    recorded(prompt) if feedback.verdict < 0 else None,
+                )
+                for feedback, answer, asked, key, prompt in await session.execute(found)
+            ]
+
+
+def recorded(row: PromptRow | None) -> RecordedPrompt | None:
+    """The prompt of a row."""
+    if row is None:
+        return None
+    return RecordedPrompt(prompts.from_json(row.messages), row.first_question, row.exact)
+
+
+# ---------------------------------------------------------------- counting
+
+
+async def count_use(
+    session: AsyncSession,
+    day: date,
+    question_id: int,
+    person: str,
+    state: AnswerState,
+    usage: Usage,
+) -> None:
+    """Add an answer that ended to the activity of the day."""
+    conversation = (
+        select(QuestionRow.conversation_id).where(QuestionRow.id == question_id).scalar_subquery()
+    )
+    added: dict[str, Any] = use_of(state, usage)
+    insert = insert_into(session, ActivityRow).values(
+        day=day, conversation_id=conversation, person=person, **added
+    )
+    sums = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
+    await session.execute(
+        insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=sums)
+    )
+
+
+# ---------------------------------------------------------------- summing up
+
+
+def _rank(by: By, of: str, sums: dict[str, Any]) -> tuple[Any, ...]:
+    return (of,) if by is By.DAY else (sums.get("answers", 0), of)
+
+
+async def _activity(
+    session: AsyncSession, by: By, since: date, within: ConversationKey | None
+) -> dict[str, dict[str, Any]]:
+    # Expressions, not columns: SQLite would read the whole index of a column to group by it.
+    group: dict[By, Any] = {
+        By.DAY: ActivityRow.day,
+        By.PLACE: ActivityRow.conversation_id + 0,
+        By.PERSON: ActivityRow.person.concat(""),
+    }
+    columns = [func.sum(getattr(ActivityRow, name)) for name in SUMMED]
+    found = select(group[by], *columns).where(ActivityRow.day >= since).group_by(group[by])
+    if within is not None:
+        found = found.where(ActivityRow.conversation_id.in_(_here(within)))
+    rows = (await session.execute(found)).all()
+    keys = await _keys(session, [row[0] for row in rows]) if by is By.PLACE else {}
+    return {
+        str(keys.get(of, of)): dict(zip(SUMMED, map(_plain, sums), strict=True))
+        for of, *sums in rows
+    }
+
+
+def _plain(value: Any) -> Any:
+    """PostgreSQL sums whole numbers as Decimal."""
+    return value if isinstance(value, float) else int(value)
+
+
+async def _verdicts(
+    session: AsyncSession, by: By, since: date, within: ConversationKey | None
+) -> dict[str, dict[str, int]]:
+    group: dict[By, Any] = {
+        By.DAY: _day_of(session),
+        By.PLACE: ConversationRow.key,
+        By.PERSON: FeedbackRow.person.concat(""),  # else SQLite reads the whole index
+    }
+    good = func.sum(case((FeedbackRow.verdict > 0, 1), else_=0))
+    found = (
+        select(group[by], good, func.count())
+        .join(AnswerRow, AnswerRow.id == FeedbackRow.answer_id)
+        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+        .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+        .where(FeedbackRow.rated_at >= datetime.combine(since, time(), UTC))
+        .group_by(group[by])
+    )
+    if within is not None:
+        found = found.where(ConversationRow.id.in_(_here(within)))
+    return {
+        str(of): {"up": int(up), "down": int(number) - int(up)}
+        for of, up, number in await session.execute(found)
+    }
+
+
+def _day_of(session: AsyncSession) -> Any:
+    """The day of a verdict, in UTC."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.date(FeedbackRow.rated_at)
+    return func.date(func.timezone("UTC", FeedbackRow.rated_at))
+
+
+def _here(within: ConversationKey) -> Any:
+    """The ids of a conversation and, of a channel, its threads."""
+    key = str(within)
+    wanted: ColumnElement[bool] = ConversationRow.key == key
+    if not within.thread:
+        wanted = or_(wanted, ConversationRow.key.startswith(f"{key}/", autoescape=True))
+    return select(ConversationRow.id).where(wanted)
+
+
+async def _keys(session: AsyncSession, ids: list[int]) -> dict[int, str]:
+    if not ids:
+        return {}
+    found = select(ConversationRow.id, ConversationRow.key)
+    if len(ids) <= MOST_PARAMETERS:
+        found = found.where(ConversationRow.id.in_(ids))
+    rows = (await session.execute(found)).all()
+    return {row[0]: row[1] for row in rows}
+
+
+async def _names(session: AsyncSession, people: list[str]) -> dict[str, str]:
+    """Names as of the newest questions."""
+    names: dict[str, str] = {}
+    for first in range(0, len(people), MOST_PARAMETERS):
+        some = people[first : first + MOST_PARAMETERS]
+        listed = union_all(*(select(literal(one).label("person")) for one in some)).subquery()
+        newest = (
+            select(QuestionRow.author_name)
+            .where(QuestionRow.author == listed.c.person)
+            .order_by(QuestionRow.id.desc())
+            .limit(1)
+            .correlate(listed)
+            .scalar_subquery()
+        )
+        found = await session.execute(select(listed.c.person, newest))
+        names |= {person: name or "" for person, name in found}
+    return names
