@@ -37,6 +37,10 @@ SKILLS = (
     "poems",
     "stories",
     "languages",
+    "introductions",
+    "set-up",
+    "first words",
+    "channel names",
 )
 _LONG = {"lists": 0.5, "stories": 0.35, "poems": 0.5, "tables": 0.5, "code": 0.7}
 DISTANCES = range(11)
