@@ -25,7 +25,7 @@ PROSE: dict[str, tuple[Skill, float]] = {
     "facts": (knowledge.fact_question, 3.2),
     "parley": (knowledge.parley_question, 4.2),
     "identity": (identity.who_are_you, 1.6),
-    "newcomers": (newcomers.newcomer, 3.6),
+    "newcomers": (newcomers.newcomer, 5.0),
     "unknown": (unknown.unknown, 3.2),
     "small talk": (smalltalk.chat, 2.6),
     "arithmetic": (letters.arithmetic, 2.4),

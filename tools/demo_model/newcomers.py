@@ -134,4 +134,4 @@ def _answered(question: str, answer: str, skill: str) -> Exchange:
 def newcomer(talk: Talk) -> Exchange:
     """Any of what people type first."""
     kinds = (introduce, set_up, first_words)
-    return talk.rng.choices(kinds, (3, 4, 4))[0](talk)
+    return talk.rng.choices(kinds, (3, 5, 6))[0](talk)
