@@ -38,7 +38,7 @@ OTHER: dict[str, tuple[Skill, float]] = {
     "lists": (lists.number_list, 0.8),
     "tables": (lists.table, 0.5),
     "code": (writing.code, 0.9),
-    "poems": (writing.poem, 0.25),
+    "poems": (writing.poem, 0.4),
     "stories": (writing.story, 0.35),
     "languages": (writing.foreign, 0.6),
 }

@@ -45,6 +45,10 @@ _PURPOSES: tuple[tuple[Ways, str], ...] = (
     ),
     (phrasings(_TOPIC, "purpose other"), "Ask me what I can do, or how to set me up."),
 )
+_BOT = (
+    *("you", "Parley", "this", "this bot", "it", "the bot", "the chatbot", "this chatbot"),
+    *("this thing", "a bot"),
+)
 _BOTH = ("on Discord and Slack", "on Slack and Discord", "on Discord and on Slack")
 
 
@@ -87,7 +91,7 @@ def _parley_chat() -> str:
 def set_up(talk: Talk) -> Exchange:
     """How Parley gets onto Discord, onto Slack, into the terminal, or set up at all."""
     rng, split = talk.rng, talk.split
-    bot = phrasings(_TOPIC, "the bot").pick(rng, split)
+    bot = rng.choice(_BOT)
 
     def place(section: str) -> str:
         return phrasings(_TOPIC, section).pick(rng, split)
