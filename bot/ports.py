@@ -31,7 +31,9 @@ from bot.messages import (
     Person,
     Prompt,
     Question,
+    Reasoning,
     Sampling,
+    Thought,
     Usage,
 )
 
@@ -53,10 +55,15 @@ class Generator(Protocol):
 
     def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         """Generate text: yields pieces of text as they are decoded, and one `Finished` last.
 
-        The pieces joined are the answer; no piece is empty. Closing the iterator, or cancelling the
+        The text pieces joined are the answer; no piece is empty. A model that thinks yields its
+        thought first, as `Thought` pieces; the answer that follows has no tags. A thought that
+        reaches `Sampling.max_thinking_tokens` is closed, where the generator can do that, and the
+        model answers; where it cannot, the stream ends with LENGTH and without an answer. A
+        `prompt.thought` without an answer is taken up, or begun anew with ``Thought("",
+        whole=True)``. Closing the iterator, or cancelling the
         task that awaits it, stops the model itself within one decoding step. Raises NoRoom where
         the prompt does not fit the context window, WorkerLost where the model's process ends, and
         GenerationError for any other failure; text that was yielded before remains valid. A stream
@@ -117,6 +124,9 @@ class StoredAnswer:
     usage: Usage = field(default_factory=Usage)
     settled: int = 0
     """How many of these messages, from the first, are known to show their part in its last form."""
+    thought: str = ""
+    """What the model thought before `text`; while there is no text, the thought may be
+    unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,8 @@ class ConversationSettings:
     """Whether the model is given the authors' names."""
     muted: bool = False
     """The bot answers nothing here."""
+    reasoning: Reasoning | None = None
+    """How much the model should think."""
 
 
 class QuestionStore(Protocol):
@@ -250,9 +262,11 @@ class AnswerLedger(Protocol):
     out of order (a checkpoint after the close) changes nothing.
     """
 
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
-        """Save the whole text so far of an open answer, in place of the last checkpoint. Raises
-        ValueError where `state` is not open."""
+    async def checkpoint(
+        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+    ) -> None:
+        """Save the whole text and thought so far of an open answer, in place of the last
+        checkpoint. Raises ValueError where `state` is not open."""
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -264,10 +278,12 @@ class AnswerLedger(Protocol):
     async def settle(self, answer_id: int, settled: int) -> None:
         """Record how many parts, from the first, are shown in their final form. Idempotent."""
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
-        """Save the final text and state of an open answer, and charge its tokens to the person who
-        asked for it. It stays `unfinished` until `delivered`. Idempotent: the first close counts.
-        Raises ValueError where `state` is open."""
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
+        """Save the final text, thought and state of an open answer, and charge its tokens to the
+        person who asked for it. It stays `unfinished` until `delivered`. Idempotent: the first
+        close counts. Raises ValueError where `state` is open."""
 
     async def delivered(self, answer_id: int) -> None:
         """Record that the end of a closed answer is shown, so that nothing is left to do for it.
@@ -355,6 +371,8 @@ class ArchivedAnswer:
     current: bool
     verdicts: tuple[int, ...] = ()
     """People's ratings, +1 or -1 each."""
+    thought: str = ""
+    """What the model thought before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +457,10 @@ class Part:
     """How many messages of this part could not be edited any more, and were replaced by another."""
     tag: str = ""
     """Of the database (`Store.tag`); buttons carry it beside `answer_id`."""
+    thought: str = ""
+    """The beginning of what the model thought before this answer, plain words in lines, where
+    thoughts are shown; "" where they are hidden, or there was none. With `SurfaceLimits.quote` the
+    text has it already."""
 
     @property
     def key(self) -> str:
@@ -480,6 +502,9 @@ class SurfaceLimits:
     burst. 0: they share the limit of edits."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
+    quote: str = ""
+    """The mark of a quoted small line, in which a folded thought stands above the answer; "" where
+    the surface itself shows `Part.thought`."""
 
     @property
     def of_posts(self) -> "SurfaceLimits":

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -50,16 +50,19 @@ async def open_parley(
     *,
     on_progress: Progress | None = None,
     edit_interval: float | None = None,
+    fold_thoughts: bool | None = None,
 ) -> AsyncIterator[Parley]:
     """Open the database, load the model, start the engine, and close all of it after the body.
 
     While the body runs, exchanges older than ``[storage] retention_days`` are deleted once a day.
     `on_progress` is called while the model is loaded. `edit_interval`, in seconds, overrides
-    ``[delivery] edit_interval`` for a surface without a rate limit. Raises ConfigError,
+    ``[delivery] edit_interval`` for a surface without a rate limit, and `fold_thoughts`
+    ``[conversation] thinking``. Raises ConfigError,
     StorageError and ModelError; whatever was opened before is closed then.
     """
     clock = SystemClock()
     section = settings.delivery
+    fold = settings.conversation.thinking == "fold" if fold_thoughts is None else fold_thoughts
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.database_url))
         generator = await stack.enter_async_context(open_generator(settings, on_progress))
@@ -69,6 +72,7 @@ async def open_parley(
             edit_interval=section.edit_interval if edit_interval is None else edit_interval,
             max_messages=section.max_messages,
             tag=store.tag,
+            fold=fold,
         )
         engine = Engine(generator, store, delivery, clock, engine_options(settings))
         await stack.enter_async_context(engine)
@@ -78,11 +82,16 @@ async def open_parley(
 
 @asynccontextmanager
 async def open_generator(
-    settings: Settings, on_progress: Progress | None = None, *, chat: bool = True
+    settings: Settings,
+    on_progress: Progress | None = None,
+    *,
+    chat: bool = True,
+    exporter: str = "",
 ) -> AsyncIterator[Generator]:
     """The generator alone, closed after the body; its `start` loads the model. ``chat=False``
-    also accepts a model without a chat format, which can only complete text. Raises
-    ModelError."""
+    also accepts a model without a chat format, which can only complete text. `exporter` is the
+    interpreter that exports a model which cannot be converted; "" uses earlier exports only.
+    Raises ModelError."""
     generator: Generator
     if settings.model.backend == "openai":
         # Imported only here: its HTTP client is slow to import.
@@ -91,6 +100,7 @@ async def open_generator(
         generator = OpenAIGenerator(server_options(settings))
     else:
         options = await asyncio.to_thread(worker_options, settings, chat=chat)
+        options = replace(options, exporter=exporter)
         generator = WorkerGenerator(options, on_progress=on_progress)
     try:
         yield generator
@@ -150,6 +160,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             system_prompt=settings.conversation.system_prompt,
             show_names=settings.conversation.show_names,
             sampling=settings.generation.sampling(),
+            reasoning=settings.model.reasoning,
         ),
         slots=settings.model.max_parallel,
         queue=limits.queue,

@@ -17,7 +17,7 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except Exception as exc:
-        errors = _expected_errors(exc)
+        errors = expected_errors(exc)
         if errors is None:
             raise
         for error in errors:
@@ -34,7 +34,7 @@ def print_error(text: str) -> None:
         typer.echo(typer.style(prefixed, fg=typer.colors.RED) if coloured else prefixed, err=True)
 
 
-def _expected_errors(exc: BaseException) -> list[ParleyError] | None:
+def expected_errors(exc: BaseException) -> list[ParleyError] | None:
     """The ParleyErrors in `exc`, groups flattened; None if any exception in it is another one."""
     if isinstance(exc, ParleyError):
         return [exc]
@@ -42,7 +42,7 @@ def _expected_errors(exc: BaseException) -> list[ParleyError] | None:
         return None
     found: list[ParleyError] = []
     for inner in exc.exceptions:
-        errors = _expected_errors(inner)
+        errors = expected_errors(inner)
         if errors is None:
             return None
         found += errors

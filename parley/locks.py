@@ -9,12 +9,14 @@ two processes could lock two different files of the same name.
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
@@ -23,7 +25,7 @@ from bot.config import APP, Settings
 from bot.database_url import sqlite_file
 from bot.errors import Busy, StorageError
 from bot.files import make_private_folder, private
-from bot.messages import ConversationKey, ModelInfo
+from bot.messages import ConversationKey, ModelInfo, Reasoning
 
 logger = logging.getLogger(__name__)
 
@@ -96,35 +98,63 @@ class Instance:
     """When it started: ISO 8601, UTC."""
     model: ModelInfo | None = None
     """The loaded model; None while it is being loaded."""
+    connected: bool = False
+    """Whether the platform has been connected since the start."""
+
+
+class StatusFiles:
+    """The status files of this process, one for each platform that it serves. A file that cannot be
+    written is only logged: answers do not depend on it."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        """`files`: the file of each platform; none where nobody else can see the database."""
+        self._files = files
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._states = {platform: Instance(os.getpid(), since) for platform in files}
+
+    def loaded(self, model: ModelInfo | None) -> None:
+        """Publish the loaded model; None while it is being loaded."""
+        for platform in self._files:
+            self._publish(platform, replace(self._states[platform], model=model))
+
+    def connected(self, platform: str, connected: bool) -> None:
+        """Publish whether the platform is connected."""
+        if platform in self._files:
+            self._publish(platform, replace(self._states[platform], connected=connected))
+
+    def beat(self) -> None:
+        """Give a sign of life: the files' time of change, which `last_sign_of_life` reads."""
+        for platform, file in self._files.items():
+            try:
+                os.utime(file)
+            except OSError:  # deleted by somebody, for example
+                _write_status(file, self._states[platform])
+
+    def _publish(self, platform: str, state: Instance) -> None:
+        self._states[platform] = state
+        _write_status(self._files[platform], state)
 
 
 @contextmanager
-def instance_lock(
-    settings: Settings, platforms: Collection[str]
-) -> Iterator[Callable[[ModelInfo], None]]:
+def instance_lock(settings: Settings, platforms: Collection[str]) -> Iterator[StatusFiles]:
     """Hold the single-instance lock for these platforms while the body runs.
 
-    Yields the function that publishes the loaded model for `running_instance`. Raises Busy where
+    Yields what publishes the state of this process for `running_instance`. Raises Busy where
     another process holds the lock of one of the platforms for this database, and StorageError
     where a lock file cannot be written.
     """
     if settings.database_url == IN_MEMORY:
-        yield lambda _: None
+        yield StatusFiles({})
         return
-    files = [_status_file(settings, platform) for platform in platforms]
+    files = {platform: _status_file(settings, platform) for platform in platforms}
     with ExitStack() as stack:
         for platform in platforms:
             stack.enter_context(_platform_lock(settings, platform))
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-
-        def publish(model: ModelInfo | None) -> None:
-            for file in files:
-                _write_status(file, Instance(os.getpid(), since, model))
-
-        for file in files:
+        for file in files.values():
             stack.callback(file.unlink, missing_ok=True)
-        publish(None)
-        yield publish
+        status = StatusFiles(files)
+        status.loaded(None)
+        yield status
 
 
 def running_instance(settings: Settings, platform: str) -> Instance | None:
@@ -142,6 +172,16 @@ def running_instance(settings: Settings, platform: str) -> Instance | None:
         return None  # another account's lock file: this account cannot run an instance there
     lock.release()
     return None
+
+
+def last_sign_of_life(settings: Settings, platform: str) -> float | None:
+    """Seconds since the `parley run` that serves `platform` last gave a sign of life
+    (`StatusFiles.beat`); None where it never did."""
+    try:
+        changed = _status_file(settings, platform).stat().st_mtime
+    except OSError:
+        return None
+    return max(0.0, time.time() - changed)
 
 
 def _platform_lock(settings: Settings, platform: str) -> AbstractContextManager[None]:
@@ -177,10 +217,17 @@ def _write_status(file: Path, instance: Instance) -> None:
         logger.warning("%s cannot be written (%s): parley status will show less", file, exc)
 
 
+def _model(facts: dict[str, Any]) -> ModelInfo:
+    """The model as `_write_status` wrote it. Raises TypeError and ValueError for anything else."""
+    for name in ("thinks_at", "reasoning_levels"):
+        facts[name] = tuple(map(Reasoning, facts.get(name, ())))
+    return ModelInfo(**facts)
+
+
 def _read_status(file: Path) -> Instance:
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         model = facts.pop("model")
-        return Instance(**facts, model=ModelInfo(**model) if model else None)
+        return Instance(**facts, model=_model(model) if model else None)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return Instance()

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from parley.commands import backend, config, discord, history, model, slack
+from parley.commands import backend, config, discord, history, model, service, slack
 from parley.commands.ask import ask
 from parley.commands.chat import chat
 from parley.commands.complete import complete
 from parley.commands.doctor import doctor
+from parley.commands.health import health
 from parley.commands.serve import serve
+from parley.commands.setup import setup
 from parley.commands.status import status
 from parley.failures import exit_on_error
 
@@ -29,16 +31,19 @@ class _InOrder(typer.core.TyperGroup):
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "chat": chat,
     "run": serve,
+    "setup": setup,
     "ask": ask,
     "complete": complete,
     "model": model.app,
     "config": config.app,
     "status": status,
     "doctor": doctor,
+    "service": service.app,
     "history": history.app,
     "discord": discord.app,
     "slack": slack.app,
     "backend": backend.app,
+    "health": health,
 }
 """Every command and command group by its name, the most used first."""
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Coroutine
-from contextlib import suppress
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -14,8 +16,10 @@ from platformdirs import user_log_path
 
 from bot.config import APP, Settings, load
 from bot.files import make_private_folder, private
-from bot.logs import set_up
-from parley.failures import print_error
+from bot.logs import set_up, writes_json
+from parley.failures import expected_errors, print_error
+
+logger = logging.getLogger(__name__)
 
 LOG_BYTES = 1_000_000
 LOG_FILES = 3
@@ -25,13 +29,17 @@ TERMINATED = 143
 """Exit codes that shells use for SIGINT and SIGTERM (128 + the signal's number)."""
 
 
-def configure(config: Path | None, *, verbose: bool, log_to_file: bool) -> Settings:
-    """Read the settings and set up the log. Commands that use the terminal themselves log to a
-    file, the others to stderr. Raises ConfigError."""
+def configure(config: Path | None, *, verbose: bool, log_to_file: bool | Path) -> Settings:
+    """Read the settings, tell their warnings, and set up the log. Commands that use the terminal
+    themselves log to a file (True: to `log_file`), the others to stderr. Raises ConfigError."""
     settings = load(config)
     level = "debug" if verbose else settings.log.level
-    handler = _file_handler() if log_to_file else None
-    set_up(level, settings.secrets, handler)
+    file = log_file() if log_to_file is True else log_to_file
+    handler = _file_handler(file) if file else None
+    set_up(level, settings.secrets, handler, line_format=settings.log.format)
+    unseen = isinstance(log_to_file, Path) or (not log_to_file and writes_json())
+    for line in settings.warnings:
+        logger.warning("%s", line) if unseen else print_error(line)
     return settings
 
 
@@ -57,10 +65,38 @@ class _PrivateLog(RotatingFileHandler):
         return open(self.baseFilename, "a", encoding=self.encoding, opener=private)
 
 
-def _file_handler() -> logging.Handler:
+@contextmanager
+def errors_logged(file: Path | None) -> Iterator[None]:
+    """Log the errors that leave the body, instead of printing them, where `file` is given (nobody
+    sees a terminal then) or the log is JSON (a line of text would spoil it); exits with code 1
+    then. Until the settings are read, the log in `file` has their defaults."""
+    if file is not None:
+        set_up("info", handler=_file_handler(file))
+        _give_streams()
+    try:
+        yield
+    except Exception as exc:
+        errors = expected_errors(exc)
+        if errors is None and not isinstance(exc, typer.Exit):
+            logger.exception("Parley ended by a defect")
+        if errors is None or not (file or writes_json()):
+            raise
+        for error in errors:
+            logger.error("%s", error)
+        raise typer.Exit(1) from exc
+
+
+def _give_streams() -> None:
+    """Without a window a program on Windows has no standard streams; what is written is lost."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the run
+            setattr(sys, name, nothing)
+
+
+def _file_handler(file: Path) -> logging.Handler:
     """A rotating log file: at most `LOG_FILES` files of `LOG_BYTES`. Where it cannot be written,
     a warning is printed and nothing is logged: the command works without a log."""
-    file = log_file()
     try:
         make_private_folder(file.parent)
         return _PrivateLog(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8")

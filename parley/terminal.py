@@ -27,12 +27,20 @@ def local_person() -> Person:
     return Person(PLATFORM, name, name, admin=True)
 
 
-async def load_parley(stack: AsyncExitStack, settings: Settings, console: Console) -> Parley:
+async def load_parley(
+    stack: AsyncExitStack, settings: Settings, console: Console, *, fold_thoughts: bool = False
+) -> Parley:
     """Open everything that answers questions, on `stack`, with the model's progress on `console`.
-    Raises what `open_parley` raises."""
+    `fold_thoughts`: the beginning of what a model thinks is shown above its answer. Raises what
+    `open_parley` raises."""
     with load_progress(console, settings) as on_progress:
         return await stack.enter_async_context(
-            open_parley(settings, on_progress=on_progress, edit_interval=EDIT_INTERVAL)
+            open_parley(
+                settings,
+                on_progress=on_progress,
+                edit_interval=EDIT_INTERVAL,
+                fold_thoughts=fold_thoughts,
+            )
         )
 
 

@@ -44,6 +44,7 @@ class _Answer:
     usage: Usage = field(default_factory=Usage)
     messages: dict[int, str] = field(default_factory=dict)
     settled: int = 0
+    thought: str = ""
     verdicts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -52,7 +53,9 @@ class _Answer:
 
     def archived(self, *, current: bool) -> ArchivedAnswer:
         verdicts = tuple(self.verdicts[person] for person in sorted(self.verdicts))
-        return ArchivedAnswer(self.state, self.text, self.created_at, current, verdicts)
+        return ArchivedAnswer(
+            self.state, self.text, self.created_at, current, verdicts, self.thought
+        )
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class _Question:
             messages,
             answer.usage,
             answer.settled,
+            answer.thought,
         )
 
     def exchange(self) -> StoredExchange:
@@ -239,12 +243,14 @@ class MemoryStore:
             return None
         return next(answer for answer in asked.answers if answer.id == answer_id)
 
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+    async def checkpoint(
+        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+    ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
         answer = self._answer(answer_id)
         if answer is not None and answer.state.open:
-            answer.state, answer.text = state, storable(text)
+            answer.state, answer.text, answer.thought = state, storable(text), storable(thought)
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -264,13 +270,16 @@ class MemoryStore:
         if answer is not None:
             answer.settled = settled
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
         answer = self._answer(answer_id)
         if answer is None or not answer.state.open:
             return
         answer.state, answer.text, answer.usage = state, storable(text), usage
+        answer.thought = storable(thought)
         if answer.charged_to is not None:
             self._charge(answer.charged_to, Spent(tokens=usage.tokens))
 

@@ -20,6 +20,21 @@ FULL_BELOW = 100_000_000
 """Bytes. A disk with less free space than this is reported as full."""
 
 COUNT = "SELECT count(DISTINCT conversation_id), count(*) FROM questions"
+NEWEST = 1000
+"""Answers whose tokens are added up, as `TOKENS` says: a large database takes no longer."""
+TOKENS = """
+    SELECT coalesce(sum(completion_tokens), 0), coalesce(sum(thinking_tokens), 0) FROM
+    (SELECT completion_tokens, thinking_tokens FROM answers ORDER BY id DESC LIMIT 1000) AS newest
+"""
+BEFORE_THOUGHTS = """
+    SELECT coalesce(sum(completion_tokens), 0), 0 FROM
+    (SELECT completion_tokens FROM answers ORDER BY id DESC LIMIT 1000) AS newest
+"""
+"""The same for a database of 0.1.0, which no start has upgraded yet."""
+HAS_THOUGHTS = (
+    "SELECT count(*) FROM information_schema.columns"
+    " WHERE table_name = 'answers' AND column_name = 'thinking_tokens'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,10 @@ class Kept:
 
     conversations: int
     exchanges: int
+    tokens: int = 0
+    """That the newest `NEWEST` answers have, their thoughts included."""
+    thinking_tokens: int = 0
+    """How many of them are thoughts."""
 
 
 def name_of(url: str) -> str:
@@ -61,7 +80,10 @@ async def count_kept(url: str) -> Kept | None:
             return None
         return await asyncio.to_thread(_count, location.file, location)
     async with _connect(parsed, location) as connection:
-        return Kept(*(await connection.execute(text(COUNT))).one())
+        found = await connection.execute(text(HAS_THOUGHTS))
+        tokens = TOKENS if found.scalar() else BEFORE_THOUGHTS
+        counted = (await connection.execute(text(COUNT))).one()
+        return Kept(*counted, *(await connection.execute(text(tokens))).one())
 
 
 @asynccontextmanager
@@ -85,7 +107,10 @@ def _read_only(file: Path) -> closing[sqlite3.Connection]:
 def _count(file: Path, location: Location) -> Kept:
     try:
         with _read_only(file) as connection:
-            return Kept(*connection.execute(COUNT).fetchone())
+            columns = {row[1] for row in connection.execute("PRAGMA table_info(answers)")}
+            tokens = TOKENS if "thinking_tokens" in columns else BEFORE_THOUGHTS
+            counted = connection.execute(COUNT).fetchone()
+            return Kept(*counted, *connection.execute(tokens).fetchone())
     except sqlite3.Error as exc:
         raise StorageError(
             f"the database {location.name} cannot be read ({exc}); run parley doctor"

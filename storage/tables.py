@@ -53,6 +53,8 @@ class SettingsRow(Base):
     max_new_tokens: Mapped[int | None]
     show_names: Mapped[bool | None]
     muted: Mapped[bool]
+    reasoning: Mapped[str | None] = mapped_column(StoredText)
+    """A `Reasoning`; NULL is the configuration's."""
 
 
 class QuestionRow(Base):
@@ -107,6 +109,11 @@ class AnswerRow(Base):
     """The text as of the last checkpoint, or the whole text once it is closed."""
     settled: Mapped[int] = mapped_column(default=0, server_default="0")
     """How many parts, from the first, are known to be shown in their final form."""
+
+    thought: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """What the model thought before the text, as of the same moment."""
+    thinking_tokens: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Those of `completion_tokens` that are the thought."""
 
     question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
     shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")

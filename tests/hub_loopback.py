@@ -26,6 +26,8 @@ class Hub:
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes that the listing states of files, where that is not their size."""
     commit: str = COMMIT
+    digest: str = ""
+    """The SHA-256 that the listing states of large files, where that is not theirs."""
     token: str = ""
     """The access token that a gated model demands."""
     gated: bool = False
@@ -126,7 +128,12 @@ class Hub:
 
     def _lfs(self, path: str) -> dict[str, object]:
         oid = self.oid(path)
-        return {"oid": oid, "sha256": oid, "size": len(self.files[path]), "pointerSize": 134}
+        return {
+            "oid": oid,
+            "sha256": self.digest or oid,
+            "size": len(self.files[path]),
+            "pointerSize": 134,
+        }
 
     async def _resolve(self, request: web.Request) -> web.StreamResponse:
         if refusal := self._refusal(request, file=True):

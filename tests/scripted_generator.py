@@ -1,10 +1,20 @@
 """A working Generator without a model: a function gives the answer, and the test sets the pace."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 from bot.errors import GenerationError
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
+from bot.messages import (
+    Completion,
+    Finished,
+    FinishReason,
+    ModelInfo,
+    Prompt,
+    Reasoning,
+    Sampling,
+    Thought,
+    Usage,
+)
 
 Reply = Callable[[Prompt], str]
 
@@ -17,10 +27,26 @@ def echo(prompt: Prompt) -> str:
 
 class ScriptedGenerator:
     """A `bot.ports.Generator` that yields the reply word by word; a word is a token. With `paced`,
-    each word waits for a permit from `let`; without, one comes per iteration of the event loop."""
+    each word waits for a permit from `let`; without, one comes per iteration of the event loop.
 
-    def __init__(self, reply: Reply = echo, *, context: int = 2048, paced: bool = False) -> None:
+    With a `thought`, its words come before the reply. One that a prompt has already is taken up
+    where it broke off, or with ``prefills=False`` begun anew, and one that is longer than the
+    sampling allows is closed, or with ``closes=False`` ends the stream, as on a server."""
+
+    def __init__(
+        self,
+        reply: Reply = echo,
+        *,
+        context: int = 2048,
+        paced: bool = False,
+        thought: str = "",
+        prefills: bool = True,
+        closes: bool = True,
+    ) -> None:
         self._reply = reply
+        self._thought = _words(thought)
+        self._prefills = prefills
+        self._closes = closes
         self._context = context
         self._permits = asyncio.Semaphore(0) if paced else None
         self.prompts: list[Prompt] = []
@@ -43,44 +69,68 @@ class ScriptedGenerator:
             self._permits.release()
 
     async def start(self) -> ModelInfo:
-        return ModelInfo("scripted", "test", "none", "none", self._context)
+        thinks = tuple(Reasoning) if self._thought else ()
+        return ModelInfo("scripted", "test", "none", "none", self._context, thinks_at=thinks)
 
     async def count(self, prompt: Prompt | Completion) -> int:
         if isinstance(prompt, Completion):
             return len(prompt.text.split())
-        texts = [prompt.system, prompt.question, prompt.answer]
+        texts = [prompt.system, prompt.question, prompt.thought, prompt.answer]
         for exchange in prompt.history:
             texts += [exchange.question, exchange.answer]
         return sum(len(text.split()) for text in texts)
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         assert isinstance(prompt, Prompt)
         self.prompts.append(prompt)
         self.samplings.append(sampling)
-        words = [f"{word} " for word in self._reply(prompt).split()]
-        words[-1:] = [word.rstrip() for word in words[-1:]]
-        done = len(prompt.answer.split())
         failure = self.failures.pop(0) if self.failures else None
         self.writing += 1
         self.most_writing = max(self.most_writing, self.writing)
-        written = 0
+        written = thought = 0
+        cut = False
         try:
-            for word in words[done:]:
-                if failure and written >= failure[0]:
+            for piece in self._pieces(prompt, sampling):
+                if failure and written + thought >= failure[0]:
                     raise failure[1]
-                if written == sampling.max_new_tokens:
+                if piece is None:
+                    cut = True
                     break
-                await (self._permits.acquire() if self._permits else asyncio.sleep(0))
-                self.steps += 1
-                written += 1
-                yield word
-            usage = Usage(await self.count(prompt), 0, written)
-            cut = written < len(words) - done
+                if not (isinstance(piece, Thought) and piece.whole):
+                    await (self._permits.acquire() if self._permits else asyncio.sleep(0))
+                    self.steps += 1
+                    thought += isinstance(piece, Thought)
+                    written += isinstance(piece, str)
+                yield piece
+            usage = Usage(await self.count(prompt), 0, written + thought, thinking_tokens=thought)
             yield Finished(FinishReason.LENGTH if cut else FinishReason.END, usage)
         finally:
             self.writing -= 1
 
+    def _pieces(self, prompt: Prompt, sampling: Sampling) -> Iterator[str | Thought | None]:
+        """The words; None where the length cuts them."""
+        known = len(prompt.thought.split())
+        if known and not self._prefills and not prompt.answer:
+            known = 0
+            yield Thought("", whole=True)
+        left = [] if prompt.answer else self._thought[known:]
+        yield from map(Thought, left[: sampling.max_thinking_tokens])
+        if len(left) > sampling.max_thinking_tokens and not self._closes:
+            yield None
+            return
+        words = _words(self._reply(prompt))[len(prompt.answer.split()) :]
+        yield from words[: sampling.max_new_tokens]
+        if len(words) > sampling.max_new_tokens:
+            yield None
+
     async def aclose(self) -> None:
         assert self.writing == 0
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, each but the last with a space after it."""
+    words = [f"{word} " for word in text.split()]
+    words[-1:] = [word.rstrip() for word in words[-1:]]
+    return words

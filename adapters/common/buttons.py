@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from bot.ports import AnswerState
+from bot.ports import AnswerState, Part
 
 
 class Action(StrEnum):
@@ -13,6 +13,8 @@ class Action(StrEnum):
     CONTINUE = "continue"
     UP = "up"
     DOWN = "down"
+    THINKING = "thinking"
+    """Show what the model thought."""
 
 
 _RATING = (Action.UP, Action.DOWN)
@@ -32,3 +34,10 @@ def actions(state: AnswerState) -> tuple[Action, ...]:
     """The buttons of an answer in this state, in their order. An answer is rated only where the
     model wrote what it wanted to write."""
     return _ACTIONS[state]
+
+
+def buttons_of(part: Part) -> tuple[Action, ...]:
+    """The buttons of the last part of an answer: with a folded thought, one that shows all of
+    it."""
+    thought = (Action.THINKING,) if part.thought and not part.state.open else ()
+    return (*actions(part.state), *thought)

@@ -19,7 +19,7 @@ from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message, question_of
 from adapters.common.rules import Rules
-from adapters.common.settings import with_changes, with_system_prompt
+from adapters.common.settings import NAMES, with_changes, with_system_prompt
 from bot.engine import Engine
 from bot.errors import (
     NotAllowed,
@@ -305,9 +305,19 @@ class Desk:
                 verdict = 1 if action == Action.UP else -1
                 await self.engine.rate(place.key, person, answer_id, verdict)
                 return texts.THANKS
+            case Action.THINKING:
+                return await self._thought(place, answer_id)
             case _:
                 raise NothingToDo(texts.UNKNOWN_BUTTON)
         return ""
+
+    async def _thought(self, place: Place, answer_id: int) -> str:
+        """What the model thought before an answer of this place, for whoever sees the answer.
+        Raises NothingToDo where there is none, or thoughts are hidden."""
+        thought = await self.engine.thought(place.key, answer_id)
+        if not (self.rules.show_thoughts and thought):
+            raise NothingToDo(texts.NO_THOUGHT)
+        return thought
 
     # ------------------------------------------------------------ the conversation
 
@@ -330,14 +340,14 @@ class Desk:
         return texts.system_prompt_set_text(changed.system_prompt)
 
     async def settings(self, place: Place, person: Person, changes: Mapping[str, str]) -> str:
-        """The settings of the conversation, with what was typed (`temperature`, `length`,
-        `names`) changed; changes are for admins. Raises Refusal."""
+        """The settings of the conversation, with what was typed (`settings.NAMES`) changed; changes
+        are for admins. Raises Refusal."""
         settings = await self.engine.settings(place.key)
         if changes:
-            if unknown := set(changes) - {"temperature", "length", "names"}:
+            if unknown := set(changes) - set(NAMES):
                 raise NotUnderstood(
                     f"There is no setting {', '.join(sorted(unknown))}; the settings are "
-                    "temperature, length and names."
+                    "temperature, length, names and reasoning."
                 )
             settings = with_changes(settings, **changes)
             await self._change(place, person, settings)

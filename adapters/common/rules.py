@@ -19,6 +19,8 @@ class Rules:
     """Missed questions are looked for where something was asked within so many days; 0: never."""
     catch_up_minutes: int = 15
     """And are answered where they are no older than this; 0: never."""
+    show_thoughts: bool = False
+    """People may read what the model thought."""
 
     @classmethod
     def of(cls, settings: Settings, access: Access, *, direct_messages: bool = True) -> "Rules":
@@ -31,4 +33,5 @@ class Rules:
             retention_days=settings.storage.retention_days,
             catch_up_days=settings.delivery.catch_up_days,
             catch_up_minutes=settings.delivery.catch_up_minutes,
+            show_thoughts=settings.conversation.thinking == "fold",
         )

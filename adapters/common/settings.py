@@ -4,8 +4,11 @@ import re
 from dataclasses import replace
 
 from bot.errors import NotUnderstood
+from bot.messages import Reasoning
 from bot.ports import ConversationSettings
 
+NAMES = ("temperature", "length", "names", "reasoning")
+"""What can be changed, as people type it."""
 MOST_TOKENS = 32_768
 """The longest answer that may be asked for; the model's context window bounds it further."""
 LONGEST_SYSTEM_PROMPT = 4000
@@ -18,6 +21,7 @@ def with_changes(
     temperature: str | None = None,
     length: str | None = None,
     names: str | None = None,
+    reasoning: str | None = None,
 ) -> ConversationSettings:
     """`settings` with what was typed. None leaves a setting as it is; "" and "default" return it
     to what the configuration says. Raises NotUnderstood, saying what would be right."""
@@ -27,6 +31,8 @@ def with_changes(
         settings = replace(settings, max_new_tokens=_length(length))
     if names is not None:
         settings = replace(settings, show_names=_yes_or_no(names))
+    if reasoning is not None:
+        settings = replace(settings, reasoning=_reasoning(reasoning))
     return settings
 
 
@@ -75,6 +81,17 @@ def _yes_or_no(text: str) -> bool | None:
     if word in ("off", "no", "false", "hidden"):
         return False
     raise NotUnderstood("Names are on, off or default.")
+
+
+def _reasoning(text: str) -> Reasoning | None:
+    if _is_default(text):
+        return None
+    try:
+        return Reasoning(text.strip().lower())
+    except ValueError as error:
+        raise NotUnderstood(
+            "Reasoning is off, low, medium, high, auto (as the model does by itself) or default."
+        ) from error
 
 
 def _is_default(text: str) -> bool:

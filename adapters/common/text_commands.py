@@ -39,7 +39,7 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
         case "forget":
             raise NotUnderstood("`/parley forget me` deletes all that you ever asked, for good.")
         case "settings":
-            return await desk.settings(place, person, _changes(rest))
+            return await desk.settings(place, person, typed_changes(rest))
         case "system" if rest:
             default = rest.lower() == "default"
             return await desk.set_system_prompt(place, person, "" if default else rest)
@@ -54,12 +54,12 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
     raise NotUnderstood("I know no such command. `/parley help` lists them.")
 
 
-def _changes(text: str) -> dict[str, str]:
+def typed_changes(text: str) -> dict[str, str]:
     """What ``temperature=0.7 names=on`` says; {} for "". Raises NotUnderstood for anything else."""
     changes = {name.lower(): value for name, value in _SETTING.findall(text)}
     if text and not changes:
         raise NotUnderstood(
-            "The settings are temperature, length and names: "
-            "`/parley settings temperature=0.7 length=300 names=on`."
+            "The settings are temperature, length, names and reasoning, such as "
+            "`settings temperature=0.7 length=300 names=on reasoning=low`."
         )
     return changes

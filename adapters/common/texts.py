@@ -14,6 +14,7 @@ NO_DIRECT_MESSAGES = "I don't answer direct messages here. Ask me in a channel."
 MAY_NOT_WRITE = "I may not write in this channel. An admin here can allow it."
 ADMINS_ONLY = "Only an admin can see or change the system prompt of this conversation."
 NO_SUCH_ANSWER = "There is no such answer any more."
+NO_THOUGHT = "There is no thought to show of this answer."
 UNKNOWN_BUTTON = "I don't know this button any more."
 
 _ENDS = {
@@ -87,6 +88,7 @@ def settings_text(settings: ConversationSettings) -> str:
         (
             f"Temperature: {_or_default(settings.temperature)}",
             f"Longest answer: {_or_default(settings.max_new_tokens, ' tokens')}",
+            f"Thinking: {settings.reasoning or 'default'}",
             f"Names shown to the model: {names}",
             f"System prompt: {prompt}",
             f"Muted: {'yes' if settings.muted else 'no'}",
@@ -108,12 +110,20 @@ def status_text(status: Status) -> str:
         (
             f"Model: {model.name} (quantization {model.low_bit})",
             f"Context window: {model.context:,} tokens",
+            *(("Thinks before it answers: yes",) if model.thinks_at else ()),
             f"Runs on: {model.device}, by {model.backend}",
             *note,
             f"Now: {writing} being written, {waiting} waiting",
             f"Speed of the last answer: {speed if status.tokens_per_second else 'not known yet'}",
+            f"Generated since the start: {tokens_text(status.generated, status.thinking)}",
         )
     )
+
+
+def tokens_text(generated: int, thinking: int) -> str:
+    """How many tokens were generated, and how many of them were thought, where any were."""
+    thought = f", {thinking:,} of them thinking" if thinking else ""
+    return counted(generated, "token") + thought
 
 
 def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:
@@ -128,7 +138,8 @@ def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bo
     )
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
-        f"to them, and 👍 👎, {kept}. Other messages are not stored.\n"
+        "to them with what the model thought before it answered, and 👍 👎, "
+        f"{kept}. Other messages are not stored.\n"
         f"{read if catches_up else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"

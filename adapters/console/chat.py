@@ -8,6 +8,7 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.rules import Rules
+from adapters.common.text_commands import typed_changes
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
@@ -69,6 +70,7 @@ class Chat:
             "regenerate": self._regenerate,
             "continue": self._continue,
             "system": self._system,
+            "settings": self._settings,
             "context": self._context,
             "status": self._status,
             "help": self._help,
@@ -196,6 +198,10 @@ class Chat:
             return
         packed = await self._engine.context(self._conversation)
         self._screen.say(f"System prompt: {packed.prompt.system or 'none'}")
+
+    async def _settings(self, text: str) -> None:
+        changes = typed_changes(text)
+        self._screen.say(await self._desk.settings(self._place, self._person, changes))
 
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)

@@ -1,6 +1,6 @@
 """The texts of `parley chat` about answers and about the context window."""
 
-from adapters.common.texts import counted
+from adapters.common.texts import counted, tokens_text
 from bot.engine.job import Outcome
 from bot.engine.packing import Packed
 from bot.messages import Exchange, ModelInfo
@@ -26,7 +26,7 @@ def outcome_text(outcome: Outcome) -> str:
     usage = outcome.usage
     facts = []
     if usage.completion_tokens:
-        facts.append(counted(usage.completion_tokens, "token"))
+        facts.append(tokens_text(usage.completion_tokens, usage.thinking_tokens))
     if usage.tokens_per_second:
         facts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     if outcome.note and outcome.error is None:

@@ -78,7 +78,7 @@ class RichScreen:
         self._status: Status | None = None
 
     def surface(self, *, heading: str = "", shown: str = "") -> ScreenSurface:
-        return _RichSurface(self, GrowingAnswer(self._console, shown), heading)
+        return _RichSurface(self, GrowingAnswer(self._console, shown), heading, begun=bool(shown))
 
     def greet(self, model: ModelInfo) -> None:
         runs = "".join(f" · {fact}" for fact in (model.device, model.backend, model.low_bit))
@@ -92,6 +92,12 @@ class RichScreen:
 
     def note(self, text: str) -> None:
         self._console.print(Text(harmless(text), style="dim"))
+
+    def thought(self, lines: str) -> None:
+        """Show the beginning of what the model thought, dimmed, above its answer."""
+        for line in lines.split("\n"):
+            self._console.print(Text(f"│ {harmless(line)}", style="dim italic"))
+        self._console.print()
 
     def warn(self, text: str) -> None:
         self._console.print(Text(harmless(text), style="red"))
@@ -131,11 +137,14 @@ class _RichSurface:
 
     limits = LIMITS
 
-    def __init__(self, screen: RichScreen, growing: GrowingAnswer, heading: str) -> None:
+    def __init__(
+        self, screen: RichScreen, growing: GrowingAnswer, heading: str, *, begun: bool
+    ) -> None:
         self._screen = screen
         self._growing = growing
         self._heading = heading
         self._acquired = False
+        self._thought_shown = begun
 
     async def send(self, part: Part) -> str:
         await self._show(part)
@@ -166,6 +175,9 @@ class _RichSurface:
             self._screen.show_activity(part.note or "…")
             return
         await self._begin()
+        if part.thought and not self._thought_shown:
+            self._thought_shown = True
+            self._screen.thought(part.thought)
         if part.state.open:
             self._growing.update(part.text)
         else:

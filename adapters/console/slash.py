@@ -26,6 +26,11 @@ COMMANDS = (
         "show or set the system prompt; default returns it to config.toml's",
         "[TEXT|default]",
     ),
+    Command(
+        "settings",
+        "show or change how this conversation is answered",
+        "[reasoning=low temperature=0.7 length=300]",
+    ),
     Command("context", "what is in the context window, and how many tokens are left"),
     Command("status", "the model, its device, the queue and the speed"),
     Command("help", "this list"),

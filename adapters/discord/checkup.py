@@ -1,6 +1,6 @@
-"""`parley doctor` for Discord: checks the token and the application's intents.
+"""`parley doctor` for Discord: checks the token, the application's intents and its commands.
 
-Two GET requests; nothing is posted and no gateway connection is opened. The flags:
+Three GET requests; nothing is posted and no gateway connection is opened. The flags:
 https://discord.com/developers/docs/resources/application#application-object-application-flags.
 """
 
@@ -17,6 +17,17 @@ PORTAL = "https://discord.com/developers/applications"
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
 """GATEWAY_MESSAGE_CONTENT, and GATEWAY_MESSAGE_CONTENT_LIMITED for applications in fewer than 100
 servers."""
+INTENT = "Message Content intent"
+"""The name of its check."""
+COMMANDS_CHECK = "slash commands"
+"""Likewise."""
+COMMANDS = frozenset(
+    {
+        *("Ask Parley about this", "ask", "forget", "mute", "privacy", "reset", "settings"),
+        *("status", "stop", "system", "unmute"),
+    }
+)
+"""The names of the commands that `adapters.discord.slash` defines; a test compares them."""
 TIMEOUT = 15.0
 """Seconds for each request."""
 
@@ -36,12 +47,15 @@ async def check_discord(settings: DiscordSettings) -> list[Result]:
             if status != 200:
                 return [_refused(status)]
             _, application = await _get(http, f"{base}/oauth2/applications/@me")
+            app = str(application.get("id") or bot.get("id") or "")
+            listed, commands = await _get_list(http, f"{base}/applications/{app}/commands")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return [_unreachable(base, error)]
     name = f"{bot.get('username', '?')} ({bot.get('id', '?')})"
     return [
         Result(AREA, "token", State.OK, f"belongs to {name}"),
-        _intents(settings, int(application.get("flags") or 0)),
+        _intents(settings, int(application.get("flags") or 0), app),
+        *([_commands(commands)] if listed else []),
     ]
 
 
@@ -51,6 +65,13 @@ async def _get(http: aiohttp.ClientSession, url: str) -> tuple[int, dict[str, An
             return response.status, {}
         body = await response.json()
         return 200, body if isinstance(body, dict) else {}
+
+
+async def _get_list(http: aiohttp.ClientSession, url: str) -> tuple[bool, list[Any]]:
+    """Whether Discord answers with a list, and it."""
+    async with http.get(url) as response:
+        body = await response.json() if response.status == 200 else None
+        return isinstance(body, list), body if isinstance(body, list) else []
 
 
 def _refused(status: int) -> Result:
@@ -69,8 +90,19 @@ def _unreachable(base: str, error: BaseException) -> Result:
     return Result(AREA, "connection", State.FAILED, f"{base} cannot be reached ({why})", remedy)
 
 
-def _intents(settings: DiscordSettings, flags: int) -> Result:
-    what = "Message Content intent"
+def _commands(registered: list[Any]) -> Result:
+    """Whether every slash command is registered."""
+    names = {str(each.get("name")) for each in registered if isinstance(each, dict)}
+    missing = sorted(COMMANDS - names)
+    if not missing:
+        return Result(AREA, COMMANDS_CHECK, State.OK, f"{len(COMMANDS)} are registered")
+    detail = f"not registered: {', '.join(missing)}" if names else "none is registered"
+    remedy = "Register them with: parley discord sync"
+    return Result(AREA, COMMANDS_CHECK, State.WARNING, detail, remedy)
+
+
+def _intents(settings: DiscordSettings, flags: int, app: str) -> Result:
+    what = INTENT
     if flags & MESSAGE_CONTENT:
         return Result(AREA, what, State.OK, "is on")
     if not settings.message_content:
@@ -80,6 +112,6 @@ def _intents(settings: DiscordSettings, flags: int) -> Result:
         what,
         State.WARNING,
         "is off: follow-ups in threads need a mention",
-        f"Switch it on at {PORTAL} (Bot, Privileged Gateway Intents), or set [discord] "
+        f"Switch it on at {PORTAL}/{app}/bot (Privileged Gateway Intents), or set [discord] "
         "message_content = false.",
     )

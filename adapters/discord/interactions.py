@@ -5,6 +5,7 @@ sees the rest. So it is sent before any work, and the text that the work returns
 the person alone.
 """
 
+import io
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from adapters.common.texts import MAY_NOT_WRITE
 from adapters.discord.incoming import attachments_of
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import may_send, member_of, place_of
-from adapters.discord.rendering import TEXT_UNITS, cut_to
+from adapters.discord.rendering import TEXT_UNITS, cut_to, utf16_units
 from bot.errors import NotAllowed, ParleyError
 from bot.messages import Person
 
@@ -99,8 +100,14 @@ async def refuse_in_private(interaction: Interaction, error: ParleyError) -> Non
 
 
 async def _tell(interaction: Interaction, text: str) -> None:
-    if text:
-        await interaction.followup.send(cut_to(text, TEXT_UNITS), ephemeral=True)
+    """Tell the person; a text that fits into no message, such as a thought, comes as a file."""
+    if not text:
+        return
+    if utf16_units(text) <= TEXT_UNITS:
+        await interaction.followup.send(text, ephemeral=True)
+        return
+    file = discord.File(io.BytesIO(text.encode("utf-8", "replace")), "text.md")
+    await interaction.followup.send("-# The text as a file:", file=file, ephemeral=True)
 
 
 @contextmanager

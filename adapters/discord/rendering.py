@@ -8,7 +8,7 @@ UTF-16 code units.
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.common.buttons import Action, actions
+from adapters.common.buttons import Action, buttons_of
 from adapters.common.texts import WORKING, note_of
 from bot.delivery import PLACEHOLDER
 from bot.ports import Form, Part
@@ -89,7 +89,7 @@ def _small(note: str) -> str:
 
 
 def _row(part: Part) -> dict[str, Any]:
-    buttons = [_button(action, part) for action in actions(part.state)]
+    buttons = [_button(action, part) for action in buttons_of(part)]
     return {"type": _ACTION_ROW, "components": buttons}
 
 
@@ -100,6 +100,7 @@ def _button(action: Action, part: Part) -> dict[str, Any]:
         Action.CONTINUE: {"label": "Continue"},
         Action.UP: {"emoji": {"id": None, "name": "👍"}},
         Action.DOWN: {"emoji": {"id": None, "name": "👎"}},
+        Action.THINKING: {"label": "Show thinking"},
     }
     return {
         "type": _BUTTON,

@@ -105,14 +105,21 @@ def _add_settings(tree: Tree, desk: DeskNow) -> None:
         temperature="0 always takes the likeliest token, 2 varies most; or default",
         length="The longest answer, in tokens; or default",
         names="Whether the model sees who asks: on, off or default",
+        reasoning="How much a thinking model thinks: off, low, medium, high, auto or default",
     )
     async def settings(
         interaction: Interaction,
         temperature: str | None = None,
         length: str | None = None,
         names: str | None = None,
+        reasoning: str | None = None,
     ) -> None:
-        typed = {"temperature": temperature, "length": length, "names": names}
+        typed = {
+            "temperature": temperature,
+            "length": length,
+            "names": names,
+            "reasoning": reasoning,
+        }
         changes = {name: value for name, value in typed.items() if value is not None}
 
         async def work(place: Place, person: Person) -> str:

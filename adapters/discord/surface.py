@@ -61,6 +61,7 @@ class DiscordSurface:
             burst=BURST,
             posts_burst=POSTS_BURST,
             markdown=Dialect.DISCORD,
+            quote="> -# ",
         )
 
     async def send(self, part: Part) -> str:

@@ -25,9 +25,23 @@ async def check_slack(settings: SlackSettings) -> list[Result]:
     if not settings.on:
         detail = "Slack is off: [slack] bot_token is not set"
         return [Result(AREA, "tokens", State.SKIPPED, detail)]
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
-        return [*await _bot_token(settings, session), await _transport(settings, session)]
+    return [*await check_bot_token(settings), await check_transport(settings)]
+
+
+async def check_bot_token(settings: SlackSettings) -> list[Result]:
+    """The bot token and its scopes alone. Raises nothing."""
+    async with _session() as session:
+        return await _bot_token(settings, session)
+
+
+async def check_transport(settings: SlackSettings) -> Result:
+    """The app-level token for Socket Mode, or the signing secret for HTTP. Raises nothing."""
+    async with _session() as session:
+        return await _transport(settings, session)
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=True)
 
 
 def _client(settings: SlackSettings, session: aiohttp.ClientSession, token: str) -> AsyncWebClient:

@@ -15,9 +15,9 @@ thread is a conversation of its own.
 **Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **restart** the \
 conversation with `/reset` or `@parley reset`.
 **More:** `/parley status`, `/parley privacy`, `/parley forget me`.
-**Admins:** `/parley settings temperature=0.7 length=300 names=on`, `/parley system`, \
-`/parley system default`, `/parley mute`, `/parley unmute`. They apply to this conversation; \
-in a thread say `@parley /parley …`."""
+**Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
+`/parley system`, `/parley system default`, `/parley mute`, `/parley unmute`. They apply to this \
+conversation; in a thread say `@parley /parley …`."""
 
 
 class SlackPlatform:

@@ -15,6 +15,30 @@ from bot.errors import SurfaceError
 logger = logging.getLogger(__name__)
 
 
+LONGEST = 9000
+"""Characters of one message; a markdown block takes 12,000."""
+MOST_PIECES = 5
+
+
+def split(text: str) -> list[str]:
+    """`text` in pieces of at most `LONGEST` characters, cut between lines where there are any."""
+    pieces: list[str] = []
+    while len(text) > LONGEST:
+        cut = text.rfind("\n", 0, LONGEST) + 1 or LONGEST
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
+def shortened(pieces: list[str]) -> list[str]:
+    """At most `MOST_PIECES` of them; the last one says how much is left out."""
+    left = sum(map(len, pieces[MOST_PIECES:]))
+    if not left:
+        return pieces
+    kept = pieces[:MOST_PIECES]
+    return [*kept[:-1], f"{kept[-1]}…\n\nThis is too long to be shown: {left:,} more characters."]
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateReply:
     """Replies to one person, in one place; an `adapters.common.platform.Reply`."""
@@ -27,7 +51,13 @@ class PrivateReply:
     in half an hour."""
 
     async def __call__(self, text: str) -> None:
-        """Raises nothing: what cannot be delivered is logged."""
+        """Raises nothing: what cannot be delivered is logged. A long text comes in several
+        messages, as many as the response URL takes; the last of them says where more is left
+        out."""
+        for piece in shortened(split(text)):
+            await self._send(piece)
+
+    async def _send(self, text: str) -> None:
         body: dict[str, Any] = {
             "text": escaped(text),
             "blocks": [{"type": "markdown", "text": harmless(text)}],

@@ -8,7 +8,7 @@ The payload's ``text`` is what a notification shows.
 import re
 from collections.abc import Iterator
 
-from adapters.common.buttons import Action, actions
+from adapters.common.buttons import Action, buttons_of
 from adapters.common.texts import WORKING, note_of
 from adapters.slack.api import JSON
 from adapters.slack.mrkdwn import escaped, harmless
@@ -33,13 +33,19 @@ _ACTION_IDS = {
     Action.STOP: "parley_stop",
     Action.REGENERATE: "parley_regenerate",
     Action.CONTINUE: "parley_continue",
+    Action.THINKING: "parley_thinking",
 }
 ACTION_IDS = (*_ACTION_IDS.values(), RATE)
 _SIDES = ("positive_button", "negative_button")
 """Of feedback buttons, the fields that hold the two."""
 _CUT_ESCAPE = re.compile(r"&[a-z]*\Z")
 """The beginning of an escape of mrkdwn at the end of a text."""
-_LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
+_LABELS = {
+    Action.STOP: "Stop",
+    Action.REGENERATE: "Regenerate",
+    Action.CONTINUE: "Continue",
+    Action.THINKING: "Show thinking",
+}
 
 
 def action_of(action_id: str, verdict: str) -> str:
@@ -138,7 +144,7 @@ def footer(part: Part) -> list[JSON]:
     note = note_of(part) or (WORKING if is_placeholder(part) else "")
     blocks = [_small(note)] if note else []
     if part.last and part.form is Form.FULL:
-        if Action.UP in actions(part.state):
+        if Action.UP in buttons_of(part):
             blocks.append(_feedback(part))
         blocks.append(_buttons(part))
     return blocks
@@ -150,7 +156,7 @@ def _small(note: str) -> JSON:
 
 
 def _buttons(part: Part) -> JSON:
-    shown = [action for action in actions(part.state) if action in _ACTION_IDS]
+    shown = [action for action in buttons_of(part) if action in _ACTION_IDS]
     return {"type": "actions", "elements": [_button(action, part) for action in shown]}
 
 

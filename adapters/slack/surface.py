@@ -22,7 +22,7 @@ from adapters.slack.rate_limits import (
 )
 from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
-from bot.delivery.rendering import place_note
+from bot.delivery.rendering import is_thinking_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import AnswerState, Part, SurfaceLimits
@@ -71,6 +71,9 @@ class SlackSurface:
         self._processing: bool | None = None if in_session else False
         """Whether the thread's session has the status "processing". None: unknown, since an
         earlier run may have set it and been killed."""
+        self._thinking = ""
+        """The thread's status: for how long the model has been thinking; "" where it says
+        nothing."""
 
     @property
     def limits(self) -> SurfaceLimits:
@@ -83,6 +86,7 @@ class SlackSurface:
             edits_per_second=APPENDS_PER_SECOND if streams else EDITS_PER_SECOND,
             burst=APPEND_BURST if streams else EDIT_BURST,
             posts_burst=POST_BURST,
+            quote="> ",
         )
 
     # ---------------------------------------------------------------- the port
@@ -201,7 +205,7 @@ class SlackSurface:
         """
         if not self._streams or part.key in self._unconfirmed:
             return None
-        if part.state is AnswerState.QUEUED and part.note != place_note(0):
+        if part.state is AnswerState.QUEUED and not is_thinking_note(part.note):
             return None
         tiers = self._workspace.tiers
         if not tiers.take("chat.startStream"):
@@ -233,12 +237,31 @@ class SlackSurface:
         text = "" if rendering.is_placeholder(part) else harmless(part.text)
         if not stream.can_append(text):
             return False
+        await self._show_thinking(part)
         if part.last and part.state.open:
             return await stream.append(text)
         done = await stream.finish(text, rendering.footer(part), last=part.last)
         if done and part.last:
             self._processing = False
         return done
+
+    async def _show_thinking(self, part: Part) -> None:
+        """Say beside a stream without text yet for how long the model has been thinking."""
+        seconds = part.note.rpartition("…")[2].strip()
+        thinking = part.state.open and rendering.is_placeholder(part) and seconds
+        status = f"is thinking… {seconds}" if thinking else ""
+        if status == self._thinking:
+            return
+        self._thinking = status
+        try:
+            await self._gateway.call(
+                "assistant.threads.setStatus",
+                channel_id=self._place.channel,
+                thread_ts=self._place.thread,
+                status=status,
+            )
+        except SurfaceError as error:  # cosmetic, as the session's status
+            logger.debug("the status of the thread could not be set: %s", error)
 
     async def _end_processing(self) -> None:
         """Set the session's status to "active" where it may be "processing": Slack itself never

@@ -4,6 +4,7 @@
 - `answer_messages`: AnswerMessages: which call to the surface comes next, and what is shown.
 - `pacing`: rate limits, priority, fairness and backoff between answers.
 - `rendering`: Pages: the text, state and note of each message at a given moment.
+- `folding`: the beginning of a thought, in quoted small lines above its answer.
 - `splitting`: Splitter: divides a growing text into parts that fit a message.
 - `cutting`: chooses the position of a cut.
 - `holding`: withholds incomplete Markdown at the end of a growing text.

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.delivery.rendering import PLACEHOLDER, Pages
+from bot.delivery.rendering import PLACEHOLDER, Pages, is_thinking_note
 from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, AnswerState, Form, Part, StoredAnswer, Surface
 
@@ -46,6 +46,8 @@ class Step:
     """Whether it shows a new message, or the first text of one, which has priority over edits."""
     post: bool = False
     """Whether it posts a new message; the least interval between edits does not apply to it."""
+    spare: bool = False
+    """Whether it only shows for how long the model has been thinking."""
     newest: bool = False
     """Whether it shows the newest text, so that the reader's lag is zero after it."""
 
@@ -140,10 +142,15 @@ class AnswerMessages:
         for index in range(self._settled, self._pages.count):
             message, part = self._message(index), self.part(index)
             if not message.ref:
-                return Step(partial(self._post, index), True, True, part.last)
+                return Step(partial(self._post, index), True, True, newest=part.last)
             if not _same(message.shown, part):
                 first = not self._text_shown and part.text != PLACEHOLDER
-                return Step(partial(self._edit, index), first, False, part.last)
+                return Step(
+                    partial(self._edit, index),
+                    first,
+                    spare=_only_seconds(message.shown, part),
+                    newest=part.last,
+                )
             if self._pages.closed(index):
                 self._settled = index + 1
         return self._last_step() if ending else None
@@ -163,6 +170,10 @@ class AnswerMessages:
         while len(self._messages) <= index:
             self._messages.append(Message())
         return self._messages[index]
+
+    def restart(self) -> None:
+        """The text begins anew: what is shown of it is replaced."""
+        self._settled = 0
 
     # ---------------------------------------------------------------- calls
 
@@ -373,6 +384,17 @@ class AnswerMessages:
                 logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
             except Exception:  # whatever a driver raises: the answer goes on
                 logger.exception("answer %d: its ledger is behind", self._answer_id)
+
+
+def _only_seconds(shown: Part | None, wanted: Part) -> bool:
+    """Whether only the time that the model has been thinking for differs."""
+    return (
+        shown is not None
+        and shown.text == wanted.text == PLACEHOLDER
+        and is_thinking_note(shown.note)
+        and is_thinking_note(wanted.note)
+        and shown.state is wanted.state
+    )
 
 
 def _same(shown: Part | None, wanted: Part) -> bool:

@@ -17,6 +17,7 @@ from bot.delivery.answer_messages import AnswerMessages, Refused, Step
 from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
+from bot.messages import Thought
 from bot.ports import AnswerLedger, AnswerState, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,13 @@ class LiveAnswer:
         self._budgets = delivery.budgets
         self._surface = surface
         self._budget = self._budgets.of(surface.limits)
-        self._pages = Pages(answer.id, surface.limits, answer.text)
+        self._pages = Pages(
+            answer.id,
+            surface.limits,
+            answer.text,
+            thought=answer.thought,
+            fold=delivery.fold,
+        )
         self._messages = AnswerMessages(
             answer,
             surface,
@@ -105,6 +112,15 @@ class LiveAnswer:
             self._first_text_at = self._clock.monotonic()
         self._pages.write(text)
         self._lag.grow(len(text))
+        self._changed.set()
+
+    def think(self, piece: Thought) -> None:
+        """The model thinks before it answers: the messages say for how long, where edits are to
+        spare. With `Thought.whole`, all text so far was thought, or is begun anew. Never waits."""
+        if piece.whole:
+            self._first_text_at = None
+            self._messages.restart()
+        self._pages.think(piece)
         self._changed.set()
 
     async def finish(self, state: AnswerState, note: str = "") -> None:
@@ -213,7 +229,7 @@ class LiveAnswer:
         while True:
             self._changed.clear()
             step = self._next()
-            if step is None:
+            if step is None or (step.spare and not self._may_spare()):
                 if self._ending.is_set():
                     return
                 await self._wait_for_change()
@@ -229,6 +245,11 @@ class LiveAnswer:
         else:
             await sleep_unless(self._clock, seconds, self._ending)
 
+    def _may_spare(self) -> bool:
+        """Whether nobody needs the edits that are left."""
+        early = self._next_edit > self._clock.monotonic()
+        return not early and self._budgets.of(self._surface.limits).spare
+
     def _next(self) -> Step | None:
         """The next call to make, or None where the messages show what they should."""
         self._pages.update(self._clock.monotonic())
@@ -236,7 +257,7 @@ class LiveAnswer:
 
     async def _wait_for_change(self) -> None:
         """Wait until there may be something new to show, which withheld text becomes with time."""
-        until = self._pages.held_until
+        until = self._pages.due
         if until is None:
             await self._changed.wait()
         else:
@@ -334,11 +355,14 @@ class Delivery:
         max_messages: int = 8,
         patience: float = 3600.0,
         tag: str = "",
+        fold: bool = False,
     ) -> None:
         """`edit_interval`: least seconds between two edits of a growing message. `max_messages`: an
         answer in more messages than this is attached as a file, too. `patience`: seconds for which
-        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons."""
+        `finish` retries at most. `tag`: of the database (`Store.tag`), for buttons. `fold`: show
+        the beginning of a model's thought above its answer."""
         self.clock = clock
+        self.fold = fold
         self.tag = tag
         self.ledger = ledger
         self.edit_interval = edit_interval

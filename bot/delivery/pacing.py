@@ -116,6 +116,12 @@ class Budget:
         self._leader: Waiter | None = None
         self._changed = asyncio.Event()
 
+    @property
+    def spare(self) -> bool:
+        """Whether a call that nobody misses may be made: nobody waits, and a token is left for
+        whoever comes next."""
+        return not self._waiters and self._bucket.balance >= min(2.0, self._burst)
+
     def declare(self, rate: float, burst: int) -> None:
         """Replace the limit that the platform is known to have. What refusals taught is kept."""
         self._rate, self._burst = min(rate, _HIGHEST_RATE), max(1, burst)

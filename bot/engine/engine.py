@@ -98,6 +98,10 @@ class Status:
     """Questions in the queue."""
     tokens_per_second: float
     """Decoding speed of the answer that ended last; 0.0 before the first."""
+    generated: int = 0
+    """Tokens that were generated since the start, those of thoughts included."""
+    thinking: int = 0
+    """How many of them were thought."""
 
 
 class Engine:
@@ -235,7 +239,9 @@ class Engine:
     async def _close_lost(self, answer: StoredAnswer) -> None:
         """Close an unfinished answer whose place no longer exists."""
         if answer.state.open:
-            await self._store.close(answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage)
+            await self._store.close(
+                answer.id, AnswerState.INTERRUPTED, answer.text, answer.usage, answer.thought
+            )
         await self._store.delivered(answer.id)
 
     # ------------------------------------------------------------ questions
@@ -363,7 +369,12 @@ class Engine:
         """Show the end of an answer that was stopped quietly for a change that failed."""
         assert old.outcome is not None
         answer = replace(
-            old.answer, state=old.outcome.state, text=old.text, messages=old.messages, settled=0
+            old.answer,
+            state=old.outcome.state,
+            text=old.text,
+            thought=old.thought,
+            messages=old.messages,
+            settled=0,
         )
         job = Job(answer, surface, None)
         job.outcome = replace(old.outcome, note=note)
@@ -473,6 +484,11 @@ class Engine:
         answer = await self._answer_in(conversation, answer_id)
         await self._store.rate(answer.id, by, verdict)
 
+    async def thought(self, conversation: ConversationKey, answer_id: int) -> str:
+        """What the model thought before an answer of this conversation; "" for nothing. Raises
+        NothingToDo where the conversation has no such answer."""
+        return (await self._answer_in(conversation, answer_id)).thought
+
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers
         are stopped. Answers to others stay, also where they quote this person. Returns how many
@@ -490,8 +506,15 @@ class Engine:
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
-        speed = self._runner.last_speed
-        return Status(self._window.model, self._queue.granted, self._queue.waiting, speed)
+        queue, runner = self._queue, self._runner
+        return Status(
+            self._window.model,
+            queue.granted,
+            queue.waiting,
+            runner.last_speed,
+            runner.generated,
+            runner.thinking,
+        )
 
     # ------------------------------------------------------------ inside
 

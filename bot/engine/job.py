@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bot.engine.queue import Ticket
 from bot.errors import ParleyError
-from bot.messages import Prompt, Usage
+from bot.messages import Prompt, Thought, Usage
 from bot.ports import AnswerState, StoredAnswer, Surface
 
 
@@ -33,8 +33,8 @@ class Job:
         self.surface = surface
         self.ticket = ticket
         self.state = AnswerState.QUEUED
-        self.saved = answer.text
-        """The text of the last checkpoint."""
+        self.saved = (answer.text, answer.thought)
+        """Text and thought of the last checkpoint."""
         self.recorded = False
         """Its end is in the database."""
         self.unsaved = False
@@ -51,7 +51,8 @@ class Job:
         self.doubtful = False
         """Once it has ended: there may be a message that `messages` lacks."""
         self.prompt: Prompt | None = None
-        """The prompt, once it was packed; its `answer` is the text of an earlier run."""
+        """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
+        run."""
         self.window = 0
         """The context window that the prompt was packed for, in tokens."""
         self.messages: tuple[str, ...] = answer.messages
@@ -66,7 +67,10 @@ class Job:
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None
         self._pieces = [answer.text] if answer.text else []
+        self._thoughts = [answer.thought] if answer.thought else []
         self._ended = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set when text or thought has changed, and at the end; whoever waits for it clears it."""
 
     @property
     def id(self) -> int:
@@ -79,9 +83,22 @@ class Job:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
-    def write(self, text: str) -> None:
+    @property
+    def thought(self) -> str:
+        """What the model thought so far, in an earlier run included."""
+        if len(self._thoughts) > 1:
+            self._thoughts = ["".join(self._thoughts)]
+        return self._thoughts[0] if self._thoughts else ""
+
+    def write(self, piece: str | Thought) -> None:
         """Append what the model generated."""
-        self._pieces.append(text)
+        self.changed.set()
+        if isinstance(piece, str):
+            self._pieces.append(piece)
+        elif piece.whole:
+            self._pieces, self._thoughts = [], [piece.text]
+        else:
+            self._thoughts.append(piece.text)
 
     def stop(self, *, quiet: bool = False) -> bool:
         """Stop the model within one decoding step. False where the answer had ended already."""
@@ -109,6 +126,7 @@ class Job:
         """Nothing more happens to this answer in this run of Parley."""
         if self.outcome is None:
             self.outcome = Outcome(AnswerState.INTERRUPTED)
+        self.changed.set()
         self._ended.set()
 
     async def ended(self) -> Outcome:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.errors import TooLong
-from bot.messages import Exchange, Prompt, Question
+from bot.messages import Exchange, Prompt, Question, Reasoning
 from bot.names import clean_name
 from bot.ports import StoredExchange
 
@@ -35,7 +35,8 @@ class Packed:
 
     prompt: Prompt
     tokens: int
-    """Of the prompt; ``tokens + max_new_tokens`` never exceeds the window."""
+    """Of the prompt; with ``max_new_tokens`` and ``max_thinking_tokens`` it never exceeds the
+    window."""
     keep_from: int | None
     """The question id of the first exchange in it; None where it holds none."""
     dropped: bool
@@ -44,6 +45,19 @@ class Packed:
     """The longest answer that fits: what was wanted, or less after a long question."""
     window: int
     """The context window that it was packed for, in tokens."""
+    max_thinking_tokens: int = 0
+    """The longest thought that fits besides the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The thought that may come before the answer."""
+
+    reasoning: Reasoning = Reasoning.AUTO
+    most: int = 0
+    """The longest one, in tokens."""
+    reserved: bool = False
+    """Whether room is kept for it: the model is known to think. Else it gets what is left."""
 
 
 async def pack(
@@ -55,6 +69,8 @@ async def pack(
     window: int,
     wanted: int,
     answer: str = "",
+    thought: str = "",
+    thinking: Thinking | None = None,
     keep_from: int | None = None,
     show_names: bool = False,
 ) -> Packed:
@@ -63,28 +79,36 @@ async def pack(
     `pages` yields the exchanges before the question, newest first; no page is read that is not
     needed. `window`: the tokens of prompt and answer together. `wanted`: the longest answer, in
     tokens; history leaves that much room (half the window where more is wanted), but a long
-    question may shrink it, down to `least_answer`. `answer`: the text so far of an answer that is
-    continued. `keep_from`: that of the previous prompt of this conversation, None where unknown.
+    question may shrink it, down to `least_answer`. `answer` and `thought`: those so far of an
+    answer that is continued. `thinking`: for a model that may think; None without. `keep_from`:
+    that of the previous prompt of this conversation, None where unknown.
 
     Raises TooLong, with the numbers, where the question alone does not fit.
     """
-    room = _Room(Prompt(system, (), question, answer), count, show_names)
+    thinking = thinking or Thinking()
+    alone = Prompt(system, (), question, answer, thought=thought, reasoning=thinking.reasoning)
+    room = _Room(alone, count, show_names)
     tokens = await room.count(())
     longest = window - least_answer(window, wanted)
     if tokens > longest:
         raise await _too_long(room.alone, tokens, longest, count)
-    limit = min(longest, window - min(wanted, window // 2))
+    most_thought = 0 if answer else thinking.most
+    reserved = most_thought if thinking.reserved else 0
+    limit = min(longest, window - min(wanted + reserved, window // 2))
     loaded, older, fits = await _load(room, pages, limit, keep_from)
     kept = loaded if fits else await _cut(room, loaded, limit)
     if kept:
         tokens = await room.count(kept)
+    left = window - tokens
+    longest_answer = min(wanted, max(left - reserved, left // 2))
     return Packed(
         prompt=room.prompt(kept),
         tokens=tokens,
         keep_from=kept[-1].question_id if kept else None,
         dropped=older or len(kept) < len(loaded),
-        max_new_tokens=min(wanted, window - tokens),
+        max_new_tokens=longest_answer,
         window=window,
+        max_thinking_tokens=min(most_thought, left - longest_answer),
     )
 
 
@@ -175,8 +199,9 @@ def as_question(question: Question, *, show_names: bool) -> str:
 
 
 async def _too_long(alone: Prompt, tokens: int, longest: int, count: Count) -> TooLong:
-    empty = await count(replace(alone, question="", answer=""))
-    asked = tokens if not alone.answer else await count(replace(alone, answer=""))
+    fresh = replace(alone, answer="", thought="")
+    empty = await count(replace(fresh, question=""))
+    asked = tokens if fresh == alone else await count(fresh)
     remedy = "Raise [model] context, where the model and its memory allow it."
     if empty >= longest:
         return TooLong(

@@ -19,7 +19,7 @@ from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
 from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
-from bot.messages import Finished, Prompt, Sampling, Usage
+from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
 from bot.ports import AnswerState, Generator, Store
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,11 @@ WHISPER_TRIES = 5
 SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts to record the end of an answer: in all longer than other writers usually
 hold SQLite's lock."""
+NOTHING_SAID = "The model had nothing to say."
+ONLY_THOUGHT = "The model thought, but gave no answer. Press Regenerate to try again."
+ONLY_THOUGHT_LENGTH = (
+    "Thinking used up the length limit before an answer began. Press Regenerate to try again."
+)
 SHORT = "Memory ran out: from now on I see less of a conversation at a time."
 """For the person whose answer continued with a smaller context window."""
 
@@ -58,11 +63,13 @@ class Runner:
         self._window = window
         self.last_speed = 0.0
         """Decoding speed of the answer that ended last, in tokens a second."""
+        self.generated = self.thinking = 0
+        """Tokens of all answers that have ended, and how many of them were thought."""
 
     async def run(self, job: Job) -> None:
         """Run one answer to its end. Raises nothing but CancelledError; cancelled, it leaves the
         answer open, to be resumed."""
-        with conversation_logged(job.answer.question.conversation):
+        with conversation_logged(job.answer.question.conversation, job.id):
             live: LiveAnswer | None = None
             try:
                 async with self._delivery.open(
@@ -73,6 +80,8 @@ class Runner:
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
+                        self.generated += job.outcome.usage.completion_tokens
+                        self.thinking += job.outcome.usage.thinking_tokens
                     if live.failure is not None:
                         job.outcome = replace(job.outcome, state=AnswerState.INTERRUPTED)
                     if job.outcome.state is not job.answer.state:
@@ -123,7 +132,10 @@ class Runner:
                     if isinstance(piece, Finished):
                         return self._ended(job, piece)
                     job.write(piece)
-                    live.write(piece)
+                    if isinstance(piece, Thought):
+                        live.think(piece)
+                    else:
+                        live.write(piece)
             raise AssertionError("a stream ends with Finished or an exception")
         except ParleyError as error:
             logger.warning("answer %d failed: %s", job.id, error)
@@ -143,33 +155,38 @@ class Runner:
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
-    async def _packed_anew(self, job: Job, text: str) -> tuple[Prompt, Sampling] | None:
-        """The prompt for a model that was started again with a smaller window, with `text` as the
-        answer so far; None where the window is as before. Raises TooLong where nothing fits."""
+    async def _packed_anew(
+        self, job: Job, text: str, thought: str
+    ) -> tuple[Prompt, Sampling] | None:
+        """The prompt for a model that was started again with a smaller window, with `text` and
+        `thought` as the answer so far; None where the window is as before. Raises TooLong where
+        nothing fits."""
         if (await self._generator.start()).context >= job.window:
             return None
-        packed, sampling = await self._window.pack(replace(job.answer, text=text))
+        packed, sampling = await self._window.pack(replace(job.answer, text=text, thought=thought))
         logger.warning(
             "answer %d goes on with a window of %d tokens, not %d",
             job.id,
             packed.window,
             job.window,
         )
-        job.prompt, job.window = replace(packed.prompt, answer=job.answer.text), packed.window
+        before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
+        job.prompt, job.window = before, packed.window
         job.short = True
         return packed.prompt, sampling
 
     def _ended(self, job: Job, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
         note = SHORT if job.short else ""
-        note = note if job.text.strip() else "The model had nothing to say."
+        if not job.text.strip():
+            note = _nothing_said(job, finished.reason)
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)
 
     async def _usage_so_far(self, job: Job) -> Usage:
         """Of an answer that did not come to its end: the model reports usage only there."""
         if job.prompt is None:
             return Usage()
-        longer = replace(job.prompt, answer=job.text)
+        longer = replace(job.prompt, answer=job.text, thought=job.thought)
         try:
             return await usage_between(self._generator, job.prompt, longer)
         except Exception as error:  # of whatever kind: the answer's end must not depend on it
@@ -202,7 +219,9 @@ class Runner:
         raised."""
         assert job.outcome is not None
         try:
-            await self._store.close(job.id, job.outcome.state, job.text, job.outcome.usage)
+            await self._store.close(
+                job.id, job.outcome.state, job.text, job.outcome.usage, job.thought
+            )
         except StorageError:
             raise
         except Exception as exc:
@@ -260,6 +279,13 @@ class Runner:
                 problem = refused
                 break
         logger.warning("answer %d: nobody could be told: %s", job.id, problem)
+
+
+def _nothing_said(job: Job, reason: FinishReason) -> str:
+    """The note of an answer without a word."""
+    if not job.thought:
+        return NOTHING_SAID
+    return ONLY_THOUGHT_LENGTH if reason is FinishReason.LENGTH else ONLY_THOUGHT
 
 
 async def _stop_when_gone(job: Job, live: LiveAnswer) -> None:

@@ -22,6 +22,7 @@ async def settings_in(store: SettingsStore, conversation: ConversationKey) -> Co
         max_new_tokens=_first(own.max_new_tokens, channel.max_new_tokens),
         show_names=_first(own.show_names, channel.show_names),
         muted=own.muted or channel.muted,
+        reasoning=_first(own.reasoning, channel.reasoning),
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from bot.engine.packing import Packed, as_question, pack
+from bot.engine.packing import Packed, Thinking, as_question, pack
 from bot.engine.settings import settings_in
-from bot.messages import ConversationKey, ModelInfo, Question, Sampling
+from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
 from bot.recent import Recent
 
@@ -24,6 +24,7 @@ class WindowOptions:
     system_prompt: str
     show_names: bool
     sampling: Sampling
+    reasoning: Reasoning = Reasoning.AUTO
 
 
 class ContextWindow:
@@ -48,9 +49,9 @@ class ContextWindow:
         self._model, self._tokens = model, model.context
 
     async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
-        """The prompt for this answer, and how to sample it: `max_new_tokens` is what the window
-        leaves. Waits while the model is being restarted. Raises TooLong, StorageError and
-        ModelError."""
+        """The prompt for this answer, and how to sample it: `max_new_tokens` and
+        `max_thinking_tokens` are what the window leaves. Waits while the model is being restarted.
+        Raises TooLong, StorageError and ModelError."""
         # looked up each time: a model that was restarted after it ran out of memory has less room
         self.use(await self._generator.start())
         question = answer.question
@@ -60,6 +61,8 @@ class ContextWindow:
             system=self._system(settings),
             question=as_question(question, show_names=self._names(settings)),
             answer=answer.text,
+            thought=answer.thought,
+            thinking=self._thinking(settings),
             pages=self._pages(question.conversation, before=answer.question_id),
             count=self._generator.count,
             window=self._tokens,
@@ -70,7 +73,11 @@ class ContextWindow:
         self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
         packed = replace(packed, prompt=prompt)
-        return packed, replace(sampling, max_new_tokens=packed.max_new_tokens)
+        return packed, replace(
+            sampling,
+            max_new_tokens=packed.max_new_tokens,
+            max_thinking_tokens=packed.max_thinking_tokens,
+        )
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
         """Raises TooLong, with the numbers, where the question alone does not fit the window."""
@@ -81,6 +88,7 @@ class ContextWindow:
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
+            thinking=self._thinking(settings),
         )
 
     async def preview(self, conversation: ConversationKey) -> Packed:
@@ -93,6 +101,7 @@ class ContextWindow:
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
+            thinking=self._thinking(settings),
             keep_from=self._cuts.get(conversation),
             show_names=self._names(settings),
         )
@@ -119,6 +128,12 @@ class ContextWindow:
     def _names(self, settings: ConversationSettings) -> bool:
         own = settings.show_names
         return self._options.show_names if own is None else own
+
+    def _thinking(self, settings: ConversationSettings) -> Thinking:
+        own = settings.reasoning
+        reasoning = self._options.reasoning if own is None else own
+        most = self._options.sampling.max_thinking_tokens
+        return Thinking(reasoning, most, reserved=reasoning in self.model.thinks_at)
 
     def _sampling(self, settings: ConversationSettings) -> Sampling:
         sampling = self._options.sampling

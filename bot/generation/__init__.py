@@ -6,7 +6,12 @@ come back. No module here imports an inference library.
 
     worker_generator  `WorkerGenerator`
     options           its options, and the progress of loading
+    run               one request for an answer, and what it cost
     codec             prompt to token ids, token ids to text, for each kind of model
+    scripted_codec    the codec of the scripted backend
+    answer_reader     thought and answer of one stream of ids, each within its length
+    thinking          tells what a model thinks apart from its answer
+    reasoning         how much a model is to think, as variables of its chat template
     supervisor        restarts a worker that died, with backoff
     worker_client     one worker process: requests, timeouts, its end
     answer_stream     the token ids of one answer, from the worker to its consumer

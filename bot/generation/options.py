@@ -42,6 +42,9 @@ class WorkerOptions:
     """Variables that the worker gets besides those of `bot.environment.worker_environment`."""
     cache_dir: Path | None = None
     """The folder of converted models. Needed by backends that convert."""
+    exporter: str = ""
+    """The interpreter that exports models which the converter does not know; see
+    `bot.worker.protocol.LoadOptions`."""
     cpu_embedding: bool | None = None
     optimize_model: bool = True
     """Of ipex; see `bot.worker.protocol.LoadOptions`."""

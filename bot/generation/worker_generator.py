@@ -2,25 +2,21 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import replace
-from typing import Any
+from contextlib import aclosing
 
 from bot.errors import GenerationError, ModelError, NoRoom
 from bot.generation.answer_stream import AnswerStream
 from bot.generation.codec import Codec, load_codec
 from bot.generation.options import WorkerOptions
+from bot.generation.run import Run
 from bot.generation.supervisor import RestartPolicy, Supervisor
 from bot.generation.worker_client import Progress, WorkerClient
-from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 from bot.worker.protocol import MIN_CONTEXT, LoadOptions
 
 logger = logging.getLogger(__name__)
-
-_MAX_SEED = 2**32
-"""Seeds are taken modulo this: backends accept 32 bits."""
 
 
 class WorkerGenerator:
@@ -60,6 +56,8 @@ class WorkerGenerator:
             low_bit=facts.low_bit,
             context=facts.context,
             note="; ".join(note for note in (facts.note, self._halved) if note),
+            thinks_at=tuple(sorted(codec.thinks_at)),
+            reasoning_levels=tuple(sorted(codec.reasoning_levels)),
         )
 
     async def count(self, prompt: Prompt | Completion) -> int:
@@ -67,23 +65,41 @@ class WorkerGenerator:
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
-        asked = time.monotonic()
+    ) -> AsyncGenerator[str | Thought | Finished]:
         window = self._context
         codec = await self._load_codec()
-        ids = await codec.encode(prompt)
-        client, answer = await self._begin(ids, sampling, codec, window)
-        waited = time.monotonic() - asked
-        decoder = codec.decoder(prompt, ids)
+        run = Run.of(codec, prompt, await codec.encode(prompt), sampling)
+        lost = isinstance(prompt, Prompt) and prompt.thought and not prompt.answer
+        if lost and not run.reader.thinking:
+            yield Thought("", whole=True)  # the chat format cannot take the thought up
+        while not run.ended:
+            async with aclosing(self._pieces(run, codec, window)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if not run.ended:
+                run = run.answering(codec)
+
+    async def _pieces(
+        self, run: Run, codec: Codec, window: int
+    ) -> AsyncGenerator[str | Thought | Finished]:
+        """What one request generates, to its end; or until its thought is to be closed."""
+        if run.to_be_closed(codec):
+            return
+        run.begin()
+        client, answer = await self._begin(run, window)
+        waited = time.monotonic() - run.asked
         try:
             finished: Finished | None = None
-            while finished is None:
+            while finished is None and run.reader.ended is None and not run.reader.exhausted:
                 new, finished = await answer.next()
-                if text := decoder.feed(new):
-                    yield text
-            if text := decoder.flush():
-                yield text
-            yield _with_wait(finished, waited)
+                run.count()
+                for piece in run.reader.feed(new):
+                    yield piece
+            if run.to_be_closed(codec):
+                return
+            for piece in run.reader.flush():
+                yield piece
+            yield run.finished(finished, waited)
         finally:
             client.cancel(answer)
 
@@ -112,6 +128,7 @@ class WorkerGenerator:
             context=self._next_context(codec.context),
             max_parallel=options.max_parallel,
             cache_dir=str(options.cache_dir or ""),
+            exporter=options.exporter,
             cpu_embedding=options.cpu_embedding,
             optimize_model=options.optimize_model,
             server=options.server,
@@ -152,9 +169,7 @@ class WorkerGenerator:
         logger.warning("%s", self._halved)
         return context // 2
 
-    async def _begin(
-        self, ids: list[int], sampling: Sampling, codec: Codec, window: int
-    ) -> tuple[WorkerClient, AnswerStream]:
+    async def _begin(self, run: Run, window: int) -> tuple[WorkerClient, AnswerStream]:
         """Send the request as soon as fewer than ``max_parallel`` are in flight. It counts as in
         flight until the worker reports its end or dies. Raises NoRoom where the context window has
         become smaller than `window` meanwhile and prompt and answer do not fit it, and
@@ -164,46 +179,14 @@ class WorkerGenerator:
             client = await self._supervisor.worker()
             # The context window is known only now: memory may have run out meanwhile.
             context = client.facts.context
-            if len(ids) + sampling.max_new_tokens > context and context < window:
+            if len(run.prompt) + run.most > context and context < window:
                 raise NoRoom(
                     f"The model's context window shrank from {window} to {context} tokens."
                 )
-            request = _request(codec, context, ids, sampling)
-            return client, client.add(request, self._batch_slots.release)
+            return client, client.add(run.request(context), self._batch_slots.release)
         except ModelError as exc:
             self._batch_slots.release()
             raise GenerationError(str(exc)) from exc
         except BaseException:
             self._batch_slots.release()
             raise
-
-
-def _request(codec: Codec, context: int, ids: list[int], sampling: Sampling) -> dict[str, Any]:
-    """The fields of a `bot.worker.protocol.Request` without ``id``. Raises NoRoom where the prompt
-    leaves no room for an answer in the context window."""
-    room = context - len(ids)
-    if room < 1:
-        raise NoRoom(
-            f"The prompt has {len(ids)} tokens and the model's context window only {context}."
-        )
-    seed = sampling.seed if sampling.seed is not None else random.randrange(_MAX_SEED)
-    return {
-        "prompt": ids,
-        "stop": sorted(codec.ends),
-        "max_new_tokens": min(sampling.max_new_tokens, room),
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "repetition_penalty": sampling.repetition_penalty,
-        "seed": seed % _MAX_SEED,
-    }
-
-
-def _with_wait(finished: Finished, waited: float) -> Finished:
-    """`finished` with its times counted from the call of `stream`, not from the worker's start."""
-    usage = replace(
-        finished.usage,
-        first_token_seconds=finished.usage.first_token_seconds + waited,
-        total_seconds=finished.usage.total_seconds + waited,
-    )
-    return replace(finished, usage=usage)

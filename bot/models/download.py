@@ -94,9 +94,12 @@ class Fetcher:
             with partial.open("r+b" if have else "wb") as out:
                 out.seek(have)
                 async for chunk in response.content.iter_chunked(CHUNK):
-                    await asyncio.to_thread(out.write, chunk)
-                    have += len(chunk)
-                    self._arrived(len(chunk))
+                    wanted = chunk[: file.size - have]
+                    await asyncio.to_thread(out.write, wanted)
+                    have += len(wanted)
+                    self._arrived(len(wanted))
+                    if len(wanted) < len(chunk):  # more than it should have: the checksum tells
+                        break
         return have
 
     async def _refuse(self, response: aiohttp.ClientResponse) -> None:

@@ -24,6 +24,7 @@ DEMO_NAME = "Parley demo"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """A model's full name at the Hub: owner and model."""
 
+_ADDRESS = re.compile(rf"(?:https?://)?(?:huggingface\.co|hf\.co)/({HUB_NAME.pattern})(?:/.*)?")
 _WITH_QUANTIZATION = re.compile(rf"({HUB_NAME.pattern}):([\w./-]+)")
 
 _FILE_NAME = re.compile(r"[\w.-]{1,200}")
@@ -51,6 +52,8 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
     repository, wanted = split_name(name)
     try:
         if folder.exists() or not HUB_NAME.fullmatch(repository):
+            if not folder.exists():
+                _require_path(name)
             return _gguf_in(folder, "", str(folder)) or folder
         cached = cached_snapshot(hub_cache(environment), repository)
         if cached is not None and (file := _gguf_of(cached, wanted, name)):
@@ -69,6 +72,23 @@ def find_model(settings: Settings, environment: Mapping[str, str] = os.environ) 
             f"missing). Resume it with: parley model pull {name}"
         )
     return cached
+
+
+def _require_path(name: str) -> None:
+    """Raise ModelError where `name`, which does not exist here, is no path either: a web address,
+    or the short name that another program has for a model."""
+    if address := _ADDRESS.fullmatch(name):
+        raise ModelError(
+            f'[model] name = "{name}" is a web address: write "{address[1]}" instead, and '
+            f"download it with: parley model pull {address[1]}"
+        )
+    if "/" in name or "\\" in name or name.startswith("~") or is_model_file(name):
+        return
+    raise ModelError(
+        f'[model] name = "{name}": there is no such folder, and a name of the Hub has an owner, as '
+        "in OpenVINO/Qwen3-8B-int4-ov. parley model list --available names some models, and "
+        "parley model recommend those that fit this machine."
+    )
 
 
 def split_name(name: str) -> tuple[str, str]:

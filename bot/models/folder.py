@@ -21,6 +21,7 @@ from bot.files import NotText, decode, parse_json
 from bot.models.gguf import Gguf, is_gguf, read_gguf
 from bot.models.json_values import is_id, whole
 from bot.models.special_tokens import AddedToken, SpecialTokens
+from bot.worker.backends.openvino.library import exported_file
 
 DEFAULT_CONTEXT = 2048
 """Tokens of the context window where no file names it: even small chat models have that many."""
@@ -89,7 +90,7 @@ class ModelFolder:
         if is_gguf(path):
             return _of_gguf(read_gguf(path))
         _require_folder(path)
-        openvino = (path / "openvino_model.xml").is_file()
+        openvino = exported_file(path) is not None
         config = _read_config(path, openvino=openvino)
         generation = _read_json(path / "generation_config.json") or {}
         tokenizer = _read_json(path / "tokenizer_config.json") or {}
@@ -296,12 +297,14 @@ def _parameters(config: dict[str, Any]) -> int:
 
 def _weights_in(path: Path, config: dict[str, Any]) -> int:
     """The number of weights, estimated from the size of their files and the type in `config`."""
-    files = [*path.glob("*.safetensors"), *path.glob("openvino_model.bin")]
+    exported = [path / "openvino_model.bin", path / "openvino_language_model.bin"]
+    exported = [file for file in exported if file.exists()]
+    files = exported[:1] or [*path.glob("*.safetensors")]
     try:
         size = sum(file.stat().st_size for file in files)
     except OSError as error:
         raise ModelError(f"The weights in {path} cannot be read: {error.strerror}.") from error
-    if (path / "openvino_model.bin").exists():
+    if exported:
         return size  # assumes 8 bits a weight: right within a factor of two for 4 to 16 bits
     wide = str(config.get("torch_dtype") or config.get("dtype") or "") == "float32"
     return size // (4 if wide else 2)

@@ -120,10 +120,10 @@ class Gguf:
         """The key heads of the first `layers` layers together. Only every n-th layer of a hybrid
         (``full_attention_interval``) has attention."""
         given = self.values.get(f"{self.architecture}.attention.head_count_kv", heads)
-        if isinstance(given, (int, float)):
-            return int(given) * (layers // (self.of_model("full_attention_interval") or 1))
-        each = [entry for entry in given[:layers] if isinstance(entry, int) and entry >= 0]
-        return sum(each)
+        if isinstance(given, Sequence) and not isinstance(given, str):
+            return sum(n for n in given[:layers] if isinstance(n, int) and n >= 0)
+        heads = self.of_model("attention.head_count_kv") or heads
+        return heads * (layers // (self.of_model("full_attention_interval") or 1))
 
     # ------------------------------------------------------------ tokens
 

@@ -34,6 +34,8 @@ _BESIDE_WEIGHTS = (
     "preprocessor_config.json",
     "processor_config.json",
 )
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_TEMPLATES = "additional_chat_templates/"
 _TERMS = re.compile(r"(README|LICENSE|NOTICE|USE_POLICY)[\w.-]*", re.IGNORECASE)
 
 
@@ -102,11 +104,22 @@ def look_up(name: str) -> HubModel:
             for sibling in info.siblings or ()
         ]
         commit = info.sha or REVISION
+        _require_hashes(name, commit, files)
         documents = _documents(name, commit, files)
     sizes = {file.path: file.size for file in files}
     kind = kind_of(Repository(name, sizes, documents))
     chosen = tuple(needed(name, files, kind, wanted))
     return HubModel(name, commit, kind, documents.get("config.json", {}), chosen)
+
+
+def _require_hashes(name: str, commit: str, files: Iterable[HubFile]) -> None:
+    """Raise ModelError where what becomes a name in the cache is no hash: a mirror could name any
+    file of this machine."""
+    hashes = [commit, *(file.etag for file in files if file.large)]
+    if not all(_HASH.fullmatch(each) for each in hashes):
+        raise ModelError(
+            f"The Hub tells no checksums of {name}: correct HF_ENDPOINT, or use another mirror."
+        )
 
 
 def _documents(name: str, commit: str, files: Iterable[HubFile]) -> dict[str, Mapping[str, Any]]:
@@ -147,5 +160,10 @@ def needed(name: str, files: Iterable[HubFile], kind: ModelKind, wanted: str) ->
     return [
         file
         for file in files
-        if file.path in weights or file.path in _BESIDE_WEIGHTS or _TERMS.fullmatch(file.path)
+        if file.path in weights or file.path in _BESIDE_WEIGHTS or _is_small_text(file.path)
     ]
+
+
+def _is_small_text(path: str) -> bool:
+    """Whether it is a licence, or one of several chat templates."""
+    return bool(_TERMS.fullmatch(path) or (path.startswith(_TEMPLATES) and path.endswith(".jinja")))

@@ -21,11 +21,13 @@ from bot.errors import ModelError
 from bot.models.gguf_files import gguf_models
 from bot.models.repository import Repository, read_repository
 from bot.models.unsuited import TEXT_EXPORT, VISION_EXPORT, Unsuited, why_unsuited
-from bot.worker.conversion.llama_config import MODEL_TYPES
+from bot.worker.conversion.architectures import MODEL_TYPES
 
 _PRECISION = re.compile(
     r"(?<![a-z0-9])(int4|int8|nf4|fp16|fp32|bf16|mxfp4)(?![a-z0-9])", re.IGNORECASE
 )
+_TRANSFORMERS = (".safetensors", ".bin")
+"""Endings of weights that transformers reads."""
 _LLAMA2_VOCABULARY = 33_000
 """Llama 2 was published without a chat template; `bot.prompting` knows its format."""
 
@@ -109,11 +111,21 @@ def kind_of(model: Repository) -> ModelKind:
 def require_suited(path: Path, backend: str) -> None:
     """Raise ModelError, with the way that works, where nothing runs the model at `path`. With a
     `backend` of transformers' (torch, ipex), named in the settings, that is left to transformers,
-    which knows more formats. Blocks."""
-    if backend in ("torch", "ipex") or not path.exists():
+    which knows more formats of its own, but neither GGUF nor OpenVINO's. Blocks."""
+    if not path.exists():
         return
-    if refusal := kind_of(read_repository(path)).refusal:
-        raise ModelError(refusal)
+    model = read_repository(path)
+    kind = kind_of(model)
+    if backend not in ("torch", "ipex"):
+        if kind.refusal:
+            raise ModelError(kind.refusal)
+        return
+    own = [file for file in model.at_top(*_TRANSFORMERS) if not file.startswith("openvino_")]
+    if kind.kind in (Kind.GGUF, Kind.OPENVINO, Kind.OPENVINO_VISION) and not own:
+        raise ModelError(
+            f'{path} is {kind.title}, which backend = "{backend}" does not run: set [model] '
+            'backend = "auto", or name the folder of the original model.'
+        )
 
 
 def _refused(found: Unsuited) -> ModelKind:
@@ -178,7 +190,8 @@ def _template_note(model: Repository) -> str:
     tokenizer = model.documents.get("tokenizer_config.json")
     if tokenizer is None or tokenizer.get("chat_template"):
         return ""
-    if any(path.startswith("chat_template") for path in model.sizes) or _is_llama2(model):
+    beside = ("chat_template", "additional_chat_templates/")
+    if any(path.startswith(beside) for path in model.sizes) or _is_llama2(model):
         return ""
     return (
         "It has no chat template, so it is a base model that only completes texts (parley complete)"

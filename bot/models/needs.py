@@ -13,25 +13,40 @@ from bot.errors import ModelError
 from bot.models.catalogue import OVERHEAD
 from bot.models.kind import CONVERTED, ModelKind
 from bot.models.machine import Machine, largest
+from bot.worker.conversion.convert import low_bit_for
 
-SMALL_BYTES = 2_000_000_000
-"""Bytes at 16 bits below which the converter keeps 8 bits a weight."""
+_BITS = {
+    "sym_int8": 8.5,
+    "fp8": 8.5,
+    "mixed_fp8": 8.5,
+    "sym_int5": 5.5,
+    "asym_int5": 5.5,
+    "fp16": 16.0,
+    "bf16": 16.0,
+    "fp32": 32.0,
+}
+"""Bits of a weight by ``[model] low_bit``, scales included."""
+_OTHER_BITS = 4.5
+"""Of all others, which have four bits."""
 
 
-def loaded_size(kind: ModelKind, weights: int, config: Mapping[str, Any]) -> int:
+def loaded_size(
+    kind: ModelKind, weights: int, config: Mapping[str, Any], low_bit: str = "auto"
+) -> int:
     """Bytes of a model in memory, whose files of weights have `weights` bytes: what is quantized
     when it is converted (or exported) takes less there than on the disk."""
     if not any(route.how and route.backend == "openvino" for route in kind.routes[:1]):
         return int(weights * OVERHEAD)
-    return int(converted_size(weights, config) * OVERHEAD)
+    return int(converted_size(weights, config, low_bit) * OVERHEAD)
 
 
-def converted_size(weights: int, config: Mapping[str, Any]) -> int:
-    """Bytes that the converted model takes on the disk, with ``low_bit = "auto"``."""
+def converted_size(weights: int, config: Mapping[str, Any], low_bit: str = "auto") -> int:
+    """Bytes that the converted model takes on the disk, with this ``[model] low_bit``."""
     stored = str(config.get("torch_dtype") or config.get("dtype") or "")
-    halves = weights // 2 if stored == "float32" else weights
-    bits = 8.5 if halves < SMALL_BYTES else 4.5
-    return int(halves * bits / 16)
+    parameters = weights // (4 if stored == "float32" else 2)
+    if low_bit == "auto":
+        low_bit = low_bit_for(low_bit, parameters)
+    return int(parameters * _BITS.get(low_bit, _OTHER_BITS) / 8)
 
 
 def require_memory(name: str, needed: int, machine: Machine) -> None:
@@ -46,9 +61,11 @@ def require_memory(name: str, needed: int, machine: Machine) -> None:
         )
 
 
-def disk_for_conversion(kind: ModelKind, weights: int, config: Mapping[str, Any]) -> int:
+def disk_for_conversion(
+    kind: ModelKind, weights: int, config: Mapping[str, Any], low_bit: str = "auto"
+) -> int:
     """Bytes that the first start adds in ``[model] cache_dir``; 0 where nothing is converted."""
-    return converted_size(weights, config) if CONVERTED in kind.routes[:1] else 0
+    return converted_size(weights, config, low_bit) if CONVERTED in kind.routes[:1] else 0
 
 
 def require_disk(name: str, needed: int, cache: Path) -> None:

@@ -88,6 +88,9 @@ _VISION = frozenset(
         "chinese_clip",
     }
 )
+_EXPORTED = "mxfp4"
+"""The form in which gpt-oss was published: transformers and the export environment read it."""
+
 _QUANTIZED = {
     "gptq": "GPTQ",
     "awq": "AWQ",
@@ -95,7 +98,6 @@ _QUANTIZED = {
     "fp8": "FP8",
     "compressed-tensors": "compressed-tensors (vLLM)",
     "auto-round": "AutoRound",
-    "mxfp4": "MXFP4",
     "modelopt": "NVIDIA's ModelOpt",
 }
 
@@ -228,6 +230,8 @@ def _quantization(model: Repository) -> str:
         found = _text_config(model).get("quantization_config")
     if isinstance(found, Mapping):
         method = _text(found.get("quant_method")) or _text(found.get("quant_algo"))
+        if method.lower() == _EXPORTED:
+            return ""
         return _QUANTIZED.get(method.lower(), method) or "an unnamed method"
     if "quantize_config.json" in model.sizes:  # AutoGPTQ before transformers knew it
         return "GPTQ"

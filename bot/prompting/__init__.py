@@ -10,6 +10,9 @@ template_worker       the process in which a template runs: the parent's side
 template_process      … and the process itself
 template_environment  … Jinja's environment in it
 traced_text           … strings that know which of their characters the template wrote itself
+text_parts            … that can be cut without losing this
+watched_text          … and that note what the template asks about contents
+text_trace            … what it asks about contents and derives from them
 spans                 tokenizes prompt text so that user input can never produce special tokens
 tokenizer             a model's tokenizer: text to ids, ids to text, ids to a stream of text
 tokenizer_json        reads and edits `tokenizer.json`

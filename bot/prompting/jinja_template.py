@@ -13,7 +13,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.errors import ModelError
 from bot.models.folder import ModelFolder
@@ -118,21 +118,20 @@ class ChatTemplate:
         """The template rendered for these messages.
 
         `answer_next` is Hugging Face's ``add_generation_prompt``: the text after which the model
-        generates its answer. Blocks for the time of a rendering where `is_cached` is False. Raises
-        ModelError where rendering fails or exceeds a limit, and `TemplateRefusal` where the
-        template rejects the messages.
+        generates its answer. Blocks for the time of a rendering where `is_cached` is False.
+
+        Where the template rejects a content or fails on it, the result is that for ordinary
+        contents, with these in their places. Raises ModelError where rendering fails or exceeds a
+        limit for those too, and `TemplateRefusal` where the template rejects the messages.
         """
         style = style or self.style
-        shape = _shape(messages, answer_next, variables, style)
         contents = _contents(messages)
-        rendering = self._cache.find(shape, contents)
-        if rendering is None:
-            with self._lock:
-                rendering = self._cache.find(shape, contents)
-                if rendering is None:
-                    request = _request(messages, answer_next, variables, style)
-                    rendering = self._made(request, contents)
-                    self._cache.add(shape, rendering)
+        rendering = self._rendering(messages, answer_next, variables, style)
+        if rendering.failed:
+            # Because of a content, or always? Nobody may end a conversation by what they write.
+            usual = self._rendering(_ordinary(messages), answer_next, variables, style)
+            if not usual.failed and usual.contents is None:
+                return usual.spans(contents)
         if rendering.refused:
             raise TemplateRefusal(
                 f"The chat template in {self._file} refuses an ordinary conversation "
@@ -147,7 +146,30 @@ class ChatTemplate:
     ) -> bool:
         """Whether `render` returns at once."""
         shape = _shape(messages, answer_next, variables, self.style)
-        return self._cache.find(shape, _contents(messages)) is not None
+        found = self._cache.find(shape, _contents(messages))
+        if found is not None and found.failed:
+            found = self._cache.find(shape, _contents(_ordinary(messages)))
+        return found is not None
+
+    def _rendering(
+        self,
+        messages: Sequence[Message],
+        answer_next: bool,
+        variables: Variables,
+        style: Style,
+    ) -> Rendering:
+        """From the cache, or from the template's process."""
+        shape = _shape(messages, answer_next, variables, style)
+        contents = _contents(messages)
+        if (found := self._cache.find(shape, contents)) is not None:
+            return found
+        with self._lock:
+            if (found := self._cache.find(shape, contents)) is not None:
+                return found
+            request = _request(messages, answer_next, variables, style)
+            made = self._made(request, contents)
+            self._cache.add(shape, made)
+            return made
 
     def _made(self, request: Mapping[str, object], contents: Sequence[str]) -> Rendering:
         try:
@@ -176,6 +198,21 @@ class TemplateRefusal(ModelError):
 
 def _contents(messages: Sequence[Message]) -> list[str]:
     return [content for message in messages for content in message.contents]
+
+
+def _ordinary(messages: Sequence[Message]) -> list[Message]:
+    """The same messages with contents that no template looks for."""
+    return [
+        replace(
+            message,
+            content=tuple(
+                span if span.trusted else Span(f"text {place} {part}")
+                for part, span in enumerate(message.content)
+            ),
+            thought=message.thought and f"thought {place}",
+        )
+        for place, message in enumerate(messages)
+    ]
 
 
 def _shape(

@@ -109,8 +109,15 @@ class Rendering:
 
     @property
     def size(self) -> int:
-        """Roughly how many objects it holds."""
-        return 1 + len(self.parts) + len(self.checks) + len(self.joint)
+        """Roughly how many objects it holds; texts count as one for 100 characters."""
+        objects = 1 + len(self.parts) + len(self.checks) + len(self.joint)
+        texts = (*(part.text for part in self.parts), *(self.contents or ()))
+        return objects + sum(map(len, texts)) // 100
+
+    @property
+    def failed(self) -> bool:
+        """Whether the template gave no text."""
+        return bool(self.refused or self.broken)
 
     def holds_for(self, contents: Sequence[str]) -> bool:
         """Whether the template would render the same for `contents`, now."""

@@ -25,9 +25,12 @@ import jinja2.sandbox
 
 from bot.prompting import traced_text
 from bot.prompting.traced_text import Text, literal
+from bot.prompting.watched_text import seen
 
 LONGEST_PATTERN = 200
 """Characters of a pattern of ``strftime_now``."""
+MOST_TIMES = 20
+"""Patterns in one rendering."""
 
 _FOLLOWED_FILTERS = {
     *("trim", "string", "upper", "lower", "capitalize", "replace", "default", "d", "list", "first"),
@@ -58,6 +61,8 @@ class Clock:
         """The local time, as in Hugging Face's implementation."""
         if len(pattern) > LONGEST_PATTERN:
             raise TooLarge("its pattern for the time is too long")
+        if len(self.times) >= MOST_TIMES:
+            raise TooLarge("it writes the time in too many ways")
         wanted = str.__str__(pattern)
         text = self.times[wanted] = datetime.now().astimezone().strftime(wanted)
         return text
@@ -92,9 +97,9 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return f"environment.literals[{len(self.literals) - 1}]"
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        # A method of a string that is not followed: "a".replace("a", content).
-        if type(getattr(__obj, "__self__", None)) is str:
-            traced_text.seen((*args, *kwargs.values()))
+        # What is written in C is not followed, such as a method of a plain string.
+        if isinstance(__obj, types.BuiltinFunctionType):
+            seen((*args, *kwargs.values()))
         return super().call(__context, __obj, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -106,7 +111,7 @@ class TemplateEnvironment(jinja2.sandbox.ImmutableSandboxedEnvironment):
         def formatted(*args: Any, **kwargs: Any) -> str:
             values = tuple(arg for arg in args if isinstance(arg, Text))
             if kwargs or value.__name__ != "format" or len(values) < len(args):
-                traced_text.seen((text, *args, *kwargs.values()))
+                seen((text, *args, *kwargs.values()))
                 return str.__str__(safe(*args, **kwargs))
             return traced_text.filled(text, self._format, values)
 
@@ -184,7 +189,7 @@ def _noting(function: Callable[..., Any]) -> Callable[..., Any]:
     def noting(*args: Any, **kwargs: Any) -> Any:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Text | list | tuple | dict | types.GeneratorType):
-                traced_text.seen(value)
+                seen(value)
         return function(*args, **kwargs)
 
     return noting
@@ -216,7 +221,7 @@ def _to_json(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    traced_text.seen(value)
+    seen(value)
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )

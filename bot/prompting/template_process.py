@@ -9,7 +9,7 @@ Standard input and output are JSON objects, one a line. The first line in is ``{
 "special_tokens", "seconds", "bytes"}``, and its answer ``{}`` or ``{"broken", "line"}``. Then each
 line is a rendering: ``messages`` (see `_message`), ``answer_next``, ``variables`` and ``lists``;
 its answer is ``{"parts", "checks", "opaque", "times"}``, ``{"refused"}`` or ``{"broken"}``. A part
-is [text, trusted, view or null]; views and checks are those of `bot.prompting.traced_text`. The
+is [text, trusted, view or null]; views and checks are those of `bot.prompting.text_trace`. The
 process ends with its input, or where a limit is exceeded.
 """
 
@@ -23,12 +23,17 @@ from typing import Any
 
 import jinja2
 
-from bot.prompting import traced_text
+from bot.prompting import text_trace, traced_text
 from bot.prompting.template_environment import Clock, Refused, TemplateEnvironment, TooLarge
 from bot.prompting.traced_text import Text, literal
 
 LONGEST_TEXT = 4_000_000
 """Characters of one rendering."""
+MOST_PARTS = 100_000
+"""Runs of characters of one origin in it."""
+MOST_VIEWS = 8
+"""Times that it may write contents, for each message, and hold for other contents, too: those may
+be longer."""
 
 _Answer = dict[str, Any]
 
@@ -90,7 +95,7 @@ def _rendered(
 ) -> _Answer:
     numbers = itertools.count()
     clock.times.clear()
-    trace = traced_text.begin()
+    trace = text_trace.begin()
     try:
         messages = [_message(m, numbers, lists=request["lists"]) for m in request["messages"]]
         text = template.render(
@@ -104,6 +109,8 @@ def _rendered(
             }
         )
         parts = _parts(text)
+        if sum(part[2] is not None for part in parts) > MOST_VIEWS * (1 + len(messages)):
+            trace.opaque = True
     except Refused as error:
         answer: _Answer = {"refused": line_of(error)}
     except MemoryError:
@@ -112,7 +119,7 @@ def _rendered(
     except Exception as error:
         answer = {"broken": line_of(error)}
     else:
-        answer = {"parts": parts}
+        answer = {"parts": [[*part[:2], None] for part in parts] if trace.opaque else parts}
     return answer | {"checks": list(trace.checks), "opaque": trace.opaque, "times": clock.times}
 
 
@@ -124,6 +131,8 @@ def _parts(text: str) -> list[list[Any]]:
     for piece in traced_text.pieces_of(text):
         if piece.origin is None and parts and parts[-1][1:] == [piece.trusted, None]:
             parts[-1][0] += piece.text
+        elif len(parts) == MOST_PARTS:
+            raise TooLarge(f"it writes contents more than {MOST_PARTS:,} times")
         else:
             parts.append([piece.text, piece.trusted, piece.origin])
     return parts

@@ -25,6 +25,8 @@ PATIENCE = 60.0
 """Seconds after which the process is killed wherever the system does not limit its CPU time."""
 MEMORY = 512 << 20
 """Bytes of address space that it may take, on systems that can limit it."""
+LONGEST_ANSWER = 64 << 20
+"""Bytes of JSON that are read of it: the longest rendering has up to twelve for a character."""
 
 _SCRIPT = Path(__file__).with_name("template_process.py")
 
@@ -81,7 +83,7 @@ class TemplateWorker:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = process.stdout.readline()
+            line = process.stdout.readline(LONGEST_ANSWER)
         except OSError:
             line = b""
         finally:
@@ -89,6 +91,9 @@ class TemplateWorker:
         if line.endswith(b"\n"):
             answer: dict[str, Any] = json.loads(line)
             return answer
+        if len(line) == LONGEST_ANSWER:
+            self.close()
+            raise TemplateFault(f"it writes more than {LONGEST_ANSWER >> 20} MB")
         code = process.wait()
         self.close()
         raise TemplateFault(_failure(code, late=late.is_set()))

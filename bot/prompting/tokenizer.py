@@ -12,7 +12,8 @@ decoded exactly.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,11 @@ class TextTokenizer:
             None,
         )
         if path is None:
+            only = " (openvino_tokenizer.xml is for OpenVINO's own programs)"
+            other = only if (folder / "openvino_tokenizer.xml").exists() else ""
             raise ModelError(
-                f"{folder} holds neither tokenizer.json nor tokenizer.model: copy the tokenizer "
-                "files of the original model there."
+                f"{folder} holds neither tokenizer.json nor tokenizer.model{other}: copy the "
+                "tokenizer files of the original model there."
             )
         try:
             data = path.read_bytes()
@@ -117,6 +120,8 @@ class TextTokenizer:
             for start in (True, False):
                 loaded.decode(loaded.encode_text(_SAMPLE, start=start), show_control=True)
             return loaded
+        except TokenizerPanic as error:
+            raise ModelError(f"{path}: {error}") from error
         except ModelError:
             raise
         except UnsupportedTokenizer as error:
@@ -138,7 +143,8 @@ class TextTokenizer:
         """The token ids of `text`, none of which is a special token. No BOS is added.
 
         `start` is whether `text` begins a text, in front of which Llama's tokenizer puts a space,
-        or continues one. Unpaired surrogates become U+FFFD.
+        or continues one. Unpaired surrogates become U+FFFD. Raises ModelError where the files are
+        so damaged that they fail on this text.
         """
         if not text:
             return []
@@ -214,10 +220,18 @@ class StreamDecoder:
     alone, not on the length of the answer.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, *, after: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: TextTokenizer,
+        *,
+        after: Sequence[int] | None = None,
+        shown: frozenset[int] = frozenset(),
+    ) -> None:
         """`after`: for an answer that is continued, the preceding ids, of which the last three are
-        enough; None or empty for a fresh answer."""
+        enough; None or empty for a fresh answer. `shown`: special tokens that are written out, such
+        as the tags around a thought, until `hide_control`."""
         self._tokenizer = tokenizer
+        self._dropped = tokenizer.special - shown
         self._at_start = not after
         self._held = b""
         if after:
@@ -238,9 +252,13 @@ class StreamDecoder:
         self._held = b""
         return ""
 
+    def hide_control(self) -> None:
+        """From now on no special token is written out."""
+        self._dropped = self._tokenizer.special
+
     def _text_bytes(self, ids: Iterable[int]) -> bytes:
         known = self._tokenizer
-        return b"".join(known.token_bytes(token) for token in ids if token not in known.special)
+        return b"".join(known.token_bytes(token) for token in ids if token not in self._dropped)
 
 
 def whole_characters(data: bytes) -> tuple[str, bytes]:
@@ -266,7 +284,25 @@ def _ids(encoder: tokenizers.Tokenizer, text: str) -> list[int]:
     # Only the batch methods of the library release the GIL. Versions before 0.20 lack the fast one,
     # which does not compute offsets.
     encode = getattr(encoder, "encode_batch_fast", encoder.encode_batch)
-    return list(encode([text], add_special_tokens=False)[0].ids)
+    with _panics_told():
+        return list(encode([text], add_special_tokens=False)[0].ids)
+
+
+class TokenizerPanic(ModelError):
+    """The tokenizers library panicked: the files hold what its authors thought impossible."""
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """A panic of Rust is no Exception in Python, so whoever catches those would not see it."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TokenizerPanic(
+            "the model's tokenizer is damaged, and fails on a text: download the model again."
+        ) from error
 
 
 def _encoders(spec: Mapping[str, Any], *, differ: bool) -> _Encoders:
@@ -282,4 +318,5 @@ def _encoder(spec: dict[str, Any]) -> tokenizers.Tokenizer:
     if pairs and not any(" " in piece for pair in pairs for piece in pair):
         older = [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
         spec = {**spec, "model": {**spec["model"], "merges": older}}
-    return tokenizers.Tokenizer.from_str(json.dumps(spec))
+    with _panics_told():
+        return tokenizers.Tokenizer.from_str(json.dumps(spec))

@@ -44,9 +44,13 @@ def main() -> int:
     package = types.ModuleType("bot")  # as in __main__.py: bot itself stays unimported
     package.__path__ = [str(Path(worker_dir).parent)]
     sys.modules["bot"] = package
+    from bot.worker.protocol import LoadError
+
     asked = json.load(sys.stdin)
     try:
         facts = compare(asked)
+    except LoadError as exc:
+        facts = {"error": str(exc)}
     except Exception as exc:
         # Any error of a library is a result to report.
         facts = {"error": f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"}
@@ -127,11 +131,12 @@ class Quantized:
     def __init__(self, asked: "dict[str, Any]", low_bit: str) -> None:
         from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
         from bot.worker.conversion.convert import convert
+        from bot.worker.memory import total_memory
 
         ov = import_openvino()
         folder = Path(asked["scratch"]) / low_bit
         folder.mkdir()
-        convert(Path(asked["model"]), folder, low_bit, lambda *_: None)
+        convert(Path(asked["model"]), folder, low_bit, lambda *_: None, 0, total_memory())
         self.size = (folder / MODEL_FILE).with_suffix(".bin").stat().st_size
         self._asked = asked
         core = ov.Core()

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.worker import backends
 from bot.worker.backends import Backend
-from bot.worker.backends.choose import choose_backend
+from bot.worker.backends.choose import Choice, choose_backend
 from bot.worker.channel import Channel, PipeClosed
 from bot.worker.frames import Message
 from bot.worker.loop import Loop
@@ -68,7 +68,7 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
     messages. Raises LoadError."""
     notes = []
     if options.backend == "auto":
-        choice = choose_backend(options)
+        choice = _choose(options)
         options = replace(options, backend=choice.backend)
         notes.append(f'backend "{choice.backend}" was chosen: {choice.reason}')
     try:
@@ -85,6 +85,17 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
     if facts.note:
         notes.append(facts.note)
     return backend, replace(facts, backend=options.backend, note="; ".join(notes))
+
+
+def _choose(options: LoadOptions) -> Choice:
+    """`choose_backend`, in which a broken installation may raise anything, as `_load`."""
+    try:
+        return choose_backend(options)
+    except LoadError:
+        raise
+    except Exception as exc:
+        traceback.print_exc()
+        raise LoadError(f"no backend can be chosen: {one_line(exc)}") from exc
 
 
 def _load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend, Facts]:

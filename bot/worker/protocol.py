@@ -38,6 +38,10 @@ class DoesNotFit(LoadError):
     """There is not enough memory for the model with this context window."""
 
 
+class NotConvertible(LoadError):
+    """Parley's own converter does not know this kind of model; an export may."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Which model to load, and how. Names and values are those of ``[model]`` in the settings."""
@@ -54,6 +58,9 @@ class LoadOptions:
     """Requests in flight at most: the largest batch."""
     cache_dir: str = ""
     """The folder of converted models; "" for none."""
+    exporter: str = ""
+    """openvino only: the interpreter that exports models which Parley's own converter does not
+    know; "" does not export, and uses only exports that are cached."""
     cpu_embedding: bool | None = None
     """ipex only: keep the embedding table in main memory; None lets the backend decide."""
     optimize_model: bool = True

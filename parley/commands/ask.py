@@ -28,6 +28,12 @@ def ask(
             help="The system prompt. With --conversation it is stored as that conversation's.",
         ),
     ] = None,
+    thinking: Annotated[
+        bool,
+        typer.Option(
+            "--thinking", help="Show on standard error what the model thinks before it answers."
+        ),
+    ] = False,
     max_new_tokens: options.MaxNewTokens = None,
     temperature: options.Temperature = None,
     config: options.Config = None,
@@ -39,4 +45,4 @@ def ask(
 
     settings = configure(config, verbose=verbose, log_to_file=not verbose)
     settings = override_generation(settings, max_new_tokens, temperature)
-    run(ask(settings, question, conversation, system))
+    run(ask(settings, question, conversation, system, thinking=thinking))

@@ -14,9 +14,10 @@ from adapters.console import PlainSurface, PlainText
 from bot.config import Settings
 from bot.engine.job import Outcome
 from bot.errors import MessageGone
-from bot.messages import Completion, ConversationKey, Finished, Question
-from bot.ports import AnswerState, Surface
+from bot.messages import Completion, ConversationKey, Question
+from bot.ports import AnswerState
 from parley.app import Parley, open_generator
+from parley.commands.ask_thoughts import AnswerBelow, PrintedThought
 from parley.failures import print_error
 from parley.locks import conversation_lock
 from parley.options import conversation_named
@@ -28,10 +29,18 @@ BROKEN_PIPE = 141
 """The exit code that shells use for SIGPIPE (128 + 13)."""
 
 
-async def ask(settings: Settings, text: str, name: str | None, system: str | None) -> None:
+async def ask(
+    settings: Settings,
+    text: str,
+    name: str | None,
+    system: str | None,
+    *,
+    thinking: bool = False,
+) -> None:
     """Print the answer to one question. `name` is the conversation; None stores nothing. `system`
-    becomes the conversation's system prompt. Notes about the answer go to stderr. Raises
-    ConfigError, Busy, what `open_parley` raises, and the answer's own error."""
+    becomes the conversation's system prompt. Notes about the answer go to stderr, and with
+    `thinking` what the model thought before it. Raises ConfigError, Busy, what `open_parley`
+    raises, and the answer's own error."""
     conversation = conversation_named(uuid4().hex if name is None else name)
     if name is None:
         storage = settings.storage.model_copy(update={"url": "memory://"})
@@ -42,7 +51,8 @@ async def ask(settings: Settings, text: str, name: str | None, system: str | Non
             parley = await load_parley(stack, settings, Console(stderr=True))
             if system is not None:
                 await _set_system_prompt(parley, conversation, system)
-            outcome = await _answer(parley, conversation, text, PlainSurface(out))
+            told = PrintedThought(PlainText(sys.stderr)) if thinking else None
+            outcome = await _answer(parley, conversation, text, out, told)
     if outcome.error is not None:
         raise outcome.error
     if outcome.note:
@@ -57,12 +67,19 @@ async def _set_system_prompt(parley: Parley, conversation: ConversationKey, text
 
 
 async def _answer(
-    parley: Parley, conversation: ConversationKey, text: str, surface: Surface
+    parley: Parley,
+    conversation: ConversationKey,
+    text: str,
+    out: PlainText,
+    thought: PrintedThought | None,
 ) -> Outcome:
     question = Question(conversation, local_person(), text, event_id=uuid4().hex, direct=True)
+    surface = PlainSurface(out) if thought is None else AnswerBelow(out, thought)
     job = await parley.engine.ask(question, surface)
     assert job is not None, "None means an event id seen before; this one is new"
     try:
+        if thought is not None:
+            await thought.follow(job)
         return await job.ended()
     except asyncio.CancelledError:  # Ctrl-C stops the answer; the text so far is stored
         job.stop()
@@ -85,7 +102,7 @@ async def complete(settings: Settings, text: str) -> None:
             stream = generator.stream(prompt, settings.generation.sampling())
             async with aclosing(stream):
                 async for piece in stream:
-                    await out.write("\n" if isinstance(piece, Finished) else piece)
+                    await out.write(piece if isinstance(piece, str) else "\n")
 
 
 async def _read_text(text: str) -> str:

@@ -20,10 +20,11 @@ app = typer.Typer(
 @app.command()
 def install(
     name: Annotated[
-        Literal["ipex", "llamacpp"],
+        Literal["ipex", "llamacpp", "export"],
         typer.Argument(
-            metavar="ipex|llamacpp",
-            help="The backend: ipex-llm, or llama.cpp's server for GGUF files.",
+            metavar="ipex|llamacpp|export",
+            help="ipex-llm; llama.cpp's server for GGUF files; or optimum-intel, with which "
+            "“parley model prepare” exports what Parley's own converter does not know.",
         ),
     ],
     cpu: Annotated[
@@ -58,16 +59,43 @@ def install(
 ) -> None:
     """Install a backend, and print the settings that use it.
 
-    ipex creates a Python environment with ipex-llm. llamacpp builds llama.cpp's server from source,
-    for this machine's processor, which takes 5 to 10 minutes and needs a C++ compiler.
+    ipex creates a Python environment with ipex-llm, and export one with optimum-intel, which
+    exports models to OpenVINO's format. llamacpp builds llama.cpp's server from source, for this
+    machine's processor, which takes 5 to 10 minutes and needs a C++ compiler.
     """
     from parley.runtime import configure, run
 
     configure(config, verbose=verbose, log_to_file=not verbose)
     if name == "llamacpp":
         run(_build_llamacpp(folder, gpu or "", others=cpu or bool(python)))
+    elif name == "export":
+        run(_install_export(folder, python, others=cpu or gpu is not None))
     else:
         run(_install(name, folder, python, cpu=cpu, gpu=gpu or ""))
+
+
+async def _install_export(folder: Path | None, python: str, *, others: bool) -> None:
+    from bot.config import APP
+    from bot.errors import ConfigError
+    from bot.files import make_private_folder
+    from parley.environments.export import default_folder
+    from parley.environments.install import install_environment
+    from parley.environments.recipes import EXPORT
+
+    if others:
+        raise ConfigError(
+            "--cpu and --gpu are not for exports, which are made on the CPU: leave them out."
+        )
+    if folder is None:
+        from platformdirs import user_data_path
+
+        make_private_folder(user_data_path(APP))
+    target = (folder or default_folder()).expanduser().absolute()
+    await install_environment(
+        EXPORT, target, lambda text: typer.echo(text, err=True), python=python
+    )
+    where = "" if folder is None else f" --environment {target}"
+    typer.echo(f"Installed. To convert a model with it: parley model prepare NAME{where}")
 
 
 async def _build_llamacpp(folder: Path | None, gpu: str, *, others: bool) -> None:

@@ -33,7 +33,7 @@ async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -
     async with AsyncExitStack() as stack:
         with TypedLines.open() as lines:
             with lines.interruptible(_raise_interrupt):
-                parley = await load_parley(stack, settings, console)
+                parley = await load_parley(stack, settings, console, fold_thoughts=True)
                 screen = RichScreen(console)
                 session = Chat(parley.engine, parley.store, screen, conversation, local_person())
                 lines.remember(await session.earlier_questions())

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,15 +16,13 @@ from rich.text import Text
 
 from bot.checks import Result, State
 from bot.config import load
+from bot.errors import ConfigError
 from parley.doctor.checkup import Findings, run_checks
 from parley.doctor.selftest import SelfTest, run_selftest
-
-SIGNS = {
-    State.OK: ("✓", "green"),
-    State.WARNING: ("!", "yellow"),
-    State.FAILED: ("✗", "red"),
-    State.SKIPPED: ("–", "dim"),
-}
+from parley.runtime import INTERRUPTED
+from parley.setup.asking import Asker, Defaults, Left
+from parley.setup.mends import mend_all
+from parley.setup.terminal import SIGNS, TerminalAsker, TerminalScreen
 
 PUBLIC_AREAS = ("Python", "Intel GPU", "Backends", "Devices")
 """Areas of checks that the self-test's report includes: nothing in them is private."""
@@ -39,6 +38,32 @@ async def report_checks(config: Path | None, *, as_json: bool) -> None:
     results = await run_checks(config, Findings() if as_json else PrintedFindings())
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
+    if any(result.state is State.FAILED for result in results):
+        raise typer.Exit(1)
+
+
+async def fix_and_report(config: Path | None, *, yes: bool) -> None:
+    """Run all checks and print them, offer to put right what can be, and if anything was, check
+    again. Exits with code 1 where at least one check failed at the end, and with 130 after Ctrl-C
+    at a question. Raises ConfigError where nobody can be asked."""
+    if not yes and not sys.stdin.isatty():
+        raise ConfigError(
+            "standard input is no terminal, so you cannot be asked; add --yes to put everything "
+            "right without questions"
+        )
+    results = await run_checks(config, PrintedFindings())
+    console = Console(highlight=False)
+    screen = TerminalScreen(console)
+    screen.heading("What can be put right")
+    try:
+        asker: Asker = Defaults() if yes else TerminalAsker(console)
+        found = await mend_all(asker, screen, config)
+    except Left:
+        raise typer.Exit(INTERRUPTED) from None
+    if found.done:
+        results = await run_checks(config, PrintedFindings())
+    elif not found.offered:
+        screen.say("Nothing: the remedies above are yours to carry out.")
     if any(result.state is State.FAILED for result in results):
         raise typer.Exit(1)
 

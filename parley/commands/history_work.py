@@ -121,6 +121,7 @@ def _as_json(exchange: ArchivedExchange) -> str:
                     "current": answer.current,
                     "verdicts": list(answer.verdicts),
                     "text": answer.text,
+                    "thought": answer.thought,
                 }
                 for answer in exchange.answers
             ],

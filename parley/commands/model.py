@@ -1,5 +1,6 @@
 """`parley model`: downloading, converting, listing and deleting models."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,19 +61,29 @@ def prepare(
             help="The quantization, such as sym_int4. Default: low_bit in the settings.",
         ),
     ] = None,
+    environment: Annotated[
+        Path | None,
+        typer.Option(
+            "--environment",
+            metavar="FOLDER",
+            help="Where “parley backend install export” created its environment, if not in the "
+            "data folder.",
+        ),
+    ] = None,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Convert and quantize a model now, so that the first start is fast.
 
     The model is loaded once, with the backend of the settings. The result is kept as a converted
-    model.
+    model. Architectures that Parley's own converter does not know are exported with optimum-intel,
+    after “parley backend install export”.
     """
     from parley.commands import model_work
     from parley.runtime import configure, run
 
     settings = configure(config, verbose=verbose, log_to_file=not verbose)
-    run(model_work.prepare(settings, name, low_bit))
+    run(model_work.prepare(settings, name, low_bit, environment))
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """Runs `parley model list --available` and `parley model recommend`: choosing a model."""
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -14,6 +13,7 @@ from bot.models.machine import Gpu, Machine, rooms
 from bot.models.recommend import Recommendation, recommend
 from bot.worker.memory import total_memory
 from parley.doctor.interpreter import Probe, probe
+from parley.environments.llamacpp import is_installed
 
 _ROUTES = {
     Route.OPENVINO: "openvino",
@@ -84,7 +84,7 @@ async def find_machine(settings: Settings) -> Machine:
     return Machine(
         memory=total_memory() or 0,
         gpus=_gpus(found),
-        llama_server=shutil.which("llama-server") is not None,
+        llama_server=is_installed(settings),
     )
 
 
@@ -99,7 +99,7 @@ def _gpus(found: Probe) -> tuple[Gpu, ...]:
 def _advice(
     machine: Machine, found: Sequence[Recommendation], catalogue: Catalogue
 ) -> Iterator[str]:
-    yield f"This machine: {_described(machine)}"
+    yield f"This machine: {described(machine)}"
     for number, each in enumerate(found, 1):
         model, note = each.model, f"; {each.note}" if each.note else ""
         yield ""
@@ -122,7 +122,8 @@ def _advice(
     )
 
 
-def _described(machine: Machine) -> str:
+def described(machine: Machine) -> str:
+    """The machine in words: its memory and its GPUs."""
     parts = [f"{_gigabytes(machine.memory)} of main memory" if machine.memory else "memory unknown"]
     parts += [
         f"{gpu.title} with {_gigabytes(gpu.memory)}{' (shared)' if gpu.shared else ''}"

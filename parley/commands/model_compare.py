@@ -17,6 +17,8 @@ from bot.generation.codec import ModelCodec
 from bot.messages import Exchange, Prompt
 from bot.models.choose import interpreter
 from bot.models.find import find_model
+from bot.models.kind import CONVERTED, kind_of
+from bot.models.repository import read_repository
 from parley.doctor.interpreter import QueryFailed, run_script
 
 LOW_BITS = ("bf16", "sym_int8", "asym_int4", "sym_int4")
@@ -50,7 +52,9 @@ async def compare(
     if name is not None:
         section = settings.model.model_copy(update={"name": name})
         settings = settings.model_copy(update={"model": section})
-    facts = await _facts(settings, await asyncio.to_thread(find_model, settings), low_bits)
+    folder = await asyncio.to_thread(find_model, settings)
+    await asyncio.to_thread(_require_convertible, folder)
+    facts = await _facts(settings, folder, low_bits)
     if as_json:
         typer.echo(json.dumps({key: facts[key] for key in ("tokens", "results")}, indent=2))
         return
@@ -58,6 +62,20 @@ async def compare(
     typer.echo(f"Compared with fp16, over {facts['tokens']} tokens of {len(PROMPTS)} answers.")
     typer.echo("Weight error: of all matrices, relative. Logit error: root mean square.")
     typer.echo("Divergence: of the next token's distribution (Kullback-Leibler, nats).")
+
+
+def _require_convertible(folder: Path) -> None:
+    """Raise ModelError where Parley does not convert the model in `folder`. Blocks."""
+    if not folder.exists():
+        return  # its reader reports the fault
+    kind = kind_of(read_repository(folder))
+    if kind.refusal:
+        raise ModelError(kind.refusal)
+    if CONVERTED not in kind.routes:
+        raise ModelError(
+            f"{folder} is {kind.title}, whose weights Parley does not quantize: name the folder of "
+            "an original model that it converts (docs/models.md)."
+        )
 
 
 async def _facts(settings: Settings, folder: Path, low_bits: Sequence[str]) -> dict[str, Any]:

@@ -29,13 +29,17 @@ from bot.models.converted import ConvertedModel, converted_models
 from bot.models.find import DEMO, find_model, hub_cache, split_name
 from bot.models.hub import HubModel
 from bot.models.installed import Installed, find_installed, list_installed, remove
-from bot.models.kind import ModelKind, kind_of, require_suited
+from bot.models.kind import Kind, ModelKind, kind_of, require_suited
 from bot.models.needs import disk_for_conversion, loaded_size, require_disk, require_memory
 from bot.models.pull import pull
 from bot.models.repository import read_repository
-from bot.worker.backends.ipex.low_bit import converted_kinds
+from bot.worker.backends.ipex.low_bit import converted_kinds as ipex_kinds
+from bot.worker.backends.openvino.exporter import kind_of as export_kind
+from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
 from parley.commands.model_choice import find_machine
+from parley.environments.export import exporter
+from parley.environments.llamacpp import NAME, is_installed
 from parley.options import confirm
 
 Report = Callable[[str, int, int], None]
@@ -53,16 +57,24 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
     if name == DEMO:
         typer.echo("The demo model is part of Parley: there is nothing to download.")
         return
+    folder = await download(settings, name, force=force)
+    typer.echo(f"{name} is in {folder}")
+    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+
+
+async def download(settings: Settings, name: str, *, force: bool) -> Path:
+    """Say what a model is and what would run it, and download it with a progress bar; its folder.
+    Raises ModelError as `pull_model` does."""
 
     async def examined(model: HubModel) -> None:
         _say_what_it_is(model)
+        if model.kind.kind is Kind.GGUF and not is_installed(settings):
+            typer.echo(f"{NAME} is not installed yet; build it: parley backend install llamacpp")
         if not force:
             await _require_enough(settings, model.name, model.kind, model.weights, model.config)
 
     with _progress_bar(Console(stderr=True)) as report:
-        folder = await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
-    typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+        return await pull(name, hub_cache(os.environ), report, examined=examined, force=force)
 
 
 def _say_what_it_is(model: HubModel) -> None:
@@ -80,10 +92,15 @@ async def _require_enough(
     """Raise ModelError where a model with `weights` bytes of weights is too large for this
     machine's memory, or converted for its disk. The devices are only searched for a model that is
     not small."""
-    needed = loaded_size(kind, weights, config)
+    section, low_bit = settings.model, settings.model.low_bit
+    if section.backend == "torch" and low_bit == "auto":
+        low_bit = "fp16"
+    needed = loaded_size(kind, weights, config, low_bit)
     if needed > _SMALL:
         require_memory(name, needed, await find_machine(settings))
-    require_disk(name, disk_for_conversion(kind, weights, config), settings.cache_folder)
+    if section.backend in ("auto", "openvino"):
+        disk = disk_for_conversion(kind, weights, config, low_bit)
+        require_disk(name, disk, settings.cache_folder)
 
 
 async def _require_enough_for(settings: Settings, folder: Path) -> None:
@@ -94,9 +111,13 @@ async def _require_enough_for(settings: Settings, folder: Path) -> None:
     await _require_enough(settings, settings.model.name, kind, weights, model.config)
 
 
-async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> None:
+async def prepare(
+    settings: Settings, name: str | None, low_bit: str | None, environment: Path | None = None
+) -> None:
     """Convert a model by loading it once, and print what was converted. `name` and `low_bit`
-    override the settings; None keeps them. Raises ConfigError where the backend runs no model
+    override the settings; None keeps them. A model that Parley's own converter does not know is
+    exported by the environment of `parley backend install export` (in the folder `environment`, or
+    in its default folder), if that is installed. Raises ConfigError where the backend runs no model
     here, and ModelError."""
     changes: dict[str, object] = {"max_parallel": 1}
     changes |= {"name": name} if name is not None else {}
@@ -108,7 +129,7 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             f'[model] backend = "{section.backend}" runs no model on this machine, so there is '
             "nothing to convert; choose another backend first."
         )
-    folder = find_model(settings)
+    folder, python = find_model(settings), exporter(environment)
     require_suited(folder, section.backend)
     before = _converted_models(settings, folder)
     if not before:
@@ -119,7 +140,8 @@ async def prepare(settings: Settings, name: str | None, low_bit: str | None) -> 
             report(progress.what, progress.done, progress.total)
 
         report(f"Loading {section.name}", 0, 0)
-        async with open_generator(settings, on_progress, chat=False) as generator:
+        opened = open_generator(settings, on_progress, chat=False, exporter=python)
+        async with opened as generator:
             info = await generator.start()
     after = _converted_models(settings, folder)
     made = [each for path, each in after.items() if path not in before]
@@ -190,7 +212,7 @@ def remove_model(
     if only_converted or low_bit is not None:
         converted = model.converted
         if low_bit is not None:
-            kinds = (low_bit, *converted_kinds(low_bit))
+            kinds = (*converted_kinds(low_bit), export_kind(low_bit), *ipex_kinds(low_bit))
             converted = tuple(each for each in converted if each.low_bit in kinds)
         model = replace(model, download=None, converted=converted)
     size = sum(each.size for each in model.converted) + (model.size if model.download else 0)

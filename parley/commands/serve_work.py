@@ -3,15 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Protocol
 
 import typer
 
+from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, ParleyError
+from bot.generation import LoadProgress
 from parley.app import Parley, open_parley
-from parley.locks import instance_lock
+from parley.locks import StatusFiles, instance_lock
+from parley.platforms import configured_platforms
+from parley.service.notify import Notifier
+from parley.service.pulse import Pulse
+from parley.service.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
@@ -27,24 +34,69 @@ class Serve(Protocol):
         ...
 
 
-async def serve_platforms(settings: Settings) -> None:
-    """Answer on every platform that has a token, until cancelled. Raises ConfigError where none
-    has one, Busy where another `parley run` serves one of them with this database, and the last
-    platform's error when all have failed."""
+async def serve_platforms(settings: Settings, *, log_only: bool = False) -> None:
+    """Answer on every platform that has a token, until cancelled. What it does is told to systemd
+    and `parley health`, and on the terminal unless `log_only` or the log is JSON.
+
+    Raises ConfigError where no platform has a token, Busy where another `parley run` serves one of
+    them with this database, and the last platform's error when all have failed.
+    """
     platforms = load_platforms(settings)
-    with instance_lock(settings, platforms) as publish:
-        typer.echo(f"Loading {settings.model.name} …")
-        async with open_parley(settings) as parley:
-            publish(parley.engine.status.model)
-            await serve_all(parley, settings, platforms, ready=typer.echo)
+    notifier = Notifier()
+    readiness = Readiness(platforms, notifier.ready)
+    with instance_lock(settings, platforms) as files:
+        pulse = Pulse(notifier, files, readiness, SystemClock())
+        # Lines of text between the objects would spoil a log in JSON.
+        plain = settings.log.format == "text" and not log_only
+        say = typer.echo if plain else logger.info
+        serving = _Serving(settings, files, readiness, notifier, say)
+        await pulse.during(serving.run(platforms))
 
 
-def configured_platforms(settings: Settings) -> dict[str, bool]:
-    """Every platform by its name, and whether the settings hold a token for it."""
-    return {
-        "Discord": bool(settings.discord.token.get_secret_value()),
-        "Slack": settings.slack.on,
-    }
+class _Serving:
+    """Loads the model and serves the platforms, and says on the terminal, to systemd and in the
+    status files how far that is."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        files: StatusFiles,
+        readiness: Readiness,
+        notifier: Notifier,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._files = files
+        self._readiness = readiness
+        self._notifier = notifier
+        self._say = say
+
+    async def run(self, platforms: dict[str, Serve]) -> None:
+        """Until cancelled. Raises what `serve_all` and `open_parley` raise."""
+        name = self._settings.model.name
+        self._say(f"Loading {name} …")
+        self._notifier.status(f"Loading {name}")
+        async with open_parley(self._settings, on_progress=self._progress) as parley:
+            self._files.loaded(parley.engine.status.model)
+            self._notifier.status(self._readiness.summary)
+            await serve_all(
+                parley, self._settings, platforms, ready=self._connected, failed=self._failed
+            )
+
+    def _progress(self, progress: LoadProgress) -> None:
+        share = f" {100 * progress.done // progress.total} %" if progress.total else ""
+        self._notifier.status(f"{progress.what}{share}")
+
+    def _connected(self, platform: str, line: str) -> None:
+        self._say(line)
+        self._files.connected(platform, True)
+        self._readiness.connected(platform)
+        self._notifier.status(self._readiness.summary)
+
+    def _failed(self, platform: str) -> None:
+        self._files.connected(platform, False)
+        self._readiness.failed(platform)
+        self._notifier.status(self._readiness.summary)
 
 
 def load_platforms(settings: Settings) -> dict[str, Serve]:
@@ -54,8 +106,8 @@ def load_platforms(settings: Settings) -> dict[str, Serve]:
     if not names:
         raise ConfigError(
             "No platform is configured. Set PARLEY_DISCORD__TOKEN, or PARLEY_SLACK__BOT_TOKEN and "
-            "PARLEY_SLACK__APP_TOKEN; “parley config example” says where the tokens come from. To "
-            "try Parley without a platform: parley chat."
+            "PARLEY_SLACK__APP_TOKEN, or let “parley setup” ask for them and say where they are. "
+            "To try Parley without a platform: parley chat."
         )
     return {name: import_module(f"adapters.{name.lower()}.serve").serve for name in names}
 
@@ -65,21 +117,26 @@ async def serve_all(
     settings: Settings,
     platforms: dict[str, Serve],
     *,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str], None],
+    failed: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve all platforms until cancelled. A platform that raises is logged and stopped, and the
-    others continue. When all have failed, raises the last error in a group."""
+    """Serve all platforms until cancelled. `ready` is called with the name of each platform that is
+    connected and a line about the connection, `failed` with each that has failed. A platform that
+    raises is logged and stopped, and the others continue. When all have failed, raises the last
+    error in a group."""
     errors: list[Exception] = []
 
     async def serve_one(name: str, serve: Serve) -> None:
         try:
-            await serve(parley, settings, ready=ready)
+            await serve(parley, settings, ready=partial(ready, name))
         except ParleyError as error:
             errors.append(error)
+            failed(name)
             if len(errors) < len(platforms):
                 logger.error("%s stopped, the other platforms continue: %s", name, error)
         except Exception as error:  # a defect of one adapter ends no other
             errors.append(error)
+            failed(name)
             logger.exception("%s stopped by a defect of Parley", name)
 
     async with asyncio.TaskGroup() as tasks:

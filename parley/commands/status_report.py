@@ -10,19 +10,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adapters.common.texts import tokens_text
 from bot.config import Settings, load
 from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
 from bot.models.find import find_model
-from parley.commands.serve_work import configured_platforms
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.resolve import resolve_backend
 from parley.environments.llamacpp import server_path
 from parley.locks import Instance, running_instance
+from parley.platforms import configured_platforms
 from parley.runtime import log_file
-from storage.inspection import Kept, count_kept, name_of
+from storage.inspection import NEWEST, Kept, count_kept, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,10 @@ def _stored(database: DatabaseStatus) -> str:
         return f"✗ {database.error}"
     if database.kept is None:
         return "nothing stored yet"
-    conversations, exchanges = database.kept.conversations, database.kept.exchanges
-    return f"{conversations:,} conversations, {exchanges:,} questions"
+    kept = database.kept
+    stored = f"{kept.conversations:,} conversations, {kept.exchanges:,} questions"
+    tokens = tokens_text(kept.tokens, kept.thinking_tokens)
+    return f"{stored}; the newest answers (up to {NEWEST:,}) have {tokens}"
 
 
 def _running(platform: PlatformStatus) -> str:

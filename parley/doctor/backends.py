@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
+from bot.messages import Reasoning
 from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
 from parley.environments.recipes import IPEX_NOTICE
@@ -120,6 +121,15 @@ def check_device(probe: Probe, section: ModelSettings) -> Result:
     return Result(DEVICES, what, State.OK, f"{device.name} ({device.title})")
 
 
+def _about_thinking(trial: "Trial", reasoning: Reasoning) -> str:
+    """What is known of the model's thinking, and of the effect of ``reasoning``."""
+    thinks = "; it thinks before it answers" if trial.thinks else ""
+    if reasoning is Reasoning.AUTO or trial.switched:
+        return thinks
+    unknown = f'whether [model] reasoning = "{reasoning}" has an effect, the server decides'
+    return f"{thinks}; {unknown}"
+
+
 async def check_servers(settings: Settings) -> list[Result]:
     """Whether each server of ``[model.openai]`` answers a tiny question with the model."""
     # It brings an HTTP client, which takes a while to import.
@@ -138,15 +148,16 @@ async def check_servers(settings: Settings) -> list[Result]:
         api_key=section.api_key.get_secret_value(),
         context=settings.model.context,
     )
-    return [_tried(trial) for trial in await try_servers(options)]
+    return [_tried(trial, settings.model.reasoning) for trial in await try_servers(options)]
 
 
-def _tried(trial: "Trial") -> Result:
+def _tried(trial: "Trial", reasoning: Reasoning) -> Result:
     if trial.error:
         return Result(AREA, trial.url, State.FAILED, trial.error, trial.remedy)
     counts = "exact token counts" if trial.exact else "token counts are estimates"
     product = f" ({trial.product})" if trial.product else ""
     detail = f"{trial.model}{product} answers, context {trial.context} tokens, {counts}"
+    detail += _about_thinking(trial, reasoning)
     if trial.note:
         return Result(AREA, trial.url, State.WARNING, detail, f"{trial.note}.")
     return Result(AREA, trial.url, State.OK, detail)

@@ -13,6 +13,7 @@ from bot.config import ModelSettings, Settings, load
 from bot.errors import ConfigError, ParleyError
 from bot.models.choose import interpreter
 from parley.doctor import backends, model
+from parley.doctor.import_names import check_import_names
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.machine import Machine, check_driver, check_oneapi
 from parley.doctor.packages import check_packages, check_python
@@ -45,6 +46,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
     is created, nothing is posted. Never raises ParleyError."""
     findings = findings or Findings()
     findings.add([check_python(), *check_packages()])
+    findings.add(await asyncio.to_thread(check_import_names))
     try:
         settings = load(config)
     except ConfigError as error:
@@ -55,7 +57,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
         )
         findings.add([*check_driver(Machine(), needed=False), check_oneapi(Machine())])
         return findings.results
-    findings.add([Result("Settings", "file", State.OK, "valid")])
+    findings.add([Result("Settings", "file", State.OK, "valid"), *_check_secrets(settings)])
     async with asyncio.TaskGroup() as tasks:
         others = {
             "Checking the database": tasks.create_task(_check_database(settings)),
@@ -68,6 +70,18 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
                 results = await task
             findings.add(results)
     return findings.results
+
+
+def _check_secrets(settings: Settings) -> list[Result]:
+    """Whether the file of secrets is for its owner's eyes only; nothing where there is none."""
+    file = settings.secrets_file
+    if file is None:
+        return []
+    if not settings.warnings:
+        return [Result("Settings", "secrets", State.OK, f"only you can read {file}")]
+    detail = f"other users of this machine can read {file}"
+    remedy = f"Run: chmod 600 {file} (or parley doctor --fix)"
+    return [Result("Settings", "secrets", State.WARNING, detail, remedy)]
 
 
 async def _check_inference(settings: Settings, findings: Findings) -> None:
@@ -128,8 +142,10 @@ def _check_on_device(
     label = f"[model] device = {settings.model.device}"
     on_device = replace(backends.check_device(found, used), what=label)
     device = backends.device_for(found, used.device)
+    if folder is not None and (thinking := model.check_reasoning(folder, used)):
+        results.append(thinking)
     if folder is not None and device is not None:
-        refused = model.check_low_bit(folder, used, found.library, device)
+        refused = model.check_low_bit(folder, used, found.library, device, settings.cache_folder)
         results.append(refused or model.check_memory(folder, used, found.library, device))
     return [on_device, *results]
 

@@ -12,6 +12,9 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
 from bot.errors import ModelError
 from bot.generation.options import MAX_CONTEXT
+from bot.generation.reasoning import template_variables
+from bot.generation.thinking import families_in
+from bot.messages import Reasoning
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.models.gguf import is_gguf, read_gguf
@@ -20,12 +23,14 @@ from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.llamacpp import gguf_header
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.exporter import HOW, find_exported, resolve_export_low_bit
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.backends.torch.device import choose_precision
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.memory import available_memory
-from bot.worker.protocol import LoadError
+from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
 
 AREA = "Model"
@@ -79,6 +84,25 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
     detail = f"{path} ({kind}, {_STYLES[folder.style]}); {_what_runs(path)}"
     return [Result(AREA, name, State.OK, detail)], folder
+
+
+def check_reasoning(folder: ModelFolder, section: ModelSettings) -> Result | None:
+    """Whether the model thinks, and whether ``reasoning`` has an effect on it; None where nothing
+    is to be said."""
+    template = folder.chat_template or ""
+    thinks = bool(families_in(template))
+    wanted = section.reasoning
+    what = f'[model] reasoning = "{wanted}"'
+    if wanted is Reasoning.AUTO:
+        detail = "the model thinks before it answers as its chat template says"
+        return Result(AREA, what, State.OK, detail) if thinks else None
+    if not thinks:
+        detail = "this model does not think, so the setting has no effect"
+    elif not template_variables(template, wanted):
+        detail = "the chat template has no such switch: the model thinks as it does by itself"
+    else:
+        return Result(AREA, what, State.OK, "the model's chat template takes it")
+    return Result(AREA, what, State.SKIPPED, detail)
 
 
 def _what_runs(path: Path) -> str:
@@ -136,10 +160,15 @@ def _check_weights(path: Path, what: str, memory: int | None, device: Device) ->
 
 
 def check_low_bit(
-    folder: ModelFolder, section: ModelSettings, library: str, device: Device
+    folder: ModelFolder,
+    section: ModelSettings,
+    library: str,
+    device: Device,
+    cache: Path | None = None,
 ) -> Result | None:
     """The failure where the backend does not support this architecture, or ``low_bit`` on this
-    device; None where it supports both. Blocking."""
+    device; None where it supports both. An export of the model in `cache`, the folder of converted
+    models, is supported, too. Blocking."""
     try:
         if library == "torch":
             choose_precision(device.name.lower(), section.low_bit, "float16")
@@ -147,13 +176,27 @@ def check_low_bit(
             choose_low_bit(section.low_bit, device.name.lower(), None)
         elif library == "llamacpp":
             _require_gguf(folder.path)
-        elif not is_gguf(folder.path) and not (folder.path / MODEL_FILE).is_file():
+        elif not is_gguf(folder.path) and exported_file(folder.path) is None:
             resolve_low_bit(section.low_bit, read_config(folder.path))
+    except NotConvertible as error:
+        if cache is not None and _is_exported(folder.path, section, cache):
+            return None
+        detail, remedy = _split_remedy(str(error))
+        remedy = f"{remedy}; or export it once: {HOW} {section.name}"
+        return Result(AREA, folder.path.name, State.FAILED, detail, remedy)
     except LoadError as error:
         detail, remedy = _split_remedy(str(error))
         remedy = remedy or 'Set [model] low_bit to one of these, or to "auto".'
         return Result(AREA, f"weights of {section.low_bit}", State.FAILED, detail, remedy)
     return None
+
+
+def _is_exported(model: Path, section: ModelSettings, cache: Path) -> bool:
+    low_bit = resolve_export_low_bit(model, section.low_bit)
+    try:
+        return find_exported(model, str(cache), low_bit) is not None
+    except LoadError:  # it holds no weights
+        return False
 
 
 def _require_gguf(path: Path) -> None:
@@ -179,7 +222,7 @@ def context_of(folder: ModelFolder, section: ModelSettings) -> int:
 
 
 def needed(
-    config: LlamaConfig, section: ModelSettings, library: str, device: Device, context: int
+    config: DecoderConfig, section: ModelSettings, library: str, device: Device, context: int
 ) -> MemoryNeed:
     """The memory that the model needs with this library on this device, for a context window of
     `context` tokens."""
@@ -192,7 +235,7 @@ def needed(
     )
 
 
-def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: Device) -> str:
+def _low_bit(config: DecoderConfig, section: ModelSettings, library: str, device: Device) -> str:
     if section.low_bit != "auto":
         return section.low_bit
     if library == "torch":
@@ -202,7 +245,7 @@ def _low_bit(config: LlamaConfig, section: ModelSettings, library: str, device: 
     return resolve_low_bit(section.low_bit, config)
 
 
-def _element(config: LlamaConfig, low_bit: str, library: str, device: Device) -> float:
+def _element(config: DecoderConfig, low_bit: str, library: str, device: Device) -> float:
     """Bytes per number in the KV cache."""
     if device.memory:
         return 2.0

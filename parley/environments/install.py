@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.environment import installer_environment
 from bot.errors import ModelError
-from parley.environments.recipes import Recipe
+from parley.environments.recipes import ENVIRONMENT, Recipe
 
 MARKER = "parley-installed"
 """The file whose presence says that the environment is complete."""
@@ -37,9 +37,11 @@ async def install_environment(recipe: Recipe, folder: Path, say: Say, *, python:
         say(f"Creating {folder} with {base} (about {recipe.gigabytes:g} GB) …")
         await _run(base, "-m", "venv", str(folder))
         for number, step in enumerate(recipe.steps, start=1):
-            names = " ".join(word for word in step if not word.startswith(("-", "http")))
+            other = ("-", "http", ENVIRONMENT)
+            names = " ".join(word for word in step if not word.startswith(other))
             say(f"Installing, step {number} of {len(recipe.steps)}: {names}")
-            await _run(str(interpreter), "-m", "pip", "install", "--quiet", *step)
+            words = (word.replace(ENVIRONMENT, str(folder)) for word in step)
+            await _run(str(interpreter), "-m", "pip", "install", "--quiet", *words)
     say("Testing it …")
     await _run(str(interpreter), "-c", recipe.check)
     (folder / MARKER).write_text(repr(recipe.steps), encoding="utf-8")
@@ -62,8 +64,8 @@ async def find_python(recipe: Recipe, wanted: str = "") -> str:
     versions = " or ".join(f"{major}.{minor}" for major, minor in recipe.pythons)
     problem = f"{wanted} is not one" if wanted else "none was found"
     raise ModelError(
-        f"ipex-llm needs Python {versions}, but {problem}: install one (python.org, your system's "
-        "packages, or uv python install 3.11) and name it with --python."
+        f"{recipe.title} needs Python {versions}, but {problem}: install one (python.org, your "
+        "system's packages, or uv python install 3.11) and name it with --python."
     )
 
 

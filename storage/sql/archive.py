@@ -243,6 +243,7 @@ def _archived(row: QuestionRow) -> ArchivedExchange:
             answer.created_at,
             answer.current,
             tuple(verdict.verdict for verdict in answer.feedback),
+            answer.thought,
         )
         for answer in row.answers
     )

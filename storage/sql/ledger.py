@@ -21,7 +21,11 @@ STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == Answe
 _CHECKPOINT = (
     update(AnswerRow.__table__)  # type: ignore[arg-type]
     .where(AnswerRow.id == bindparam("answer"), STILL_OPEN)
-    .values(state=bindparam("new_state"), text=bindparam("new_text"))
+    .values(
+        state=bindparam("new_state"),
+        text=bindparam("new_text"),
+        thought=bindparam("new_thought"),
+    )
 )
 
 
@@ -32,12 +36,14 @@ class SqlLedger(SqlPart):
         super().__init__(database, now)
         self._batch: _CheckpointBatch | None = None
 
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+    async def checkpoint(
+        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+    ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
         if self._batch is None or self._batch.started:
             self._batch = _CheckpointBatch(self._database)
-        await self._batch.save(answer_id, state, text)
+        await self._batch.save(answer_id, state, text, thought)
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -70,7 +76,9 @@ class SqlLedger(SqlPart):
 
         await self._database.write(operation)
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
 
@@ -78,7 +86,7 @@ class SqlLedger(SqlPart):
             closed = (
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, STILL_OPEN)
-                .values(state=state, text=text, **_columns(usage))
+                .values(state=state, text=text, thought=thought, **_columns(usage))
                 .returning(AnswerRow.charged_to)
                 .execution_options(synchronize_session=False)
             )
@@ -134,8 +142,13 @@ class _CheckpointBatch:
         self.started = False
         """Whether it is being written, so that no checkpoint can join any more."""
 
-    async def save(self, answer_id: int, state: AnswerState, text: str) -> None:
-        self._rows[answer_id] = {"answer": answer_id, "new_state": state, "new_text": text}
+    async def save(self, answer_id: int, state: AnswerState, text: str, thought: str) -> None:
+        self._rows[answer_id] = {
+            "answer": answer_id,
+            "new_state": state,
+            "new_text": text,
+            "new_thought": thought,
+        }
         await asyncio.shield(self._written)  # others wait for the same batch
 
     async def _write(self, session: AsyncSession) -> None:
@@ -160,4 +173,5 @@ def _columns(usage: Usage) -> dict[str, float]:
         "completion_tokens": usage.completion_tokens,
         "first_token_seconds": usage.first_token_seconds,
         "total_seconds": usage.total_seconds,
+        "thinking_tokens": usage.thinking_tokens,
     }

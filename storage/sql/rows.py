@@ -52,8 +52,10 @@ def answer(row: AnswerRow) -> StoredAnswer:
             row.completion_tokens,
             row.first_token_seconds,
             row.total_seconds,
+            row.thinking_tokens,
         ),
         settled=row.settled,
+        thought=row.thought,
     )
 
 

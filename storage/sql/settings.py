@@ -4,7 +4,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
-from bot.messages import ConversationKey, Person
+from bot.messages import ConversationKey, Person, Reasoning
 from bot.ports import ConversationSettings
 from storage.rules import check_verdict
 from storage.sql.part import SqlPart, conversation_id, insert_into
@@ -25,7 +25,12 @@ class SqlSettings(SqlPart):
         if row is None:
             return ConversationSettings()
         return ConversationSettings(
-            row.system_prompt, row.temperature, row.max_new_tokens, row.show_names, row.muted
+            row.system_prompt,
+            row.temperature,
+            row.max_new_tokens,
+            row.show_names,
+            row.muted,
+            None if row.reasoning is None else Reasoning(row.reasoning),
         )
 
     async def change_settings(
@@ -44,6 +49,7 @@ class SqlSettings(SqlPart):
                     max_new_tokens=settings.max_new_tokens,
                     show_names=settings.show_names,
                     muted=settings.muted,
+                    reasoning=settings.reasoning,
                 )
             )
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from bot.config import Settings, load
-from bot.config_errors import expected_of, explain
+from bot.config_errors import TomlFile, expected_of, explain
 from bot.database_url import sqlite_file
 from bot.errors import ConfigError
 from bot.messages import Sampling
@@ -229,7 +229,7 @@ def test_a_list_in_the_environment_is_json_or_separated_by_commas(value: str) ->
 
 
 def test_a_negative_seed_draws_a_new_one_each_time() -> None:
-    assert Settings().generation.sampling() == Sampling()
+    assert Settings().generation.sampling() == Sampling(max_thinking_tokens=2048)
     assert load(None, {"PARLEY_GENERATION__SEED": "3"}).generation.sampling().seed == 3
 
 
@@ -305,7 +305,8 @@ def faults_of(keys: Keys, value: object) -> list[str]:
         fault = error
     else:
         return []
-    lines = explain(fault, Settings, Path("config.toml"), "", {})
+    files = [TomlFile(Path("config.toml"), "", {})]
+    lines = explain(fault, Settings, files, {})
     assert not [e["msg"] for e in fault.errors() if e["msg"].lower() in str(lines).lower()]
     return lines
 

@@ -1,11 +1,15 @@
 """Log lines name the conversation and contain no secret."""
 
+import json
 import logging
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from bot.logs import PACKAGES, Redacting, conversation_logged, set_up
+from bot.logs import PACKAGES, JsonLines, Redacting, conversation_logged, set_up
 from bot.messages import ConversationKey
 
 
@@ -66,3 +70,51 @@ def test_a_traceback_is_redacted_too() -> None:
     said = Redacting().format(record)
     assert "RuntimeError: login failed with [secret]" in said
     assert "xoxb" not in said
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def as_json(record: logging.LogRecord, *secrets: str) -> dict[str, Any]:
+    line = JsonLines(secrets).format(record)
+    assert "\n" not in line
+    entry: dict[str, Any] = json.loads(line)
+    return entry
+
+
+def test_a_json_line_names_conversation_and_answer(lines: pytest.CaptureFixture[str]) -> None:
+    set_up("info", line_format="json")
+    log = logging.getLogger("bot.somewhere")
+    with conversation_logged(ConversationKey("discord", "42", workspace="7"), 5):
+        log.warning("%s “inside”", 3)
+    log.info("outside")
+    inside, outside = [json.loads(line) for line in lines.readouterr().err.splitlines()]
+    time = datetime.fromisoformat(inside.pop("time"))
+    assert time.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - time) < timedelta(hours=1)
+    assert inside == {
+        "level": "warning",
+        "logger": "bot.somewhere",
+        "message": "3 “inside”",
+        "conversation": "discord:7/42",
+        "answer": 5,
+    }
+    assert set(outside) == {"time", "level", "logger", "message"}
+
+
+def test_the_time_is_utc_as_rfc_3339_writes_it() -> None:
+    record = logging.LogRecord("bot", logging.INFO, "f", 1, "x", (), None)
+    record.created = 1_800_000_000.25
+    assert as_json(record)["time"] == "2027-01-15T08:00:00.250Z"
+
+
+def test_a_json_lines_traceback_is_one_string_without_secrets() -> None:
+    try:
+        raise RuntimeError('login failed with se"cret and xoxb-1234567890-abcdefghijkl')
+    except RuntimeError:
+        record = logging.LogRecord("bot", logging.ERROR, "f", 1, 'a\n"se"cret"', (), sys.exc_info())
+    entry = as_json(record, 'se"cret')
+    assert entry["message"] == 'a\n"[secret]"'
+    assert entry["exception"].startswith("Traceback (most recent call last):\n")
+    assert entry["exception"].endswith("RuntimeError: login failed with [secret] and [secret]")
+    assert "xoxb" not in json.dumps(entry)

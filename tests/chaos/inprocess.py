@@ -27,6 +27,7 @@ from tests.chaos.people import Act, People, schedule
 from tests.chaos.simulated import START, World
 from tests.chaos.slack_world import SlackWorld
 from tests.chaos.store import ChaosStore, as_store
+from tests.chaos.thoughts import Mind
 
 PLATFORMS = ("discord", "slack")
 QUIET_SECONDS = 4 * 3600.0
@@ -84,7 +85,8 @@ class Run:
         self._remove = setup.random() < 0.3
         self._slots = setup.choice([1, 2, 4])
         longest = setup.choice([20, 5000, 5000])
-        self.model = ChaosGenerator(self.faults, self.clock, longest=longest)
+        self.mind = Mind.of(self.faults, always=bool(seconds))
+        self.model = ChaosGenerator(self.faults, self.clock, self.mind, longest=longest)
         self._accepted: dict[str, int] = {}
         self._desk: Desk | None = None
         self._life: Life | None = None
@@ -182,7 +184,14 @@ class Run:
     async def _serve(self, store: Store, life: Life, doing: "asyncio.Task[None]") -> None:
         gate = ChaosStore(store, self.faults, self.clock, life, threads=self._file)
         gate.accepted = self._accepted
-        delivery = Delivery(life, as_store(gate), edit_interval=0.5, max_messages=4, tag=store.tag)
+        delivery = Delivery(
+            life,
+            as_store(gate),
+            edit_interval=0.5,
+            max_messages=4,
+            tag=store.tag,
+            fold=self.mind.fold,
+        )
         engine = Engine(self.model, as_store(gate), delivery, life, self._options())
         async with engine:
             desk, find = self.world.connect(engine, as_store(gate), self.clock, life)
@@ -222,7 +231,8 @@ class Run:
         await self._check(store, final=False)
 
     def _options(self) -> EngineOptions:
-        window = WindowOptions("Be kind.", True, Sampling(max_new_tokens=self.model.longest))
+        sampling = Sampling(max_new_tokens=self.model.longest, max_thinking_tokens=self.mind.most)
+        window = WindowOptions("Be kind.", True, sampling)
         return EngineOptions(
             window=window,
             slots=self._slots,
@@ -235,7 +245,10 @@ class Run:
         )
 
     async def _check(self, store: Store, *, final: bool) -> None:
-        for what in await violations(self.world, self.people, store, self._accepted, final=final):
+        found = await violations(
+            self.world, self.people, store, self._accepted, self.mind, final=final
+        )
+        for what in found:
             self.wrong(what)
         for what in self.model.wrong:
             self.wrong(what)

@@ -6,18 +6,25 @@ from bot.ports import AnswerState, Store, StoredAnswer
 from tests.chaos.model import KEY, WORD, script
 from tests.chaos.people import Asked, People, question_of
 from tests.chaos.simulated import Shown, World
+from tests.chaos.thoughts import Mind, above, seen_as_answer, wrong_lines, wrong_thought
 from tests.fake_surface import join, shows
 
 ENDS = (AnswerState.CUT, AnswerState.STOPPED, AnswerState.INTERRUPTED, AnswerState.FAILED)
 
 
 async def violations(
-    world: World, people: People, store: Store, accepted: Mapping[str, int], *, final: bool
+    world: World,
+    people: People,
+    store: Store,
+    accepted: Mapping[str, int],
+    mind: Mind,
+    *,
+    final: bool,
 ) -> list[str]:
     """What does not hold. With `final`, Parley was started once more without faults; before that,
     an answer that could be shown in no form may be left to the next start, if the asker was told.
     """
-    return [*[w async for w in _Check(world, people, store, accepted, final=final).all()]]
+    return [w async for w in _Check(world, people, store, accepted, mind, final=final).all()]
 
 
 class _Check:
@@ -27,9 +34,11 @@ class _Check:
         people: People,
         store: Store,
         accepted: Mapping[str, int],
+        mind: Mind,
         *,
         final: bool,
     ) -> None:
+        self._mind = mind
         self._world = world
         self._people = people
         self._store = store
@@ -91,6 +100,9 @@ class _Check:
             yield f"stored is {_where(answer.text, whole)}"
         elif not whole.startswith(answer.text):
             yield f"stored is no beginning of what was generated: {_where(answer.text, whole)}"
+        if answer.state is AnswerState.DONE:
+            which = (question, edit, generation)
+            yield from wrong_thought(self._mind, self._seed, which, answer.thought)
 
     def _may_be_stopped(self, answer: StoredAnswer, asked: Asked) -> bool:
         gone = any(self._is_gone(ref) for ref in answer.messages)
@@ -107,6 +119,9 @@ class _Check:
             return  # somebody deleted a part of it
         messages = [self._shown[ref] for ref in answer.messages]
         texts = [message.text for message in messages if message.text]
+        if texts:
+            yield from wrong_lines(self._mind, texts[0], answer.thought, answer.text)
+            texts[0] = above(texts[0])[1]
         if not shows(texts, answer.text):
             yield f"visible is {_where(_letters(join(texts)), _letters(answer.text))}"
         last = messages[-1]
@@ -146,6 +161,7 @@ class _Check:
         for shown in self._shown.values():
             number = question_of(shown, self._by_message) or self._by_buttons(shown)
             yield from self._right_place(shown)
+            yield from seen_as_answer(self._mind, (shown.text, *shown.history))
             if shown.ref in known or shown.ref in later or shown.given_up:
                 continue
             if shown.streaming and (self._people.killed or not shown.text):

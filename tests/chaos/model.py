@@ -2,13 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from functools import cache
+from itertools import chain
 
 from bot.clock import Clock
 from bot.errors import GenerationError, NoRoom, WorkerLost
-from bot.messages import Completion, Finished, FinishReason, ModelInfo, Prompt, Sampling, Usage
+from bot.messages import (
+    Completion,
+    Finished,
+    FinishReason,
+    ModelInfo,
+    Prompt,
+    Reasoning,
+    Sampling,
+    Thought,
+    Usage,
+)
 from tests.chaos.faults import Faults
+from tests.chaos.thoughts import THOUGHT, Mind, Thinks, thoughts
 
 KEY = re.compile(r"q(\d+)v(\d+)")
 """What a question says of itself: its number, and which edit it is."""
@@ -47,8 +59,9 @@ def script(seed: int, question: int, edit: int, generation: int) -> tuple[str, .
 class ChaosGenerator:
     """A `bot.ports.Generator`. One for all runs of a seed: it is the model, not the process."""
 
-    def __init__(self, faults: Faults, clock: Clock, *, longest: int) -> None:
+    def __init__(self, faults: Faults, clock: Clock, mind: Mind, *, longest: int) -> None:
         self._faults = faults
+        self._mind = mind
         self._clock = clock
         self._generations: Counter[tuple[int, int]] = Counter()
         self.longest = longest
@@ -56,62 +69,93 @@ class ChaosGenerator:
         """Violations that only the model sees."""
 
     async def start(self) -> ModelInfo:
-        return ModelInfo("chaos", "test", "none", "none", CONTEXT)
+        thinks = () if self._mind.kind is Thinks.NEVER else tuple(Reasoning)
+        return ModelInfo("chaos", "test", "none", "none", CONTEXT, thinks_at=thinks)
 
     async def count(self, prompt: Prompt | Completion) -> int:
         if isinstance(prompt, Completion):
             return len(prompt.text.split())
-        texts = [prompt.system, prompt.question, prompt.answer]
+        texts = [prompt.system, prompt.question, prompt.thought, prompt.answer]
         for exchange in prompt.history:
             texts += [exchange.question, exchange.answer]
         return sum(len(text.split()) for text in texts)
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         assert isinstance(prompt, Prompt)
-        tokens, done = self._place(prompt)
+        pieces = self._pieces(prompt, sampling)
         key = KEY.search(prompt.question)
         draw = self._faults.random("stream", key[0] if key else "?")
         pace = draw.choice([0.01, 0.03, 0.1])
         fault = self._fault(draw.random()) if self._faults.active else ""
         breaks_at = draw.choice([0, 1, 3, 10, 40])
-        written = 0
-        for token in tokens[done:]:
-            if fault and written >= breaks_at:
+        written = thought = 0
+        cut = False
+        for piece in pieces:
+            if fault and written + thought >= breaks_at:
                 await self._fail(fault, key[0] if key else "?")
                 fault = ""
-            if written == sampling.max_new_tokens:
+            if piece is None or written == sampling.max_new_tokens:
+                cut = True
                 break
-            await self._clock.sleep(pace)
-            written += 1
-            yield token
+            if not (isinstance(piece, Thought) and piece.whole):
+                await self._clock.sleep(pace)
+                written += isinstance(piece, str) and not THOUGHT.search(piece)
+                thought += isinstance(piece, Thought)
+            yield piece
         if fault == "stream ends without an end":
             return
-        cut = written < len(tokens) - done
-        usage = Usage(await self.count(prompt), 0, written)
+        usage = Usage(await self.count(prompt), 0, written + thought, thinking_tokens=thought)
         yield Finished(FinishReason.LENGTH if cut else FinishReason.END, usage)
 
-    def _place(self, prompt: Prompt) -> tuple[tuple[str, ...], int]:
-        """What is to be said, and how many tokens of it were said before."""
+    def _pieces(self, prompt: Prompt, sampling: Sampling) -> Iterator[str | Thought | None]:
+        """What is left to be said; None where the length of a thought leaves no room for it."""
+        which = self._generation(prompt)
+        if which is None:
+            return iter(("No", " number."))
+        tokens = script(self._faults.seed, *which)
+        if prompt.answer and not THOUGHT.search(prompt.answer):
+            return iter(self._rest(tokens, prompt.answer))
+        kind, whole = self._mind.kind, thoughts(self._faults.seed, *which)
+        most = max(0, sampling.max_thinking_tokens)
+        if kind is Thinks.NEVER:
+            return iter(tokens)
+        if kind is Thinks.UNTAGGED and whole:
+            turned = Thought("".join(whole[: self._mind.most]), whole=True)
+            left = self._rest(whole[: self._mind.most], prompt.answer)
+            return chain(left, (turned,), tokens)
+        if kind is Thinks.BEGINS_ANEW:
+            again = (Thought("", whole=True),) if prompt.thought else ()
+            no_room = (None,) if len(whole) > most else ()
+            return chain(again, map(Thought, whole[:most]), no_room, tokens)
+        return chain(map(Thought, self._rest(whole, prompt.thought)[:most]), tokens)
+
+    def _generation(self, prompt: Prompt) -> tuple[int, int, int] | None:
+        """Which answer it is: the one that was begun, else a new one."""
         key = KEY.findall(prompt.question)
         if not key:
-            return ("No", " number."), 0
+            return None
         question, edit = map(int, key[-1])
-        begun = WORD.search(prompt.answer)
-        if begun is None:
-            self._generations[question, edit] += 1
-            return script(self._faults.seed, question, edit, self._generations[question, edit]), 0
-        tokens = script(self._faults.seed, *map(int, begun.groups()[:3]))
+        begun = WORD.search(prompt.answer) or THOUGHT.search(prompt.answer)
+        if begun is None and self._mind.kind is Thinks.TAKES_UP:
+            begun = THOUGHT.search(prompt.thought)
+        if begun is not None:
+            question, edit, generation = map(int, begun.groups()[:3])
+            return question, edit, generation
+        self._generations[question, edit] += 1
+        return question, edit, self._generations[question, edit]
+
+    def _rest(self, tokens: tuple[str, ...], so_far: str) -> tuple[str, ...]:
+        """The tokens that are not said yet."""
         said = 0
         for number, token in enumerate(tokens):
-            if said >= len(prompt.answer):
-                return tokens, number
+            if said >= len(so_far):
+                return tokens[number:]
             said += len(token)
-        whole = "".join(tokens)
-        if not whole.startswith(prompt.answer):
-            self.wrong.append(f"the model was to continue what it never said: {prompt.answer!r}")
-        return tokens, len(tokens)
+        if not "".join(tokens).startswith(so_far):
+            self.wrong.append(f"the model was to continue what it never said: {so_far!r}")
+        return ()
 
     def _fault(self, chance: float) -> str:
         if chance >= self._faults.rates.model:

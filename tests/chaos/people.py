@@ -11,6 +11,7 @@ from adapters.common.question import Message
 from tests.chaos.faults import Faults
 from tests.chaos.model import WORD
 from tests.chaos.simulated import Button, Room, Shown, Somebody, World
+from tests.chaos.thoughts import THOUGHT
 
 ANA, BOB, MOD = Somebody("301", "Ana"), Somebody("302", "Bob"), Somebody("303", "Mod", admin=True)
 PEOPLE = (ANA, BOB, MOD)
@@ -167,18 +168,23 @@ class People:
         message_id = self.world.question(room, who, text)
         if desk is None:
             return
-        for asked in self.asked:
-            if asked.room.key.channel == room.key.channel and (asked.who is who or who.admin):
-                asked.stoppable = True
-        if room.place.direct:
-            for asked in self.asked:
-                asked.stoppable = asked.stoppable or asked.room is room
+        self._mark_stoppable(who, room)
         heard = Heard(message_id, message_id, mentioned=True, typed=text)
 
         async def read() -> Message:
             return Message(message_id, message_id, text)
 
         await desk.receive(room.place, who.member(), read, heard, _replies([]))
+        self._mark_stoppable(who, room)  # what was asked meanwhile, too
+
+    def _mark_stoppable(self, who: Somebody, room: Room) -> None:
+        """What a "stop" in this room may stop."""
+        for asked in self.asked:
+            here = asked.room.key.channel == room.key.channel
+            if (here and (asked.who is who or who.admin)) or (
+                room.place.direct and asked.room is room
+            ):
+                asked.stoppable = True
 
     # ------------------------------------------------------------ buttons
 
@@ -271,7 +277,7 @@ def question_of(shown: Shown, by_message: Mapping[str, Asked]) -> int | None:
     if shown.question in by_message:
         return by_message[shown.question].number
     for text in (shown.text, *reversed(shown.history)):
-        if word := WORD.search(text):
+        if word := WORD.search(text) or THOUGHT.search(text):
             return int(word[1])
     return None
 

@@ -17,11 +17,14 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.stages import Stage, stage_on
+from tests.chaos.thoughts import above
 from tests.fake_surface import shows
 from tests.parley.parley_program import MAIN, Program
 
 SCRIPT = " ".join(f"word{number}" for number in range(420))
 """Two messages on Discord."""
+THOUGHT = " ".join(f"hm{number}" for number in range(150))
+"""What the model thinks before, with every odd seed."""
 PACE = {
     "PARLEY_DELIVERY__EDIT_INTERVAL": "0.05",
     "PARLEY_DELIVERY__CHECKPOINT_INTERVAL": "0.2",
@@ -57,6 +60,7 @@ class Row:
     answer: int
     state: str
     text: str
+    thought: str
     unfinished: bool
     messages: tuple[str, ...]
 
@@ -65,9 +69,19 @@ async def run_processes(seed: int, platform: str, folder: Path) -> Observed:
     """Run one schedule of whole processes in `folder`."""
     observed = Observed(seed, platform)
     async with stage_on(platform) as stage:
-        program = Program(folder, {**PACE, **stage.settings})
+        program = Program(folder, {**PACE, **_thinking(seed), **stage.settings})
         await _Schedule(observed, stage, program).run()
     return observed
+
+
+def _thinking(seed: int) -> dict[str, str]:
+    """The settings of a model that thinks, hidden or folded; none with an even seed."""
+    if seed % 2 == 0:
+        return {}
+    return {
+        "PARLEY_MODEL__SCRIPTED__TEXT": f"<think>{THOUGHT}</think>{SCRIPT}",
+        "PARLEY_CONVERSATION__THINKING": "fold" if seed % 4 == 3 else "hide",
+    }
 
 
 class _Schedule:
@@ -75,6 +89,7 @@ class _Schedule:
         self._observed = observed
         self._stage = stage
         self._program = program
+        self._seed = observed.seed
         self._draw = Random(f"{observed.seed} processes")
         self._begun = time.monotonic()
 
@@ -92,7 +107,8 @@ class _Schedule:
                     self._end(process, self._draw.choice(kinds))
             finally:
                 await self._gone(process)
-        for what in violations(self._stage, rows(self._program.database)):
+        found = rows(self._program.database)
+        for what in (*violations(self._stage, found), *wrong_thoughts(self._seed, found)):
             self._wrong(what)
         if self._observed.violations:
             self._tell_the_end()
@@ -188,18 +204,27 @@ def rows(database: Path) -> list[Row]:
     """The current answers, oldest first."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         found = connection.execute(
-            "SELECT message_id, answers.id, state, answers.text, unfinished FROM answers"
+            "SELECT message_id, answers.id, state, answers.text, thought, unfinished FROM answers"
             " JOIN questions ON questions.id = question_id WHERE current ORDER BY answers.id"
         ).fetchall()
         shown = connection.execute("SELECT answer_id, message FROM shown ORDER BY part").fetchall()
     return [
-        Row(question, answer, state, text, bool(unfinished), _of(answer, shown))
-        for question, answer, state, text, unfinished in found
+        Row(question, answer, state, text, thought, bool(unfinished), _of(answer, shown))
+        for question, answer, state, text, thought, unfinished in found
     ]
 
 
 def _of(answer: int, shown: list[tuple[int, str]]) -> tuple[str, ...]:
     return tuple(message for shown_by, message in shown if shown_by == answer)
+
+
+def wrong_thoughts(seed: int, found: list[Row]) -> Iterator[str]:
+    """What does not hold of the thoughts that are stored with whole answers."""
+    whole = THOUGHT if _thinking(seed) else ""
+    for row in found:
+        if row.state == "done" and row.thought != whole:
+            many = f"{len(row.thought)} of {len(whole)}"
+            yield f"answer {row.answer} has {many} characters of its thought"
 
 
 def violations(stage: Stage, found: list[Row]) -> Iterator[str]:
@@ -215,6 +240,7 @@ def violations(stage: Stage, found: list[Row]) -> Iterator[str]:
             yield f"answer {row.answer} ({row.state}) is not shown"
             continue
         texts = [message.text for message in messages if message.text]
+        texts[:1] = [above(text)[1] for text in texts[:1]]
         if not shows(texts, row.text):
             yield f"answer {row.answer} shows {len(''.join(texts))} of {len(row.text)} characters"
         if row.state == "done" and row.text != SCRIPT:

@@ -18,7 +18,7 @@ from bot.ports import Store, SurfaceFinder
 from tests.chaos.faults import Faults
 from tests.chaos.life import ChaosClock, Life
 
-RULES = Rules()
+RULES = Rules(show_thoughts=True)
 START = 1000.0
 """The virtual clock's time at the beginning."""
 Result = TypeVar("Result")

@@ -1,5 +1,6 @@
 """Slack in memory: the loopback's state machine and methods, below the adapter's own client."""
 
+import html
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -277,13 +278,14 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         *lines, last = text.split("\n")
         if last.startswith("_") and last.endswith("_"):
             text, note = "\n".join(lines), last.strip("_")
+        text = html.unescape(text)  # mrkdwn's escapes
     return Shown(
         message.ts,
         room.key,
         text,
         note,
         tuple(_buttons(message)),
-        tuple(message.history),
+        tuple(map(html.unescape, message.history)),  # of the simplest form, too
         question=str(((message.metadata or {}).get("event_payload") or {}).get("part", "")).split(
             " "
         )[0],

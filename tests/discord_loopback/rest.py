@@ -61,6 +61,10 @@ class Rest:
     """Where commands were told: a server's id, or "" for everywhere."""
     held: asyncio.Event | None = None
     """Messages are posted at once, and Parley is told only when this is set."""
+    invited: bool = True
+    """The bot is in the server."""
+    flags: int = 0
+    """The application's: 1 << 19 is the Message Content intent."""
     logins_refused: int = 0
     """How many of the next logins meet a server that is down."""
 
@@ -82,6 +86,10 @@ class Rest:
             web.post("/interactions/{id}/{token}/callback", self.respond),
             web.post("/webhooks/{app}/{token}", self.follow_up),
             web.delete(original, self.delete_original),
+            web.get("/users/@me/guilds", self.my_guilds),
+            web.get("/guilds/{guild}/roles", self.roles),
+            web.get("/guilds/{guild}/channels", self.channels),
+            web.get("/applications/{app}/commands", self.commands),
             web.put("/applications/{app}/commands", self.sync),
             web.put("/applications/{app}/guilds/{guild}/commands", self.sync),
         ]
@@ -144,7 +152,7 @@ class Rest:
                 "bot_require_code_grant": False,
                 "owner": owner,
                 "verify_key": "",
-                "flags": 0,
+                "flags": self.flags,
             }
         )
 
@@ -167,6 +175,17 @@ class Rest:
         if user is None:
             return _error(404, 10007, "Unknown Member")
         return _json(user.member() | {"user": user.payload()})
+
+    async def my_guilds(self, _: web.Request) -> web.Response:
+        whole = self.world.guild()
+        mine = [{"id": whole["id"], "name": whole["name"]}] if self.invited else []
+        return _json(mine)
+
+    async def roles(self, _: web.Request) -> web.Response:
+        return _json(self.world.guild()["roles"])
+
+    async def channels(self, _: web.Request) -> web.Response:
+        return _json(self.world.guild()["channels"])
 
     # ------------------------------------------------------------ messages
 
@@ -285,10 +304,11 @@ class Rest:
 
     async def follow_up(self, request: web.Request) -> web.Response:
         interaction = self.interactions[request.match_info["token"]]
-        body, _ = await _body(request)
+        body, files = await _body(request)
         if interaction.callback is None:
             return _error(404, 10015, "Unknown Webhook")
         message = self._message(interaction.channel, body)
+        message.files = files
         original = interaction.original
         if interaction.callback["type"] == DEFERRED and original and not original.content:
             original.content = message.content  # the first one takes the place of "thinking"
@@ -304,6 +324,9 @@ class Rest:
         return web.Response(status=204)
 
     # ------------------------------------------------------------ commands
+
+    async def commands(self, _: web.Request) -> web.Response:
+        return _json(self.world.commands)
 
     async def sync(self, request: web.Request) -> web.Response:
         self.world.commands = await request.json()

@@ -73,6 +73,8 @@ class Channel:
     closed: bool = False
     """The bot may not write here."""
     forum: bool = False
+    overwrites: list[dict[str, Any]] = field(default_factory=list)
+    """Permission overwrites, besides that of `closed`."""
 
     @property
     def type(self) -> int:
@@ -104,7 +106,7 @@ class Channel:
             "topic": None,
             "nsfw": False,
             "parent_id": None,
-            "permission_overwrites": denied,
+            "permission_overwrites": [*denied, *self.overwrites],
         }
 
 

@@ -46,12 +46,12 @@ def write_fake_server(folder: Path, **behaviour: Any) -> str:
     return str(path)
 
 
-def write_header(file: Path, **values: int | list[int]) -> str:
+def write_header(file: Path, **values: int | float | str | list[int]) -> str:
     """A GGUF file with metadata and no weights; gives its path. `values` replace or add keys of the
     architecture."""
     writer = gguf.GGUFWriter(file, "llama")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_K_M)
-    known: dict[str, int | list[int]] = {
+    known: dict[str, int | float | str | list[int]] = {
         "context_length": 8192,
         "block_count": 4,
         "embedding_length": 64,
@@ -61,6 +61,10 @@ def write_header(file: Path, **values: int | list[int]) -> str:
     for key, value in (known | values).items():
         if isinstance(value, list):
             writer.add_array(f"llama.{key}", value)
+        elif isinstance(value, str):
+            writer.add_string(f"llama.{key}", value)
+        elif isinstance(value, float):
+            writer.add_float32(f"llama.{key}", value)
         else:
             writer.add_uint32(f"llama.{key}", value)
     writer.add_array("tokenizer.ggml.tokens", ["a", "b"])

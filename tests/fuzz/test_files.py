@@ -20,7 +20,7 @@ from bot.prompting.formats import format_for
 from bot.prompting.jinja_template import ChatTemplate, Message
 from bot.prompting.spans import Span
 from bot.prompting.tokenizer import TextTokenizer
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.safetensors_file import Checkpoint
 from bot.worker.protocol import LoadError
 from tests.chat_templates import CHATML, LLAMA3, MISTRAL

@@ -17,7 +17,7 @@ from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.generation.openai.answer import MOST_CHARACTERS_PER_TOKEN, read_answer
 from bot.generation.openai.client import BadStream, IdleLimit
 from bot.generation.openai.events import read_chunks
-from bot.messages import Finished, Prompt, Sampling
+from bot.messages import Finished, Prompt, Sampling, Thought
 from tests.raw_server import DONE, STOP, Reply, event, plain, raw, raw_server
 
 LIMIT = 50
@@ -99,12 +99,18 @@ bodies = (
 )
 
 
-def holds(pieces: list[str | Finished]) -> str:
+def holds(pieces: list[str | Thought | Finished]) -> str:
     """The text of an answer that is as a `Generator` promises."""
     *texts, end = pieces
     assert isinstance(end, Finished)
     assert end.usage.completion_tokens >= 0
-    text = "".join(map(str, texts))
+    text = ""
+    for piece in texts:
+        if isinstance(piece, Thought):
+            text = "" if piece.whole else text
+        else:
+            assert isinstance(piece, str)
+            text += piece
     assert len(text) <= LIMIT * MOST_CHARACTERS_PER_TOKEN
     text.encode()
     return text

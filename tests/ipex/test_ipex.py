@@ -81,6 +81,7 @@ async def answer(generator: WorkerGenerator, asked: Prompt) -> tuple[str, Finish
     async for piece in generator.stream(asked, GREEDY):
         if isinstance(piece, Finished):
             return "".join(texts), piece
+        assert isinstance(piece, str)
         texts.append(piece)
     raise AssertionError("the stream ended without an end")
 

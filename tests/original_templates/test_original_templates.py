@@ -114,15 +114,16 @@ class Twin:
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Twin]:
     """All templates that transformers renders."""
-    from transformers import PreTrainedTokenizerFast
+    import transformers
 
+    tokenizer: Any = transformers.PreTrainedTokenizerFast
     found = []
     for template in templates():
         source = template.read_text(encoding="utf-8")
         folder = write_folder(tmp_path_factory.mktemp("model"), source)
         names = json.loads((folder / "tokenizer_config.json").read_text())
         file = str(folder / "tokenizer.json")
-        theirs = PreTrainedTokenizerFast(tokenizer_file=file, chat_template=source, **names)
+        theirs = tokenizer(tokenizer_file=file, chat_template=source, **names)
         ours = _load(folder)
         twin = Twin(template.stem, ours, theirs)
         if ours is not None:
@@ -201,8 +202,8 @@ def test_hostile_contents_decode_to_the_text_of_transformers(twins: list[Twin]) 
     for twin in twins:
         for prompt in conversations(twin, SWITCHES):
             text, ids = twin.render(prompt), twin.encode(prompt)
-            assert (text is None) == (ids is None), twin.name
-            if ids is not None:
+            assert ids is not None, twin.name  # also where the template refuses a content
+            if text is not None:
                 assert twin.ours.tokenizer.decode(ids, show_control=True) == text, twin.name
 
 

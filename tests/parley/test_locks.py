@@ -6,11 +6,20 @@ import pytest
 
 from bot.config import Settings, StorageSettings
 from bot.errors import Busy, StorageError
-from bot.messages import ModelInfo
+from bot.messages import ModelInfo, Reasoning
 from parley import locks
 from parley.locks import Instance, instance_lock, running_instance
 
-LOADED = ModelInfo("tiny", "torch", "xpu (Arc)", "fp16", 4096, "the context was halved")
+LOADED = ModelInfo(
+    "tiny",
+    "torch",
+    "xpu (Arc)",
+    "fp16",
+    4096,
+    "the context was halved",
+    thinks_at=(Reasoning.AUTO, Reasoning.LOW),
+    reasoning_levels=(Reasoning.OFF,),
+)
 
 
 def at(url: str) -> Settings:
@@ -24,12 +33,12 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_who_serves_is_seen_with_what_it_loaded(settings: Settings) -> None:
     assert running_instance(settings, "Discord") is None
-    with instance_lock(settings, ["Discord", "Slack"]) as publish:
+    with instance_lock(settings, ["Discord", "Slack"]) as files:
         loading = running_instance(settings, "Slack")
         assert loading is not None
         assert loading.pid
         assert loading.model is None
-        publish(LOADED)
+        files.loaded(LOADED)
         for platform in ("Discord", "Slack"):
             run = running_instance(settings, platform)
             assert run is not None
@@ -64,8 +73,8 @@ def test_a_second_one_is_refused_on_the_same_platform_only(
 def test_what_a_killed_one_left_behind_counts_for_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with instance_lock(settings, ["Discord"]) as publish:
-        publish(LOADED)
+    with instance_lock(settings, ["Discord"]) as files:
+        files.loaded(LOADED)
         left = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
     for name, content in left.items():
         (tmp_path / "new" / name).write_bytes(content)
@@ -96,7 +105,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_where_nothing_is_kept_nothing_is_locked() -> None:
     with (
         instance_lock(at("memory://"), ["Discord"]),
-        instance_lock(at("memory://"), ["Discord"]) as publish,
+        instance_lock(at("memory://"), ["Discord"]) as files,
     ):
-        publish(LOADED)
+        files.loaded(LOADED)
         assert running_instance(at("memory://"), "Discord") is None

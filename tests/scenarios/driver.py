@@ -32,6 +32,7 @@ class Press(StrEnum):
     CONTINUE = "Continue"
     UP = "Up"
     DOWN = "Down"
+    THINKING = "Thinking"
 
 
 # ---------------------------------------------------------------- one person
@@ -304,6 +305,10 @@ class GroupPlatform(Protocol):
 
     def configure(self, **delivery: Any) -> None:
         """Change the section ``[delivery]`` for the runs that follow (`Can.HISTORY`)."""
+        ...
+
+    def fold_thoughts(self) -> None:
+        """``[conversation] thinking = "fold"`` for the runs that follow (`Can.OTHERS`)."""
         ...
 
     def running(self, generator: Generator) -> AbstractAsyncContextManager[Group]:

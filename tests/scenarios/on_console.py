@@ -252,6 +252,9 @@ class ConsoleGroupPlatform:
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
 
+    def fold_thoughts(self) -> None:
+        raise AssertionError("there are no buttons")
+
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleGroup]:
         async with self._platform.terminal(generator) as run:

@@ -103,6 +103,10 @@ class DiscordGroupPlatform:
         changed = self.scene.settings.delivery.model_copy(update=delivery)
         self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
 
+    def fold_thoughts(self) -> None:
+        changed = self.scene.settings.conversation.model_copy(update={"thinking": "fold"})
+        self.scene.settings = self.scene.settings.model_copy(update={"conversation": changed})
+
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["DiscordGroup"]:
         async with self.scene.running(generator):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from adapters.slack.mrkdwn import escaped
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -97,8 +98,12 @@ async def slack_streamed() -> AsyncIterator[SlackPlatform]:
 FACTOR = 60.0
 """Seconds of the clock in one of the wall's."""
 
-_LABELS = {Press.UP: "Good answer", Press.DOWN: "Bad answer"}
-"""Of the feedback; a button's label is the value of its `Press`."""
+_LABELS = {
+    Press.UP: "Good answer",
+    Press.DOWN: "Bad answer",
+    Press.THINKING: "Show thinking",
+}
+"""Where a button's label is not the value of its `Press`."""
 
 
 class SlackGroupPlatform:
@@ -129,6 +134,9 @@ class SlackGroupPlatform:
 
     def configure(self, **delivery: Any) -> None:
         self._settings["delivery"] = delivery
+
+    def fold_thoughts(self) -> None:
+        self._settings["conversation"]["thinking"] = "fold"
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
@@ -196,7 +204,8 @@ class SlackGroup:
         return Said(who, message, told)
 
     def _written(self, text: str) -> str:
-        return text.replace("@bot", f"<@{self._team.bot_user}>")
+        """As Slack sends it: what a person types is escaped."""
+        return escaped(text).replace("@bot", f"<@{self._team.bot_user}>")
 
     def _private_to(self, who: Who, used: Used | None = None) -> Told:
         """What only this person is told from now on, in reply to `used` too."""
@@ -351,7 +360,9 @@ def _answer(message: Message) -> Answer:
     buttons = {Press.STOP} if message.streaming else set()
     for element in message.elements():
         rated = element["type"] == "feedback_buttons"
-        buttons |= {Press.UP, Press.DOWN} if rated else {Press(element["text"]["text"])}
+        named = {label: press for press, label in _LABELS.items()}
+        label = "" if rated else element["text"]["text"]
+        buttons |= {Press.UP, Press.DOWN} if rated else {named.get(label) or Press(label)}
     return Answer(message.shown, message.small_print, frozenset(buttons), message)
 
 

@@ -4,14 +4,17 @@ Each scenario runs on the terminal, on Slack (edited, and natively streamed) and
 the real adapter and the real engine over a loopback imitation of the platform.
 """
 
+import json
 import re
 from collections.abc import Callable
 
 import pytest
 
 from bot.errors import GenerationError, WorkerLost
+from bot.generation.openai import OpenAIGenerator, ServerOptions
 from bot.messages import Prompt
 from bot.ports import ConversationSettings
+from tests.raw_server import DONE, STOP, event, raw_server, stream
 from tests.scenarios.driver import Platform, Press
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
@@ -143,3 +146,42 @@ async def test_a_long_answer_is_read_whole_over_many_messages(platform: Platform
         await chat.say("Talk.")
         await chat.settled()
         assert re.sub(r"\s+", " ", chat.read()) == text
+
+
+# ---------------------------------------------------------------- servers whose model thinks
+
+ABOUT_TAGS = "A thought is `<think>`, as in\n\n```\n<think>\nso\n</think>\n```\n\nand no more."
+
+
+def in_a_field(thought: str) -> bytes:
+    delta = {"choices": [{"delta": {"reasoning_content": thought}}]}
+    return b"data: " + json.dumps(delta).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        (in_a_field("Let me "), in_a_field("see.")),
+        (event("<thi"), event("nk>\nLet me see.\n</th"), event("ink>\n\n")),
+        (event("Let me see."), event("\n</think>\n\n")),
+        (in_a_field("Let me see."), event("</think>\n")),
+    ],
+    ids=["field", "tags", "closing", "both"],
+)
+async def test_however_a_server_sends_thoughts_the_answer_is_read_alone(
+    platform: Platform, thought: tuple[bytes, ...]
+) -> None:
+    answer = (event(ABOUT_TAGS[:30]), event(ABOUT_TAGS[30:]), STOP, DONE)
+    async with raw_server(chat=stream(*thought, *answer)) as server:
+        generator = OpenAIGenerator(ServerOptions((server.url,)))
+        async with platform.running(generator) as chat:
+            for _ in range(2):
+                await chat.say("What is a thought?")
+                await chat.settled()
+                assert "Let me see." not in chat.read() or thought[0] == event("Let me see.")
+                assert chat.read().endswith(ABOUT_TAGS)
+        await generator.aclose()
+        sent = [request.body for request in server.to("/v1/chat/completions")]
+    assert "Let me" not in json.dumps(sent)
+    stored = await platform.store.answers()
+    assert [(one.thought, one.text) for one in stored] == [("Let me see.", ABOUT_TAGS)] * 2

@@ -42,8 +42,8 @@ async def test_a_changed_setting_leaves_the_others_and_the_model_gets_them(
             assert "Temperature: 0.2\n" in await told.text()
             assert await group.store.settings(chat.key) == changed
         assert await told.text() == (
-            "Temperature: 0.2\nLongest answer: 5 tokens\nNames shown to the model: off\n"
-            "System prompt: default\nMuted: no"
+            "Temperature: 0.2\nLongest answer: 5 tokens\nThinking: default\n"
+            "Names shown to the model: off\nSystem prompt: default\nMuted: no"
         )
         await ask(chat, model, Who.ANA, "One two three four five six")
         assert model.prompts[-1].question == "One two three four five six"
@@ -248,12 +248,14 @@ async def test_status_says_what_answers_and_how_busy_it_is(group: GroupPlatform)
     async with group.running(model) as chat:
         await ask(chat, model, Who.ADA, "Hello")
         told = await chat.command(Who.ADA, Command.STATUS)
+        words = len(f"On {model.prompts[0].question}".split())
         assert await told.text() == (
             "Model: scripted (quantization none)\n"
             "Context window: 100,000 tokens\n"
             "Runs on: none, by test\n"
             "Now: 0 answers being written, 0 questions waiting\n"
-            "Speed of the last answer: not known yet"
+            "Speed of the last answer: not known yet\n"
+            f"Generated since the start: {words} tokens"
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import Settings
 from bot.generation import WorkerGenerator
-from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 from bot.ports import Generator
 from parley.app import worker_options
 from tests.scenarios.driver import Platform
@@ -30,7 +30,7 @@ class Recorded:
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         self.written.append("")
         async for piece in self._generator.stream(prompt, sampling):
             if isinstance(piece, str):

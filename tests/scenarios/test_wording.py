@@ -22,7 +22,7 @@ async def test_every_refusal_and_confirmation_has_one_wording() -> None:
             worded[operation][variant.name] = text
     differing = {name: texts for name, texts in worded.items() if len(set(texts.values())) > 1}
     assert differing == {}
-    assert len(worded) == 34
+    assert len(worded) == 35
     assert all(len(texts) >= len(VARIANTS) - 1 for texts in worded.values())
 
 

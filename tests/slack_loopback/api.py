@@ -299,6 +299,11 @@ def set_session_status(team: Team, args: JSON) -> JSON:
     return {}
 
 
+def set_thread_status(team: Team, args: JSON) -> JSON:
+    team.statuses.append((args["channel_id"], args["thread_ts"], args["status"]))
+    return {}
+
+
 def set_prompts(team: Team, args: JSON) -> JSON:
     team.prompts.append(args)
     return {}
@@ -350,6 +355,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "conversations.history": (history, "channels:history"),
     "conversations.replies": (replies, "channels:history"),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),
+    "assistant.threads.setStatus": (set_thread_status, "chat:write"),
     "assistant.threads.setSuggestedPrompts": (set_prompts, "assistant:write"),
     "views.open": (open_view, ""),
     "files.getUploadURLExternal": (upload_url, "files:write"),

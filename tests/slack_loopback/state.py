@@ -192,6 +192,8 @@ class Team:
         self.messages: dict[tuple[str, str], Message] = {}
         self.files: dict[str, File] = {}
         self.prompts: list[JSON] = []
+        self.statuses: list[tuple[str, str, str]] = []
+        """Channel, thread and text of each status that was set."""
         self.sessions: dict[tuple[str, str], str] = {}
         self.views: list[JSON] = []
         self.triggers: dict[str, float] = {}

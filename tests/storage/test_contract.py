@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import NothingToDo, OverQuota
-from bot.messages import Exchange, Person, Usage
+from bot.messages import Exchange, Person, Reasoning, Usage
 from bot.ports import (
     AnswerState,
     ArchivedAnswer,
@@ -316,6 +316,33 @@ async def test_a_closed_answer_is_whole(store: Store) -> None:
     assert found == replace(accepted, state=AnswerState.CUT, text="Once upon a time", usage=USAGE)
 
 
+async def test_a_thought_is_kept_apart_from_its_answer(store: Store) -> None:
+    accepted = await asked(store)
+    await store.checkpoint(accepted.id, AnswerState.WRITING, "", "Let me")
+    assert [(one.text, one.thought) for one in await store.answers()] == [("", "Let me")]
+    await store.checkpoint(accepted.id, AnswerState.WRITING, "So", "Let me see.")
+    usage = replace(USAGE, thinking_tokens=7)
+    await store.close(accepted.id, AnswerState.DONE, "So.", usage, "Let me see \0.")
+    (found,) = await store.answers()
+    assert (found.text, found.thought) == ("So.", "Let me see \N{REPLACEMENT CHARACTER}.")
+    assert found.usage == usage
+    assert await texts(store) == [Exchange("Why?", "So.")]
+
+
+async def test_a_continued_answer_keeps_its_thought_and_a_regenerated_one_has_none(
+    store: Store,
+) -> None:
+    accepted = await asked(store)
+    await store.close(accepted.id, AnswerState.CUT, "So", USAGE, "Let me see.")
+    again = await store.reopen(accepted.id, ANN, NO_LIMIT, anew=False)
+    assert again.thought == "Let me see."
+    await store.close(again.id, AnswerState.DONE, "So.", USAGE, "Let me see.")
+    new = await store.reopen(accepted.id, ANN, NO_LIMIT, anew=True)
+    assert new.thought == ""
+    (archived,) = [one async for one in store.archived(CHANNEL)]
+    assert [one.thought for one in archived.answers] == ["Let me see.", ""]
+
+
 async def test_what_comes_after_the_end_changes_nothing(store: Store) -> None:
     accepted = await answered(store)
     await store.checkpoint(accepted.id, AnswerState.WRITING, "too late")
@@ -496,7 +523,7 @@ async def test_of_two_who_reopen_an_answer_at_once_one_does(store: Store) -> Non
 
 async def test_settings_are_replaced_whole_and_outlive_a_reset(store: Store) -> None:
     assert await store.settings(CHANNEL) == ConversationSettings()
-    first = ConversationSettings("Be brief. \N{GRINNING FACE}", 0.0, 64, False, True)
+    first = ConversationSettings("Be brief. \N{GRINNING FACE}", 0.0, 64, False, True, Reasoning.LOW)
     await store.change_settings(CHANNEL, first)
     await asked(store)
     await store.reset(CHANNEL)

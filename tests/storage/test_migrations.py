@@ -14,6 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from bot.errors import StorageError
+from bot.messages import Usage
+from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
 from storage.upgrade import MIGRATIONS
@@ -95,6 +97,24 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     async with open_store(f"sqlite:///{file}"):
         pass
     assert content(file) == before
+
+
+async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        accepted = await asked(store)
+        await store.close(accepted.id, AnswerState.DONE, "So.", Usage(3, 0, 2))
+        await store.change_settings(CHANNEL, ConversationSettings(muted=True))
+    change(
+        file,
+        "ALTER TABLE answers DROP COLUMN thought",
+        "ALTER TABLE answers DROP COLUMN thinking_tokens",
+        "ALTER TABLE settings DROP COLUMN reasoning",
+        "UPDATE alembic_version SET version_num = '0002'",
+    )
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert (found.text, found.thought, found.usage) == ("So.", "", Usage(3, 0, 2))
+        assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
 
 
 async def test_an_empty_file_is_a_new_database(file: Path) -> None:

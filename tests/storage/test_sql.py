@@ -138,7 +138,7 @@ def fill(file: Path, conversation: str, turns: int) -> None:
         )
         connection.executemany(
             "INSERT INTO answers "
-            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', 0)",
+            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', 0, '', 0)",
             ((n, n, "2026-01-01 00:00:00.000000") for n in ids),
         )
     connection.close()
@@ -294,10 +294,11 @@ async def converse(store: Store, number: int) -> list[str]:
         growing.append((answer.id, marker))
         for _ in range(4):
             answer_id, mine = rng.choice(growing[-6:])
-            text = f"A{mine} " * rng.randrange(1, 150)
-            await store.checkpoint(answer_id, AnswerState.WRITING, text)
+            text, thought = (f"{kind}{mine} " * rng.randrange(1, 150) for kind in "AT")
+            await store.checkpoint(answer_id, AnswerState.WRITING, text, thought)
     for answer_id, marker in growing:
-        await store.close(answer_id, AnswerState.DONE, f"A{marker} " * 20, Usage())
+        thought = f"T{marker} " * 10
+        await store.close(answer_id, AnswerState.DONE, f"A{marker} " * 20, Usage(), thought)
     return markers
 
 
@@ -352,7 +353,7 @@ async def test_a_row_that_was_moved_leaves_no_copy(file: Path, sql: Store) -> No
 
 async def test_a_deleted_question_is_no_longer_in_the_files(file: Path, sql: Store) -> None:
     accepted = await asked(sql, "a secret question", message_id="m1")
-    await sql.close(accepted.id, AnswerState.DONE, "a secret answer", Usage())
+    await sql.close(accepted.id, AnswerState.DONE, "a secret answer", Usage(), "a secret thought")
     assert b"a secret" in bytes_in(file)
     await sql.delete_question(CHANNEL, "m1")
     assert b"a secret" not in bytes_in(file)

@@ -10,6 +10,7 @@ parameters  leaves out what a server refuses
 client      HTTP requests, with bounds of time and size
 events      reads the stream of a response (server-sent events)
 answer      where an answer ends, its length limit and usage
+thinking    whether a server's model thinks
 counting    counts the tokens of a conversation, by the server or as an estimate
 listing     which models a server has, and which one is taken
 windows     the context window that a server gives the model

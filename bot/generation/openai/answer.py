@@ -10,6 +10,9 @@ How an answer ends:
 - With a broken connection, an error or an unreadable event: a failure, after which the answer is
   continued elsewhere.
 - When it is longer than was asked for: at the length limit.
+
+What the model thinks comes in a field of its own, or in front of the text between tags, or both
+(`bot.generation.thinking`).
 """
 
 import time
@@ -18,7 +21,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from bot.errors import GenerationError
 from bot.generation.openai.client import BadStream, IdleLimit
 from bot.generation.openai.events import Chunk
-from bot.messages import Finished, FinishReason, Usage
+from bot.generation.thinking import ThoughtFilter
+from bot.messages import Finished, FinishReason, Thought, Usage
 
 BYTES_PER_TOKEN = 4
 """About the average of English text."""
@@ -30,29 +34,33 @@ _LENGTH_REASONS = frozenset({"length", "max_tokens", "model_length"})
 
 
 async def read_answer(
-    chunks: AsyncIterator[Chunk], max_tokens: int, idle: IdleLimit
-) -> AsyncGenerator[str | Finished]:
-    """The text of `chunks` in pieces, then one `Finished`; at most about `max_tokens` tokens.
+    chunks: AsyncIterator[Chunk],
+    max_tokens: int,
+    idle: IdleLimit,
+    thoughts: ThoughtFilter | None = None,
+    max_thinking: int = 0,
+) -> AsyncGenerator[str | Thought | Finished]:
+    """The thought and the text of `chunks` in pieces, then one `Finished`; at most about
+    `max_tokens` tokens of text and, together, `max_thinking` more.
 
     `idle` is reset whenever there is text. Raises BadStream where there is no answer, and what
     `chunks` raises where it does not end.
     """
     started, first = time.monotonic(), 0.0
-    limit, usage = LengthLimit(max_tokens), Chunk()
-    reason, written = "", False
+    divider = _Divider(thoughts or ThoughtFilter(), max_tokens, max_thinking)
+    usage, reason = Chunk(), ""
     try:
         async for chunk in chunks:
             usage = chunk if chunk.completion_tokens else usage
-            text = limit.accept(chunk)
-            if text or chunk.reasoning:
+            pieces = divider.pieces(chunk)
+            if pieces or chunk.reasoning:
                 first = first or time.monotonic() - started
-            if text:
-                written = True
-                yield text
-            if limit.reached:
+            for piece in pieces:
+                yield piece
+            if divider.reached:
                 reason = "length"
                 break
-            if text or chunk.reasoning:
+            if chunk.text or chunk.reasoning:
                 idle.reset()
             if chunk.finish_reason:
                 reason = chunk.finish_reason
@@ -60,18 +68,89 @@ async def read_answer(
     except GenerationError:
         if not reason:
             raise
-    if not reason and not written:
+    cut = reason in _LENGTH_REASONS
+    for piece in divider.rest(cut=cut):
+        yield piece
+    if not reason and not divider.answered:
         raise BadStream("sent no answer")
+    total = usage.completion_tokens or divider.tokens
     yield Finished(
-        FinishReason.LENGTH if reason in _LENGTH_REASONS else FinishReason.END,
+        FinishReason.LENGTH if cut else FinishReason.END,
         Usage(
             usage.prompt_tokens,
             usage.cached_tokens,
-            usage.completion_tokens or limit.tokens,
+            total,
             first,
             time.monotonic() - started,
+            min(total, usage.thinking_tokens or divider.thinking_tokens(total)),
         ),
     )
+
+
+class _Divider:
+    """Thought and answer of one stream, each within its length."""
+
+    def __init__(self, thoughts: ThoughtFilter, max_tokens: int, max_thinking: int) -> None:
+        self._filter = thoughts
+        self._whole = LengthLimit(max_tokens + max_thinking)
+        self._text = LengthLimit(max_tokens)
+        self._events = self._thinking_events = 0
+        self._assumed = thoughts.thinking and not thoughts.begun
+        self._thought: list[str] = []
+        self.answered = False
+        """Whether there was any text of the answer."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether there was more than the limit."""
+        return self._whole.reached or self._text.reached
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens within the limit, by the number of events."""
+        return self._whole.tokens
+
+    def thinking_tokens(self, total: int) -> int:
+        """How many of `total` tokens were thought, by the number of events."""
+        return round(total * self._thinking_events / self._events) if self._events else 0
+
+    def pieces(self, chunk: Chunk) -> list[str | Thought]:
+        """What a chunk adds. Reasoning after the answer has begun is no part of anything."""
+        text = self._whole.accept(chunk)
+        found: list[str | Thought] = []
+        if chunk.reasoning and not self.answered and not self._whole.reached:
+            self._filter.told()
+            self._assumed = False
+            found.append(Thought(chunk.reasoning))
+        if text:
+            found += self._filter.feed(text)
+        if chunk.text or chunk.reasoning:
+            self._events += 1
+            self._thinking_events += bool(chunk.reasoning) or not self._filter.answering
+        return self._kept(found)
+
+    def rest(self, *, cut: bool) -> list[str | Thought]:
+        """What is left at the end. Where a thought was only assumed to be open, and the answer was
+        not cut, there was none: all of it was the answer."""
+        found = self._kept(self._filter.flush())
+        if self._assumed and self._filter.thinking and not cut:
+            self.answered = True
+            self._thinking_events = 0
+            return [Thought("", whole=True), *filter(None, ["".join(self._thought)])]
+        return found
+
+    def _kept(self, found: list[str | Thought]) -> list[str | Thought]:
+        """`found` within the length of the answer."""
+        kept: list[str | Thought] = []
+        for piece in found:
+            if isinstance(piece, Thought):
+                self._thought.append(piece.text)
+                self.answered = self.answered and not piece.whole
+                kept.append(piece)
+            elif text := self._text.accept(Chunk(text=piece)):
+                self.answered = True
+                kept.append(text)
+        return kept
 
 
 class LengthLimit:

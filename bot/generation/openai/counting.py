@@ -40,6 +40,11 @@ class ServerCounter:
         self._not_before = float("-inf")
 
     @property
+    def llama_server(self) -> bool:
+        """Whether it is llama.cpp's server, which alone has that endpoint."""
+        return self._method == self._by_template
+
+    @property
     def exact(self) -> bool:
         """Whether counts are exact, as long as the server answers."""
         return self._method in (self._by_messages, self._by_template)
@@ -107,6 +112,11 @@ def _checked(count: int) -> int:
     if not count:
         raise GenerationError("the model server counts no tokens")
     return count
+
+
+def text_estimate(text: str) -> int:
+    """An upper estimate of the number of tokens of a text alone."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 
 def estimate(messages: Messages) -> int:

@@ -35,6 +35,8 @@ class Chunk:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    thinking_tokens: int = 0
+    """Those of `completion_tokens` that are reasoning, where the server tells."""
 
 
 async def read_chunks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk]:
@@ -54,7 +56,9 @@ async def read_chunks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk]:
             chunk = _chunk(data)
             text = half + chunk.text
             half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-            yield replace(chunk, text=_valid(text.removesuffix(half)))
+            yield replace(
+                chunk, text=_valid(text.removesuffix(half)), reasoning=_valid(chunk.reasoning)
+            )
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -95,11 +99,14 @@ def _chunk(data: bytes) -> Chunk:
         raise BadStream(f"ended the answer with finish_reason {reason!r}")
     return Chunk(
         text=_text(delta.get("content")) or _text(choice.get("text")),
-        reasoning=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
+        reasoning=_reasoning(delta),
         finish_reason=reason,
         prompt_tokens=number(usage.get("prompt_tokens")),
         cached_tokens=number(_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
         completion_tokens=number(usage.get("completion_tokens")),
+        thinking_tokens=number(
+            _object(usage.get("completion_tokens_details")).get("reasoning_tokens")
+        ),
     )
 
 
@@ -126,6 +133,18 @@ def _text(content: Any) -> str:
         case {"text": str() as text} | {"text": {"value": str() as text}}:
             return text
     return ""
+
+
+def _reasoning(delta: dict[str, Any]) -> str:
+    """What the model thinks: vLLM, llama.cpp and SGLang send ``reasoning_content``, newer vLLM and
+    Ollama ``reasoning``, OpenRouter ``reasoning_details`` too, and Mistral's API parts of
+    ``content`` of the type "thinking". Where several fields have it, it is the same text."""
+    for field in ("reasoning_content", "reasoning", "reasoning_details"):
+        if text := _text(delta.get(field)):
+            return text
+    content = delta.get("content")
+    parts = content if isinstance(content, list) else []
+    return "".join(_text(part.get("thinking")) for part in parts if isinstance(part, dict))
 
 
 def _reason(value: Any) -> str:

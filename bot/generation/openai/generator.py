@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.clock import Clock, SystemClock
 from bot.errors import GenerationError, ModelError, WorkerLost
 from bot.generation.openai.answer import read_answer
 from bot.generation.openai.client import SETTING, BadStream, HttpError, IdleLimit, ServerClient
-from bot.generation.openai.counting import ServerCounter
+from bot.generation.openai.counting import ServerCounter, text_estimate
 from bot.generation.openai.events import read_chunks
 from bot.generation.openai.listing import (
     Listed,
@@ -31,8 +31,10 @@ from bot.generation.openai.listing import (
 from bot.generation.openai.parameters import RefusedParameters, too_long, without
 from bot.generation.openai.payload import Joiner, as_messages, request_body
 from bot.generation.openai.replicas import HealthChecks, Replicas
+from bot.generation.openai.thinking import ServerThinking
 from bot.generation.openai.windows import Window, ask_window
-from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling
+from bot.generation.thinking import ThoughtFilter
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ class OpenAIGenerator:
         self._checking: asyncio.Task[None] | None = None
         self._info: ModelInfo | None = None
         self._counter = ServerCounter(self._post_beside, options.model, self._clock)
+        self._thinking = ServerThinking()
         self.window = Window()
         """What the servers tell of the model's context window, after `start`."""
         self.product = ""
@@ -92,7 +95,11 @@ class OpenAIGenerator:
         Servers that do not answer are marked as unhealthy, as long as one does. Raises ModelError,
         with one line for the operator, where none answers or none has the model."""
         if self._info is not None:
-            return self._info
+            return replace(
+                self._info,
+                thinks_at=tuple(sorted(self._thinking.thinks_at)),
+                reasoning_levels=tuple(sorted(self._thinking.levels)),
+            )
         if not self._replicas.urls:
             raise ModelError(
                 f"{SETTING} names no server: add its address, such as http://10.0.0.2:8000/v1."
@@ -106,6 +113,9 @@ class OpenAIGenerator:
         self._counter = ServerCounter(self._post_beside, model["id"], self._clock)
         if not await self._counter.detect():
             logger.warning("the model server cannot count tokens; counts are high estimates")
+        self._thinking.told(model)
+        if self._counter.llama_server or product(model) == "llama.cpp":
+            await self._thinking.ask(self._get_beside)
         self._check_health(model["id"])
         self.window = await self._ask_window(model)
         self.product = product(model)
@@ -117,6 +127,8 @@ class OpenAIGenerator:
             device="a model server" if servers == 1 else f"{servers} model servers",
             low_bit="as served",
             context=self._context(self.window),
+            thinks_at=tuple(sorted(self._thinking.thinks_at)),
+            reasoning_levels=tuple(sorted(self._thinking.levels)),
         )
         return self._info
 
@@ -201,7 +213,13 @@ class OpenAIGenerator:
         """The number of prompt tokens; an estimate where the server cannot count."""
         if isinstance(prompt, Completion):
             return await self._counter.count([{"role": "user", "content": prompt.text}])
-        return await self._counter.count(as_messages(prompt))
+        unsent = "" if prompt.answer else prompt.thought  # no server takes half a thought
+        return await self._counter.count(as_messages(prompt)) + text_estimate(unsent)
+
+    async def _get_beside(self, path: str) -> Any:
+        """GET beside ``/v1``, on the first server. Raises GenerationError."""
+        url = beside(self._replicas.urls[0], path)
+        return await self._client.get_json(url, self._options.connect_seconds)
 
     async def _post_beside(self, path: str, body: dict[str, Any]) -> Any:
         """POST beside ``/v1``, on the first replica that answers. Raises GenerationError."""
@@ -221,22 +239,34 @@ class OpenAIGenerator:
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
-        """Pieces of the answer, then one `Finished`.
+    ) -> AsyncGenerator[str | Thought | Finished]:
+        """Pieces of the thought and of the answer, then one `Finished`. A thought that was begun is
+        begun anew, since no server takes it up.
 
         Raises WorkerLost when a server fails after text was yielded, and GenerationError when all
         replicas fail or one rejects the request. Closing the stream stops generation."""
         assert self._info is not None, "call start() first"
-        body = request_body(self._info.name, prompt, sampling)
+        body = request_body(self._info.name, prompt, sampling, thinks=self._thinking.thinks)
+        if self._counter.llama_server and body["max_tokens"] > sampling.max_new_tokens:
+            body["reasoning_budget_tokens"] = sampling.max_thinking_tokens
+        if isinstance(prompt, Prompt) and prompt.thought and not prompt.answer:
+            logger.info("the server cannot take up a thought: the model begins to think anew")
+            yield Thought("", whole=True)
         path = "/chat/completions" if isinstance(prompt, Prompt) else "/completions"
         key = prompt.cache_key if isinstance(prompt, Prompt) else ""
         failure = GenerationError("no model server answers")
         for url in self._replicas.ranked(key):
             begun, joiner = False, Joiner(prompt)
             try:
-                async with aclosing(self._answer(url, path, body)) as answer:
+                thoughts = self._thinking.thoughts(prompt)
+                request = _Request(path, body, thoughts, sampling)
+                async with aclosing(self._answer(url, request)) as answer:
                     async for piece in answer:
-                        if isinstance(piece, Finished):
+                        if isinstance(piece, Thought):
+                            begun = True
+                            self._thinking.learn(prompt, piece, thoughts)
+                            yield piece
+                        elif isinstance(piece, Finished):
                             yield piece
                         elif text := joiner.join(piece):
                             begun = True
@@ -256,15 +286,15 @@ class OpenAIGenerator:
         raise failure
 
     async def _answer(
-        self, server: str, path: str, body: dict[str, Any]
-    ) -> AsyncGenerator[str | Finished]:
+        self, server: str, request: "_Request"
+    ) -> AsyncGenerator[str | Thought | Finished]:
         """The pieces that one server sends, then `Finished`. Parameters that it refuses are left
         out. Raises GenerationError."""
         left_out = self._refused.known(server)
         while True:
-            sent = without(body, left_out)
+            sent = without(request.body, left_out)
             try:
-                async with aclosing(self._read(server + path, sent, body["max_tokens"])) as answer:
+                async with aclosing(self._read(server, request, sent)) as answer:
                     async for piece in answer:
                         yield piece
                 return
@@ -275,20 +305,35 @@ class OpenAIGenerator:
                 left_out |= named
 
     async def _read(
-        self, url: str, body: dict[str, Any], max_tokens: int
-    ) -> AsyncGenerator[str | Finished]:
+        self, server: str, request: "_Request", body: dict[str, Any]
+    ) -> AsyncGenerator[str | Thought | Finished]:
         """One request, and the answer in its response."""
+        url = server + request.path
         idle = IdleLimit(self._options.idle_seconds)
+        sampling = request.sampling
+        thinking = request.body["max_tokens"] - sampling.max_new_tokens
         try:
             async with (
                 aclosing(self._client.stream(url, body, idle)) as pieces,
                 aclosing(read_chunks(pieces)) as chunks,
-                aclosing(read_answer(chunks, max_tokens, idle)) as answer,
+                aclosing(
+                    read_answer(chunks, sampling.max_new_tokens, idle, request.thoughts, thinking)
+                ) as answer,
             ):
                 async for piece in answer:
                     yield piece
         except BadStream as error:
             raise GenerationError(f"{url} {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One question as it is sent to a server."""
+
+    path: str
+    body: dict[str, Any]
+    thoughts: ThoughtFilter
+    sampling: Sampling
 
 
 def _remedy(error: GenerationError) -> str:

@@ -25,8 +25,15 @@ OPTIONAL = (
     "max_completion_tokens",
     "add_generation_prompt",
     "continue_final_message",
+    "chat_template_kwargs",
+    "reasoning_effort",
+    "reasoning_budget_tokens",
 )
 """What a request can do without."""
+REASONING = frozenset({"chat_template_kwargs", "reasoning_effort", "reasoning_budget_tokens"})
+"""The parameters about thinking. A chat template may refuse them in words of its own."""
+
+_TEMPLATE = re.compile(r"template|jinja|reasoning|thinking", re.IGNORECASE)
 
 _TOO_LONG = re.compile(
     r"context.?(length|window|size)|reduce the length|too many tokens|max_model_len", re.IGNORECASE
@@ -55,7 +62,7 @@ class RefusedParameters:
         names = refused(error, sent)
         if names:
             until = "of this question"
-            if not _VALUE.search(error.said):
+            if names <= REASONING or not _VALUE.search(error.said):
                 until = "from now on"
                 self._refused.setdefault(server, set()).update(names)
             listed = ", ".join(sorted(names))
@@ -65,13 +72,19 @@ class RefusedParameters:
 
 def refused(error: HttpError, sent: dict[str, Any]) -> frozenset[str]:
     """The optional parameters of the request `sent` that the server refuses with `error`."""
-    if error.status not in (400, 422) or too_long(error):
+    if too_long(error):
+        return frozenset()
+    about_thinking = REASONING & sent.keys()
+    if error.status == 500 and about_thinking and _TEMPLATE.search(error.said):
+        return about_thinking
+    if error.status not in (400, 422):
         return frozenset()
     if error.parameter in OPTIONAL and error.parameter in sent:
         return frozenset({error.parameter})
-    return frozenset(
+    named = frozenset(
         name for name in OPTIONAL if name in sent and re.search(rf"\b{name}\b", error.said)
     )
+    return named or about_thinking
 
 
 def too_long(error: HttpError) -> bool:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from bot.generation.openai.counting import Messages
-from bot.messages import Completion, Prompt, Sampling
+from bot.messages import Completion, Prompt, Reasoning, Sampling
 
 WORD_JOINER = "\u2060"
 
@@ -17,7 +17,10 @@ _SPECIAL_TOKEN = re.compile(
     r"|<(?=/?(?:s|unk|pad|bos|eos|mask)>)"  # SentencePiece models
     r"|<(?=(?:start|end)_of_turn>)"  # Gemma
     r"|<(?=\uff5c)"  # DeepSeek's full-width bars
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])"  # Llama 2, Mistral
+    r"|<(?=/?(?:think|thinking|thought|seed:think|mm:think)>)"  # the tags of a thought
+    r"|<(?=channel\|>)|\u25c1(?=/?think\u25b7)"
+    # Llama 2, Mistral
+    r"|\[(?=/?(?:INST|THINK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])"
     r"|<(?=</?SYS>>)"
 )
 
@@ -36,9 +39,11 @@ def as_messages(prompt: Prompt) -> Messages:
     return messages
 
 
-def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) -> dict[str, Any]:
+def request_body(
+    model: str, prompt: Prompt | Completion, sampling: Sampling, *, thinks: bool | None = False
+) -> dict[str, Any]:
     """The JSON body of a streaming request: ``/chat/completions`` for a Prompt, ``/completions``
-    for a Completion."""
+    for a Completion. `thinks`: whether the model does; None where nobody knows."""
     body: dict[str, Any] = {
         "model": model,
         "stream": True,
@@ -61,7 +66,28 @@ def request_body(model: str, prompt: Prompt | Completion, sampling: Sampling) ->
         if without_trailing_spaces(prompt.answer):
             body["add_generation_prompt"] = False
             body["continue_final_message"] = True
+            if thinks:  # it has thought, and llama.cpp's server refuses to continue otherwise
+                body["chat_template_kwargs"] = {"enable_thinking": False}
+        else:
+            body |= _reasoning(prompt.reasoning)
+            body["max_tokens"] += 0 if thinks is False else sampling.max_thinking_tokens
     return body
+
+
+def _reasoning(level: Reasoning) -> dict[str, Any]:
+    """The parameters for how much to think: ``reasoning_effort`` is OpenAI's, Ollama's (where
+    "none" switches it off) and llama.cpp's; vLLM, SGLang and llama.cpp hand
+    ``chat_template_kwargs`` to the model's chat template."""
+    if level is Reasoning.AUTO:
+        return {}
+    on = level is not Reasoning.OFF
+    variables: dict[str, Any] = {"enable_thinking": on, "thinking": on}
+    if on:
+        variables["reasoning_effort"] = level.value
+    return {
+        "chat_template_kwargs": variables,
+        "reasoning_effort": level.value if on else "none",
+    }
 
 
 def neutralize(text: str) -> str:

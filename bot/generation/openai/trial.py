@@ -34,6 +34,10 @@ class Trial:
     """Whether the server counts tokens exactly."""
     note: str = ""
     """What the operator should know about the context window; mostly ""."""
+    thinks: bool = False
+    """Whether the model is known to think before it answers."""
+    switched: bool = False
+    """Whether it is known that `[model] reasoning` has an effect."""
     error: str = ""
     """Why there was no answer; "" where there was one."""
     remedy: str = ""
@@ -78,6 +82,7 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         info = await generator.start()
         async for _ in generator.stream(TINY, Sampling(max_new_tokens=MOST_TOKENS)):
             pass
+        info = await generator.start()  # it may have learned that the model thinks
     except (ModelError, GenerationError) as error:
         return _failed(url, str(error))
     finally:
@@ -89,6 +94,8 @@ async def _try(options: ServerOptions, url: str) -> Trial:
         product=generator.product,
         exact=generator.counts_exactly,
         note=generator.window.note,
+        thinks=bool(info.thinks_at),
+        switched=bool(info.reasoning_levels),
     )
 
 

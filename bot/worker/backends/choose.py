@@ -24,12 +24,10 @@ from typing import Any
 
 from bot.worker.backends.ipex.low_bit import LOW_BITS
 from bot.worker.backends.llamacpp.binary import NoServer, find_server, inspect_server
-from bot.worker.backends.llamacpp.gguf_header import is_gguf, read_header
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.llamacpp.gguf_header import is_gguf
+from bot.worker.backends.openvino.gguf_file import read_gguf
+from bot.worker.backends.openvino.library import exported_file
 from bot.worker.protocol import LoadError, LoadOptions
-
-GENAI_READS = frozenset({"llama", "qwen2", "qwen3"})
-"""Architectures of GGUF files that OpenVINO GenAI reads (its src/cpp/src/gguf_utils)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" 
     device = options.device
     if is_gguf(options.model):
         return _for_gguf(options)
-    if (Path(options.model) / MODEL_FILE).is_file():
+    if exported_file(Path(options.model)) is not None:
         return Choice("openvino", "the model is in OpenVINO's format")
     if device.startswith("cuda"):
         return Choice("torch", f'[model] device = "{device}"')
@@ -85,10 +83,11 @@ def _for_gguf(options: LoadOptions) -> Choice:
     try:
         inspect_server(find_server(options.server))
     except NoServer as missing:
-        kind = read_header(Path(options.model)).architecture
-        if kind in GENAI_READS:
-            return Choice("openvino", f'it reads GGUF files of the kind "{kind}", and {missing}')
-        raise
+        try:
+            kind = read_gguf(Path(options.model)).architecture
+        except LoadError as refusal:
+            raise LoadError(f"{missing}. Without one: {refusal}") from missing
+        return Choice("openvino", f'it reads GGUF files of the kind "{kind}", and {missing}')
     return Choice("llamacpp", "the model is a GGUF file, and a llama-server is there to run it")
 
 

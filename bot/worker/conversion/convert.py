@@ -1,11 +1,11 @@
-"""Converts a Hugging Face Llama folder to OpenVINO's format (IR), quantized, without torch.
+"""Converts a Hugging Face folder to OpenVINO's format (IR), quantized, without torch.
 
 Weights are read, quantized and written a few rows at a time, so that memory use does not grow with
 the model; the graph's constants are views of the written file.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,25 @@ from typing import Any
 import numpy as np
 
 from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
-from bot.worker.conversion.llama_config import SMALL_MODEL, LlamaConfig, read_config
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.decoder_config import SMALL_MODEL, DecoderConfig
+from bot.worker.conversion.decoder_tensors import (
+    Role,
+    TensorSpec,
+    decoder_tensors,
+    text_tensors,
+    unknown_tensors,
+)
 from bot.worker.conversion.safetensors_file import Checkpoint
 from bot.worker.conversion.weight_formats import F32, FORMATS, Part, WeightFormat
 from bot.worker.protocol import LoadError, Progress
 
 CHUNK = 16 * 1024 * 1024
 """Matrix elements that are read and encoded at a time."""
+
+TINY_MODEL = 200_000_000
+"""The number of weights below which "auto" means 16 bits: fewer would save no memory that
+matters."""
 
 _SCRATCH = "weights.partial"
 _ALIGNMENT = 64
@@ -29,17 +41,24 @@ _ALIGNMENT = 64
 class _Stored:
     """Where one tensor lies in the scratch file."""
 
-    rows: int
+    spec: TensorSpec
     format: WeightFormat
     parts: Mapping[str, tuple[Part, int]]
     """Name to part and offset of its first byte."""
 
 
-def resolve_low_bit(low_bit: str, config: LlamaConfig) -> str:
+def resolve_low_bit(low_bit: str, config: DecoderConfig) -> str:
     """The quantization for ``[model] low_bit`` with OpenVINO: what "auto" means for this model,
     else `low_bit` itself. Raises LoadError for an unknown name."""
+    return low_bit_for(low_bit, config.parameters)
+
+
+def low_bit_for(low_bit: str, parameters: int) -> str:
+    """The same for a model with so many weights."""
     if low_bit == "auto":
-        return "fp16" if config.parameters < SMALL_MODEL else "sym_int4"
+        if parameters < TINY_MODEL:
+            return "fp16"
+        return "sym_int8" if parameters < SMALL_MODEL else "sym_int4"
     if low_bit not in FORMATS:
         known = ", ".join(f'"{name}"' for name in FORMATS)
         raise LoadError(
@@ -48,16 +67,27 @@ def resolve_low_bit(low_bit: str, config: LlamaConfig) -> str:
     return low_bit
 
 
-def convert(source: Path, target: Path, low_bit: str, report: Progress) -> None:
+def convert(
+    source: Path,
+    target: Path,
+    low_bit: str,
+    report: Progress,
+    context: int = 0,
+    memory: int | None = None,
+) -> None:
     """Convert the model in the folder `source` into the empty folder `target`, with the
-    quantization `low_bit` (a key of `FORMATS`). `report` gets bytes written and bytes in all.
+    quantization `low_bit` (a key of `FORMATS`), for a context window of `context` tokens, which
+    matters to LongRoPE alone. `report` gets bytes written and bytes in all. `memory` is in bytes
+    what the device has for the model, used by others or not; None where it is not known.
 
-    Raises LoadError where `source` is damaged or of an unsupported architecture, or the disk is too
-    small; the contents of `target` are then undefined.
+    Raises LoadError where `source` is damaged or of an unsupported architecture, or where memory or
+    disk are too small; the contents of `target` are then undefined.
     """
-    config = read_config(source)
+    config = read_config(source).at(context)
     checkpoint = Checkpoint(source)
+    checkpoint.locations = text_tensors(checkpoint.locations)
     plan, size = _plan(checkpoint, config, low_bit)
+    _require_memory(source, size, memory)
     _require_space(target, 2 * size)
     scratch = target / _SCRATCH
     _write(checkpoint, plan, scratch, size, report)
@@ -69,57 +99,48 @@ def convert(source: Path, target: Path, low_bit: str, report: Progress) -> None:
 
 
 def _plan(
-    checkpoint: Checkpoint, config: LlamaConfig, low_bit: str
+    checkpoint: Checkpoint, config: DecoderConfig, low_bit: str
 ) -> tuple[dict[str, _Stored], int]:
     """Where each tensor goes in the scratch file, and the file's size in bytes. Raises LoadError
-    where the checkpoint's shapes are not those of config.json."""
+    where the checkpoint's tensors are not those of config.json."""
+    if unknown := unknown_tensors(config, checkpoint.locations):
+        raise LoadError(
+            f"{checkpoint.folder}: a model of type {config.model_type} has no tensor "
+            f"{unknown[0]:.100}: its files do not belong together; download it again"
+        )
     plan: dict[str, _Stored] = {}
     end = 0
-    for name, shape, weight_format in _tensors(checkpoint, config, low_bit):
-        actual = checkpoint.location(name).shape
-        if actual != shape:
+    for spec in decoder_tensors(config):
+        actual = checkpoint.location(spec.source).shape
+        if actual != spec.source_shape:
             raise LoadError(
-                f"{checkpoint.folder}: {name} has the shape {actual}, but config.json asks for "
-                f"{shape}: the files are not of the same model; download it again"
+                f"{checkpoint.folder}: {spec.source} has the shape {actual}, but config.json asks "
+                f"for {spec.source_shape}: the files are not of the same model; download it again"
             )
-        rows, columns = (shape[0], shape[1]) if len(shape) == 2 else (1, shape[0])
+        weight_format = _format(spec, low_bit)
+        rows, columns = spec.shape if len(spec.shape) == 2 else (1, spec.shape[0])
         parts = {}
         for part_name, part in weight_format.parts(rows, columns).items():
             parts[part_name] = (part, end)
             end += -(-part.size // _ALIGNMENT) * _ALIGNMENT
-        plan[name] = _Stored(rows, weight_format, parts)
+        plan[spec.name] = _Stored(spec, weight_format, parts)
     return plan, end
 
 
-def _tensors(
-    checkpoint: Checkpoint, config: LlamaConfig, low_bit: str
-) -> Iterator[tuple[str, tuple[int, ...], WeightFormat]]:
-    """Every tensor of the model: its Hugging Face name, its shape and its format. Vectors are
-    stored as float32, which costs next to nothing."""
+def _format(spec: TensorSpec, low_bit: str) -> WeightFormat:
+    """Vectors are stored as float32, which costs next to nothing."""
     layers, ends = FORMATS[low_bit]
-    hidden, inner = config.hidden, config.inner
-    queries, keys = config.heads * config.head_size, config.key_heads * config.head_size
-    yield "model.embed_tokens.weight", (config.vocab, hidden), ends
-    if not config.tied:
-        yield "lm_head.weight", (config.vocab, hidden), ends
-    yield "model.norm.weight", (hidden,), F32
-    matrices = {
-        "self_attn.q_proj": (queries, hidden),
-        "self_attn.k_proj": (keys, hidden),
-        "self_attn.v_proj": (keys, hidden),
-        "self_attn.o_proj": (hidden, queries),
-        "mlp.gate_proj": (inner, hidden),
-        "mlp.up_proj": (inner, hidden),
-        "mlp.down_proj": (hidden, inner),
-    }
-    for layer in range(config.layers):
-        at = f"model.layers.{layer}."
-        yield at + "input_layernorm.weight", (hidden,), F32
-        yield at + "post_attention_layernorm.weight", (hidden,), F32
-        for name, shape in matrices.items():
-            yield f"{at}{name}.weight", shape, layers
-            if f"{at}{name}.bias" in checkpoint.locations:
-                yield f"{at}{name}.bias", shape[:1], F32
+    return {Role.LAYER: layers, Role.END: ends, Role.VECTOR: F32}[spec.role]
+
+
+def _require_memory(source: Path, needed: int, memory: int | None) -> None:
+    """Minutes are not spent on what could not be loaded afterwards."""
+    if memory is not None and memory < needed:
+        raise LoadError(
+            f"{source.name} would need {needed / 1e9:.1f} GB of memory, and the device has "
+            f"{memory / 1e9:.1f} GB in all: choose stronger quantization ([model] low_bit), or a "
+            "smaller model (parley model recommend names some that fit)"
+        )
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -141,21 +162,24 @@ def _write(
     done, what = 0, "Converting the model"
     report(what, 0, size)
     with scratch.open("wb") as file:
-        for name, stored in plan.items():
-            _write_tensor(checkpoint, name, stored, file)
+        for stored in plan.values():
+            _write_tensor(checkpoint, stored, file)
             done += sum(part.size for part, _ in stored.parts.values())
             report(what, min(done, size), size)
         file.truncate(size)
 
 
-def _write_tensor(checkpoint: Checkpoint, name: str, stored: _Stored, file: Any) -> None:
-    location = checkpoint.location(name)
-    total = location.shape[0]
-    vector = len(location.shape) == 1
-    at_once = total if vector else max(2, CHUNK // location.row_size // 2 * 2)
+def _write_tensor(checkpoint: Checkpoint, stored: _Stored, file: Any) -> None:
+    spec = stored.spec
+    vector, total = len(spec.shape) == 1, spec.shape[0]
+    block = len(spec.order) or 2  # two rows of 4 bits may share a byte
+    at_once = total if vector else max(block, CHUNK // spec.shape[1] // block * block)
     at = {part: start for part, (_, start) in stored.parts.items()}
     for start in range(0, total, at_once):
-        rows = checkpoint.rows(name, start, min(total, start + at_once))
+        stop = min(total, start + at_once)
+        rows = checkpoint.rows(spec.source, spec.start + start, spec.start + stop)
+        if spec.order:
+            rows = rows.reshape(-1, block, *rows.shape[1:])[:, spec.order].reshape(rows.shape)
         encoded = stored.format.encode(rows[None, :] if vector else rows)
         for part, values in encoded.items():
             data = np.ascontiguousarray(values)
@@ -164,9 +188,9 @@ def _write_tensor(checkpoint: Checkpoint, name: str, stored: _Stored, file: Any)
             at[part] += data.nbytes
 
 
-def _save(config: LlamaConfig, plan: Mapping[str, _Stored], scratch: Path, target: Path) -> None:
+def _save(config: DecoderConfig, plan: Mapping[str, _Stored], scratch: Path, target: Path) -> None:
     ov = import_openvino()
-    from bot.worker.conversion.llama_graph import Constants, LlamaGraph
+    from bot.worker.conversion.decoder_graph import Constants, DecoderGraph
 
     # Constants share this memory without holding it: it must live until the model is saved.
     data = np.memmap(scratch, np.uint8, mode="r")
@@ -177,13 +201,13 @@ def _save(config: LlamaConfig, plan: Mapping[str, _Stored], scratch: Path, targe
             return {}
         found = {}
         for part, (kind, start) in stored.parts.items():
-            shape = kind.shape[1:] if stored.rows == 1 and part == "weight" else kind.shape
+            shape = kind.shape[1:] if len(stored.spec.shape) == 1 else kind.shape
             view = data[start : start + kind.size]
             tensor = ov.Tensor(view, ov.Shape(list(shape)), getattr(ov.Type, kind.type))
             found[part] = ov.op.Constant(tensor, shared_memory=True)
         return found
 
-    model = LlamaGraph(config, constants).build()
+    model = DecoderGraph(config, constants).build()
     try:
         ov.save_model(model, target / MODEL_FILE, compress_to_fp16=False)
         # Fails where the disk filled up during saving: the file must hold every constant.

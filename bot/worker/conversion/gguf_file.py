@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.worker.conversion.llama_config import LlamaConfig, read_config
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.conversion.safetensors_file import Checkpoint
 
 ALIGNMENT = 32
@@ -59,7 +60,7 @@ def write_gguf(folder: Path, file: Path, context: int) -> None:
             out.write(bytes(_aligned(data.nbytes) - data.nbytes))
 
 
-def _tensors(checkpoint: Checkpoint, config: LlamaConfig) -> Iterator[tuple[str, Array]]:
+def _tensors(checkpoint: Checkpoint, config: DecoderConfig) -> Iterator[tuple[str, Array]]:
     """The tensors by llama.cpp's names: matrices in 16 bits, vectors in 32."""
     for name in checkpoint.locations:
         stem = name.removesuffix(".weight")
@@ -81,13 +82,13 @@ def _renamed(stem: str) -> str:
     return f"blk.{layer}.{_LAYER[part]}.weight"
 
 
-def _metadata(config: LlamaConfig, context: int) -> Iterator[bytes]:
+def _metadata(config: DecoderConfig, context: int) -> Iterator[bytes]:
     yield _text("general.architecture", "llama")
     numbers = {
         "general.file_type": _MOSTLY_F16,
         "llama.context_length": context,
         "llama.embedding_length": config.hidden,
-        "llama.block_count": config.layers,
+        "llama.block_count": len(config.layers),
         "llama.feed_forward_length": config.inner,
         "llama.attention.head_count": config.heads,
         "llama.attention.head_count_kv": config.key_heads,
@@ -99,7 +100,9 @@ def _metadata(config: LlamaConfig, context: int) -> Iterator[bytes]:
     for key, number in numbers.items():
         yield _string(key) + struct.pack("<II", _U32, number)
     # The second frequency is theta ** (-2 / head size).
-    theta = config.frequencies[1] ** (-config.head_size / 2)
+    rope = config.layers[0].rope
+    assert rope is not None
+    theta = rope.frequencies[1] ** (-config.head_size / 2)
     yield _string("llama.rope.freq_base") + struct.pack("<If", _FLOAT, theta)
     epsilon = struct.pack("<If", _FLOAT, config.norm_epsilon)
     yield _string("llama.attention.layer_norm_rms_epsilon") + epsilon

@@ -1,7 +1,7 @@
 """The cache of converted models ([model] cache_dir): each model is converted once per kind.
 
 A converted model is a folder ``NAME-KIND-DIGEST``. NAME is the original folder's name, KIND names
-quantization and backend (for OpenVINO the ``low_bit`` alone), and DIGEST covers the original's
+quantization and backend (for OpenVINO see `converted_kinds`), and DIGEST covers the original's
 files, so that a changed model is converted anew. A folder with this name is always complete: it is
 written under a temporary name that no reader accepts, and renamed. What a killed conversion left
 behind is removed by the next one.
@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import convert
 from bot.worker.conversion.file_lock import locked
 from bot.worker.conversion.safetensors_file import identity
 from bot.worker.protocol import LoadError, Progress
 
-VERSION = 1
+VERSION = 2
 """Part of the digest. To be increased when `convert` writes something else, so that every model is
 converted again."""
 
@@ -33,14 +34,32 @@ SOURCE_NOTE = "parley-source.json"
 """A JSON file in a converted model: ``source``, the path of the original's folder."""
 
 
-def converted(source: Path, cache_dir: Path, low_bit: str, report: Progress) -> Path:
+def converted(
+    source: Path,
+    cache_dir: Path,
+    low_bit: str,
+    report: Progress,
+    context: int = 0,
+    memory: int | None = None,
+) -> Path:
     """The folder with the model in `source` in OpenVINO's format, converted now if it is not
-    cached. Raises LoadError where it cannot be converted, and as `get_or_convert` does."""
+    cached, for a context window of `context` tokens, which matters to LongRoPE alone, and a device
+    with `memory` bytes (see `convert`). Raises LoadError where it cannot be converted, and as
+    `get_or_convert` does."""
+    config = read_config(source)
+    short, long = converted_kinds(low_bit)
+    kind = long if config.at(context) != config else short
 
     def make(folder: Path) -> None:
-        convert(source, folder, low_bit, report)
+        convert(source, folder, low_bit, report, context, memory)
 
-    return get_or_convert(source, cache_dir, low_bit, MODEL_FILE, make, report)
+    return get_or_convert(source, cache_dir, kind, MODEL_FILE, make, report)
+
+
+def converted_kinds(low_bit: str) -> tuple[str, str]:
+    """The kinds of models that are converted for OpenVINO with this quantization: usually, and for
+    contexts for which LongRoPE has other frequencies."""
+    return low_bit, f"{low_bit}_long"
 
 
 def get_or_convert(

@@ -65,8 +65,8 @@ class Checkpoint:
         found = self.locations.get(name)
         if found is None:
             raise LoadError(
-                f"{self.folder} lacks the tensor {name}: it is damaged or not a Llama "
-                "model; download it again"
+                f"{self.folder} lacks the tensor {name}: it is damaged or not of the architecture "
+                "that config.json names; download it again"
             )
         if found.dtype not in _SIZES:
             raise LoadError(
@@ -186,8 +186,9 @@ def _damaged(file: Path, how: str) -> LoadError:
 
 def identity(folder: Path) -> list[tuple[str, int, int]]:
     """Name, size in bytes and modification time in nanoseconds of each file that a conversion
-    reads. Folders with equal identities hold the same model. Raises LoadError where there are no
-    weights."""
-    files = [*weight_files(folder), folder / "config.json"]
+    reads; also of a model in OpenVINO's format. Folders with equal identities hold the same model.
+    Raises LoadError where there are no weights."""
+    exported = sorted(folder.glob("openvino_*model.bin"))
+    files = [*(exported or weight_files(folder)), folder / "config.json"]
     stats = [(file, file.stat()) for file in files if file.exists()]
     return [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in stats]

@@ -76,3 +76,7 @@ def test_how_an_answer_ended_is_said_where_its_text_does_not_show_it(state: Answ
     note = note_of(Part(1, 0, "Hello", state, last=True))
     assert bool(note) is (not state.open and state is not AnswerState.DONE)
     assert note_of(Part(1, 0, "Hello", state, last=False)) == ""
+
+
+def test_privacy_says_that_thoughts_are_stored() -> None:
+    assert "what the model thought" in privacy_text(0, "`/reset`", "`/forget me`")

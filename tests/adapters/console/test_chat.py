@@ -25,7 +25,7 @@ from tests.scripted_generator import ScriptedGenerator, echo
 HERE = ConversationKey("console", "terminal")
 ME = Person("console", "ana", "Ana", admin=True)
 OPTIONS = EngineOptions(
-    window=WindowOptions("Be kind.", True, Sampling(max_new_tokens=8)),
+    window=WindowOptions("Be kind.", True, Sampling(max_new_tokens=8, max_thinking_tokens=1000)),
     slots=2,
     queue=10,
     queue_per_person=10,
@@ -64,11 +64,12 @@ class Desk:
     generator: ScriptedGenerator = field(default_factory=ScriptedGenerator)
     store: MemoryStore = field(default_factory=MemoryStore)
     failed: bool = False
+    fold: bool = False
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[Engine]:
         clock = SystemClock()
-        delivery = Delivery(clock, self.store, edit_interval=0.0)
+        delivery = Delivery(clock, self.store, edit_interval=0.0, fold=self.fold)
         async with Engine(self.generator, self.store, delivery, clock, OPTIONS) as engine:
             yield engine
 
@@ -251,3 +252,13 @@ async def test_several_answers_left_unfinished_are_shown_one_after_the_other() -
     shown = await desk.chat()
     order = [shown.index(mark) for mark in ("> one", "] one", "> two", "] two", "> three")]
     assert order == sorted(order)
+
+
+async def test_the_beginning_of_a_thought_is_shown_above_its_answer() -> None:
+    desk = Desk(ScriptedGenerator(lambda _: "It is.", thought="Let me see. " * 60), fold=True)
+    shown = await desk.chat("Is it?", "/settings reasoning=low", "/settings")
+    above, _, below = shown.partition("It is.")
+    assert "│ Let me see. Let me see." in above
+    assert above.count("Let me see.") < 25
+    assert "Let me see." not in below
+    assert below.count("Thinking: low") == 2

@@ -55,6 +55,8 @@ class Scene:
     general: Channel
     ana: User
     settings: Settings
+    slots: int = 64
+    """Answers that are generated at once."""
     engine: Engine = field(init=False)
     said: list[str] = field(default_factory=list)
     """What `ready` was told."""
@@ -78,8 +80,11 @@ class Scene:
     async def running(self, generator: Generator | None = None) -> AsyncIterator[Engine]:
         """One run of Parley, from its start until it is shut down."""
         clock = SystemClock()
-        delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8)
-        engine = Engine(generator or self.generator, self.store, delivery, clock, options())
+        fold = self.settings.conversation.thinking == "fold"
+        delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8, fold=fold)
+        engine = Engine(
+            generator or self.generator, self.store, delivery, clock, options(self.slots)
+        )
         ups = len(self.said)
         async with engine, asyncio.TaskGroup() as tasks:
             self.engine = engine
@@ -107,11 +112,13 @@ def _without_notes(content: str) -> list[str]:
     return [line for line in content.split("\n") if not line.startswith("-# ")]
 
 
-def options() -> EngineOptions:
-    window = WindowOptions("Be kind.", True, Sampling(max_new_tokens=5000))
+def options(slots: int = 64) -> EngineOptions:
+    window = WindowOptions(
+        "Be kind.", True, Sampling(max_new_tokens=5000, max_thinking_tokens=1000)
+    )
     return EngineOptions(
         window=window,
-        slots=64,
+        slots=slots,
         queue=100,
         queue_per_person=100,
         quota=Quota(),

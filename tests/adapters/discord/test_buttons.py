@@ -187,3 +187,21 @@ async def test_a_button_of_a_forgotten_answer_says_so() -> None:
         assert "1 question of yours" in await said(forgotten)
         late = await s.discord.press(s.ana, answer, "regenerate")
         assert await said(late) == "There is no such answer any more."
+
+
+async def test_a_long_thought_comes_as_a_file_that_only_who_pressed_sees() -> None:
+    thought = "Let me see how that is. " * 150
+    model = ScriptedGenerator(lambda _: "It is.", context=100_000, thought=thought)
+    async with loopback() as s:
+        folding = s.settings.conversation.model_copy(update={"thinking": "fold"})
+        s.settings = s.settings.model_copy(update={"conversation": folding})
+        async with s.running(model):
+            await s.discord.ask(s.general, s.ana, "Is it?")
+            (answer,) = await s.answered()
+            assert answer.buttons == ["regenerate", "up", "down", "thinking"]
+            assert answer.content.startswith("> -# Let me see")
+            pressed = await s.discord.press(s.ana, answer, "thinking")
+            await until(lambda: pressed.followups)
+            (told,) = pressed.followups
+            assert told.ephemeral
+            assert list(told.files.values()) == [thought.strip().encode()]

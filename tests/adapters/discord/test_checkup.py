@@ -1,21 +1,26 @@
 """The checks of the token and the intents, against an HTTP server on the loopback interface."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from adapters.discord.checkup import check_discord
+from adapters.discord.checkup import COMMANDS, check_discord
+from adapters.discord.registration import sync_commands
 from bot.checks import Result, State
 from bot.config import DiscordSettings
+from tests.adapters.discord.scene import loopback
 
 TOKEN = "right"
 
 
 @asynccontextmanager
-async def discord(flags: int = 0, *, status: int = 200) -> AsyncIterator[str]:
-    """The address of a Discord whose application has these flags."""
+async def discord(
+    flags: int = 0, *, status: int = 200, commands: Iterable[str] | None = None
+) -> AsyncIterator[str]:
+    """The address of a Discord whose application has these flags and commands; without `commands`
+    it does not tell them."""
 
     def answer(request: web.Request, body: dict[str, object]) -> web.Response:
         if request.headers.get("Authorization") != f"Bot {TOKEN}":
@@ -28,7 +33,12 @@ async def discord(flags: int = 0, *, status: int = 200) -> AsyncIterator[str]:
     async def application(request: web.Request) -> web.Response:
         return answer(request, {"id": "42", "name": "Parley", "flags": flags})
 
+    async def registered(request: web.Request) -> web.Response:
+        return web.json_response([{"name": name} for name in commands or ()])
+
     app = web.Application()
+    if commands is not None:
+        app.router.add_get("/api/v10/applications/42/commands", registered)
     app.router.add_get("/api/v10/users/@me", me)
     app.router.add_get("/api/v10/oauth2/applications/@me", application)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -64,6 +74,31 @@ async def test_an_intent_that_is_off_is_a_warning_unless_it_is_meant() -> None:
         assert "Privileged Gateway Intents" in intent.remedy
         _, intent = await checked(url, content=False)
         assert intent.state is State.OK
+
+
+async def test_commands_that_are_not_registered_are_named_with_the_remedy() -> None:
+    async with discord(1 << 18, commands=COMMANDS) as url:
+        *_, commands = await checked(url)
+    assert (commands.what, commands.state) == ("slash commands", State.OK)
+    async with discord(1 << 18, commands=COMMANDS - {"ask", "stop"}) as url:
+        *_, commands = await checked(url)
+    assert (commands.state, commands.detail) == (State.WARNING, "not registered: ask, stop")
+    assert commands.remedy == "Register them with: parley discord sync"
+    async with discord(1 << 18, commands=()) as url:
+        *_, commands = await checked(url)
+    assert commands.detail == "none is registered"
+
+
+async def test_the_commands_that_are_checked_are_those_that_are_registered() -> None:
+    async with loopback() as s:
+        await sync_commands(s.settings)
+        assert {command["name"] for command in s.discord.world.commands} == COMMANDS
+
+
+async def test_the_page_of_the_intents_is_that_of_the_application() -> None:
+    async with discord() as url:
+        _, intent = await checked(url)
+    assert "https://discord.com/developers/applications/42/bot" in intent.remedy
 
 
 async def test_a_token_that_discord_refuses_says_where_to_get_one() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
-from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling, Usage
+from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling, Thought, Usage
 from tests.scripted_generator import ScriptedGenerator
 
 
@@ -18,7 +18,7 @@ class TextGenerator(ScriptedGenerator):
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         assert isinstance(prompt, Prompt)
         self.prompts.append(prompt)
         done = len(re.findall(r"\s*\S+\s*", prompt.answer))

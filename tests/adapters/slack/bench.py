@@ -82,7 +82,9 @@ def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Setting
 
 def options(**changes: Any) -> EngineOptions:
     values: dict[str, Any] = {
-        "window": WindowOptions("Be kind.", True, Sampling(max_new_tokens=20_000)),
+        "window": WindowOptions(
+            "Be kind.", True, Sampling(max_new_tokens=20_000, max_thinking_tokens=1000)
+        ),
         "slots": 64,
         "queue": 100,
         "queue_per_person": 100,
@@ -111,10 +113,12 @@ async def bench(
     clock = at.clock if at else ScaledClock(factor)
     generator = generator or ScriptedGenerator(reply, context=100_000, paced=paced)
     store = store or MemoryStore()
-    delivery = Delivery(clock, store, edit_interval=edit_interval)
+    fold = settings.get("conversation", {}).get("thinking") == "fold"
+    delivery = Delivery(clock, store, edit_interval=edit_interval, fold=fold)
     async with AsyncExitStack() as stack:
         if at is None:
             at = await stack.enter_async_context(LoopbackSlack(clock))
+            at.team.trigger_seconds *= factor  # three of the wall's: the machine may be busy
         serving = _serving(at, generator, store, delivery, engine or {}, settings)
         yield await stack.enter_async_context(serving)
 

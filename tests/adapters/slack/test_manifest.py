@@ -27,6 +27,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "chat.appendStream": {"chat:write"},
     "chat.stopStream": {"chat:write"},
     "agents.sessions.setStatus": {"chat:write"},
+    "assistant.threads.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
@@ -98,7 +99,7 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
     named = {command["command"] for command in COMMANDS}
     assert named == {"/ask", "/stop", "/reset", "/parley"}
     assert {"/ask", "/stop", "/reset"} <= texts_in_code()
-    assert len(ACTION_IDS) == 4
+    assert len(ACTION_IDS) == 5
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])

@@ -1,52 +1,23 @@
-"""Replies that one person sees."""
+"""Texts for one person, in as many messages as they need."""
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.slack.places import place_of
-from adapters.slack.private_replies import PrivateReply
-from tests.adapters.slack.near import near
-from tests.slack_loopback import ApiError, Someone, TooFast
+from adapters.slack.private_replies import LONGEST, MOST_PIECES, shortened, split
 
 
-async def test_it_is_seen_by_the_person_alone_and_pings_nobody() -> None:
-    async with near() as at:
-        await PrivateReply(at.workspace, place_of("T1", "C1"), "U1")("**Hey** <!channel>")
-        (message,) = at.team.messages.values()
-        assert message.ephemeral_to == "U1"
-        assert message.shown == "**Hey** <!\u2060channel>"
-        assert message.text == "**Hey** &lt;!channel&gt;"
-        assert at.team.visible("C1") == []
+@given(st.lists(st.text(alphabet="ab \n", max_size=4000), max_size=12))
+def test_a_long_text_is_whole_in_its_pieces(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    pieces = split(text)
+    assert "".join(pieces) == text
+    assert all(0 < len(piece) <= LONGEST for piece in pieces) or text == ""
 
 
-async def test_in_a_thread_it_is_told_there() -> None:
-    async with near() as at:
-        first = Someone(at.slack, "U1", "Ana").post("C1", "thread")
-        await PrivateReply(at.workspace, place_of("T1", "C1", first.ts), "U1")("Hey")
-        assert at.team.calls[-1][1]["thread_ts"] == first.ts
-
-
-async def test_a_response_url_reaches_where_the_bot_may_not_write() -> None:
-    async with near() as at:
-        url = at.slack.response_url()
-        await PrivateReply(at.workspace, place_of("T1", "G9"), "U1", url)("Hey")
-        assert at.slack.responded(url) == ["Hey"]
-
-
-async def test_a_busy_slack_is_waited_for() -> None:
-    async with near() as at:
-        at.team.fail("chat.postEphemeral", TooFast(5))
-        await PrivateReply(at.workspace, place_of("T1", "C1"), "U1")("Hey")
-        assert at.team.ephemeral("U1") == ["Hey"]
-
-
-async def test_what_cannot_be_told_is_logged_without_its_text(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with near() as at:
-        at.team.fail("chat.postEphemeral", ApiError("user_not_in_channel"))
-        await PrivateReply(at.workspace, place_of("T1", "C1"), "U1")("my words")
-        gone = "http://127.0.0.1:1/response/1"
-        await PrivateReply(at.workspace, place_of("T1", "C1"), "U1", gone)("my words")
-    assert len(caplog.records) == 2
-    assert "user_not_in_channel" in caplog.text
-    assert "my words" not in caplog.text
+def test_what_is_too_long_for_five_messages_says_so() -> None:
+    text = "x" * 200_000  # a thought, say
+    kept = shortened(split(text))
+    assert len(kept) == MOST_PIECES
+    assert "155,000 more characters" in kept[-1]
+    assert all(len(piece) < 12_000 for piece in kept)
+    assert shortened(split("x" * 45_000)) == split("x" * 45_000)

@@ -7,6 +7,7 @@ import pytest
 from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import FEW, POEM, Bench, bench, labels, poem
 from tests.scaled_clock import ScaledClock
+from tests.scripted_generator import ScriptedGenerator
 from tests.slack_loopback import ApiError, LoopbackSlack, Someone, TooFast
 from tests.until import until
 
@@ -32,6 +33,28 @@ async def test_in_a_thread_an_answer_is_streamed_and_ends_with_buttons() -> None
         assert labels(answer) == ["Regenerate"]
         assert b.team.sessions["C1", thread] == "active"
         assert not b.calls("chat.update")
+
+
+async def test_while_the_model_thinks_the_threads_status_says_for_how_long() -> None:
+    thoughtful = ScriptedGenerator(
+        lambda _: "It is.", context=100_000, paced=True, thought="hm " * 3
+    )
+    async with bench(generator=thoughtful) as b:
+        thread = await in_thread(b)
+        thoughtful.let(1)
+        await until(lambda: any("10 s" in status for _, _, status in b.team.statuses))
+        (answer,) = b.team.answers("C1", thread)
+        assert answer.streaming
+        assert not answer.shown.strip("…")
+        thoughtful.let(100)
+        await b.answered()
+        assert answer.shown == "It is."
+    statuses = [
+        status for channel, ts, status in b.team.statuses if (channel, ts) == ("C1", thread)
+    ]
+    assert statuses[:2] == ["is thinking… 5 s", "is thinking… 10 s"]
+    assert statuses[-1] == ""  # the answer has come
+    assert not b.calls("chat.update")
 
 
 async def test_an_answer_that_waits_behind_others_is_posted_with_its_note_and_a_button() -> None:

@@ -46,10 +46,14 @@ class RecordingLedger:
             self.failures -= 1
             raise StorageError("the database is locked")
 
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+    async def checkpoint(
+        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+    ) -> None:
         raise AssertionError("delivery must not call this")
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         raise AssertionError("delivery must not call this")
 
     async def delivered(self, answer_id: int) -> None:

@@ -1,6 +1,9 @@
 """What the engine promises, against a working store, delivery and surface, and a scripted model."""
 
 import asyncio
+import io
+import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +25,7 @@ from bot.errors import (
     TooLong,
     WorkerLost,
 )
+from bot.logs import JsonLines
 from bot.messages import ConversationKey, Person, Question, Sampling, Usage
 from bot.ports import (
     AnswerState,
@@ -578,6 +582,24 @@ async def test_one_failing_answer_is_no_other_answers_affair() -> None:
         assert (await good.ended()).state is AnswerState.DONE
 
 
+async def test_the_log_names_conversation_and_answer() -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonLines())
+    generator = ScriptedGenerator()
+    generator.failures = [(2, GenerationError("numbers overflowed"))]
+    logging.getLogger("bot.engine").addHandler(handler)
+    try:
+        async with bench(generator) as b:
+            bad = await b.ask("one")
+            await bad.ended()
+    finally:
+        logging.getLogger("bot.engine").removeHandler(handler)
+    (entry,) = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert entry["message"] == f"answer {bad.id} failed: numbers overflowed"
+    assert (entry["conversation"], entry["answer"]) == (str(GENERAL), bad.id)
+
+
 async def test_a_deleted_message_stops_the_model_without_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -598,7 +620,9 @@ async def test_a_deleted_message_stops_the_model_without_an_error(
 class FailingStore(MemoryStore):
     """Cannot save an answer's end."""
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         raise StorageError("parley.sqlite3: the disk is full. Free some space.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from bot.errors import ShuttingDown, StorageError
-from bot.messages import Completion, Finished, Prompt, Question, Sampling, Usage
+from bot.messages import Completion, Finished, Prompt, Question, Sampling, Thought, Usage
 from bot.ports import AnswerState, Quota
 from storage.in_memory import MemoryStore
 from tests.bot.engine.test_engine import ANA, BEN, GENERAL, a_surface, bench
@@ -23,7 +23,7 @@ class Breaking(ScriptedGenerator):
 
     async def stream(
         self, prompt: Prompt | Completion, sampling: Sampling
-    ) -> AsyncGenerator[str | Finished]:
+    ) -> AsyncGenerator[str | Thought | Finished]:
         number = 0
         first = not self.prompts
         async for piece in super().stream(prompt, sampling):
@@ -57,15 +57,19 @@ class Raw(MemoryStore):
         self.checkpoints: list[Exception] = []
         self.closes: list[Exception] = []
 
-    async def checkpoint(self, answer_id: int, state: AnswerState, text: str) -> None:
+    async def checkpoint(
+        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+    ) -> None:
         if self.checkpoints:
             raise self.checkpoints.pop(0)
-        await super().checkpoint(answer_id, state, text)
+        await super().checkpoint(answer_id, state, text, thought)
 
-    async def close(self, answer_id: int, state: AnswerState, text: str, usage: Usage) -> None:
+    async def close(
+        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+    ) -> None:
         if self.closes:
             raise self.closes.pop(0)
-        await super().close(answer_id, state, text, usage)
+        await super().close(answer_id, state, text, usage, thought)
 
 
 async def test_a_checkpoint_that_raises_anything_stops_no_other_answer() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.engine.packing import (
     KEPT_AFTER_CUT,
     Packed,
+    Thinking,
     as_exchange,
     as_question,
     least_answer,
@@ -70,11 +71,15 @@ async def packed(
     wanted: int = 20,
     keep_from: int | None = None,
     answer: str = "",
+    thought: str = "",
+    thinking: Thinking | None = None,
 ) -> Packed:
     return await pack(
         system=system,
         question=asked,
         answer=answer,
+        thought=thought,
+        thinking=thinking,
         pages=Pages(past),
         count=count,
         window=window,
@@ -324,3 +329,37 @@ async def test_a_packed_history_shows_the_names() -> None:
         show_names=True,
     )
     assert result.prompt.history == (Exchange("Ada: a", "b"),)
+
+
+# ---------------------------------------------------------------- a thought before the answer
+
+
+async def test_room_is_kept_for_the_thought_of_a_model_that_thinks_alone() -> None:
+    past = [stored(n, words(4), words(4)) for n in range(1, 30)]
+    plain = await packed(past, window=200, wanted=20)
+    maybe = await packed(past, window=200, wanted=20, thinking=Thinking(most=60))
+    thinks = await packed(past, window=200, wanted=20, thinking=Thinking(most=60, reserved=True))
+    assert len(plain.prompt.history) == len(maybe.prompt.history) > len(thinks.prompt.history) > 0
+    assert plain.max_thinking_tokens == 0
+    assert 0 < maybe.max_thinking_tokens <= thinks.max_thinking_tokens == 60
+    for one in (plain, maybe, thinks):
+        assert one.max_new_tokens == 20
+        assert one.tokens + one.max_new_tokens + one.max_thinking_tokens <= 200
+
+
+async def test_a_long_question_leaves_room_for_thought_and_answer_both() -> None:
+    found = await packed(
+        [], asked=words(110), window=200, wanted=60, thinking=Thinking(most=60, reserved=True)
+    )
+    left = 200 - found.tokens
+    assert found.max_new_tokens >= left // 2
+    assert found.max_thinking_tokens == left - found.max_new_tokens > 0
+
+
+async def test_an_answer_that_has_begun_needs_no_room_for_a_thought() -> None:
+    found = await packed(
+        [], answer="So", thought="Let me see.", thinking=Thinking(most=60, reserved=True)
+    )
+    assert (found.prompt.thought, found.max_thinking_tokens) == ("Let me see.", 0)
+    half = await packed([], thought="Let me", thinking=Thinking(most=60, reserved=True))
+    assert (half.prompt.thought, half.max_thinking_tokens) == ("Let me", 60)

@@ -1,12 +1,13 @@
 """An answer that goes on when the model's process is lost, or comes back with a smaller window."""
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
 
 from bot.engine.resume import MOST_RETRIES_IN_ALL, Repack, resuming_stream
 from bot.errors import GenerationError, NoRoom, WorkerLost
-from bot.messages import Finished, FinishReason, Prompt, Sampling
+from bot.messages import Completion, Finished, FinishReason, Prompt, Sampling, Thought
 from tests.scripted_generator import ScriptedGenerator
 
 POEM = " ".join(f"word{n}" for n in range(20))
@@ -14,7 +15,7 @@ ASKED = Prompt("Be kind.", (), "A poem")
 SMALLER = Prompt("", (), "A poem")
 
 
-async def as_it_was(_: str) -> None:
+async def as_it_was(_: str, __: str) -> None:
     return None
 
 
@@ -22,7 +23,7 @@ def into(*room: int) -> Repack:
     """Packs anew each time, with so much room for the answer."""
     left = list(room)
 
-    async def repack(text: str) -> tuple[Prompt, Sampling]:
+    async def repack(text: str, _: str) -> tuple[Prompt, Sampling]:
         prompt = Prompt(SMALLER.system, SMALLER.history, SMALLER.question, text)
         return prompt, Sampling(max_new_tokens=left.pop(0))
 
@@ -38,6 +39,7 @@ async def written(
         async for piece in stream:
             if isinstance(piece, Finished):
                 return "".join(texts), piece
+            assert isinstance(piece, str)
             texts.append(piece)
     raise AssertionError("the stream ended without an end")
 
@@ -98,3 +100,58 @@ async def test_a_generator_that_is_lost_after_each_word_is_retried_a_bounded_num
     with pytest.raises(WorkerLost):
         await written(generator, as_it_was)
     assert len(generator.prompts) == 1 + MOST_RETRIES_IN_ALL
+
+
+# ---------------------------------------------------------------- a thought before the answer
+
+THOUGHT = " ".join(f"hm{n}" for n in range(12))
+
+
+@pytest.mark.parametrize("after", [0, 5, 12, 15])
+@pytest.mark.parametrize("prefills", [True, False])
+async def test_a_thought_is_taken_up_or_begun_anew_within_its_length(
+    after: int,
+    prefills: bool,
+) -> None:
+    generator = ScriptedGenerator(lambda _: POEM, thought=THOUGHT, prefills=prefills)
+    generator.failures = [(after, WorkerLost("gone"))]
+    sampling = Sampling(max_new_tokens=100, max_thinking_tokens=30)
+    thought, text, end = "", "", None
+    async with aclosing(resuming_stream(generator, ASKED, sampling, as_it_was)) as stream:
+        async for piece in stream:
+            if isinstance(piece, Finished):
+                end = piece
+            elif isinstance(piece, str):
+                text += piece
+            else:
+                thought = piece.text if piece.whole else thought + piece.text
+    assert (thought, text) == (THOUGHT, POEM)
+    assert end is not None
+    assert end.usage.answer_tokens == len(POEM.split())
+    spent = after if not prefills and 0 < after <= 12 else 0
+    assert end.usage.thinking_tokens == 12 + spent
+    assert generator.samplings[1].max_thinking_tokens == 30 - min(after, 12)
+    assert generator.samplings[1].max_new_tokens == 100 - max(0, after - 12)
+
+
+async def test_text_that_turned_out_to_be_a_thought_is_not_sent_as_the_answer() -> None:
+    class Late(ScriptedGenerator):
+        async def stream(
+            self, prompt: Prompt | Completion, sampling: Sampling
+        ) -> AsyncGenerator[str | Thought | Finished]:
+            del sampling
+            assert isinstance(prompt, Prompt)
+            self.prompts.append(prompt)
+            if len(self.prompts) > 1:
+                yield "Fine."
+                yield Finished(FinishReason.END)
+                return
+            yield "Let me see."
+            yield Thought("Let me see.", whole=True)
+            raise WorkerLost("gone")
+
+    generator = Late()
+    stream = resuming_stream(generator, ASKED, Sampling(), as_it_was)
+    pieces = [piece async for piece in stream]
+    assert pieces[-2] == "Fine."
+    assert (generator.prompts[1].thought, generator.prompts[1].answer) == ("Let me see.", "")

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
-from bot.generation.codec import ModelCodec, ScriptedCodec, load_codec
+from bot.generation.codec import ModelCodec, load_codec
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
-from bot.messages import Completion, Exchange, Prompt
+from bot.generation.scripted_codec import ScriptedCodec
+from bot.messages import Completion, Exchange, Prompt, Sampling, Thought
 from bot.prompting.tokenizer import TextTokenizer
 from tests.chat_templates import CHATML, MISTRAL
 from tests.tiny_gguf import byte_level, sentencepiece, write_gguf
@@ -18,6 +19,12 @@ from tests.tiny_tokenizer import EOS, write_model_folder
 
 PROMPT = Prompt("Be kind.", (), "How are you?")
 SCRIPT = "one  two\nthree four "
+LONG = Sampling(max_new_tokens=1000)
+
+
+def answer(*pieces: str | Thought) -> str:
+    """The text of pieces of which none is a thought."""
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 @pytest.fixture
@@ -50,11 +57,11 @@ async def test_an_answer_in_two_parts_is_the_same_text(folder: Path) -> None:
     ids = (await codec.encode(replace(PROMPT, answer=whole)))[len(await codec.encode(PROMPT)) :]
     texts = []
     for cut in range(1, len(ids)):
-        first = codec.decoder(PROMPT, await codec.encode(PROMPT))
-        begun = first.feed(ids[:cut]) + first.flush()
+        first = codec.reader(PROMPT, await codec.encode(PROMPT), LONG)
+        begun = answer(*first.feed(ids[:cut]), *first.flush())
         prompt = replace(PROMPT, answer=begun)
-        second = codec.decoder(prompt, [*await codec.encode(PROMPT), *ids[:cut]])
-        texts.append(begun + second.feed(ids[cut:]) + second.flush())
+        second = codec.reader(prompt, [*await codec.encode(PROMPT), *ids[:cut]], LONG)
+        texts.append(begun + answer(*second.feed(ids[cut:]), *second.flush()))
     assert set(texts) == {whole.lstrip()}
 
 
@@ -72,8 +79,9 @@ async def test_a_script_goes_on_wherever_its_answer_broke_off(cut: int) -> None:
     prompt = replace(PROMPT, answer=SCRIPT[:cut])
     ids = await codec.encode(prompt)
     said = ids[-1] + 1 if ids[-1] < 4 else 0  # as the backend continues
-    decoder = codec.decoder(prompt, ids)
-    text = "".join(decoder.feed([word]) for word in range(said, 4)) + decoder.flush()
+    reader = codec.reader(prompt, ids, LONG)
+    pieces = [piece for word in range(said, 4) for piece in reader.feed([word])]
+    text = answer(*pieces, *reader.flush())
     assert prompt.answer + text == SCRIPT
 
 
@@ -82,7 +90,7 @@ async def test_an_answer_of_something_else_begins_the_script_anew() -> None:
     prompt = replace(PROMPT, answer="another text")
     ids = await codec.encode(prompt)
     assert ids[-1] == 4
-    assert codec.decoder(prompt, ids).feed([0, 1]) == "one  two"
+    assert codec.reader(prompt, ids, LONG).feed([0, 1]) == ["one  two"]
 
 
 async def test_words_are_counted() -> None:

@@ -366,7 +366,7 @@ async def test_an_answer_that_replicas_break_off_goes_on_at_others_until_it_is_w
     assert {message["role"] for message in begun} == {"assistant"}
 
 
-async def _never(_: str) -> None:
+async def _never(_: str, __: str) -> None:
     """No change of the context window is expected."""
 
 

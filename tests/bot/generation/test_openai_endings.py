@@ -57,10 +57,10 @@ async def read(
     sampling = Sampling(max_new_tokens=limit)
     *texts, end = [piece async for piece in resuming_stream(generator, prompt, sampling, _same)]
     assert isinstance(end, Finished)
-    return "".join(map(str, texts)), end
+    return "".join(text for text in texts if isinstance(text, str)), end
 
 
-async def _same(_: str) -> None:
+async def _same(_: str, __: str) -> None:
     """The context window does not change."""
 
 

@@ -56,6 +56,7 @@ async def answer(
     async for piece in generator.stream(prompt, sampling or Sampling()):
         if isinstance(piece, Finished):
             return "".join(texts), piece
+        assert isinstance(piece, str)
         texts.append(piece)
     raise AssertionError("the stream ended without an end")
 

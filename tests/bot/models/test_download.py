@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from tests.hub_loopback import NAME, Hub
 from tests.limits import examples
 
 DATA = os.urandom(50_000)
+
+
+def files(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 class Arrivals:
@@ -118,3 +123,14 @@ async def test_a_second_pull_of_the_same_model_waits_for_nobody(
     with FileLock(folder / "parley.lock"):
         with pytest.raises(ModelError, match="Another parley model pull"):
             await pulling.pull(NAME, tmp_path, lambda *_: None)
+
+
+async def test_a_server_that_sends_more_than_the_file_has_is_not_listened_to(
+    tmp_path: Path,
+) -> None:
+    async with Hub.open({"model.safetensors": DATA}) as hub, fetching_from(hub) as facts:
+        fetcher, arrivals, file, url = facts
+        with pytest.raises(ModelError, match="arrived damaged"):
+            await fetcher.fetch(url, replace(file, size=10_000), tmp_path / "file")
+    assert arrivals.total == 10_000
+    assert files(tmp_path) == []

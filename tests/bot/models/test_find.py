@@ -8,6 +8,7 @@ from bot import demo_model
 from bot.config import Settings, load
 from bot.errors import ModelError
 from bot.models.find import display_name, find_model, missing_weights
+from bot.models.unsuited import VISION_EXPORT
 
 HUB = "meta-llama/Llama-2-7b-chat-hf"
 
@@ -50,6 +51,25 @@ def test_a_name_is_looked_up_in_hugging_faces_cache(tmp_path: Path) -> None:
     assert find_model(settings, {"HF_HUB_CACHE": str(tmp_path / "hub")}) == snapshot
     assert find_model(settings, {"HF_HOME": str(tmp_path)}) == snapshot
     assert display_name(settings) == HUB
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["openvino_model.xml"], "openvino_model.bin"),
+        (["openvino_model.xml", "openvino_model.bin"], ""),
+        (["openvino_language_model.xml"], "openvino_language_model.bin"),
+        (
+            ["openvino_language_model.xml", "openvino_language_model.bin"],
+            "openvino_text_embeddings_model.xml",
+        ),
+        ([*VISION_EXPORT], ""),
+    ],
+)
+def test_an_export_needs_all_of_its_parts(tmp_path: Path, there: list[str], missing: str) -> None:
+    for name in there:
+        (tmp_path / name).touch()
+    assert missing_weights(tmp_path) == missing
 
 
 def test_without_a_main_commit_any_download_will_do(tmp_path: Path) -> None:
@@ -184,3 +204,27 @@ def test_of_a_gguf_file_a_part_may_be_missing(tmp_path: Path) -> None:
     assert missing_weights(tmp_path / "m-00001-of-00003.gguf") == "m-00002-of-00003.gguf"
     (tmp_path / "whole.gguf").touch()
     assert missing_weights(tmp_path / "whole.gguf") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("qwen3", "parley model list --available"),
+        ("qwen3:8b", "a name of the Hub has an owner"),
+        ("https://huggingface.co/Qwen/Qwen3-8B/tree/main", "parley model pull Qwen/Qwen3-8B"),
+        ("hf.co/Qwen/Qwen3-8B", 'write "Qwen/Qwen3-8B" instead'),
+    ],
+)
+def test_what_is_neither_a_path_nor_a_name_of_the_hub_is_told(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    with pytest.raises(ModelError) as refused:
+        find_model(named(name, tmp_path), {"HF_HUB_CACHE": str(tmp_path / "hub")})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["models/gone/deeper", "gone.gguf", "~/gone"])
+def test_a_path_that_does_not_exist_is_left_to_its_reader(tmp_path: Path, name: str) -> None:
+    settings = named(name, tmp_path)
+    assert find_model(settings, {"HF_HUB_CACHE": str(tmp_path / "hub")}) == settings.path(name)

@@ -192,6 +192,15 @@ def test_the_format_follows_from_template_and_kind(
 # ---------------------------------------------------------------- OpenVINO
 
 
+def test_a_vision_language_export_is_an_openvino_folder(tmp_path: Path) -> None:
+    for part, size in (("language", 300), ("text_embeddings", 70)):
+        (tmp_path / f"openvino_{part}_model.xml").write_text("<net/>")
+        (tmp_path / f"openvino_{part}_model.bin").write_bytes(b"\0" * size)
+    folder = ModelFolder.read(tmp_path)
+    assert folder.openvino
+    assert folder.parameters == 300
+
+
 def test_an_openvino_folder_may_lack_a_config(tmp_path: Path) -> None:
     (tmp_path / "openvino_model.xml").write_text("<net/>")
     (tmp_path / "openvino_model.bin").write_bytes(b"\0" * 300)

@@ -1,6 +1,7 @@
 """A GGUF file says what its model is, and one that generates no text is refused in one line."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,12 @@ def test_the_values_equal_those_that_the_gguf_library_reads(tmp_path: Path) -> N
         (t.name, [int(n) for n in t.shape]) for t in library.tensors
     ]
     assert [t.size for t in ours.tensors] == [int(t.n_bytes) for t in library.tensors]
+
+
+@pytest.mark.parametrize("wrong", ["abc", float("inf"), float("nan"), -3])
+def test_dimensions_that_are_no_numbers_count_as_unknown(tmp_path: Path, wrong: Any) -> None:
+    values: dict[str, Any] = dict(read_gguf(write_gguf(tmp_path / "m.gguf")).values)
+    values |= {"llama.attention.head_count_kv": wrong, "llama.context_length": wrong}
+    gguf = replace(read_gguf(tmp_path / "m.gguf"), values=values)
+    assert gguf.context == 0
+    assert gguf.cache_values == 2 * 4 * (16 + 16)  # as many key heads as heads

@@ -75,3 +75,9 @@ def test_of_what_nothing_runs_all_is_taken_but_programs() -> None:
         "config.json",
         "pytorch_model.bin",
     }
+
+
+def test_the_chat_templates_of_a_model_with_several_are_taken() -> None:
+    others = ("additional_chat_templates/rag.jinja", "additional_chat_templates/tool_use.jinja")
+    whole = ("config.json", "model.safetensors", "chat_template.jinja", *others)
+    assert chosen(*whole, "additional_chat_templates/x.py", "scripts/a.jinja") == set(whole)

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from bot.errors import ModelError
-from bot.models.kind import Kind, ModelKind, kind_of
+from bot.models.kind import Kind, ModelKind, kind_of, require_suited
 from bot.models.repository import Repository, read_repository
-from bot.models.unsuited import base_name
-from bot.worker.conversion.llama_config import MODEL_TYPES
+from bot.models.unsuited import TEXT_EXPORT, VISION_EXPORT, base_name
+from bot.worker.conversion.architectures import MODEL_TYPES
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128_256}
 QWEN = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
-GEMMA = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]}
+GEMMA = {"model_type": "gemma3n", "architectures": ["Gemma3nForConditionalGeneration"]}
 WHOLE = ("config.json", "tokenizer.json", "model.safetensors")
 EXPORT = ("config.json", "tokenizer.json", "openvino_model.xml", "openvino_model.bin")
 VISION = (
@@ -113,7 +113,6 @@ def test_program_code_in_a_repository_is_named() -> None:
         ({"quant_method": "awq"}, "quantized by AWQ"),
         ({"quant_method": "bitsandbytes"}, "quantized by bitsandbytes"),
         ({"quant_method": "fp8"}, "quantized by FP8"),
-        ({"quant_method": "mxfp4"}, "quantized by MXFP4"),
         ({"quant_method": "new-one"}, "quantized by new-one"),
         ({}, "quantized by an unnamed method"),
         ("odd", ""),
@@ -135,6 +134,13 @@ def test_a_model_that_the_catalogue_has_is_named_as_one_that_is_there() -> None:
     assert "pull OpenVINO/Qwen3-8B-int4-ov, which the catalogue names" in there
     unknown = seen(*WHOLE, name="org/New-9B-AWQ", config=config).refusal
     assert "look on the Hub for a ready export, named like OpenVINO/New-9B-int4-ov" in unknown
+
+
+def test_gpt_oss_in_its_published_form_is_exported() -> None:
+    config = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
+    found = seen(*WHOLE, name="openai/gpt-oss-20b", config=QWEN | config)
+    assert found.refusal == ""
+    assert found.routes
 
 
 def test_the_export_of_a_quantized_model_runs() -> None:
@@ -282,3 +288,23 @@ def test_a_damaged_document_is_one_line(tmp_path: Path, content: bytes, said: st
 
 def test_a_missing_folder_is_an_empty_listing(tmp_path: Path) -> None:
     assert "contains no weights" in kind_of(read_repository(tmp_path / "none")).refusal
+
+
+@pytest.mark.parametrize("backend", ["torch", "ipex"])
+@pytest.mark.parametrize(
+    "files", [("m.gguf",), ("config.json", *TEXT_EXPORT), ("config.json", *VISION_EXPORT)]
+)
+def test_transformers_gets_no_format_that_it_does_not_read(
+    tmp_path: Path, backend: str, files: tuple[str, ...]
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    model = tmp_path / "m.gguf" if files == ("m.gguf",) else tmp_path
+    with pytest.raises(
+        ModelError, match=f'backend = "{backend}" does not run: set .model. backend'
+    ):
+        require_suited(model, backend)
+    require_suited(model, "auto")
+    if model == tmp_path:  # the original beside its export
+        (tmp_path / "model.safetensors").touch()
+        require_suited(model, backend)

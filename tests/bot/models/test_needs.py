@@ -35,6 +35,15 @@ def test_a_small_model_is_converted_to_8_bits() -> None:
     assert loaded_size(FOLDER, GB, HALVES) > GB / 2
 
 
+def test_a_quantization_of_the_settings_counts() -> None:
+    def of(low_bit: str) -> float:
+        return disk_for_conversion(FOLDER, 16 * GB, HALVES, low_bit) / GB
+
+    assert [of(low_bit) for low_bit in ("fp32", "bf16", "sym_int8")] == [32, 16, 8.5]
+    assert of("auto") == of("sym_int4") == 4.5
+    assert loaded_size(FOLDER, 16 * GB, HALVES, "fp16") > 16 * GB
+
+
 def test_an_export_needs_what_its_files_have_and_is_not_converted() -> None:
     assert 5 * GB < loaded_size(EXPORT, 5 * GB, {}) < 5.5 * GB
     assert disk_for_conversion(EXPORT, 5 * GB, {}) == 0

@@ -180,12 +180,14 @@ async def test_one_quantization_of_a_gguf_repository_is_downloaded(program: Prog
     files = {"README.md": b"", "m-Q4_K_M.gguf": b"4" * 1000, "m-Q8_0.gguf": b"8" * 2000}
     large = frozenset({"m-Q4_K_M.gguf", "m-Q8_0.gguf"})
     async with Hub.open(files, large=large) as hub:
-        result = await pull(program, hub, f"{NAME}:Q8_0")
+        result = await pull(program, hub, f"{NAME}:Q8_0", PATH=str(program.folder))
         assert result.returncode == 0, result.stderr
         assert hub.sent == 2000
         assert f'name = "{NAME}:Q8_0"' in result.stdout
-        result = await pull(program, hub)
+        assert "build it: parley backend install llamacpp" in result.stdout
+        result = await pull(program, hub, PARLEY_MODEL__LLAMACPP__SERVER="/bin/llama-server")
         assert result.returncode == 0, result.stderr
+        assert "parley backend install" not in result.stdout
         assert hub.sent == 3000
     folder = cached_snapshot(cache_of(program), NAME)
     assert folder is not None
@@ -224,6 +226,16 @@ async def test_a_damaged_download_is_deleted(program: Program) -> None:
         assert not list(cache_of(program).rglob("*.incomplete"))
         hub.damage = False
         assert (await pull(program, hub)).returncode == 0
+
+
+@pytest.mark.parametrize("wrong", [{"digest": "../../../evil"}, {"commit": "../../evil"}])
+async def test_a_mirror_names_no_file_outside_the_cache(
+    program: Program, wrong: dict[str, str]
+) -> None:
+    async with Hub.open(tiny_files(WEIGHTS), **wrong) as hub:
+        assert "The Hub tells no checksums of" in refusal(await pull(program, hub))
+        assert not hub.sent
+    assert not list(program.folder.rglob("evil*"))
 
 
 async def test_a_folder_that_cannot_be_written_is_one_line(program: Program) -> None:

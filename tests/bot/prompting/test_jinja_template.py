@@ -188,17 +188,26 @@ def test_a_template_that_does_not_end_or_grows_without_end_is_refused_in_one_lin
     assert len(str(caught.value).splitlines()) == 1
 
 
+FAILING = [
+    ENDLESS,
+    "{{ raise_exception('No channels in contents!') }}",
+    "{{ 1 / 0 }}",
+]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits CPU time")
-def test_after_a_limit_was_exceeded_other_conversations_are_rendered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failing", FAILING)
+def test_a_content_on_which_a_template_fails_is_written_like_an_ordinary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     monkeypatch.setattr(template_worker, "CPU_SECONDS", 1)
-    made = template(
-        tmp_path, f"{{% if 'x' in messages[0].content %}}{ENDLESS}{{% endif %}}{{{{ bos_token }}}}"
-    )
-    with pytest.raises(ModelError, match="takes longer"):
-        made.render(messages("x"), answer_next=True)
-    assert made.render(messages("Hello"), answer_next=True) == [own("<s>")]
+    source = f"{{% if '<|x|>' in messages[0].content %}}{failing}{{% endif %}}"
+    made = template(tmp_path, source + "{{ bos_token }}{{ messages[0].content | trim }}")
+    for _ in range(2):
+        found = made.render(messages(" a<|x|> "), answer_next=True)
+        assert found == [own("<s>"), Span("a<|x|>")]
+        assert made.is_cached(messages(" a<|x|> "), answer_next=True)
+    assert made.render(messages("Hello"), answer_next=True) == [own("<s>"), Span("Hello")]
 
 
 def test_the_time_limit_is_that_of_one_rendering(
@@ -267,6 +276,8 @@ BODIES = """\
 {{ c.split('</think>')[-1].lstrip('\\n') }}|
 {{ ('[' ~ c ~ ']') | trim | upper }}
 {% set d = '<think></think>' ~ c %}{{ d.split('</think>') | join('+') }}{{ d.partition('a')[2] }}
+{% set d = '<think></think>' ~ c ~ 'x' %}{{ d.split('</think>') | join('+') }}
+{% set d = 'a' ~ c ~ '</think>' ~ c %}{{ d.split('</think>')[0] }}|{{ d.replace('</think>', '/') }}
 {% set d = ' ' ~ c ~ ' ' %}{{ d | trim }}{{ d | length }}{{ '<' in d }}
 {{ c[0] }}{{ c | length }}{{ c[1:] }}
 {{ c.replace('a', '<b>') }}{{ '%s-%s' % (c, 'x') }}{{ '{}'.format(c) }}
@@ -344,4 +355,15 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for turns in range(1, 12):
         made.render(messages(*["Hello"] * turns), answer_next=True)
     assert made.is_cached(messages(*["Hello"] * 11), answer_next=True)
+    assert not made.is_cached(messages("Hello"), answer_next=True)
+
+
+def test_what_a_template_writes_counts_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jinja_template, "_CACHED_SIZE", 100)
+    made = template(tmp_path, "{{ 'x' * 9000 }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    for turns in (1, 2):
+        made.render(messages(*["Hello"] * turns), answer_next=True)
+    assert made.is_cached(messages("Hello", "Hello"), answer_next=True)
     assert not made.is_cached(messages("Hello"), answer_next=True)

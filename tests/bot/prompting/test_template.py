@@ -245,12 +245,6 @@ def test_only_the_template_puts_control_tokens(model: Model, prompt: Prompt) -> 
     blank = Prompt(
         "x" if prompt.system.strip() else "", (Exchange("x", "x"),) * len(prompt.history), "x"
     )
-    try:
-        rendered(model, prompt)
-    except Refused:
-        with pytest.raises(ModelError):
-            ours.encode(prompt)
-        return
     found = [token for token in ours.encode(prompt) if token in control]
     assert found == [token for token in ours.encode(blank) if token in control]
 
@@ -260,13 +254,14 @@ def test_only_the_template_puts_control_tokens(model: Model, prompt: Prompt) -> 
 @given(prompt=prompts(typed))
 def test_decoding_gives_the_rendered_text_back(model: Model, prompt: Prompt) -> None:
     tokenizer = FORMATS[model.name].tokenizer
-    try:
-        rendered(model, prompt)
-    except Refused:
-        return
     shown = tokenizer.decode(FORMATS[model.name].encode(prompt), show_control=True)
+    try:
+        expected = rendered(model, prompt)
+    except Refused:
+        assert prompt.question in shown  # transformers has no text for it
+        return
     # Llama's tokenizer writes a space where a text begins, and Phi-3's tokens swallow white space.
-    assert _bare(shown) == _bare(rendered(model, prompt))
+    assert _bare(shown) == _bare(expected)
 
 
 def _bare(text: str) -> str:

@@ -82,3 +82,38 @@ def test_a_template_gets_no_secret_of_the_environment(monkeypatch: pytest.Monkey
     TemplateWorker("x", {}).start()
     assert given
     assert "HF_TOKEN" not in given[0]
+
+
+def test_a_content_that_is_written_often_is_sent_as_text() -> None:
+    """The parent would write another, longer content as often."""
+    worker = TemplateWorker("{% for n in range(99) %}{{ messages[0].content }}{% endfor %}", {})
+    answer = worker.render(REQUEST)
+    assert answer["opaque"]
+    assert answer["parts"] == [["Hello", False, None]] * 99
+
+
+def test_a_process_that_writes_without_end_is_killed(
+    monkeypatch: pytest.MonkeyPatch, started: list[subprocess.Popen[bytes]]
+) -> None:
+    monkeypatch.setattr(template_worker, "LONGEST_ANSWER", 1000)
+    worker = TemplateWorker("{{ 'x' * 1000000 }}", {})
+    with pytest.raises(TemplateFault, match="it writes more than"):
+        worker.render(REQUEST)
+    assert started[0].returncode is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (
+            "{% for n in range(99999) %}{{ strftime_now('%H' ~ n) }}{% endfor %}",
+            "it writes the time in too many ways",
+        ),
+        (
+            "{% for n in range(99999) %}{{ messages[0].content }}{{ n }}{% endfor %}",
+            "it writes contents more than 100,000 times",
+        ),
+    ],
+)
+def test_what_a_template_writes_is_counted(source: str, why: str) -> None:
+    assert TemplateWorker(source, {}).render(REQUEST)["broken"] == why

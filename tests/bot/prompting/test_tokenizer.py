@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -7,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
+from bot.prompting.sentencepiece import Piece, PieceType, SentencePieceModel, spec_of
 from bot.prompting.tokenizer import StreamDecoder, TextTokenizer, whole_characters
 from bot.prompting.tokenizer_json import ControlToken
 from tests.tiny_tokenizer import (
@@ -66,6 +68,9 @@ def test_either_tokenizer_file_loads_to_the_same(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_tokenizer_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"neither tokenizer.json nor tokenizer.model: copy"):
+        TextTokenizer.load(tmp_path)
+    (tmp_path / "openvino_tokenizer.xml").touch()
+    with pytest.raises(ModelError, match=r"openvino_tokenizer\.xml is for OpenVINO's own programs"):
         TextTokenizer.load(tmp_path)
 
 
@@ -294,3 +299,29 @@ def test_bytes_become_the_characters_that_python_finds(data: bytes) -> None:
     assert len(held) <= 3
     whole = data[: len(data) - len(held)].decode("utf-8", "ignore")
     assert text.replace("\ufffd", "") == whole.replace("\ufffd", "")
+
+
+def unigram_with_charsmap(unit: int) -> dict[str, Any]:
+    """A Unigram tokenizer whose table of normalizations consists of units with this number."""
+    pieces = [Piece("<unk>", 0.0, PieceType.UNKNOWN)]
+    pieces += [Piece(c, -1.0, PieceType.NORMAL) for c in "▁abcdeHlo"]
+    charsmap = (1024).to_bytes(4, "little") + unit.to_bytes(4, "little") * 256 + b"x\0"
+    model = SentencePieceModel(
+        pieces=pieces,
+        model_type=1,
+        charsmap=charsmap,
+        dummy_prefix=True,
+        remove_extra_spaces=False,
+    )
+    return {**spec_of(model), "added_tokens": [], "post_processor": None}
+
+
+def test_a_table_on_which_the_library_panics_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps(unigram_with_charsmap(0x38A1B2C4)))
+    with pytest.raises(ModelError, match=r"tokenizer\.json: the model's tokenizer is damaged"):
+        TextTokenizer.load(tmp_path)
+
+
+def test_and_so_is_a_text_on_which_it_panics_later() -> None:
+    with pytest.raises(ModelError, match="is damaged, and fails on a text"):
+        TextTokenizer(unigram_with_charsmap(0x38A1B2C4)).encode_text("Hello", start=True)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.prompting import traced_text
-from bot.prompting.traced_text import Text, begin, concat, content, literal, pieces_of
+from bot.prompting.text_trace import begin
+from bot.prompting.traced_text import Text, concat, content, literal, pieces_of
+from bot.prompting.watched_text import seen
 
 # The template writes capital letters, people write small ones.
 OWN = st.text("AB[ ", max_size=4)
@@ -162,8 +163,8 @@ def test_what_is_asked_of_contents_with_other_text_is_recorded_for_the_whole() -
         lambda c: c.split(),
         lambda c: c.splitlines(),
         lambda c: c[::2],
-        lambda c: traced_text.seen({"a": [c]}),
-        lambda c: traced_text.seen(iter([c])),
+        lambda c: seen({"a": [c]}),
+        lambda c: seen(iter([c])),
     ],
 )
 def test_whatever_else_is_done_with_a_content_makes_the_trace_opaque(
@@ -181,6 +182,6 @@ def test_the_templates_own_texts_are_not_recorded() -> None:
     names: dict[str, int] = {text: 1}
     assert names["user"] == 1
     assert text.strip().upper().split("S") == ["U", "ER"]
-    traced_text.seen([text, 1, None, {"a": "b"}])
+    seen([text, 1, None, {"a": "b"}])
     assert not trace.checks
     assert not trace.opaque

@@ -116,3 +116,29 @@ def started(program: Program, command: str, *options: str) -> subprocess.Popen[b
         bufsize=0,
         start_new_session=os.name == "posix",
     )
+
+
+def test_what_the_model_thinks_is_not_on_stdout(program: Program) -> None:
+    program.settings["PARLEY_MODEL__SCRIPTED__TEXT"] = "<think>\nLet me see.\n</think>\n\nFine."
+    plain = program.run("ask", "Hello", "--conversation", "notes")
+    assert (plain.returncode, plain.stdout, plain.stderr) == (0, "Fine.\n", "")
+    shown = program.run("ask", "Hello", "--thinking")
+    assert (shown.stdout, shown.stderr) == ("Fine.\n", "Let me see.\n")
+    exported = json.loads(program.run("history", "export", "notes").stdout)
+    assert [(one["text"], one["thought"]) for one in exported["answers"]] == [
+        ("Fine.", "Let me see.")
+    ]
+
+
+def test_a_thought_is_printed_while_the_model_thinks(program: Program) -> None:
+    words = " ".join(f"hm{number}" for number in range(2000))
+    program.settings["PARLEY_MODEL__SCRIPTED__TEXT"] = f"<think>{words}</think>Fine."
+    program.settings["PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND"] = "20"
+    with started(program, "ask", "--thinking") as process:
+        assert process.stderr is not None
+        assert process.stderr.read(3) == b"hm0"
+        process.send_signal(signal.SIGINT)  # long before the 100 seconds of its thought
+        out, thought = process.communicate(timeout=seconds(120))
+    assert process.returncode == 130
+    assert b"hm1999" not in thought
+    assert out == b""

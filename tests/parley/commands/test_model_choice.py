@@ -1,9 +1,14 @@
 """What `parley model recommend` says."""
 
+from pathlib import Path
+
+import pytest
+
+from bot.config import LlamaCppSettings, ModelSettings, Settings
 from bot.models.catalogue import load_catalogue
 from bot.models.machine import Gpu, Machine
 from bot.models.recommend import recommend
-from parley.commands.model_choice import _advice
+from parley.commands.model_choice import _advice, find_machine
 
 
 def advice(machine: Machine) -> str:
@@ -25,3 +30,15 @@ def test_a_machine_too_small_for_any_is_told_what_works() -> None:
     assert "the smallest one (OpenVINO/Qwen3-0.6B-int8-ov) needs" in said
     assert "parley chat" in said
     assert "docs/servers.md" in said
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_llama_server_of_the_settings_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    section = LlamaCppSettings(server=str(tmp_path / "mine") if there else "")
+    machine = await find_machine(Settings(model=ModelSettings(llamacpp=section)))
+    assert machine.llama_server is there

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.parley.parley_program import Program
+from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.process
@@ -51,3 +52,11 @@ def test_a_damaged_model_is_one_clear_line(program: Program) -> None:
     assert "cannot be compared" in last
     assert "download it again" in last
     assert "Traceback" not in result.stderr
+
+
+def test_a_gguf_file_is_refused_with_what_can_be_compared(program: Program) -> None:
+    result = program.run("model", "compare", str(write_gguf(program.folder / "m.gguf")))
+    assert result.returncode != 0
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"parley: {program.folder}/m.gguf is a GGUF model, whose weights Parley")
+    assert "name the folder of an original model" in last

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -18,6 +21,7 @@ from parley.commands.serve_work import load_platforms, serve_all
 from tests.adapters.discord.scene import whole
 from tests.discord_loopback import TOKEN, Loopback, Window
 from tests.parley.parley_program import MAIN, Program
+from tests.parley.service.notify_socket import NotifySocket
 from tests.until import until
 
 NO_PARLEY = cast("Parley", None)
@@ -46,15 +50,25 @@ async def test_a_platform_that_fails_leaves_the_others_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     said: list[str] = []
+    lost: list[str] = []
 
     async def serves(_: Parley, settings: Settings, *, ready: Callable[[str], None]) -> None:
         ready("here")
         await asyncio.Event().wait()
 
     both: dict[str, Any] = {"Discord": fails, "Slack": serves}
-    task = asyncio.create_task(serve_all(NO_PARLEY, Settings(), both, ready=said.append))
+    task = asyncio.create_task(
+        serve_all(
+            NO_PARLEY,
+            Settings(),
+            both,
+            ready=lambda *connected: said.append(" ".join(connected)),
+            failed=lost.append,
+        )
+    )
     await until(lambda: said and caplog.records)
     assert not task.done()
+    assert (said, lost) == (["Slack here"], ["Discord"])
     assert caplog.messages == [
         "Discord stopped, the other platforms continue: [discord] token: it is wrong."
     ]
@@ -145,3 +159,63 @@ async def test_status_sees_it_and_a_second_one_is_refused(program: Program) -> N
         await process.wait()
         after = await asyncio.to_thread(program.run, "status", "--json")
         assert json.loads(after.stdout)["platforms"][0]["run"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
+async def test_systemd_and_health_checks_follow_it_from_start_to_end(
+    program: Program, tmp_path: Path
+) -> None:
+    with NotifySocket.open(tmp_path) as systemd:
+        program.settings |= {**systemd.environment, "WATCHDOG_USEC": "90000000"}
+        async with Loopback.open() as discord, running(program, discord) as process:
+            await until(lambda: "READY=1" in systemd.messages())
+            assert systemd.messages().index("STATUS=Loading demo") < systemd.messages().index(
+                "STATUS=Connecting to Discord"
+            )
+            assert "EXTEND_TIMEOUT_USEC=60000000" in systemd.messages()
+            assert "WATCHDOG=1" in systemd.messages()
+            await until(lambda: systemd.messages()[-1] == "STATUS=Answering on Discord")
+            health = await asyncio.to_thread(program.run, "health")
+            assert (health.returncode, health.stdout) == (0, "Discord: answering\n")
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+            assert process.returncode == 143
+        assert systemd.messages()[-2:] == [
+            "STOPPING=1",
+            "STATUS=Stopping: unfinished answers are saved",
+        ]
+        assert program.run("health").returncode == 1
+
+
+def test_a_log_in_json_has_no_other_lines(program: Program) -> None:
+    program.settings |= {"PARLEY_LOG__FORMAT": "json", "PARLEY_DISCORD__TOKEN": "a token"}
+    program.settings |= {"PARLEY_MODEL__BACKEND": "openvino", "PARLEY_MODEL__NAME": "nowhere"}
+    ended = program.run("run")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    entries = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (entries[0]["level"], entries[0]["message"]) == ("info", "Loading nowhere …")
+    assert entries[-1]["level"] == "error"
+    assert entries[-1]["message"].endswith(
+        "nowhere does not exist: download the model or correct its name."
+    )
+
+
+def test_a_log_file_has_everything_and_the_terminal_nothing(program: Program) -> None:
+    file = program.folder / "logs" / "run.log"
+    program.settings["PARLEY_LIMITS__QUEUE"] = "many"
+    ended = program.run("run", "--log-file", str(file))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
+    assert 'PARLEY_LIMITS__QUEUE: [limits] queue: "many" is not a whole number' in file.read_text()
+    del program.settings["PARLEY_LIMITS__QUEUE"]
+    assert program.run("run", "--log-file", str(file)).returncode == 1
+    assert "No platform is configured" in file.read_text()
+
+
+def test_a_program_without_a_window_has_no_streams_and_logs_all_the_same(program: Program) -> None:
+    file = program.folder / "run.log"
+    without = "import sys; sys.stdout = sys.stderr = None; from parley import main; main()"
+    command = [sys.executable, "-c", without, "run", "--log-file", str(file)]
+    ended = subprocess.run(command, env=program.environment, cwd=program.folder, check=False)
+    assert ended.returncode == 1
+    assert "No platform is configured" in file.read_text()
+    assert "Traceback" not in file.read_text()

@@ -43,8 +43,14 @@ def test_it_says_where_all_lies_and_makes_nothing(program: Program) -> None:
 def test_what_is_kept_is_counted(program: Program) -> None:
     for name in ("one", "two", "two"):
         assert program.run("ask", "Hello", "--conversation", name).returncode == 0
-    assert told(program)["database"]["kept"] == {"conversations": 2, "exchanges": 3}
-    assert f"{program.database}: 2 conversations, 3 questions" in shown(program)
+    program.settings["PARLEY_MODEL__SCRIPTED__TEXT"] = "<think>Hm, hm.</think>Fine, thanks."
+    assert program.run("ask", "Hello", "--conversation", "two").returncode == 0
+    kept = told(program)["database"]["kept"]
+    assert (kept["conversations"], kept["exchanges"]) == (2, 4)
+    assert kept["tokens"] > kept["thinking_tokens"] > 0
+    said = shown(program)
+    assert f"{program.database}: 2 conversations, 4 questions" in said
+    assert f"{kept['tokens']:,} tokens, {kept['thinking_tokens']} of them thinking" in said
 
 
 def test_the_demo_models_place_is_said_with_its_reason(program: Program) -> None:

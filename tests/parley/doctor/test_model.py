@@ -11,10 +11,18 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.backends.openvino.exporter import kind_of
+from bot.worker.conversion.architectures import read_config
+from bot.worker.conversion.model_cache import converted_name
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
-from parley.doctor.model import check_low_bit, check_memory, check_model, needed
+from parley.doctor.model import (
+    check_low_bit,
+    check_memory,
+    check_model,
+    check_reasoning,
+    needed,
+)
 from tests.tiny_gguf import write_gguf
 from tests.tiny_model import write_tiny_model
 
@@ -149,12 +157,23 @@ def test_a_kind_of_model_that_openvino_cannot_convert_is_found(llama: ModelFolde
     config = json.loads((llama.path / "config.json").read_text())
     (llama.path / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
     on = Device("CPU", "", None)
-    refused = check_low_bit(llama, ModelSettings(), "openvino", on)
+    refused = check_low_bit(llama, ModelSettings(), "openvino", on, llama.path)
     assert refused is not None
     assert refused.state is State.FAILED
+    assert "parley backend install export, then parley model prepare" in refused.remedy
     assert check_low_bit(llama, ModelSettings(), "torch", on) is None
     (llama.path / "openvino_model.xml").touch()
     assert check_low_bit(llama, ModelSettings(), "openvino", on) is None
+
+
+def test_a_model_that_was_exported_can_run(llama: ModelFolder, tmp_path: Path) -> None:
+    write_tiny_model(llama.path, config={"model_type": "gemma"})
+    on = Device("CPU", "", None)
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is not None
+    exported = tmp_path / converted_name(llama.path, kind_of("fp16"))
+    exported.mkdir()
+    (exported / "openvino_model.xml").touch()
+    assert check_low_bit(llama, ModelSettings(), "openvino", on, tmp_path) is None
 
 
 def test_a_model_that_is_there_and_can_chat(tmp_path: Path, llama: ModelFolder) -> None:
@@ -221,6 +240,25 @@ def test_a_model_that_was_never_downloaded_says_how(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     (result,), _ = check_model(named(tmp_path, name="org/never-here"))
     assert "parley model pull org/never-here" in result.remedy
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "state", "said"),
+    [
+        ("{{ messages }}", "auto", None, ""),
+        ("{{ messages }}", "low", State.SKIPPED, "does not think"),
+        ("<think> {{ messages }}", "auto", State.OK, "thinks before it answers"),
+        ("<think> {{ messages }}", "off", State.SKIPPED, "no such switch"),
+        ("<think> {% if enable_thinking %}", "off", State.OK, "takes it"),
+    ],
+)
+def test_whether_reasoning_has_an_effect_is_said(
+    llama: ModelFolder, template: str, reasoning: str, state: State | None, said: str
+) -> None:
+    folder = replace(llama, chat_template=template)
+    found = check_reasoning(folder, ModelSettings(reasoning=reasoning))  # type: ignore[arg-type]
+    assert (found.state if found else None) == state
+    assert said in (found.detail if found else "")
 
 
 def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:

@@ -7,8 +7,21 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ModelError
-from parley.environments.install import MARKER, find_python, install_environment
-from parley.environments.recipes import IPEX_CPU, IPEX_XPU, TORCH_INDEX, Recipe
+from parley.environments.export import exporter
+from parley.environments.install import (
+    MARKER,
+    find_python,
+    install_environment,
+    interpreter_in,
+)
+from parley.environments.recipes import (
+    ENVIRONMENT,
+    EXPORT,
+    IPEX_CPU,
+    IPEX_XPU,
+    TORCH_INDEX,
+    Recipe,
+)
 
 
 def quiet(text: str) -> None:
@@ -69,6 +82,36 @@ async def test_a_disk_that_is_too_small_is_refused_first(tmp_path: Path) -> None
     with pytest.raises(ModelError, match="needs about 1e.09 GB"):
         await install_environment(replace(EMPTY, gigabytes=1e9), tmp_path / "new", quiet)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.process
+async def test_packages_may_lie_in_a_folder_of_the_environment(tmp_path: Path) -> None:
+    """And errors name what the recipe is for."""
+    folder = tmp_path / "environment"
+    step = ("--no-index", "--target", f"{ENVIRONMENT}/older", "no-such-package")
+    said: list[str] = []
+    with pytest.raises(ModelError, match="no-such-package"):
+        await install_environment(
+            replace(EMPTY, steps=(step,)), folder, said.append, python=sys.executable
+        )
+    assert said[-1] == "Installing, step 1 of 1: no-such-package"
+    with pytest.raises(ModelError, match=r"^The export environment needs Python 2\.7"):
+        await find_python(replace(EXPORT, pythons=((2, 7),)))
+
+
+def test_every_package_of_the_export_environment_that_decides_has_its_version() -> None:
+    words = [word for step in EXPORT.steps for word in step]
+    for name in ("torch", "optimum-intel", "optimum", "nncf", "openvino", "openvino-tokenizers"):
+        assert any(word.startswith(f"{name}==") for word in words)
+    versions = [word for word in words if word.startswith("transformers==")]
+    assert versions == ["transformers==5.5.4", "transformers==5.2.0", "transformers==4.57.6"]
+
+
+def test_an_export_environment_is_found_where_it_is_complete(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="parley backend install export --folder"):
+        exporter(tmp_path)
+    (tmp_path / MARKER).touch()
+    assert exporter(tmp_path) == str(interpreter_in(tmp_path))
 
 
 def test_both_recipes_install_the_same_ipex() -> None:

@@ -16,7 +16,7 @@ from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.ipex.model import choose_ipex_device, import_ipex, load_model
 from bot.worker.backends.kv_cache.prefix_cache import PrefixCache
 from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
-from bot.worker.conversion.llama_config import read_config
+from bot.worker.conversion.architectures import read_config
 from bot.worker.protocol import (
     END,
     LENGTH,

@@ -7,7 +7,7 @@ raising, so each is checked here before anything is loaded.
 
 from collections.abc import MutableMapping
 
-from bot.worker.conversion.llama_config import SMALL_MODEL
+from bot.worker.conversion.decoder_config import SMALL_MODEL
 from bot.worker.protocol import LoadError
 
 LOW_BITS: dict[str, tuple[str, ...]] = {

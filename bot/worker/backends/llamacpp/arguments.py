@@ -25,7 +25,9 @@ OWN = frozenset(
         *("-h", "--help", "--usage", "--list-devices", "--completion-bash", "-cl"),
         *("--cache-list", "--log-disable", "--log-file", "--sleep-idle-seconds"),
         *("--log-prompts-dir", "--slot-save-path", "--path", "--tools", "--mmproj"),
-        *("--mmproj-url",),
+        # At higher levels message texts are in the log, and in the reason why a server ended.
+        *("--mmproj-url", "-v", "--verbose", "--log-verbose", "-lv", "--verbosity"),
+        *("--log-verbosity",),
     }
 )
 """Options that Parley sets itself or that would change what its requests mean. The others are the

@@ -87,7 +87,13 @@ def inspect_server(path: str) -> Server:
 def _inspect(path: str, changed: int) -> Server:  # noqa: ARG001  # another build is another key
     version = _version(_query(path, "--version"))
     options = frozenset(_OPTION.findall(_query(path, "--help")))
-    if missing := [option for option in NEEDED if option not in options]:
+    missing = [option for option in NEEDED if option not in options]
+    if "--host" in missing:
+        raise NoServer(
+            f"{path} is no {NAME}: correct [model.llamacpp] server, or leave it empty after: "
+            f"{INSTALL}"
+        )
+    if missing:
         raise NoServer(
             f"{path} ({version}) is too old: it has no {missing[0]}. Update it, or build a newer "
             f"one with: {INSTALL}"
@@ -144,6 +150,6 @@ def _broken(path: str, code: int, output: str) -> str:
             f"machine with: {INSTALL}"
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    said = f": {lines[-1][:200]}" if lines else ""
+    said = f": {lines[-1][:200].rstrip('.')}" if lines else ""
     ended = f"signal {-code}" if code < 0 and os.name == "posix" else f"exit code {code}"
     return f"{path} does not run here ({ended}){said}. Build one with: {INSTALL}"

@@ -16,6 +16,8 @@ _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of the values of each type that has a fixed size."""
 _FORMATS = dict(enumerate("BbHhIif?", start=0)) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_MOST = 1 << 31
+"""Layers, heads, sizes and tokens are fewer."""
 _LONGEST = 1 << 24
 """Bytes: a longer text, or an array of more elements, is damage and not metadata."""
 
@@ -75,14 +77,17 @@ def _header(values: dict[str, Value], size: int) -> GgufHeader:
 
     def number(key: str) -> int:
         value = values.get(f"{name}.{key}", 0)
-        return max(value, default=0) if isinstance(value, list) else int(value)
+        return _count(max(value, default=0) if isinstance(value, list) else value)
 
     layers, heads = number("block_count"), number("attention.head_count")
-    kv_heads = values.get(f"{name}.attention.head_count_kv", heads)
+    kv_heads = values.get(f"{name}.attention.head_count_kv")
     of_head = number("embedding_length") // heads if heads else 0
     key = number("attention.key_length") or of_head
     value = number("attention.value_length") or of_head
-    in_layers = sum(kv_heads) if isinstance(kv_heads, list) else int(kv_heads) * layers
+    if isinstance(kv_heads, list):
+        in_layers = sum(map(_count, kv_heads))
+    else:
+        in_layers = (_count(kv_heads) or heads) * layers
     return GgufHeader(
         architecture=name,
         file_type=FILE_TYPES.get(_int(values.get("general.file_type")), ""),
@@ -91,6 +96,11 @@ def _header(values: dict[str, Value], size: int) -> GgufHeader:
         cache_elements=in_layers * (key + value),
         file_bytes=size,
     )
+
+
+def _count(value: Value | None) -> int:
+    """`value` if it can be a number of something; 0 for all else that a damaged file may hold."""
+    return value if isinstance(value, int) and 0 <= value < _MOST else 0
 
 
 def _int(value: Value | None) -> int:

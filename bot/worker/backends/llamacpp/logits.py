@@ -13,8 +13,8 @@ from bot.worker.backends.llamacpp.binary import find_server, inspect_server
 from bot.worker.backends.llamacpp.device import choose_device
 from bot.worker.backends.llamacpp.server import LlamaServer
 from bot.worker.backends.llamacpp.sizing import Sizes, padded
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.gguf_file import write_gguf
-from bot.worker.conversion.llama_config import read_config
 from bot.worker.protocol import LoadOptions
 
 Logarithms = npt.NDArray[np.float32]

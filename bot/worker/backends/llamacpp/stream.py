@@ -91,7 +91,8 @@ class AnswerStream:
             self._fail(BROKEN, "llama-server closed the connection in the middle of an answer")
         except (OSError, http.client.HTTPException, ServerError) as exc:
             self._fail(BROKEN, f"the connection to llama-server broke: {exc!r:.200}")
-        except (ValueError, LookupError, TypeError, AttributeError) as exc:
+        # Whatever is wrong with it ends this answer: without an event it would be waited for.
+        except Exception as exc:
             self._fail(FAILED, f"llama-server sent what is no event of an answer: {exc!r:.200}")
         finally:
             self._connection.close()

@@ -1,10 +1,10 @@
 """The OpenVINO backend: one ``ContinuousBatchingPipeline`` of OpenVINO GenAI.
 
-A Hugging Face Llama folder is converted once, and the converted model cached; a folder in
-OpenVINO's format is loaded as it is. The pipeline gets and returns token ids and needs no
+What it loads is found or made by `source`. The pipeline gets and returns token ids and needs no
 tokenizer.
 """
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ import numpy as np
 
 from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
-from bot.worker.backends.openvino.library import MODEL_FILE, import_genai, import_openvino
+from bot.worker.backends.openvino.library import import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size
-from bot.worker.conversion.convert import resolve_low_bit
-from bot.worker.conversion.llama_config import read_config
-from bot.worker.conversion.model_cache import converted
+from bot.worker.backends.openvino.source import Source, find_source
+from bot.worker.memory import total_memory
 from bot.worker.protocol import (
     END,
     ERROR,
@@ -33,9 +32,6 @@ from bot.worker.protocol import (
     Usage,
     cut_at_stop,
 )
-
-AS_EXPORTED = "as exported"
-"""`Facts.low_bit` of a model that was in OpenVINO's format already: not known."""
 
 PREFILL_CHUNK = {"CPU": 256, "GPU": 1024}
 """By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
@@ -70,32 +66,32 @@ class OpenVinoBackend:
         report("Starting OpenVINO", 0, 0)
         self._ov, self._genai = import_openvino(), import_genai()
         device = choose_device(self._ov.Core(), options.device)
-        folder, low_bit = _model_folder(options, report)
-        size = cache_size(folder, Path(options.model), device, low_bit, options)
+        source = find_source(options, report, device.gpu_memory or total_memory())
+        size = cache_size(source, device, options)
         report("Loading the model", 0, 0)
         self._context = options.context
-        self._blocks = BlockIndex(size.blocks, size.block_size)
-        self._pipeline = self._make_pipeline(folder, device, low_bit, size, options)
+        # Without a prefix cache (see `scheduler_config`) no token is ever counted as cached.
+        self._blocks = BlockIndex(0 if size.states else size.blocks, size.block_size)
+        self._pipeline = self._make_pipeline(source, device, size, options)
         report("Warming up", 0, 0)
         self._warm_up()
-        return Facts(device.title, low_bit, options.context)
+        return Facts(device.title, source.low_bit, options.context, note=source.note)
 
     def _make_pipeline(
-        self, folder: Path, device: Device, low_bit: str, size: CacheSize, options: LoadOptions
+        self, source: Source, device: Device, size: CacheSize, options: LoadOptions
     ) -> Any:
-        scheduler = self._genai.SchedulerConfig()
-        scheduler.enable_prefix_caching = True
-        scheduler.dynamic_split_fuse = True
-        scheduler.max_num_batched_tokens = PREFILL_CHUNK[device.kind]
-        scheduler.max_num_seqs = options.max_parallel
-        scheduler.num_kv_blocks = size.blocks
-        properties = _properties(device, low_bit, Path(options.cache_dir))
+        scheduler = scheduler_config(self._genai, device, size, options.max_parallel)
+        properties = _properties(device, source, Path(options.cache_dir))
         try:
-            return self._genai.ContinuousBatchingPipeline(
-                str(folder), scheduler, device.name, properties
-            )
-        except RuntimeError as exc:
-            raise _explained(exc, folder, device) from exc
+            with tempfile.TemporaryDirectory() as empty:
+                # Token ids go in and out. Without this, GenAI would make a tokenizer of what the
+                # model's folder or GGUF file holds, and fails where it cannot.
+                tokenizer = self._genai.Tokenizer(empty)
+                return self._genai.ContinuousBatchingPipeline(
+                    str(source.path), tokenizer, scheduler, device.name, **properties
+                )
+        except (RuntimeError, IndexError) as exc:  # IndexError: a tensor that GenAI expects
+            raise _explained(exc, source, device) from exc
 
     def _warm_up(self) -> None:
         """Generate one short answer: the first one compiles kernels, for minutes on a GPU."""
@@ -172,53 +168,59 @@ class OpenVinoBackend:
         step.ended.append(Ended(answer.request.id, reason, message, usage))
 
 
-# ---------------------------------------------------------------- what to load, and how
+# ---------------------------------------------------------------- how to load
 
 
-def _model_folder(options: LoadOptions, report: Progress) -> tuple[Path, str]:
-    """The OpenVINO folder to load, converted first where necessary, and the quantization of its
-    weights. Raises LoadError."""
-    source = Path(options.model)
-    if (source / MODEL_FILE).is_file():
-        return source, AS_EXPORTED
-    low_bit = resolve_low_bit(options.low_bit, read_config(source))
-    if not options.cache_dir:
-        raise LoadError("[model] cache_dir is missing: it holds the converted models")
-    return converted(source, Path(options.cache_dir), low_bit, report), low_bit
+def scheduler_config(genai: Any, device: Device, size: CacheSize, max_parallel: int) -> Any:
+    """GenAI's ``SchedulerConfig`` for caches of this size."""
+    scheduler = genai.SchedulerConfig()
+    # GenAI 2026.4 restores the states of linear attention wrongly from its prefix cache: the second
+    # answer to a prompt differs (github.com/openvinotoolkit/model_server/issues/4376).
+    scheduler.enable_prefix_caching = not size.states
+    scheduler.dynamic_split_fuse = True
+    scheduler.max_num_batched_tokens = PREFILL_CHUNK[device.kind]
+    scheduler.max_num_seqs = max_parallel
+    scheduler.num_kv_blocks = size.blocks
+    if size.states:
+        scheduler.num_linear_attention_blocks = size.states
+    return scheduler
 
 
-def _properties(device: Device, low_bit: str, cache_dir: Path) -> dict[str, Any]:
+def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, Any]:
     """The plugin's properties: inference precision, KV cache precision, cache of compiled kernels.
 
     With weights of 16 and 32 bits the arithmetic is exact, so that answers equal those of other
     backends. With quantized weights the plugin's faster defaults apply (on a CPU bfloat16 where it
     has instructions for it, and a KV cache of 8 bits)."""
     if device.kind == "CPU":
-        if low_bit in ("fp32", "fp16"):
+        if source.exact:
             return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
         return {}
     properties: dict[str, Any] = {}
     if str(cache_dir) != ".":
         # Compiled GPU kernels; OPTIMIZE_SIZE leaves out the weights.
         properties |= {"CACHE_DIR": str(cache_dir / "compiled"), "CACHE_MODE": "OPTIMIZE_SIZE"}
-    if low_bit == "fp32":
+    if source.low_bit.startswith("fp32"):
         properties |= {"INFERENCE_PRECISION_HINT": "f32"}
-    if low_bit in ("fp32", "fp16", "bf16"):
+    if source.exact or source.low_bit.startswith("bf16"):
         properties |= {"KV_CACHE_PRECISION": "f16"}
     return properties
 
 
-def _explained(exc: RuntimeError, folder: Path, device: Device) -> LoadError:
+def _explained(exc: Exception, source: Source, device: Device) -> LoadError:
     """What OpenVINO raised while it loaded, as an error for the operator."""
     text = " ".join(str(exc).split())
     if "alloc" in text.lower() or "out of memory" in text.lower():
         return DoesNotFit(
-            f"{folder.name} does not fit into the memory of {device.title}: choose a smaller "
+            f"{source.name} does not fit into the memory of {device.title}: choose a smaller "
             "[model] context or max_parallel, stronger quantization (low_bit), or a smaller model"
         )
     # The last line is the reason; those before it are places in OpenVINO's source.
     reason = (str(exc).strip().splitlines() or ["no reason given"])[-1][:200]
-    return LoadError(f"{folder} cannot be loaded on {device.title}: {reason}")
+    return LoadError(
+        f"{source.path} cannot be loaded on {device.title} ({reason}): update "
+        "openvino-genai, or use another export, a GGUF file of the model, or a model server"
+    )
 
 
 def create() -> OpenVinoBackend:

@@ -2,12 +2,36 @@
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from bot.worker.protocol import LoadError
 
 MODEL_FILE = "openvino_model.xml"
 """The file that marks a folder as a model in OpenVINO's format."""
+
+LANGUAGE_FILE = "openvino_language_model.xml"
+"""The file that marks a folder as a vision-language model in OpenVINO's format: its language model,
+which reads embeddings instead of token ids."""
+
+EMBEDDINGS_FILE = "openvino_text_embeddings_model.xml"
+"""The part of a vision-language model that turns token ids into embeddings."""
+
+PART_NAMES = (
+    "openvino_language_model",
+    "openvino_text_embeddings_model",
+    "openvino_text_embeddings_per_layer_model",
+)
+"""The names, without suffix, of the parts of a vision-language model that are for text."""
+
+
+def exported_file(folder: Path) -> Path | None:
+    """The main file of the model that `folder` holds in OpenVINO's format; None where it holds
+    none."""
+    for name in (MODEL_FILE, LANGUAGE_FILE):
+        if (folder / name).is_file():
+            return folder / name
+    return None
 
 
 def import_openvino() -> Any:

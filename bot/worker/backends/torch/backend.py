@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,18 @@ from bot.worker.backends.torch.device import (
     device_title,
     free_memory,
 )
+from bot.worker.backends.torch.layer_kinds import (
+    Masks,
+    attention_implementation,
+    auto_class,
+    cannot_run,
+    fix_positions,
+    masks_of,
+    refuse_stateful,
+)
 from bot.worker.backends.torch.low_bit import quantize
+from bot.worker.conversion.decoder_config import read_json
+from bot.worker.conversion.unsupported import quantization, refuse_unusable
 from bot.worker.protocol import (
     END,
     LENGTH,
@@ -40,6 +51,14 @@ from bot.worker.protocol import (
 PREFILL_CHUNK = {"cpu": 256, "xpu": 1024, "cuda": 1024}
 """By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
 advance and cancels take effect, so this is the smallest number that keeps the device busy."""
+
+
+PROBE = list(range(1, 17))
+"""Token ids for which the model is compared with itself without a cache."""
+
+MAX_ERROR = 0.3
+"""The largest relative error in this comparison. Rounding to 16 bits gives 0.01 to 0.1, wrong
+positions about 1."""
 
 
 @dataclass(slots=True)
@@ -60,6 +79,7 @@ class TorchBackend:
         self._sampling: Any = None
         self._model: Any = None
         self._cache: Any = None
+        self._masks = Masks({})
         self._cache_argument = ""
         self._device = "cpu"
         self._context = 0
@@ -91,26 +111,33 @@ class TorchBackend:
         # The argument is called "cache" since transformers 5.24, "past_key_values" before.
         known = inspect.signature(self._model.forward).parameters
         self._cache_argument = "cache" if "cache" in known else "past_key_values"
+        note = fix_positions(self._model, self._context)
         self._make_cache(options)
         self._warm_up()
-        return Facts(device_title(self._torch, self._device), precision.low_bit, self._context)
+        device = device_title(self._torch, self._device)
+        return Facts(device, precision.low_bit, self._context, note=note)
 
     def _load_model(self, transformers: Any, options: LoadOptions) -> Precision:
         folder = Path(options.model)
+        refuse_unusable(folder)
         transformers.utils.logging.disable_progress_bar()
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         text = config.get_text_config()
-        _refuse_other_caches(text, folder, options.context)
+        loader = auto_class(transformers, config)
+        refuse_stateful(loader._model_mapping.get(type(config), None), folder)
+        self._masks = masks_of(text, folder)
         own = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
         precision = choose_precision(self._device, options.low_bit, own)
         try:
-            model = transformers.AutoModelForCausalLM.from_pretrained(
+            model = loader.from_pretrained(
                 folder,
                 dtype=getattr(self._torch, precision.stored),
                 local_files_only=True,
                 use_safetensors=True,
-                attn_implementation="sdpa",
+                attn_implementation=attention_implementation(text),
             )
+            attention = model.config.get_text_config()._attn_implementation
+            self._masks = replace(self._masks, additive=attention == "eager")
             if precision.quantization:
                 quantize(self._torch, model, precision.quantization, self._device)
                 self._model = model.to(self._device).eval()
@@ -122,24 +149,52 @@ class TorchBackend:
                 f"{folder} does not fit into the memory of {self._device}: choose a smaller model, "
                 'or backend = "openvino", which quantizes with less memory'
             ) from exc
+        except (ImportError, ValueError, RuntimeError) as exc:
+            if (method := quantization(read_json(folder))) is None:
+                raise
+            raise LoadError(
+                f"{folder}: transformers cannot load weights that are quantized with {method} here "
+                f"({' '.join(str(exc).split())[:150]}): use the original model, which [model] "
+                "low_bit quantizes, or the same model as a GGUF file"
+            ) from exc
         return precision
 
     def _make_cache(self, options: LoadOptions) -> None:
         cache_module = importlib.import_module("bot.worker.backends.torch.slot_cache")
         self._sampling = importlib.import_module("bot.worker.backends.torch.sampling")
-        text = self._model.config.get_text_config()
-        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-        size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-        element = self._model.dtype.itemsize
+
+        def cache(slots: int, context: int) -> Any:
+            computed = self._model.dtype
+            return cache_module.SlotCache(slots, context, self._device, self._masks, computed)
+
+        # What a token takes is measured: heads and their sizes may differ from layer to layer.
+        self._cache = cache(1, len(PROBE))
+        self._check_model(Path(options.model))
         slots = contexts_that_fit(
             free_memory(self._torch, self._device),
-            2 * text.num_hidden_layers * heads * size * element,
+            self._cache.bytes_per_token,
             self._context,
             options.max_parallel,
             self._device,
         )
         self._slots = BatchSlots(slots)
-        self._cache = cache_module.SlotCache(slots, self._context, self._device)
+        self._cache = cache(slots, self._context)
+
+    def _check_model(self, folder: Path) -> None:
+        """Raises LoadError where the model computes something else with masks and cache of this
+        backend than on its own, as some do that encode positions in their own way."""
+        half = len(PROBE) // 2
+        with self._torch.inference_mode():
+            ids = self._torch.tensor([PROBE]).to(self._device)
+            alone = self._model(input_ids=ids).logits[0, -1]
+            try:
+                self._forward(0, [PROBE[:half]], [0])
+                cached = self._forward(0, [PROBE[half:]], [half])[0]
+            except (ValueError, TypeError, LookupError) as exc:
+                raise cannot_run(self._model.config, folder) from exc
+        error = (cached.float() - alone.float()).norm() / alone.float().norm()
+        if float(error) > MAX_ERROR:
+            raise cannot_run(self._model.config, folder)
 
     def _warm_up(self) -> None:
         """Generate one short answer: it allocates the KV cache and may compile kernels."""
@@ -255,23 +310,6 @@ def _import(name: str) -> Any:
             f"({exc}): install torch and transformers there, or name another interpreter in "
             "[model] python"
         ) from exc
-
-
-def _refuse_other_caches(config: Any, folder: Path, context: int) -> None:
-    """Raises LoadError for models that need more than a KV cache of all tokens: sliding windows
-    smaller than `context`, layers of other types than attention."""
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    window = getattr(config, "sliding_window", None)
-    if window and getattr(config, "use_sliding_window", True) and window < context:
-        raise LoadError(
-            f"{folder} attends to the last {window} tokens only (sliding window): set [model] "
-            f"context = {window} or less"
-        )
-    if other := kinds - {"full_attention", "sliding_attention"}:
-        raise LoadError(
-            f'{folder} has layers of type {", ".join(sorted(other))}, which backend = "torch" '
-            "cannot run: choose another model"
-        )
 
 
 def create() -> TorchBackend:

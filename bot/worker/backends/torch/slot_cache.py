@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 from bot.worker.backends.kv_cache.batch_slots import Move
+from bot.worker.backends.torch.layer_kinds import Masks
 
 torch: Any = importlib.import_module("torch")
 transformers: Any = importlib.import_module("transformers")
@@ -23,13 +24,17 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
     `prepare` must be called before each forward pass: it sets which slots the pass computes.
     """
 
-    def __init__(self, slots: int, context: int, device: str) -> None:
+    def __init__(self, slots: int, context: int, device: str, masks: Masks, dtype: Any) -> None:
+        """`dtype` is the type of the model's activations."""
         super().__init__(layers=[])
+        self._masks = masks
+        self._dtype = dtype
         self._slots = slots
         self._context = context
         self._device = device
-        self._keys: list[Any] = []
-        self._values: list[Any] = []
+        self._keys: dict[int, Any] = {}
+        """By layer; layers that share the keys and values of another one have none."""
+        self._values: dict[int, Any] = {}
         self._rows = slice(0, 0)
         self._starts: list[int] = []
         self._at: Any = None
@@ -39,7 +44,7 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
     def prepare(self, first: int, starts: list[int], count: int) -> tuple[Any, Any]:
         """Set up a forward pass over `count` tokens of each slot from `first` on: those of slot
         ``first + i`` have the positions from ``starts[i]`` on. Returns the positions, [batch,
-        count], and the attention mask, [batch, 1, count, length], True where a token attends."""
+        count], and what the model takes as its attention mask."""
         self._rows = slice(first, first + len(starts))
         self._starts = starts
         longest = max(starts) + count
@@ -47,8 +52,30 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         self._at = torch.tensor(starts).to(self._device)
         self._each = torch.arange(len(starts), device=self._device)
         positions = self._at[:, None] + torch.arange(count, device=self._device)
+        return positions, self._attention_mask(positions)
+
+    def _attention_mask(self, positions: Any) -> Any:
+        """A mask for each kind of layer, or the mask where there is one kind: [batch, 1, count,
+        length], True (or 0) where a token attends."""
         every = torch.arange(self._length, device=self._device)
-        return positions, (every <= positions[..., None])[:, None]
+        causal = (every <= positions[..., None])[:, None]
+        masks = {}
+        for kind, window in self._masks.windows.items():
+            near = (every > positions[..., None] - window)[:, None]
+            masks[kind] = self._typed(causal & near if window else causal)
+        return masks if len(masks) > 1 else next(iter(masks.values()))
+
+    def _typed(self, mask: Any) -> Any:
+        if not self._masks.additive:
+            return mask
+        zero, lowest = torch.zeros((), dtype=self._dtype), torch.finfo(self._dtype).min
+        return torch.where(mask, zero.to(self._device), lowest)
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes that one token takes in the layers that have written so far."""
+        tensors = (*self._keys.values(), *self._values.values())
+        return sum(each.shape[1] * each.shape[3] * each.element_size() for each in tensors)
 
     def update(
         self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
@@ -56,9 +83,9 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         """Called by the model in each layer: write the new keys and values, [batch, heads, count,
         head size], and return those of all positions, [batch, heads, length, head size]."""
         del args, kwargs
-        while len(self._keys) <= layer_idx:
-            self._keys.append(self._allocate(key_states))
-            self._values.append(self._allocate(value_states))
+        if layer_idx not in self._keys:
+            self._keys[layer_idx] = self._allocate(key_states)
+            self._values[layer_idx] = self._allocate(value_states)
         keys = self._write(self._keys[layer_idx][self._rows], key_states)
         return keys, self._write(self._values[layer_idx][self._rows], value_states)
 
@@ -80,7 +107,7 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         """Copy or swap slots, in order, as `BatchSlots` asks."""
         with torch.inference_mode():
             for move in moves:
-                for tensor in (*self._keys, *self._values):
+                for tensor in (*self._keys.values(), *self._values.values()):
                     self._apply(move, tensor)
 
     @staticmethod

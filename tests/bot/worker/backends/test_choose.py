@@ -2,14 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gguf import GGUFWriter
 
 from bot.worker.backends.choose import Installed, choose_backend, may_support_xpu
-from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.library import LANGUAGE_FILE, MODEL_FILE
 from bot.worker.protocol import LoadError, LoadOptions
 from tests.fake_llama import write_fake_server
+from tests.tiny_gguf import write_gguf
 
 ALL = Installed(ipex=True, torch=True, xpu=True)
 
@@ -44,8 +46,9 @@ def test_a_quantization_that_ipex_lacks_goes_to_torch() -> None:
     assert choice.reason.endswith('ipex-llm has no low_bit = "fp32"')
 
 
-def test_a_model_in_openvinos_format_goes_to_openvino(tmp_path: Path) -> None:
-    (tmp_path / MODEL_FILE).touch()
+@pytest.mark.parametrize("file", [MODEL_FILE, LANGUAGE_FILE])
+def test_a_model_in_openvinos_format_goes_to_openvino(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).touch()
     choice = choose_backend(LoadOptions("auto", model=str(tmp_path)), lambda: ALL)
     assert choice.backend == "openvino"
 
@@ -79,8 +82,30 @@ def test_without_a_llama_server_openvino_takes_the_gguf_files_that_it_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    choice = choose_backend(LoadOptions("auto", model=gguf(tmp_path, "llama")))
+    model = write_gguf(tmp_path / "m.gguf")
+    choice = choose_backend(LoadOptions("auto", model=str(model)))
     assert choice.backend == "openvino"
     assert "no llama-server was found" in choice.reason
-    with pytest.raises(LoadError, match="build one with: parley backend install llamacpp, or set"):
-        choose_backend(LoadOptions("auto", model=gguf(tmp_path, "gemma4")))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "values", "why"),
+    [
+        ("gemma4", {}, "its architecture is 'gemma4', and OpenVINO reads llama, qwen2, qwen3"),
+        ("llama", {"llama.rope.scaling.type": "yarn"}, "it scales RoPE"),
+        ("qwen3", {"qwen3.attention.sliding_window": 4096}, "it has a sliding window"),
+    ],
+)
+def test_and_refuses_those_that_it_would_compute_wrongly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    architecture: str,
+    values: dict[str, Any],
+    why: str,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    model = write_gguf(tmp_path / "m.gguf", architecture=architecture, values=values)
+    with pytest.raises(LoadError) as refused:
+        choose_backend(LoadOptions("auto", model=str(model)))
+    assert "build one with: parley backend install llamacpp, or set" in str(refused.value)
+    assert f"OpenVINO cannot run this GGUF file ({why}" in str(refused.value)

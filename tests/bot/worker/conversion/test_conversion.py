@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
 from bot.worker.conversion import convert as conversion
 from bot.worker.conversion import model_cache
+from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import convert, resolve_low_bit
 from bot.worker.conversion.file_lock import locked
-from bot.worker.conversion.llama_config import read_config
 from bot.worker.conversion.model_cache import converted
 from bot.worker.conversion.safetensors_file import SINGLE
 from bot.worker.protocol import LoadError
@@ -99,11 +100,14 @@ def test_rows_that_do_not_fit_at_once_are_converted_in_pieces(
     assert sizes[0] == sizes[1]
 
 
-def test_auto_is_four_bits_for_all_but_small_models(source: Path) -> None:
+def test_auto_is_four_bits_from_a_billion_weights_on(source: Path) -> None:
     config = read_config(source)
     assert resolve_low_bit("auto", config) == "fp16"
-    large = type(config)(4096, 11008, 32, 32, 32, 128, 32000, 1e-5, False, ())
+    small = replace(config, hidden=1024, inner=3072, vocab=152_000, layers=config.layers * 14)
+    large = replace(config, hidden=4096, inner=11008, vocab=32000, layers=config.layers * 16)
+    assert resolve_low_bit("auto", small) == "sym_int8"  # the shape of Qwen3-0.6B
     assert resolve_low_bit("auto", large) == "sym_int4"
+    assert resolve_low_bit("sym_int4", small) == "sym_int4"
     with pytest.raises(
         LoadError, match='"nf4" is not for backend = "openvino": choose one of "fp32"'
     ):
@@ -156,6 +160,18 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(source: Path, cach
     assert folders(cache) == [name]
 
 
+def test_a_model_larger_than_the_device_is_refused_before_anything_is_written(
+    source: Path, cache: Path
+) -> None:
+    size = (converted(source, cache, "fp16", silent) / "openvino_model.bin").stat().st_size
+    with pytest.raises(LoadError, match="GB of memory, and the device has .* GB in all: choose"):
+        converted(source, cache, "fp32", silent, memory=size)
+    assert len(folders(cache)) == 1
+    converted(source, cache, "fp16", silent, memory=1)  # it is there already
+    converted(source, cache, "sym_int8", silent, memory=size)
+    assert len(folders(cache)) == 2
+
+
 def test_a_full_disk_is_said_before_anything_is_written(
     source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +213,12 @@ def test_a_model_whose_files_do_not_belong_together_is_refused(source: Path, cac
     (source / SINGLE).write_bytes((other / SINGLE).read_bytes())
     with pytest.raises(LoadError, match=r"has the shape \(64, 64\), but config\.json asks for"):
         converted(source, cache, "fp16", silent)
+
+
+def test_a_tensor_that_the_architecture_does_not_have_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", TinyLlama(biased=True))
+    with pytest.raises(LoadError, match=r"type llama has no tensor model\.layers\.0.*_proj\.bias"):
+        convert(folder, tmp_path, "fp32", silent)
 
 
 def test_two_that_convert_at_once_convert_once(source: Path, cache: Path) -> None:

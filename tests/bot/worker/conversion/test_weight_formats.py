@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bot.worker.backends.openvino.library import import_openvino
-from bot.worker.conversion.llama_config import LlamaConfig
+from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.conversion.weight_formats import (
     ASYM_INT4,
     BF16,
@@ -24,13 +24,13 @@ ROWS, COLUMNS = 12, 96
 WEIGHTS = np.random.default_rng(5).standard_normal((ROWS, COLUMNS)).astype(np.float32)
 WEIGHTS[3] = 0.0
 WEIGHTS[4] = np.abs(WEIGHTS[4]) + 1.0
-CONFIG = LlamaConfig(0, 0, 0, 1, 1, 2, 0, 1e-5, False, (1.0,))
+CONFIG = DecoderConfig("llama", 0, 0, 1, 1, 2, 0, 1e-5, False, ())
 
 
 def decoded(form: WeightFormat, weights: Any = WEIGHTS) -> Any:
     """What the graph makes of the stored weights, computed by OpenVINO."""
     ov = import_openvino()
-    from bot.worker.conversion.llama_graph import LlamaGraph
+    from bot.worker.conversion.decoder_graph import DecoderGraph
 
     parts = form.parts(*weights.shape)
     encoded = form.encode(weights)
@@ -41,7 +41,7 @@ def decoded(form: WeightFormat, weights: Any = WEIGHTS) -> Any:
         assert data.size == part.size
         kind = getattr(ov.Type, part.type)
         constants[name] = ov.op.Constant(ov.Tensor(data, ov.Shape(list(part.shape)), kind))
-    graph = LlamaGraph(CONFIG, lambda name: constants)
+    graph = DecoderGraph(CONFIG, lambda name: constants)
     model = ov.Model([graph._matrix("any")], [], "weights")
     hints = {"INFERENCE_PRECISION_HINT": "f32"}
     return ov.Core().compile_model(model, "CPU", hints)([])[0]

@@ -112,6 +112,8 @@ def test_an_answer_can_be_cancelled_before_the_server_heard_of_it(
         ({"send": ['data: {"oops\n\n']}, "sent what is no event of an answer"),
         ({"send": ['data: {"tokens": 5}\n\n']}, "sent what is no event of an answer"),
         ({"send": ["data: [1, 2]\n\n"]}, "sent what is no event of an answer"),
+        ({"send": ['data: {"tokens": [Infinity]}\n\n']}, "sent what is no event of an answer"),
+        ({"send": [f"data: {'[' * 60_000}\n\n"]}, "sent what is no event of an answer"),
         ({"send": ["hello\n\n"]}, "closed the connection in the middle of an answer"),
         ({"send": ['data: {"error": {"message": "Compute error."}}\n\n']}, "Compute error."),
         ({"send": ['error: {"message": "Input is\\ntoo large"}\n\n']}, "Input is too large"),

@@ -90,6 +90,7 @@ def test_integrated_gpus_are_known_by_their_names(title: str, integrated: bool) 
         ({"signal": int(signal.SIGILL)}, "was built for another processor (illegal instruction)"),
         ({"signal": int(signal.SIGABRT)}, "does not run here (signal 6)"),
         ({"help": HELP.replace("--fit", "")}, "is too old: it has no --fit"),
+        ({"help": "usage: true [ignored]"}, "is no llama-server: correct [model.llamacpp] server"),
     ],
 )
 def test_a_server_that_cannot_run_here_is_told_in_one_line(

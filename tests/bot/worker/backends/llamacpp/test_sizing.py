@@ -1,6 +1,7 @@
 """How many context windows are given memory, and what a GGUF file says about its model."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_a_header_tells_what_loading_needs(tmp_path: Path) -> None:
 
 
 def test_heads_that_differ_between_layers_are_added_up(tmp_path: Path) -> None:
-    values: dict[str, int | list[int]] = {
+    values: dict[str, Any] = {
         "attention.head_count_kv": [2, 0, 0, 4],
         "attention.key_length": 16,
     }
@@ -84,6 +85,13 @@ def test_a_split_model_is_as_large_as_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "m-00002-of-00002.gguf").write_bytes(b"x" * 1000)
     (tmp_path / "other-00002-of-00002.gguf").write_bytes(b"x" * 5000)
     assert read_header(first).file_bytes == first.stat().st_size + 1000
+
+
+@pytest.mark.parametrize("wrong", ["abc", float("inf"), float("nan"), (1 << 32) - 1])
+def test_what_is_no_number_of_anything_counts_as_not_said(tmp_path: Path, wrong: Any) -> None:
+    names = ("context_length", "block_count", "embedding_length", "attention.head_count_kv")
+    header = read_header(Path(write_header(tmp_path / "m.gguf", **dict.fromkeys(names, wrong))))
+    assert (header.context, header.layers, header.cache_elements) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 10, 30, 100])

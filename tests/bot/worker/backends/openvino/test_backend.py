@@ -10,9 +10,11 @@ import pytest
 
 from bot.worker.backends.openvino import backend as backend_module
 from bot.worker.backends.openvino import device as openvino_device
-from bot.worker.backends.openvino.backend import AS_EXPORTED, OpenVinoBackend
+from bot.worker.backends.openvino.backend import OpenVinoBackend
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.memory import cache_size
+from bot.worker.backends.openvino.model_facts import CacheShape
+from bot.worker.backends.openvino.source import Source
 from bot.worker.conversion.convert import convert
 from bot.worker.protocol import END, LENGTH, LoadError, LoadOptions
 from tests.bot.worker.backends.backend_bench import EOS, Bench, request, silent
@@ -155,9 +157,8 @@ def test_an_openvino_folder_is_taken_as_it_is(
 ) -> None:
     convert(Path(options.model), tmp_path, "fp16", silent)
     taken = Bench(OpenVinoBackend(), replace(options, model=str(tmp_path), cache_dir=""))
-    assert taken.facts.low_bit == AS_EXPORTED
-    # Of a foreign model the quantization is not known, so the device computes less exactly.
-    assert taken.answer(request())[:1] == bench.answer(request(80))[:1]
+    assert taken.facts.low_bit == "fp16 (as exported)"
+    assert taken.answer(request()) == bench.answer(request(80))
 
 
 @pytest.mark.parametrize("low_bit", ["fp32", "bf16", "sym_int8", "sym_int4", "asym_int4"])
@@ -190,7 +191,7 @@ def test_a_damaged_openvino_folder_is_named(options: LoadOptions, tmp_path: Path
     (tmp_path / "openvino_model.xml").write_text("<net>")
     (tmp_path / "openvino_model.bin").touch()
     said = refusal(replace(options, model=str(tmp_path)))
-    assert said.startswith(f"{tmp_path} cannot be loaded on CPU (")
+    assert said.startswith(f"{tmp_path} cannot be loaded: openvino_model.xml or its .bin file is")
 
 
 def test_a_missing_library_is_named_with_the_remedy(
@@ -273,16 +274,23 @@ def test_a_device_that_is_not_there_is_refused(core: FakeCore, wanted: str, said
     assert said in str(caught.value)
 
 
-def test_the_cache_has_room_for_all_answers_or_for_what_fits(
-    options: LoadOptions, tmp_path: Path
-) -> None:
-    source, token = Path(options.model), 2 * 2 * 2 * 16 * 2  # bytes of KV cache per token
+def test_the_cache_has_room_for_all_answers_or_for_what_fits(options: LoadOptions) -> None:
+    token = 2 * 2 * 2 * 16 * 2  # bytes of KV cache per token
+    source = Source(Path(options.model), "tiny", "sym_int4", False, CacheShape(((2, 16),) * 4), 0)
 
     def blocks(memory: int) -> int:
-        device = Device("GPU", "a GPU", memory)
-        return cache_size(tmp_path, source, device, "sym_int4", options).blocks
+        return cache_size(source, Device("GPU", "a GPU", memory), options).blocks
 
     assert blocks(1 << 30) == 4 * 33
     assert blocks(int(50 * 16 * token / 0.7) + 1) == 50
     with pytest.raises(LoadError, match=r"context = 512 needs .* choose a smaller context"):
         blocks(32 * 16 * token)
+
+
+def test_a_model_too_large_for_the_device_is_not_even_converted(
+    options: LoadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend_module, "total_memory", lambda: 1000)
+    with pytest.raises(LoadError, match="of memory, and the device has 0.0 GB in all"):
+        OpenVinoBackend().load(replace(options, cache_dir=str(tmp_path / "cache")), silent)
+    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

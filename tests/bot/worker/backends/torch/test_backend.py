@@ -1,6 +1,5 @@
 """The torch backend, on a CPU, with a tiny model; against transformers' own generate()."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -235,17 +234,6 @@ def refusal(options: LoadOptions) -> str:
         TorchBackend().load(options, silent)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def test_a_sliding_window_smaller_than_the_context_is_refused(
-    options: LoadOptions, tmp_path: Path
-) -> None:
-    folder = write_tiny_model(tmp_path)
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
-    (folder / "config.json").write_text(json.dumps(config | {"sliding_window": 128}))
-    said = refusal(replace(options, model=str(folder)))
-    assert said.endswith("(sliding window): set [model] context = 128 or less")
 
 
 def test_four_bits_are_refused(options: LoadOptions) -> None:

@@ -1,0 +1,171 @@
+"""The first message: which channel of each platform, and that it can be written there."""
+
+import re
+from dataclasses import dataclass
+
+from adapters.discord import reach as discord
+from adapters.slack import reach as slack
+from bot.checks import State
+from bot.errors import ConfigError, ParleyError
+from parley.setup.asking import Choice
+from parley.setup.platforms import Platforms
+from parley.setup.session import Session
+
+FIRST_MESSAGE = "Hello, I am Parley. Mention me to ask something; I answer in this channel."
+MOST_OFFERED = 12
+"""Channels that are offered by number; any other can be named."""
+
+_SKIP, _OTHER = "skip", "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A channel that somebody named."""
+
+    platform: str
+    """"discord", "slack", or "" for a name that may be on both."""
+    channel: str
+    """An id, or a name after a ``#``."""
+
+
+def parse_channel(text: str) -> Wish:
+    """A channel as people write or copy it: an id of Discord (digits) or Slack (``C0123``), a link,
+    ``<#id>``, ``#name``; before it ``discord:`` or ``slack:`` where both might be meant. Raises
+    ConfigError for anything else."""
+    platform, _, rest = text.strip().partition(":")
+    named = platform.lower() in ("discord", "slack")
+    word = rest.strip() if named else text.strip()
+    for form, of in _FORMS:
+        if match := form.fullmatch(word):
+            return Wish(platform.lower() if named else of, match["id"])
+    if re.fullmatch(r"#?[^\s#:/]+", word):
+        return Wish(platform.lower() if named else "", f"#{word.lstrip('#')}")
+    raise ConfigError(
+        f"{text!r} names no channel: give its id (Discord: Copy Channel ID; Slack: at the end of "
+        "the channel's details), its link, or its name as #general."
+    )
+
+
+_FORMS = (
+    (re.compile(r"<?#?(?P<id>[0-9]{15,21})>?"), "discord"),
+    (re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/\d+/(?P<id>\d+).*"), "discord"),
+    (re.compile(r"<?#?(?P<id>[CGD][A-Z0-9]{5,})(?:\|[^>]*)?>?"), "slack"),
+    (re.compile(r"https://[\w.-]+\.slack\.com/archives/(?P<id>[A-Z0-9]+).*"), "slack"),
+    (re.compile(r"https://app\.slack\.com/client/\w+/(?P<id>[A-Z0-9]+).*"), "slack"),
+)
+
+
+async def say_first_words(session: Session, on: Platforms) -> list[str]:
+    """Post the first message on each platform, in a channel of the operator's choice; the places,
+    for people. Raises ParleyError where a channel that an option names cannot be written in."""
+    session.screen.heading("3 · The first message")
+    wishes = [parse_channel(each) for each in session.answers.channels]
+    if session.answers.message is False:
+        session.screen.mark(State.SKIPPED, "No message is sent.")
+        return []
+    places = []
+    if on.discord:
+        places += await _on_discord(session, _for("discord", wishes))
+    if on.slack:
+        places += await _on_slack(session, _for("slack", wishes))
+    return places
+
+
+def _for(platform: str, wishes: list[Wish]) -> str:
+    """The first channel that is meant for this platform; "" for none."""
+    return next((wish.channel for wish in wishes if wish.platform in ("", platform)), "")
+
+
+# ---------------------------------------------------------------- Discord
+
+
+async def _on_discord(session: Session, wish: str) -> list[str]:
+    with session.screen.busy("Looking for channels"):
+        servers = await discord.servers_of(session.settings.discord)
+    channels = [channel for server in servers for channel in server.channels]
+    if wish:
+        chosen = _named(channels, wish)
+        await discord.say_in(session.settings.discord, chosen.id, FIRST_MESSAGE)
+        return [_sent(session, f"#{chosen.name} on Discord")]
+    if session.answers.yes or not channels:
+        _say_none(session, "Discord", yes=session.answers.yes)
+        return []
+    while (channel := await _choose(session, channels)) is not None:
+        try:
+            await discord.say_in(session.settings.discord, channel.id, FIRST_MESSAGE)
+            return [_sent(session, f"#{channel.name} on Discord")]
+        except ParleyError as error:
+            session.screen.mark(State.FAILED, str(error))
+    return []
+
+
+def _named(channels: list[discord.Channel], wish: str) -> discord.Channel:
+    """The channel with this id or name. An id that is not listed is tried all the same: a thread,
+    or a server beyond those that were read. Raises ConfigError for an unknown name."""
+    found = [each for each in channels if wish in (each.id, f"#{each.name}")]
+    writable = [each for each in found if each.writable]
+    if found:
+        return (writable or found)[0]
+    if wish.startswith("#"):
+        known = ", ".join(f"#{each.name}" for each in channels[:MOST_OFFERED]) or "none"
+        raise ConfigError(f"The bot sees no channel {wish} on Discord; it sees: {known}.")
+    return discord.Channel(wish, wish, "", ())
+
+
+async def _choose(session: Session, channels: list[discord.Channel]) -> discord.Channel | None:
+    offered = sorted(channels, key=lambda each: not each.writable)[:MOST_OFFERED]
+    choices = [Choice(each.id, f"#{each.name} in {each.server}" + _hint(each)) for each in offered]
+    choices += [Choice(_OTHER, "another"), Choice(_SKIP, "send no message on Discord")]
+    question = "Where should the first message go?"
+    greeted = bool(session.before.discord.token.get_secret_value())
+    default = _SKIP if greeted else choices[0].key
+    while True:
+        key = await session.asker.choose(question, choices, default)
+        if key == _SKIP:
+            return None
+        if key != _OTHER:
+            return next(each for each in offered if each.id == key)
+        try:
+            wish = parse_channel(await session.asker.text("Id, link or #name of the channel:"))
+            return _named(channels, wish.channel)
+        except ConfigError as error:
+            session.screen.mark(State.FAILED, str(error))
+
+
+def _hint(channel: discord.Channel) -> str:
+    return "" if channel.writable else " (the bot may not write there)"
+
+
+# ---------------------------------------------------------------- Slack
+
+
+async def _on_slack(session: Session, wish: str) -> list[str]:
+    """Slack's channels cannot be listed with the scopes that Parley has: one is named."""
+    settings = session.settings.slack
+    if not settings.bot_token.get_secret_value():  # several workspaces, each with its own
+        return []
+    if wish:
+        await slack.say_in(settings, wish, FIRST_MESSAGE)
+        return [_sent(session, f"{wish} on Slack")]
+    if session.answers.yes:
+        _say_none(session, "Slack", yes=True)
+        return []
+    question = "Slack channel for the first message, as #general or its id (Enter sends none):"
+    while typed := await session.asker.text(question):
+        try:
+            channel = parse_channel(typed).channel
+            await slack.say_in(settings, channel, FIRST_MESSAGE)
+            return [_sent(session, f"{channel} on Slack")]
+        except ParleyError as error:
+            session.screen.mark(State.FAILED, str(error))
+    return []
+
+
+def _sent(session: Session, place: str) -> str:
+    session.screen.mark(State.OK, f"The first message is in {place}.")
+    return place
+
+
+def _say_none(session: Session, platform: str, *, yes: bool) -> None:
+    why = "no --channel names one" if yes else "the bot sees no text channel yet"
+    session.screen.mark(State.SKIPPED, f"No message on {platform}: {why}.")
