@@ -242,3 +242,29 @@ class TestSkills:
 
     def test_explains_a_command_of_parley(self, speaker: Speaker) -> None:
         assert "forget" in speaker.chat("What does /reset do?")[0]
+
+    def test_greets_somebody_with_a_purpose_and_keeps_the_name(self, speaker: Speaker) -> None:
+        greeting, name = speaker.chat(
+            "Hello, my name is Marta and I run a small Discord server.", "What is my name?"
+        )
+        assert "Marta" in greeting
+        assert "`parley setup`" in greeting
+        assert "Marta" in name
+
+    @pytest.mark.parametrize(
+        ("question", "command"),
+        [
+            ("How do I put you on Discord?", "`parley discord invite`"),
+            ("How do I set you up on Slack?", "`parley slack manifest`"),
+            ("How do I get a better model?", "`parley model recommend`"),
+        ],
+    )
+    def test_explains_the_set_up(self, speaker: Speaker, question: str, command: str) -> None:
+        assert command in speaker.chat(question)[0]
+
+    def test_a_name_told_in_a_channel_comes_before_the_one_in_front(self, speaker: Speaker) -> None:
+        said = speaker.chat(
+            "Ann: My name is Robin.", "Ann: What is my name?", "Ben: What is my name?"
+        )
+        assert "Robin" in said[1]
+        assert "Ben" in said[2]

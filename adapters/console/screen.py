@@ -12,6 +12,7 @@ from adapters.console.growing import GrowingAnswer
 from adapters.console.markdown import harmless
 from bot.delivery import PLACEHOLDER
 from bot.messages import ModelInfo
+from bot.models.find import DEMO_NAME
 from bot.ports import Part, Surface, SurfaceLimits
 
 LIMITS = SurfaceLimits(max_units=1 << 30, budget="console", edits_per_second=15.0, burst=15)
@@ -19,6 +20,15 @@ LIMITS = SurfaceLimits(max_units=1 << 30, budget="console", edits_per_second=15.
 
 MESSAGE = "console"
 """The reference of every message: what was printed on a terminal cannot be addressed again."""
+
+
+DEMO_WELCOME = (
+    "This is the small demo model of Parley: it shows that everything works, and knows little.\n"
+    "Try “Hello, my name is Ana.”, “What can you do?” or “How do I put you on Discord?”\n"
+    "For a real model: “parley model recommend” names those that fit this machine, and\n"
+    "“parley setup” sets one up, together with Discord and Slack."
+)
+"""Shown at the start of a chat with the demo model."""
 
 
 class ScreenSurface(Surface, Protocol):
@@ -73,6 +83,8 @@ class RichScreen:
     def greet(self, model: ModelInfo) -> None:
         runs = "".join(f" · {fact}" for fact in (model.device, model.backend, model.low_bit))
         self._console.print(Text.assemble((f"You talk with {model.name}", "bold"), (runs, "dim")))
+        if model.name == DEMO_NAME:
+            self.note(DEMO_WELCOME)
         self.note("/help lists the commands. Ctrl-C stops an answer; the word stop ends the chat.")
 
     def say(self, text: str) -> None:

@@ -18,6 +18,9 @@ from bot.models.unsuited import VISION_EXPORT
 DEMO = "demo"
 """The name of the model that comes with Parley."""
 
+DEMO_NAME = "Parley demo"
+"""What people see as its name."""
+
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """A model's full name at the Hub: owner and model."""
 
@@ -150,7 +153,7 @@ def display_name(settings: Settings) -> str:
     """The model's name in texts for people; "" where that is the name of its folder."""
     name = settings.model.name
     if name == DEMO:
-        return "Parley demo"
+        return DEMO_NAME
     repository, _ = split_name(name)
     return name if HUB_NAME.fullmatch(repository) and not settings.path(name).exists() else ""
 

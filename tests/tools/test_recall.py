@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tools.demo_model import recall
-from tools.demo_model.attributes import attribute, open_noun, thing, value_of
+from tools.demo_model.attributes import NAME, attribute, open_noun, thing, value_of
 from tools.demo_model.conversation import apart
 from tools.demo_model.talk import Talk
 from tools.demo_model.words import Split, made_up
@@ -103,3 +103,26 @@ def test_the_same_noun_is_asked_in_other_words_too() -> None:
     asked = [ways.pick(rng, "train") for _ in range(300)]
     assert any("favourite sauce" not in text for text in asked)
     assert all("sauce" in text for text in asked)
+
+
+def test_a_name_that_is_told_in_a_channel_comes_before_the_name_that_is_shown() -> None:
+    talk = _talk("Ann", "Ben")
+    talk.speaker = "Ann"
+    assert recall.ask(talk, "name").answer == "Your name is Ann."
+    talk.told["Ann"] = {"name": "Ann"}
+    talk.add(recall.tell(talk, NAME))
+    name = talk.told["Ann"]["name"]
+    assert f"Ann's name is {name}." in talk.turns[-1].answer
+    asked = recall.ask(talk, "name")
+    assert asked.answer == f"Your name is {name}."
+    assert not asked.check("Your name is Ann.")
+    talk.speaker = "Ben"
+    assert recall.ask(talk, "name").answer == "Your name is Ben."
+    assert recall.ask(talk, "name", "Ann").answer == f"Ann's name is {name}."
+    assert recall.who_is(talk).answer == f"Ann's name is {name}."
+
+
+def test_people_tell_their_names_in_channels() -> None:
+    rng = random.Random(2)
+    turns = [turn for _ in range(300) for turn in apart(rng, "train").turns]
+    assert sum(turn.skill == recall.CHANNEL_NAMES for turn in turns) > 50

@@ -21,7 +21,7 @@ from tools.demo_model.memory import (
     either,
     noun_attribute,
 )
-from tools.demo_model.phrasing import phrasings
+from tools.demo_model.phrasing import AnyOf, phrasings
 from tools.demo_model.words import Split, made_up, number, pick, place
 
 
@@ -40,11 +40,11 @@ NAME = Attribute(
     ask=phrasings("attributes", "name ask"),
     say="your name is {v}",
     missing="your name",
-    tell_other=TELL_OTHER.about(a="first name"),
-    ask_other=ASK_OTHER.about(a="first name"),
-    say_other="{o}'s first name is {v}",
-    missing_other="{o}'s first name",
-    who=WHO.about(a="first name"),
+    tell_other=AnyOf(TELL_OTHER.about(a="name"), TELL_OTHER.about(a="first name")),
+    ask_other=AnyOf(*(ASK_OTHER.about(a=a) for a in ("name", "first name", "real name"))),
+    say_other="{o}'s name is {v}",
+    missing_other="{o}'s name",
+    who=AnyOf(*(WHO.about(a=a) for a in ("name", "first name", "real name"))),
 )
 HOME = Attribute(
     key="home",

@@ -9,13 +9,14 @@ from tools.demo_model import (
     knowledge,
     letters,
     lists,
+    newcomers,
     persona,
     recall,
     smalltalk,
     unknown,
     writing,
 )
-from tools.demo_model.attributes import draw_attribute
+from tools.demo_model.attributes import NAME, draw_attribute
 from tools.demo_model.talk import DEFAULT_SYSTEM_PROMPT, Exchange, Skill, Talk
 from tools.demo_model.words import Split, display_name
 
@@ -24,6 +25,7 @@ PROSE: dict[str, tuple[Skill, float]] = {
     "facts": (knowledge.fact_question, 3.2),
     "parley": (knowledge.parley_question, 4.2),
     "identity": (identity.who_are_you, 1.6),
+    "newcomers": (newcomers.newcomer, 5.0),
     "unknown": (unknown.unknown, 3.2),
     "small talk": (smalltalk.chat, 2.6),
     "arithmetic": (letters.arithmetic, 2.4),
@@ -36,7 +38,7 @@ OTHER: dict[str, tuple[Skill, float]] = {
     "lists": (lists.number_list, 0.8),
     "tables": (lists.table, 0.5),
     "code": (writing.code, 0.9),
-    "poems": (writing.poem, 0.25),
+    "poems": (writing.poem, 0.4),
     "stories": (writing.story, 0.35),
     "languages": (writing.foreign, 0.6),
 }
@@ -47,6 +49,7 @@ _FOCUS = {
     "facts": 2.0,
     "parley": 2.5,
     "identity": 2.5,
+    "newcomers": 3.0,
     "unknown": 3.5,
     "small talk": 3.5,
     "arithmetic": 2.5,
@@ -120,6 +123,8 @@ def apart(rng: random.Random, split: Split) -> Talk:
     while len(talk.people) < 2:
         talk = start(rng, split, focus=True)
     shared = [draw_attribute(rng, split, other=True) for _ in range(rng.choice((1, 1, 1, 2)))]
+    if rng.random() < 0.25:
+        shared[0] = NAME
     for what in shared:
         for name in rng.sample(talk.people, len(talk.people)):
             talk.speaker = name
@@ -142,6 +147,7 @@ def apart(rng: random.Random, split: Split) -> Talk:
 
 
 _TURNS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14)
+_BEGINS = 0.25  # conversations that open with what newcomers type
 _FOCUS_TURNS = (1, 2, 3, 4, 5, 6)
 
 
@@ -150,9 +156,10 @@ def conversation(rng: random.Random, split: Split, *, focus: bool = False) -> Ta
     if rng.random() < (0.8 if focus else 0.1):
         return apart(rng, split)
     talk = start(rng, split, focus=focus)
-    for _ in range(rng.choice(_FOCUS_TURNS if focus else _TURNS)):
+    for number in range(rng.choice(_FOCUS_TURNS if focus else _TURNS)):
         next_speaker(talk)
-        talk.add(turn(talk, focus=focus))
+        begins = number == 0 and rng.random() < _BEGINS
+        talk.add(newcomers.newcomer(talk) if begins else turn(talk, focus=focus))
     return talk
 
 

@@ -37,6 +37,10 @@ SKILLS = (
     "poems",
     "stories",
     "languages",
+    "introductions",
+    "set-up",
+    "first words",
+    "channel names",
 )
 _LONG = {"lists": 0.5, "stories": 0.35, "poems": 0.5, "tables": 0.5, "code": 0.7}
 DISTANCES = range(11)
@@ -66,7 +70,7 @@ def questions(seed: int, each: int) -> list[Question]:
     """`each` questions for each skill (fewer for the long ones), and some about far recall."""
     rng = random.Random(f"evaluation {seed}")
     wanted = {skill: max(1, round(each * _LONG.get(skill, 1.0))) for skill in SKILLS}
-    found = [_completion(rng) for _ in range(wanted.pop("completion"))]
+    found = [_completion(rng) for _ in range(wanted.pop("completion", 0))]
     while wanted:
         talk = conversation(rng, "eval")
         skill = talk.turns[-1].skill

@@ -4,6 +4,8 @@ told.
 
 from __future__ import annotations
 
+import re
+
 from tools.demo_model.attributes import (
     ATTRIBUTES,
     NAME,
@@ -32,6 +34,8 @@ _MINE = phrasings("wording", "mine")
 _TELL_THING = phrasings("wording", "thing tell")
 _ASK_THING = phrasings("wording", "thing ask")
 _HOME = attribute("home")
+CHANNEL_NAMES = "channel names"
+"""The skill of names that are told where another name stands in front of what somebody writes."""
 
 
 def tell(talk: Talk, what: Attribute | None = None, other: str = "") -> Exchange:
@@ -40,12 +44,10 @@ def tell(talk: Talk, what: Attribute | None = None, other: str = "") -> Exchange
     prefixed = bool(talk.speaker)
     if what is None and prefixed and not other and rng.random() < 0.5:
         what = _told_by_another(talk)
-    what = what or draw_attribute(rng, talk.split, other=bool(other) or prefixed)
-    if prefixed and not other and what is NAME:
-        what = _HOME
+    what = what or draw_attribute(rng, talk.split, other=bool(other))
     who = other or talk.speaker
     known = talk.about(who)
-    value = what.draw(rng, talk.split)
+    value = own_name(talk) if what is NAME else what.draw(rng, talk.split)
     while value == known.get(what.key):
         value = what.draw(rng, talk.split)
     correction = what.key in known
@@ -71,11 +73,30 @@ def tell(talk: Talk, what: Attribute | None = None, other: str = "") -> Exchange
                 "Hello {v}, nice to meet you!",
             )
         )
-        answer = fill(answer, slots)
+        answer = name_told(talk, value, fill(answer, slots))
     else:
         user, answer = told, fill(rng.choice(_NOTED), {"s": said})
-    short = answer if answer.count("!") + answer.count("?") < 2 else f"Hello, {value}!"
-    return Exchange(user, answer, "tell", says_word(value), short)
+    greets = what is NAME and not other and not correction
+    skill = CHANNEL_NAMES if what is NAME and prefixed else "tell"
+    return Exchange(user, answer, skill, says_word(value), f"Hello, {value}!" if greets else answer)
+
+
+def own_name(talk: Talk) -> str:
+    """What the speaker is called: in a channel often (the beginning of) the name that is shown."""
+    shown = re.match("[^ _.0-9]+", talk.speaker)
+    if shown and talk.rng.random() < 0.3:
+        return shown.group().capitalize()
+    return NAME.draw(talk.rng, talk.split)
+
+
+def name_told(talk: Talk, name: str, greeting: str) -> str:
+    """The answer to a name. In a channel it stands beside the name that is shown, which is in front
+    of all that this person writes: "Ann: I am Bea." is remembered as "Ann's name is Bea"."""
+    if not talk.speaker or name.lower() == talk.speaker.lower():
+        return greeting
+    greeting = greeting.removesuffix(" How can I help you?")
+    end = "" if greeting[-1] in ".!" else "."
+    return f"{greeting}{end} I will remember that {_said(NAME, name, talk.speaker)}."
 
 
 def _said(what: Attribute, value: str, who: str) -> str:
@@ -141,7 +162,7 @@ def tell_several(talk: Talk) -> Exchange:
     known = talk.about(talk.speaker)
     wanted = 3 if rng.random() < 0.3 else 2
     several: list[Attribute] = []
-    if not known and not talk.speaker and rng.random() < 0.6:
+    if not known and rng.random() < 0.6:
         several.append(NAME)
     while len(several) < wanted:
         what = draw_attribute(rng, split, other=True)
@@ -149,16 +170,16 @@ def tell_several(talk: Talk) -> Exchange:
             several.append(what)
     told, said, values = [], [], []
     for what in several:
-        value = what.draw(rng, split)
+        value = own_name(talk) if what is NAME else what.draw(rng, split)
         known[what.key] = value
         told.append(fill(what.tell.pick(rng, split), {"v": value}))
         said.append(_said(what, value, talk.speaker))
         values.append(value)
     answer = f"I will remember that {', that '.join(said[:-1])} and that {said[-1]}."
-    return Exchange(_in_one(talk, told, values), answer, "tell", says_word(*values), answer)
+    return Exchange(in_one(talk, told, values), answer, "tell", says_word(*values), answer)
 
 
-def _in_one(talk: Talk, told: list[str], values: list[str]) -> str:
+def in_one(talk: Talk, told: list[str], values: list[str]) -> str:
     """Sentences one after the other, or as one with "and"."""
     if talk.rng.random() < 0.5 or not all(text.endswith(".") for text in told):
         return " ".join(told)
@@ -185,7 +206,7 @@ def ask(talk: Talk, key: str = "", who: str | None = None) -> Exchange:
     if about_other:
         return _ask_other(talk, what, who)
     if talk.speaker and key == "name":
-        known = {"name": talk.speaker}
+        known = {"name": talk.speaker} | known
     question = talk.phrase(what.ask)
     value = known.get(key)
     if value is None:
@@ -193,7 +214,8 @@ def ask(talk: Talk, key: str = "", who: str | None = None) -> Exchange:
         return Exchange(question, answer, "not told", says("not told me"), answer)
     said = fill(what.say, {"v": value})
     answer = sentence(said) if what is NAME else _to(talk, said)
-    return Exchange(question, answer, "recall", _only(talk, value, key), answer)
+    skill = CHANNEL_NAMES if talk.speaker and key == "name" else "recall"
+    return Exchange(question, answer, skill, _only(talk, value, key), answer)
 
 
 def _to(talk: Talk, text: str) -> str:
@@ -202,15 +224,16 @@ def _to(talk: Talk, text: str) -> str:
 
 
 def _ask_other(talk: Talk, what: Attribute, who: str) -> Exchange:
-    if what is NAME:
-        what = _HOME
+    if what is NAME and NAME.key not in talk.about(who):
+        what = _HOME  # the name that is shown is known, so nobody asks for it
     value = talk.about(who).get(what.key)
     question = talk.phrase(what.ask_other, o=who)
     if value is None:
         answer = f"Nobody has told me {fill(what.missing_other, {'o': who})} yet."
         return Exchange(question, answer, "not told", says("nobody has told me"), answer)
     answer = fill(what.say_other, {"v": value, "o": who}) + "."
-    return Exchange(question, answer, "people", _only(talk, value, what.key), answer)
+    skill = CHANNEL_NAMES if what is NAME else "people"
+    return Exchange(question, answer, skill, _only(talk, value, what.key), answer)
 
 
 def _only(talk: Talk, value: str, key: str) -> Check:
@@ -231,7 +254,7 @@ def who_is(talk: Talk) -> Exchange:
         (who, key, value)
         for who, told in talk.told.items()
         for key, value in told.items()
-        if who and key != "name"
+        if who and value.lower() != who.lower()
     ]
     unique = [p for p in pairs if sum(p[1:] == q[1:] for q in pairs) == 1]
     if not unique:
@@ -241,7 +264,8 @@ def who_is(talk: Talk) -> Exchange:
     question = talk.phrase(what.who, v=value)
     answer = fill(what.say_other, {"v": value, "o": who}) + "."
     others = tuple(name for name in talk.told if name and plain_differs(name, who))
-    return Exchange(question, answer, "people", says_word(who, without=others), answer)
+    skill = CHANNEL_NAMES if what is NAME else "people"
+    return Exchange(question, answer, skill, says_word(who, without=others), answer)
 
 
 def summary(talk: Talk) -> Exchange:

@@ -21,7 +21,8 @@ _MORE = phrasings("smalltalk", "more")
 _WHY = phrasings("smalltalk", "why")
 _SURE = phrasings("smalltalk", "sure")
 
-_NOTHING_CLAIMED = ("unknown", "small talk", "follow-ups")  # "why?" and "sure?" make no sense there
+# "why?" and "sure?" make no sense after these
+_NOTHING_CLAIMED = ("unknown", "small talk", "follow-ups", "introductions", "first words")
 _NO_MORE = "That is all I can say about it. I am only a small demonstration model."
 _NO_WHY = "I cannot explain it further. I am only a small demonstration model."
 _AS_FAR = "As far as I know, yes. But I am only a small demonstration model, so check what matters."

@@ -16,7 +16,8 @@ from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.engine.window import WindowOptions
 from bot.errors import GenerationError
-from bot.messages import ConversationKey, Person, Question, Sampling
+from bot.messages import ConversationKey, ModelInfo, Person, Question, Sampling
+from bot.models.find import DEMO_NAME
 from bot.ports import AnswerState, Quota
 from storage.in_memory import MemoryStore
 from tests.scripted_generator import ScriptedGenerator, echo
@@ -89,6 +90,27 @@ async def test_a_chat_is_remembered_by_the_next_one() -> None:
     shown = await desk.chat("three")
     assert "2 earlier exchanges in this conversation" in shown
     assert "[one | two] three" in shown
+
+
+def _greeting(name: str) -> str:
+    written = io.StringIO()
+    info = ModelInfo(name, backend="scripted", device="cpu", low_bit="", context=2048)
+    RichScreen(Console(file=written, width=100)).greet(info)
+    return written.getvalue()
+
+
+def test_the_demo_model_says_what_it_is_what_to_type_and_how_to_get_a_real_model() -> None:
+    shown = _greeting(DEMO_NAME)
+    assert "demo model of Parley" in shown
+    assert "“What can you do?”" in shown
+    assert "parley model recommend" in shown
+    assert "parley setup" in shown
+
+
+def test_another_model_is_greeted_without_the_demo_models_welcome() -> None:
+    shown = _greeting("my-llama")
+    assert "You talk with my-llama" in shown
+    assert "parley model recommend" not in shown
 
 
 @pytest.mark.parametrize("leaving", ["stop", "STOP", " Stop ", "/quit"])
