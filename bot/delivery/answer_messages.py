@@ -67,6 +67,11 @@ class Message:
     attempt: int = 0
     """`Part.attempt`."""
 
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have been posted, with a reference that is unknown."""
+        return self.doubtful and not self.ref
+
 
 class AnswerMessages:
     """The messages of one answer on one surface. Not concurrent: `next` and the calls alternate."""
@@ -157,6 +162,10 @@ class AnswerMessages:
 
     def _last_step(self) -> Step | None:
         """What is left to do once the whole text is shown."""
+        if len(self._messages) > max(self._pages.count, 1) and self._messages[-1].unknown:
+            # The text began anew and is shorter now: what may have been posted is searched for.
+            del self._messages[-1]
+            self._maybe_posted = True
         if self._maybe_posted:
             return Step(self._remove_unrecorded)
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
@@ -267,8 +276,7 @@ class AnswerMessages:
     @property
     def doubtful(self) -> bool:
         """Whether a message may have been posted whose reference is unknown."""
-        unknown = any(one.doubtful and not one.ref for one in self._messages)
-        return self._maybe_posted or unknown
+        return self._maybe_posted or any(message.unknown for message in self._messages)
 
     async def resolve_doubt(self) -> None:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
@@ -280,7 +288,7 @@ class AnswerMessages:
         elif self._maybe_posted:
             await self._remove_unrecorded()
         for index, message in enumerate(self._messages):
-            if message.doubtful and not message.ref:
+            if message.unknown:
                 await self._send(index)
 
     async def _miss(self, index: int) -> None:

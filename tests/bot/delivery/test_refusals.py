@@ -6,6 +6,7 @@ import pytest
 
 from bot.delivery.answer_messages import RETRIES
 from bot.errors import SurfaceBusy, SurfaceError
+from bot.messages import Thought
 from bot.ports import AnswerState, Form, Part
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
@@ -70,6 +71,23 @@ async def test_a_lost_response_to_a_later_message_does_not_leave_it_old() -> Non
         await live.finish(AnswerState.DONE)
     assert len(world.surface.texts) == 2
     world.assert_shows(STORY[:300])
+
+
+async def test_a_message_whose_post_got_no_response_goes_where_the_text_began_anew() -> None:
+    """What was shown proved to be a thought, and the answer is shorter: the second message, of
+    which nobody knows whether it was posted, is found and deleted."""
+    world = World(max_units=200)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:150])
+        lost = SurfaceBusy("lost", retry_after=30.0)
+        world.surface.fail(lost, kind="send", takes_effect=True)
+        await world.write(live, STORY[150:300])
+        assert len(world.surface.texts) == 2
+        live.think(Thought(STORY[:300], whole=True))
+        await world.write(live, "Short.")
+        await live.finish(AnswerState.DONE)
+    world.assert_shows("Short.")
+    assert len(world.surface.texts) == 1
 
 
 async def test_a_lost_response_to_an_edit_is_not_relied_upon() -> None:
