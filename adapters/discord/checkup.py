@@ -24,7 +24,7 @@ COMMANDS_CHECK = "slash commands"
 COMMANDS = frozenset(
     {
         *("Ask Parley about this", "ask", "forget", "mute", "privacy", "reset", "settings"),
-        *("status", "stop", "system", "unmute"),
+        *("stats", "status", "stop", "system", "unmute"),
     }
 )
 """The names of the commands that `adapters.discord.slash` defines; a test compares them."""

@@ -136,6 +136,8 @@ SECRETS: tuple[Keys, ...] = (
     ("slack", "signing_secret"),
     ("slack", "client_secret"),
     ("model", "openai", "api_key"),
+    ("web", "password_hash"),
+    ("web", "metrics_token"),
 )
 """The settings that belong into the file of secrets; a test compares them with `Settings`."""
 

@@ -1,11 +1,18 @@
 """Draws a plot as SVG with pygal, of the extra ``web``."""
 
+import sys
 from xml.etree import ElementTree as ET
 
 import pygal  # type: ignore[import-untyped]
 from pygal.style import Style  # type: ignore[import-untyped]
 
 from parley.web.periods import Plot
+
+# pygal adds a finder of plug-ins to Python's import system, of a form that Python 3.12 dropped and
+# 3.11 warns about at every import. Parley uses none of them.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
+]
 
 LIGHT = ("#0b5cad", "#b3450b", "#1a7f37", "#8250df", "#6e6600", "#a40e26")
 DARK = ("#6cb6ff", "#f69d50", "#57c16b", "#c297ff", "#d4c443", "#ff938a")

@@ -44,7 +44,7 @@ async def test_from_an_empty_home_to_the_first_answers_in_a_terminal(stage: Scen
     for secret in (f"Bot {DISCORD_TOKEN}", APP_TOKEN, stage.slack_token):
         assert secret not in walked.written
     assert "! Removed quotes and “Bot ” before it" in walked.shown
-    assert "✓ 11 slash commands are registered." in walked.shown
+    assert "✓ 12 slash commands are registered." in walked.shown
     (there,) = walked.discord
     assert "computer" in there
     assert any("computer" in text for text in walked.slack)
