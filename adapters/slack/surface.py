@@ -286,8 +286,8 @@ class SlackSurface:
 
     async def _post(self, part: Part) -> str:
         if part.key in self._unconfirmed and (found := await self.find(part, ())):
+            await self._update(found, part)  # while edits are limited, it is searched for again
             self._unconfirmed.discard(part.key)
-            await self._update(found, part)
             return found
         channel = self._place.channel
         await self._workspace.tiers.turn("chat.postMessage", channel)

@@ -57,6 +57,16 @@ async def test_a_post_whose_confirmation_was_lost_is_not_repeated() -> None:
         assert answer.shown == "[Be kind.] [] Ana: Hello"
 
 
+async def test_a_post_that_was_found_is_not_repeated_where_its_edit_fails() -> None:
+    async with bench() as b:
+        b.team.fail("chat.postMessage", ConnectionError())
+        b.team.fail("chat.update", ConnectionError())
+        await b.ana.mention("C1", "Hello")
+        await b.answered()
+        (answer,) = b.team.answers("C1")
+        assert answer.shown == "[Be kind.] [] Ana: Hello"
+
+
 async def test_a_post_whose_confirmation_was_lost_is_found_in_a_long_thread() -> None:
     async with bench(slack={"streaming": False}) as b:
         first = b.ana.post("C1", "A long thread")
