@@ -208,9 +208,20 @@ TEXTS = {
 }
 
 
+REPEATED = 5
+"""Runs of which the least cost of each call counts: other programs on the machine make the same
+work take longer, never shorter."""
+
+
 def call_seconds(text: str, limits: SurfaceLimits) -> tuple[float, float]:
     """CPU seconds of the most expensive call of the last 3,000 characters of `text`, 40 of which
     are written between two calls; and of splitting all that is there before, as after a restart."""
+    runs = [_run_seconds(text, limits) for _ in range(REPEATED)]
+    calls = zip(*(costs for costs, _ in runs), strict=True)
+    return max(map(min, calls)), min(whole for _, whole in runs)
+
+
+def _run_seconds(text: str, limits: SurfaceLimits) -> tuple[list[float], float]:
     begun = time.process_time()
     pages = Pages(1, limits, text[:-3000])
     pages.update(0.0)
@@ -223,13 +234,13 @@ def call_seconds(text: str, limits: SurfaceLimits) -> tuple[float, float]:
         if pages.count:
             pages.part(pages.count - 1)
         costs.append(time.process_time() - begun)
-    return max(costs), whole
+    return costs, whole
 
 
 def print_calls() -> None:
     surfaces = {
         "Discord": SurfaceLimits(1900, utf16_units, markdown=Dialect.DISCORD),
-        "Slack": SurfaceLimits(11_000),
+        "Slack": SurfaceLimits(9_000),
         "terminal": SurfaceLimits(1 << 30),
     }
     print(f"{'CPU of a call at 200,000 characters':<36}" + "".join(f"{n:>22}" for n in surfaces))

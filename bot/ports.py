@@ -16,7 +16,7 @@ Unless a method says otherwise:
   NothingToDo is documented.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum, auto
@@ -514,6 +514,11 @@ class Surface(Protocol):
     async def remove(self, message: str) -> None:
         """Delete a message that the answer no longer needs. Idempotent: one that is gone already is
         no error."""
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        """Search the platform's history, after the messages `known` (or after the question), for a
+        message that an earlier run posted for this part and did not record. None where there is
+        none, or where it bears nothing by which the platform could tell."""
 
     async def retire(self, message: str) -> None:
         """Remove the buttons of a message whose question was deleted, and leave its text as it is.

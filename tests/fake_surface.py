@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -114,6 +114,9 @@ class FakeSurface:
         """What whoever asked was told in private."""
         self.retired: list[str] = []
         """Messages whose buttons were removed."""
+        self.searchable = True
+        """Whether `find` finds anything."""
+        self.searches = 0
         self.messages: dict[str, Message] = {}
         self.files: list[tuple[str, str]] = []
         self.calls: list[Call] = []
@@ -181,6 +184,13 @@ class FakeSurface:
                 self.messages[message].deleted = True
 
         await self._call("remove", message, effect)
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        self.searches += 1
+        found = self._keys.get(part.key) if self.searchable else None
+        if found is None or found in known or self.messages[found].deleted:
+            return None
+        return found
 
     async def retire(self, message: str) -> None:
         await self._call("retire", message, lambda: self.retired.append(message))

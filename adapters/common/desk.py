@@ -230,11 +230,14 @@ class Desk:
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
         composed = await coming.compose(message, self.rules.attachment_characters)
-        if self.rules.thread_per_question and not (place.key.thread or place.direct):
-            place = await self._platform.open_thread(place, message)
         question = Question(
             place.key, person, composed.text, message.event_id, message.message_id, place.direct
         )
+        if self.rules.thread_per_question and not (place.key.thread or place.direct):
+            await self.engine.check(question)  # what is refused opens no thread
+            coming.check()
+            place = await self._platform.open_thread(place, message)
+            question = replace(question, conversation=place.key)
         surface = await self._platform.surface(question)
         if surface is None:
             raise NotAllowed(texts.MAY_NOT_WRITE)

@@ -1,6 +1,7 @@
 """Answers as plain text for pipes and files: append-only, nothing that was written is changed."""
 
 import asyncio
+from collections.abc import Collection
 from typing import TextIO
 
 from adapters.console.markdown import harmless
@@ -58,6 +59,9 @@ class PlainSurface:
 
     async def remove(self, message: str) -> None:
         """Does nothing: what was written stays."""
+
+    async def find(self, part: Part, known: Collection[str]) -> None:
+        """A terminal has no history."""
 
     async def retire(self, message: str) -> None:
         """There are no buttons."""

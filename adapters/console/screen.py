@@ -1,6 +1,7 @@
 """The `Screen` protocol, by which a chat shows things, and its implementation for terminals."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Protocol
 
 from rich.console import Console
@@ -134,6 +135,9 @@ class _RichSurface:
 
     async def remove(self, message: str) -> None:
         """Does nothing: what was printed stays."""
+
+    async def find(self, part: Part, known: Collection[str]) -> None:
+        """A terminal has no history."""
 
     async def retire(self, message: str) -> None:
         """There are no buttons."""

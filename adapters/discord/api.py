@@ -30,6 +30,8 @@ LONGEST_BACKOFF = 30.0
 OLD_MESSAGE_PAUSE = 6.0
 """Seconds to wait after Discord refused an edit of a message that is older than an hour; it allows
 about three in that time."""
+MOST_READ = 100
+"""Messages that one request can list."""
 
 UNKNOWN_CHANNEL = 10003
 UNKNOWN_MESSAGE = 10008
@@ -105,7 +107,7 @@ class HttpWire:
 
 
 class MessageWrites:
-    """Creates, edits and deletes messages.
+    """Creates, edits and deletes messages, and reads them after a crash.
 
     A request whose rate-limit bucket is empty is not made. Every method raises SurfaceBusy, with
     the seconds to wait, for a rate limit, an unreachable server and a status of 5xx; MessageGone
@@ -141,6 +143,12 @@ class MessageWrites:
             return str(body["id"])
         except (KeyError, TypeError) as exc:
             raise Refused("Discord opened no channel of direct messages", 0) from exc
+
+    async def after(self, channel: str, message: str) -> list[dict[str, Any]]:
+        """The first `MOST_READ` messages after this one. Without Read Message History Discord
+        returns none."""
+        body = await self._call("GET", channel, f"?after={message}&limit={MOST_READ}", None)
+        return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
 
     async def delete(self, channel: str, message: str) -> None:
         """Delete a message."""

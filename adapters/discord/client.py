@@ -1,6 +1,7 @@
 """The gateway client: receives Discord's events and passes them to the handlers."""
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from adapters.discord.buttons import answer_button
 from adapters.discord.desk import DiscordPlatform
 from adapters.discord.history import DiscordHistory
 from adapters.discord.incoming import Incoming
+from adapters.discord.malformed import Malformed, guarded, guarded_task
 from adapters.discord.places import place_of
 from adapters.discord.slash import new_tree
 from bot.engine import Engine
@@ -81,9 +83,16 @@ class ParleyClient(discord.AutoShardedClient):
         self.desk = Desk(engine, store, self.platform, rules)
         self.tree = new_tree(self, lambda: self.desk)
         self.add_dynamic_items(answer_button(self.desk))
-        # discord.py lets what a parser raises end the connection, and with it the client
+        self._guard()
+
+    def _guard(self) -> None:
+        """Let a malformed event end alone, in whatever discord.py does with it."""
         parsers = self._connection.parsers
-        parsers |= {event: _guarded(event, parse) for event, parse in parsers.items()}
+        parsers |= {event: guarded(f"event {event}", parse) for event, parse in parsers.items()}
+        views: Any = self._connection._view_store
+        views.schedule_dynamic_item_call = guarded_task(
+            "press of a button", views.schedule_dynamic_item_call
+        )
 
     async def setup_hook(self) -> None:
         """Called by discord.py between the login, which gives the bot's own id, and the gateway's
@@ -134,7 +143,12 @@ class ParleyClient(discord.AutoShardedClient):
             await self._incoming.deleted(place_of(channel, channel_id, guild_id), messages)
 
     async def on_error(self, event: str, /, *_args: Any, **_kwargs: Any) -> None:
-        """An event handler raised: a defect. Other events are not affected."""
+        """An event handler raised: the event is malformed, or it is a defect. Other events are not
+        affected."""
+        error = sys.exception()
+        if isinstance(error, Malformed):
+            logger.warning("%s", error)
+            return
         logger.error("the handler of the event %s failed: a defect of Parley", event, exc_info=True)  # noqa: LOG014
 
     # ------------------------------------------------------------ configuration
@@ -165,75 +179,3 @@ class ParleyClient(discord.AutoShardedClient):
                     key,
                     unknown,
                 )
-
-
-Parse = Callable[[Any], None]
-
-
-def _guarded(event: str, parse: Parse) -> Parse:
-    """A parser of gateway events for which a malformed one is a line in the log."""
-
-    def guarded(data: Any) -> None:
-        try:
-            _check_types(data)
-            _check_fields(event, data)
-            parse(data)
-        except Exception as error:
-            # not its text: that may quote what somebody wrote
-            logger.warning("a malformed event %s was ignored: %s", event, type(error).__name__)
-            logger.debug("%r", error)
-
-    return guarded
-
-
-_TEXTS = frozenset(
-    ("content", "username", "global_name", "nick", "filename", "url", "proxy_url", "custom_id")
-)
-_IDS = frozenset(("id", "token", "channel_id", "guild_id", "application_id", "edited_timestamp"))
-
-_COMMANDS = (
-    discord.InteractionType.application_command.value,
-    discord.InteractionType.autocomplete.value,
-)
-
-_OF_A_MESSAGE = ("author", "content", "type", "mentions", "mention_roles", "attachments")
-
-
-def _check_fields(event: str, data: Any) -> None:
-    """Raises where discord.py would make an object that lacks attributes, or fail in a task of its
-    own, of which nobody hears."""
-    if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
-        for name in _OF_A_MESSAGE:
-            data[name]
-        for file in data["attachments"]:
-            file["id"], file["filename"], file["url"]
-            if type(file["size"]) is not int:
-                raise TypeError("size is no number")
-        for user in (data["author"], *data["mentions"]):
-            for name in ("id", "username", "discriminator", "avatar"):
-                user[name]
-    elif event == "INTERACTION_CREATE":
-        if not (data.get("guild_id") and data.get("member")):
-            data["user"]
-        used = dict(data["data"])
-        if data["type"] in _COMMANDS:
-            used["name"], int(used["id"]), discord.AppCommandType(used["type"])
-        dict(used.get("resolved", {}))
-        for option in used.get("options", ()):
-            option["name"], option["type"]
-
-
-def _check_types(data: Any) -> None:
-    """Raises TypeError where a field that discord.py hands on unread is not of its type, and
-    UnicodeEncodeError for an id that no URL can hold."""
-    if isinstance(data, list):
-        for each in data:
-            _check_types(each)
-    if not isinstance(data, dict):
-        return
-    for name, value in data.items():
-        if name in _TEXTS and not isinstance(value, str | None):
-            raise TypeError(f"{name} is no text")
-        if name in _IDS and isinstance(value, str):
-            value.encode("ascii")
-        _check_types(value)

@@ -12,10 +12,11 @@ from discord.utils import snowflake_time
 from adapters.common.attachments import Attachment, read_at_most
 from adapters.common.control_words import after_mention
 from adapters.common.desk import Desk
-from adapters.common.place import Place
+from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Read, Reply
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import MAY_NOT_WRITE
+from adapters.discord.malformed import reading
 from adapters.discord.places import may_send, member_of, permissions_in, place_of
 from bot.errors import SurfaceError
 from bot.names import clean_name
@@ -43,29 +44,32 @@ class Incoming:
 
     async def posted(self, message: discord.Message) -> None:
         """A message was posted; RESUME may deliver it again."""
-        place, heard = place_in(message), heard_in(message, self._me)
-        if not from_a_person(message) or not self._desk.may_concern(place, heard):
+        with reading("message"):
+            place, heard = place_in(message), heard_in(message, self._me)
+            from_one, member = from_a_person(message), _author(message)
+        if not from_one or not self._desk.may_concern(place, heard):
             return
         if self._is_deleted(message):
             return
         self._texts.put(message.id, message.content)
-        member = member_of(message.author, permissions_in(message.channel, message.author))
         read, reply = self._read(message), self._reply(message)
         await self._desk.receive(place, member, read, heard, reply)
 
     async def edited(self, message: discord.Message) -> None:
         """A message was edited."""
-        if not from_a_person(message) or message.edited_at is None or self._is_deleted(message):
+        with reading("message"):
+            if not from_a_person(message) or message.edited_at is None:
+                return
+            place, member = place_in(message), _author(message)
+            heard = replace(heard_in(message, self._me), at=message.edited_at)
+        if self._is_deleted(message):
             return
         before = self._texts.get(message.id)
         if before == message.content:
             return
-        place = place_in(message)
-        heard = replace(heard_in(message, self._me), at=message.edited_at)
         if before is None and not self._desk.may_concern(place, heard):
             return
         self._texts.put(message.id, message.content)
-        member = member_of(message.author, permissions_in(message.channel, message.author))
         read, reply = self._read(message), self._reply(message)
         await self._desk.edited(place, member, read, heard, reply)
 
@@ -85,7 +89,8 @@ class Incoming:
 
     def _read(self, message: discord.Message) -> Read:
         async def read() -> Message:
-            return message_of(message, self._me)
+            with reading("message"):
+                return message_of(message, self._me)
 
         return read
 
@@ -131,6 +136,10 @@ def place_in(message: discord.Message) -> Place:
     """Where a message was posted."""
     guild = message.guild.id if message.guild else None
     return place_of(message.channel, message.channel.id, guild)
+
+
+def _author(message: discord.Message) -> Member:
+    return member_of(message.author, permissions_in(message.channel, message.author))
 
 
 def from_a_person(message: discord.Message) -> bool:

@@ -17,6 +17,7 @@ from adapters.common.place import Place
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import MAY_NOT_WRITE
 from adapters.discord.incoming import attachments_of
+from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import may_send, member_of, place_of
 from adapters.discord.rendering import TEXT_UNITS, cut_to
 from bot.errors import NotAllowed, ParleyError
@@ -39,10 +40,12 @@ class Typed:
 
 
 async def who_and_where(desk: Desk, interaction: Interaction) -> tuple[Place, Person]:
-    """The place and the person, as they are now. Raises NotAllowed."""
-    channel_id = interaction.channel_id or 0
-    place = place_of(interaction.channel, channel_id, interaction.guild_id)
-    return place, await desk.person(place, member_of(interaction.user, interaction.permissions))
+    """The place and the person, as they are now. Raises NotAllowed, and Malformed."""
+    with reading("interaction"):
+        channel_id = interaction.channel_id or 0
+        place = place_of(interaction.channel, channel_id, interaction.guild_id)
+        member = member_of(interaction.user, interaction.permissions)
+    return place, await desk.person(place, member)
 
 
 async def carry_out(desk: Desk, interaction: Interaction, work: Work) -> None:
@@ -66,15 +69,19 @@ async def ask_aloud(desk: Desk, interaction: Interaction, typed: Typed) -> None:
         try:
             place, person = await who_and_where(desk, interaction)
             _check_may_write(interaction, place)
-        except NotAllowed as error:
-            await interaction.response.send_message(error.user_text, ephemeral=True)
+            with reading("command"):
+                files, aloud = attachments_of(typed.files), _shown(typed)
+        except (NotAllowed, Malformed) as error:
+            if isinstance(error, Malformed):
+                logger.warning("%s: %s", _where(interaction), error)
+            await refuse_in_private(interaction, error)
             return
-        shown = await interaction.response.send_message(_shown(typed), suppress_embeds=True)
+        shown = await interaction.response.send_message(aloud, suppress_embeds=True)
         asked = Message(
             event_id=str(interaction.id),
             message_id=str(shown.message_id or interaction.id),
             text=typed.text,
-            files=attachments_of(typed.files),
+            files=files,
             quoted=typed.quoted,
         )
 

@@ -7,13 +7,26 @@ from adapters.common.place import Place
 from adapters.common.settings import LONGEST_SYSTEM_PROMPT
 from adapters.discord.incoming import quoted
 from adapters.discord.interactions import Interaction, Typed, ask_aloud, carry_out
+from adapters.discord.malformed import guarded_task, reading
 from bot.messages import Person
 
 LONGEST_QUESTION = 2000
 """Characters."""
 
 
-class MessageQuestion(discord.ui.Modal, title="Ask Parley about this"):
+class _Window(discord.ui.Modal):
+    """A window of which one that cannot be read, or answered, ends alone."""
+
+    async def on_error(  # type: ignore[override]  # as discord.py's own Modal does
+        self, _interaction: Interaction, error: Exception, /
+    ) -> None:
+        async def failed() -> None:
+            raise error
+
+        await guarded_task("window", failed)()
+
+
+class MessageQuestion(_Window, title="Ask Parley about this"):
     """A question about somebody's message."""
 
     question: discord.ui.TextInput["MessageQuestion"] = discord.ui.TextInput(
@@ -33,11 +46,12 @@ class MessageQuestion(discord.ui.Modal, title="Ask Parley about this"):
         me = interaction.client.user
         assert me is not None, "whoever gets interactions is logged in"
         text = self.question.value.strip() or "What do you make of this?"
-        about = quoted(self._message, me)
+        with reading("message"):
+            about = quoted(self._message, me)
         await ask_aloud(self._desk, interaction, Typed(text, self._message.attachments, about))
 
 
-class SystemPrompt(discord.ui.Modal, title="System prompt of this channel"):
+class SystemPrompt(_Window, title="System prompt of this channel"):
     """The system prompt of a conversation."""
 
     def __init__(self, desk: Desk, now: str) -> None:

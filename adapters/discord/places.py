@@ -50,10 +50,12 @@ def _category(channel: object) -> tuple[str, ...]:
 def member_of(user: Somebody, permissions: discord.Permissions) -> Member:
     """Somebody with these permissions in the place of an event. Members with Manage Messages are
     its admins."""
+    known = Profile(
+        clean_name(user.display_name, f"user {user.id}"), admin=permissions.manage_messages
+    )
 
     async def profile() -> Profile:
-        name = clean_name(user.display_name, f"user {user.id}")
-        return Profile(name, admin=permissions.manage_messages)
+        return known
 
     roles = frozenset(str(role.id) for role in getattr(user, "roles", ()))
     return Member(str(user.id), profile, roles)

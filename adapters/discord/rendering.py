@@ -5,6 +5,7 @@ https://discord.com/developers/docs/components/reference. Discord counts the len
 UTF-16 code units.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.common.buttons import Action, actions
@@ -71,6 +72,16 @@ def custom_id(action: str, answer_id: int, tag: str = "") -> str:
     """The id of a button, which `CUSTOM_ID` matches. `tag`: of the database; buttons of 0.1.0 have
     none."""
     return f"parley:{action}:{answer_id}:{tag}" if tag else f"parley:{action}:{answer_id}"
+
+
+def shows_answer(message: Mapping[str, Any], answer_id: int, tag: str) -> bool:
+    """Whether a message, as the API lists it, has a button of this answer of this database."""
+    ids = {
+        str(button.get("custom_id"))
+        for row in message.get("components") or ()
+        for button in row.get("components") or ()
+    }
+    return any(custom_id(action, answer_id, tag) in ids for action in Action)
 
 
 def _small(note: str) -> str:

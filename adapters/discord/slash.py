@@ -17,6 +17,7 @@ from adapters.discord.interactions import (
     refuse_in_private,
     who_and_where,
 )
+from adapters.discord.malformed import Malformed, guarded_task
 from adapters.discord.modals import MessageQuestion, SystemPrompt
 from bot.errors import ParleyError
 from bot.messages import Person
@@ -36,7 +37,7 @@ DeskNow = Callable[[], Desk]
 def new_tree(client: discord.Client, desk: DeskNow) -> Tree:
     """All commands, for servers that the bot is in and for direct messages with it. They are
     registered with Discord by `parley discord sync`."""
-    tree = app_commands.CommandTree(
+    tree = _Tree(
         client,
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
         allowed_installs=app_commands.AppInstallationType(guild=True),
@@ -47,6 +48,14 @@ def new_tree(client: discord.Client, desk: DeskNow) -> Tree:
     _add_personal(tree, desk)
     tree.error(_failed)
     return tree
+
+
+class _Tree(app_commands.CommandTree[discord.Client]):
+    """discord.py runs each command in a task of its own, of which nobody hears."""
+
+    async def _call(self, interaction: Interaction) -> None:
+        call = guarded_task("command", super()._call, app_commands.AppCommandError)
+        await call(interaction)
 
 
 def _add_asking(tree: Tree, desk: DeskNow) -> None:
@@ -85,6 +94,8 @@ def _add_settings(tree: Tree, desk: DeskNow) -> None:
             place, person = await who_and_where(desk(), interaction)
             now = await desk().system_prompt(place, person)
         except ParleyError as error:
+            if isinstance(error, Malformed):
+                logger.warning("%s", error)
             await refuse_in_private(interaction, error)
         else:
             await interaction.response.send_modal(SystemPrompt(desk(), now or ""))
@@ -159,7 +170,10 @@ async def _failed(interaction: Interaction, error: app_commands.AppCommandError)
     if isinstance(cause, discord.HTTPException):
         logger.warning("a command could not be answered: %s", cause)
         return
-    if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+    if isinstance(cause, Malformed):
+        logger.warning("%s", cause)
+        text = cause.user_text
+    elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         logger.warning("Discord knows other commands than Parley has. Run: parley discord sync")
         text = OUTDATED
     else:

@@ -1,11 +1,18 @@
 """The surface of one answer in a Discord channel, thread or direct message."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from hashlib import blake2s
 from typing import Any
 
 from adapters.discord.api import MessageWrites, Refused, Upload
-from adapters.discord.rendering import PINGS_NOBODY, TEXT_UNITS, payload, utf16_units
+from adapters.discord.rendering import (
+    PINGS_NOBODY,
+    TEXT_UNITS,
+    payload,
+    shows_answer,
+    utf16_units,
+)
 from bot.errors import MessageGone
 from bot.ports import Dialect, Form, Part, SurfaceLimits
 
@@ -78,6 +85,15 @@ class DiscordSurface:
             await self._writes.delete(self.channel, message)
         except MessageGone:
             return
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        """By its buttons, which name the answer: Discord does not list nonces."""
+        begin = max((self._seed or "0", *known), key=int)
+        for message in await self._writes.after(self.channel, begin):
+            reference = str(message.get("id", ""))
+            if shows_answer(message, part.answer_id, part.tag) and reference not in known:
+                return reference
+        return None
 
     async def retire(self, message: str) -> None:
         with suppress(MessageGone):

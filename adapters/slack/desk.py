@@ -37,14 +37,14 @@ class SlackPlatform:
         return lines(await obey_text(self.desk, place, person, text, USAGE))
 
     async def surface(self, question: Question) -> SlackSurface | None:
-        return await self._surface(question, resumed=False)
+        return await self._surface(question)
 
     async def find(self, answer: StoredAnswer) -> SlackSurface | None:
         """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the app is not
         installed any more."""
-        return await self._surface(answer.question, resumed=True)
+        return await self._surface(answer.question)
 
-    async def _surface(self, question: Question, *, resumed: bool) -> SlackSurface | None:
+    async def _surface(self, question: Question) -> SlackSurface | None:
         workspace = await self._workspaces.by_key(question.conversation.workspace)
         if workspace is None:
             return None
@@ -54,7 +54,6 @@ class SlackPlatform:
             question.conversation,
             asker=user,
             seed=question.message_id,
-            resumed=resumed,
         )
 
     async def open_thread(self, place: Place, message: Message) -> Place:

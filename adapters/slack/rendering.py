@@ -6,6 +6,7 @@ The payload's ``text`` is what a notification shows.
 """
 
 import re
+from collections.abc import Iterator
 
 from adapters.common.buttons import Action, actions
 from adapters.common.texts import WORKING, note_of
@@ -19,6 +20,9 @@ METADATA_TYPE = "parley_answer"
 MOST_SUMMARY_CHARACTERS = 3999
 """Characters of the text beside the blocks, which screen readers and notifications use. At more
 than 4,000 chat.update fails with msg_too_long."""
+MOST_SECTION_CHARACTERS = 3000
+"""Characters of the text of one section
+(https://docs.slack.dev/reference/block-kit/blocks/section-block)."""
 MOST_NOTE_CHARACTERS = 2000
 """Characters of a note; Slack accepts 3,000 in a text object."""
 
@@ -31,6 +35,8 @@ _ACTION_IDS = {
     Action.CONTINUE: "parley_continue",
 }
 ACTION_IDS = (*_ACTION_IDS.values(), RATE)
+_SIDES = ("positive_button", "negative_button")
+"""Of feedback buttons, the fields that hold the two."""
 _CUT_ESCAPE = re.compile(r"&[a-z]*\Z")
 """The beginning of an escape of mrkdwn at the end of a text."""
 _LABELS = {Action.STOP: "Stop", Action.REGENERATE: "Regenerate", Action.CONTINUE: "Continue"}
@@ -63,19 +69,45 @@ def payload(part: Part) -> JSON:
     """The arguments of chat.postMessage and chat.update that show `part`."""
     shown = "" if is_placeholder(part) else part.text
     if part.form is Form.PLAIN:
-        note = note_of(part) or ("" if shown else WORKING)
-        lines = [escaped(shown)] if shown else []
-        return {
-            "text": "\n".join([*lines, *([f"_{escaped(note)}_"] if note else [])]),
-            "blocks": [],
-        }
+        return _plain(shown, note_of(part) or ("" if shown else WORKING))
     text = [{"type": "markdown", "text": harmless(shown)}] if shown else []
     return {"text": _summary(shown or WORKING), "blocks": [*text, *footer(part)]}
 
 
+def _plain(shown: str, note: str) -> JSON:
+    """The simplest message that shows all of a text: the text alone; where that is longer than
+    chat.update takes, sections of plain text beside its beginning."""
+    lines = [escaped(shown)] if shown else []
+    whole = "\n".join([*lines, *([f"_{escaped(note)}_"] if note else [])])
+    if len(whole) <= MOST_SUMMARY_CHARACTERS:
+        return {"text": whole, "blocks": []}
+    sections = [
+        {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
+        for piece in _pieces(shown)
+    ]
+    return {"text": _summary(shown), "blocks": [*sections, *([_small(note)] if note else [])]}
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` in pieces that a section takes, cut at the end of a line or a word where there is
+    one. White space alone is left out: Slack refuses a section without text."""
+    while len(text) > MOST_SECTION_CHARACTERS:
+        room = text[:MOST_SECTION_CHARACTERS]
+        cut = max(room.rfind("\n"), 0) or max(room.rfind(" "), 0) or MOST_SECTION_CHARACTERS
+        if text[:cut].strip():
+            yield text[:cut]
+        text = text[cut:].removeprefix("\n")
+    if text.strip():
+        yield text
+
+
 def _summary(text: str) -> str:
     """All of `text`, as far as Slack takes it, as mrkdwn in which nothing is an entity."""
-    whole = escaped(text)
+    return cut_to_summary(escaped(text))
+
+
+def cut_to_summary(whole: str) -> str:
+    """The beginning of a text in mrkdwn that chat.update takes."""
     if len(whole) <= MOST_SUMMARY_CHARACTERS:
         return whole
     cut = _CUT_ESCAPE.sub("", whole[: MOST_SUMMARY_CHARACTERS - 1])
@@ -85,6 +117,20 @@ def _summary(text: str) -> str:
 def is_placeholder(part: Part) -> bool:
     """Whether there is no text of the answer yet."""
     return part.text == PLACEHOLDER
+
+
+def shows_answer(message: JSON, answer_id: int, tag: str) -> bool:
+    """Whether a message, as Slack lists it, has a button of this answer of this database."""
+    elements = [
+        element for block in message.get("blocks") or () for element in block.get("elements") or ()
+    ]
+    name = f"{answer_id}:{tag}" if tag else str(answer_id)
+    values = [
+        side.get("value")
+        for element in elements
+        for side in (element, *(element.get(side) or {} for side in _SIDES))
+    ]
+    return name in [str(value).partition(" ")[0] for value in values if value]
 
 
 def footer(part: Part) -> list[JSON]:

@@ -6,6 +6,7 @@ text: a stream holds a beginning of it, and an edit replaces all of it.
 """
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 
 from adapters.slack import rendering
@@ -51,12 +52,9 @@ class SlackSurface:
         *,
         asker: str = "",
         seed: str = "",
-        resumed: bool = False,
     ) -> None:
         """`asker`: the id of the person who asked, to whom streams are addressed; "" for no
-        streams. `seed`: the ``ts`` of the question; messages before it are not searched.
-        `resumed`: an earlier run showed the answer, and may have posted one more message than it
-        recorded, for which the first `send` searches."""
+        streams. `seed`: the ``ts`` of the question; messages before it are not searched."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -73,8 +71,6 @@ class SlackSurface:
         self._processing: bool | None = None if in_session else False
         """Whether the thread's session has the status "processing". None: unknown, since an
         earlier run may have set it and been killed."""
-        self._may_be_posted = resumed
-        """The next part may have been posted by an earlier run."""
 
     @property
     def limits(self) -> SurfaceLimits:
@@ -95,7 +91,6 @@ class SlackSurface:
         stream = self._started.get(part.key) or await self._start_stream(part)
         if stream is None:
             posted = await self._post(part)
-            self._may_be_posted = False
             if not part.state.open:
                 await self._end_processing()
             return posted
@@ -143,7 +138,8 @@ class SlackSurface:
             # a stream's text is in none of its blocks, and an edit would replace it by them
             blocks.insert(0, {"type": "markdown", "text": text})
         with suppress(MessageGone):
-            await self._replace(message, {"text": text, "blocks": blocks})
+            content: JSON = {"text": rendering.cut_to_summary(text), "blocks": blocks}
+            await self._replace(message, content)
 
     async def _end_stream(self, message: str) -> None:
         """End the stream that the message may still be, of whichever run."""
@@ -203,7 +199,7 @@ class SlackSurface:
         An answer that waits in the queue is posted, since a stream shows neither its note nor its
         Stop button. So is one for which the rate limit of chat.startStream has no room.
         """
-        if not self._streams or self._may_be_posted or part.key in self._unconfirmed:
+        if not self._streams or part.key in self._unconfirmed:
             return None
         if part.state is AnswerState.QUEUED and part.note != place_note(0):
             return None
@@ -266,8 +262,7 @@ class SlackSurface:
     # ---------------------------------------------------------------- posts and edits
 
     async def _post(self, part: Part) -> str:
-        uncertain = self._may_be_posted or part.key in self._unconfirmed
-        if uncertain and (found := await self._find(part)):
+        if part.key in self._unconfirmed and (found := await self.find(part, ())):
             self._unconfirmed.discard(part.key)
             await self._update(found, part)
             return found
@@ -315,9 +310,20 @@ class SlackSurface:
             await self._gateway.call("chat.stopStream", **where)
             await self._gateway.call("chat.update", **where, **content)
 
-    async def _find(self, part: Part) -> str | None:
-        """The ``ts`` of a post whose confirmation was lost, found by its metadata; None where it
-        did not arrive, or the channel cannot be searched."""
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        """By the part's key in its metadata, or by buttons that name the answer, which a stream has
+        at its end; None where the channel cannot be searched."""
+        messages = [reference for reference in known if not reference.startswith("F")]
+        for message in await self._listed(max(messages, default=self._seed)):
+            event = (message.get("metadata") or {}).get("event_payload") or {}
+            same = event.get("part") == self._idempotency_key(part)
+            named = rendering.shows_answer(message, part.answer_id, part.tag)
+            if (same or named) and str(message["ts"]) not in known:
+                return str(message["ts"])
+        return None
+
+    async def _listed(self, oldest: str) -> list[JSON]:
+        """The newest messages of the channel, or the next ones of the thread, after this one."""
         thread = self._place.thread
         method = "conversations.replies" if thread else "conversations.history"
         try:
@@ -325,7 +331,7 @@ class SlackSurface:
                 method,
                 channel=self._place.channel,
                 ts=thread or None,
-                oldest=self._seed or None,
+                oldest=oldest or None,
                 limit=_SEARCHED,
                 include_all_metadata=True,
             )
@@ -333,12 +339,8 @@ class SlackSurface:
             logger.warning(
                 "a channel cannot be searched for a message that may have been posted: %s", refused
             )
-            return None
-        for message in listed.get("messages", ()):
-            metadata = (message.get("metadata") or {}).get("event_payload") or {}
-            if metadata.get("part") == self._idempotency_key(part):
-                return str(message["ts"])
-        return None
+            return []
+        return list(listed.get("messages", ()))
 
     def _idempotency_key(self, part: Part) -> str:
         return f"{self._seed} {part.key}"

@@ -24,6 +24,9 @@ RETRIES = 2
 proxy's error page, or a hiccup, says nothing of the message."""
 RETRY_SECONDS = 1.0
 """Before the first of these retries; doubled after each."""
+HELD_POSTS = 5
+"""How often a post waits for a ledger that does not know the messages before it, with the same
+seconds as these retries: 31 in all, longer than other writers usually hold SQLite's lock."""
 
 
 class Refused(SurfaceError):
@@ -82,7 +85,7 @@ class AnswerMessages:
         message more than `answer` has. `unrecorded`: the ledger may not know those it has."""
         self._maybe_posted = resumed
         self._stray = ""
-        """A message that was found although its answer is unwanted, and is to be deleted."""
+        """A message that was found, of which the answer has no need, and is to be deleted."""
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
@@ -94,6 +97,7 @@ class AnswerMessages:
         self._fresh = answer.state is AnswerState.QUEUED and not (answer.text or answer.messages)
         self._form = Form.FULL
         self._refusals = 0  # consecutive, in this form
+        self._held_posts = 0
         self._text_shown = False
         self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
@@ -136,7 +140,7 @@ class AnswerMessages:
         for index in range(self._settled, self._pages.count):
             message, part = self._message(index), self.part(index)
             if not message.ref:
-                return Step(partial(self._send, index), True, True, part.last)
+                return Step(partial(self._post, index), True, True, part.last)
             if not _same(message.shown, part):
                 first = not self._text_shown and part.text != PLACEHOLDER
                 return Step(partial(self._edit, index), first, False, part.last)
@@ -146,6 +150,8 @@ class AnswerMessages:
 
     def _last_step(self) -> Step | None:
         """What is left to do once the whole text is shown."""
+        if self._maybe_posted:
+            return Step(self._remove_unrecorded)
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
             if self._messages[index].ref:
                 return Step(partial(self._remove, index))
@@ -160,6 +166,19 @@ class AnswerMessages:
 
     # ---------------------------------------------------------------- calls
 
+    async def _post(self, index: int) -> None:
+        """Show a new message, once the ledger knows the ones before it: a crash leaves one at most
+        that it does not know, the last, which has the buttons by which it is found. A ledger that
+        fails for long does not stop the answer.
+
+        Raises Refused where this is to be called again."""
+        if not await self.record() and self._held_posts < HELD_POSTS:
+            self._held_posts += 1
+            wait = RETRY_SECONDS * 2.0 ** (self._held_posts - 1)
+            raise Refused("the messages before it could not be recorded", wait)
+        self._held_posts = 0
+        await self._send(index)
+
     async def _send(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
         # An answer may look fresh although a message was posted, where a crash came before it was
@@ -170,7 +189,8 @@ class AnswerMessages:
         message.doubtful = True
         await self._unsettle()
         try:
-            message.ref = await self._surface.send(part)
+            found = await self._posted_before(part) if self._maybe_posted else ""
+            message.ref = found or await self._surface.send(part)
         except SurfaceError as error:
             raise self._refused(index, error) from error
         self._refusals = 0
@@ -179,6 +199,17 @@ class AnswerMessages:
         if first_attempt:  # else it may be an earlier message, with that one's content
             self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
+
+    async def _posted_before(self, part: Part) -> str:
+        """The message that an earlier run posted for this part, or "". Where the history may not be
+        read, the platform's own memory of the part's key, which is short, is left."""
+        try:
+            return await self._surface.find(part, self.refs) or ""
+        except (SurfaceBusy, MessageGone):
+            raise
+        except SurfaceError as error:
+            logger.info("whether a message was posted before is unknown: %s", error)
+            return ""
 
     async def _edit(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
@@ -213,19 +244,20 @@ class AnswerMessages:
 
     def _replace(self, index: int) -> bool:
         """Give up a message that cannot be edited, so that another one is posted; False where it is
-        a new message that is refused. The old one stays as it is: it cannot be changed."""
+        a new message that is refused. The old one stays as it is: it cannot be changed; and it
+        stays in the ledger until there is another one, lest a channel that refuses everything for
+        a while leaves a message that nobody knows."""
         message = self._messages[index]
         if not message.ref or message.attempt:
             return False
         self._messages[index] = Message(attempt=1)
-        self._unrecorded[index] = ""
         return True
 
     @property
     def doubtful(self) -> bool:
         """Whether a message may have been posted whose reference is unknown."""
-        earlier = self._maybe_posted and len(self.refs) < max(self._pages.count, 1)
-        return earlier or any(one.doubtful and not one.ref for one in self._messages)
+        unknown = any(one.doubtful and not one.ref for one in self._messages)
+        return self._maybe_posted or unknown
 
     async def resolve_doubt(self) -> None:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
@@ -234,7 +266,8 @@ class AnswerMessages:
         Raises SurfaceError."""
         if self._maybe_posted and len(self.refs) < max(self._pages.count, 1):
             self._message(len(self.refs)).doubtful = True
-            self._maybe_posted = False
+        elif self._maybe_posted:
+            await self._remove_unrecorded()
         for index, message in enumerate(self._messages):
             if message.doubtful and not message.ref:
                 await self._send(index)
@@ -258,15 +291,18 @@ class AnswerMessages:
         await self._record()
 
     async def _remove_unrecorded(self) -> None:
-        """After a crash, a message may have been posted that was not recorded: find it by repeating
-        the post, and delete it, since its answer is unwanted."""
-        index = len(self.refs)
+        """After a crash, a message may have been posted that was not recorded: find it, and delete
+        it, since nothing is to be shown in it: its answer is unwanted, or ended before it.
+
+        Raises SurfaceBusy or Refused where this is to be called again."""
         if not self._maybe_posted:
             return
-        part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, last=False)
+        index = len(self.refs)
+        part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, False, tag=self._tag)
         try:
-            self._stray = self._stray or await self._surface.send(part)
-            await self._surface.remove(self._stray)
+            self._stray = self._stray or await self._surface.find(part, self.refs) or ""
+            if self._stray:
+                await self._surface.remove(self._stray)
         except SurfaceBusy:
             raise
         except SurfaceError as error:

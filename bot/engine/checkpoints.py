@@ -53,6 +53,11 @@ class Checkpoints:
         if job.unsaved:
             self._unsaved[job.id] = job
 
+    def take(self, answer_id: int) -> Job | None:
+        """The answer, if its end could not be recorded yet, which is not tried again: another one
+        takes over its messages."""
+        return self._unsaved.pop(answer_id, None)
+
     async def save_ends(self) -> None:
         """Try again to record the answers whose end could not be."""
         for job in list(self._unsaved.values()):
@@ -67,5 +72,5 @@ class Checkpoints:
             except Exception:
                 logger.exception("answer %d still could not be saved", job.id)
                 return
-            del self._unsaved[job.id]
+            self._unsaved.pop(job.id, None)
             logger.info("answer %d is saved now", job.id)

@@ -181,6 +181,17 @@ class Engine:
         while self._jobs:
             await asyncio.gather(*(job.ended() for job in list(self._jobs.values())))
 
+    async def check(self, question: Question) -> None:
+        """Raise what `ask` would raise now, and change nothing: before something else is done for
+        the question, such as opening a thread. `ask` checks again."""
+        if (question.conversation.platform, question.event_id) in self._seen:
+            return
+        self._check_text(question)
+        self._check_open()
+        self._queue.check(question.author.key)
+        await self._check(question)
+        await self._store.check_quota(question.author, self._options.quota)
+
     async def recover(
         self,
         platform: str,
@@ -239,9 +250,7 @@ class Engine:
         event = (question.conversation.platform, question.event_id)
         if event in self._seen:
             return None
-        if not question.text.strip():
-            raise NothingToDo("Ask me something: the question is empty.")
-        self._check_length(question.text)
+        self._check_text(question)
         with self._joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):
                 await self._check(question)
@@ -298,7 +307,11 @@ class Engine:
         if surface is None or not newest or newest[0].question_id != found.question_id:
             await self._store.edit_question(conversation, message_id, text)
             return True
-        await self._answer_edited(found, text, surface)
+        try:
+            await self._answer_edited(found, text, surface)
+        except NothingToDo:
+            if not await self._deleted_meanwhile(found):
+                raise
         return True
 
     async def _answer_edited(self, found: StoredAnswer, text: str, surface: Surface) -> None:
@@ -313,10 +326,29 @@ class Engine:
                 await self._store.edit_question(conversation, found.question.message_id, text)
                 answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
             except Exception:
-                if old is not None:
+                # of a deleted question nothing is to be shown: the deletion clears what is left
+                if old is not None and not await self._deleted_meanwhile(found):
                     self._show_end_of(old, surface)
                 raise
-        self._start(Job(answer, surface, ticket))
+        self._start(self._in_place_of(found.id, old, Job(answer, surface, ticket)))
+
+    def _in_place_of(self, answer_id: int, old: Job | None, job: Job) -> Job:
+        """`job`, which takes over the messages of the answer `answer_id`: those that `old`, or an
+        answer whose end is not recorded yet, knows too, and the database does not."""
+        old = self._checkpoints.take(answer_id) or old
+        if old is not None and set(old.messages) - set(job.answer.messages):
+            job.answer = replace(job.answer, messages=old.messages, settled=0)
+            job.messages, job.unrecorded = old.messages, True
+        return job
+
+    async def _deleted_meanwhile(self, found: StoredAnswer) -> bool:
+        """Whether the question of this answer is known to be deleted."""
+        question = found.question
+        try:
+            return not await self._store.find_question(question.conversation, question.message_id)
+        except Exception as error:  # whatever a driver raises: then it is not known
+            logger.warning("whether a question was deleted is unknown: %s", error)
+            return False
 
     async def _ended_for(self, old: Job) -> None:
         """End an answer for what takes its place, so that all of its messages are known. Raises
@@ -554,7 +586,12 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
-        return self._start(Job(answer, surface, ticket))
+        return self._start(self._in_place_of(old.id, None, Job(answer, surface, ticket)))
+
+    def _check_text(self, question: Question) -> None:
+        if not question.text.strip():
+            raise NothingToDo("Ask me something: the question is empty.")
+        self._check_length(question.text)
 
     def _check_length(self, text: str) -> None:
         most = self._options.question_characters

@@ -54,9 +54,25 @@ class FairQueue:
         return len(self._granted)
 
     def join(self, conversation: str, person: str, *, replacing: Ticket | None = None) -> Ticket:
-        """A ticket at its fair place. Raises Busy where the queue, or the person's share of it, is
-        full; `replacing`, which is about to leave, is not counted. The ticket must be released by
+        """A ticket at its fair place. Raises as `check` does. The ticket must be released by
         `leave`, granted or not."""
+        self.check(person, replacing=replacing)
+        tag = max(
+            self._now,
+            self._next_tags.get(f"p {person}", 0),
+            self._next_tags.get(f"c {conversation}", 0),
+        )
+        ticket = Ticket(conversation, person, tag, self._count)
+        self._count += 1
+        self._next_tags[f"p {person}"] = self._next_tags[f"c {conversation}"] = tag + 1
+        self._waiting.append(ticket)
+        self._waiting.sort(key=lambda t: (t.tag, t.number))
+        self._serve()
+        return ticket
+
+    def check(self, person: str, *, replacing: Ticket | None = None) -> None:
+        """Raise Busy where the queue, or the person's share of it, is full; `replacing`, which is
+        about to leave, is not counted."""
         free = self._slots - len(self._granted)
         waiting = len([ticket for ticket in self._waiting if ticket is not replacing])
         if waiting >= self._bound + max(0, free):
@@ -71,18 +87,6 @@ class FairQueue:
                 f"{len(mine)} of your questions are being answered or waiting, and that is the "
                 "most I take from one person. Ask again when one of them is done."
             )
-        tag = max(
-            self._now,
-            self._next_tags.get(f"p {person}", 0),
-            self._next_tags.get(f"c {conversation}", 0),
-        )
-        ticket = Ticket(conversation, person, tag, self._count)
-        self._count += 1
-        self._next_tags[f"p {person}"] = self._next_tags[f"c {conversation}"] = tag + 1
-        self._waiting.append(ticket)
-        self._waiting.sort(key=lambda t: (t.tag, t.number))
-        self._serve()
-        return ticket
 
     async def turn(self, ticket: Ticket, on_place: Callable[[int], None]) -> None:
         """Wait until the ticket is granted. `on_place` is called, at once and on each change, with

@@ -105,8 +105,9 @@ class Runner:
             gone = tasks.create_task(_stop_when_gone(job, live))
             await asyncio.wait([work])
             gone.cancel()
-        if work.cancelled():
-            return Outcome(AnswerState.STOPPED, await self._usage_so_far(job))
+        if work.cancelled():  # by a person, or for another answer, which may fail to come
+            state = AnswerState.INTERRUPTED if job.quiet else AnswerState.STOPPED
+            return Outcome(state, await self._usage_so_far(job))
         return work.result()
 
     async def _write(self, job: Job, live: LiveAnswer) -> Outcome:
@@ -226,8 +227,12 @@ class Runner:
         finally:
             shown.cancel()
             superseded.cancel()
-        if job.shown_whole and await self._messages_recorded(job, live):
+        if not job.shown_whole:
+            return
+        if await self._messages_recorded(job, live):
             await self._store.delivered(job.id)
+        else:
+            job.unsaved = True
 
     async def _messages_recorded(self, job: Job, live: LiveAnswer) -> bool:
         """Whether the ledger knows the answer's messages, tried again as `SAVE_RETRIES` says: an

@@ -121,7 +121,8 @@ def line_of(error: Exception) -> str:
     """The error's text, short and in one line."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    return str(error).strip().partition("\n")[0].rstrip(".")[:300] or type(error).__name__
+    first = str(error).strip().partition("\n")[0]
+    return " ".join(first.split()).rstrip(".")[:300] or type(error).__name__
 
 
 # ---------------------------------------------------------------- Hugging Face's environment

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import discord
@@ -21,7 +22,7 @@ from tests.chaos.simulated import RULES, START, Button, Room, Rooms, Shown, Some
 
 GUILD = "9000"
 HTML = "<html>Cloudflare</html>"
-_PATH = re.compile(r"/channels/(?P<channel>[^/]+)/messages(?:/(?P<message>.+))?")
+_PATH = re.compile(r"/channels/(?P<channel>[^/]+)/messages(?:/(?P<message>[^?]+))?(?:\?.*)?")
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ class DiscordWorld:
         if fault == "timeout without effect":
             await self._clock.sleep(TIMEOUT)
             raise TimeoutError
-        response = self._effect(method, channel, message, dict(payload or {}), upload)
+        response = self._effect(method, path, dict(payload or {}), upload)
         await self._clock.sleep(draw.choice([0.02, 0.05, 0.15, 0.4]))
         if fault == "lost response":
             raise aiohttp.ServerDisconnectedError
@@ -163,11 +164,13 @@ class DiscordWorld:
     def _effect(
         self,
         method: str,
-        channel: str,
-        message: str,
+        path: str,
         payload: dict[str, Any],
         upload: Upload | None,
     ) -> Response:
+        match = _PATH.fullmatch(path)
+        assert match is not None, path
+        channel, message = match["channel"], match["message"] or ""
         if channel.startswith("whisper "):
             self.whispered.append((channel.partition(" ")[2], payload["content"]))
             return Response(200, {}, {"id": str(next(self._ids))})
@@ -176,6 +179,8 @@ class DiscordWorld:
             return Response(404, {}, {"code": 10003, "message": "Unknown Channel"})
         if room.closed == "view":
             return Response(403, {}, {"code": 50001, "message": "Missing Access"})
+        if method == "GET":
+            return Response(200, {}, self._listed(channel, path))
         if method == "POST":
             if room.closed:
                 return Response(403, {}, {"code": 50013, "message": "Missing Permissions"})
@@ -191,6 +196,16 @@ class DiscordWorld:
         posted.refused = False
         posted.history.append(posted.content)
         return Response(200, {}, {"id": message})
+
+    def _listed(self, channel: str, path: str) -> list[dict[str, Any]]:
+        query = parse_qs(urlsplit(path).query)
+        after, limit = int(query["after"][0]), int(query["limit"][0])
+        found = [
+            {"id": one.id, "content": one.content, "components": one.components}
+            for one in self.messages.values()
+            if one.channel == channel and not one.deleted and int(one.id) > after
+        ]
+        return found[:limit][::-1]
 
     def _post(self, channel: str, payload: dict[str, Any], upload: Upload | None) -> Response:
         nonce = payload.get("nonce", "")

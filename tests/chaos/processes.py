@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from contextlib import closing
@@ -41,6 +42,11 @@ class Observed:
     events: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
+    def report(self) -> str:
+        """The whole schedule, for whoever looks for the cause of a violation."""
+        head = f"seed {self.seed} on {self.platform}: {len(self.violations)} violations"
+        return "\n".join([head, *self.violations, "", *self.events])
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -70,6 +76,7 @@ class _Schedule:
         self._stage = stage
         self._program = program
         self._draw = Random(f"{observed.seed} processes")
+        self._begun = time.monotonic()
 
     async def run(self) -> None:
         lives = self._draw.choice([2, 2, 3])
@@ -87,9 +94,21 @@ class _Schedule:
                 await self._gone(process)
         for what in violations(self._stage, rows(self._program.database)):
             self._wrong(what)
+        if self._observed.violations:
+            self._tell_the_end()
 
     def _tell(self, event: str) -> None:
-        self._observed.events.append(event)
+        passed = time.monotonic() - self._begun
+        self._observed.events.append(f"{passed:7.2f} {event}")
+
+    def _tell_the_end(self) -> None:
+        """What is stored, what is seen, and the log, of a schedule that violates."""
+        for row in rows(self._program.database):
+            self._tell(f"stored: {row!r:.300} … {row.text[-40:]!r} in {row.messages}")
+        for message in self._stage.seen():
+            self._tell(f"seen: {message!r:.300} … {message.text[-40:]!r}")
+        log = self._program.log
+        self._observed.events += log.read_text().splitlines() if log.exists() else ["no log"]
 
     def _wrong(self, what: str) -> None:
         self._observed.violations.append(what)

@@ -91,7 +91,7 @@ def real(seconds: float) -> list[str]:
         for platform in PLATFORMS:
             with tempfile.TemporaryDirectory() as folder:
                 observed = asyncio.run(run_processes(seed, platform, Path(folder)))
-            wrong += [f"{platform} {seed}: {violation}" for violation in observed.violations]
+            wrong += [observed.report()] if observed.violations else []
         samples.append(sample())
     print(f"processes: {seconds:g} s, {2 * (len(samples) - 1)} schedules, {samples[-1]}")
     return wrong + grown(samples)

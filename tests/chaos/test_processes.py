@@ -21,4 +21,4 @@ async def test_after_kills_and_restarts_every_answer_is_whole(
     platform: str, seed: int, tmp_path: Path
 ) -> None:
     observed = await run_processes(seed, platform, tmp_path)
-    assert observed.violations == [], observed.events
+    assert observed.violations == [], observed.report()

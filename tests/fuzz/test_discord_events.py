@@ -35,6 +35,14 @@ DIRECT = WORLD.direct(ANA)
 ASKED = Message(GENERAL, ANA, f"{BOT.mention} Hello?")
 TYPED = Message(DIRECT, ANA, "stop")
 ANSWERED = Message(GENERAL, BOT, "Yes?", replies_to=ASKED)
+ANSWERED.components = [
+    {
+        "type": 1,
+        "components": [
+            {"type": 2, "style": 2, "label": "Again", "custom_id": "parley:regenerate:1"}
+        ],
+    }
+]
 REPLIED = Message(GENERAL, ANA, "Why?", replies_to=ANSWERED)
 ASKED.attachments = [
     {"id": new_id(), "filename": "a.txt", "size": 3, "url": "http://x/a", "proxy_url": "http://x/a"}

@@ -14,6 +14,7 @@ STREAM_BYTES = 11_000
 """And takes about this much."""
 MARKDOWN_CHARACTERS = 12_000
 UPDATE_CHARACTERS = 4_000
+SECTION_CHARACTERS = 3_000
 
 Method = Callable[[Team, JSON], JSON]
 
@@ -141,6 +142,8 @@ def _check_block(block: JSON) -> None:
     }
     if block["type"] == "markdown":
         good = bool(block["text"])
+    elif block["type"] == "section":
+        good = 0 < len(block["text"]["text"]) <= SECTION_CHARACTERS
     elif block["type"] in kinds:
         elements = block["elements"]
         actions = [e["action_id"] for e in elements if "action_id" in e]

@@ -69,6 +69,7 @@ class Message:
         """The text as a reader sees it, without buttons and small print."""
         if self.blocks:
             texts = [block["text"] for block in self.blocks if block["type"] == "markdown"]
+            texts += [block["text"]["text"] for block in self.blocks if block["type"] == "section"]
             return "\n".join([*([self.markdown] if self.markdown else []), *texts])
         return self.markdown or self.text
 

@@ -40,6 +40,10 @@ class RecordingEngine:
         self.deleted: list[tuple[ConversationKey, str]] = []
         self.refusal: Refusal | None = None
 
+    async def check(self, question: Question) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
     async def ask(self, question: Question, surface: Surface) -> object:
         if self.refusal is not None:
             raise self.refusal
@@ -65,10 +69,14 @@ class Anywhere:
     reset_command = "`/reset`"
     forget_command = "`/forget me`"
 
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+
     async def surface(self, question: Question) -> Any:
         return object()
 
     async def open_thread(self, place: Place, message: Message) -> Place:
+        self.threads.append(message.message_id)
         return place.thread(message.message_id)
 
     async def command(self, place: Place, person: Person, text: str) -> str | None:
@@ -303,6 +311,20 @@ async def test_with_a_thread_for_each_question_only_channels_get_threads() -> No
         await Said("Hello", str(number)).post(desk, place)
     threads = [question.conversation.thread for question in engine.asked]
     assert threads == ["0", "t1", ""]
+
+
+async def test_a_question_that_is_refused_opens_no_thread() -> None:
+    engine: Any = RecordingEngine()
+    engine.refusal = NotAllowed("I am muted here.")
+    platform = Anywhere()
+    desk = Desk(engine, MemoryStore(), platform, Rules(thread_per_question=True))
+    said = Said("Hello")
+    await said.post(desk, CHANNEL)
+    assert said.told == ["I am muted here."]
+    assert platform.threads == []
+    engine.refusal = None
+    await Said("Hello again", "2").post(desk, CHANNEL)
+    assert platform.threads == ["2"]
 
 
 async def test_a_question_edited_down_to_nothing_is_deleted_where_it_may_have_been_asked() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.discord.api import MessageWrites, Payload, Response, Upload
+from adapters.discord.rendering import payload
 from adapters.discord.surface import BURST, EDITS_PER_SECOND, DiscordSurface
 from bot.ports import AnswerState, Dialect, Form, Part
 from tests.virtual_clock import VirtualClock
@@ -147,3 +148,46 @@ async def test_retiring_a_message_removes_its_buttons_and_nothing_else() -> None
     assert wire.payloads == [{"components": []}]
     gone = RecordingWire(status=404)
     await a_surface(gone).retire("1")
+
+
+# ---------------------------------------------------------------- what a crash left
+
+
+class History(RecordingWire):
+    """Lists these messages, as Discord does: after one, the newest first."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        super().__init__()
+        self._messages = messages
+        self.paths: list[str] = []
+
+    async def __call__(
+        self, method: str, path: str, payload: Payload | None, upload: Upload | None
+    ) -> Response:
+        self.paths.append(f"{method} {path}")
+        return Response(200, {}, [*reversed(self._messages)])
+
+
+def listed(message: str, answer: int, tag: str = "ab") -> dict[str, Any]:
+    shown = replace(a_part(answer), tag=tag)
+    return {"id": message, **payload(shown)}
+
+
+async def test_a_message_that_was_not_recorded_is_found_by_its_buttons() -> None:
+    wire = History(
+        {"id": "11", "content": "Somebody's"},
+        listed("12", 8),
+        listed("13", 7, tag="cd"),
+        listed("14", 7),
+    )
+    part = replace(a_part(), tag="ab")
+    surface = a_surface(wire, seed="9")
+    assert await surface.find(part, ["10"]) == "14"
+    assert wire.paths == ["GET /channels/c/messages?after=10&limit=100"]
+    assert await surface.find(part, []) == "14"
+    assert wire.paths[-1] == "GET /channels/c/messages?after=9&limit=100"
+    assert await surface.find(part, ["10", "14"]) is None
+
+
+async def test_a_list_of_messages_that_is_none_finds_nothing() -> None:
+    assert await a_surface(RecordingWire(), seed="9").find(a_part(), []) is None

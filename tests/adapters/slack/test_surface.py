@@ -9,7 +9,7 @@ from adapters.slack.rate_limits import EDIT_BURST
 from adapters.slack.surface import SlackSurface
 from bot.errors import SurfaceBusy
 from bot.messages import ConversationKey
-from bot.ports import AnswerState, Part
+from bot.ports import AnswerState, Form, Part
 from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem
 from tests.adapters.slack.near import near
 from tests.slack_loopback import ApiError, Someone
@@ -170,16 +170,49 @@ async def test_the_longest_part_fits_even_if_all_of_it_has_to_be_broken() -> Non
         assert at.team.messages["C1", ts].shown.count("here") == longest.count("here")
 
 
-async def test_a_stream_that_loses_its_buttons_keeps_its_text() -> None:
+@pytest.mark.parametrize("text", ["word & " * 1200, "x" * 8500, "a line\n" * 1200])
+async def test_a_plain_text_of_any_length_can_be_edited(text: str) -> None:
+    """chat.update takes 4,000 characters of text alone."""
+    async with near() as at:
+        surface = SlackSurface(at.workspace, CHANNEL)
+        ts = await surface.send(part("One"))
+        shown = replace(part(text, AnswerState.CUT), form=Form.PLAIN)
+        await surface.edit(ts, shown)
+        (answer,) = at.team.answers("C1")
+        assert "".join(answer.shown.split()) == "".join(text.split())
+        assert answer.small_print == "Length limit reached. Press Continue for more."
+        assert labels(answer) == []
+        await surface.edit(ts, replace(shown, text="Short"))
+        assert answer.shown.startswith("Short")
+        assert answer.blocks == []
+
+
+async def test_a_message_that_was_not_recorded_is_found_by_its_part_or_its_buttons() -> None:
+    async with near() as at:
+        thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
+        place = ConversationKey("slack", "C1", thread, "T1")
+        posted = await SlackSurface(at.workspace, place, seed=thread).send(part("One"))
+        later = SlackSurface(at.workspace, place, seed=thread)
+        assert await later.find(part("…"), []) == posted
+        assert await later.find(part("…"), [posted]) is None
+        assert await later.find(replace(part("…"), answer_id=2), []) is None
+        streamed = SlackSurface(at.workspace, place, asker="U1")
+        second = replace(part("Two", AnswerState.DONE), index=1)
+        ended = await streamed.send(second)
+        assert await later.find(replace(second, index=2), [posted]) == ended
+
+
+@pytest.mark.parametrize("text", ["One two", "word " * 1500])
+async def test_a_stream_that_loses_its_buttons_keeps_its_text(text: str) -> None:
     async with near() as at:
         thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
         place = ConversationKey("slack", "C1", thread, "T1")
         surface = SlackSurface(at.workspace, place, asker="U1")
-        ts = await surface.send(part("One"))
-        await surface.edit(ts, replace(part("One two", AnswerState.CUT), note="It is too long."))
+        ts = await surface.send(part(text[:3]))
+        await surface.edit(ts, replace(part(text, AnswerState.CUT), note="It is too long."))
         (answer,) = at.team.answers("C1", thread)
         assert labels(answer)
         assert not answer.streaming
         await SlackSurface(at.workspace, place).retire(ts)
         assert labels(answer) == []
-        assert answer.shown == "One two"
+        assert answer.shown == text

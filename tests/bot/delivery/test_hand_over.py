@@ -1,7 +1,7 @@
 """An answer whose place is taken, or which is unwanted: all of its messages are known then."""
 
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
-from bot.ports import AnswerState
+from bot.ports import AnswerState, Part
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
 
@@ -96,16 +96,18 @@ async def test_no_stray_message_is_looked_for_after_a_whole_run() -> None:
 
 async def test_a_stray_message_is_removed_once_the_platform_lets_it_be() -> None:
     world = World()
+    await world.surface.send(Part(7, 1, "A second message", AnswerState.WRITING, True))
     for failure in (LIMITED, SurfaceError("not in the channel")):
         world.surface.fail(GONE, kind="edit")
         world.surface.fail(failure, kind="remove")
     world.surface.fail(GONE, kind="edit")
     again = stored(messages=("m0",), state=AnswerState.QUEUED)
-    async with world.delivery.open(again, world.surface, resumed=True) as live:
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
         live.place(0)
         await live.gone.wait()
     assert world.surface.visible == []
     assert [call.kind for call in world.surface.calls].count("send") == 1
+    assert world.surface.searches == 1
 
 
 async def test_a_stray_message_is_looked_for_although_the_run_edited_the_others() -> None:

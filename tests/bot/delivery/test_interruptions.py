@@ -225,3 +225,78 @@ async def test_an_answer_whose_only_message_was_deleted_is_not_wanted() -> None:
         await world.surface.edit("m9", Part(7, 0, "x", AnswerState.DONE, True))
     await world.show("Hello", stored(text="Hel", messages=("m9",), state=AnswerState.WRITING))
     assert world.surface.visible == []
+
+
+# ---------------------------------------------------------------- messages that were not recorded
+
+
+async def test_a_message_that_was_not_recorded_is_removed_where_the_answer_ends_before_it() -> None:
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:700])
+    assert len(world.surface.messages) == 2
+    again = stored(text=STORY[:300], messages=("m1",), state=AnswerState.WRITING)
+    world.ledger.known = {(7, 0): "m1"}
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
+        await live.finish(AnswerState.FAILED)
+    assert [part.state for part in world.surface.visible] == [AnswerState.FAILED]
+    assert world.ledger.messages() == ("m1",)
+
+
+async def test_a_message_that_was_not_recorded_is_found_although_the_platform_forgot_its_key() -> (
+    None
+):
+    """A platform remembers keys for some minutes; a history stays."""
+    world = World(max_units=500)
+    world.surface = world.another(remembers_keys=False)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:700])
+    again = stored(text=STORY[:300], messages=("m1",), state=AnswerState.WRITING)
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
+        await world.write(live, STORY[300:700])
+        await live.finish(AnswerState.DONE)
+    world.assert_shows(STORY[:700])
+    assert world.ledger.messages() == ("m1", "m2")
+
+
+async def test_an_answer_that_no_crash_interrupted_searches_nothing() -> None:
+    world = World(max_units=500)
+    await world.show(STORY)
+    assert world.surface.searches == 0
+
+
+async def test_the_messages_of_an_interrupted_answer_are_all_known_to_what_takes_them_over() -> (
+    None
+):
+    """The unrecorded one would stay beside the answer to an edited question."""
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:700])
+    again = stored(text=STORY[:300], messages=("m1",), state=AnswerState.WRITING)
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
+        assert live.doubtful
+        await live.hand_over()
+        assert not live.doubtful
+    assert [part.index for part in world.surface.visible] == [0]
+
+
+async def test_no_message_is_posted_while_the_ledger_does_not_know_the_one_before() -> None:
+    world = World(max_units=500)
+    async with world.delivery.open(stored(), world.surface) as live:
+        await world.write(live, STORY[:450])
+        world.ledger.failures = 1000
+        await world.write(live, STORY[450:700])
+        assert len(world.surface.messages) == 2
+        await world.write(live, STORY[700:1200])
+        assert len(world.surface.messages) == 2
+        world.ledger.failures = 0
+        await live.finish(AnswerState.DONE)
+    world.assert_shows(STORY[:1200])
+    assert world.ledger.messages() == tuple(world.surface.messages)
+
+
+async def test_a_ledger_that_fails_for_long_does_not_stop_the_answer() -> None:
+    world = World(max_units=500)
+    world.ledger.failures = 100_000
+    await world.show(STORY)
+    world.assert_shows(STORY)

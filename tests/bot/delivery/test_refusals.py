@@ -183,3 +183,20 @@ async def test_a_defect_of_a_surface_ends_the_answer_and_not_the_bot() -> None:
         live.write("Hello")
         with pytest.raises(SurfaceError, match="ZeroDivisionError"):
             await live.finish(AnswerState.DONE)
+
+
+async def test_a_message_that_nothing_could_replace_stays_known() -> None:
+    """A channel that refuses everything for a while, as one that the bot may not see."""
+    world = World()
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.write("Hello")
+        await world.clock.sleep(5.0)
+        world.surface.refuse = lambda _: True
+        with pytest.raises(SurfaceError):
+            await live.finish(AnswerState.DONE)
+    assert world.ledger.known == {(7, 0): "m1"}
+    world.surface.refuse = lambda _: False
+    again = stored(text="Hello", messages=("m1",), state=AnswerState.DONE)
+    async with world.restarted().open(again, world.surface, resumed=True) as live:
+        await live.finish(AnswerState.DONE)
+    world.assert_shows("Hello")

@@ -1,5 +1,7 @@
 """An edit that the database refuses half way leaves no message unfinished."""
 
+import asyncio
+
 import pytest
 
 from bot.engine.engine import NOT_BEGUN
@@ -35,5 +37,99 @@ async def test_an_answer_that_was_stopped_for_an_edit_which_fails_shows_its_end(
         assert not shown.state.open
         assert shown.note == NOT_BEGUN
         stored = await b.stored(job)
-        assert (stored.state, stored.question.text) == (AnswerState.STOPPED, "What is 2+2?")
+        assert (stored.state, stored.question.text) == (AnswerState.INTERRUPTED, "What is 2+2?")
         assert await b.store.answers(unfinished=True) == []
+
+
+class DeletedMeanwhile(MemoryStore):
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        await self.delete_question(conversation, message_id)
+        return await super().edit_question(conversation, message_id, text)
+
+
+async def test_of_a_question_deleted_during_its_edit_no_end_is_shown() -> None:
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    async with bench(generator, DeletedMeanwhile()) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
+        await b.engine.finish()
+        assert NOT_BEGUN not in [part.note for part in surface.visible]
+        assert b.engine.status.waiting == 0
+
+
+class KilledBeforeTheEdit(MemoryStore):
+    """As by kill -9: what the database has of the old answer is what the next run finds."""
+
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        self.left = await self.answers(unfinished=True)
+        raise StorageError("killed")
+
+
+async def test_an_answer_that_ended_for_an_edit_which_never_came_is_interrupted_not_stopped() -> (
+    None
+):
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    store = KilledBeforeTheEdit()
+    async with bench(generator, store) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        with pytest.raises(StorageError):
+            await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
+        assert [answer.state for answer in store.left] == [AnswerState.INTERRUPTED]
+
+
+class ForgetsMessages(MemoryStore):
+    """Refuses to record which message shows an answer, until it is told otherwise."""
+
+    refuses = True
+
+    async def shown(
+        self, answer_id: int, index: int, message: str, *, settled: int | None = None
+    ) -> None:
+        if self.refuses:
+            raise StorageError("the disk is full")
+        await super().shown(answer_id, index, message, settled=settled)
+
+
+async def test_an_edited_questions_answer_takes_over_messages_that_were_never_recorded() -> None:
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    store = ForgetsMessages()
+    async with bench(generator, store) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
+        store.refuses = False
+        generator.let(1000)
+        await b.engine.finish()
+        assert len(surface.messages) == 1
+        assert surface.joined() == POEM
+        (answer,) = await store.answers()
+        assert answer.messages == ("m1",)
+
+
+async def test_an_answer_whose_messages_were_never_recorded_is_delivered_once_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.engine.runner.SAVE_RETRIES", (0.01,))  # in place of half a minute
+    store = ForgetsMessages()
+    async with bench(store=store) as b:
+        job = await b.ask("What is 2+2?")
+        await job.ended()
+        assert job.unsaved
+        store.refuses = False
+        async with asyncio.timeout(60):
+            while await store.answers(unfinished=True):
+                await asyncio.sleep(0.01)
+        (answer,) = await store.answers()
+        assert answer.messages == ("m1",)

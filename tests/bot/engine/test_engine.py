@@ -289,6 +289,33 @@ async def test_a_muted_conversation_answers_admins_only() -> None:
         await b.answer("Hello", where=RANDOM)
 
 
+async def test_a_check_refuses_what_a_question_would_and_leaves_nothing() -> None:
+    generator = ScriptedGenerator(paced=True)
+    a_day = Quota(answers_per_day=2)
+    async with bench(generator, slots=1, queue_per_person=2, quota=a_day) as b:
+
+        async def refused(text: str, error: type[Exception], by: Person = ANA) -> None:
+            with pytest.raises(error):
+                await b.engine.check(Question(GENERAL, by, text, "new", "new"))
+
+        await b.engine.change_settings(RANDOM, ADMIN, ConversationSettings(muted=True))
+        with pytest.raises(NotAllowed):
+            await b.engine.check(Question(RANDOM, ANA, "Hello", "new", "new"))
+        await refused(" ", NothingToDo)
+        await refused("a" * 1200, TooLong)
+        for number in range(5):
+            await b.engine.check(Question(GENERAL, ANA, "Hello", str(number), "new"))
+        assert (b.engine.status.waiting, await b.store.answers()) == (0, [])
+        await b.ask("one")
+        await b.ask("two")
+        await refused("three", Busy)
+        asked = Question(GENERAL, ANA, "two", "event 2", "message 2")
+        await b.engine.check(asked)  # the same event again is no question of its own
+        generator.let(1000)
+        await b.engine.finish()
+        await refused("three", OverQuota)
+
+
 # ---------------------------------------------------------------- stopping, resetting
 
 

@@ -68,7 +68,7 @@ def test_what_a_template_refuses_is_reported_with_its_file(tmp_path: Path) -> No
     with pytest.raises(
         TemplateRefusal, match=r"tokenizer_config\.json refuses .*\(No system!\): take"
     ):
-        render(tmp_path, "{{ raise_exception('No system!\nReally.') }}")
+        render(tmp_path, "{{ raise_exception('No\vsystem!\nReally.') }}")
 
 
 def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
