@@ -56,12 +56,21 @@ def read_repository(path: Path) -> Repository:
     Blocks. Raises ModelError, with the remedy, where it cannot be read or a document is damaged."""
     try:
         if path.is_file():
-            return Repository(str(path), {path.name: path.stat().st_size})
+            return Repository(_name(path), {path.name: path.stat().st_size})
         sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files_in(path)}
         found = {name: _document(path / name) for name in DOCUMENTS if name in sizes}
     except OSError as exc:
         raise ModelError(f"{exc.filename or path} cannot be read: {exc.strerror}.") from exc
-    return Repository(str(path), sizes, found)
+    return Repository(_name(path), sizes, found)
+
+
+def _name(path: Path) -> str:
+    """The name at the Hub of a download in Hugging Face's cache; else the path itself."""
+    for folder in (path, *path.parents):
+        if folder.parent.name == "snapshots":
+            download = folder.parent.parent.name
+            return download.removeprefix("models--").replace("--", "/", 1)
+    return str(path)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -35,7 +35,8 @@ _SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _EMBEDDING_NAME = re.compile(
-    r"embed|rerank|(?<![a-z0-9])(bge|e5|gte|minilm|colbert|splade)(?![a-z0-9])", re.IGNORECASE
+    r"embed(ding|der)?s?(?![a-z])|rerank|(?<![a-z0-9])(bge|e5|gte|minilm|colbert|splade)(?![a-z0-9])",
+    re.IGNORECASE,
 )
 _SPEECH = frozenset(
     {

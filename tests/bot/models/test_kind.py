@@ -270,6 +270,19 @@ def test_a_folder_is_read_like_a_listing(tmp_path: Path) -> None:
     assert kind_of(model).kind is Kind.HUGGING_FACE
 
 
+def test_a_download_is_called_by_its_name_at_the_hub(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--Qwen--Qwen3-Embedding-0.6B" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text(json.dumps(QWEN))
+    (snapshot / "model.safetensors").touch()
+    refusal = kind_of(read_repository(snapshot)).refusal
+    assert refusal.startswith("Qwen/Qwen3-Embedding-0.6B is a model for embedding")
+
+
+def test_a_name_that_only_resembles_an_embedding_models_chats() -> None:
+    assert seen(*WHOLE, name="/models/embedded-assistant", config=QWEN).refusal == ""
+
+
 def test_a_single_gguf_file_is_a_model(tmp_path: Path) -> None:
     file = tmp_path / "model-Q8_0.gguf"
     file.write_bytes(b"GGUF")
