@@ -199,9 +199,8 @@ def test_a_log_in_json_has_no_other_lines(program: Program) -> None:
     entries = [json.loads(line) for line in ended.stderr.splitlines()]
     assert (entries[0]["level"], entries[0]["message"]) == ("info", "Loading nowhere …")
     assert entries[-1]["level"] == "error"
-    assert entries[-1]["message"].endswith(
-        "nowhere does not exist: download the model or correct its name."
-    )
+    refusal = '[model] name = "nowhere": there is no such folder'
+    assert entries[-1]["message"].startswith(refusal)
 
 
 def test_a_log_file_has_everything_and_the_terminal_nothing(program: Program) -> None:
