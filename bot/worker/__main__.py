@@ -30,6 +30,8 @@ def main():  # type: () -> int
         from bot.worker.backends.choose import run
     elif sys.argv[1:2] == ["llamacpp"]:
         from bot.worker.backends.llamacpp.probe import run
+    elif sys.argv[1:2] == ["compare"]:
+        from bot.worker.compare import run
     else:
         from bot.worker.process import run
 

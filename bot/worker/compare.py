@@ -1,6 +1,10 @@
 """Compares the quantizations of a model with its weights in 16 bits, with OpenVINO on the CPU.
 
-Run by its path, in the worker's interpreter, with one JSON object on stdin:
+A command, run in the worker's interpreter, with one JSON object on stdin:
+
+    python …/bot/worker/__main__.py compare
+
+The object's fields:
 
     model      the folder of a Hugging Face model that Parley converts
     low_bits   the quantizations to compare: keys of ``FORMATS``
@@ -23,12 +27,12 @@ stdout that begin with "#" say what is being done; the last line is one JSON obj
 """
 
 import json
-import os
 import shutil
 import sys
-import types
 from pathlib import Path
 from typing import Any
+
+from bot.worker.protocol import LoadError
 
 Logits = Any
 """A float32 array [tokens, vocabulary]."""
@@ -37,15 +41,9 @@ BASELINE = "fp16"
 """The quantization that the others are compared with; its arithmetic is float32."""
 
 
-def main() -> int:
-    """Read stdin, compare, print. Returns exit code 0 also where the comparison failed."""
-    worker_dir = str(Path(__file__).resolve().parent)
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != worker_dir]  # noqa: PTH100
-    package = types.ModuleType("bot")  # as in __main__.py: bot itself stays unimported
-    package.__path__ = [str(Path(worker_dir).parent)]
-    sys.modules["bot"] = package
-    from bot.worker.protocol import LoadError
-
+def run() -> int:
+    """The command ``compare``: read stdin, compare, print. Returns exit code 0 also where the
+    comparison failed."""
     asked = json.load(sys.stdin)
     try:
         facts = compare(asked)
@@ -183,7 +181,3 @@ def _properties(low_bit: str) -> "dict[str, Any]":
     if low_bit in ("fp32", "fp16"):
         return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
     return {}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -101,7 +101,8 @@ async def _facts(settings: Settings, folder: Path, low_bits: Sequence[str]) -> d
         }
         try:
             facts = await run_script(
-                "compare.py",
+                "__main__.py",
+                "compare",
                 python=interpreter(settings),
                 passed_on=settings.model.environment,
                 request=json.dumps(request).encode(),

@@ -14,7 +14,7 @@ A backend imports its libraries in `Backend.load`, not when its module is import
 from importlib import import_module
 from typing import Protocol
 
-from bot.worker.protocol import Facts, LoadError, LoadOptions, Progress, Request, Step
+from bot.worker.protocol import ERROR, Facts, LoadError, LoadOptions, Progress, Request, Step
 
 _MODULES = {
     "openvino": "bot.worker.backends.openvino.backend",
@@ -70,3 +70,13 @@ def create(name: str) -> Backend:
     module = import_module(_MODULES[name])
     backend: Backend = module.create()
     return backend
+
+
+def warm_up(backend: Backend) -> None:
+    """Generate one short answer: the first one compiles kernels, for minutes on a GPU. Raises
+    LoadError where it fails. Called in `Backend.load`, with nothing in flight."""
+    backend.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
+    while not (ended := backend.step().ended):
+        pass
+    if ended[0].reason == ERROR:
+        raise LoadError(f"the model cannot generate: {ended[0].message}")

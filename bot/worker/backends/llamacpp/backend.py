@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot.worker.backends import warm_up
 from bot.worker.backends.llamacpp.arguments import server_arguments
 from bot.worker.backends.llamacpp.binary import Server, find_server, inspect_server
 from bot.worker.backends.llamacpp.device import Target, choose_device
@@ -87,19 +88,11 @@ class LlamaCppBackend:
             server.wait_until_ready(options.model, report)
             _check_samples(server, options)
             self._context, self._server = options.context, server
-            self._warm_up()
+            warm_up(self)
             return _facts(server, binary, target, header, sizes, options)
         except BaseException:
             server.close()
             raise
-
-    def _warm_up(self) -> None:
-        """Generate one short answer: a GPU compiles kernels at the first one."""
-        self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
-        while self._answers:
-            for ended in self.step().ended:
-                if ended.reason == ERROR:
-                    raise LoadError(f"the model cannot generate: {ended.message}")
 
     # ------------------------------------------------------------ answers
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.library import import_genai, import_openvino
@@ -74,7 +75,7 @@ class OpenVinoBackend:
         self._blocks = BlockIndex(0 if size.states else size.blocks, size.block_size)
         self._pipeline = self._make_pipeline(source, device, size, options)
         report("Warming up", 0, 0)
-        self._warm_up()
+        warm_up(self)
         return Facts(device.title, source.low_bit, options.context, note=source.note)
 
     def _make_pipeline(
@@ -92,14 +93,6 @@ class OpenVinoBackend:
                 )
         except (RuntimeError, IndexError) as exc:  # IndexError: a tensor that GenAI expects
             raise _explained(exc, source, device) from exc
-
-    def _warm_up(self) -> None:
-        """Generate one short answer: the first one compiles kernels, for minutes on a GPU."""
-        self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
-        while self._answers:
-            for ended in self.step().ended:
-                if ended.reason == ERROR:
-                    raise LoadError(f"the model cannot generate: {ended.message}")
 
     # ------------------------------------------------------------ answers
 

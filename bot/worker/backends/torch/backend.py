@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.batch_slots import BatchSlots
 from bot.worker.backends.torch.device import (
     Precision,
@@ -113,7 +114,7 @@ class TorchBackend:
         self._cache_argument = "cache" if "cache" in known else "past_key_values"
         note = fix_positions(self._model, self._context)
         self._make_cache(options)
-        self._warm_up()
+        warm_up(self)
         device = device_title(self._torch, self._device)
         return Facts(device, precision.low_bit, self._context, note=note)
 
@@ -195,12 +196,6 @@ class TorchBackend:
         error = (cached.float() - alone.float()).norm() / alone.float().norm()
         if float(error) > MAX_ERROR:
             raise cannot_run(self._model.config, folder)
-
-    def _warm_up(self) -> None:
-        """Generate one short answer: it allocates the KV cache and may compile kernels."""
-        self.add(Request(id=0, prompt=[1, 1], stop=[], max_new_tokens=2))
-        while self._answers:
-            self.step()
 
     # ------------------------------------------------------------ answers
 
