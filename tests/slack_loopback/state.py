@@ -53,6 +53,7 @@ class Message:
     thread_ts: str = ""
     ephemeral_to: str = ""
     files: list[JSON] = field(default_factory=list)
+    attachments: list[JSON] = field(default_factory=list)
     metadata: JSON | None = None
     unfurls: bool = True
     deleted: bool = False
@@ -101,6 +102,8 @@ class Message:
             shown["blocks"] = self.blocks
         if self.files:
             shown["files"] = self.files
+        if self.attachments:
+            shown["attachments"] = self.attachments
         if self.metadata:
             shown["metadata"] = self.metadata
         if self.edited:
