@@ -29,13 +29,16 @@ class Someone:
         twice: bool = False,
         ago: float = 0.0,
         attachments: list[JSON] | None = None,
+        as_app: JSON | None = None,
     ) -> Message:
         """Post a message, `ago` seconds before now. A mention of the bot fires app_mention beside
-        the message event, and `twice` delivers each of them again."""
+        the message event, and `twice` delivers each of them again. `as_app`: the fields by which an
+        app's message differs."""
         message = self.post(channel, text, thread=thread, ago=ago)
         message.files = [self._file(file) for file in files or []]
         message.attachments = attachments or []
-        event = self.event_of(message)
+        message.bot_id = (as_app or {}).get("bot_id", "")
+        event = {**self.event_of(message), **(as_app or {})}
         events = [event]
         if f"<@{self.team.bot_user}>" in text and event["channel_type"] != "im":
             events.insert(0, {**event, "type": "app_mention"})

@@ -274,7 +274,7 @@ class Team:
 
     def answers(self, channel: str, thread_ts: str = "") -> list[Message]:
         """Those of them that the bot posted."""
-        return [m for m in self.visible(channel, thread_ts) if m.bot_id]
+        return [m for m in self.visible(channel, thread_ts) if m.bot_id == self.bot_id]
 
     def ephemeral(self, user: str) -> list[str]:
         """What only this person sees, oldest first."""
