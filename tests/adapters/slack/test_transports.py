@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import io
 import time
+from functools import partial
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from adapters.slack.transports import MOST_BYTES
 from bot.observer import PlatformConnected, PlatformLost
