@@ -299,8 +299,9 @@ class Engine:
         answer_id: int | None = None,
     ) -> Job:
         """Answer a question of this conversation again, in the same messages: the question of
-        `answer_id`, or the newest. Raises NothingToDo (also for an answer of another
-        conversation), NotAllowed, Busy, OverQuota."""
+        `answer_id`, or the newest that `by` asked, or else the newest. It keeps its place in the
+        conversation: the model sees what stood before it. Raises NothingToDo (also for an answer of
+        another conversation), NotAllowed, Busy, OverQuota."""
         return await self._again(conversation, by, find, answer_id, anew=True)
 
     async def continue_(
@@ -318,9 +319,9 @@ class Engine:
     async def question_edited(
         self, conversation: ConversationKey, message_id: str, text: str, find: SurfaceFinder
     ) -> bool:
-        """The question in `message_id` has a new text. Where it is the newest of its conversation
-        it is answered again in the same messages; otherwise only the history changes. False where
-        no such question is known.
+        """The question in `message_id` has a new text. Where it is its author's newest in this
+        conversation it is answered again in the same messages; otherwise only the history changes.
+        False where no such question is known.
 
         Everything is checked before anything changes: where it raises (as `ask` does), the old
         text and the old answer stay, and an answer that is being written is not disturbed.
@@ -331,9 +332,9 @@ class Engine:
         if found.question.text == text:
             return True
         self._check_length(text)
-        newest = await self._store.exchanges(conversation, limit=1)
+        newest = await self._newest(conversation, found.question.author)
         surface = await find(found)
-        if surface is None or not newest or newest[0].question_id != found.question_id:
+        if surface is None or newest is None or newest.question_id != found.question_id:
             self._runner.prompts.clear()
             await self._store.edit_question(conversation, message_id, text)
             return True
@@ -355,7 +356,9 @@ class Engine:
             try:
                 self._runner.prompts.clear()
                 await self._store.edit_question(conversation, found.question.message_id, text)
-                answer = await self._store.reopen(found.id, author, self._options.quota, anew=True)
+                answer = await self._store.reopen(
+                    found.id, author, self._options.quota, anew=True, edited=True
+                )
             except Exception:
                 # of a deleted question nothing is to be shown: the deletion clears what is left
                 if old is not None and not await self._deleted_meanwhile(found):
@@ -637,16 +640,33 @@ class Engine:
                     reach.add(thread)
         return reach
 
-    async def _answer_in(
-        self, conversation: ConversationKey, answer_id: int | None
-    ) -> StoredAnswer:
-        """The answer, or the newest one, of this conversation. Raises NothingToDo: a button that is
-        pressed elsewhere reaches nothing, whatever number it carries."""
-        where = conversation if answer_id is None else None  # a reset hides, but buttons remain
-        found = await self._store.answers(answer_id=answer_id, conversation=where, limit=1)
+    async def _answer_in(self, conversation: ConversationKey, answer_id: int) -> StoredAnswer:
+        """The answer of this conversation. Raises NothingToDo: a button that is pressed elsewhere
+        reaches nothing, whatever number it carries."""
+        found = await self._store.answers(answer_id=answer_id, limit=1)
         if not found or found[0].question.conversation != conversation:
             raise NothingToDo("There is no such answer any more.")
         return found[0]
+
+    async def _newest(
+        self, conversation: ConversationKey, by: Person | None = None
+    ) -> StoredAnswer | None:
+        """The answer of the newest question, of this person or of anybody, since the last reset."""
+        person = by.key if by else None
+        found = await self._store.answers(conversation=conversation, person=person, limit=1)
+        return found[0] if found else None
+
+    async def _answer_meant(
+        self, conversation: ConversationKey, by: Person, answer_id: int | None
+    ) -> StoredAnswer:
+        """The answer with this id, or for None the one that a person means who names none: their
+        own newest, or else the newest. Raises NothingToDo where there is none."""
+        if answer_id is not None:
+            return await self._answer_in(conversation, answer_id)
+        newest = await self._newest(conversation, by) or await self._newest(conversation)
+        if newest is None:
+            raise NothingToDo("There is no such answer any more.")
+        return newest
 
     async def _again(
         self,
@@ -657,7 +677,7 @@ class Engine:
         *,
         anew: bool,
     ) -> Job:
-        old = await self._answer_in(conversation, answer_id)
+        old = await self._answer_meant(conversation, by, answer_id)
         if not _may(by, old):
             raise NotAllowed("Only who asked, or an admin, can have this answered again.")
         if old.id in self._jobs or old.state.open:
