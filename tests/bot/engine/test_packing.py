@@ -217,15 +217,17 @@ async def test_an_answer_that_goes_on_after_a_crash_has_the_same_history(
     past: list[str], begun: int, written: int, wanted: int, window: int, keep_from: int | None
 ) -> None:
     exchanges = [stored(n, "why", text or "so") for n, text in enumerate(past)]
-    limits = {"wanted": wanted, "window": window}
-    first = await packed(exchanges, answer=words(begun), keep_from=keep_from, **limits)
+    first = await packed(
+        exchanges, answer=words(begun), keep_from=keep_from, wanted=wanted, window=window
+    )
     assume(written < first.max_new_tokens)
     again = await packed(
         exchanges,
         answer=words(begun + written),
         begun=words(begun),
         keep_from=first.keep_from,
-        **limits,
+        wanted=wanted,
+        window=window,
     )
     assert again.prompt.history == first.prompt.history
 
