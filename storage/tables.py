@@ -230,8 +230,8 @@ class ActivityRow(Base):
 
 
 class SumRow(Base):
-    """`ActivityRow` added up over a day or a month, so that a report on a year reads few rows. Every
-    change of that table is made here, too, in the same transaction (`storage.sql.sums`)."""
+    """`ActivityRow` added up over a day or a month, so that a report on a year reads few rows.
+    Every change of that table is made here, too, in the same transaction (`storage.sql.sums`)."""
 
     __tablename__ = "sums"
 

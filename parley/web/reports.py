@@ -53,7 +53,7 @@ async def verdicts(request: web.Request) -> web.Response:
         "answers": [(one, _messages(one.prompt)) for one in shown],
         "older": shown[-1].rated_at.isoformat() if len(page) > PAGE else "",
     }
-    return state.render(request, "verdicts.html", values)
+    return await state.render(request, "verdicts.html", values)
 
 
 def _messages(prompt: Any) -> list[dict[str, str]]:
@@ -83,13 +83,13 @@ async def use(request: web.Request) -> web.Response:
         }
     except StorageError as error:
         raise _failed(error) from error
-    return state.render(request, "use.html", {**values, "days": days, "choices": DAYS})
+    return await state.render(request, "use.html", {**values, "days": days, "choices": DAYS})
 
 
 async def problems(request: web.Request) -> web.Response:
     """The last warnings and errors of the log."""
     newest = request.app[PROBLEMS].newest
-    return request.app[STATE].render(request, "problems.html", {"problems": newest})
+    return await request.app[STATE].render(request, "problems.html", {"problems": newest})
 
 
 # ---------------------------------------------------------------- settings
@@ -135,7 +135,7 @@ async def settings(request: web.Request) -> web.Response:
     state = request.app[STATE]
     own = state.live.settings
     file = str(own.file) if own.file else ""
-    return state.render(request, "settings.html", {"settings": in_force(own), "file": file})
+    return await state.render(request, "settings.html", {"settings": in_force(own), "file": file})
 
 
 # ---------------------------------------------------------------- the doctor
@@ -191,7 +191,7 @@ async def _stop_doctor(app: web.Application) -> None:
 async def doctor(request: web.Request) -> web.Response:
     """The doctor's last findings."""
     found = request.app[DOCTOR]
-    return request.app[STATE].render(request, "doctor.html", {"doctor": found})
+    return await request.app[STATE].render(request, "doctor.html", {"doctor": found})
 
 
 async def examine(request: web.Request) -> web.Response:

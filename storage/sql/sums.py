@@ -111,10 +111,7 @@ async def drop_before(session: AsyncSession, day: date) -> None:
 async def read(session: AsyncSession, by: By, since: date, limit: int) -> dict[str, dict[str, Any]]:
     """The sums since `since`, by day, person's key or conversation's key: the newest days, or those
     with the most answers, first."""
-    if by is By.DAY:
-        found = _of_days(since, limit)
-    else:
-        found = _of_most(by, since, limit)
+    found = _of_days(since, limit) if by is By.DAY else _of_most(by, since, limit)
     return {
         str(of): dict(zip(SUMMED, map(plain, sums), strict=True))
         for of, *sums in await session.execute(found)
