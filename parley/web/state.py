@@ -76,12 +76,16 @@ class WebState:
             "logged_in": request.get(SESSION, False),
             "path": request.path,
         }
-        made = _TEMPLATES.get_template(template)
-        text = await asyncio.to_thread(made.render, {**known, **(values or {})})
+        text = await asyncio.to_thread(_rendered, template, {**known, **(values or {})})
         return web.Response(text=text, content_type="text/html", status=status)
 
 
 STATE: web.AppKey[WebState] = web.AppKey("state", WebState)
+
+
+def _rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The first use of a template compiles it."""
+    return _TEMPLATES.get_template(template).render(values)
 
 
 def _source(name: str) -> str | None:
