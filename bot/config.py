@@ -72,6 +72,12 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class TorchSettings(_Section):
+    """``[model.torch]``: options of the torch backend."""
+
+    compile: Literal["off", "on"] = "off"
+
+
 class LlamaCppSettings(_Section):
     """``[model.llamacpp]``: the llama-server that runs GGUF files."""
 
@@ -102,6 +108,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
+    torch: TorchSettings = TorchSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
