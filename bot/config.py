@@ -72,6 +72,12 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class TorchSettings(_Section):
+    """``[model.torch]``: options of the torch backend."""
+
+    compile: Literal["off", "on"] = "off"
+
+
 class LlamaCppSettings(_Section):
     """``[model.llamacpp]``: the llama-server that runs GGUF files."""
 
@@ -102,6 +108,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
+    torch: TorchSettings = TorchSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
@@ -130,6 +137,7 @@ class ConversationSection(_Section):
 
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
+    parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
     thinking: Literal["hide", "fold"] = "hide"
     ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
