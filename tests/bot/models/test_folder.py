@@ -342,7 +342,7 @@ def test_a_model_with_longrope_keeps_to_its_short_frequencies_by_default(
     tmp_path: Path, config: dict[str, Any], short: int
 ) -> None:
     known = {"max_position_embeddings": 131072, "original_max_position_embeddings": 4096}
-    folder = ModelFolder.read(write(tmp_path, config=known | config))
+    folder = ModelFolder.read(write(tmp_path, config_json=known | config))
     assert folder.short_context == short
     assert folder.default_context(8192) == (short or 8192)
     assert folder.default_context(2048) == 2048
