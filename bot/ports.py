@@ -394,6 +394,14 @@ class RecentConversation:
     """`Question.direct` of its newest question."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A question that was accepted, whether it is answered or not."""
+
+    message_id: str
+    asked_at: datetime
+
+
 class Missed(Protocol):
     """Where to look for questions that came while Parley was not connected, and from when on."""
 
@@ -403,6 +411,12 @@ class Missed(Protocol):
         """Up to `limit` conversations of the platform whose newest question was asked at `since` or
         later, or is a direct message's, the most recently used first. Those that a reset hid
         count. The cost depends on the number of conversations, not on their length."""
+        ...
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        """Up to `limit` questions of the conversation since its last reset, newest first."""
         ...
 
     async def handled_to(self, platform: str) -> datetime | None:

@@ -14,6 +14,7 @@ from bot.ports import (
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
+    KnownQuestion,
     Leftover,
     Quota,
     RecentConversation,
@@ -334,6 +335,12 @@ class MemoryStore(MemoryReports):
             if asked.asked_at >= since or asked.question.direct
         ]
         return found[:limit]
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        found = itertools.islice(self._of(conversation).visible(), limit)
+        return [KnownQuestion(asked.question.message_id, asked.asked_at) for asked in found]
 
     async def handled_to(self, platform: str) -> datetime | None:
         return self._handled_to.get(platform)

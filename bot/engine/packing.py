@@ -39,8 +39,6 @@ class Packed:
     window."""
     keep_from: int | None
     """The position of the first exchange in it; None where it holds none."""
-    questions: tuple[int, ...]
-    """The ids of the questions in its history, oldest first."""
     dropped: bool
     """Older exchanges are known to be left out."""
     max_new_tokens: int
@@ -49,6 +47,8 @@ class Packed:
     """The context window that it was packed for, in tokens."""
     max_thinking_tokens: int = 0
     """The longest thought that fits besides the answer."""
+    questions: tuple[int, ...] = ()
+    """The ids of the questions in its history, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,11 @@ async def test_what_is_too_old_is_deleted_at_the_start(tmp_path: Path) -> None:
     async with open_parley(settings) as running:
 
         async def deleted() -> bool:
-            return len(await running.store.exchanges(HERE)) < 2
+            return len(await running.store.answers(conversation=HERE)) < 2
 
         await until(deleted)  # the deletion runs in the background
-        exchanges = await running.store.exchanges(HERE)
-    assert [exchange.question.text for exchange in exchanges] == ["new"]
+        answers = await running.store.answers(conversation=HERE)
+    assert [answer.question.text for answer in answers] == ["new"]
 
 
 @pytest.mark.process
@@ -90,7 +90,7 @@ async def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
     ) as store:
         await store.accept(question("old"), Quota())
     async with open_parley(settings) as running:
-        assert len(await running.store.exchanges(HERE)) == 1
+        assert len(await running.store.answers(conversation=HERE)) == 1
 
 
 class FailingArchive(MemoryStore):
