@@ -1,6 +1,6 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
-`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
+`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
 `QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
 database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
 them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
@@ -214,8 +214,42 @@ class QuestionStore(Protocol):
 
     async def reset(self, conversation: ConversationKey) -> int:
         """Start the history anew: `exchanges` no longer returns the earlier ones, so the model no
-        longer sees them. Returns how many became hidden; 0 where there were none. They stay
-        stored, and in the archive, until `forget` or `purge` deletes them."""
+        longer sees them, nor a thread's `Origin`. Returns how many became hidden; 0 where there
+        were none. They stay stored, and in the archive, until `forget` or `purge` deletes
+        them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The exchange that a thread was opened on: on its question or on a message of its answer."""
+
+    exchange: StoredExchange
+    hidden: bool
+    """A reset of the channel, or of the thread, hides it from the thread's prompts."""
+
+
+class Origins(Protocol):
+    """What a thread hangs on, and which of a platform's messages are known. Nothing is copied: it
+    is looked up for each prompt, so that edits, deletions, resets and `Archive.forget` follow."""
+
+    async def origin(self, thread: ConversationKey) -> Origin | None:
+        """The exchange of the thread's channel whose question's message, or one of whose current
+        answer's messages, has the id that the thread carries. None where there is none, and for a
+        key without a thread. Found by indexes."""
+        ...
+
+    async def reset_at(self, conversation: ConversationKey) -> datetime | None:
+        """When the conversation was reset last; None for never. `forget` of the conversation
+        deletes it."""
+        ...
+
+    async def known(
+        self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
+    ) -> set[str]:
+        """Those of `messages` that hold a question of the conversation, hidden ones included, and
+        those of `events` (`Question.event_id`, of its platform) that were accepted as a question in
+        the last seven days, deleted ones included."""
+        ...
 
 
 class QuestionEdits(Protocol):
@@ -441,6 +475,7 @@ class Condition(Protocol):
 
 class Store(
     QuestionStore,
+    Origins,
     QuestionEdits,
     AnswerLedger,
     SettingsStore,

@@ -42,6 +42,8 @@ class ConversationRow(Base):
     """``str`` of the ConversationKey."""
     hidden_to: Mapped[int] = mapped_column(RowId, default=0)
     """The id of the newest question that a reset hid from the model; 0 for none."""
+    reset_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When it was reset last; NULL for never."""
 
 
 class SettingsRow(Base):
@@ -148,7 +150,10 @@ class ShownRow(Base):
     """Which of the platform's messages shows which part of an answer."""
 
     __tablename__ = "shown"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_shown_message", "message"),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True

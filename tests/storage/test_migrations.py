@@ -22,7 +22,7 @@ from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
 from storage.upgrade import MIGRATIONS
-from tests.storage.samples import ANN, CHANNEL, asked, content
+from tests.storage.samples import ANN, CHANNEL, THREAD, asked, content
 
 
 async def made(file: Path) -> Path:
@@ -102,7 +102,13 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_ORIGINS = (
+    "DROP INDEX ix_shown_message",
+    "ALTER TABLE conversations DROP COLUMN reset_at",
+)
+"""Takes back the migration 0007."""
 BEFORE_MEASURES = (
+    *BEFORE_ORIGINS,
     "DROP INDEX ix_feedback_rated_at",
     "ALTER TABLE feedback DROP COLUMN rated_at",
     "DROP TABLE activity",
@@ -110,7 +116,19 @@ BEFORE_MEASURES = (
     "DROP TABLE prompts",
     "UPDATE alembic_version SET version_num = '0003'",
 )
-"""Takes back the migration 0004."""
+"""Takes back the migrations from 0004 on."""
+
+
+async def test_a_reset_before_its_time_was_recorded_keeps_that_of_what_it_hid(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+        (hidden,) = await store.exchanges(CHANNEL)
+        await store.reset(CHANNEL)
+        await asked(store, "Seen?", THREAD)
+    change(file, *BEFORE_ORIGINS, "UPDATE alembic_version SET version_num = '0004'")
+    async with open_store(f"sqlite:///{file}") as store:
+        assert await store.reset_at(CHANNEL) == hidden.asked_at
+        assert await store.reset_at(THREAD) is None
 
 
 async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> None:
