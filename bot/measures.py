@@ -182,7 +182,9 @@ class RecordedPrompt:
     """The id of the oldest question in it: with that question the record is deleted."""
     exact: bool = True
     """False where it was packed again for the record, because Parley was started anew since: the
-    settings of the conversation may have changed meanwhile."""
+    settings of the conversation may have changed meanwhile. And where it lacks what the model got
+    besides, which is not stored: what people said around the question, and the exchange of the
+    channel that its thread was opened on."""
 
 
 @dataclass(frozen=True, slots=True)

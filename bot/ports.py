@@ -240,7 +240,7 @@ class Origins(Protocol):
 
     async def reset_at(self, conversation: ConversationKey) -> datetime | None:
         """When the conversation was reset last; None for never. `forget` of the conversation
-        deletes it."""
+        deletes it, and where no question is left `purge` does, in its time."""
         ...
 
     async def known(
@@ -637,3 +637,56 @@ class SurfaceFinder(Protocol):
         """The surface, or None where the channel is known to be gone or closed to the bot. Where
         the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
         nothing."""
+
+
+# ---------------------------------------------------------------- what is said around a question
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A message that somebody posted, and that was not meant for Parley."""
+
+    message_id: str
+    event_id: str
+    """What `Question.event_id` would be, had it been a question."""
+    author: str
+    """The display name."""
+    text: str
+    """As people see it; "" where it has no text, or it may not be read."""
+    at: datetime
+    """When it was posted, by the platform's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was said before a question, as the platform shows it now. Parley's own messages, and
+    those that mention it, are not in it: what was asked and answered is history."""
+
+    remarks: tuple[Remark, ...] = ()
+    """Oldest first."""
+    older: bool = False
+    """There are more before the first."""
+    starter: Remark | None = None
+    """The message that the thread was opened on; not in `remarks`."""
+    starter_gone: bool = False
+    """The thread was opened on a message that is deleted, or on one of Parley's own."""
+    lacking: str = ""
+    """`Unreadable.lacking` for what is missing in this; "" where nothing is known to be."""
+
+
+class Surroundings(Protocol):
+    """Reads what people said around a question. Each platform's adapter registers one with
+    `Engine.read_surroundings`; it works from the moment on when answers are resumed.
+
+    `messages` and `characters` bound what is read, the newest first; a few calls are made at most.
+    Nothing is stored. Raises Unreadable where a permission is missing, SurfaceError where
+    the platform refuses for another reason, SurfaceBusy where it cannot be asked now.
+    """
+
+    async def thread(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before `question` in its thread."""
+        ...
+
+    async def channel(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before the message of `question` in its channel, threads aside."""
+        ...

@@ -353,7 +353,9 @@ class MemoryStore(MemoryOrigins):
             raise ValueError("purge needs a time with a timezone")
         self._drop_use(lambda day, _, __: day < before.date())
         self._drop_buckets(before)
-        return self._drop(lambda asked: asked.asked_at < before)
+        gone = self._drop(lambda asked: asked.asked_at < before)
+        self._drop_resets(before)
+        return gone
 
     def _drop(self, unwanted: Callable[[MemoryQuestion], bool]) -> int:
         """Delete questions with their answers. Returns their number."""

@@ -27,9 +27,7 @@ class MemoryOrigins(MemoryReports):
         channel = self._of(replace(thread, thread=""))
         asked = [one for one in channel.questions if one.question.message_id == thread.thread]
         shown = [
-            one
-            for one in channel.questions
-            if thread.thread in one.answers[-1].messages.values()
+            one for one in channel.questions if thread.thread in one.answers[-1].messages.values()
         ]
         if not thread.thread or not (found := asked or shown):
             return None
@@ -45,3 +43,9 @@ class MemoryOrigins(MemoryReports):
         asked = {one.question.message_id for one in self._of(conversation).questions} - {""}
         accepted = {event for platform, event in self._events if platform == conversation.platform}
         return (asked & set(messages)) | (accepted & set(events))
+
+    def _drop_resets(self, before: datetime) -> None:
+        """Of conversations without questions."""
+        for kept in self._conversations.values():
+            if not kept.questions and kept.reset_at is not None and kept.reset_at < before:
+                kept.reset_at = None

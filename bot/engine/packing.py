@@ -47,6 +47,11 @@ class Packed:
     """The context window that it was packed for, in tokens."""
     max_thinking_tokens: int = 0
     """The longest thought that fits besides the answer."""
+    storable: Prompt | None = None
+    """The prompt without what is stored nowhere, or belongs to another conversation; None where it
+    holds neither."""
+    note: str = ""
+    """For the person: what the prompt lacks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.kept_prompts import KeptPrompts
+from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.window import ContextWindow
@@ -178,15 +179,20 @@ class Runner:
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         packed, sampling = await self._window.pack(job.answer)
-        job.prompt, job.window = packed.prompt, packed.window
-        self._keep_prompt(job, packed.keep_from)
+        job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
+        self._keep_prompt(job, packed)
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
-    def _keep_prompt(self, job: Job, keep_from: int | None) -> None:
+    def _keep_prompt(self, job: Job, packed: Packed) -> None:
+        """Keep the prompt for a verdict, as far as it may be stored."""
         assert job.prompt is not None
-        oldest = job.answer.question_id if keep_from is None else keep_from
-        self.prompts.put(job.id, RecordedPrompt(job.prompt, oldest))
+        prompt, whole = job.prompt, packed.storable is None
+        if packed.storable is not None:
+            own, asked = packed.storable.history, packed.storable.question
+            prompt = replace(prompt, history=own, question=asked)
+        oldest = job.answer.question_id if packed.keep_from is None else packed.keep_from
+        self.prompts.put(job.id, RecordedPrompt(prompt, oldest, exact=whole))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -204,14 +210,14 @@ class Runner:
             job.window,
         )
         before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
-        job.prompt, job.window = before, packed.window
-        self._keep_prompt(job, packed.keep_from)
+        job.prompt, job.window, job.note = before, packed.window, packed.note
+        self._keep_prompt(job, packed)
         job.short = True
         return packed.prompt, sampling
 
     def _ended(self, job: Job, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
-        note = SHORT if job.short else ""
+        note = " ".join(filter(None, (SHORT if job.short else "", job.note)))
         if not job.text.strip():
             note = _nothing_said(job, finished.reason)
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from bot.engine.packing import Packed, Thinking, as_question, pack
+from bot.engine.packing import Packed, Thinking, as_question, least_answer, pack
 from bot.engine.settings import settings_in
+from bot.engine.surroundings import GONE, SHARE, Before, SurroundingsReader, with_what_was_said
 from bot.measures import RecordedPrompt
-from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
+from bot.messages import ConversationKey, ModelInfo, Prompt, Question, Reasoning, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
 from bot.recent import Recent
 
@@ -26,6 +27,8 @@ class WindowOptions:
     show_names: bool
     sampling: Sampling
     reasoning: Reasoning = Reasoning.AUTO
+    channel_context: int = 0
+    """How many messages before a question in a channel the model is given."""
 
 
 class ContextWindow:
@@ -35,6 +38,7 @@ class ContextWindow:
         self._generator = generator
         self._store = store
         self._options = options
+        self.surroundings = SurroundingsReader(store, options.channel_context)
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
@@ -58,13 +62,15 @@ class ContextWindow:
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
+        before = await self.surroundings.before(answer, self._tokens)
+        asked = as_question(question, show_names=self._names(settings))
         packed = await pack(
             system=self._system(settings),
-            question=as_question(question, show_names=self._names(settings)),
+            question=await self._with_what_was_said(before, answer, asked, settings),
             answer=answer.text,
             thought=answer.thought,
             thinking=self._thinking(settings),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(question.conversation, answer.question_id, before.origin),
             count=self._generator.count,
             window=self._tokens,
             wanted=sampling.max_new_tokens,
@@ -73,7 +79,7 @@ class ContextWindow:
         )
         self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
-        packed = replace(packed, prompt=prompt)
+        packed = _marked(replace(packed, prompt=prompt), before, asked, again=bool(answer.messages))
         return packed, replace(
             sampling,
             max_new_tokens=packed.max_new_tokens,
@@ -98,7 +104,7 @@ class ContextWindow:
         return await pack(
             system=self._system(settings),
             question="",
-            pages=self._pages(conversation, before=None),
+            pages=self._pages(conversation, None, await self.surroundings.origin(conversation)),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -115,7 +121,7 @@ class ContextWindow:
         packed = await pack(
             system=self._system(settings),
             question=as_question(question, show_names=self._names(settings)),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(question.conversation, answer.question_id),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -127,12 +133,40 @@ class ContextWindow:
 
     # ------------------------------------------------------------ inside
 
+    async def _with_what_was_said(
+        self, before: Before, answer: StoredAnswer, asked: str, settings: ConversationSettings
+    ) -> str:
+        """The question as asked, with what was said before it as far as there is room: beside the
+        longest answer, and in a share of the window."""
+        if not (before.remarks or before.starter):
+            return asked
+        alone = Prompt(self._system(settings), (), asked, answer.text, thought=answer.thought)
+        wanted, thinking = self._sampling(settings).max_new_tokens, self._thinking(settings)
+        answering = max(
+            least_answer(self._tokens, wanted), min(wanted + thinking.most, self._tokens // 2)
+        )
+        most = min(
+            await self._generator.count(alone) + self._tokens // SHARE, self._tokens - answering
+        )
+
+        async def fits(text: str) -> bool:
+            return await self._generator.count(replace(alone, question=text)) <= most
+
+        names = self._names(settings)
+        return await with_what_was_said(before, asked, fits, show_names=names)
+
     async def _pages(
-        self, conversation: ConversationKey, *, before: int | None
+        self,
+        conversation: ConversationKey,
+        before: int | None,
+        origin: StoredExchange | None = None,
     ) -> AsyncIterator[list[StoredExchange]]:
+        """The history, newest first; last of all what the thread was opened on."""
         while page := await self._store.exchanges(conversation, before=before, limit=PAGE):
             yield page
             before = page[-1].question_id
+        if origin is not None:
+            yield [origin]
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
         if cut is None:
@@ -161,6 +195,21 @@ class ContextWindow:
         if settings.max_new_tokens is not None:
             sampling = replace(sampling, max_new_tokens=settings.max_new_tokens)
         return sampling
+
+
+def _marked(packed: Packed, before: Before, asked: str, *, again: bool) -> Packed:
+    """With what may be stored of the prompt, and what the person is told of it."""
+    prompt, origin = packed.prompt, before.origin
+    hangs_on = origin is not None and packed.keep_from == origin.question_id
+    own = prompt.history[1:] if hangs_on else prompt.history
+    storable = replace(prompt, history=own, question=asked)
+    first = again or not own
+    gone = GONE if before.starter_gone and first else ""
+    return replace(
+        packed,
+        storable=None if storable == prompt else storable,
+        note=" ".join(filter(None, (before.note, gone))),
+    )
 
 
 async def _nothing() -> AsyncIterator[list[StoredExchange]]:

@@ -176,25 +176,29 @@ class _Deletion:
 
         gone = await self._batches(questions)
         day = before.date()
-        await self._rest(UsageRow.day < day, ActivityRow.day < day, BucketRow.start < before)
+        await self._rest(UsageRow.day < day, ActivityRow.day < day, before)
         return gone
 
     async def _rest(
         self,
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
-        buckets: ColumnElement[bool] | None = None,
+        before: datetime | None = None,
     ) -> None:
-        """Delete usage, and conversations that have neither questions nor settings left."""
+        """Delete usage, and conversations that have neither questions nor settings left, and were
+        not reset. With `before`, also buckets and resets that are older."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
         async def operation(session: AsyncSession) -> None:
             await self._run(session, delete(UsageRow).where(usage))
             await self._run(session, delete(ActivityRow).where(activity))
-            if buckets is not None:
-                await session.execute(delete(BucketRow).where(buckets))
-            await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
+            if before is not None:
+                await session.execute(delete(BucketRow).where(BucketRow.start < before))
+                old = update(ConversationRow).where(~asked, ConversationRow.reset_at < before)
+                await self._run(session, old.values(reset_at=None))
+            unused = delete(ConversationRow).where(~asked, ~set_up)
+            await self._run(session, unused.where(ConversationRow.reset_at.is_(None)))
 
         await self._database.write(operation)
         await self._overwrite()

@@ -105,6 +105,20 @@ async def test_the_last_reset_is_known(store: Store, clock: SteppingClock) -> No
     assert await store.reset_at(CHANNEL) is None
 
 
+async def test_a_reset_outlives_the_questions_before_it_until_its_time(
+    store: Store, clock: SteppingClock
+) -> None:
+    await exchange(store, "10")
+    await store.reset(CHANNEL)
+    last = await store.reset_at(CHANNEL)
+    assert last is not None
+    await store.forget(person=ANN.key)
+    await store.purge(last)
+    assert await store.reset_at(CHANNEL) == last
+    await store.purge(clock())
+    assert await store.reset_at(CHANNEL) is None
+
+
 async def test_a_conversation_that_was_only_reset_is_in_no_list(store: Store) -> None:
     await store.reset(CHANNEL)
     assert await store.conversations() == []
