@@ -138,12 +138,14 @@ class _Pages:
 
     async def _search(self, replies: list[JSON], left: int, size: int) -> list[JSON]:
         """The newest replies, or nearly: first from the moment on at which they would be if people
-        had written evenly, then by halves. `left`: how many come after `replies`."""
+        had gone on as they began, then by halves. `left`: how many come after `replies`."""
         begin, end = _moment(replies[-1]), moment_of(self.question.message_id)
         if end is None:
             return replies
         complete: list[JSON] = []
-        guess = end - (end - begin) * min(0.5, size / 2 / left)
+        between = (begin - _moment(replies[0])) / len(replies)
+        last = min(end, begin + between * left)
+        guess = last - (last - begin) * min(0.5, size / 2 / left)
         for _ in range(MOST_CALLS - 1):
             _, found, cursor = await self._replies(size, oldest=f"{guess.timestamp():.6f}")
             if cursor and found:
