@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.delivery import PLACEHOLDER
 from bot.engine import Status
 from bot.measures import Use
 from bot.names import clean_name
@@ -38,7 +39,8 @@ def note_of(part: Part) -> str:
     """The small line below the last part of an answer: the engine's note, or how the answer ended
     where its text does not show that. "" where nothing needs to be said."""
     end = _ENDS.get(part.state, "") if part.last else ""
-    if part.note and part.state is AnswerState.CUT:  # the note is about something else
+    if part.note and part.state is AnswerState.CUT and part.text != PLACEHOLDER:
+        # the note is about something else, and does not say how to go on
         return f"{end} {part.note}".strip()
     return part.note or end
 

@@ -116,7 +116,7 @@ class DiscordSurroundings:
             with reading("message"):
                 if message.type not in SAID or message.author.id == me.id:
                     return False
-                return isinstance(message.content, str) and not heard_in(message, me).mentioned
+                return not heard_in(message, me).mentioned
         except Malformed as error:
             logger.warning("%s", error)
             return False

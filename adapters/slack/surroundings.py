@@ -14,9 +14,10 @@ from typing import Any
 
 from adapters.common.surroundings import MOST_CALLS, newest_within
 from adapters.slack import mrkdwn
+from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
-from adapters.slack.payloads import JSON, Malformed, record, text
+from adapters.slack.payloads import Malformed, record, text
 from adapters.slack.people import People
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import SurfaceError, Unreadable
