@@ -181,6 +181,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         question_characters=limits.question_characters,
         checkpoint_interval=settings.delivery.checkpoint_interval,
         delete_with_question=settings.delivery.delete_with_question,
+        parallel=settings.conversation.parallel,
     )
 
 

@@ -31,8 +31,9 @@ class MemoryOrigins(MemoryReports):
         ]
         if not thread.thread or not (found := asked or shown):
             return None
-        hidden = found[-1].id <= channel.hidden_to
-        return Origin(found[-1].exchange(), hidden or self._of(thread).reset_at is not None)
+        newest = found[-1]
+        hidden = newest.id <= channel.hidden_to or self._of(thread).reset_at is not None
+        return Origin(newest.question, newest.asked_at, newest.exchange(None), hidden)
 
     async def reset_at(self, conversation: ConversationKey) -> datetime | None:
         return self._of(conversation).reset_at

@@ -137,9 +137,13 @@ class Runner:
             job.work = work = tasks.create_task(self._write(job, live))
             if job.stopped:
                 work.cancel()
-            gone = tasks.create_task(_stop_when_gone(job, live))
+            others = [
+                tasks.create_task(_stop_when_gone(job, live)),
+                tasks.create_task(self._save_beginning(job)),
+            ]
             await asyncio.wait([work])
-            gone.cancel()
+            for other in others:
+                other.cancel()
         if work.cancelled():  # by a person, or for another answer, which may fail to come
             state = AnswerState.INTERRUPTED if job.quiet else AnswerState.STOPPED
             return Outcome(state, await self._usage_so_far(job))
@@ -173,26 +177,35 @@ class Runner:
             logger.exception("answer %d failed by a defect of Parley", job.id)
             return await self._failed(job, GenerationError("the answer failed by a defect"))
 
+    async def _save_beginning(self, job: Job) -> None:
+        """Save which history the answer was given, at once, so that it is the same after a crash.
+        Nothing waits for it: later checkpoints, and the end, save it too."""
+        await job.packed.wait()
+        try:
+            await self._store.checkpoint(job.id, AnswerState.WRITING, *job.progress)
+        except Exception as error:  # whatever a driver raises: the answer goes on
+            logger.warning("answer %d: its beginning could not be saved yet: %s", job.id, error)
+
     async def _failed(self, job: Job, error: ParleyError) -> Outcome:
         usage = await self._usage_so_far(job)
         return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
-        packed, sampling = await self._window.pack(job.answer)
+        packed, sampling, job.snapshot = await self._window.pack(job.answer)
         job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
         self._keep_prompt(job, packed)
+        job.packed.set()
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
     def _keep_prompt(self, job: Job, packed: Packed) -> None:
-        """Keep the prompt for a verdict, as far as it may be stored."""
+        """Keep the prompt for a verdict, without what is stored nowhere."""
         assert job.prompt is not None
-        prompt, whole = job.prompt, packed.storable is None
-        if packed.storable is not None:
-            own, asked = packed.storable.history, packed.storable.question
-            prompt = replace(prompt, history=own, question=asked)
-        oldest = job.answer.question_id if packed.keep_from is None else packed.keep_from
-        self.prompts.put(job.id, RecordedPrompt(prompt, oldest, exact=whole))
+        quoted = (*packed.questions, job.answer.question_id)
+        prompt = job.prompt
+        if packed.asked is not None:
+            prompt = replace(prompt, question=packed.asked)
+        self.prompts.put(job.id, RecordedPrompt(prompt, quoted, exact=packed.asked is None))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -202,7 +215,8 @@ class Runner:
         nothing fits."""
         if (await self._generator.start()).context >= job.window:
             return None
-        packed, sampling = await self._window.pack(replace(job.answer, text=text, thought=thought))
+        so_far = replace(job.answer, text=text, thought=thought, snapshot=job.snapshot)
+        packed, sampling, job.snapshot = await self._window.pack(so_far)
         logger.warning(
             "answer %d goes on with a window of %d tokens, not %d",
             job.id,
@@ -260,7 +274,7 @@ class Runner:
         assert job.outcome is not None
         try:
             await self._store.close(
-                job.id, job.outcome.state, job.text, job.outcome.usage, job.thought
+                job.id, job.outcome.state, job.text, job.outcome.usage, job.thought, job.snapshot
             )
         except StorageError:
             raise

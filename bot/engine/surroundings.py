@@ -16,7 +16,15 @@ from dataclasses import dataclass, replace
 from bot.errors import ParleyError, SurfaceBusy, Unreadable
 from bot.messages import ConversationKey, Question
 from bot.names import clean_name
-from bot.ports import Around, Remark, Store, StoredAnswer, StoredExchange, Surroundings
+from bot.ports import (
+    Around,
+    Origin,
+    Remark,
+    Store,
+    StoredAnswer,
+    StoredExchange,
+    Surroundings,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +84,7 @@ class SurroundingsReader:
     async def origin(self, conversation: ConversationKey) -> StoredExchange | None:
         """`Before.origin` alone. Raises StorageError."""
         found = await self._store.origin(conversation)
-        return found.exchange if found and not found.hidden and _is_whole(found.exchange) else None
+        return _exchange(found) if found is not None and not found.hidden else None
 
     async def before(self, answer: StoredAnswer, window: int) -> Before:
         """What belongs to the question of `answer`, for a context window of so many tokens. Raises
@@ -95,9 +103,9 @@ class SurroundingsReader:
             return replace(before, starter=starter, starter_gone=around.starter_gone)
         if found.hidden:
             return before
-        if _is_whole(found.exchange):
-            return replace(before, origin=found.exchange)
-        return replace(before, starter=_asked(found.exchange))
+        if (exchange := _exchange(found)) is not None:
+            return replace(before, origin=exchange)
+        return replace(before, starter=_asked(found))
 
     # ------------------------------------------------------------ reading
 
@@ -161,16 +169,16 @@ def _in_thread(question: Question) -> bool:
     return bool(thread) and question.message_id != thread
 
 
-def _is_whole(exchange: StoredExchange) -> bool:
-    return not exchange.state.open and bool(exchange.answer.strip())
+def _exchange(origin: Origin) -> StoredExchange | None:
+    """The exchange, where it has something to say."""
+    exchange = origin.exchange
+    return exchange if exchange is not None and exchange.answer.strip() else None
 
 
-def _asked(exchange: StoredExchange) -> Remark:
-    """A question that has no complete answer, as what was said."""
-    asked = exchange.question
-    return Remark(
-        asked.message_id, asked.event_id, asked.author.name, asked.text, exchange.asked_at
-    )
+def _asked(origin: Origin) -> Remark:
+    """A question that has no answer yet, as what was said."""
+    asked = origin.question
+    return Remark(asked.message_id, asked.event_id, asked.author.name, asked.text, origin.asked_at)
 
 
 def _lacking(what: str) -> str:

@@ -34,6 +34,7 @@ from storage.tables import (
     BucketRow,
     ConversationRow,
     FeedbackRow,
+    PromptRow,
     QuestionRow,
     SettingsRow,
     UsageRow,
@@ -88,7 +89,7 @@ class SqlArchive(SqlPart):
             .options(
                 contains_eager(QuestionRow.conversation),
                 answers.selectinload(AnswerRow.feedback),
-                answers.joinedload(AnswerRow.prompt),
+                answers.joinedload(AnswerRow.prompt).selectinload(PromptRow.quoted),
             )
         )
         async with self._database.read() as session:
@@ -195,10 +196,10 @@ class _Deletion:
             await self._run(session, delete(ActivityRow).where(activity))
             if before is not None:
                 await session.execute(delete(BucketRow).where(BucketRow.start < before))
-                old = update(ConversationRow).where(~asked, ConversationRow.reset_at < before)
-                await self._run(session, old.values(reset_at=None))
+                old = update(ConversationRow).where(~asked, ConversationRow.reset_time < before)
+                await self._run(session, old.values(reset_time=None))
             unused = delete(ConversationRow).where(~asked, ~set_up)
-            await self._run(session, unused.where(ConversationRow.reset_at.is_(None)))
+            await self._run(session, unused.where(ConversationRow.reset_time.is_(None)))
 
         await self._database.write(operation)
         await self._overwrite()

@@ -1,6 +1,6 @@
 """What threads hang on in SQL, and which of a platform's messages are known."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,17 +24,27 @@ class SqlOrigins(SqlPart):
             return None
         # Step by step, each with an index of its own: joined, the planner reads the whole channel.
         shows = select(ShownRow.answer_id).where(ShownRow.message == thread.thread)
+        own = select(ConversationRow.reset_time).where(ConversationRow.key == str(thread))
         async with self._database.read() as session:
             answers = list(await session.scalars(shows))
             for hangs_on in (QuestionRow.message_id == thread.thread, AnswerRow.id.in_(answers)):
                 found = list(await session.scalars(_in_channel_of(thread, hangs_on)))
-                if found:
-                    own = select(ConversationRow.reset_at).where(ConversationRow.key == str(thread))
-                    return _origin(found, was_reset=await session.scalar(own) is not None)
+                if not found:
+                    continue
+                asked = max(found, key=lambda row: row.question_id).question
+                ended = rows.ended_answers(None).where(QuestionRow.id == asked.id)
+                answered = await session.scalar(ended)
+                hidden = asked.id <= asked.conversation.hidden_to
+                return Origin(
+                    rows.question(asked),
+                    asked.asked_at,
+                    None if answered is None else rows.exchange(answered, None),
+                    hidden or await session.scalar(own) is not None,
+                )
         return None
 
     async def reset_at(self, conversation: ConversationKey) -> datetime | None:
-        last = select(ConversationRow.reset_at).where(ConversationRow.key == str(conversation))
+        last = select(ConversationRow.reset_time).where(ConversationRow.key == str(conversation))
         async with self._database.read() as session:
             return await session.scalar(last)
 
@@ -59,12 +69,6 @@ class SqlOrigins(SqlPart):
 def _in_channel_of(thread: ConversationKey, hangs_on: ColumnElement[bool]) -> Select[AnswerRow]:
     channel = str(replace(thread, thread=""))
     return rows.current_answers().where(ConversationRow.key == channel, hangs_on)
-
-
-def _origin(found: Sequence[AnswerRow], *, was_reset: bool) -> Origin:
-    newest = max(found, key=lambda row: row.question_id)
-    hidden = newest.question_id <= newest.question.conversation.hidden_to
-    return Origin(rows.exchange(newest), hidden or was_reset)
 
 
 def _portions(ids: Collection[str]) -> list[list[str]]:

@@ -293,7 +293,8 @@ def window(store: MemoryStore, platform: Platform, context: int = 600) -> Contex
 async def test_what_was_said_takes_a_third_of_the_window_beside_question_and_answer() -> None:
     store = MemoryStore()
     said = tuple(remark("two words", number=n) for n in range(1000))
-    packed, sampling = await window(store, Platform(Around(said))).pack(await accepted(store))
+    made = window(store, Platform(Around(said)))
+    packed, sampling, _ = await made.pack(await accepted(store))
     words = len(packed.prompt.question.split())
     assert 190 < words <= 200 + 4
     assert packed.tokens + sampling.max_new_tokens <= 600
@@ -303,7 +304,7 @@ async def test_a_question_that_fills_the_window_is_answered_without() -> None:
     store = MemoryStore()
     asked = await accepted(store, "word " * 500)
     around = Around((remark("something " * 30),))
-    packed, _ = await window(store, Platform(around)).pack(asked)
+    packed, *_ = await window(store, Platform(around)).pack(asked)
     assert packed.prompt.question == asked.question.text.join(["Ann: ", ""])
 
 
@@ -311,30 +312,43 @@ async def test_the_history_of_a_thread_begins_with_its_origin_as_long_as_it_fits
     store = MemoryStore()
     await accepted(store, "Name two colours.", CHANNEL, message="200", answer="Red and blue.")
     made = window(store, Platform())
-    packed, _ = await made.pack(await accepted(store, answer="So.", message="901"))
+    first = await accepted(store, message="901")
+    packed, *_ = await made.pack(first)
     origin = Exchange("Ann: Name two colours.", "Red and blue.")
     assert packed.prompt.history == (origin,)
-    assert packed.storable is not None
-    assert packed.storable.history == ()
-    second = await accepted(store, "long " * 300, message="902", answer="So.")
-    packed, _ = await made.pack(second)
-    assert packed.prompt.history[0] == origin
-    packed, _ = await made.pack(await accepted(store, "long " * 250, message="903"))
+    await store.close(first.id, AnswerState.DONE, "So.", Usage())
+    second = await accepted(store, "long " * 300, message="902")
+    packed, *_ = await made.pack(second)
+    assert packed.prompt.history == (origin, Exchange("Ann: who is right?", "So."))
+    await store.close(second.id, AnswerState.DONE, "So.", Usage())
+    packed, *_ = await made.pack(await accepted(store, "long " * 250, message="903"))
     assert origin not in packed.prompt.history
 
 
 async def test_what_is_stored_of_a_prompt_is_all_of_it_where_nothing_was_read() -> None:
     store = MemoryStore()
-    packed, _ = await window(store, Platform()).pack(await accepted(store))
-    assert packed.storable is None
+    packed, *_ = await window(store, Platform()).pack(await accepted(store))
+    assert packed.asked is None
     assert packed.note == ""
+
+
+async def test_a_long_answer_is_continued_with_less_of_what_was_said() -> None:
+    """It would not fit any more, and its question was answered once: it must not be refused."""
+    store = MemoryStore()
+    said = tuple(remark("two words", number=n) for n in range(1000))
+    asked = await accepted(store)
+    long = replace(asked, text="word " * 450, kept=len("word " * 450))
+    packed, *_ = await window(store, Platform(Around(said))).pack(long)
+    assert len(packed.prompt.question.split()) < 100
+    assert packed.tokens + packed.max_new_tokens <= 600
 
 
 async def test_that_the_threads_message_is_gone_is_said_at_first_and_when_asked_again() -> None:
     store = MemoryStore()
     made = window(store, Platform(Around(starter_gone=True)))
-    first = await accepted(store, message="901", answer="So.")
-    second = await accepted(store, message="902")
+    first = await accepted(store, message="901")
     assert (await made.pack(first))[0].note == GONE
+    await store.close(first.id, AnswerState.DONE, "So.", Usage())
+    second = await accepted(store, message="902")
     assert (await made.pack(second))[0].note == ""
     assert (await made.pack(replace(second, messages=("903",))))[0].note == GONE
