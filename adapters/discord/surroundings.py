@@ -55,9 +55,9 @@ class DiscordSurroundings:
         key = question.conversation
         listed, older = await self._listed(int(key.thread), question, messages)
         first = [one for one in listed if str(one.id) == key.thread]  # of a forum post
-        around = self._around([one for one in listed if one not in first], older, characters)
+        around = self._around(question, [m for m in listed if m not in first], older, characters)
         if first:
-            return replace(around, starter=self._remark(first[0]))
+            return self._begun_by(around, question, first[0])
         return await self._with_starter(around, question, listed, whole=not older)
 
     async def channel(self, question: Question, *, messages: int, characters: int) -> Around:
@@ -65,7 +65,7 @@ class DiscordSurroundings:
         if isinstance(self._client.get_channel(number), discord.ForumChannel):
             return Around()
         listed, older = await self._listed(number, question, messages)
-        return self._around(listed, older, characters)
+        return self._around(question, listed, older, characters)
 
     # ------------------------------------------------------------ the messages
 
@@ -100,33 +100,35 @@ class DiscordSurroundings:
         return self._client.get_partial_messageable(channel, guild_id=int(guild) if guild else None)
 
     def _around(
-        self, newest_first: Sequence[discord.Message], older: bool, characters: int
+        self,
+        question: Question,
+        newest_first: Sequence[discord.Message],
+        older: bool,
+        characters: int,
     ) -> Around:
-        said = [one for one in newest_first if self._is_said(one)]
-        kept, dropped = newest_within(said, characters, lambda one: len(one.content))
-        remarks = [self._remark(one) for one in kept]
+        said = [one for message in newest_first if (one := self._remark(question, message))]
+        remarks, dropped = newest_within(said, characters, lambda one: len(one.text))
         unread = any(not one.text for one in remarks) and not self._client.intents.message_content
         return Around(tuple(remarks), older=older or dropped, lacking=CONTENT if unread else "")
 
-    def _is_said(self, message: discord.Message) -> bool:
-        """Whether somebody wrote it, and not to Parley."""
+    def _remark(self, question: Question, message: discord.Message) -> Remark | None:
+        """What somebody wrote; None where nobody did, or to Parley."""
         me = self._client.user
         assert me is not None, "the client is logged in"
         try:
             with reading("message"):
                 if message.type not in SAID or message.author.id == me.id:
-                    return False
-                return not heard_in(message, me).mentioned
+                    return None
+                if heard_in(message, me).mentioned:
+                    return None
+                author, number = str(message.author.id), str(message.id)
+                name = clean_name(message.author.display_name, f"user {author}")
+                if author == question.author.id:  # the name in this server, which history lacks
+                    name = question.author.name
+                return Remark(number, number, name, readable(message, me), message.created_at)
         except Malformed as error:
             logger.warning("%s", error)
-            return False
-
-    def _remark(self, message: discord.Message) -> Remark:
-        assert self._client.user is not None
-        name = clean_name(message.author.display_name, f"user {message.author.id}")
-        number = str(message.id)
-        text = readable(message, self._client.user)
-        return Remark(number, number, name, text, message.created_at)
+            return None
 
     # ------------------------------------------------------------ the thread's first message
 
@@ -150,15 +152,15 @@ class DiscordSurroundings:
                 return replace(around, lacking=around.lacking or refused.lacking)
             except MessageGone:  # deleted, or in a long thread that was opened on no message
                 return replace(around, starter_gone=bool(marks))
-        return self._begun_by(around, quoted)
+        return self._begun_by(around, question, quoted)
 
-    def _begun_by(self, around: Around, message: discord.Message) -> Around:
+    def _begun_by(self, around: Around, question: Question, message: discord.Message) -> Around:
         me = self._client.user
         if me is not None and message.author.id == me.id:
             return replace(around, starter_gone=True)
-        if not self._is_said(message):
+        starter = self._remark(question, message)
+        if starter is None:
             return around
-        starter = self._remark(message)
         unread = not starter.text and not self._client.intents.message_content
         lacking = around.lacking or (CONTENT if unread else "")
         return replace(around, starter=starter, lacking=lacking)
@@ -184,9 +186,11 @@ async def _all(history: AsyncIterator[discord.Message]) -> list[discord.Message]
 
 
 async def _answer_of(call: Awaitable[T]) -> T:
-    """What Discord answers. Raises Unreadable, MessageGone, SurfaceBusy and SurfaceError."""
+    """What Discord answers. Raises Unreadable, MessageGone, SurfaceBusy, SurfaceError, and
+    Malformed."""
     try:
-        return await call
+        with reading("page of messages"):
+            return await call
     except discord.Forbidden as error:
         raise Unreadable(f"Discord refused to show messages: {error}", HISTORY) from error
     except discord.NotFound as error:

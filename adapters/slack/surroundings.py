@@ -17,7 +17,7 @@ from adapters.slack import mrkdwn
 from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
-from adapters.slack.payloads import Malformed, record, text
+from adapters.slack.payloads import Malformed, text
 from adapters.slack.people import People
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import SurfaceError, Unreadable
@@ -182,7 +182,8 @@ class _Pages:
         response = await self.workspace.gateway.patiently(method, **arguments)
         listed = response.get("messages")
         messages = listed if isinstance(listed, list) else []
-        cursor = (response.get("response_metadata") or {}).get("next_cursor")
+        metadata = response.get("response_metadata")
+        cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else ""
         shown = [one for one in messages if isinstance(one, dict) and moment_of(one.get("ts"))]
         return shown, str(cursor or "")
 
@@ -240,9 +241,9 @@ class _Reader:
     async def _author(self, message: JSON) -> str:
         user = message.get("user")
         if message.get("bot_id") or not isinstance(user, str):
-            profile = record(message, "bot_profile") if message.get("bot_profile") else {}
-            chosen = message.get("username") or profile.get("name") or ""
-            return clean_name(str(chosen), "an app")
+            profile = message.get("bot_profile")
+            known = profile.get("name") if isinstance(profile, dict) else ""
+            return clean_name(str(message.get("username") or known or ""), "an app")
         return await self._name(user)
 
     async def _name(self, user: str) -> str:

@@ -100,7 +100,8 @@ class SurroundingsReader:
         )
         if found is None:
             starter = await self._starter(question, around.starter)
-            return replace(before, starter=starter, starter_gone=around.starter_gone)
+            gone = around.starter_gone and not await self._store.reset_at(question.conversation)
+            return replace(before, starter=starter, starter_gone=gone)
         if found.hidden:
             return before
         if (exchange := _exchange(found)) is not None:

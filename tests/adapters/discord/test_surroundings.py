@@ -1,6 +1,8 @@
 """Reading what people said around a question on Discord: permissions, threads of every kind, and
 what fails."""
 
+from typing import Any
+
 import pytest
 
 from bot.engine.surroundings import GONE
@@ -111,3 +113,51 @@ async def test_a_refusal_is_a_note(status: int, told: str) -> None:
         lines, note = await asked(s, thread)
         assert lines == []
         assert told in note
+
+
+async def test_the_asker_has_one_name_though_history_knows_no_nicknames() -> None:
+    async with scene() as s:
+        said, thread = await opened(s)
+        said.author = s.ana
+        question = Message(thread, s.ana, f"{BOT.mention} who is right?")
+        s.discord.world.messages[question.id] = question
+        body = question.payload(s.discord.world)
+        body["member"]["nick"] = "Ana of the server"
+        await s.discord.gateway.dispatch("MESSAGE_CREATE", body)
+        await s.answered(thread)
+        lines = s.generator.prompts[-1].question.split("\n")
+        assert lines[1] == "Ana of the server: Tabs are better."
+        assert lines[-1] == "Ana of the server: who is right?"
+
+
+async def test_a_malformed_message_of_the_history_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as s:
+        _, thread = await opened(s)
+        posted(s, thread, "Spaces!")
+        posted(s, thread, "odd")
+        shown = s.discord.world.history
+
+        def history(channel: Channel, **how: Any) -> list[dict[str, Any]]:
+            listed = shown(channel, **how)
+            for body in listed:
+                if body["content"] == "odd":
+                    body["content"] = 7
+            return listed
+
+        monkeypatch.setattr(s.discord.world, "history", history)
+        assert await asked(s, thread) == (["Ana: Tabs are better.", "Ben: Spaces!"], "")
+
+
+async def test_a_page_that_is_none_is_answered_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene() as s:
+        _, thread = await opened(s)
+
+        def history(_channel: Channel, **_how: Any) -> list[dict[str, Any]]:
+            return [{"id": "x"}]
+
+        monkeypatch.setattr(s.discord.world, "history", history)
+        lines, note = await asked(s, thread)
+        assert lines == []
+        assert "log says why" in note

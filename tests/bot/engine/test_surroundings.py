@@ -352,3 +352,5 @@ async def test_that_the_threads_message_is_gone_is_said_at_first_and_when_asked_
     second = await accepted(store, message="902")
     assert (await made.pack(second))[0].note == ""
     assert (await made.pack(replace(second, messages=("903",))))[0].note == GONE
+    await store.reset(THREAD)
+    assert (await made.pack(await accepted(store, message="904")))[0].note == ""
