@@ -1,7 +1,8 @@
 """`parley doctor` for Discord: checks the token, the application's intents and its commands, and
 whether the bot may read what was said.
 
-Four GET requests; nothing is posted and no gateway connection is opened. The flags:
+Four GET requests, and one for each of ``answer_all_channels``; nothing is posted and no gateway
+connection is opened. The flags:
 https://discord.com/developers/docs/resources/application#application-object-application-flags.
 """
 
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from adapters.discord.checkup_channels import check_channels
 from bot.checks import Result, State
 from bot.config import DiscordSettings
 
@@ -55,14 +57,18 @@ async def check_discord(settings: DiscordSettings) -> list[Result]:
             app = str(application.get("id") or bot.get("id") or "")
             listed, commands = await _get_list(http, f"{base}/applications/{app}/commands")
             _, servers = await _get_list(http, f"{base}/users/@me/guilds")
+            flags = int(application.get("flags") or 0)
+            reads_all = bool(flags & MESSAGE_CONTENT) and settings.message_content
+            channels = await check_channels(http, base, settings, reads_all=reads_all)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return [_unreachable(base, error)]
     name = f"{bot.get('username', '?')} ({bot.get('id', '?')})"
     return [
         Result(AREA, "token", State.OK, f"belongs to {name}"),
-        _intents(settings, int(application.get("flags") or 0), app),
+        _intents(settings, flags, app),
         *([_commands(commands)] if listed else []),
         *([_history(servers)] if servers else []),
+        *channels,
     ]
 
 

@@ -15,8 +15,10 @@ from typing import TypeVar
 import aiohttp
 import discord
 
+from adapters.common.pointed import joined
 from adapters.common.surroundings import newest_within
-from adapters.discord.incoming import heard_in, readable
+from adapters.discord.content import carried, readable
+from adapters.discord.incoming import heard_in
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import permissions_in
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError, Unreadable
@@ -125,7 +127,8 @@ class DiscordSurroundings:
                 name = clean_name(message.author.display_name, f"user {author}")
                 if author == question.author.id:  # the name in this server, which history lacks
                     name = question.author.name
-                return Remark(number, number, name, readable(message, me), message.created_at)
+                said = joined((readable(message, me), carried(message).text))
+                return Remark(number, number, name, said, message.created_at)
         except Malformed as error:
             logger.warning("%s", error)
             return None

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from adapters.common.pointed import joined
 from adapters.common.surroundings import MOST_CALLS, newest_within
 from adapters.slack import mrkdwn
 from adapters.slack.api import JSON
+from adapters.slack.content import carried
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
 from adapters.slack.payloads import Malformed, text
@@ -212,7 +214,7 @@ class _Reader:
 
     async def around(self, newest_first: Sequence[JSON], characters: int, *, older: bool) -> Around:
         said = [one for one in newest_first if self.is_said(one)]
-        kept, dropped = newest_within(said, characters, lambda one: len(one["text"]))
+        kept, dropped = newest_within(said, characters, lambda one: len(one.get("text") or ""))
         # the newest first: where there are too many people, theirs are the names that matter
         remarks = [await self.remark(one) for one in reversed(kept)]
         return Around(tuple(reversed(remarks)), older=older or dropped)
@@ -230,11 +232,12 @@ class _Reader:
             return False
         mention = f"<@{self.workspace.bot_user}"
         to_parley = mention in mrkdwn.without_code(typed)
-        return subtype in SAID and not self.is_own(message) and not to_parley and bool(typed)
+        return subtype in SAID and not self.is_own(message) and not to_parley
 
     async def remark(self, message: JSON) -> Remark:
         ts = str(message["ts"])
-        said = await mrkdwn.plain(text(message, "text", ""), self._name)
+        typed = await mrkdwn.plain(text(message, "text", ""), self._name)
+        said = joined((typed, (await carried(self.workspace, message)).text))
         event = Said("", self.key.channel, ts, "", "", (), "").event_id(self.workspace)
         return Remark(ts, event, await self._author(message), said, _moment(message))
 

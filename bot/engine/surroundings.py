@@ -143,12 +143,13 @@ class SurroundingsReader:
             if one.text.strip()
             and (reset is None or one.at > reset)
             and not known & {one.message_id, one.event_id}
+            and not _repeats(question, one)
         )
 
     async def _starter(self, question: Question, starter: Remark | None) -> Remark | None:
         """The same for the message that the thread was opened on, which stands in the channel."""
         for key in (question.conversation, _channel(question)):
-            if starter is None or not starter.text.strip():
+            if starter is None or not starter.text.strip() or _repeats(question, starter):
                 return None
             reset = await self._store.reset_at(key)
             if (reset is not None and starter.at <= reset) or await self._known(key, [starter]):
@@ -158,6 +159,12 @@ class SurroundingsReader:
     async def _known(self, key: ConversationKey, remarks: Sequence[Remark]) -> set[str]:
         messages = [one.message_id for one in remarks]
         return await self._store.known(key, messages, [one.event_id for one in remarks])
+
+
+def _repeats(question: Question, remark: Remark) -> bool:
+    """Whether the question holds the message already: it quotes it, or a mention alone meant it."""
+    said = remark.text.strip()
+    return question.text.strip() == said or f" wrote:\n{said}\n" in f"{question.text}\n"
 
 
 def _channel(question: Question) -> ConversationKey:

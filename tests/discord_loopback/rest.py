@@ -214,7 +214,7 @@ class Rest:
         if message is None or message.channel.id != request.match_info["channel"]:
             return _error(404, UNKNOWN_MESSAGE, "Unknown Message")
         if message.channel.hides_history:
-            return _error(403, MISSING_PERMISSIONS, "Missing Permissions")
+            return _error(403, MISSING_PERMISSIONS, "Missing Access")
         body = message.payload(self.world)
         self._hide_content(body, message.channel)
         return _json(body)

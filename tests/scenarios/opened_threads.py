@@ -106,7 +106,7 @@ class DiscordStage:
             world.messages[said.id] = said
 
     def deny(self) -> None:
-        self.platform.scene.general.unreadable = True
+        self.platform.scene.general.hidden = True
 
     def reads(self) -> int:
         return sum(call.method == "GET" for call in self.platform.scene.discord.rest.calls)

@@ -105,11 +105,20 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_ORIGINS = (
     "DROP INDEX ix_shown_message",
     "ALTER TABLE conversations DROP COLUMN reset_time",
-    "UPDATE alembic_version SET version_num = '0005'",
+    "UPDATE alembic_version SET version_num = '0010'",
 )
 """Takes back the migration 0007."""
-BEFORE_HISTORY = (
+BEFORE_SUMS = (
     *BEFORE_ORIGINS,
+    "DROP TABLE sums",
+    "DROP INDEX ix_feedback_reports",
+    "ALTER TABLE feedback DROP COLUMN conversation_id",
+    "CREATE INDEX ix_feedback_rated_at ON feedback (rated_at)",
+    "UPDATE alembic_version SET version_num = '0005'",
+)
+"""Takes back the migrations from 0010 on."""
+BEFORE_HISTORY = (
+    *BEFORE_SUMS,
     "DROP INDEX ix_questions_history",
     "DROP INDEX ix_questions_newest",
     "DROP TABLE quoted",

@@ -254,6 +254,15 @@ async def test_a_reset_of_the_channel_hides_the_message_that_a_thread_was_opened
     assert ([one.text for one in before.remarks], before.starter) == (["m305"], None)
 
 
+@pytest.mark.parametrize("asked", ["Ben wrote:\nSpaces!\n\nIs he right?", "Spaces!", "Tabs."])
+async def test_what_the_question_quotes_is_not_said_twice(asked: str) -> None:
+    store = MemoryStore()
+    around = Around((remark("Spaces!"),), starter=remark("Tabs."))
+    before = await reader(store, Platform(around)).before(await accepted(store, asked), 3000)
+    assert [one.text for one in before.remarks] == ([] if "Spaces!" in asked else ["Spaces!"])
+    assert (before.starter is None) == (asked == "Tabs.")
+
+
 async def test_an_exchange_without_an_answer_is_what_was_said() -> None:
     store = MemoryStore()
     await accepted(store, "Name two colours.", CHANNEL, message="200")
