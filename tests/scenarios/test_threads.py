@@ -435,6 +435,25 @@ async def test_channel_context_reads_so_many_messages_before_the_question(at: Op
 
 
 @on_both
+async def test_channel_context_is_read_for_a_question_that_opens_its_thread(at: Opening) -> None:
+    generator = model()
+    async with (
+        at.open(channel_context=2, scope="thread") as stage,
+        stage.running(generator) as chat,
+    ):
+        await chat.say(Who.BEN, "Spaces!", where=Where.CHANNEL)
+        await ask(chat, generator, Who.ADA, "who is right?")
+        lines = last(generator).question.split("\n")
+        assert lines[0] == "Earlier messages in this channel:"
+        assert lines[-4:] == [
+            "Ben: Spaces!",
+            "(end of the earlier messages)",
+            "",
+            "Ada: who is right?",
+        ]
+
+
+@on_both
 async def test_channel_context_ends_at_a_reset(at: Opening) -> None:
     generator = model()
     async with at.open(channel_context=5) as stage, stage.running(generator) as chat:

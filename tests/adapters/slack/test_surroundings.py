@@ -7,7 +7,7 @@ import pytest
 from adapters.slack import surroundings
 from bot.engine.surroundings import CANNOT_READ, GONE
 from bot.engine.window import WindowOptions
-from bot.messages import Sampling
+from bot.messages import Exchange, Sampling
 from tests.adapters.slack.bench import Bench, bench
 from tests.slack_loopback import Message, Someone
 from tests.slack_loopback.api import METHODS
@@ -178,3 +178,17 @@ async def test_the_end_of_a_very_long_thread_is_found_by_time(
         assert lines[:2] == ["Ana: Tabs are better.", "(older messages are left out)"]
         assert lines[-1] == "Ana: Opinion 19999"
         assert len(lines) > 100
+
+
+async def test_a_thread_in_a_direct_message_begins_with_its_exchange_and_is_not_read() -> None:
+    async with bench(lambda _: "Red and blue.") as b:
+        first = await b.ana.say("D1", "Name two colours.")
+        await b.answered()
+        before = len(b.calls("conversations.replies"))
+        await b.ana.say("D1", "explain the second", thread=first.ts)
+        await until(lambda: len(b.scripted.prompts) == 2)
+        await b.answered()
+        prompt = b.scripted.prompts[-1]
+        assert prompt.history == (Exchange("Name two colours.", "Red and blue."),)
+        assert prompt.question == "explain the second"
+        assert len(b.calls("conversations.replies")) == before

@@ -1,5 +1,6 @@
 """What stands before a question, and how it is bounded."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -287,6 +288,20 @@ async def test_a_reading_that_fails_becomes_a_note(error: Exception, told: str) 
     before = await reader(store, Platform(error)).before(await accepted(store), 3000)
     assert before.note == CANNOT_READ + told
     assert before.remarks == ()
+
+
+async def test_a_platform_that_does_not_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Silent(Platform):
+        async def thread(self, question: Question, *, messages: int, characters: int) -> Around:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+
+    monkeypatch.setattr("bot.engine.surroundings.READ_SECONDS", 0.0)
+    store = MemoryStore()
+    before = await reader(store, Silent()).before(await accepted(store), 3000)
+    assert before.note == f"{CANNOT_READ}the platform did not answer in time."
 
 
 # ---------------------------------------------------------------- in the prompt
