@@ -8,15 +8,14 @@ that the app is in the channel.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from adapters.common.pointed import joined
 from adapters.common.surroundings import MOST_CALLS, newest_within
 from adapters.slack import mrkdwn
 from adapters.slack.api import JSON
-from adapters.slack.content import carried
+from adapters.slack.content import author, said
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
 from adapters.slack.payloads import Malformed, text
@@ -24,7 +23,6 @@ from adapters.slack.people import People
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import SurfaceError, Unreadable
 from bot.messages import ConversationKey, Question
-from bot.names import clean_name
 from bot.ports import Around, Remark
 
 logger = logging.getLogger(__name__)
@@ -59,7 +57,7 @@ class SlackSurroundings:
             if refused.code == "thread_not_found":
                 return Around(starter_gone=True)
             raise _unreadable(refused) from refused
-        reader = _Reader(workspace, question.conversation)
+        reader = _Reader.of(workspace, question)
         around = await reader.around(replies[::-1], characters, older=older)
         if first is None or text(first, "subtype", "") == DELETED or reader.is_own(first):
             return replace(around, starter_gone=True)
@@ -75,7 +73,7 @@ class SlackSurroundings:
             listed, older = await _Pages(workspace, question, messages).newest_in_channel()
         except Refused as refused:
             raise _unreadable(refused) from refused
-        reader = _Reader(workspace, question.conversation)
+        reader = _Reader.of(workspace, question)
         return await reader.around(listed, characters, older=older)
 
 
@@ -210,11 +208,15 @@ class _Reader:
 
     workspace: Workspace
     key: ConversationKey
-    names: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, workspace: Workspace, question: Question) -> "_Reader":
+        few = replace(workspace, people=_FewPeople(workspace.people))
+        return cls(few, question.conversation)
 
     async def around(self, newest_first: Sequence[JSON], characters: int, *, older: bool) -> Around:
-        said = [one for one in newest_first if self.is_said(one)]
-        kept, dropped = newest_within(said, characters, lambda one: len(one.get("text") or ""))
+        written = [one for one in newest_first if self.is_said(one)]
+        kept, dropped = newest_within(written, characters, lambda one: len(one.get("text") or ""))
         # the newest first: where there are too many people, theirs are the names that matter
         remarks = [await self.remark(one) for one in reversed(kept)]
         return Around(tuple(reversed(remarks)), older=older or dropped)
@@ -236,24 +238,20 @@ class _Reader:
 
     async def remark(self, message: JSON) -> Remark:
         ts = str(message["ts"])
-        typed = await mrkdwn.plain(text(message, "text", ""), self._name)
-        said = joined((typed, (await carried(self.workspace, message)).text))
         event = Said("", self.key.channel, ts, "", "", (), "").event_id(self.workspace)
-        return Remark(ts, event, await self._author(message), said, _moment(message))
+        name = await author(self.workspace, message)
+        return Remark(ts, event, name, await said(self.workspace, message), _moment(message))
 
-    async def _author(self, message: JSON) -> str:
-        user = message.get("user")
-        if message.get("bot_id") or not isinstance(user, str):
-            profile = message.get("bot_profile")
-            known = profile.get("name") if isinstance(profile, dict) else ""
-            return clean_name(str(message.get("username") or known or ""), "an app")
-        return await self._name(user)
 
-    async def _name(self, user: str) -> str:
-        """Looked up for the first `MOST_NAMES` people."""
-        if user not in self.names:
-            if len(self.names) >= MOST_NAMES:
-                return f"user {user}"
-            people: People = self.workspace.people
-            self.names[user] = await people.name(user)
-        return self.names[user]
+class _FewPeople(People):
+    """Looks up the names of the first `MOST_NAMES` people that it is asked for."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._asked: set[str] = set()
+
+    async def name(self, user: str) -> str:
+        if user not in self._asked and len(self._asked) >= MOST_NAMES:
+            return f"user {user}"
+        self._asked.add(user)
+        return await self._people.name(user)
