@@ -298,7 +298,8 @@ async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> Non
         await b.answered()
         for n, thread in enumerate(threads):
             (answer,) = b.team.answers(f"C{100 + n}", thread)
-            assert answer.shown == f"Person{n}: question {n} {POEM}"
+            above = f"in this thread: Person{n}: A thread (end of the earlier messages) "
+            assert answer.shown == f"Earlier messages {above}Person{n}: question {n} {POEM}"
             assert not answer.streaming
         assert b.calls("chat.startStream")
         assert sum(b.team.refused.values()) <= FEW, b.team.refused
