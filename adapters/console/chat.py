@@ -70,6 +70,7 @@ class Chat:
             "settings": self._settings,
             "context": self._context,
             "status": self._status,
+            "stats": self._stats,
             "help": self._help,
         }
         self._jobs: tuple[Job, ...] = ()
@@ -206,6 +207,9 @@ class Chat:
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())
+
+    async def _stats(self, _: str) -> None:
+        self._screen.say(await self._desk.stats(self._place, self._person))
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())
