@@ -196,7 +196,9 @@ def privacy_text(
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
-        f"{kept}. Other messages are not stored.\n"
+        f"{kept}. What a question points at is stored as a part of it: a message that is replied "
+        "to or forwarded, and what was said just before a mention alone. Other messages are not "
+        "stored.\n"
         f"{read}{missed if catches_up else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
