@@ -136,6 +136,7 @@ class Leftover:
     """A message that is left on the platform of a deleted question's answer."""
 
     conversation: ConversationKey
+    """The place where the message stands: `Question.shown_at`."""
     message: str
     """The surface's reference."""
     remove: bool

@@ -175,11 +175,26 @@ class SlackSurface:
                 channel=self._place.channel,
                 user=self._asker,
                 text=escaped(text),
-                thread_ts=self._place.thread or None,
+                thread_ts=self._begun_thread,
             )
         except Refused:  # where the bot may not write at all
             # a person's id as the channel is the direct message with them
             await self._gateway.call("chat.postMessage", channel=self._asker, text=escaped(text))
+
+    @property
+    def _begun_thread(self) -> str | None:
+        """The thread, unless it is the question's own and has no message yet: nobody would see an
+        ephemeral one there."""
+        channel, thread = self._place.channel, self._place.thread
+        if thread == self._seed and not self._workspace.threads.begun(channel, thread):
+            return None
+        return thread or None
+
+    def _began(self) -> None:
+        """The answer has a message in its thread."""
+        if self._place.thread:
+            workspace = self._workspace
+            workspace.threads.replied(self._place.channel, self._place.thread, workspace.bot_user)
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
@@ -225,6 +240,7 @@ class SlackSurface:
         except SurfaceBusy as busy:
             tiers.pause("chat.startStream", busy.retry_after)
             return None
+        self._began()
         if not self._processing:
             self._processing = True  # Slack shows its own stop button meanwhile
             await self._set_status("processing")
@@ -313,6 +329,7 @@ class SlackSurface:
                 self._workspace.tiers.pause("chat.postMessage", error.retry_after, channel)
             raise
         self._unconfirmed.discard(part.key)
+        self._began()
         return str(posted["ts"])
 
     async def _update(self, message: str, part: Part) -> None:

@@ -35,8 +35,8 @@ class Cleanup:
                 await job.ended()
                 messages, readable = job.messages, job.text_shown  # the text may not be shown yet
             remove = self._delete_messages or not readable
-            conversation = answer.question.conversation
-            leftovers = [Leftover(conversation, message, remove) for message in messages]
+            place = answer.question.shown_at
+            leftovers = [Leftover(place, message, remove) for message in messages]
             await self._leave(leftovers)
             await self._clear(leftovers, await find(answer))
         except StorageError as error:

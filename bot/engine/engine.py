@@ -459,18 +459,19 @@ class Engine:
     ) -> int:
         """Stop answers that wait or are being written: the one of `answer_id` in this conversation,
         or all of this person's, or with `everyone` all; these two also in the threads that the
-        channel's own questions opened. Returns how many were stopped. Raises NothingToDo where
+        channel's own questions opened. An answer that is shown in a thread is one of that thread
+        too. Returns how many were stopped. Raises NothingToDo where
         there is none (and says so of an answer of another conversation), NotAllowed where one
         belongs to somebody else and `by` is no admin."""
         if answer_id is not None:
-            here = [job for job in self._jobs_in({conversation}) if job.id == answer_id]
+            here = [job for job in self._jobs_at({conversation}) if job.id == answer_id]
             if not here:
                 await self._answer_in(conversation, answer_id)
         else:
             reach = await self._with_own_threads(conversation)
             here = [
                 job
-                for job in self._jobs_in(reach)
+                for job in self._jobs_at(reach)
                 if everyone or job.answer.question.author.key == by.key
             ]
         if any(not _may(by, job.answer) for job in here):
@@ -623,6 +624,11 @@ class Engine:
         jobs = self._jobs.values()
         return [job for job in jobs if job.answer.question.conversation in conversations]
 
+    def _jobs_at(self, places: Collection[ConversationKey]) -> list[Job]:
+        """Those of `_jobs_in`, and those that are shown in these threads."""
+        jobs = self._jobs.values()
+        return [job for job in jobs if not _places_of(job.answer).isdisjoint(places)]
+
     async def _with_own_threads(self, place: ConversationKey) -> set[ConversationKey]:
         """`place` and, for a channel, those threads with unfinished answers that a question of it
         opened. A thread carries the id of the message that it was opened on."""
@@ -640,11 +646,12 @@ class Engine:
     async def _answer_in(
         self, conversation: ConversationKey, answer_id: int | None
     ) -> StoredAnswer:
-        """The answer, or the newest one, of this conversation. Raises NothingToDo: a button that is
-        pressed elsewhere reaches nothing, whatever number it carries."""
+        """The answer, which may be shown in this thread, or the newest one of this conversation.
+        Raises NothingToDo: a button that is pressed elsewhere reaches nothing, whatever number it
+        carries."""
         where = conversation if answer_id is None else None  # a reset hides, but buttons remain
         found = await self._store.answers(answer_id=answer_id, conversation=where, limit=1)
-        if not found or found[0].question.conversation != conversation:
+        if not found or conversation not in _places_of(found[0]):
             raise NothingToDo("There is no such answer any more.")
         return found[0]
 
@@ -688,6 +695,11 @@ class Engine:
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
         await self._window.check(question, settings)
+
+
+def _places_of(answer: StoredAnswer) -> set[ConversationKey]:
+    """The conversation that an answer belongs to, and the place where people see it."""
+    return {answer.question.conversation, answer.question.shown_at}
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:

@@ -108,14 +108,18 @@ _LABELS = {
 
 class SlackGroupPlatform:
     """A channel with Ana, Ben and the workspace's admin Ada. With `threads`, each question opens
-    one; with `streaming`, answers in threads are streamed."""
+    one; with `below`, the answers to the channel's questions stand in threads below them; with
+    `streaming`, answers in threads are streamed."""
 
-    def __init__(self, slack: LoopbackSlack, *, threads: bool, streaming: bool) -> None:
+    def __init__(
+        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool
+    ) -> None:
         self.store = MemoryStore()
         self.slack = slack
         self.threads = threads
+        self.below = below
         self._settings: dict[str, Any] = {
-            "slack": {"streaming": streaming},
+            "slack": {"streaming": streaming, "reply_in": "thread" if below else "channel"},
             "conversation": {"scope": "thread" if threads else "channel"},
         }
         self.people = {
@@ -230,11 +234,22 @@ class SlackGroup:
     # ------------------------------------------------------------ what people see
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:
-        shown = self._team.answers(*self._place(where))
+        shown = self._posted(where)
         return [_answer(m) for m in shown if m.stream_began or any(m.elements())]
 
     def posted(self, where: Where = Where.HERE) -> int:
-        return len(self._team.answers(*self._place(where)))
+        return len(self._posted(where))
+
+    def _posted(self, where: Where) -> list[Message]:
+        """The bot's messages in a place; those below the channel's questions are the channel's."""
+        channel, thread = self._place(where)
+        shown = self._team.answers(channel, thread)
+        if self._platform.below and not thread:
+            first = [m.ts for m in self._team.visible(channel) if not m.bot_id]
+            first = [ts for ts in first if ts != self._platform.peoples_thread]
+            first += [m.ts for m in self._team.messages.values() if m.deleted]
+            shown += [m for ts in first for m in self._team.answers(channel, ts)]
+        return sorted(shown, key=lambda message: message.ts)
 
     async def settled(self) -> None:
         await self._bench.answered()
@@ -368,15 +383,18 @@ def _answer(message: Message) -> Answer:
 
 
 @asynccontextmanager
-async def _channel(*, threads: bool, streaming: bool) -> AsyncIterator[SlackGroupPlatform]:
+async def _channel(
+    *, threads: bool, streaming: bool, below: bool = False
+) -> AsyncIterator[SlackGroupPlatform]:
     async with LoopbackSlack(ScaledClock(FACTOR)) as slack:
-        yield SlackGroupPlatform(slack, threads=threads, streaming=streaming)
+        yield SlackGroupPlatform(slack, threads=threads, streaming=streaming, below=below)
 
 
 _CAN = frozenset(Can) - {Can.THREADS, Can.QUOTES}
 """Slack's shared and quoted messages are not read, so nothing is quoted there."""
 
 slack_variants = (
+    Variant("slack_replies", partial(_channel, threads=False, streaming=True, below=True), _CAN),
     Variant("slack_edited", partial(_channel, threads=False, streaming=False), _CAN),
     Variant(
         "slack_threads", partial(_channel, threads=True, streaming=False), _CAN | {Can.THREADS}

@@ -53,6 +53,9 @@ def post_ephemeral(team: Team, args: JSON) -> JSON:
     _may_post(team, args["channel"])
     message = _posted(team, args)
     message.ephemeral_to = args["user"]
+    thread = message.thread_ts
+    # "only shown if there is already an active thread": docs.slack.dev, chat.postEphemeral
+    message.deleted = bool(thread) and not team.visible(message.channel, thread)
     return {"message_ts": message.ts}
 
 
@@ -173,7 +176,8 @@ def replies(team: Team, args: JSON) -> JSON:
     shown = [message.payload() for message in team.visible(channel, thread)]
     for payload in shown:
         payload["parent_user_id"] = first.user
-    return _page(shown, args, _tombstone(first) if first.deleted else first.payload())
+    head = _tombstone(first) if first.deleted else first.payload()
+    return _page(shown, args, head | _thread_of(team, first))
 
 
 def _may_read(team: Team, channel: str) -> None:
@@ -191,10 +195,22 @@ def _undeleted(team: Team, channel: str) -> list[Message]:
 
 def _in_channel(team: Team, message: Message) -> JSON:
     payload = _tombstone(message) if message.deleted else message.payload()
-    if thread := team.visible(message.channel, message.ts):
-        payload |= {"thread_ts": message.ts, "reply_count": len(thread)}
-        payload["latest_reply"] = thread[-1].ts
-    return payload
+    return payload | _thread_of(team, message)
+
+
+def _thread_of(team: Team, message: Message) -> JSON:
+    """What the first message of a thread says of it; nothing of another message
+    (https://docs.slack.dev/messaging/retrieving-messages)."""
+    if not (thread := team.visible(message.channel, message.ts)):
+        return {}
+    users = list(dict.fromkeys(reply.user for reply in thread))
+    return {
+        "thread_ts": message.ts,
+        "reply_count": len(thread),
+        "reply_users": users[:5],
+        "reply_users_count": len(users),
+        "latest_reply": thread[-1].ts,
+    }
 
 
 def _tombstone(message: Message) -> JSON:

@@ -275,4 +275,9 @@ class Team:
 
     def ephemeral(self, user: str) -> list[str]:
         """What only this person sees, oldest first."""
-        return [m.shown for m in self.messages.values() if m.ephemeral_to == user]
+        return [m.shown for m in self.whispers(user)]
+
+    def whispers(self, user: str) -> list[Message]:
+        """The messages that only this person sees, oldest first; not those in a thread without
+        messages, which Slack shows to nobody."""
+        return [m for m in self.messages.values() if m.ephemeral_to == user and not m.deleted]

@@ -103,6 +103,7 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 
 
 BEFORE_MEASURES = (
+    "ALTER TABLE questions DROP COLUMN shown_in",
     "DROP INDEX ix_feedback_rated_at",
     "ALTER TABLE feedback DROP COLUMN rated_at",
     "DROP TABLE activity",
@@ -110,7 +111,7 @@ BEFORE_MEASURES = (
     "DROP TABLE prompts",
     "UPDATE alembic_version SET version_num = '0003'",
 )
-"""Takes back the migration 0004."""
+"""Takes back the migrations from 0004 on."""
 
 
 async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> None:
@@ -145,6 +146,20 @@ async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> Non
         (found,) = await store.answers()
         assert (found.text, found.thought, found.usage) == ("So.", "", Usage(3, 0, 2))
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
+
+
+async def test_answers_of_before_stand_in_the_place_of_their_conversation(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+    change(
+        file,
+        "ALTER TABLE questions DROP COLUMN shown_in",
+        "UPDATE alembic_version SET version_num = '0004'",
+    )
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert found.question.shown_in == ""
+        assert found.question.shown_at == CHANNEL
 
 
 async def test_an_empty_file_is_a_new_database(file: Path) -> None:
