@@ -33,6 +33,8 @@ class Threads:
         self._speakers: Recent[tuple[str, str], frozenset[str]] = Recent(KEPT)
         """Who replied in a thread, without the bot, of threads of which that is known whole."""
         self._begun: Seen[tuple[str, str]] = Seen(KEPT)
+        self.own: Seen[tuple[str, str]] = Seen(KEPT)
+        """Channel and ``ts`` of the messages that this run of Parley posted for answers."""
 
     def replied(self, channel: str, thread: str, user: str) -> None:
         """Somebody, or the bot itself, has posted a message in this thread."""

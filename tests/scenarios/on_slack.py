@@ -25,7 +25,7 @@ from tests.scenarios.driver import (
     Where,
     Who,
 )
-from tests.slack_loopback import File, LoopbackSlack, Message, Someone, Used
+from tests.slack_loopback import File, LoopbackSlack, Message, Someone, Team, Used
 from tests.until import until
 
 
@@ -235,7 +235,19 @@ class SlackGroup:
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:
         shown = self._posted(where)
-        return [_answer(m) for m in shown if m.stream_began or any(m.elements())]
+        answers = [_answer(m) for m in shown if m.stream_began or any(m.elements())]
+        return [*answers, *(_waiting(*thread, self._team) for thread in self._waiting_in(where))]
+
+    def _waiting_in(self, where: Where) -> list[tuple[str, str]]:
+        """The threads of a place that show the status of an answer which has no message yet."""
+        channel, thread = self._place(where)
+        below = self._platform.below and not thread
+        found = [at for at in self._team.lines if self._team.line(*at) and at[0] == channel]
+        return [
+            at
+            for at in found
+            if at[1] == thread or (below and at[1] != self._platform.peoples_thread)
+        ]
 
     def posted(self, where: Where = Where.HERE) -> int:
         return len(self._posted(where))
@@ -258,6 +270,10 @@ class SlackGroup:
 
     async def press(self, who: Who, button: Press, answer: Answer) -> Told:
         person, told = self._platform.people[who], self._private_to(who)
+        if isinstance(answer.message, tuple):  # a thread whose session is processing
+            assert button is Press.STOP
+            await person.stop_session(*answer.message)
+            return told
         if answer.message.streaming:  # Slack's own button is there then
             assert button is Press.STOP
             await person.stop_natively(answer.message)
@@ -370,6 +386,15 @@ _USED = {
 def _direct(person: Someone) -> str:
     """The channel of a person's direct message with the bot."""
     return f"D{person.id[1:]}"
+
+
+def _waiting(channel: str, thread: str, team: Team) -> Answer:
+    """What people see of an answer without a message: the thread's status, which Slack writes
+    after the bot's name, and Slack's own stop button."""
+    note = team.line(channel, thread).removeprefix("is waiting… ")
+    note = note.replace("is thinking…", "Thinking…")
+    stops = team.sessions[channel, thread] == "processing"
+    return Answer("", note, frozenset({Press.STOP} if stops else ()), (channel, thread))
 
 
 def _answer(message: Message) -> Answer:

@@ -84,6 +84,7 @@ def _posted(team: Team, args: JSON) -> Message:
         raise ApiError("thread_not_found")
     _fill(message, args)
     team.messages[channel, message.ts] = message
+    team.lines.pop((channel, message.thread_ts), None)
     return message
 
 
@@ -258,6 +259,7 @@ def start_stream(team: Team, args: JSON) -> JSON:
     message.thread_ts = args["thread_ts"]
     message.streaming, message.stream_began = True, team.clock.monotonic()
     team.messages[channel.id, message.ts] = message
+    team.lines.pop((channel.id, message.thread_ts), None)
     _append(message, args)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -316,7 +318,9 @@ def set_session_status(team: Team, args: JSON) -> JSON:
 
 
 def set_thread_status(team: Team, args: JSON) -> JSON:
-    team.statuses.append((args["channel_id"], args["thread_ts"], args["status"]))
+    where = args["channel_id"], args["thread_ts"]
+    team.statuses.append((*where, args["status"]))
+    team.lines[where] = (args["status"], team.clock.monotonic())
     return {}
 
 
