@@ -1,8 +1,8 @@
 """What Slack shows of a thread while Parley works in it: the status of its agent session, with
 Slack's own stop button, and a line of text below the thread.
 
-https://docs.slack.dev/ai/agent-sessions. The line (assistant.threads.setStatus) disappears by itself
-when a message is posted in the thread, and after two minutes. The session's status does neither.
+https://docs.slack.dev/ai/agent-sessions. The line (assistant.threads.setStatus) disappears by
+itself when a message is posted in the thread, and after two minutes. The session's status does neither.
 """
 
 import logging
