@@ -89,6 +89,11 @@ class Question:
         """The place in which the answer is shown: the conversation's own, or a thread of it."""
         return replace(self.conversation, thread=self.shown_in or self.conversation.thread)
 
+    @property
+    def places(self) -> frozenset[ConversationKey]:
+        """The conversation, and the place in which the answer is shown."""
+        return frozenset({self.conversation, self.shown_at})
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -38,6 +38,8 @@ class Heard:
     alone: Callable[[], Awaitable[bool]] | None = None
     """Asks the platform whether nobody but the author and the bot has spoken in this thread. None
     on platforms that show no answer in a thread below its question."""
+    hidden: bool = False
+    """The platform shows the bot nothing of it: neither text nor anything else."""
     at: datetime | None = None
     """When it was posted, or of an edit when it was edited, by the platform's clock. None where the
     platform has no history to catch up from."""

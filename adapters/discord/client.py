@@ -19,7 +19,7 @@ from adapters.discord.buttons import answer_button
 from adapters.discord.desk import DiscordPlatform
 from adapters.discord.history import DiscordHistory
 from adapters.discord.incoming import Incoming
-from adapters.discord.malformed import Malformed, guarded, guarded_task
+from adapters.discord.malformed import Malformed, guarded, guarded_task, with_token
 from adapters.discord.places import PLATFORM, place_of
 from adapters.discord.slash import new_tree
 from bot.engine import Engine
@@ -91,6 +91,7 @@ class ParleyClient(discord.AutoShardedClient):
     def _guard(self) -> None:
         """Let a malformed event end alone, in whatever discord.py does with it."""
         parsers = self._connection.parsers
+        parsers["INTERACTION_CREATE"] = with_token(parsers["INTERACTION_CREATE"])
         parsers |= {event: guarded(f"event {event}", parse) for event, parse in parsers.items()}
         views: Any = self._connection._view_store
         views.schedule_dynamic_item_call = guarded_task(
@@ -176,6 +177,11 @@ class ParleyClient(discord.AutoShardedClient):
         """Log each id in the allow and block lists that Discord does not know: a typing error there
         would silently change who is answered."""
         access = self.desk.rules.access
+        if self.desk.rules.answer_all and not self.intents.message_content:
+            logger.warning(
+                "[discord] answer_all_channels: the Message Content intent is off, so a mention is "
+                "needed there all the same."
+            )
         for key, ids in (
             ("allowed_guilds", access.workspaces.allowed),
             ("blocked_guilds", access.workspaces.blocked),
@@ -190,6 +196,7 @@ class ParleyClient(discord.AutoShardedClient):
         for key, ids in (
             ("allowed_channels", access.channels.allowed),
             ("blocked_channels", access.channels.blocked),
+            ("answer_all_channels", self.desk.rules.answer_all),
         ):
             for unknown in sorted(i for i in ids if self.get_channel(int(i)) is None):
                 logger.warning(

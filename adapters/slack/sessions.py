@@ -2,7 +2,8 @@
 Slack's own stop button, and a line of text below the thread.
 
 https://docs.slack.dev/ai/agent-sessions. The line (assistant.threads.setStatus) disappears by
-itself when a message is posted in the thread, and after two minutes. The session's status does neither.
+itself when a message is posted in the thread, and after two minutes. The status of the session
+does neither.
 """
 
 import logging
