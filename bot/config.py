@@ -210,6 +210,7 @@ class SlackSettings(_Section):
     public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
     base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
+    reply_in: Literal["thread", "channel"] = "thread"
     answer_all_channels: SlackIds = frozenset()
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()

@@ -153,6 +153,7 @@ class Leftover:
     """A message that is left on the platform of a deleted question's answer."""
 
     conversation: ConversationKey
+    """The place where the message stands: `Question.shown_at`."""
     message: str
     """The surface's reference."""
     remove: bool
@@ -640,9 +641,16 @@ class SurfaceLimits:
     """The rate of sends and edits together that the limit sustains, above 0."""
     burst: int = 1
     """How many of them may be made at once after a pause, at least 1."""
+    window_seconds: float = 0.0
+    """Above 0 where the platform counts the calls in a window of so many seconds: `burst` calls in
+    any of them, and `edits_per_second` has no effect."""
     posts_burst: int = 0
-    """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
-    burst. 0: they share the limit of edits."""
+    """Above 0 where new messages have a rate limit of their own, with this burst. 0: they share the
+    limit of edits."""
+    posts_per_second: float = 0.0
+    """Of new messages that have a rate limit of their own; 0 means the rate of edits."""
+    note_seconds: float = 0.0
+    """How long a note lasts that `Surface.send` has shown without a message; 0 means for ever."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
     quote: str = ""
@@ -654,7 +662,14 @@ class SurfaceLimits:
         """The limits that apply to new messages."""
         if not self.posts_burst:
             return self
-        return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
+        return replace(
+            self,
+            budget=f"{self.budget} posts",
+            edits_per_second=self.posts_per_second or self.edits_per_second,
+            burst=self.posts_burst,
+            window_seconds=0.0,
+            posts_burst=0,
+        )
 
 
 class Surface(Protocol):
@@ -674,7 +689,9 @@ class Surface(Protocol):
 
     async def send(self, part: Part) -> str:
         """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
-        find the message even after a restart."""
+        find the message even after a restart. Returns "" where the part, which has no text yet, is
+        shown without a message (as a status): `send` is called again when it changes, and after
+        `SurfaceLimits.note_seconds`."""
 
     async def edit(self, message: str, part: Part) -> None:
         """Replace the content of a message by `part`. Idempotent."""
@@ -691,6 +708,10 @@ class Surface(Protocol):
     async def retire(self, message: str) -> None:
         """Remove the buttons of a message whose question was deleted, and leave its text as it is.
         Idempotent: a message that is gone already is no error."""
+
+    async def leave(self) -> None:
+        """Nothing more is shown of the answer: end what the platform shows of it beside its
+        messages, such as a status. Idempotent."""
 
     async def whisper(self, text: str) -> None:
         """Tell whoever asked something that nobody else sees, by another way than the answer's

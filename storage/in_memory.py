@@ -152,7 +152,7 @@ class MemoryStore(MemoryOrigins):
         newest = asked[-1].stored()
         for message in newest.messages:
             unread = remove or not newest.text.strip()
-            await self.leave(Leftover(conversation, message, unread))
+            await self.leave(Leftover(newest.question.shown_at, message, unread))
         self._drop(lambda one: any(one is unwanted for unwanted in asked))
         return newest
 

@@ -87,6 +87,8 @@ class QuestionRow(Base):
     author_name: Mapped[str] = mapped_column(StoredText)
     author_admin: Mapped[bool]
     direct: Mapped[bool]
+    shown_in: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """The thread of the conversation in which the answer is shown; "" for its own place."""
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
     position: Mapped[int | None] = mapped_column(RowId)
@@ -351,7 +353,7 @@ class LeftoverRow(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
-    """``str`` of the ConversationKey."""
+    """``str`` of the ConversationKey of the place where the message stands."""
     message: Mapped[str] = mapped_column(StoredText, primary_key=True)
     """The surface's reference."""
     remove: Mapped[bool]
