@@ -139,6 +139,7 @@ class ConversationSection(_Section):
     scope: Literal["channel", "thread"] = "channel"
     parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
+    channel_context: Annotated[int, Field(ge=0, le=100), Means("none")] = 0
     thinking: Literal["hide", "fold"] = "hide"
     ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 

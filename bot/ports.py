@@ -1,6 +1,6 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
-`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
+`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
 `QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
 database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
 them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
@@ -252,8 +252,47 @@ class QuestionStore(Protocol):
 
     async def reset(self, conversation: ConversationKey) -> int:
         """Start the history anew: `exchanges` no longer returns what was asked before, so the model
-        no longer sees it. Returns how many questions became hidden; 0 where there were none. They
-        stay stored, and in the archive, until `forget` or `purge` deletes them."""
+        no longer sees it, nor a thread's `Origin`. Returns how many questions became hidden; 0
+        where there were none. They stay stored, and in the archive, until `forget` or `purge`
+        deletes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The question of a channel that a thread was opened on: on its message, or on one that shows
+    its answer."""
+
+    question: Question
+    asked_at: datetime
+    exchange: StoredExchange | None
+    """The question with its newest answer that has ended; None while it has none. Its position is
+    one of the channel's history."""
+    hidden: bool
+    """A reset of the channel, or of the thread, hides it from the thread's prompts."""
+
+
+class Origins(Protocol):
+    """What a thread hangs on, and which of a platform's messages are known. Nothing is copied: it
+    is looked up for each prompt, so that edits, deletions, resets and `Archive.forget` follow."""
+
+    async def origin(self, thread: ConversationKey) -> Origin | None:
+        """The question of the thread's channel whose message, or one of whose current answer's
+        messages, has the id that the thread carries. None where there is none, and for a key
+        without a thread. Found by indexes."""
+        ...
+
+    async def reset_at(self, conversation: ConversationKey) -> datetime | None:
+        """When the conversation was reset last; None for never. `forget` of the conversation
+        deletes it, and where no question is left `purge` does, in its time."""
+        ...
+
+    async def known(
+        self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
+    ) -> set[str]:
+        """Those of `messages` that hold a question of the conversation, hidden ones included, and
+        those of `events` (`Question.event_id`, of its platform) that were accepted as a question in
+        the last seven days, deleted ones included."""
+        ...
 
 
 class QuestionEdits(Protocol):
@@ -395,6 +434,16 @@ class RecentConversation:
     """`Question.direct` of its newest question."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A question that was accepted, whether it is answered or not."""
+
+    message_id: str
+    asked_at: datetime
+    shown_in: str = ""
+    """`Question.shown_in`."""
+
+
 class Missed(Protocol):
     """Where to look for questions that came while Parley was not connected, and from when on."""
 
@@ -404,6 +453,12 @@ class Missed(Protocol):
         """Up to `limit` conversations of the platform whose newest question was asked at `since` or
         later, or is a direct message's, the most recently used first. Those that a reset hid
         count. The cost depends on the number of conversations, not on their length."""
+        ...
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        """Up to `limit` questions of the conversation since its last reset, newest first."""
         ...
 
     async def handled_to(self, platform: str) -> datetime | None:
@@ -495,6 +550,7 @@ class Condition(Protocol):
 
 class Store(
     QuestionStore,
+    Origins,
     QuestionEdits,
     AnswerLedger,
     SettingsStore,
@@ -676,3 +732,56 @@ class SurfaceFinder(Protocol):
         """The surface, or None where the channel is known to be gone or closed to the bot. Where
         the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
         nothing."""
+
+
+# ---------------------------------------------------------------- what is said around a question
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A message that somebody posted, and that was not meant for Parley."""
+
+    message_id: str
+    event_id: str
+    """What `Question.event_id` would be, had it been a question."""
+    author: str
+    """The display name."""
+    text: str
+    """As people see it; "" where it has no text, or it may not be read."""
+    at: datetime
+    """When it was posted, by the platform's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was said before a question, as the platform shows it now. Parley's own messages, and
+    those that mention it, are not in it: what was asked and answered is history."""
+
+    remarks: tuple[Remark, ...] = ()
+    """Oldest first."""
+    older: bool = False
+    """There are more before the first."""
+    starter: Remark | None = None
+    """The message that the thread was opened on; not in `remarks`."""
+    starter_gone: bool = False
+    """The thread was opened on a message that is deleted, or on one of Parley's own."""
+    lacking: str = ""
+    """`Unreadable.lacking` for what is missing in this; "" where nothing is known to be."""
+
+
+class Surroundings(Protocol):
+    """Reads what people said around a question. Each platform's adapter registers one with
+    `Engine.read_surroundings`; it works from the moment on when answers are resumed.
+
+    `messages` and `characters` bound what is read, the newest first; a few calls are made at most.
+    Nothing is stored. Raises Unreadable where a permission is missing, SurfaceError where
+    the platform refuses for another reason, SurfaceBusy where it cannot be asked now.
+    """
+
+    async def thread(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before `question` in its thread."""
+        ...
+
+    async def channel(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before the message of `question` in its channel, threads aside."""
+        ...

@@ -49,6 +49,8 @@ class ConversationRow(Base):
     or `grown`. Never decreases."""
     reset_at: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
     """The moment of the last reset: what is not hidden has greater positions."""
+    reset_time: Mapped[datetime | None] = mapped_column(Instant)
+    """When that was; NULL for never."""
 
 
 class SettingsRow(Base):
@@ -174,7 +176,10 @@ class ShownRow(Base):
     """Which of the platform's messages shows which part of an answer."""
 
     __tablename__ = "shown"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_shown_message", "message"),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True

@@ -242,18 +242,17 @@ class CatchUp:
         places: dict[ConversationKey, RecentConversation] = {}
         for one in recent:
             key, channel = one.conversation, replace(one.conversation, thread="")
-            asked = await self._store.exchanges(key, limit=MOST_MESSAGES)
             opened_here = False
-            for exchange in asked:
-                message_id = exchange.question.message_id
+            for asked in await self._store.known_questions(key, limit=MOST_MESSAGES):
+                message_id = asked.message_id
                 opens = bool(key.thread) and message_id == key.thread
                 opened_here = opened_here or opens
-                if message_id and exchange.asked_at >= earliest:
+                if message_id and asked.asked_at >= earliest:
                     home = found.known.setdefault(channel if opens else key, {})
                     home[message_id] = one.direct
-                    if exchange.question.shown_in:
+                    if asked.shown_in:
                         threads = found.answered_in.setdefault(key, [])
-                        threads.append(exchange.question.shown_at)
+                        threads.append(replace(key, thread=asked.shown_in))
             if opened_here or one.direct:
                 places.setdefault(channel, replace(one, conversation=channel))
             places.setdefault(key, one)

@@ -461,6 +461,7 @@ class Desk:
             self._platform.reset_command,
             self._platform.forget_command,
             catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
+            channel_context=self.rules.channel_context,
         )
 
 

@@ -42,6 +42,7 @@ COMMANDS = (
     ),
     Command("context", "what is in the context window, and how many tokens are left"),
     Command("status", "the model, its device, the queue and the speed"),
+    Command("stats", "answers, tokens and times of this conversation in the last days"),
     Command("help", "this list"),
     Command("quit", "end the chat (Ctrl-D and the word stop do so too)"),
 )

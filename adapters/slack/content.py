@@ -49,11 +49,18 @@ async def quoted(workspace: Workspace, message: JSON) -> Quoted:
     words = await _words(workspace, message)
     beside = await carried(workspace, message)
     files = [*attachments_of(objects(message, "files"), workspace.gateway), *beside.files]
-    name = await _author(workspace, message)
+    name = await author(workspace, message)
     return Quoted(name, joined((words, beside.text)), files, beside.notes)
 
 
-async def _author(workspace: Workspace, message: JSON) -> str:
+async def said(workspace: Workspace, message: JSON) -> str:
+    """The text of `quoted` alone."""
+    words = await _words(workspace, message)
+    return joined((words, (await carried(workspace, message)).text))
+
+
+async def author(workspace: Workspace, message: JSON) -> str:
+    """The name of whoever wrote it, a person or an app, made harmless."""
     said = field(message, "username") or field(_object(message, "bot_profile"), "name")
     user = field(message, "user")
     if said or not user:

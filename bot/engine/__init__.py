@@ -10,6 +10,7 @@ runner    the steps of one answer: queue, prompt, model, record, show
 queue     fair queueing over conversations and people
 window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
+surroundings  what a thread was opened on, and what people said around a question
 settings  a thread's settings over its channel's
 resume    a stream that goes on when the worker process is lost
 """

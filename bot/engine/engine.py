@@ -43,6 +43,7 @@ from bot.ports import (
     StoredAnswer,
     Surface,
     SurfaceFinder,
+    Surroundings,
 )
 from bot.recent import Seen
 
@@ -133,6 +134,11 @@ class Engine:
         """Wait until every question that was accepted is answered and shown."""
         while self._running.jobs:
             await asyncio.gather(*(job.ended() for job in list(self._running.jobs.values())))
+
+    def read_surroundings(self, platform: str, source: Surroundings) -> None:
+        """Read with `source` what people said around questions on this platform, in place of the
+        one before. To be called before `recover`."""
+        self._window.surroundings.register(platform, source)
 
     async def check(self, question: Question) -> None:
         """Raise what `ask` would raise now, and change nothing: before something else is done for

@@ -169,11 +169,9 @@ class SqlQuestions(SqlPart):
 
     async def reset(self, conversation: ConversationKey) -> int:
         async def operation(session: AsyncSession) -> int:
-            kept = await session.scalar(
-                select(ConversationRow).where(ConversationRow.key == str(conversation))
-            )
-            if kept is None:
-                return 0
+            kept = await session.get(ConversationRow, await conversation_id(session, conversation))
+            assert kept is not None
+            kept.reset_time = self._now()
             seen = select(func.count(), func.max(QuestionRow.id)).where(
                 QuestionRow.conversation_id == kept.id, QuestionRow.id > kept.hidden_to
             )

@@ -177,13 +177,19 @@ def replies(team: Team, args: JSON) -> JSON:
     shown = [message.payload() for message in team.visible(channel, thread)]
     for payload in shown:
         payload["parent_user_id"] = first.user
-    head = _tombstone(first) if first.deleted else first.payload()
-    return _page(shown, args, head | _thread_of(team, first))
+    return _page(shown, args, _in_channel(team, first))
 
 
-def _may_read(team: Team, channel: str) -> None:
-    if channel not in team.channels:
+def _may_read(team: Team, channel_id: str) -> None:
+    """Each kind of channel has a scope of its own, and the app has to be in it."""
+    channel = team.channels.get(channel_id)
+    if channel is None:
         raise ApiError("channel_not_found")
+    scope = {"channel": "channels", "group": "groups"}.get(channel.kind, channel.kind) + ":history"
+    if scope not in team.scopes:
+        raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(team.scopes)))
+    if team.bot_user not in channel.members:
+        raise ApiError("not_in_channel")
 
 
 def _undeleted(team: Team, channel: str) -> list[Message]:
@@ -372,8 +378,8 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.startStream": (start_stream, "chat:write"),
     "chat.appendStream": (append_stream, "chat:write"),
     "chat.stopStream": (stop_stream, "chat:write"),
-    "conversations.history": (history, "channels:history"),
-    "conversations.replies": (replies, "channels:history"),
+    "conversations.history": (history, ""),
+    "conversations.replies": (replies, ""),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),
     "assistant.threads.setStatus": (set_thread_status, "chat:write"),
     "assistant.threads.setSuggestedPrompts": (set_prompts, "assistant:write"),

@@ -68,7 +68,22 @@ def test_privacy_names_the_reading_of_history_where_it_is_on() -> None:
     on = privacy_text(0, "/reset", "/forget me", catches_up=True)
     off = privacy_text(0, "/reset", "/forget me", catches_up=False)
     assert "the newest messages where I answered lately" in on
-    assert "**What I read:**" not in off
+    assert "the newest messages where I answered lately" not in off
+
+
+def test_privacy_says_what_is_read_of_other_people_and_that_it_is_not_kept() -> None:
+    text = privacy_text(0, "/reset", "/forget me")
+    assert "the newest messages of that thread and the message that it was opened on" in text
+    assert "stored nowhere" in text
+    assert "In a channel I read only what is asked of me." in text
+    some = privacy_text(0, "/reset", "/forget me", channel_context=5)
+    assert "the 5 messages before the question" in some
+    assert "only what is asked" not in some
+
+
+def test_a_note_does_not_hide_that_an_answer_can_be_continued() -> None:
+    note = note_of(Part(1, 0, "Hello", AnswerState.CUT, last=True, note="And this."))
+    assert note == "Length limit reached. Press Continue for more. And this."
 
 
 @pytest.mark.parametrize("state", list(AnswerState))

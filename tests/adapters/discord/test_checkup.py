@@ -1,6 +1,6 @@
 """The checks of the token and the intents, against an HTTP server on the loopback interface."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,10 +17,14 @@ TOKEN = "right"
 
 @asynccontextmanager
 async def discord(
-    flags: int = 0, *, status: int = 200, commands: Iterable[str] | None = None
+    flags: int = 0,
+    *,
+    status: int = 200,
+    commands: Iterable[str] | None = None,
+    servers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[str]:
-    """The address of a Discord whose application has these flags and commands; without `commands`
-    it does not tell them."""
+    """The address of a Discord whose application has these flags and commands, and these
+    permissions in servers; without `commands` or `servers` it does not tell them."""
 
     def answer(request: web.Request, body: dict[str, object]) -> web.Response:
         if request.headers.get("Authorization") != f"Bot {TOKEN}":
@@ -36,7 +40,14 @@ async def discord(
     async def registered(request: web.Request) -> web.Response:
         return web.json_response([{"name": name} for name in commands or ()])
 
+    async def guilds(request: web.Request) -> web.Response:
+        mine = [{"id": "9", "name": name, "permissions": rights} for name, rights in shown.items()]
+        return web.json_response(mine)
+
     app = web.Application()
+    shown = servers or {}
+    if servers is not None:
+        app.router.add_get("/api/v10/users/@me/guilds", guilds)
     if commands is not None:
         app.router.add_get("/api/v10/applications/42/commands", registered)
     app.router.add_get("/api/v10/users/@me", me)
@@ -87,6 +98,20 @@ async def test_commands_that_are_not_registered_are_named_with_the_remedy() -> N
     async with discord(1 << 18, commands=()) as url:
         *_, commands = await checked(url)
     assert commands.detail == "none is registered"
+
+
+async def test_servers_in_which_the_history_may_not_be_read_are_named_with_the_remedy() -> None:
+    reads, administers, neither = str(1 << 16 | 1024), str(1 << 3), "1024"
+    async with discord(1 << 18, servers={"One": reads, "Two": administers, "Odd": "?"}) as url:
+        *_, history = await checked(url)
+    assert (history.what, history.state) == ("Read Message History", State.OK)
+    async with discord(1 << 18, servers={"One": reads, "Two": neither}) as url:
+        *_, history = await checked(url)
+    assert history.state is State.WARNING
+    assert history.detail.startswith("missing in Two: what people say around a question")
+    assert "parley discord invite" in history.remedy
+    async with discord(1 << 18, servers={}) as url:
+        assert [result.what for result in await checked(url)] == ["token", "Message Content intent"]
 
 
 async def test_the_commands_that_are_checked_are_those_that_are_registered() -> None:
