@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 PAGE = 25
 LARGEST_ID = 2**62
+LONGEST_ID = 100
+"""Digits: Python refuses to read a number of thousands."""
 LONGEST_SEARCH = 200
 """Characters."""
 
@@ -167,7 +169,8 @@ def _key(text: str) -> ConversationKey:
 def _before(request: web.Request) -> int | None:
     """The id that a page of a list begins below; None for the first page."""
     text = request.query.get("before", "")
-    return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() else None
+    plain = text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
+    return min(int(text), LARGEST_ID) if plain else None
 
 
 def _failed(error: StorageError) -> web.HTTPServiceUnavailable:
