@@ -440,6 +440,8 @@ class KnownQuestion:
 
     message_id: str
     asked_at: datetime
+    shown_in: str = ""
+    """`Question.shown_in`."""
 
 
 class Missed(Protocol):

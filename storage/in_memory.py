@@ -336,7 +336,10 @@ class MemoryStore(MemoryOrigins):
         self, conversation: ConversationKey, *, limit: int
     ) -> list[KnownQuestion]:
         found = itertools.islice(self._of(conversation).visible(), limit)
-        return [KnownQuestion(asked.question.message_id, asked.asked_at) for asked in found]
+        return [
+            KnownQuestion(asked.question.message_id, asked.asked_at, asked.question.shown_in)
+            for asked in found
+        ]
 
     async def handled_to(self, platform: str) -> datetime | None:
         return self._handled_to.get(platform)

@@ -250,9 +250,9 @@ class CatchUp:
                 if message_id and asked.asked_at >= earliest:
                     home = found.known.setdefault(channel if opens else key, {})
                     home[message_id] = one.direct
-                    if exchange.question.shown_in:
+                    if asked.shown_in:
                         threads = found.answered_in.setdefault(key, [])
-                        threads.append(exchange.question.shown_at)
+                        threads.append(replace(key, thread=asked.shown_in))
             if opened_here or one.direct:
                 places.setdefault(channel, replace(one, conversation=channel))
             places.setdefault(key, one)

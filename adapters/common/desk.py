@@ -15,7 +15,7 @@ from functools import partial
 from adapters.common import texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
-from adapters.common.composing import Composer
+from adapters.common.composing import Composer, Known
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
@@ -210,7 +210,7 @@ class Desk:
             if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
             try:
-                composed = await self._composer.recompose(message)
+                composed = await self._composer.recompose(message, self._known_of(place))
             except NothingToDo:
                 if not await self._emptied(place, message):
                     return ""
@@ -278,9 +278,7 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await coming.compose(
-            self._composer.compose(message, partial(self._known, place))
-        )
+        composed = await coming.compose(self._composer.compose(message, self._known_of(place)))
         question = Question(
             place.key,
             person,
@@ -306,6 +304,13 @@ class Desk:
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
+
+    def _known_of(self, place: Place) -> Known:
+        return Known(partial(self._known, place), partial(self._shows_newest, place))
+
+    async def _shows_newest(self, place: Place, message_id: str) -> bool:
+        newest = await self._store.answers(conversation=place.key, limit=1)
+        return any(message_id in answer.messages for answer in newest)
 
     async def _known(self, place: Place, message_id: str) -> bool:
         """Whether a message of this place was asked as a question before."""

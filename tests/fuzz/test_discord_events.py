@@ -115,7 +115,6 @@ QUESTION = {"name": "question", "type": 3, "value": "Why?"}
 DELETED = {"id": ASKED.id, "channel_id": GENERAL.id, "guild_id": str(GUILD)}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     *(("MESSAGE_CREATE", message.payload(WORLD)) for message in (ASKED, TYPED, REPLIED)),
-    *(("MESSAGE_CREATE", message.payload(WORLD)) for message in POINTING),
     ("MESSAGE_UPDATE", ASKED.payload(WORLD) | {"edited_timestamp": "2026-01-01T00:00:00+00:00"}),
     ("MESSAGE_DELETE", DELETED),
     ("MESSAGE_DELETE_BULK", {"ids": [ASKED.id], "channel_id": GENERAL.id}),
@@ -130,6 +129,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
         "INTERACTION_CREATE",
         interaction(5, {"custom_id": "parley:system", "components": []}),
     ),
+    *(("MESSAGE_CREATE", message.payload(WORLD)) for message in POINTING),
 ]
 
 anything = st.recursive(

@@ -102,20 +102,20 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_THREADS = (
+    "ALTER TABLE questions DROP COLUMN shown_in",
+    "UPDATE alembic_version SET version_num = '0007'",
+)
+"""Takes back the migration 0006, which is after 0007."""
 BEFORE_ORIGINS = (
+    *BEFORE_THREADS,
     "DROP INDEX ix_shown_message",
     "ALTER TABLE conversations DROP COLUMN reset_time",
-    "UPDATE alembic_version SET version_num = '0006'",
-)
-"""Takes back the migration 0007."""
-BEFORE_THREADS = (
-    *BEFORE_ORIGINS,
-    "ALTER TABLE questions DROP COLUMN shown_in",
     "UPDATE alembic_version SET version_num = '0010'",
 )
-"""Takes back the migration 0006, which is after 0010."""
+"""Takes back the migration 0007."""
 BEFORE_SUMS = (
-    *BEFORE_THREADS,
+    *BEFORE_ORIGINS,
     "DROP TABLE sums",
     "DROP INDEX ix_feedback_reports",
     "ALTER TABLE feedback DROP COLUMN conversation_id",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.common import composing
 from adapters.common.attachments import Attachment, Composed
-from adapters.common.composing import MOST_POINTED, Composer
+from adapters.common.composing import MOST_POINTED, Composer, Known
 from adapters.common.pointed import (
     NOT_FETCHED,
     UNREADABLE,
@@ -26,12 +26,19 @@ from bot.errors import NothingToDo, SurfaceError
 from tests.adapters.common.test_attachments import a_file
 
 
-async def unknown(_message_id: str) -> bool:
+async def no(_message_id: str) -> bool:
     return False
 
 
+async def yes(_message_id: str) -> bool:
+    return True
+
+
+UNKNOWN = Known(no, no)
+
+
 async def composed(message: Message, files: int = 1000, in_all: int = 20_000) -> Composed:
-    return await Composer(files, in_all).compose(message, unknown)
+    return await Composer(files, in_all).compose(message, UNKNOWN)
 
 
 def asking(text: str, quoted: Quoted | None = None, files: Sequence[Attachment] = ()) -> Message:
@@ -43,9 +50,8 @@ def asking(text: str, quoted: Quoted | None = None, files: Sequence[Attachment] 
 
 async def test_what_is_pointed_at_stands_above_the_question_and_own_files_below() -> None:
     quoted = Quoted("Ben", "Look.", [a_file("a.txt", b"A")])
-    message = Message(
-        "1", "1", "Why?", [a_file("b.txt", b"B")], quoted, Pointed("Embed:\nx\n(end of the embed)")
-    )
+    carried = Pointed("Embed:\nx\n(end of the embed)")
+    message = Message("1", "1", "Why?", [a_file("b.txt", b"B")], quoted, carried=carried)
     made = await composed(message)
     assert made.text == (
         "Ben wrote:\nLook.\n\nEmbed:\nx\n(end of the embed)\n\n"
@@ -166,10 +172,27 @@ async def test_what_a_mention_alone_means(found: Earlier, asked: str) -> None:
         return message_id == "known"
 
     try:
-        made = (await Composer(1000, 1000).compose(Message("1", "1", "", look=look), known)).text
+        made = (
+            await Composer(1000, 1000).compose(Message("1", "1", "", look=look), Known(known, no))
+        ).text
     except NothingToDo as nothing:
         made = nothing.user_text
     assert made == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "asked"),
+    [
+        ("Why?", Known(no, yes), "Why?"),
+        ("Why?", Known(no, no), "Parley wrote:\nPi is 3.\n\nWhy?"),
+        ("", Known(no, yes), "Parley wrote:\nPi is 3."),
+    ],
+)
+async def test_an_answer_that_is_replied_to_is_quoted_where_it_is_not_the_newest(
+    text: str, known: Known, asked: str
+) -> None:
+    message = Message("1", "1", text, answer=("9", Quoted("Parley", "Pi is 3.")))
+    assert (await Composer(1000, 1000).compose(message, known)).text == asked
 
 
 # ---------------------------------------------------------------- edits
@@ -178,11 +201,11 @@ async def test_what_a_mention_alone_means(found: Earlier, asked: str) -> None:
 async def test_an_edit_keeps_what_was_pointed_at_and_reads_it_anew_after_a_restart() -> None:
     before = Composer(1000, 20_000)
     message = asking("Why?", Quoted("Ben", "Look."))
-    before.keep(message, await before.compose(message, unknown))
+    before.keep(message, await before.compose(message, UNKNOWN))
     gone = Message("1", "1", "How?", carried=Pointed(notes=("It is gone.",)))
-    kept = await before.recompose(gone)
+    kept = await before.recompose(gone, UNKNOWN)
     assert (kept.text, kept.notes) == ("Ben wrote:\nLook.\n\nHow?", ())
-    anew = await Composer(1000, 20_000).recompose(gone)
+    anew = await Composer(1000, 20_000).recompose(gone, UNKNOWN)
     assert (anew.text, anew.notes) == ("How?", ("It is gone.",))
 
 
