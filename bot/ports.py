@@ -286,7 +286,7 @@ class Origins(Protocol):
         deletes it, and where no question is left `purge` does, in its time."""
         ...
 
-    async def known(
+    async def known_messages(
         self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
     ) -> set[str]:
         """Those of `messages` that hold a question of the conversation, hidden ones included, and
