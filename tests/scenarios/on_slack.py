@@ -112,7 +112,7 @@ class SlackGroupPlatform:
     `streaming`, answers in threads are streamed."""
 
     def __init__(
-        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool
+        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool = False
     ) -> None:
         self.store = MemoryStore()
         self.slack = slack
