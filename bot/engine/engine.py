@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+from bot import admin_log
+from bot.admin_log import questions
 from bot.clock import Clock
 from bot.delivery import Delivery
 from bot.engine.checkpoints import Checkpoints
@@ -475,10 +477,12 @@ class Engine:
             ]
         if any(not _may(by, job.answer) for job in here):
             raise NotAllowed("Only who asked, or an admin, can stop this answer.")
-        stopped = sum(job.stop() for job in here)
+        stopped = [job for job in here if job.stop()]
         if not stopped:
             raise NothingToDo("Nothing is being answered here that could be stopped.")
-        return stopped
+        others = [job for job in stopped if job.answer.question.author.key != by.key]
+        admin_log.stopped(by, conversation, len(others))
+        return len(stopped)
 
     async def reset(self, conversation: ConversationKey, by: Person) -> int:
         """Restart the conversation: no later prompt holds what was said before, which stays stored;
@@ -488,7 +492,9 @@ class Engine:
             raise NotAllowed("Only an admin can reset this conversation.")
         for job in self._jobs_in({conversation}):
             job.stop()
-        return await self._store.reset(conversation)
+        hidden = await self._store.reset(conversation)
+        admin_log.acted(by, conversation, f"restarted the conversation: {questions(hidden)} hidden")
+        return hidden
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         """The settings of this conversation itself; a thread's channel may have others."""
@@ -500,7 +506,9 @@ class Engine:
         """Replace them. Raises NotAllowed where `by` is no admin of the place."""
         if not by.admin:
             raise NotAllowed("Only an admin can change the settings of this conversation.")
+        old = await self._store.settings(conversation)
         await self._store.change_settings(conversation, settings)
+        admin_log.settings_changed(by, conversation, old, settings)
 
     async def rate(
         self, conversation: ConversationKey, by: Person, answer_id: int, verdict: int
@@ -544,7 +552,9 @@ class Engine:
         For the operator. Returns how many exchanges were deleted."""
         for job in self._jobs_in({conversation}):
             job.stop()
-        return await self._without_prompts(self._store.forget(conversation=conversation))
+        count = await self._without_prompts(self._store.forget(conversation=conversation))
+        admin_log.operator_acted(conversation, f"deleted the conversation: {questions(count)}")
+        return count
 
     async def _without_prompts(self, deletion: Awaitable[int]) -> int:
         """Run the deletion; afterwards no prompt is kept that may quote what it deleted."""
@@ -669,6 +679,9 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
+        if by.key != old.question.author.key:
+            how = "had answered again" if anew else "had continued"
+            admin_log.acted(by, conversation, f"{how} an answer to another person: {old.id}")
         return self._start(self._in_place_of(old.id, None, Job(answer, surface, ticket)))
 
     def _check_text(self, question: Question) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.admin_log import operator_acted, operator_forgot, questions
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.messages import ConversationKey
@@ -122,10 +123,12 @@ async def forget(settings: Settings, name: str | None, person: str | None, *, ye
         confirm(f"Permanently delete everything that {person} asked, with the answers?", yes=yes)
         async with open_store(settings.database_url) as store:
             deleted = await store.forget(person=person)
+        operator_forgot(person or "", deleted)
     else:
         async with _stored(settings, name) as (store, key):
             confirm(f"Permanently delete the conversation {key}?", yes=yes)
             deleted = await store.forget(conversation=key)
+        operator_acted(key, f"deleted the conversation: {questions(deleted)}")
     typer.echo(f"{deleted:,} exchanges deleted.")
 
 
