@@ -171,6 +171,7 @@ class DiscordSettings(_Section):
     api_url: Annotated[WebAddress, Field(examples=["https://discord.com/api/v10"])] = ""
     gateway_url: Annotated[WebSocketAddress, Field(examples=["wss://gateway.discord.gg"])] = ""
     message_content: bool = True
+    register_commands: bool = True
     shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
     allowed_guilds: DiscordIds = frozenset()

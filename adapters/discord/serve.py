@@ -12,6 +12,7 @@ from adapters.common.rules import Rules
 from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
+from adapters.discord.commands import register_changed
 from adapters.discord.places import PLATFORM, access_of
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
@@ -64,6 +65,7 @@ class _Connection:
         self._writes = writes
         self._message_content = settings.discord.message_content
         self._resumed = False
+        self._to_register = settings.discord.register_commands
 
     async def hold(self) -> None:
         """Be connected until cancelled. Raises ConfigError, SurfaceBusy where Discord cannot be
@@ -104,6 +106,9 @@ class _Connection:
         async with client, client.beside:
             await log_in(client, self._settings)
             await self._resume(client)
+            if self._to_register:  # once in a run
+                self._to_register = False
+                client.beside.start(register_changed(client, client.tree))
             await client.connect()
 
     async def _resume(self, client: ParleyClient) -> None:

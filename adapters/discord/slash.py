@@ -36,7 +36,8 @@ DeskNow = Callable[[], Desk]
 
 def new_tree(client: discord.Client, desk: DeskNow) -> Tree:
     """All commands, for servers that the bot is in and for direct messages with it. They are
-    registered with Discord by `parley discord sync`."""
+    registered with Discord at the start (`adapters.discord.commands`) and by `parley discord sync`.
+    """
     tree = _Tree(
         client,
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),

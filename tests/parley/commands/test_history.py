@@ -108,10 +108,14 @@ def test_a_conversation_is_forgotten_for_good(kept: Program) -> None:
     (left,) = json.loads(kept.run("history", "list", "--json").stdout)
     assert left["conversation"] == "console:/notes"
     assert b"Second" not in kept.database.read_bytes()
+    said = "[console:/terminal] admin (the operator) deleted the conversation: 3 questions"
+    assert said in kept.log.read_text()
 
 
 def test_a_person_is_forgotten_in_every_conversation(kept: Program) -> None:
     assert kept.run("history", "forget", "--person", ME.key, "-y").returncode == 0
+    said = "admin (the operator) deleted all data of console:ana: 4 questions"
+    assert said in kept.log.read_text()
     assert kept.run("history", "list").stdout == "Nothing is stored yet.\n"
 
 
