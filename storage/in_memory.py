@@ -20,7 +20,7 @@ from bot.ports import (
     StoredAnswer,
     StoredExchange,
 )
-from storage.memory_reports import MemoryReports
+from storage.memory_personal import MemoryPersonal
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
 from storage.rules import (
     EVENT_DAYS,
@@ -34,7 +34,7 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemoryReports):
+class MemoryStore(MemoryPersonal):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
@@ -44,7 +44,6 @@ class MemoryStore(MemoryReports):
         self._asked: dict[int, MemoryQuestion] = {}
         """Questions by the id of each of their answers."""
         self._events: dict[tuple[str, str], datetime] = {}
-        self._spent: dict[str, tuple[object, Spent]] = {}
         self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
         self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
@@ -276,13 +275,12 @@ class MemoryStore(MemoryReports):
             answer.prompt = None
 
     def _spent_today(self, person: str) -> Spent:
-        day, spent = self._spent.get(person, (None, Spent()))
-        return spent if day == self._now().date() else Spent()
+        return self._spent.get(person, {}).get(self._now().date(), Spent())
 
     def _charge(self, person: str, cost: Spent) -> None:
         spent = self._spent_today(person)
         total = Spent(spent.answers + cost.answers, spent.tokens + cost.tokens)
-        self._spent[person] = (self._now().date(), total)
+        self._spent.setdefault(person, {})[self._now().date()] = total
 
     def _charge_answer(self, person: str, quota: Quota) -> None:
         check_quota(quota, self._spent_today(person))
@@ -356,6 +354,7 @@ class MemoryStore(MemoryReports):
         if before.tzinfo is None:
             raise ValueError("purge needs a time with a timezone")
         self._drop_use(lambda day, _, __: day < before.date())
+        self._drop_days_of_use(before.date())
         self._drop_buckets(before)
         return self._drop(lambda asked: asked.asked_at < before)
 

@@ -15,6 +15,7 @@ from adapters.common import texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.control_words import ControlWord, control_word
+from adapters.common.export import Exports
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
@@ -51,6 +52,7 @@ class Desk:
         self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
         """One person's questions in a conversation keep their order; nobody else waits for them."""
         self._coming = ComingQuestions()
+        self._exports = Exports(store, platform)
         self.progress = Progress(store)
         """How far messages were handled; `adapters.common.catch_up` begins there."""
 
@@ -370,6 +372,11 @@ class Desk:
         """Delete all that this person ever asked, with the answers, for good."""
         return texts.forgotten_text(await self.engine.forget(person))
 
+    async def export(self, person: Person) -> str:
+        """Send this person all that is stored of them, in a direct message. Raises as
+        `Exports.send`."""
+        return await self._exports.send(person)
+
     def status(self) -> str:
         """Which model answers, where it runs, and how busy it is."""
         return texts.status_text(self.engine.status)
@@ -390,6 +397,7 @@ class Desk:
             self.rules.retention_days,
             self._platform.reset_command,
             self._platform.forget_command,
+            export=self._platform.export_command,
             catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
         )
 

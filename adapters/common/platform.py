@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from adapters.common.direct import Direct
 from adapters.common.place import Place
 from adapters.common.question import Message
 from bot.messages import Person, Question
@@ -46,6 +47,7 @@ class Platform(Protocol):
     reset_command: str
     """As people type it, in Markdown: ``/reset`` in backticks."""
     forget_command: str
+    export_command: str
 
     async def surface(self, question: Question) -> Surface | None:
         """Where the answer to `question` is shown; None where the bot cannot write there any
@@ -55,6 +57,11 @@ class Platform(Protocol):
     async def open_thread(self, place: Place, message: Message) -> Place:
         """The thread that the question in `message` opens; `place` itself where there can be none
         (in a thread, in a direct message, without the right)."""
+        ...
+
+    async def direct(self, person: Person) -> Direct | None:
+        """The direct message with `person`; None where the platform has none, or the bot is not
+        where they are any more."""
         ...
 
     async def command(self, place: Place, person: Person, text: str) -> str | None:

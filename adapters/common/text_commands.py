@@ -40,6 +40,10 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
             return await desk.forget(person)
         case "forget":
             raise NotUnderstood("`/parley forget me` deletes all that you ever asked, for good.")
+        case "export" if rest.lower() == "me":
+            return await desk.export(person)
+        case "export":
+            raise NotUnderstood("`/parley export me` sends you all that is stored of you.")
         case "settings":
             return await desk.settings(place, person, typed_changes(rest))
         case "system" if rest:

@@ -22,6 +22,13 @@ STATS_DAYS = 7
 """Days that /stats sums up."""
 STATS_PEOPLE = 5
 """People that it names."""
+NO_DIRECT = "I have no way to write to you alone here."
+DIRECT_CLOSED = (
+    "I cannot send you a direct message. Allow direct messages from members of this server in its "
+    "privacy settings, or write to me first, and try again."
+)
+EXPORT_RUNS = "Your data is being put together already; it comes in a direct message."
+NOTHING_STORED = "I have nothing stored of you."
 NO_SUCH_ANSWER = "There is no such answer any more."
 NO_THOUGHT = "There is no thought to show of this answer."
 UNKNOWN_BUTTON = "I don't know this button any more."
@@ -75,6 +82,28 @@ def forgotten_text(count: int) -> str:
         f"{deleted}My answers to other people stay, even where they quote you. "
         "The messages in the chat are not mine to delete."
     )
+
+
+def exported_text(files: int) -> str:
+    """Answers /export me."""
+    what = "a file" if files == 1 else f"{files:,} files"
+    return f"All that I have stored of you is in your direct messages with me now, as {what}."
+
+
+def export_file_text(number: int) -> str:
+    """Stands beside a file of an export, of which this is the first, second …"""
+    if number > 1:
+        return f"File {number}: it goes on where the file before ends."
+    return (
+        "All that I have stored of you: your questions with my answers and what was thought "
+        "before them, your ratings, and how much you used on each day. One JSON object a line. My "
+        "answers to others, even where they quote you, are not in it."
+    )
+
+
+def export_ended_text(files: int) -> str:
+    """After the last file of an export that has several."""
+    return f"That is all: {files:,} files. Joined in this order, they are one."
 
 
 def system_prompt_text(prompt: str | None) -> str:
@@ -161,9 +190,12 @@ def tokens_text(generated: int, thinking: int) -> str:
     return counted(generated, "token") + thought
 
 
-def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:
-    """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset` and `forget`:
-    the platform's commands. `catches_up`: whether missed questions are looked for."""
+def privacy_text(
+    retention_days: int, reset: str, forget: str, *, export: str = "", catches_up: bool = False
+) -> str:
+    """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset`, `forget` and
+    `export`: the platform's commands. `catches_up`: whether missed questions are looked for."""
+    export = f"{export} gives you all that is stored of you. " if export else ""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
     )
@@ -180,8 +212,8 @@ def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bo
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
         "sees what was said, but it stays stored. Delete a question, and it is deleted here with "
-        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good. "
-        "My answers to other people stay, even where they quote you."
+        f"its answer. {export}{forget} deletes everything that you ever asked, with my answers, "
+        "for good. My answers to other people stay, even where they quote you."
     )
 
 

@@ -23,8 +23,8 @@ COMMANDS_CHECK = "slash commands"
 """Likewise."""
 COMMANDS = frozenset(
     {
-        *("Ask Parley about this", "ask", "forget", "mute", "privacy", "reset", "settings"),
-        *("stats", "status", "stop", "system", "unmute"),
+        *("Ask Parley about this", "ask", "export", "forget", "mute", "privacy", "reset"),
+        *("settings", "stats", "status", "stop", "system", "unmute"),
     }
 )
 """The names of the commands that `adapters.discord.slash` defines; a test compares them."""

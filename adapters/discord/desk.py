@@ -9,6 +9,7 @@ import discord
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.discord.api import MessageWrites
+from adapters.discord.direct import DiscordDirect
 from adapters.discord.places import channel_id, may_send, permissions_in
 from adapters.discord.surface import DiscordSurface
 from bot.messages import ConversationKey, Person, Question
@@ -29,6 +30,7 @@ class DiscordPlatform:
 
     reset_command = "`/reset`"
     forget_command = "`/forget me`"
+    export_command = "`/export me`"
 
     def __init__(self, client: discord.Client, writes: MessageWrites) -> None:
         self._client = client
@@ -36,6 +38,9 @@ class DiscordPlatform:
 
     async def command(self, place: Place, person: Person, text: str) -> None:
         """Discord has slash commands everywhere: a typed one is a question."""
+
+    async def direct(self, person: Person) -> DiscordDirect:
+        return DiscordDirect(self._writes, person.id)
 
     # ------------------------------------------------------------ showing
 

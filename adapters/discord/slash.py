@@ -175,6 +175,19 @@ def _add_personal(tree: Tree, desk: DeskNow) -> None:
 
     tree.add_command(forget)
 
+    export: app_commands.Group = app_commands.Group(
+        name="export", description="Send you what is stored of you."
+    )
+
+    @export.command(name="me", description="Send you all that is stored of you, as a file.")
+    async def export_me(interaction: Interaction) -> None:
+        async def work(_place: Place, person: Person) -> str:
+            return await desk().export(person)
+
+        await carry_out(desk(), interaction, work)
+
+    tree.add_command(export)
+
 
 async def _failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
     """A command failed by a defect, or by Discord itself."""

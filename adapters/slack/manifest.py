@@ -64,7 +64,7 @@ COMMANDS: tuple[JSON, ...] = (
     {
         "command": "/parley",
         "description": "Status, privacy, settings, system prompt",
-        "usage_hint": "help | status | privacy | forget me | settings | system | mute | unmute",
+        "usage_hint": "help | status | privacy | export me | forget me | settings | system | mute",
     },
 )
 

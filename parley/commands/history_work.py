@@ -17,6 +17,7 @@ from bot.admin_log import operator_acted, operator_forgot, questions
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.messages import ConversationKey
+from bot.personal import personal_lines
 from bot.ports import Archive, ArchivedExchange
 from parley.exports import as_json, as_markdown
 from parley.options import confirm, conversation_named
@@ -108,6 +109,22 @@ async def export(
                     else as_markdown(exchange)
                 )
                 out.write(line + "\n")
+
+
+async def export_person(
+    settings: Settings, person: str, output: Path | None, *, force: bool
+) -> None:
+    """Write what `/export me` sends to this person. Raises ConfigError where nothing is stored."""
+    async with open_store(settings.database_url) as store:
+        with open_output(output, force=force) as out:
+            number = 0
+            async for line in personal_lines(store, person):
+                out.write(line.decode())
+                number += 1
+            if not number:
+                raise ConfigError(
+                    f"nothing is stored of {person}; parley stats --json shows the keys of people"
+                )
 
 
 def _local(moment: datetime) -> str:

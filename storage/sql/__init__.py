@@ -5,6 +5,7 @@
 - `settings`: SettingsStore.
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
+- `personal`: PersonalData.
 - `measures`: Measures.
 - `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
 - `condition`: Condition.
@@ -22,6 +23,7 @@ from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
 from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
+from storage.sql.personal import SqlPersonal
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.reading import SqlReading
 from storage.sql.reports import SqlUse
@@ -36,6 +38,7 @@ class SqlStore(
     SqlSettings,
     SqlMissed,
     SqlArchive,
+    SqlPersonal,
     SqlMeasures,
     SqlUse,
     SqlReading,

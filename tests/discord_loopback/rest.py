@@ -217,6 +217,8 @@ class Rest:
         channel = self.world.channels.get(request.match_info["channel"])
         if channel is None:
             return _error(404, UNKNOWN_CHANNEL, "Unknown Channel")
+        if channel.closed and channel.direct_with:
+            return _error(403, 50007, "Cannot send messages to this user")
         if channel.closed:
             return _error(403, MISSING_PERMISSIONS, "Missing Permissions")
         body, files = await _body(request)
