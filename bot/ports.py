@@ -1,10 +1,10 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive`, `PersonalData` and
-`Condition` are the database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two
-classes that implement them all, in memory and in SQL. `Surface` is a place in which an answer is
-shown and `SurfaceFinder` finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive`, `PersonalData`,
+`SummaryLedger` and `Condition` are the database, with `Measures` and `Reports` of `bot.measures`;
+`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
+which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -468,6 +468,48 @@ class PersonalData(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PendingSummary:
+    """A summary that somebody asked for and did not get yet. Holds nobody's text: the messages are
+    read again where it is taken up."""
+
+    id: int
+    conversation: ConversationKey
+    """The place whose messages are summed up."""
+    person: Person
+    """Who asked; without rights."""
+    first: str
+    """The platform's id of the oldest message that is summed up."""
+    last: str
+    """That of the newest."""
+    asked_at: datetime
+
+
+class SummaryLedger(Protocol):
+    """Summaries that are being written, so that after a crash they are taken up, or told as ended.
+    What they say is never stored."""
+
+    async def begin_summary(
+        self, conversation: ConversationKey, person: Person, first: str, last: str, quota: Quota
+    ) -> PendingSummary:
+        """Record a summary, and charge the person for one answer. Raises OverQuota, with nothing
+        recorded, where their quota of the day is used up."""
+        ...
+
+    async def charge_tokens(self, person: Person, tokens: int) -> None:
+        """Charge what a step of a summary cost."""
+        ...
+
+    async def end_summary(self, summary_id: int) -> None:
+        """It was delivered, stopped, or given up. Idempotent."""
+        ...
+
+    async def pending_summaries(self, platform: str) -> list[PendingSummary]:
+        """Those of a platform that have not ended, oldest first. `Archive.forget` and `purge`
+        delete them, too."""
+        ...
+
+
 class Condition(Protocol):
     """How the database is, for health checks and metrics."""
 
@@ -487,6 +529,7 @@ class Store(
     Missed,
     Archive,
     PersonalData,
+    SummaryLedger,
     Condition,
     Measures,
     Reports,

@@ -20,8 +20,8 @@ from bot.ports import (
     StoredAnswer,
     StoredExchange,
 )
-from storage.memory_personal import MemoryPersonal
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
+from storage.memory_summaries import MemorySummaries
 from storage.rules import (
     EVENT_DAYS,
     Now,
@@ -34,7 +34,7 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemoryPersonal):
+class MemoryStore(MemorySummaries):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
@@ -274,18 +274,6 @@ class MemoryStore(MemoryPersonal):
         elif -1 not in answer.given:
             answer.prompt = None
 
-    def _spent_today(self, person: str) -> Spent:
-        return self._spent.get(person, {}).get(self._now().date(), Spent())
-
-    def _charge(self, person: str, cost: Spent) -> None:
-        spent = self._spent_today(person)
-        total = Spent(spent.answers + cost.answers, spent.tokens + cost.tokens)
-        self._spent.setdefault(person, {})[self._now().date()] = total
-
-    def _charge_answer(self, person: str, quota: Quota) -> None:
-        check_quota(quota, self._spent_today(person))
-        self._charge(person, Spent(answers=1))
-
     # ------------------------------------------------------------ missed questions
 
     async def recent_conversations(
@@ -341,10 +329,12 @@ class MemoryStore(MemoryPersonal):
             gone = self._drop(lambda asked: asked.question.conversation == conversation)
             self._conversations.pop(conversation, None)
             self._drop_use(lambda _, where, __: where == conversation)
+            self._drop_summaries(lambda one: one.conversation == conversation)
             return gone
         assert person is not None
         self._spent.pop(person, None)
         self._drop_use(lambda _, __, who: who == person)
+        self._drop_summaries(lambda one: one.person.key == person)
         for answer in [answer for asked in self._all() for answer in asked.answers]:
             answer.verdicts.pop(person, None)
             answer.charged_to = None if answer.charged_to == person else answer.charged_to
@@ -355,6 +345,7 @@ class MemoryStore(MemoryPersonal):
             raise ValueError("purge needs a time with a timezone")
         self._drop_use(lambda day, _, __: day < before.date())
         self._drop_days_of_use(before.date())
+        self._drop_summaries(lambda one: one.asked_at < before)
         self._drop_buckets(before)
         return self._drop(lambda asked: asked.asked_at < before)
 

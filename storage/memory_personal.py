@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
-from bot.ports import ArchivedExchange, DayOfUse, GivenRating
+from bot.ports import ArchivedExchange, DayOfUse, GivenRating, Quota
 from storage.memory_reports import MemoryReports
-from storage.rules import Now, Spent
+from storage.rules import Now, Spent, check_quota
 
 
 class MemoryPersonal(MemoryReports):
@@ -49,3 +49,15 @@ class MemoryPersonal(MemoryReports):
         for days in self._spent.values():
             for day in [day for day in days if day < before]:
                 del days[day]
+
+    def _spent_today(self, person: str) -> Spent:
+        return self._spent.get(person, {}).get(self._now().date(), Spent())
+
+    def _charge(self, person: str, cost: Spent) -> None:
+        spent = self._spent_today(person)
+        total = Spent(spent.answers + cost.answers, spent.tokens + cost.tokens)
+        self._spent.setdefault(person, {})[self._now().date()] = total
+
+    def _charge_answer(self, person: str, quota: Quota) -> None:
+        check_quota(quota, self._spent_today(person))
+        self._charge(person, Spent(answers=1))

@@ -6,6 +6,7 @@
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
 - `personal`: PersonalData.
+- `summaries`: SummaryLedger.
 - `measures`: Measures.
 - `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
 - `condition`: Condition.
@@ -28,6 +29,7 @@ from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.reading import SqlReading
 from storage.sql.reports import SqlUse
 from storage.sql.settings import SqlSettings
+from storage.sql.summaries import SqlSummaries
 from storage.tables import IdentityRow
 
 
@@ -39,6 +41,7 @@ class SqlStore(
     SqlMissed,
     SqlArchive,
     SqlPersonal,
+    SqlSummaries,
     SqlMeasures,
     SqlUse,
     SqlReading,

@@ -36,6 +36,7 @@ from storage.tables import (
     FeedbackRow,
     QuestionRow,
     SettingsRow,
+    SummaryRow,
     UsageRow,
 )
 from storage.writer import Operation
@@ -143,6 +144,7 @@ class _Deletion:
             if deleted < limit:
                 # In the same transaction: no new question may refer to it.
                 await self._run(session, delete(ConversationRow).where(ConversationRow.key == key))
+                await self._run(session, delete(SummaryRow).where(SummaryRow.conversation == key))
             return deleted
 
         gone = await self._batches(batch)
@@ -167,7 +169,11 @@ class _Deletion:
         gone = await self._batches(questions)
         await self._batches(ratings)
         await self._batches(charges)
-        await self._rest(UsageRow.person == person, ActivityRow.person == person)
+        await self._rest(
+            UsageRow.person == person,
+            ActivityRow.person == person,
+            SummaryRow.person == person,
+        )
         return gone
 
     async def of_age(self, before: datetime) -> int:
@@ -176,22 +182,30 @@ class _Deletion:
 
         gone = await self._batches(questions)
         day = before.date()
-        await self._rest(UsageRow.day < day, ActivityRow.day < day, BucketRow.start < before)
+        await self._rest(
+            UsageRow.day < day,
+            ActivityRow.day < day,
+            SummaryRow.asked_at < before,
+            BucketRow.start < before,
+        )
         return gone
 
     async def _rest(
         self,
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
+        summaries: ColumnElement[bool],
         buckets: ColumnElement[bool] | None = None,
     ) -> None:
-        """Delete usage, and conversations that have neither questions nor settings left."""
+        """Delete usage, unfinished summaries, and conversations that have neither questions nor
+        settings left."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
         async def operation(session: AsyncSession) -> None:
             await self._run(session, delete(UsageRow).where(usage))
             await self._run(session, delete(ActivityRow).where(activity))
+            await self._run(session, delete(SummaryRow).where(summaries))
             if buckets is not None:
                 await session.execute(delete(BucketRow).where(buckets))
             await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
