@@ -7,6 +7,9 @@ queue     fair queueing over conversations and people
 window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
 settings  a thread's settings over its channel's
+summaries summaries of what was said: the queue, the quota, crashes
+summarizing  how a text that is too long for one prompt is summed up in parts
+transcript   what was said in a place
 resume    a stream that goes on when the worker process is lost
 """
 

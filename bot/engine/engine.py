@@ -28,6 +28,7 @@ from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.settings import settings_in
+from bot.engine.summaries import Summaries
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import (
     Busy,
@@ -138,6 +139,15 @@ class Engine:
         self._runner = Runner(
             generator, store, delivery, self._queue, self._window, clock, self.observer
         )
+        self.summaries = Summaries(
+            generator,
+            store,
+            self._queue,
+            self._window,
+            clock,
+            options.quota,
+            lambda work: self._tasks.create_task(work),
+        )
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
@@ -153,7 +163,7 @@ class Engine:
         """Load the model. Raises ModelError."""
         self._window.use(await self._generator.start())
         await self._tasks.__aenter__()
-        self._open = True
+        self._open = self.summaries.open = True
         self._saver = self._tasks.create_task(self._checkpoints.save_regularly(self._jobs))
         return self
 
@@ -163,9 +173,10 @@ class Engine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._open = False
+        self._open = self.summaries.open = False
         if self._saver is not None:
             self._saver.cancel()
+        await self.summaries.leave()
         await self._abandon(list(self._jobs.values()))
         await self._checkpoints.save_ends()
         # without the body's own exception, which the group would wrap
@@ -176,6 +187,7 @@ class Engine:
         awaited, for a few seconds at most, so that a message that was posted is also recorded; the
         answers stay unfinished, for `recover`. No question of this platform may follow.
         Idempotent."""
+        await self.summaries.leave(platform)
         await self._abandon(
             [
                 job
@@ -478,11 +490,17 @@ class Engine:
         if any(not _may(by, job.answer) for job in here):
             raise NotAllowed("Only who asked, or an admin, can stop this answer.")
         stopped = [job for job in here if job.stop()]
-        if not stopped:
+        own = others = 0
+        if answer_id is None:
+            own = self.summaries.stop(person=by.key, conversations=reach)
+            if everyone and by.admin:
+                others = self.summaries.stop(conversations=reach)
+        count = len(stopped) + own + others
+        if not count:
             raise NothingToDo("Nothing is being answered here that could be stopped.")
-        others = [job for job in stopped if job.answer.question.author.key != by.key]
-        admin_log.stopped(by, conversation, len(others))
-        return len(stopped)
+        others += sum(job.answer.question.author.key != by.key for job in stopped)
+        admin_log.stopped(by, conversation, others)
+        return count
 
     async def reset(self, conversation: ConversationKey, by: Person) -> int:
         """Restart the conversation: no later prompt holds what was said before, which stays stored;
@@ -545,6 +563,7 @@ class Engine:
         for job in list(self._jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
+        self.summaries.stop(person=person.key)
         return await self._without_prompts(self._store.forget(person=person.key))
 
     async def forget_conversation(self, conversation: ConversationKey) -> int:
@@ -552,6 +571,7 @@ class Engine:
         For the operator. Returns how many exchanges were deleted."""
         for job in self._jobs_in({conversation}):
             job.stop()
+        self.summaries.stop(conversations={conversation})
         count = await self._without_prompts(self._store.forget(conversation=conversation))
         admin_log.operator_acted(conversation, f"deleted the conversation: {questions(count)}")
         return count
