@@ -132,6 +132,7 @@ class ConversationSection(_Section):
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
     thinking: Literal["hide", "fold"] = "hide"
+    summaries: bool = True
 
 
 class StorageSettings(_Section):

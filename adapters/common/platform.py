@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.common.direct import Direct
 from adapters.common.place import Place
 from adapters.common.question import Message
+from adapters.common.transcripts import Transcripts
 from bot.messages import Person, Question
 from bot.ports import Surface
 
@@ -48,6 +49,11 @@ class Platform(Protocol):
     """As people type it, in Markdown: ``/reset`` in backticks."""
     forget_command: str
     export_command: str
+
+    @property
+    def transcripts(self) -> Transcripts | None:
+        """Reads what was said in a place; None where nothing can be read."""
+        ...
 
     async def surface(self, question: Question) -> Surface | None:
         """Where the answer to `question` is shown; None where the bot cannot write there any

@@ -21,6 +21,8 @@ class Rules:
     """And are answered where they are no older than this; 0: never."""
     show_thoughts: bool = False
     """People may read what the model thought."""
+    summaries: bool = True
+    """People may have summed up what was said."""
 
     @classmethod
     def of(cls, settings: Settings, access: Access, *, direct_messages: bool = True) -> "Rules":
@@ -34,4 +36,5 @@ class Rules:
             catch_up_days=settings.delivery.catch_up_days,
             catch_up_minutes=settings.delivery.catch_up_minutes,
             show_thoughts=settings.conversation.thinking == "fold",
+            summaries=settings.conversation.summaries,
         )

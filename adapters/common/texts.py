@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from bot.engine import Status
+from bot.engine.summaries import Summary
+from bot.engine.transcript import Transcript
 from bot.measures import Use
 from bot.names import clean_name
 from bot.ports import AnswerState, ConversationSettings, Part
@@ -22,6 +24,12 @@ STATS_DAYS = 7
 """Days that /stats sums up."""
 STATS_PEOPLE = 5
 """People that it names."""
+SUMMARIES_OFF = "Summaries are switched off here."
+NOTHING_SAID_SINCE = (
+    "Nothing was said here since your last message. Name a time or a message: `30m`, `2h`, `3d`, "
+    "or a link to a message of this place."
+)
+NOTHING_SAID_THEN = "Nothing was said here since then."
 NO_DIRECT = "I have no way to write to you alone here."
 DIRECT_CLOSED = (
     "I cannot send you a direct message. Allow direct messages from members of this server in its "
@@ -82,6 +90,29 @@ def forgotten_text(count: int) -> str:
         f"{deleted}My answers to other people stay, even where they quote you. "
         "The messages in the chat are not mine to delete."
     )
+
+
+def summary_begun_text(messages: int, steps: int, *, direct: bool) -> str:
+    """Answers /summarize before the summary comes; "" where nothing needs to be said. `direct`: it
+    comes in a direct message."""
+    if steps == 1 and not direct:
+        return ""
+    takes = f" in {steps:,} steps, which takes a while" if steps > 1 else ""
+    where = " The summary comes in a direct message." if direct else ""
+    return f"I am reading {counted(messages, 'message')}{takes}.{where} `/stop` ends it."
+
+
+def summary_text(summary: Summary, said: Transcript) -> str:
+    """A summary as the person gets it, with how much it covers; or why there is none."""
+    if summary.failed:
+        return summary.text
+    head = f"**Summary of {counted(len(said.spoken), 'message')}**"
+    if said.older:
+        head += " (earlier ones are left out)"
+    if said.later:
+        head += " (later ones are left out)"
+    note = f"\n\n{summary.note}" if summary.note else ""
+    return f"{head}\n\n{summary.text}{note}"
 
 
 def exported_text(files: int) -> str:
@@ -191,10 +222,17 @@ def tokens_text(generated: int, thinking: int) -> str:
 
 
 def privacy_text(
-    retention_days: int, reset: str, forget: str, *, export: str = "", catches_up: bool = False
+    retention_days: int,
+    reset: str,
+    forget: str,
+    *,
+    export: str = "",
+    catches_up: bool = False,
+    summarizes: bool = False,
 ) -> str:
     """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset`, `forget` and
-    `export`: the platform's commands. `catches_up`: whether missed questions are looked for."""
+    `export`: the platform's commands. `catches_up`: whether missed questions are looked for,
+    `summarizes`: whether summaries are made."""
     export = f"{export} gives you all that is stored of you. " if export else ""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
@@ -203,11 +241,15 @@ def privacy_text(
         "**What I read:** after I was away, the newest messages where I answered lately, to find "
         "questions that I missed. Only these questions are stored.\n"
     )
+    summed_up = (
+        "**What I read for a summary:** the messages of the place where somebody asks for one, who "
+        "alone sees it. Neither they nor the summary are stored.\n"
+    )
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
         f"{kept}. Other messages are not stored.\n"
-        f"{read if catches_up else ''}"
+        f"{read if catches_up else ''}{summed_up if summarizes else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "

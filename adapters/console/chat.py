@@ -34,6 +34,7 @@ class ConsolePlatform:
     reset_command = "/reset"
     forget_command = "“parley history forget”"
     export_command = "/export"
+    transcripts = None
 
     async def surface(self, question: Question) -> None:
         """None: `Chat` asks the engine with a surface of its screen."""

@@ -23,8 +23,9 @@ COMMANDS_CHECK = "slash commands"
 """Likewise."""
 COMMANDS = frozenset(
     {
-        *("Ask Parley about this", "ask", "export", "forget", "mute", "privacy", "reset"),
-        *("settings", "stats", "status", "stop", "system", "unmute"),
+        *("Ask Parley about this", "Summarize from here", "ask", "export", "forget", "mute"),
+        *("privacy", "reset", "settings", "stats", "status", "stop", "summarize", "system"),
+        "unmute",
     }
 )
 """The names of the commands that `adapters.discord.slash` defines; a test compares them."""

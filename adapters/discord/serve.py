@@ -117,6 +117,8 @@ class _Connection:
             self._resumed = True
             find = client.platform.find
             await resume_answers(self._parley.engine, self._settings, PLATFORM, find)
+            resume = self._settings.delivery.after_restart == "continue"
+            await client.desk.resume_summaries(PLATFORM, resume=resume)
 
 
 async def log_in(client: discord.Client, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from discord import app_commands
 
 from adapters.common.desk import Desk
 from adapters.common.place import Place
+from adapters.common.since import Since
 from adapters.common.texts import DEFECT
 from adapters.discord.interactions import (
     Interaction,
@@ -17,8 +18,10 @@ from adapters.discord.interactions import (
     refuse_in_private,
     who_and_where,
 )
+from adapters.discord.late_replies import LateReply
 from adapters.discord.malformed import Malformed, guarded_task
 from adapters.discord.modals import MessageQuestion, SystemPrompt
+from adapters.discord.transcripts import check_reader
 from bot.errors import ParleyError
 from bot.messages import Person
 
@@ -68,6 +71,26 @@ def _add_asking(tree: Tree, desk: DeskNow) -> None:
         file: discord.Attachment | None = None,
     ) -> None:
         await ask_aloud(desk(), interaction, Typed(question, [file] if file else []))
+
+    @tree.command(name="summarize", description="Sum up what was said here, for you alone.")
+    @app_commands.describe(
+        since="A time such as 30m, 2h or 3d, or a link to a message; else your last message"
+    )
+    async def summarize(interaction: Interaction, since: str = "") -> None:
+        async def work(place: Place, person: Person) -> str:
+            check_reader(interaction.permissions, place)
+            return await desk().summarize_typed(place, person, since, LateReply(interaction))
+
+        await carry_out(desk(), interaction, work)
+
+    @tree.context_menu(name="Summarize from here")
+    async def summarize_from(interaction: Interaction, message: discord.Message) -> None:
+        async def work(place: Place, person: Person) -> str:
+            check_reader(interaction.permissions, place)
+            since = Since(message=str(message.id))
+            return await desk().summarize(place, person, since, LateReply(interaction))
+
+        await carry_out(desk(), interaction, work)
 
     @tree.context_menu(name="Ask Parley about this")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:

@@ -6,6 +6,7 @@ from adapters.common.question import Message
 from adapters.common.text_commands import is_text_command, obey_text
 from adapters.slack.direct import SlackDirect
 from adapters.slack.surface import SlackSurface
+from adapters.slack.transcripts import SlackTranscripts
 from adapters.slack.workspaces import Workspaces
 from bot.messages import Person, Question
 from bot.ports import StoredAnswer
@@ -15,6 +16,8 @@ USAGE = """\
 thread is a conversation of its own.
 **Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **restart** the \
 conversation with `/reset` or `@parley reset`.
+**Catch up:** `/parley summarize` sums up what was said since your last message, \
+`/parley summarize 2h` in the last two hours; only you see it.
 **More:** `/parley status`, `/parley privacy`, `/parley export me`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
 `/parley system`, `/parley system default`, `/parley mute`, `/parley unmute`, `/parley stats`. \
@@ -30,6 +33,7 @@ class SlackPlatform:
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
+        self.transcripts = SlackTranscripts(workspaces)
         self.desk: Desk | None = None
         """Does what typed commands say; set once both exist."""
 

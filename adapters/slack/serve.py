@@ -141,6 +141,8 @@ class _Connection:
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
+        resume = self._settings.delivery.after_restart == "continue"
+        await desk.resume_summaries(PLATFORM, resume=resume)
         return desk
 
     def _lost(self) -> None:

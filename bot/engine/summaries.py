@@ -40,6 +40,7 @@ FULL_SECONDS = 2.0
 """Wait of a step for which the queue has no room."""
 RUNS = "A summary for you is being written already. /stop ends it."
 STOPPED = "Stopped: there is no summary."
+GIVEN_UP = "I was restarted before your summary was complete. Ask for it again."
 NOTHING_SAID = "The model had nothing to say."
 LENGTH = "The summary reached my length limit."
 DEFECT = "The summary failed by a defect of mine. The operator's log says what."
@@ -127,6 +128,17 @@ class Summaries:
         async def work() -> str:
             said = await read()
             return await self._write(running, said, await self._plan(running.where, said))
+
+        running.task = self._spawn(self._run(running, pending, work, deliver))
+
+    def give_up(self, pending: PendingSummary, deliver: Deliver) -> None:
+        """Tell the person that a summary which an earlier run left pending does not come."""
+        running = _Running(pending.conversation, pending.person)
+        if self._running.setdefault(pending.person.key, running) is not running:
+            return
+
+        async def work() -> str:
+            raise NothingToDo(GIVEN_UP)
 
         running.task = self._spawn(self._run(running, pending, work, deliver))
 

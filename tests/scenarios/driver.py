@@ -140,6 +140,7 @@ class Command(Enum):
     UNMUTE = auto()
     FORGET_ME = auto()
     EXPORT_ME = auto()
+    SUMMARIZE = auto()
     STATUS = auto()
     PRIVACY = auto()
     STATS = auto()

@@ -299,6 +299,7 @@ _USED: dict[Command, tuple[str, dict[str, Any]]] = {
     Command.UNMUTE: ("unmute", {}),
     Command.FORGET_ME: ("forget me", {}),
     Command.EXPORT_ME: ("export me", {}),
+    Command.SUMMARIZE: ("summarize", {}),
     Command.STATUS: ("status", {}),
     Command.PRIVACY: ("privacy", {}),
     Command.STATS: ("stats", {}),

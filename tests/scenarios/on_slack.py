@@ -357,6 +357,7 @@ _USED = {
     Command.UNMUTE: "/parley unmute",
     Command.FORGET_ME: "/parley forget me",
     Command.EXPORT_ME: "/parley export me",
+    Command.SUMMARIZE: "/parley summarize",
     Command.STATUS: "/parley status",
     Command.PRIVACY: "/parley privacy",
     Command.STATS: "/parley stats",

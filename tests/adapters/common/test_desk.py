@@ -69,6 +69,7 @@ class Anywhere:
     reset_command = "`/reset`"
     forget_command = "`/forget me`"
     export_command = "`/export me`"
+    transcripts = None
 
     def __init__(self) -> None:
         self.threads: list[str] = []
