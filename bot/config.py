@@ -72,6 +72,12 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class TorchSettings(_Section):
+    """``[model.torch]``: options of the torch backend."""
+
+    compile: Literal["off", "on"] = "off"
+
+
 class LlamaCppSettings(_Section):
     """``[model.llamacpp]``: the llama-server that runs GGUF files."""
 
@@ -102,6 +108,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
+    torch: TorchSettings = TorchSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
@@ -130,9 +137,12 @@ class ConversationSection(_Section):
 
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     scope: Literal["channel", "thread"] = "channel"
+    parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
+    channel_context: Annotated[int, Field(ge=0, le=100), Means("none")] = 0
     thinking: Literal["hide", "fold"] = "hide"
     summaries: bool = True
+    ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 
 
 class StorageSettings(_Section):
@@ -175,6 +185,7 @@ class DiscordSettings(_Section):
     register_commands: bool = True
     shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
+    answer_all_channels: DiscordIds = frozenset()
     allowed_guilds: DiscordIds = frozenset()
     blocked_guilds: DiscordIds = frozenset()
     allowed_channels: DiscordIds = frozenset()
@@ -201,6 +212,8 @@ class SlackSettings(_Section):
     public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
     base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
+    reply_in: Literal["thread", "channel"] = "thread"
+    answer_all_channels: SlackIds = frozenset()
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()
     allowed_channels: SlackIds = frozenset()

@@ -178,11 +178,12 @@ class RecordedPrompt:
     """The messages that a model got for an answer."""
 
     prompt: Prompt
-    first_question: int
-    """The id of the oldest question in it: with that question the record is deleted."""
+    questions: tuple[int, ...]
+    """The ids of all questions in it, its own included: with any of them the record is deleted."""
     exact: bool = True
     """False where it was packed again for the record, because Parley was started anew since: the
-    settings of the conversation may have changed meanwhile."""
+    settings of the conversation may have changed meanwhile. And where it lacks what people said
+    around the question, which is not stored."""
 
 
 @dataclass(frozen=True, slots=True)

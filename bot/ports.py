@@ -1,6 +1,6 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
-`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
+`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
 `QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive`, `PersonalData`,
 `SummaryLedger` and `Condition` are the database, with `Measures` and `Reports` of `bot.measures`;
 `storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
@@ -113,6 +113,17 @@ class AnswerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The part of its conversation's history that an answer was given: which exchanges, in which
+    order. The same after a crash, whatever has ended since."""
+
+    moment: int
+    """The history as it was at this moment (`QuestionStore.moment`)."""
+    start: int | None = None
+    """The position of the first exchange that was kept; None where none is known to be cut."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """An answer as the ledger records it, with its question."""
 
@@ -129,6 +140,12 @@ class StoredAnswer:
     thought: str = ""
     """What the model thought before `text`; while there is no text, the thought may be
     unfinished."""
+    position: int | None = None
+    """The question's place in the conversation's history; None while it has none."""
+    snapshot: Snapshot | None = None
+    """The history that the answer was given; None before it was begun."""
+    kept: int = 0
+    """How many characters the text had when the answer was continued last; 0 where it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,7 @@ class Leftover:
     """A message that is left on the platform of a deleted question's answer."""
 
     conversation: ConversationKey
+    """The place where the message stands: `Question.shown_at`."""
     message: str
     """The surface's reference."""
     remove: bool
@@ -144,14 +162,16 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """A question and its current answer, as far as it was last saved ("" at first)."""
+    """A question and an answer that has ended, at its place in the conversation's history."""
 
     question_id: int
     question: Question
     asked_at: datetime
     answer_id: int
     answer: str
-    state: AnswerState
+    position: int
+    """Exchanges are in the order in which their answers ended for the first time. One that is
+    answered again, or edited, keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,27 +215,84 @@ class QuestionStore(Protocol):
         """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         """Queue a current answer again and charge `person` for it, now and for its tokens.
 
         With `anew` (regenerate), a new answer to the same question replaces it as the current one
-        and takes over its messages; the old text stays in the archive. Otherwise (continue), the
-        same answer is queued and keeps its text. Raises OverQuota, or NothingToDo where the id
-        names no current answer or one that is still open; nothing changes then.
+        and takes over its messages; the old text stays in the archive, and in the history until
+        the new answer has ended. Otherwise (continue), the same answer is queued and keeps its
+        text. `edited`: the question has another text now, which no earlier answer answers, so that
+        the history loses them; where the last one was INTERRUPTED before it ended, the new one gets
+        a place of its own. Raises OverQuota, or NothingToDo where the id names no current answer or
+        one that is still open; nothing changes then.
         """
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        """The present of this conversation's history, for `exchanges`: it grows with every answer
+        that ends."""
+        ...
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
-        """Up to `limit` exchanges since the last reset, newest first; with `before`, only those
-        whose question id is smaller, for paging. The cost does not depend on the conversation's
-        length."""
+        """Up to `limit` exchanges of the conversation's history since the last reset, the last
+        position first; with `before`, only those at a smaller position, for paging. Each has the
+        newest of its answers that have ended; what is saved of an open answer is never in it.
+
+        With `at`, the history as it was at that `moment`: without what ended later, be it a
+        question's first answer, a regenerated or a continued one. Deleted and edited questions are
+        deleted and edited in it, too, and what a reset hides is hidden. The cost does not depend on
+        the conversation's length."""
 
     async def reset(self, conversation: ConversationKey) -> int:
-        """Start the history anew: `exchanges` no longer returns the earlier ones, so the model no
-        longer sees them. Returns how many became hidden; 0 where there were none. They stay
-        stored, and in the archive, until `forget` or `purge` deletes them."""
+        """Start the history anew: `exchanges` no longer returns what was asked before, so the model
+        no longer sees it, nor a thread's `Origin`. Returns how many questions became hidden; 0
+        where there were none. They stay stored, and in the archive, until `forget` or `purge`
+        deletes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The question of a channel that a thread was opened on: on its message, or on one that shows
+    its answer."""
+
+    question: Question
+    asked_at: datetime
+    exchange: StoredExchange | None
+    """The question with its newest answer that has ended; None while it has none. Its position is
+    one of the channel's history."""
+    hidden: bool
+    """A reset of the channel, or of the thread, hides it from the thread's prompts."""
+
+
+class Origins(Protocol):
+    """What a thread hangs on, and which of a platform's messages are known. Nothing is copied: it
+    is looked up for each prompt, so that edits, deletions, resets and `Archive.forget` follow."""
+
+    async def origin(self, thread: ConversationKey) -> Origin | None:
+        """The question of the thread's channel whose message, or one of whose current answer's
+        messages, has the id that the thread carries. None where there is none, and for a key
+        without a thread. Found by indexes."""
+        ...
+
+    async def reset_at(self, conversation: ConversationKey) -> datetime | None:
+        """When the conversation was reset last; None for never. `forget` of the conversation
+        deletes it, and where no question is left `purge` does, in its time."""
+        ...
+
+    async def known(
+        self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
+    ) -> set[str]:
+        """Those of `messages` that hold a question of the conversation, hidden ones included, and
+        those of `events` (`Question.event_id`, of its platform) that were accepted as a question in
+        the last seven days, deleted ones included."""
+        ...
 
 
 class QuestionEdits(Protocol):
@@ -265,10 +342,16 @@ class AnswerLedger(Protocol):
     """
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         """Save the whole text and thought so far of an open answer, in place of the last
-        checkpoint. Raises ValueError where `state` is not open."""
+        checkpoint, and what history it was given; None leaves that as it is. Raises ValueError
+        where `state` is not open."""
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -281,10 +364,18 @@ class AnswerLedger(Protocol):
         """Record how many parts, from the first, are shown in their final form. Idempotent."""
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
-        """Save the final text, thought and state of an open answer, and charge its tokens to the
-        person who asked for it. It stays `unfinished` until `delivered`. Idempotent: the first
+        """Save the final text, thought and state of an open answer, and what history it was given
+        (None leaves that as it is), and charge its tokens to the person who asked for it. With the
+        first end of an answer that was begun, its question gets the next position in the
+        conversation's history. It stays `unfinished` until `delivered`. Idempotent: the first
         close counts. Raises ValueError where `state` is open."""
 
     async def delivered(self, answer_id: int) -> None:
@@ -296,13 +387,15 @@ class AnswerLedger(Protocol):
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
         """Up to `limit` current answers that meet every condition given, newest question first.
 
         `answer_id`: only that one. `conversation`: only those of that conversation since its last
-        reset. `unfinished`: only those that are open (to be resumed after a crash) or closed and
+        reset. `person`: only those of questions that this person (`Person.key`) asked.
+        `unfinished`: only those that are open (to be resumed after a crash) or closed and
         not yet delivered (their end is still to be shown).
         """
 
@@ -326,10 +419,10 @@ class SettingsStore(Protocol):
         prompt: RecordedPrompt | None = None,
     ) -> None:
         """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
-        With -1, `prompt` is kept for the operator, unless one is kept already or its oldest
-        question is deleted; it is deleted with the last -1 of the answer, and with any of the
-        questions that it quotes. Raises NothingToDo
-        where there is no such answer, ValueError for other verdicts."""
+        With -1, `prompt` is kept for the operator, unless one is kept already or a question that it
+        quotes is deleted; it is deleted with the last -1 of the answer, and with any of the
+        questions that it quotes. Raises NothingToDo where there is no such answer, ValueError for
+        other verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +434,14 @@ class RecentConversation:
     """`Question.direct` of its newest question."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A question that was accepted, whether it is answered or not."""
+
+    message_id: str
+    asked_at: datetime
+
+
 class Missed(Protocol):
     """Where to look for questions that came while Parley was not connected, and from when on."""
 
@@ -350,6 +451,12 @@ class Missed(Protocol):
         """Up to `limit` conversations of the platform whose newest question was asked at `since` or
         later, or is a direct message's, the most recently used first. Those that a reset hid
         count. The cost depends on the number of conversations, not on their length."""
+        ...
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        """Up to `limit` questions of the conversation since its last reset, newest first."""
         ...
 
     async def handled_to(self, platform: str) -> datetime | None:
@@ -523,6 +630,7 @@ class Condition(Protocol):
 
 class Store(
     QuestionStore,
+    Origins,
     QuestionEdits,
     AnswerLedger,
     SettingsStore,
@@ -617,9 +725,16 @@ class SurfaceLimits:
     """The rate of sends and edits together that the limit sustains, above 0."""
     burst: int = 1
     """How many of them may be made at once after a pause, at least 1."""
+    window_seconds: float = 0.0
+    """Above 0 where the platform counts the calls in a window of so many seconds: `burst` calls in
+    any of them, and `edits_per_second` has no effect."""
     posts_burst: int = 0
-    """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
-    burst. 0: they share the limit of edits."""
+    """Above 0 where new messages have a rate limit of their own, with this burst. 0: they share the
+    limit of edits."""
+    posts_per_second: float = 0.0
+    """Of new messages that have a rate limit of their own; 0 means the rate of edits."""
+    note_seconds: float = 0.0
+    """How long a note lasts that `Surface.send` has shown without a message; 0 means for ever."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
     quote: str = ""
@@ -631,7 +746,14 @@ class SurfaceLimits:
         """The limits that apply to new messages."""
         if not self.posts_burst:
             return self
-        return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
+        return replace(
+            self,
+            budget=f"{self.budget} posts",
+            edits_per_second=self.posts_per_second or self.edits_per_second,
+            burst=self.posts_burst,
+            window_seconds=0.0,
+            posts_burst=0,
+        )
 
 
 class Surface(Protocol):
@@ -651,7 +773,9 @@ class Surface(Protocol):
 
     async def send(self, part: Part) -> str:
         """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
-        find the message even after a restart."""
+        find the message even after a restart. Returns "" where the part, which has no text yet, is
+        shown without a message (as a status): `send` is called again when it changes, and after
+        `SurfaceLimits.note_seconds`."""
 
     async def edit(self, message: str, part: Part) -> None:
         """Replace the content of a message by `part`. Idempotent."""
@@ -668,6 +792,10 @@ class Surface(Protocol):
     async def retire(self, message: str) -> None:
         """Remove the buttons of a message whose question was deleted, and leave its text as it is.
         Idempotent: a message that is gone already is no error."""
+
+    async def leave(self) -> None:
+        """Nothing more is shown of the answer: end what the platform shows of it beside its
+        messages, such as a status. Idempotent."""
 
     async def whisper(self, text: str) -> None:
         """Tell whoever asked something that nobody else sees, by another way than the answer's
@@ -686,3 +814,56 @@ class SurfaceFinder(Protocol):
         """The surface, or None where the channel is known to be gone or closed to the bot. Where
         the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
         nothing."""
+
+
+# ---------------------------------------------------------------- what is said around a question
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A message that somebody posted, and that was not meant for Parley."""
+
+    message_id: str
+    event_id: str
+    """What `Question.event_id` would be, had it been a question."""
+    author: str
+    """The display name."""
+    text: str
+    """As people see it; "" where it has no text, or it may not be read."""
+    at: datetime
+    """When it was posted, by the platform's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was said before a question, as the platform shows it now. Parley's own messages, and
+    those that mention it, are not in it: what was asked and answered is history."""
+
+    remarks: tuple[Remark, ...] = ()
+    """Oldest first."""
+    older: bool = False
+    """There are more before the first."""
+    starter: Remark | None = None
+    """The message that the thread was opened on; not in `remarks`."""
+    starter_gone: bool = False
+    """The thread was opened on a message that is deleted, or on one of Parley's own."""
+    lacking: str = ""
+    """`Unreadable.lacking` for what is missing in this; "" where nothing is known to be."""
+
+
+class Surroundings(Protocol):
+    """Reads what people said around a question. Each platform's adapter registers one with
+    `Engine.read_surroundings`; it works from the moment on when answers are resumed.
+
+    `messages` and `characters` bound what is read, the newest first; a few calls are made at most.
+    Nothing is stored. Raises Unreadable where a permission is missing, SurfaceError where
+    the platform refuses for another reason, SurfaceBusy where it cannot be asked now.
+    """
+
+    async def thread(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before `question` in its thread."""
+        ...
+
+    async def channel(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before the message of `question` in its channel, threads aside."""
+        ...

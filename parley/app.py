@@ -139,6 +139,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         python=interpreter(settings),
         environment=section.environment,
         cache_dir=settings.cache_folder,
+        compile=section.torch.compile == "on",
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,
         server=server_path(settings),
@@ -172,6 +173,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             show_names=settings.conversation.show_names,
             sampling=settings.generation.sampling(),
             reasoning=settings.model.reasoning,
+            channel_context=settings.conversation.channel_context,
         ),
         slots=settings.model.max_parallel,
         queue=limits.queue,
@@ -180,6 +182,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         question_characters=limits.question_characters,
         checkpoint_interval=settings.delivery.checkpoint_interval,
         delete_with_question=settings.delivery.delete_with_question,
+        parallel=settings.conversation.parallel,
     )
 
 

@@ -14,12 +14,15 @@ from bot.ports import (
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
+    KnownQuestion,
     Leftover,
     Quota,
     RecentConversation,
+    Snapshot,
     StoredAnswer,
     StoredExchange,
 )
+from storage.memory_origins import MemoryOrigins
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
 from storage.memory_summaries import MemorySummaries
 from storage.rules import (
@@ -34,7 +37,7 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemorySummaries):
+class MemoryStore(MemoryOrigins, MemorySummaries):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
@@ -43,14 +46,9 @@ class MemoryStore(MemorySummaries):
         self._answer_ids = itertools.count(1)
         self._asked: dict[int, MemoryQuestion] = {}
         """Questions by the id of each of their answers."""
-        self._events: dict[tuple[str, str], datetime] = {}
         self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
         self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
-
-    def _of(self, conversation: ConversationKey) -> MemoryConversation:
-        """The conversation to read from: an empty one where there is none."""
-        return self._conversations.get(conversation) or MemoryConversation()
 
     def _in(self, conversation: ConversationKey) -> MemoryConversation:
         """The conversation to write to, created where there is none."""
@@ -82,7 +80,7 @@ class MemoryStore(MemorySummaries):
         check_quota(quota, self._spent_today(person.key))
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         asked = self._asked.get(answer_id)
         if asked is None or asked.answers[-1].id != answer_id:
@@ -91,6 +89,8 @@ class MemoryStore(MemorySummaries):
         if answer.state.open:
             raise NothingToDo("This answer is still being written.")
         self._charge_answer(person.key, quota)
+        if edited:
+            _withdraw(asked)
         if anew:
             messages, answer.messages = answer.messages, {}
             answer = MemoryAnswer(
@@ -98,19 +98,29 @@ class MemoryStore(MemorySummaries):
             )
             asked.answers.append(answer)
             self._asked[answer.id] = asked
+        else:
+            answer.kept = len(answer.text)
         answer.state = AnswerState.QUEUED
         answer.delivered = False
         answer.charged_to = person.key
         return asked.stored()
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        return self._of(conversation).moment
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
-        found = self._of(conversation).visible(before)
-        return [asked.exchange() for asked in itertools.islice(found, limit)]
+        return list(itertools.islice(self._of(conversation).history(before, at), limit))
 
     async def reset(self, conversation: ConversationKey) -> int:
-        kept = self._of(conversation)
+        kept = self._in(conversation)
+        kept.reset_at = self._now()
         hidden = sum(1 for _ in kept.visible())
         if hidden:
             kept.hidden_to = kept.questions[-1].id
@@ -142,7 +152,7 @@ class MemoryStore(MemorySummaries):
         newest = asked[-1].stored()
         for message in newest.messages:
             unread = remove or not newest.text.strip()
-            await self.leave(Leftover(conversation, message, unread))
+            await self.leave(Leftover(newest.question.shown_at, message, unread))
         self._drop(lambda one: any(one is unwanted for unwanted in asked))
         return newest
 
@@ -172,13 +182,19 @@ class MemoryStore(MemorySummaries):
         return next(answer for answer in asked.answers if answer.id == answer_id)
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
         answer = self._answer(answer_id)
         if answer is not None and answer.state.open:
             answer.state, answer.text, answer.thought = state, storable(text), storable(thought)
+            answer.snapshot = snapshot or answer.snapshot
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -199,7 +215,13 @@ class MemoryStore(MemorySummaries):
             answer.settled = settled
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
@@ -207,10 +229,13 @@ class MemoryStore(MemorySummaries):
         if answer is None or not answer.state.open:
             return
         answer.state, answer.text, answer.usage = state, storable(text), usage
-        answer.thought = storable(thought)
+        answer.thought, answer.snapshot = storable(thought), snapshot or answer.snapshot
+        asked = self._asked[answer_id]
+        where = asked.question.conversation
+        if answer.snapshot is not None or text.strip():
+            self._in(where).place(asked, answer)
         if answer.charged_to is not None:
             self._charge(answer.charged_to, Spent(tokens=usage.tokens))
-            where = self._asked[answer_id].question.conversation
             self._count_use(where, answer.charged_to, state, usage)
 
     async def delivered(self, answer_id: int) -> None:
@@ -223,6 +248,7 @@ class MemoryStore(MemorySummaries):
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
@@ -231,6 +257,7 @@ class MemoryStore(MemorySummaries):
             asked
             for asked in found
             if (answer_id is None or asked.answers[-1].id == answer_id)
+            and (person is None or asked.question.author.key == person)
             and (asked.answers[-1].unfinished or not unfinished)
         )
         return [asked.stored() for asked in itertools.islice(wanted, limit)]
@@ -269,7 +296,7 @@ class MemoryStore(MemorySummaries):
         else:
             answer.verdicts.pop(person.key, None)
         if verdict < 0 and prompt is not None:
-            if any(asked.id == prompt.first_question for asked in self._all()):
+            if {asked.id for asked in self._all()}.issuperset(prompt.questions):
                 answer.prompt = answer.prompt or prompt
         elif -1 not in answer.given:
             answer.prompt = None
@@ -291,6 +318,12 @@ class MemoryStore(MemorySummaries):
             if asked.asked_at >= since or asked.question.direct
         ]
         return found[:limit]
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        found = itertools.islice(self._of(conversation).visible(), limit)
+        return [KnownQuestion(asked.question.message_id, asked.asked_at) for asked in found]
 
     async def handled_to(self, platform: str) -> datetime | None:
         return self._handled_to.get(platform)
@@ -347,7 +380,9 @@ class MemoryStore(MemorySummaries):
         self._drop_days_of_use(before.date())
         self._drop_summaries(lambda one: one.asked_at < before)
         self._drop_buckets(before)
-        return self._drop(lambda asked: asked.asked_at < before)
+        gone = self._drop(lambda asked: asked.asked_at < before)
+        self._drop_resets(before)
+        return gone
 
     def _drop(self, unwanted: Callable[[MemoryQuestion], bool]) -> int:
         """Delete questions with their answers. Returns their number."""
@@ -366,3 +401,13 @@ class MemoryStore(MemorySummaries):
 
     async def size(self) -> int:
         return 0
+
+
+def _withdraw(asked: MemoryQuestion) -> None:
+    """Take the answers of a question that has another text now out of the history; and its place,
+    where only an interrupted answer gave it one."""
+    last = asked.answers[-1]
+    if last.state is AnswerState.INTERRUPTED and last.ended == asked.position:
+        asked.position = None
+    for answer in asked.answers:
+        answer.ended = None

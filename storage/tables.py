@@ -4,9 +4,11 @@
                    ├─ questions ── answers ─┬─ shown       the messages that show it
                    │                        ├─ feedback    people's ratings
                    │                        └─ prompts     what the model got, of answers rated -1
+                   │                           └─ quoted   the questions in it
                    └─ activity                   use by day and person
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
     progress (platform)      buckets (step, start, …)      history for plots
+    sums (by, start, of)     activity added up
     summaries                those that are being written
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
@@ -43,6 +45,13 @@ class ConversationRow(Base):
     """``str`` of the ConversationKey."""
     hidden_to: Mapped[int] = mapped_column(RowId, default=0)
     """The id of the newest question that a reset hid from the model; 0 for none."""
+    moment: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
+    """How many ends of answers its history has seen: the last number given to a position, `ended`
+    or `grown`. Never decreases."""
+    reset_at: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
+    """The moment of the last reset: what is not hidden has greater positions."""
+    reset_time: Mapped[datetime | None] = mapped_column(Instant)
+    """When that was; NULL for never."""
 
 
 class SettingsRow(Base):
@@ -65,6 +74,8 @@ class QuestionRow(Base):
     __table_args__ = (
         Index("ix_questions_paging", "conversation_id", "id"),
         Index("ix_questions_message", "conversation_id", "message_id"),
+        Index("ix_questions_history", "conversation_id", "position"),
+        Index("ix_questions_newest", "conversation_id", "author", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -77,8 +88,13 @@ class QuestionRow(Base):
     author_name: Mapped[str] = mapped_column(StoredText)
     author_admin: Mapped[bool]
     direct: Mapped[bool]
+    shown_in: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """The thread of the conversation in which the answer is shown; "" for its own place."""
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
+    position: Mapped[int | None] = mapped_column(RowId)
+    """Its place in the conversation's history: the moment at which its first answer ended. NULL
+    until then."""
 
     conversation: Mapped[ConversationRow] = relationship(lazy="raise")
     answers: Mapped[list["AnswerRow"]] = relationship(
@@ -117,6 +133,18 @@ class AnswerRow(Base):
     """What the model thought before the text, as of the same moment."""
     thinking_tokens: Mapped[int] = mapped_column(default=0, server_default="0")
     """Those of `completion_tokens` that are the thought."""
+    ended: Mapped[int | None] = mapped_column(RowId)
+    """The moment at which it ended for the first time; NULL while it has not, and once its question
+    has another text."""
+    grown: Mapped[int | None] = mapped_column(RowId)
+    """The moment at which it ended after it was continued."""
+    kept: Mapped[int | None] = mapped_column()
+    """How many characters the text had when it was continued last: until `grown`, the history has
+    only these."""
+    context_to: Mapped[int | None] = mapped_column(RowId)
+    """`Snapshot.moment`; NULL before it was begun."""
+    context_from: Mapped[int | None] = mapped_column(RowId)
+    """`Snapshot.start`."""
 
     question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
     shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")
@@ -149,7 +177,10 @@ class ShownRow(Base):
     """Which of the platform's messages shows which part of an answer."""
 
     __tablename__ = "shown"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_shown_message", "message"),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
@@ -161,20 +192,28 @@ class ShownRow(Base):
 
 class FeedbackRow(Base):
     __tablename__ = "feedback"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        # Everything that reports read.
+        Index(
+            "ix_feedback_reports", "rated_at", "answer_id", "verdict", "conversation_id", "person"
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
     )
     person: Mapped[str] = mapped_column(StoredText, primary_key=True, index=True)
     verdict: Mapped[int]
-    rated_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    rated_at: Mapped[datetime | None] = mapped_column(Instant)
     """For a verdict that was given before this was recorded, when the answer was made."""
+    conversation_id: Mapped[int | None] = mapped_column(RowId)
+    """The answer's conversation, so that reports read the index alone."""
 
 
 class PromptRow(Base):
-    """The prompt of an answer that somebody rated -1. It quotes earlier questions of its
-    conversation, so it is deleted with any of them."""
+    """The prompt of an answer that somebody rated -1. It is deleted with any of the questions that
+    it quotes."""
 
     __tablename__ = "prompts"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -182,11 +221,24 @@ class PromptRow(Base):
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
     )
-    first_question: Mapped[int] = mapped_column(RowId)
-    """The id of the oldest question in it."""
     messages: Mapped[str] = mapped_column(StoredText)
     """JSON, as `storage.prompts` writes it."""
     exact: Mapped[bool]
+
+    quoted: Mapped[list["QuotedRow"]] = relationship(lazy="raise", order_by="QuotedRow.question_id")
+
+
+class QuotedRow(Base):
+    """Which questions a prompt that was kept holds, its own included."""
+
+    __tablename__ = "quoted"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    question_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    """May be deleted a moment before the prompt is."""
+    answer_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("prompts.answer_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class UsageRow(Base):
@@ -219,6 +271,39 @@ class ActivityRow(Base):
     timed: Mapped[int]
     first_token_seconds: Mapped[float]
     generating_seconds: Mapped[float]
+
+
+class SumRow(Base):
+    """`ActivityRow` added up over a day or a month, so that a report on a year reads few rows.
+    Every change of that table is made here, too, in the same transaction (`storage.sql.sums`)."""
+
+    __tablename__ = "sums"
+
+    by: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """A `By`."""
+    monthly: Mapped[bool] = mapped_column(primary_key=True)
+    start: Mapped[date] = mapped_column(primary_key=True)
+    """The day (UTC), or the first day of the month."""
+    of: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """The conversation's key or the person's; "" for the sum of a day."""
+    answers: Mapped[int] = mapped_column()
+    failed: Mapped[int]
+    prompt_tokens: Mapped[int] = mapped_column(RowId)
+    completion_tokens: Mapped[int] = mapped_column(RowId)
+    timed: Mapped[int]
+    first_token_seconds: Mapped[float]
+    generating_seconds: Mapped[float]
+
+    __table_args__ = (
+        # Rows from which everything was subtracted, until they are deleted.
+        Index(
+            "ix_sums_empty",
+            answers,
+            sqlite_where=answers <= 0,
+            postgresql_where=answers <= 0,
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class BucketRow(Base):
@@ -269,7 +354,7 @@ class LeftoverRow(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
-    """``str`` of the ConversationKey."""
+    """``str`` of the ConversationKey of the place where the message stands."""
     message: Mapped[str] = mapped_column(StoredText, primary_key=True)
     """The surface's reference."""
     remove: Mapped[bool]

@@ -32,6 +32,11 @@ MOST_MESSAGES = 100
 """The newest messages that are read of a place: what both platforms return in one call."""
 
 
+MOST_OLD_THREADS = 10
+"""Threads below older questions of one channel that are read in one pass: newer ones are found by
+the channel's own page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A message in a platform's history."""
@@ -86,6 +91,11 @@ class History(Protocol):
         SurfaceError."""
         ...
 
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        """The channels in which every message is a question, by the ids of the configuration, as
+        far as they are known: they are read even where nothing was asked lately."""
+        ...
+
     def posted_at(self, message_id: str) -> datetime | None:
         """When the message was posted, which both platforms' ids contain."""
         ...
@@ -99,9 +109,13 @@ class _Pass:
     """The moment up to which everything was handled."""
     floor: datetime
     """Messages that are older are not answered any more."""
+    ran_before: bool
+    """Whether anything was handled before: else nothing was missed where no mention is needed."""
     known: dict[ConversationKey, dict[str, bool]] = field(default_factory=dict)
     """The questions that the database knows, by the place of their message: its id, and whether it
     is a direct message."""
+    answered_in: dict[ConversationKey, list[ConversationKey]] = field(default_factory=dict)
+    """By channel: the threads in which its newest questions were answered, the newest first."""
     changes: list[tuple[datetime, Callable[[], Awaitable[None]]]] = field(default_factory=list)
     gone: list[tuple[Place, str]] = field(default_factory=list)
     places: int = 0
@@ -175,7 +189,7 @@ class CatchUp:
             now = self._now()
             floor = now - timedelta(minutes=rules.catch_up_minutes)
             since = self._since or await self._store.handled_to(self._platform)
-            found = _Pass(since or floor, floor)
+            found = _Pass(since or floor, floor, since is not None)
             await self._read(found, now - timedelta(days=rules.catch_up_days))
             await self._apply(found)
             logger.info(
@@ -194,7 +208,10 @@ class CatchUp:
     async def _read(self, found: _Pass, earliest: datetime) -> None:
         """Read the places and note what is to be done."""
         recent = await self._store.recent_conversations(self._platform, earliest, limit=MOST_PLACES)
-        places = deque(await self._places(recent, earliest, found))
+        known = await self._places(recent, earliest, found)
+        always = self._history.always_read(self._desk.rules.answer_all) if found.ran_before else []
+        among = {place.conversation for place in known}
+        places = deque([*known, *(one for one in always if one.conversation not in among)])
         queued = {place.conversation for place in places}
         while places and found.places < MOST_PLACES:
             place = places.popleft()
@@ -203,9 +220,19 @@ class CatchUp:
             if page is None:
                 continue
             self._compare(place, page, found)
-            new = [key for key in dict.fromkeys(page.threads) if key not in queued]
+            threads = [*page.threads, *self._older_threads(place, page, found)]
+            new = [key for key in dict.fromkeys(threads) if key not in queued]
             queued.update(new)
             places.extend(RecentConversation(key, place.direct) for key in new)
+
+    @staticmethod
+    def _older_threads(
+        place: RecentConversation, page: Page, found: _Pass
+    ) -> list[ConversationKey]:
+        """Threads with answers to questions of this channel that its page does not reach."""
+        listed = {message.message_id for message in page.found}
+        known = found.answered_in.get(place.conversation, ())
+        return [key for key in known if key.thread not in listed][:MOST_OLD_THREADS]
 
     async def _places(
         self, recent: Iterable[RecentConversation], earliest: datetime, found: _Pass
@@ -215,15 +242,17 @@ class CatchUp:
         places: dict[ConversationKey, RecentConversation] = {}
         for one in recent:
             key, channel = one.conversation, replace(one.conversation, thread="")
-            asked = await self._store.exchanges(key, limit=MOST_MESSAGES)
             opened_here = False
-            for exchange in asked:
-                message_id = exchange.question.message_id
+            for asked in await self._store.known_questions(key, limit=MOST_MESSAGES):
+                message_id = asked.message_id
                 opens = bool(key.thread) and message_id == key.thread
                 opened_here = opened_here or opens
-                if message_id and exchange.asked_at >= earliest:
+                if message_id and asked.asked_at >= earliest:
                     home = found.known.setdefault(channel if opens else key, {})
                     home[message_id] = one.direct
+                    if exchange.question.shown_in:
+                        threads = found.answered_in.setdefault(key, [])
+                        threads.append(exchange.question.shown_at)
             if opened_here or one.direct:
                 places.setdefault(channel, replace(one, conversation=channel))
             places.setdefault(key, one)

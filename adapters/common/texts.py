@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.delivery import PLACEHOLDER
 from bot.engine import Status
 from bot.engine.summaries import Summary
 from bot.engine.transcript import Transcript
@@ -11,7 +12,9 @@ from bot.ports import AnswerState, ConversationSettings, Part
 
 WORKING = "Thinking…"
 """What a message says before the first words of an answer."""
-NOTHING_ASKED = "Ask me something: write your question after my name."
+NOTHING_ASKED = (
+    "What would you like to know? Write it after my name, or mention me in a reply to a message."
+)
 DEFECT = "Something went wrong on my side. The operator's log says what."
 THANKS = "Thank you, noted."
 NOT_HERE = "I am not set up to answer here."
@@ -52,7 +55,11 @@ _ENDS = {
 def note_of(part: Part) -> str:
     """The small line below the last part of an answer: the engine's note, or how the answer ended
     where its text does not show that. "" where nothing needs to be said."""
-    return part.note or (_ENDS.get(part.state, "") if part.last else "")
+    end = _ENDS.get(part.state, "") if part.last else ""
+    if part.note and part.state is AnswerState.CUT and part.text != PLACEHOLDER:
+        # the note is about something else, and does not say how to go on
+        return f"{end} {part.note}".strip()
+    return part.note or end
 
 
 def stopped_text(count: int) -> str:
@@ -228,18 +235,27 @@ def privacy_text(
     *,
     export: str = "",
     catches_up: bool = False,
+    channel_context: int = 0,
     summarizes: bool = False,
 ) -> str:
     """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset`, `forget` and
-    `export`: the platform's commands. `catches_up`: whether missed questions are looked for,
-    `summarizes`: whether summaries are made."""
+    `export`: the platform's commands. `catches_up`: whether missed questions are looked for.
+    `channel_context`: how many messages before a question in a channel are read. `summarizes`:
+    whether summaries are made."""
     export = f"{export} gives you all that is stored of you. " if export else ""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
     )
     read = (
-        "**What I read:** after I was away, the newest messages where I answered lately, to find "
-        "questions that I missed. Only these questions are stored.\n"
+        "**What I read:** for an answer in a thread, the newest messages of that thread and the "
+        "message that it was opened on, whoever wrote them, with the names. "
+        f"{_channel_read(channel_context)}"
+        "The model gets them with the question; they are read again for each answer, and stored "
+        "nowhere.\n"
+    )
+    missed = (
+        "After I was away, I read the newest messages where I answered lately, to find questions "
+        "that I missed. Only these questions are stored.\n"
     )
     summed_up = (
         "**What I read for a summary:** the messages of the place where somebody asks for one, who "
@@ -248,8 +264,10 @@ def privacy_text(
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
-        f"{kept}. Other messages are not stored.\n"
-        f"{read if catches_up else ''}{summed_up if summarizes else ''}"
+        f"{kept}. What a question points at is stored as a part of it: a message that is replied "
+        "to or forwarded, and what was said just before a mention alone. Other messages are not "
+        "stored.\n"
+        f"{read}{missed if catches_up else ''}{summed_up if summarizes else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
@@ -257,6 +275,13 @@ def privacy_text(
         f"its answer. {export}{forget} deletes everything that you ever asked, with my answers, "
         "for good. My answers to other people stay, even where they quote you."
     )
+
+
+def _channel_read(messages: int) -> str:
+    if not messages:
+        return "In a channel I read only what is asked of me. "
+    before = "message" if messages == 1 else f"{messages} messages"
+    return f"For an answer in a channel, the {before} before the question. "
 
 
 def counted(number: int, thing: str) -> str:

@@ -13,15 +13,12 @@ from adapters.console.export import write_export
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
-from adapters.console.slash import help_text, parse
+from adapters.console.slash import ends_chat, help_text, parse
 from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
-
-EXIT_LINES = ("stop", "/quit")
-"""Lines that end the chat; case does not matter."""
+from bot.ports import Store, StoredAnswer, Surface, SurfaceFinder
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -80,6 +77,7 @@ class Chat:
             "context": self._context,
             "export": self._export,
             "status": self._status,
+            "stats": self._stats,
             "help": self._help,
         }
         self._jobs: tuple[Job, ...] = ()
@@ -89,8 +87,8 @@ class Chat:
 
     async def earlier_questions(self) -> list[str]:
         """The newest questions of this conversation, at most `MOST_EARLIER` + 1, oldest first."""
-        newest = await self._store.exchanges(self._conversation, limit=MOST_EARLIER + 1)
-        return [exchange.question.text for exchange in reversed(newest)]
+        newest = await self._store.answers(conversation=self._conversation, limit=MOST_EARLIER + 1)
+        return [answer.question.text for answer in reversed(newest)]
 
     async def run(self, lines: Lines, *, resume: bool) -> None:
         """Answer `lines` until they end or one of `EXIT_LINES` comes. With `resume`, answers that
@@ -105,7 +103,7 @@ class Chat:
             await self._recover(resume=resume)
         show = self._screen.note
         while (line := await lines.read()) is not None:
-            if line.strip().lower() in EXIT_LINES:
+            if ends_chat(line):
                 show = self._screen.say
                 break
             if line.strip():
@@ -166,13 +164,13 @@ class Chat:
 
     async def _continue(self, _: str) -> None:
         newest = await self._newest()
-        with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
+        with closing(self._screen.surface(shown=newest.text if newest else "")) as surface:
             await self._watch(
                 await self._engine.continue_(self._conversation, self._person, _finder_of(surface))
             )
 
-    async def _newest(self) -> StoredExchange | None:
-        found = await self._store.exchanges(self._conversation, limit=1)
+    async def _newest(self) -> StoredAnswer | None:
+        found = await self._store.answers(conversation=self._conversation, limit=1)
         return found[0] if found else None
 
     async def _watch(self, *jobs: Job) -> None:
@@ -220,6 +218,9 @@ class Chat:
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())
+
+    async def _stats(self, _: str) -> None:
+        self._screen.say(await self._desk.stats(self._place, self._person))
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())

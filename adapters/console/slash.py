@@ -16,6 +16,15 @@ class Command:
     """The argument as the help shows it; "" where the command takes none."""
 
 
+EXIT_LINES = ("stop", "/quit")
+"""Lines that end the chat; case does not matter."""
+
+
+def ends_chat(line: str) -> bool:
+    """Whether this line ends the chat."""
+    return line.strip().lower() in EXIT_LINES
+
+
 COMMANDS = (
     Command("reset", "restart this conversation; what was said stays stored"),
     Command("stop", "stop the answers that are being written (Ctrl-C does so too)"),
@@ -34,6 +43,7 @@ COMMANDS = (
     Command("context", "what is in the context window, and how many tokens are left"),
     Command("export", "write all that is stored of you to a file, as lines of JSON", "[FILE]"),
     Command("status", "the model, its device, the queue and the speed"),
+    Command("stats", "answers, tokens and times of this conversation in the last days"),
     Command("help", "this list"),
     Command("quit", "end the chat (Ctrl-D and the word stop do so too)"),
 )

@@ -14,6 +14,7 @@ from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.commands import register_changed
 from adapters.discord.places import PLATFORM, access_of
+from adapters.discord.surroundings import DiscordSurroundings
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, SurfaceBusy
@@ -92,6 +93,7 @@ class _Connection:
             self._settings,
             access_of(discord_settings),
             direct_messages=discord_settings.direct_messages,
+            answer_all=discord_settings.answer_all_channels,
         )
         client = ParleyClient(
             self._parley.engine,
@@ -105,6 +107,7 @@ class _Connection:
         )
         async with client, client.beside:
             await log_in(client, self._settings)
+            self._parley.engine.read_surroundings(PLATFORM, DiscordSurroundings(client))
             await self._resume(client)
             if self._to_register:  # once in a run
                 self._to_register = False

@@ -17,7 +17,7 @@ from adapters.common.place import Place
 from adapters.common.since import Since, asks_for_summary
 from adapters.common.texts import WORKING
 from adapters.common.transcripts import MOST_MESSAGES
-from adapters.discord.incoming import readable
+from adapters.discord.content import readable
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import channel_id, permissions_in
 from bot.engine.transcript import Spoken, Transcript

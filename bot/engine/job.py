@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bot.engine.queue import Ticket
 from bot.errors import ParleyError
 from bot.messages import Prompt, Thought, Usage
-from bot.ports import AnswerState, StoredAnswer, Surface
+from bot.ports import AnswerState, Snapshot, StoredAnswer, Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,12 @@ class Job:
         self.state = AnswerState.QUEUED
         self.began = asyncio.get_running_loop().time()
         """When this run of Parley took it up, by the event loop's clock."""
-        self.saved = (answer.text, answer.thought)
-        """Text and thought of the last checkpoint."""
+        self._pieces = [answer.text] if answer.text else []
+        self._thoughts = [answer.thought] if answer.thought else []
+        self.snapshot = answer.snapshot
+        """The history that it is given; None before it is begun."""
+        self.saved = self.progress
+        """What the last checkpoint saved."""
         self.recorded = False
         """Its end is in the database."""
         self.unsaved = False
@@ -55,6 +59,8 @@ class Job:
         self.prompt: Prompt | None = None
         """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
         run."""
+        self.packed = asyncio.Event()
+        """Set once `prompt` and `snapshot` are known."""
         self.waited: float | None = None
         """Seconds in the queue; None while it waits."""
         self.window = 0
@@ -67,11 +73,11 @@ class Job:
         """Another answer is about to replace this one, in the same messages."""
         self.short = False
         """Memory ran out meanwhile: the prompt was packed again, for a smaller window."""
+        self.note = ""
+        """For the person: what the prompt lacks."""
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None
-        self._pieces = [answer.text] if answer.text else []
-        self._thoughts = [answer.thought] if answer.thought else []
         self._ended = asyncio.Event()
         self.changed = asyncio.Event()
         """Set when text or thought has changed, and at the end; whoever waits for it clears it."""
@@ -93,6 +99,11 @@ class Job:
         if len(self._thoughts) > 1:
             self._thoughts = ["".join(self._thoughts)]
         return self._thoughts[0] if self._thoughts else ""
+
+    @property
+    def progress(self) -> tuple[str, str, Snapshot | None]:
+        """What a checkpoint saves: the text and the thought so far, and the history for them."""
+        return self.text, self.thought, self.snapshot
 
     def write(self, piece: str | Thought) -> None:
         """Append what the model generated."""

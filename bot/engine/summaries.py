@@ -87,9 +87,9 @@ class Summaries:
         window: ContextWindow,
         clock: Clock,
         quota: Quota,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None],
     ) -> None:
-        """`spawn` starts a task that the engine waits for at its end."""
+        """`spawn` starts a task that the engine waits for at its end; None where it is ending."""
         self._generator = generator
         self._store = store
         self._queue = queue
@@ -116,7 +116,7 @@ class Summaries:
                 where, person, said.first, said.last, self._quota
             )
             work = partial(self._write, running, said, made)
-            running.task = self._spawn(self._run(running, pending, work, deliver))
+            self._start(running, self._run(running, pending, work, deliver))
             return made.steps
 
     def take_up(self, pending: PendingSummary, read: Reading, deliver: Deliver) -> None:
@@ -129,7 +129,7 @@ class Summaries:
             said = await read()
             return await self._write(running, said, await self._plan(running.where, said))
 
-        running.task = self._spawn(self._run(running, pending, work, deliver))
+        self._start(running, self._run(running, pending, work, deliver))
 
     def give_up(self, pending: PendingSummary, deliver: Deliver) -> None:
         """Tell the person that a summary which an earlier run left pending does not come."""
@@ -140,7 +140,7 @@ class Summaries:
         async def work() -> str:
             raise NothingToDo(GIVEN_UP)
 
-        running.task = self._spawn(self._run(running, pending, work, deliver))
+        self._start(running, self._run(running, pending, work, deliver))
 
     def stop(
         self, *, person: str = "", conversations: Collection[ConversationKey] | None = None
@@ -181,6 +181,11 @@ class Summaries:
         except BaseException:
             del self._running[person.key]
             raise
+
+    def _start(self, running: _Running, work: Coroutine[Any, Any, None]) -> None:
+        running.task = self._spawn(work)
+        if running.task is None:  # it stays pending
+            del self._running[running.person.key]
 
     async def _run(
         self,

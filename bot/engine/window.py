@@ -3,11 +3,19 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from bot.engine.packing import Packed, Thinking, as_question, pack
+from bot.engine.packing import Packed, Thinking, as_question, least_answer, pack
 from bot.engine.settings import settings_in
+from bot.engine.surroundings import GONE, SHARE, Before, SurroundingsReader, with_what_was_said
 from bot.measures import RecordedPrompt
-from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
-from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
+from bot.messages import ConversationKey, ModelInfo, Prompt, Question, Reasoning, Sampling
+from bot.ports import (
+    ConversationSettings,
+    Generator,
+    Snapshot,
+    Store,
+    StoredAnswer,
+    StoredExchange,
+)
 from bot.recent import Recent
 
 PAGE = 32
@@ -26,6 +34,8 @@ class WindowOptions:
     show_names: bool
     sampling: Sampling
     reasoning: Reasoning = Reasoning.AUTO
+    channel_context: int = 0
+    """How many messages before a question in a channel the model is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class ContextWindow:
         self._generator = generator
         self._store = store
         self._options = options
+        self.surroundings = SurroundingsReader(store, options.channel_context)
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
@@ -68,36 +79,46 @@ class ContextWindow:
         """Pack for this model's context window from now on."""
         self._model, self._tokens = model, model.context
 
-    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
-        """The prompt for this answer, and how to sample it: `max_new_tokens` and
-        `max_thinking_tokens` are what the window leaves. Waits while the model is being restarted.
-        Raises TooLong, StorageError and ModelError."""
+    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling, Snapshot]:
+        """The prompt for this answer; how to sample it (`max_new_tokens` and `max_thinking_tokens`
+        are what the window leaves); and the history that is in it, with which the same answer gets
+        the same prompt again. It is the answer's own `snapshot` where it was begun before, else
+        what has ended until now; in both, only what stands before the answer's own place. Waits
+        while the model is being restarted. Raises TooLong, StorageError and ModelError."""
         # looked up each time: a model that was restarted after it ran out of memory has less room
         self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
+        snapshot = answer.snapshot or await self._present(question.conversation)
+        before = await self.surroundings.before(answer, self._tokens)
+        asked = as_question(question, show_names=self._names(settings))
         packed = await pack(
             system=self._system(settings),
-            question=as_question(question, show_names=self._names(settings)),
+            question=await self._with_what_was_said(before, answer, asked, settings),
             answer=answer.text,
             thought=answer.thought,
+            begun=answer.text[: answer.kept],
             thinking=self._thinking(settings),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(
+                question.conversation, answer.position, snapshot.moment, origin=before.origin
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=sampling.max_new_tokens,
-            keep_from=self._cuts.get(question.conversation),
+            keep_from=snapshot.start,
             show_names=self._names(settings),
         )
-        self._remember(question.conversation, packed.keep_from)
+        if answer.position is None:  # one that is answered again cuts nothing for the next question
+            self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
-        packed = replace(packed, prompt=prompt)
-        return packed, replace(
+        packed = _marked(replace(packed, prompt=prompt), before, asked, again=bool(answer.messages))
+        sampling = replace(
             sampling,
             max_new_tokens=packed.max_new_tokens,
             max_thinking_tokens=packed.max_thinking_tokens,
         )
+        return packed, sampling, replace(snapshot, start=packed.keep_from)
 
     async def bounds(self, conversation: ConversationKey) -> Bounds:
         """The window and the settings of this conversation. Waits while the model is being
@@ -129,7 +150,7 @@ class ContextWindow:
         return await pack(
             system=self._system(settings),
             question="",
-            pages=self._pages(conversation, before=None),
+            pages=self._pages(conversation, origin=await self.surroundings.origin(conversation)),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -143,27 +164,72 @@ class ContextWindow:
         settings and the history that are stored now tell it. Raises what `pack` raises."""
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
+        snapshot = answer.snapshot or await self._present(question.conversation)
         packed = await pack(
             system=self._system(settings),
             question=as_question(question, show_names=self._names(settings)),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(
+                question.conversation,
+                answer.position,
+                snapshot.moment,
+                origin=await self.surroundings.origin(question.conversation),
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
             thinking=self._thinking(settings),
+            keep_from=snapshot.start,
             show_names=self._names(settings),
         )
-        oldest = answer.question_id if packed.keep_from is None else packed.keep_from
-        return RecordedPrompt(packed.prompt, oldest, exact=False)
+        quoted = (*packed.questions, answer.question_id)
+        return RecordedPrompt(packed.prompt, quoted, exact=False)
 
     # ------------------------------------------------------------ inside
 
+    async def _present(self, conversation: ConversationKey) -> Snapshot:
+        """The history of the next answer: all that has ended until now."""
+        moment = await self._store.moment(conversation)
+        return Snapshot(moment, self._cuts.get(conversation))
+
+    async def _with_what_was_said(
+        self, before: Before, answer: StoredAnswer, asked: str, settings: ConversationSettings
+    ) -> str:
+        """The question as asked, with what was said before it as far as there is room: beside the
+        longest answer, and in a share of the window."""
+        if not (before.remarks or before.starter):
+            return asked
+        # Without the answer so far: one that is taken up gets the same prompt as at first.
+        alone = Prompt(self._system(settings), (), asked)
+        wanted, thinking = self._sampling(settings).max_new_tokens, self._thinking(settings)
+        least = least_answer(self._tokens, wanted)
+        answering = max(least, min(wanted + thinking.most, self._tokens // 2))
+        count = self._generator.count
+        most = min(await count(alone) + self._tokens // SHARE, self._tokens - answering)
+        written = replace(alone, answer=answer.text, thought=answer.thought)
+        longest = self._tokens - (least if answer.kept else 1)
+
+        async def fits(text: str) -> bool:
+            if await count(replace(alone, question=text)) > most:
+                return False
+            return written == alone or await count(replace(written, question=text)) <= longest
+
+        return await with_what_was_said(before, asked, fits, show_names=self._names(settings))
+
     async def _pages(
-        self, conversation: ConversationKey, *, before: int | None
+        self,
+        conversation: ConversationKey,
+        before: int | None = None,
+        at: int | None = None,
+        *,
+        origin: StoredExchange | None = None,
     ) -> AsyncIterator[list[StoredExchange]]:
-        while page := await self._store.exchanges(conversation, before=before, limit=PAGE):
+        """The history at a moment, the last exchange first; only what stands before a position.
+        Last of all comes `origin`, which a thread was opened on, before every position."""
+        while page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE):
             yield page
-            before = page[-1].question_id
+            before = page[-1].position
+        if origin is not None:
+            yield [replace(origin, position=0)]
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
         if cut is None:
@@ -192,6 +258,16 @@ class ContextWindow:
         if settings.max_new_tokens is not None:
             sampling = replace(sampling, max_new_tokens=settings.max_new_tokens)
         return sampling
+
+
+def _marked(packed: Packed, before: Before, asked: str, *, again: bool) -> Packed:
+    """With the question as it may be stored, and what the person is told of the prompt."""
+    gone = before.starter_gone and (again or not packed.questions)
+    return replace(
+        packed,
+        asked=None if packed.prompt.question == asked else asked,
+        note=" ".join(filter(None, (before.note, GONE if gone else ""))),
+    )
 
 
 async def _nothing() -> AsyncIterator[list[StoredExchange]]:

@@ -102,6 +102,8 @@ class Loop:
         for ended in step.ended:
             if ended.id in self._in_flight:
                 self._end(ended)
+        for note in step.notes:
+            self._send({"type": "note", "message": note})
         self._report(tokens)
         return step.pause
 

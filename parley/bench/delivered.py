@@ -55,6 +55,9 @@ class MemorySurface:
     async def retire(self, message: str) -> None:
         pass
 
+    async def leave(self) -> None:
+        """Nothing is shown beside the messages."""
+
     async def whisper(self, text: str) -> None:
         pass
 
@@ -112,14 +115,16 @@ class Delivered:
         self._numbers = itertools.count(1)
 
     async def ask(self, questions: Sequence[str], *, conversation: str = "") -> Asked:
-        """Ask all at once, each by a person of its own in a conversation of its own, or one after
-        the other in `conversation`. Raises ModelError where an answer fails."""
+        """Ask all at once, each by a person of its own in a conversation of its own, or all in
+        `conversation`. Raises ModelError where an answer fails."""
         self._watched.prompts, self._watched.first = [], []
         begun = time.perf_counter()
-        jobs = [
-            await self._engine.ask(self._question(text, conversation), MemorySurface())
-            for text in questions
-        ]
+        jobs = await asyncio.gather(
+            *(
+                self._engine.ask(self._question(text, conversation), MemorySurface())
+                for text in questions
+            )
+        )
         for job in jobs:
             assert job is not None
             await job.ended()

@@ -25,7 +25,7 @@ from bot.ports import ArchivedAnswer, ArchivedExchange, ConversationSummary
 from storage.database import Database
 from storage.gaps import count_deletion
 from storage.rules import Now
-from storage.sql import rows
+from storage.sql import rows, sums
 from storage.sql.part import SqlPart, prompts_quoting
 from storage.sql.reports import recorded
 from storage.tables import (
@@ -34,6 +34,7 @@ from storage.tables import (
     BucketRow,
     ConversationRow,
     FeedbackRow,
+    PromptRow,
     QuestionRow,
     SettingsRow,
     SummaryRow,
@@ -89,7 +90,7 @@ class SqlArchive(SqlPart):
             .options(
                 contains_eager(QuestionRow.conversation),
                 answers.selectinload(AnswerRow.feedback),
-                answers.joinedload(AnswerRow.prompt),
+                answers.joinedload(AnswerRow.prompt).selectinload(PromptRow.quoted),
             )
         )
         async with self._database.read() as session:
@@ -143,7 +144,7 @@ class _Deletion:
             deleted = await self._questions(session, QuestionRow.conversation_id == here, limit)
             if deleted < limit:
                 # In the same transaction: no new question may refer to it.
-                await self._run(session, delete(ConversationRow).where(ConversationRow.key == key))
+                await self._conversations(session, ConversationRow.key == key)
                 await self._run(session, delete(SummaryRow).where(SummaryRow.conversation == key))
             return deleted
 
@@ -169,10 +170,12 @@ class _Deletion:
         gone = await self._batches(questions)
         await self._batches(ratings)
         await self._batches(charges)
+        theirs = ActivityRow.person == person
         await self._rest(
             UsageRow.person == person,
-            ActivityRow.person == person,
+            theirs,
             SummaryRow.person == person,
+            lambda one: sums.subtract(one, theirs),
         )
         return gone
 
@@ -182,12 +185,8 @@ class _Deletion:
 
         gone = await self._batches(questions)
         day = before.date()
-        await self._rest(
-            UsageRow.day < day,
-            ActivityRow.day < day,
-            SummaryRow.asked_at < before,
-            BucketRow.start < before,
-        )
+        old = (UsageRow.day < day, ActivityRow.day < day, SummaryRow.asked_at < before)
+        await self._rest(*old, lambda one: sums.drop_before(one, day), before)
         return gone
 
     async def _rest(
@@ -195,23 +194,35 @@ class _Deletion:
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
         summaries: ColumnElement[bool],
-        buckets: ColumnElement[bool] | None = None,
+        subtracted: Callable[[AsyncSession], Awaitable[None]],
+        before: datetime | None = None,
     ) -> None:
         """Delete usage, unfinished summaries, and conversations that have neither questions nor
-        settings left."""
+        settings left, and were not reset. With `before`, also buckets and resets that are older.
+        `subtracted` takes the activity out of its sums."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
         async def operation(session: AsyncSession) -> None:
             await self._run(session, delete(UsageRow).where(usage))
+            await subtracted(session)
             await self._run(session, delete(ActivityRow).where(activity))
             await self._run(session, delete(SummaryRow).where(summaries))
-            if buckets is not None:
-                await session.execute(delete(BucketRow).where(buckets))
-            await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
+            if before is not None:
+                await session.execute(delete(BucketRow).where(BucketRow.start < before))
+                old = update(ConversationRow).where(~asked, ConversationRow.reset_time < before)
+                await self._run(session, old.values(reset_time=None))
+            never_reset = ConversationRow.reset_time.is_(None)
+            await self._conversations(session, ~asked, ~set_up, never_reset)
 
         await self._database.write(operation)
         await self._overwrite()
+
+    async def _conversations(self, session: AsyncSession, *which: ColumnElement[bool]) -> None:
+        """Delete conversations, and with them their activity."""
+        here = select(ConversationRow.id).where(*which)
+        await sums.subtract(session, ActivityRow.conversation_id.in_(here))
+        await self._run(session, delete(ConversationRow).where(*which))
 
     async def _overwrite(self) -> None:
         if self._changed or await self._database.scrub_pending():

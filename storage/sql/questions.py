@@ -65,6 +65,7 @@ class SqlQuestions(SqlPart):
             author_name=question.author.name,
             author_admin=question.author.admin,
             direct=question.direct,
+            shown_in=question.shown_in,
             asked_at=self._now(),
             text=question.text,
         )
@@ -95,7 +96,7 @@ class SqlQuestions(SqlPart):
                 check_quota(quota, await spent_on(session, person.key, self._today()))
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         async def operation(session: AsyncSession) -> StoredAnswer:
             found = await session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
@@ -104,8 +105,11 @@ class SqlQuestions(SqlPart):
             if found.state.open:
                 raise NothingToDo("This answer is still being written.")
             await self._charge_answer(session, person, quota)
+            if edited:
+                await _withdraw(session, found)
             if anew:
                 return await self._replace(session, found, person)
+            found.kept = len(found.text)
             found.state = AnswerState.QUEUED
             found.unfinished = True
             found.charged_to = person.key
@@ -126,39 +130,54 @@ class SqlQuestions(SqlPart):
         )
         before = rows.answer(old)
         return StoredAnswer(
-            new.id, before.question_id, before.question, new.state, "", before.messages
+            new.id,
+            before.question_id,
+            before.question,
+            new.state,
+            "",
+            before.messages,
+            position=before.position,
         )
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        here = select(ConversationRow.moment).where(ConversationRow.key == str(conversation))
+        async with self._database.read() as session:
+            return await session.scalar(here) or 0
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
         newest = (
-            rows.current_answers()
+            rows.ended_answers(at)
             .where(
                 ConversationRow.key == str(conversation),
                 QuestionRow.id > ConversationRow.hidden_to,
+                QuestionRow.position > ConversationRow.reset_at,
             )
-            .order_by(QuestionRow.id.desc())
+            .order_by(QuestionRow.position.desc())
             .limit(limit)
         )
         if before is not None:
-            newest = newest.where(QuestionRow.id < before)
+            newest = newest.where(QuestionRow.position < before)
         async with self._database.read() as session:
-            return [rows.exchange(row) for row in await session.scalars(newest)]
+            return [rows.exchange(row, at) for row in await session.scalars(newest)]
 
     async def reset(self, conversation: ConversationKey) -> int:
         async def operation(session: AsyncSession) -> int:
-            kept = await session.scalar(
-                select(ConversationRow).where(ConversationRow.key == str(conversation))
-            )
-            if kept is None:
-                return 0
+            kept = await session.get(ConversationRow, await conversation_id(session, conversation))
+            assert kept is not None
+            kept.reset_time = self._now()
             seen = select(func.count(), func.max(QuestionRow.id)).where(
                 QuestionRow.conversation_id == kept.id, QuestionRow.id > kept.hidden_to
             )
             number, newest = (await session.execute(seen)).one()
             if newest is not None:
-                kept.hidden_to = newest
+                kept.hidden_to, kept.reset_at = newest, kept.moment
             return int(number)
 
         return await self._database.write(operation)
@@ -197,7 +216,7 @@ class SqlQuestionEdits(SqlPart):
             before = rows.answer(found)
             for message in before.messages:
                 unread = remove or not before.text.strip()
-                await _leave(session, Leftover(conversation, message, unread))
+                await _leave(session, Leftover(before.question.shown_at, message, unread))
             here = (
                 QuestionRow.conversation_id == found.question.conversation_id,
                 QuestionRow.message_id == message_id,
@@ -233,6 +252,20 @@ class SqlQuestionEdits(SqlPart):
             )
 
         await self._database.write(operation)
+
+
+async def _withdraw(session: AsyncSession, old: AnswerRow) -> None:
+    """Take the answers of a question that has another text now out of the history; and its place,
+    where only an interrupted answer gave it one."""
+    if old.state is AnswerState.INTERRUPTED and old.ended == old.question.position:
+        old.question.position = None
+    await session.flush()
+    await session.execute(
+        update(AnswerRow)
+        .where(AnswerRow.question_id == old.question_id)
+        .values(ended=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _quick(statement: Delete) -> Delete:

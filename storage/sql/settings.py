@@ -1,8 +1,9 @@
 """Settings and ratings in SQL."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
@@ -18,6 +19,7 @@ from storage.tables import (
     FeedbackRow,
     PromptRow,
     QuestionRow,
+    QuotedRow,
     SettingsRow,
 )
 
@@ -76,11 +78,17 @@ class SqlSettings(SqlPart):
         check_verdict(verdict)
 
         async def operation(session: AsyncSession) -> None:
-            known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
-            if await session.scalar(known) is None:
+            asked_in = (
+                select(QuestionRow.conversation_id)
+                .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+                .where(AnswerRow.id == answer_id)
+            )
+            if (conversation := await session.scalar(asked_in)) is None:
                 raise NothingToDo("There is no such answer any more.")
             if verdict:
-                await _save_verdict(session, answer_id, person, verdict, self._now())
+                row = {"answer_id": answer_id, "person": person.key, "verdict": verdict}
+                row |= {"rated_at": self._now(), "conversation_id": conversation}
+                await _save_verdict(session, row)
             else:
                 here = (FeedbackRow.answer_id == answer_id, FeedbackRow.person == person.key)
                 await session.execute(delete(FeedbackRow).where(*here))
@@ -89,12 +97,8 @@ class SqlSettings(SqlPart):
         await self._database.write(operation)
 
 
-async def _save_verdict(
-    session: AsyncSession, answer_id: int, person: Person, verdict: int, now: datetime
-) -> None:
-    insert = insert_into(session, FeedbackRow).values(
-        answer_id=answer_id, person=person.key, verdict=verdict, rated_at=now
-    )
+async def _save_verdict(session: AsyncSession, row: Mapping[str, Any]) -> None:
+    insert = insert_into(session, FeedbackRow).values(**row)
     await session.execute(
         insert.on_conflict_do_update(
             index_elements=["answer_id", "person"],
@@ -108,16 +112,20 @@ async def _keep_prompt(
 ) -> None:
     """Keep the prompt of an answer that is rated -1, and delete that of one that no longer is."""
     if prompt is not None:
-        oldest = select(QuestionRow.id).where(QuestionRow.id == prompt.first_question)
-        if await session.scalar(oldest) is None:
-            return  # deleted meanwhile: nothing that quotes it may be kept
-        insert = insert_into(session, PromptRow).values(
-            answer_id=answer_id,
-            first_question=prompt.first_question,
-            messages=prompts.to_json(prompt.prompt),
-            exact=prompt.exact,
-        )
-        await session.execute(insert.on_conflict_do_nothing())
+        await _keep(session, answer_id, prompt)
         return
     bad = exists().where(FeedbackRow.answer_id == answer_id, FeedbackRow.verdict < 0)
     await session.execute(delete(PromptRow).where(PromptRow.answer_id == answer_id, ~bad))
+
+
+async def _keep(session: AsyncSession, answer_id: int, prompt: RecordedPrompt) -> None:
+    quoted = set(prompt.questions)
+    known = select(func.count()).where(QuestionRow.id.in_(quoted))
+    if await session.scalar(known) != len(quoted):
+        return  # one was deleted meanwhile: nothing that quotes it may be kept
+    insert = insert_into(session, PromptRow).values(
+        answer_id=answer_id, messages=prompts.to_json(prompt.prompt), exact=prompt.exact
+    )
+    made = insert.on_conflict_do_nothing().returning(PromptRow.answer_id)
+    if await session.scalar(made) is not None:
+        session.add_all(QuotedRow(answer_id=answer_id, question_id=one) for one in quoted)

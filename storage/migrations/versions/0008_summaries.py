@@ -1,13 +1,13 @@
 """Summaries that are being written are recorded, so that they are taken up after a crash.
 
-Revision: 0008, after 0004.
+Revision: 0008, after 0007.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

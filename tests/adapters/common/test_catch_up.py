@@ -38,6 +38,7 @@ class Book:
 
     def __init__(self) -> None:
         self.pages: dict[ConversationKey, Page | Exception | None] = {}
+        self.always: list[ConversationKey] = []
         self.read: list[ConversationKey] = []
         self.done: list[str] = []
         self.on_read: Callable[[], None] = lambda: None
@@ -51,6 +52,9 @@ class Book:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        return [RecentConversation(key, direct=False) for key in self.always]
 
     def posted_at(self, message_id: str) -> datetime | None:
         return at(float(message_id))
@@ -372,3 +376,25 @@ async def test_a_mark_that_cannot_be_saved_disturbs_nobody(
     async with progress.handling("chat", at(5)):
         pass
     assert "the disk is full" in caplog.text
+
+
+# ---------------------------------------------------------------- channels without a mention
+
+
+async def test_channels_without_a_mention_are_read_after_the_known_ones_and_once(
+    store: MemoryStore, book: Book
+) -> None:
+    other = ConversationKey("chat", "c2", workspace="w")
+    book.always = [HERE, other]
+    await asked(store, 8)
+    await store.record_handled("chat", at(9))
+    await caught_up(store, book)
+    assert book.read == [HERE, other]
+
+
+async def test_before_anything_was_handled_they_are_not_read(
+    store: MemoryStore, book: Book
+) -> None:
+    book.always = [HERE]
+    await caught_up(store, book)
+    assert book.read == []

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bot.config import Settings, load
 from bot.errors import GenerationError, StorageError
 from bot.measures import Bucket
 from bot.messages import ConversationKey, Person
+from bot.ports import ConversationSettings
 from parley.web.reports import in_force
 from storage.in_memory import MemoryStore
 from tests.parley.web.page_bench import ANA, BEN, GENERAL, Scene, a_scene
@@ -319,6 +321,29 @@ async def test_problems_show_warnings_without_secrets() -> None:
     assert not any("Problems" in type(one).__name__ for one in logging.getLogger("bot").handlers)
 
 
+async def test_a_conversation_shows_its_own_settings_and_those_of_its_channel(
+    scene: Scene,
+) -> None:
+    thread = replace(GENERAL, thread="77")
+    await scene.answer("Why?", where=thread)
+    await scene.store.change_settings(GENERAL, ConversationSettings(NASTY, temperature=0.7))
+    own = ConversationSettings(max_new_tokens=300, show_names=False, muted=True)
+    await scene.store.change_settings(thread, own)
+    page = await scene.get(f"/conversation?key={thread}")
+    shown = re.findall(r"<dt>([^<]*)</dt><dd class=\"text\">([^<]*)</dd>", page)
+    assert dict(shown[:3]) == {
+        "Longest answer": "300 tokens",
+        "Names shown to the model": "no",
+        "Muted": "yes",
+    }
+    assert "Settings of its channel" in page
+    assert unescape(dict(shown)["System prompt"]).startswith('<script>alert("x")</script>\ufffd')
+    assert dict(shown)["Temperature"] == "0.7"
+    assert "<script>alert" not in page
+    channel = await scene.get(f"/conversation?key={GENERAL}")  # settings, and no question
+    assert "Settings of this conversation" in channel
+
+
 def test_settings_name_their_origin_and_hide_secrets(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[model]\nname = "demo"\n[limits]\nqueue = 7\n')
@@ -334,6 +359,41 @@ def test_settings_name_their_origin_and_hide_secrets(tmp_path: Path) -> None:
 async def test_the_doctor_runs_once_at_a_time_and_shows_its_findings(scene: Scene) -> None:
     assert "did not run yet" in await scene.get("/doctor")
     assert (await scene.send("/doctor", {}))[0] == 403
+
+
+@pytest.mark.process
+async def test_the_doctors_button_runs_every_check_and_shows_what_was_found(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[storage]\nurl = "sqlite:///{tmp_path}/none.sqlite3"\n[model]\nbackend = "scripted"\n'
+        '[web]\nlisten = "127.0.0.1:0"\n',
+        encoding="utf-8",
+    )
+    async with a_scene(settings=load(file, {})) as scene:
+        assert (await scene.post("/doctor"))[0] == 303
+        assert "The checks are running." in await scene.get("/doctor")
+        assert (await scene.post("/doctor"))[0] == 303  # once at a time
+        await until(lambda: _finished(scene))
+        page = await scene.get("/doctor")
+        for area in ("Python", "Settings", "Database", "Discord", "Slack"):
+            assert f"<td>{area}</td>" in page
+        assert '<td class="ok">ok</td>' in page
+        assert "As of " in page
+
+
+async def _finished(scene: Scene) -> bool:
+    return "are running" not in await scene.get("/doctor")
+
+
+@pytest.mark.process  # only tries to start one
+async def test_checks_that_cannot_be_run_are_said_to_have_failed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    await scene.post("/doctor")
+    await until(lambda: _finished(scene))
+    assert "The checks failed" in await scene.get("/doctor")
+    assert "/nowhere/python cannot be started" in caplog.text
 
 
 # ---------------------------------------------------------------- live numbers

@@ -51,6 +51,11 @@ class BatchSlots:
         """No slot is free."""
         return len(self._requests) == len(self._slots)
 
+    @property
+    def capacity(self) -> int:
+        """The number of slots."""
+        return len(self._slots)
+
     def slot(self, request_id: int) -> int:
         """The index of a request's slot. It may change when another request is released."""
         return self._requests.index(request_id)
@@ -59,6 +64,10 @@ class BatchSlots:
         """The tokens in the request's slot; the caller extends the list as it computes."""
         return self._slots[self.slot(request_id)].tokens
 
+    def lengths(self, count: int) -> list[int]:
+        """How many tokens are in each of the first `count` slots, free ones included."""
+        return [len(slot.tokens) for slot in self._slots[:count]]
+
     def acquire(self, request_id: int, prompt: Sequence[int]) -> list[Move]:
         """Assign a slot to a request. Afterwards `tokens` is the prefix of the prompt that is
         cached, without the prompt's last token, whose logits are needed. Not to be called when
@@ -66,20 +75,22 @@ class BatchSlots:
 
         Takes the free slot that shares the longest prefix with the prompt. Where that would discard
         more than half of the slot's contents, they probably belong to another conversation: they
-        are kept, the least recently used slot is taken, and the common prefix is copied to it."""
+        are kept, and the least recently used slot is taken. Where another slot shares a longer
+        prefix, that is copied: also from one in use, since people of one conversation may be
+        answered at the same time."""
         wanted = prompt[:-1]
         shared = [common_prefix(slot.tokens, wanted) for slot in self._slots]
         first = len(self._requests)
         free = range(first, len(self._slots))
         target = max(free, key=lambda n: (shared[n], -self._slots[n].last_used))
-        moves = []
         if 2 * shared[target] < len(self._slots[target].tokens):
             target = min(free, key=lambda n: (self._slots[n].last_used, n))
-            best = max(range(len(self._slots)), key=shared.__getitem__)
-            if best != target and shared[best] >= max(MIN_PREFIX, shared[target] + 1):
-                moves.append(Move(best, target, shared[best]))
-                self._slots[target].tokens = list(prompt[: shared[best]])
-                shared[target] = shared[best]
+        moves = []
+        best = max(range(len(self._slots)), key=shared.__getitem__)
+        if shared[best] >= shared[target] + MIN_PREFIX:
+            moves.append(Move(best, target, shared[best]))
+            self._slots[target].tokens = list(prompt[: shared[best]])
+            shared[target] = shared[best]
         del self._slots[target].tokens[shared[target] :]
         moves += self._swap(target, first)
         self._requests.append(request_id)
