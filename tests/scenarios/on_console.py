@@ -22,6 +22,7 @@ from tests.scenarios.driver import (
     CommandNames,
     Press,
     Said,
+    Sent,
     Told,
     Variant,
     Where,
@@ -233,6 +234,12 @@ class ConsoleGroup:
 
     async def set_system_prompt(self, who: Who, text: str) -> Told:
         return self._type(f"/system {text or 'default'}")
+
+    def direct(self, who: Who) -> list[Sent]:
+        raise AssertionError("there are no direct messages")
+
+    def close_direct(self, who: Who) -> None:
+        raise AssertionError("there are no direct messages")
 
     async def lose_connection(self) -> None:
         raise AssertionError("there is no connection")
