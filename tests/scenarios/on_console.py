@@ -259,6 +259,9 @@ class ConsoleGroupPlatform:
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
 
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        raise AssertionError("every line is a question")
+
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")
 
