@@ -9,6 +9,7 @@ from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.rules import Rules
 from adapters.common.text_commands import typed_changes
+from adapters.console.export import write_export
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
@@ -17,7 +18,7 @@ from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
+from bot.ports import Store, StoredAnswer, Surface, SurfaceFinder
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -29,6 +30,8 @@ class ConsolePlatform:
 
     reset_command = "/reset"
     forget_command = "“parley history forget”"
+    export_command = "/export"
+    transcripts = None
 
     async def surface(self, question: Question) -> None:
         """None: `Chat` asks the engine with a surface of its screen."""
@@ -37,6 +40,9 @@ class ConsolePlatform:
         """`place`: a terminal has no threads."""
         del message
         return place
+
+    async def direct(self, person: Person) -> None:
+        """None: a terminal has no direct messages."""
 
     async def command(self, place: Place, person: Person, text: str) -> None:
         """None: `Chat` parses commands before."""
@@ -69,6 +75,7 @@ class Chat:
             "system": self._system,
             "settings": self._settings,
             "context": self._context,
+            "export": self._export,
             "status": self._status,
             "stats": self._stats,
             "help": self._help,
@@ -80,8 +87,8 @@ class Chat:
 
     async def earlier_questions(self) -> list[str]:
         """The newest questions of this conversation, at most `MOST_EARLIER` + 1, oldest first."""
-        newest = await self._store.exchanges(self._conversation, limit=MOST_EARLIER + 1)
-        return [exchange.question.text for exchange in reversed(newest)]
+        newest = await self._store.answers(conversation=self._conversation, limit=MOST_EARLIER + 1)
+        return [answer.question.text for answer in reversed(newest)]
 
     async def run(self, lines: Lines, *, resume: bool) -> None:
         """Answer `lines` until they end or one of `EXIT_LINES` comes. With `resume`, answers that
@@ -157,13 +164,13 @@ class Chat:
 
     async def _continue(self, _: str) -> None:
         newest = await self._newest()
-        with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
+        with closing(self._screen.surface(shown=newest.text if newest else "")) as surface:
             await self._watch(
                 await self._engine.continue_(self._conversation, self._person, _finder_of(surface))
             )
 
-    async def _newest(self) -> StoredExchange | None:
-        found = await self._store.exchanges(self._conversation, limit=1)
+    async def _newest(self) -> StoredAnswer | None:
+        found = await self._store.answers(conversation=self._conversation, limit=1)
         return found[0] if found else None
 
     async def _watch(self, *jobs: Job) -> None:
@@ -204,6 +211,10 @@ class Chat:
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
         self._screen.say(context_text(packed, self._engine.status.model))
+
+    async def _export(self, name: str) -> None:
+        file = await write_export(self._store, self._person.key, name)
+        self._screen.say(f"All that is stored of you is in {file} now.")
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.admin_log import operator_forgot
 from bot.errors import StorageError
 from bot.measures import Found
 from bot.messages import ConversationKey, Person
@@ -145,6 +146,7 @@ async def forget(request: web.Request) -> web.Response:
     try:
         if person:
             gone = await parley.engine.forget(_person(person))
+            operator_forgot(person, gone)
         else:
             gone = await parley.engine.forget_conversation(_key(conversation))
     except StorageError as error:
