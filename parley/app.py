@@ -173,6 +173,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             show_names=settings.conversation.show_names,
             sampling=settings.generation.sampling(),
             reasoning=settings.model.reasoning,
+            channel_context=settings.conversation.channel_context,
         ),
         slots=settings.model.max_parallel,
         queue=limits.queue,

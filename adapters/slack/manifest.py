@@ -11,10 +11,13 @@ JSON = dict[str, Any]
 SCOPES: dict[str, str] = {
     "app_mentions:read": "mentions in channels may not reach Parley",
     "assistant:write": "the agent view has no suggested prompts and no stop button of its own",
-    "channels:history": "in public channels no threads without a mention, edits and deletions",
-    "groups:history": "in private channels no threads without a mention, edits and deletions",
+    "channels:history": "in public channels no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
+    "groups:history": "in private channels no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
     "im:history": "no direct messages",
-    "mpim:history": "in group messages no threads without a mention, edits and deletions",
+    "mpim:history": "in group messages no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
     "chat:write": "no answers",
     "chat:write.public": "/ask only in channels that Parley has joined",
     "commands": "no slash commands",
@@ -63,8 +66,8 @@ COMMANDS: tuple[JSON, ...] = (
     {"command": "/reset", "description": "Restart this conversation (admins)"},
     {
         "command": "/parley",
-        "description": "Status, privacy, settings, system prompt",
-        "usage_hint": "help | status | privacy | forget me | settings | system | mute | unmute",
+        "description": "Summaries, status, privacy, settings",
+        "usage_hint": "help | summarize | status | privacy | export me | forget me | settings",
     },
 )
 

@@ -20,6 +20,7 @@ from adapters.slack.history import SlackHistory
 from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
+from adapters.slack.surroundings import SlackSurroundings
 from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
@@ -140,7 +141,10 @@ class _Connection:
         rules = Rules.of(self._settings, access_of(slack), answer_all=slack.answer_all_channels)
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
+        self._parley.engine.read_surroundings(PLATFORM, SlackSurroundings(workspaces))
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
+        resume = self._settings.delivery.after_restart == "continue"
+        await desk.resume_summaries(PLATFORM, resume=resume)
         return desk
 
     def _lost(self) -> None:

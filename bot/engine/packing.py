@@ -49,6 +49,11 @@ class Packed:
     """The longest thought that fits besides the answer."""
     questions: tuple[int, ...] = ()
     """The ids of the questions in its history, oldest first."""
+    asked: str | None = None
+    """The question without what people said before it, which is stored nowhere; None where the
+    prompt has nothing of that."""
+    note: str = ""
+    """For the person: what the prompt lacks."""
 
 
 @dataclass(frozen=True, slots=True)

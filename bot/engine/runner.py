@@ -192,16 +192,20 @@ class Runner:
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         packed, sampling, job.snapshot = await self._window.pack(job.answer)
-        job.prompt, job.window = packed.prompt, packed.window
+        job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.packed.set()
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
     def _keep_prompt(self, job: Job, packed: Packed) -> None:
+        """Keep the prompt for a verdict, without what is stored nowhere."""
         assert job.prompt is not None
         quoted = (*packed.questions, job.answer.question_id)
-        self.prompts.put(job.id, RecordedPrompt(job.prompt, quoted))
+        prompt = job.prompt
+        if packed.asked is not None:
+            prompt = replace(prompt, question=packed.asked)
+        self.prompts.put(job.id, RecordedPrompt(prompt, quoted, exact=packed.asked is None))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -220,14 +224,14 @@ class Runner:
             job.window,
         )
         before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
-        job.prompt, job.window = before, packed.window
+        job.prompt, job.window, job.note = before, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.short = True
         return packed.prompt, sampling
 
     def _ended(self, job: Job, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
-        note = SHORT if job.short else ""
+        note = " ".join(filter(None, (SHORT if job.short else "", job.note)))
         if not job.text.strip():
             note = _nothing_said(job, finished.reason)
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from bot.engine.packing import Packed, Thinking, as_question, pack
+from bot.engine.packing import Packed, Thinking, as_question, least_answer, pack
 from bot.engine.settings import settings_in
+from bot.engine.surroundings import GONE, SHARE, Before, SurroundingsReader, with_what_was_said
 from bot.measures import RecordedPrompt
-from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
+from bot.messages import ConversationKey, ModelInfo, Prompt, Question, Reasoning, Sampling
 from bot.ports import (
     ConversationSettings,
     Generator,
@@ -33,6 +34,27 @@ class WindowOptions:
     show_names: bool
     sampling: Sampling
     reasoning: Reasoning = Reasoning.AUTO
+    channel_context: int = 0
+    """How many messages before a question in a channel the model is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What applies to a prompt of a conversation without its history."""
+
+    tokens: int
+    """The context window."""
+    sampling: Sampling
+    thinking: Thinking
+    names: bool
+    """Whether the model sees names."""
+
+    def sampling_of(self, prompt: int, most: int) -> Sampling:
+        """What the window leaves a prompt of so many tokens and an answer of at most `most`."""
+        left = max(1, self.tokens - prompt)
+        answer = min(most, left)
+        thought = min(self.thinking.most, left - answer)
+        return replace(self.sampling, max_new_tokens=answer, max_thinking_tokens=thought)
 
 
 class ContextWindow:
@@ -42,6 +64,7 @@ class ContextWindow:
         self._generator = generator
         self._store = store
         self._options = options
+        self.surroundings = SurroundingsReader(store, options.channel_context)
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
@@ -68,14 +91,18 @@ class ContextWindow:
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         snapshot = answer.snapshot or await self._present(question.conversation)
+        before = await self.surroundings.before(answer, self._tokens)
+        asked = as_question(question, show_names=self._names(settings))
         packed = await pack(
             system=self._system(settings),
-            question=as_question(question, show_names=self._names(settings)),
+            question=await self._with_what_was_said(before, answer, asked, settings),
             answer=answer.text,
             thought=answer.thought,
             begun=answer.text[: answer.kept],
             thinking=self._thinking(settings),
-            pages=self._pages(question.conversation, answer.position, snapshot.moment),
+            pages=self._pages(
+                question.conversation, answer.position, snapshot.moment, origin=before.origin
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=sampling.max_new_tokens,
@@ -85,13 +112,25 @@ class ContextWindow:
         if answer.position is None:  # one that is answered again cuts nothing for the next question
             self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
-        packed = replace(packed, prompt=prompt)
+        packed = _marked(replace(packed, prompt=prompt), before, asked, again=bool(answer.messages))
         sampling = replace(
             sampling,
             max_new_tokens=packed.max_new_tokens,
             max_thinking_tokens=packed.max_thinking_tokens,
         )
         return packed, sampling, replace(snapshot, start=packed.keep_from)
+
+    async def bounds(self, conversation: ConversationKey) -> Bounds:
+        """The window and the settings of this conversation. Waits while the model is being
+        restarted. Raises StorageError and ModelError."""
+        self.use(await self._generator.start())
+        settings = await settings_in(self._store, conversation)
+        return Bounds(
+            self._tokens,
+            self._sampling(settings),
+            self._thinking(settings),
+            self._names(settings),
+        )
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
         """Raises TooLong, with the numbers, where the question alone does not fit the window."""
@@ -111,7 +150,7 @@ class ContextWindow:
         return await pack(
             system=self._system(settings),
             question="",
-            pages=self._pages(conversation),
+            pages=self._pages(conversation, origin=await self.surroundings.origin(conversation)),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -129,7 +168,12 @@ class ContextWindow:
         packed = await pack(
             system=self._system(settings),
             question=as_question(question, show_names=self._names(settings)),
-            pages=self._pages(question.conversation, answer.position, snapshot.moment),
+            pages=self._pages(
+                question.conversation,
+                answer.position,
+                snapshot.moment,
+                origin=await self.surroundings.origin(question.conversation),
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -147,13 +191,45 @@ class ContextWindow:
         moment = await self._store.moment(conversation)
         return Snapshot(moment, self._cuts.get(conversation))
 
+    async def _with_what_was_said(
+        self, before: Before, answer: StoredAnswer, asked: str, settings: ConversationSettings
+    ) -> str:
+        """The question as asked, with what was said before it as far as there is room: beside the
+        longest answer, and in a share of the window."""
+        if not (before.remarks or before.starter):
+            return asked
+        # Without the answer so far: one that is taken up gets the same prompt as at first.
+        alone = Prompt(self._system(settings), (), asked)
+        wanted, thinking = self._sampling(settings).max_new_tokens, self._thinking(settings)
+        least = least_answer(self._tokens, wanted)
+        answering = max(least, min(wanted + thinking.most, self._tokens // 2))
+        count = self._generator.count
+        most = min(await count(alone) + self._tokens // SHARE, self._tokens - answering)
+        written = replace(alone, answer=answer.text, thought=answer.thought)
+        longest = self._tokens - (least if answer.kept else 1)
+
+        async def fits(text: str) -> bool:
+            if await count(replace(alone, question=text)) > most:
+                return False
+            return written == alone or await count(replace(written, question=text)) <= longest
+
+        return await with_what_was_said(before, asked, fits, show_names=self._names(settings))
+
     async def _pages(
-        self, conversation: ConversationKey, before: int | None = None, at: int | None = None
+        self,
+        conversation: ConversationKey,
+        before: int | None = None,
+        at: int | None = None,
+        *,
+        origin: StoredExchange | None = None,
     ) -> AsyncIterator[list[StoredExchange]]:
-        """The history at a moment, the last exchange first; only what stands before a position."""
+        """The history at a moment, the last exchange first; only what stands before a position.
+        Last of all comes `origin`, which a thread was opened on, before every position."""
         while page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE):
             yield page
             before = page[-1].position
+        if origin is not None:
+            yield [replace(origin, position=0)]
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
         if cut is None:
@@ -182,6 +258,16 @@ class ContextWindow:
         if settings.max_new_tokens is not None:
             sampling = replace(sampling, max_new_tokens=settings.max_new_tokens)
         return sampling
+
+
+def _marked(packed: Packed, before: Before, asked: str, *, again: bool) -> Packed:
+    """With the question as it may be stored, and what the person is told of the prompt."""
+    gone = before.starter_gone and (again or not packed.questions)
+    return replace(
+        packed,
+        asked=None if packed.prompt.question == asked else asked,
+        note=" ".join(filter(None, (before.note, GONE if gone else ""))),
+    )
 
 
 async def _nothing() -> AsyncIterator[list[StoredExchange]]:

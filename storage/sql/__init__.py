@@ -1,10 +1,13 @@
 """The store in an SQL database: one class, composed of a base class for each part of the port.
 
 - `questions`: QuestionStore and QuestionEdits.
+- `origins`: Origins.
 - `ledger`: AnswerLedger, with checkpoints batched.
 - `settings`: SettingsStore.
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
+- `personal`: PersonalData.
+- `summaries`: SummaryLedger.
 - `measures`: Measures.
 - `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
 - `condition`: Condition.
@@ -22,20 +25,26 @@ from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
 from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
+from storage.sql.origins import SqlOrigins
+from storage.sql.personal import SqlPersonal
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.reading import SqlReading
 from storage.sql.reports import SqlUse
 from storage.sql.settings import SqlSettings
+from storage.sql.summaries import SqlSummaries
 from storage.tables import IdentityRow
 
 
 class SqlStore(
     SqlQuestions,
+    SqlOrigins,
     SqlQuestionEdits,
     SqlLedger,
     SqlSettings,
     SqlMissed,
     SqlArchive,
+    SqlPersonal,
+    SqlSummaries,
     SqlMeasures,
     SqlUse,
     SqlReading,

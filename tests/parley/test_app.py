@@ -156,12 +156,14 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
         configured(
             tmp_path,
             "[conversation]\nsystem_prompt = 'Be kind.'\nshow_names = false\n"
+            "channel_context = 7\n"
             "[limits]\nqueue = 7\nqueue_per_person = 2\nanswers_per_day = 3\ntokens_per_day = 4\n"
             "question_characters = 5\n[model]\nmax_parallel = 6\n"
             "[delivery]\ncheckpoint_interval = 8.0\n[generation]\nmax_new_tokens = 9\n",
         )
     )
     assert (options.window.system_prompt, options.window.show_names) == ("Be kind.", False)
+    assert options.window.channel_context == 7
     assert options.window.sampling.max_new_tokens == 9
     assert (options.queue, options.queue_per_person, options.slots) == (7, 2, 6)
     assert options.quota == Quota(3, 4)
