@@ -148,6 +148,7 @@ class ConversationSection(_Section):
     show_names: bool = True
     channel_context: Annotated[int, Field(ge=0, le=100), Means("none")] = 0
     thinking: Literal["hide", "fold"] = "hide"
+    summaries: bool = True
     ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 
 
@@ -188,6 +189,7 @@ class DiscordSettings(_Section):
     api_url: Annotated[WebAddress, Field(examples=["https://discord.com/api/v10"])] = ""
     gateway_url: Annotated[WebSocketAddress, Field(examples=["wss://gateway.discord.gg"])] = ""
     message_content: bool = True
+    register_commands: bool = True
     shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
     answer_all_channels: DiscordIds = frozenset()
@@ -217,6 +219,7 @@ class SlackSettings(_Section):
     public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
     base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
+    reply_in: Literal["thread", "channel"] = "thread"
     answer_all_channels: SlackIds = frozenset()
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()

@@ -1,10 +1,10 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
-database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
-them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
-finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive`, `PersonalData`,
+`SummaryLedger` and `Condition` are the database, with `Measures` and `Reports` of `bot.measures`;
+`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
+which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -19,7 +19,7 @@ Unless a method says otherwise:
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, IntEnum, StrEnum, auto
 from typing import Protocol
 
@@ -153,6 +153,7 @@ class Leftover:
     """A message that is left on the platform of a deleted question's answer."""
 
     conversation: ConversationKey
+    """The place where the message stands: `Question.shown_at`."""
     message: str
     """The surface's reference."""
     remove: bool
@@ -285,7 +286,7 @@ class Origins(Protocol):
         deletes it, and where no question is left `purge` does, in its time."""
         ...
 
-    async def known(
+    async def known_messages(
         self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
     ) -> set[str]:
         """Those of `messages` that hold a question of the conversation, hidden ones included, and
@@ -439,6 +440,8 @@ class KnownQuestion:
 
     message_id: str
     asked_at: datetime
+    shown_in: str = ""
+    """`Question.shown_in`."""
 
 
 class Missed(Protocol):
@@ -534,6 +537,88 @@ class Archive(Protocol):
         Raises ValueError where `before` has no timezone. Transactions as for `forget`."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenRating:
+    """A person's rating of an answer, whoever asked the question."""
+
+    answer_id: int
+    conversation: ConversationKey
+    verdict: int
+    """+1 or -1."""
+    rated_at: datetime | None
+    """None for one from before the time was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfUse:
+    """What a person used on one day (UTC), as quotas count it."""
+
+    day: date
+    answers: int
+    tokens: int
+
+
+class PersonalData(Protocol):
+    """All that is stored of one person (`Person.key`), for their own export. Read in pages, so that
+    memory use does not grow with its amount; pages are separate transactions."""
+
+    def asked_by(self, person: str) -> AsyncIterator[ArchivedExchange]:
+        """What they asked, in every conversation, oldest first, with all answers and what a reset
+        hid. `ArchivedAnswer.verdicts` holds only their own rating; `prompt` is None, since it
+        quotes others."""
+        ...
+
+    def ratings_by(self, person: str) -> AsyncIterator[GivenRating]:
+        """Their ratings, those of answers to others included, by the answer's age."""
+        ...
+
+    def use_by(self, person: str) -> AsyncIterator[DayOfUse]:
+        """Each day on which they used something, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSummary:
+    """A summary that somebody asked for and did not get yet. Holds nobody's text: the messages are
+    read again where it is taken up."""
+
+    id: int
+    conversation: ConversationKey
+    """The place whose messages are summed up."""
+    person: Person
+    """Who asked; without rights."""
+    first: str
+    """The platform's id of the oldest message that is summed up."""
+    last: str
+    """That of the newest."""
+    asked_at: datetime
+
+
+class SummaryLedger(Protocol):
+    """Summaries that are being written, so that after a crash they are taken up, or told as ended.
+    What they say is never stored."""
+
+    async def begin_summary(
+        self, conversation: ConversationKey, person: Person, first: str, last: str, quota: Quota
+    ) -> PendingSummary:
+        """Record a summary, and charge the person for one answer. Raises OverQuota, with nothing
+        recorded, where their quota of the day is used up."""
+        ...
+
+    async def charge_tokens(self, person: Person, tokens: int) -> None:
+        """Charge what a step of a summary cost."""
+        ...
+
+    async def end_summary(self, summary_id: int) -> None:
+        """It was delivered, stopped, or given up. Idempotent."""
+        ...
+
+    async def pending_summaries(self, platform: str) -> list[PendingSummary]:
+        """Those of a platform that have not ended, oldest first. `Archive.forget` and `purge`
+        delete them, too."""
+        ...
+
+
 class Condition(Protocol):
     """How the database is, for health checks and metrics."""
 
@@ -553,6 +638,8 @@ class Store(
     SettingsStore,
     Missed,
     Archive,
+    PersonalData,
+    SummaryLedger,
     Condition,
     Measures,
     Reports,
@@ -640,9 +727,16 @@ class SurfaceLimits:
     """The rate of sends and edits together that the limit sustains, above 0."""
     burst: int = 1
     """How many of them may be made at once after a pause, at least 1."""
+    window_seconds: float = 0.0
+    """Above 0 where the platform counts the calls in a window of so many seconds: `burst` calls in
+    any of them, and `edits_per_second` has no effect."""
     posts_burst: int = 0
-    """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
-    burst. 0: they share the limit of edits."""
+    """Above 0 where new messages have a rate limit of their own, with this burst. 0: they share the
+    limit of edits."""
+    posts_per_second: float = 0.0
+    """Of new messages that have a rate limit of their own; 0 means the rate of edits."""
+    note_seconds: float = 0.0
+    """How long a note lasts that `Surface.send` has shown without a message; 0 means for ever."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
     quote: str = ""
@@ -654,7 +748,14 @@ class SurfaceLimits:
         """The limits that apply to new messages."""
         if not self.posts_burst:
             return self
-        return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
+        return replace(
+            self,
+            budget=f"{self.budget} posts",
+            edits_per_second=self.posts_per_second or self.edits_per_second,
+            burst=self.posts_burst,
+            window_seconds=0.0,
+            posts_burst=0,
+        )
 
 
 class Surface(Protocol):
@@ -674,7 +775,9 @@ class Surface(Protocol):
 
     async def send(self, part: Part) -> str:
         """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
-        find the message even after a restart."""
+        find the message even after a restart. Returns "" where the part, which has no text yet, is
+        shown without a message (as a status): `send` is called again when it changes, and after
+        `SurfaceLimits.note_seconds`."""
 
     async def edit(self, message: str, part: Part) -> None:
         """Replace the content of a message by `part`. Idempotent."""
@@ -691,6 +794,10 @@ class Surface(Protocol):
     async def retire(self, message: str) -> None:
         """Remove the buttons of a message whose question was deleted, and leave its text as it is.
         Idempotent: a message that is gone already is no error."""
+
+    async def leave(self) -> None:
+        """Nothing more is shown of the answer: end what the platform shows of it beside its
+        messages, such as a status. Idempotent."""
 
     async def whisper(self, text: str) -> None:
         """Tell whoever asked something that nobody else sees, by another way than the answer's

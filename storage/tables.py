@@ -9,6 +9,7 @@
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
     progress (platform)      buckets (step, start, …)      history for plots
     sums (by, start, of)     activity added up
+    summaries                those that are being written
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -87,6 +88,8 @@ class QuestionRow(Base):
     author_name: Mapped[str] = mapped_column(StoredText)
     author_admin: Mapped[bool]
     direct: Mapped[bool]
+    shown_in: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """The thread of the conversation in which the answer is shown; "" for its own place."""
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
     position: Mapped[int | None] = mapped_column(RowId)
@@ -351,11 +354,28 @@ class LeftoverRow(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
-    """``str`` of the ConversationKey."""
+    """``str`` of the ConversationKey of the place where the message stands."""
     message: Mapped[str] = mapped_column(StoredText, primary_key=True)
     """The surface's reference."""
     remove: Mapped[bool]
     """Delete the message; else only its buttons are removed."""
+
+
+class SummaryRow(Base):
+    """A summary that is being written. Holds no text of a message."""
+
+    __tablename__ = "summaries"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    conversation: Mapped[str] = mapped_column(StoredText)
+    """``str`` of the ConversationKey."""
+    person: Mapped[str] = mapped_column(StoredText, index=True)
+    """`Person.key`."""
+    person_name: Mapped[str] = mapped_column(StoredText)
+    first_message: Mapped[str] = mapped_column(StoredText)
+    last_message: Mapped[str] = mapped_column(StoredText)
+    asked_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class IdentityRow(Base):

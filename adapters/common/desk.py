@@ -15,14 +15,17 @@ from functools import partial
 from adapters.common import texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
-from adapters.common.composing import Composer
+from adapters.common.composing import Composer, Known
 from adapters.common.control_words import ControlWord, control_word
+from adapters.common.export import Exports
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message
 from adapters.common.rules import Rules
 from adapters.common.settings import NAMES, with_changes, with_system_prompt
+from adapters.common.since import LAST_MESSAGE, Since, parse_since
+from adapters.common.summaries import Private, PrivateSummaries
 from bot.engine import Engine
 from bot.errors import (
     NotAllowed,
@@ -53,6 +56,8 @@ class Desk:
         self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
         """One person's questions in a conversation keep their order; nobody else waits for them."""
         self._coming = ComingQuestions()
+        self._exports = Exports(store, platform)
+        self._summaries = PrivateSummaries(engine, store, platform, on=rules.summaries)
         self._composer = Composer(rules.attachment_characters, rules.question_characters)
         self.progress = Progress(store)
         """How far messages were handled; `adapters.common.catch_up` begins there."""
@@ -139,32 +144,41 @@ class Desk:
                 await self._told(place.key, reply, self._received(place, member, read, heard))
 
     async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
-        if word := control_word(heard.typed):
-            if not await self._addressed(place, heard):
+        if word := _control_word(place, heard.typed):
+            if not await self._addressed(place, member, heard):
                 return ""
             return await self.obey(word, place, await self.person(place, member))
         author = _author(place, member)
         with self._coming.one(place.key, author, heard.message_id) as coming:
             async with self._orders((place.key, author)):
-                if not await self._addressed(place, heard):
+                if not await self._addressed(place, member, heard):
                     return ""
                 person = await self.person(place, member)
                 return await self._answer(place, person, await read(), coming)
 
-    async def _addressed(self, place: Place, heard: Heard) -> bool:
+    async def _addressed(self, place: Place, member: Member, heard: Heard) -> bool:
         if self._left_alone(place, heard):
             return False
         if place.direct or heard.mentioned or heard.own_thread:
             return True
         if self._without_mention(place, heard):
             return True
+        if heard.alone is not None and (shown := await self._answered_in(place)):
+            asker = shown.question.author.key
+            return asker == _author(place, member) and await heard.alone()
         return bool(await self._store.answers(conversation=place.key, limit=1))
+
+    async def _answered_in(self, thread: Place) -> StoredAnswer | None:
+        """The answer to a question of the channel that is shown in this thread below it."""
+        channel = replace(thread.key, thread="")
+        found = await self._store.find_question(channel, thread.key.thread)
+        return found if found and found.question.shown_at == thread.key else None
 
     async def _answer(
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> str:
         coming.is_command = True
-        if word := control_word(message.text):
+        if word := _control_word(place, message.text):
             return await self.obey(word, place, person)
         said = await self._platform.command(place, person, message.text)
         if said is not None:
@@ -176,6 +190,8 @@ class Desk:
         """Do what a control word says. Raises Refusal."""
         if word is ControlWord.RESET:
             return await self.reset(place, person)
+        if word is ControlWord.SUMMARIZE:
+            return await self.summarize(place, person, LAST_MESSAGE)
         return await self.stop(place, person)
 
     async def edited(
@@ -196,12 +212,12 @@ class Desk:
             if not (concerns or await self._known(place, heard.message_id)):
                 return ""
             message = await read()
-            if control_word(message.text):
+            if _control_word(place, message.text):
                 return ""
             if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
             try:
-                composed = await self._composer.recompose(message)
+                composed = await self._composer.recompose(message, self._known_of(place))
             except NothingToDo:
                 if not await self._emptied(place, message):
                     return ""
@@ -210,7 +226,7 @@ class Desk:
                 person = await self.person(place, member)
                 if await self._apply_edit(place, message.message_id, composed.text):
                     return ""
-            if not concerns or not await self._addressed(place, heard):
+            if not concerns or not await self._addressed(place, member, heard):
                 return ""
             with self._coming.one(place.key, author, message.message_id) as coming:
                 return await self._answer(place, person, message, coming)
@@ -269,18 +285,22 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await coming.compose(
-            self._composer.compose(message, partial(self._known, place))
-        )
+        composed = await coming.compose(self._composer.compose(message, self._known_of(place)))
         question = Question(
-            place.key, person, composed.text, message.event_id, message.message_id, place.direct
+            place.key,
+            person,
+            composed.text,
+            message.event_id,
+            message.message_id,
+            place.direct,
+            place.answers_in,
         )
         if self.rules.thread_per_question and not (place.key.thread or place.direct):
             await self.engine.check(question)  # what is refused opens no thread
             coming.check()
             titled = replace(message, text=message.text.strip() or composed.text)
             place = await self._platform.open_thread(place, titled)
-            question = replace(question, conversation=place.key)
+            question = replace(question, conversation=place.key, shown_in=place.answers_in)
         surface = await self._platform.surface(question)
         if surface is None:
             raise NotAllowed(texts.MAY_NOT_WRITE)
@@ -291,6 +311,13 @@ class Desk:
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
+
+    def _known_of(self, place: Place) -> Known:
+        return Known(partial(self._known, place), partial(self._shows_newest, place))
+
+    async def _shows_newest(self, place: Place, message_id: str) -> bool:
+        newest = await self._store.answers(conversation=place.key, limit=1)
+        return any(message_id in answer.messages for answer in newest)
 
     async def _known(self, place: Place, message_id: str) -> bool:
         """Whether a message of this place was asked as a question before."""
@@ -330,7 +357,12 @@ class Desk:
         """Stop the answers that are being written into these messages of the place, as a button of
         the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
         NotAllowed."""
-        unfinished = await self._store.answers(conversation=place.key, unfinished=True)
+        unfinished = [
+            answer
+            for key in dict.fromkeys((place.key, replace(place.key, thread="")))
+            for answer in await self._store.answers(conversation=key, unfinished=True)
+            if answer.question.shown_at == place.key
+        ]
         shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
         if not shown:
             return await self.stop(place, person)
@@ -420,6 +452,29 @@ class Desk:
         """Delete all that this person ever asked, with the answers, for good."""
         return texts.forgotten_text(await self.engine.forget(person))
 
+    async def export(self, person: Person) -> str:
+        """Send this person all that is stored of them, in a direct message. Raises as
+        `Exports.send`."""
+        return await self._exports.send(person)
+
+    async def summarize(
+        self, place: Place, person: Person, since: Since, private: Private | None = None
+    ) -> str:
+        """Sum up what was said here for this person alone; see `PrivateSummaries.begin`."""
+        return await self._summaries.begin(place, person, since, private)
+
+    async def summarize_typed(
+        self, place: Place, person: Person, text: str, private: Private | None = None
+    ) -> str:
+        """The same since what somebody typed: a time, a link to a message, or ""."""
+        transcripts = self._platform.transcripts
+        linked = transcripts.linked(place, text) if transcripts and text else ""
+        return await self.summarize(place, person, parse_since(text, linked=linked), private)
+
+    async def resume_summaries(self, platform: str, *, resume: bool) -> None:
+        """Once, before the first event; see `PrivateSummaries.resume`."""
+        await self._summaries.resume(platform, resume=resume)
+
     def status(self) -> str:
         """Which model answers, where it runs, and how busy it is."""
         return texts.status_text(self.engine.status)
@@ -440,9 +495,20 @@ class Desk:
             self.rules.retention_days,
             self._platform.reset_command,
             self._platform.forget_command,
+            export=self._platform.export_command,
             catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
+            summarizes=self.rules.summaries,
             channel_context=self.rules.channel_context,
         )
+
+
+def _control_word(place: Place, text: str) -> ControlWord | None:
+    """The command that a message is. "summarize" is one in channels only: in a thread, and in a
+    direct message, it is a question about what is said there."""
+    word = control_word(text)
+    if word is ControlWord.SUMMARIZE and (place.direct or place.key.thread):
+        return None
+    return word
 
 
 def _author(place: Place, member: Member) -> str:

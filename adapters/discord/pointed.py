@@ -49,17 +49,19 @@ def from_a_person(message: discord.Message) -> bool:
 
 def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
     """What the person typed, without the mention of the bot, and what it points at."""
-    typed = readable(message, me)
     replied = replied_to(message)
-    held = isinstance(replied, discord.Message)
+    answered = replied if isinstance(replied, discord.Message) else None
+    about = quoted(answered, me) if answered else None
+    own = answered if answered and answered.author.id == me.id else None
     return Message(
         event_id=str(message.id),
         message_id=str(message.id),
-        text=typed,
+        text=readable(message, me),
         files=attachments_of(message.attachments),
-        quoted=_quoted_by(typed, replied, me) if isinstance(replied, discord.Message) else None,
+        quoted=None if own else about,
+        answer=(str(own.id), about) if about and own else None,
         carried=carried(message),
-        find=_find(message, me) if _is_reply(message) and not held else None,
+        find=_find(message, me) if _is_reply(message) and about is None else None,
         look=_look(message, me) if mentions(message, me) else None,
     )
 
@@ -106,14 +108,6 @@ def _is_reply(message: discord.Message) -> bool:
     )
 
 
-def _quoted_by(typed: str, replied: discord.Message, me: discord.ClientUser) -> Quoted | None:
-    """The bot's own answer stands in the conversation already, and is quoted only where nothing
-    else is asked."""
-    if replied.author.id == me.id and typed:
-        return None
-    return quoted(replied, me)
-
-
 def _find(message: discord.Message, me: discord.ClientUser) -> Find:
     """Fetches what a reply points at, once."""
 
@@ -127,8 +121,7 @@ def _find(message: discord.Message, me: discord.ClientUser) -> Find:
         if found is None:
             return Pointed(notes=(DELETED,))
         with reading("message"):
-            about = _quoted_by(readable(message, me), found, me)
-            return about.pointed if about else Pointed()
+            return quoted(found, me).pointed
 
     return find
 

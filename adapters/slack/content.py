@@ -19,8 +19,8 @@ from adapters.slack.workspaces import Workspace
 from bot.names import clean_name
 
 LONGEST = 8_000
-"""Characters of one text in an attachment or block that are looked at: each mention in it costs a
-look-up of a name."""
+"""Characters of one text in an attachment or block that are looked at, and of all together, before
+the rest is left: each mention in them costs a look-up of a name."""
 MOST_ATTACHMENTS = 20
 """Attachments of a message that are read. Slack allows 100, and shows a few."""
 _DEPTH = 8
@@ -34,6 +34,8 @@ async def carried(workspace: Workspace, message: JSON) -> Pointed:
         shared = attachment.get("is_share") or attachment.get("is_msg_unfurl")
         read = _shared if shared else _card
         parts.append(await read(workspace, attachment))
+        if sum(len(part.text) for part in parts) > LONGEST:
+            break
     return Pointed(
         joined(part.text for part in parts),
         [file for part in parts for file in part.files],

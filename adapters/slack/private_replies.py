@@ -57,6 +57,14 @@ class PrivateReply:
         for piece in shortened(split(text)):
             await self._send(piece)
 
+    @property
+    def _thread(self) -> str | None:
+        """The thread of the answer, as soon as it has a message: before that nobody would see what
+        stands in it."""
+        key, opened = self.place.key, self.place.answers_in
+        begun = opened and self.workspace.threads.begun(key.channel, opened)
+        return key.thread or (opened if begun else None) or None
+
     async def _send(self, text: str) -> None:
         body: dict[str, Any] = {
             "text": escaped(text),
@@ -71,7 +79,7 @@ class PrivateReply:
                 "chat.postEphemeral",
                 channel=self.place.key.channel,
                 user=self.user,
-                thread_ts=self.place.key.thread or None,
+                thread_ts=self._thread,
                 **body,
             )
         except SurfaceError as error:

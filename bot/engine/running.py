@@ -61,12 +61,13 @@ class Running:
             await asyncio.wait(tasks)
         await self._checkpoints.save(jobs)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work`, which raises nothing, beside the answers; not once the engine is left."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run `work`, which raises nothing, beside the answers; not once the engine is left: None
+        then."""
         if self.open:
-            self._tasks.create_task(work)
-        else:
-            work.close()
+            return self._tasks.create_task(work)
+        work.close()
+        return None
 
     # ------------------------------------------------------------ starting
 
@@ -134,6 +135,11 @@ class Running:
         await old.ended()
         if old.abandoned and old.doubtful:
             raise ShuttingDown("a message may be on its way")
+
+    def at(self, places: Collection[ConversationKey]) -> list[Job]:
+        """Those of these conversations, and those that are shown in these threads."""
+        jobs = self.jobs.values()
+        return [job for job in jobs if not job.answer.question.places.isdisjoint(places)]
 
     def of(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""

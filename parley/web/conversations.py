@@ -3,14 +3,17 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.admin_log import operator_forgot
 from bot.errors import StorageError
 from bot.measures import Found
 from bot.messages import ConversationKey, Person
+from bot.ports import ConversationSettings
 from parley.exports import as_json, as_markdown
 from parley.web.overview import store_of
 from parley.web.state import STATE
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PAGE = 25
 LARGEST_ID = 2**62
+LONGEST_ID = 100
+"""Digits: Python refuses to read a number of thousands."""
 LONGEST_SEARCH = 200
 """Characters."""
 
@@ -51,17 +56,43 @@ async def listed(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One conversation, newest first."""
+    """One conversation, newest first, with its settings."""
     state, key = request.app[STATE], _key(request.query.get("key", ""))
+    store = store_of(state)
+    channel = replace(key, thread="") if key.thread else None
     try:
-        page = await store_of(state).read(key, before=_before(request), limit=PAGE + 1)
+        page = await store.read(key, before=_before(request), limit=PAGE + 1)
+        own = await store.settings(key)
+        inherited = await store.settings(channel) if channel else ConversationSettings()
     except StorageError as error:
         raise _failed(error) from error
-    if not page and "before" not in request.query:
+    if not page and own == ConversationSettings() and "before" not in request.query:
         raise web.HTTPNotFound(text="No such conversation is stored.\n")
     older = page[PAGE - 1].question_id if len(page) > PAGE else None
-    values = {"conversation": key, "exchanges": page[:PAGE], "older": older}
+    values = {
+        "conversation": key,
+        "channel": channel,
+        "settings": _set_here(own),
+        "inherited": _set_here(inherited),
+        "exchanges": page[:PAGE],
+        "older": older,
+    }
     return await state.render(request, "conversation.html", values)
+
+
+def _set_here(settings: ConversationSettings) -> list[tuple[str, str]]:
+    """What is set for one conversation: names and values."""
+    names = {None: "", True: "yes", False: "no"}[settings.show_names]
+    temperature, longest = settings.temperature, settings.max_new_tokens
+    found = (
+        ("System prompt", settings.system_prompt or ""),
+        ("Temperature", "" if temperature is None else f"{temperature:g}"),
+        ("Longest answer", "" if longest is None else f"{longest:,} tokens"),
+        ("Thinking", settings.reasoning.value if settings.reasoning else ""),
+        ("Names shown to the model", names),
+        ("Muted", "yes" if settings.muted else ""),
+    )
+    return [(name, value) for name, value in found if value]
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -115,6 +146,7 @@ async def forget(request: web.Request) -> web.Response:
     try:
         if person:
             gone = await parley.engine.forget(_person(person))
+            operator_forgot(person, gone)
         else:
             gone = await parley.engine.forget_conversation(_key(conversation))
     except StorageError as error:
@@ -139,7 +171,8 @@ def _key(text: str) -> ConversationKey:
 def _before(request: web.Request) -> int | None:
     """The id that a page of a list begins below; None for the first page."""
     text = request.query.get("before", "")
-    return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() else None
+    plain = text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
+    return min(int(text), LARGEST_ID) if plain else None
 
 
 def _failed(error: StorageError) -> web.HTTPServiceUnavailable:

@@ -44,7 +44,7 @@ class SqlMissed(SqlPart):
         self, conversation: ConversationKey, *, limit: int
     ) -> list[KnownQuestion]:
         found = (
-            select(QuestionRow.message_id, QuestionRow.asked_at)
+            select(QuestionRow.message_id, QuestionRow.asked_at, QuestionRow.shown_in)
             .join(QuestionRow.conversation)
             .where(
                 ConversationRow.key == str(conversation),

@@ -65,6 +65,7 @@ class SqlQuestions(SqlPart):
             author_name=question.author.name,
             author_admin=question.author.admin,
             direct=question.direct,
+            shown_in=question.shown_in,
             asked_at=self._now(),
             text=question.text,
         )
@@ -215,7 +216,7 @@ class SqlQuestionEdits(SqlPart):
             before = rows.answer(found)
             for message in before.messages:
                 unread = remove or not before.text.strip()
-                await _leave(session, Leftover(conversation, message, unread))
+                await _leave(session, Leftover(before.question.shown_at, message, unread))
             here = (
                 QuestionRow.conversation_id == found.question.conversation_id,
                 QuestionRow.message_id == message_id,

@@ -53,6 +53,9 @@ def post_ephemeral(team: Team, args: JSON) -> JSON:
     _may_post(team, args["channel"])
     message = _posted(team, args)
     message.ephemeral_to = args["user"]
+    thread = message.thread_ts
+    # "only shown if there is already an active thread": docs.slack.dev, chat.postEphemeral
+    message.deleted = bool(thread) and not team.visible(message.channel, thread)
     return {"message_ts": message.ts}
 
 
@@ -73,7 +76,7 @@ def delete(team: Team, args: JSON) -> JSON:
 
 
 def _posted(team: Team, args: JSON) -> Message:
-    channel = args["channel"]
+    channel = _direct_of(team, args["channel"])
     _may_post(team, channel)
     message = Message(team.next_ts(), channel, team.bot_user, team.bot_id)
     message.thread_ts = args.get("thread_ts") or ""
@@ -81,7 +84,18 @@ def _posted(team: Team, args: JSON) -> Message:
         raise ApiError("thread_not_found")
     _fill(message, args)
     team.messages[channel, message.ts] = message
+    team.lines.pop((channel, message.thread_ts), None)
     return message
+
+
+def _direct_of(team: Team, channel: str) -> str:
+    """A person's id in place of a channel's is their direct message with the app."""
+    if channel not in team.users or channel in team.channels:
+        return channel
+    if channel in team.unreachable:
+        raise ApiError("messages_tab_disabled")
+    direct = f"D{channel[1:]}"
+    return direct if direct in team.channels else team.channel(direct, "im")
 
 
 def _fill(message: Message, args: JSON, *, keep_blocks: bool = False) -> None:
@@ -198,10 +212,22 @@ def _undeleted(team: Team, channel: str) -> list[Message]:
 
 def _in_channel(team: Team, message: Message) -> JSON:
     payload = _tombstone(message) if message.deleted else message.payload()
-    if thread := team.visible(message.channel, message.ts):
-        payload |= {"thread_ts": message.ts, "reply_count": len(thread)}
-        payload["latest_reply"] = thread[-1].ts
-    return payload
+    return payload | _thread_of(team, message)
+
+
+def _thread_of(team: Team, message: Message) -> JSON:
+    """What the first message of a thread says of it; nothing of another message
+    (https://docs.slack.dev/messaging/retrieving-messages)."""
+    if not (thread := team.visible(message.channel, message.ts)):
+        return {}
+    users = list(dict.fromkeys(reply.user for reply in thread))
+    return {
+        "thread_ts": message.ts,
+        "reply_count": len(thread),
+        "reply_users": users[:5],
+        "reply_users_count": len(users),
+        "latest_reply": thread[-1].ts,
+    }
 
 
 def _tombstone(message: Message) -> JSON:
@@ -249,6 +275,7 @@ def start_stream(team: Team, args: JSON) -> JSON:
     message.thread_ts = args["thread_ts"]
     message.streaming, message.stream_began = True, team.clock.monotonic()
     team.messages[channel.id, message.ts] = message
+    team.lines.pop((channel.id, message.thread_ts), None)
     _append(message, args)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -307,7 +334,9 @@ def set_session_status(team: Team, args: JSON) -> JSON:
 
 
 def set_thread_status(team: Team, args: JSON) -> JSON:
-    team.statuses.append((args["channel_id"], args["thread_ts"], args["status"]))
+    where = args["channel_id"], args["thread_ts"]
+    team.statuses.append((*where, args["status"]))
+    team.lines[where] = (args["status"], team.clock.monotonic())
     return {}
 
 

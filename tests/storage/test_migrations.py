@@ -102,7 +102,19 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_SUMMARIES = (
+    "DROP TABLE summaries",
+    "UPDATE alembic_version SET version_num = '0006'",
+)
+"""Takes back the migration 0008, which is after 0006."""
+BEFORE_THREADS = (
+    *BEFORE_SUMMARIES,
+    "ALTER TABLE questions DROP COLUMN shown_in",
+    "UPDATE alembic_version SET version_num = '0007'",
+)
+"""Takes back the migration 0006, which is after 0007."""
 BEFORE_ORIGINS = (
+    *BEFORE_THREADS,
     "DROP INDEX ix_shown_message",
     "ALTER TABLE conversations DROP COLUMN reset_time",
     "UPDATE alembic_version SET version_num = '0010'",
@@ -214,6 +226,16 @@ async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> Non
         assert (found.position, found.snapshot) == (1, None)
         assert (found.text, found.thought, found.usage) == ("So.", "", Usage(3, 0, 2))
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
+
+
+async def test_answers_of_before_stand_in_the_place_of_their_conversation(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+    change(file, *BEFORE_THREADS)
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert found.question.shown_in == ""
+        assert found.question.shown_at == CHANNEL
 
 
 async def test_an_empty_file_is_a_new_database(file: Path) -> None:

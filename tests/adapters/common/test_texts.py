@@ -57,6 +57,12 @@ def test_a_reset_says_that_what_was_said_stays_stored() -> None:
     assert reset_text(0, "`/forget me`") == "Conversation restarted. It was empty."
 
 
+def test_privacy_says_that_what_is_pointed_at_is_stored_and_fits_into_a_message() -> None:
+    text = privacy_text(0, "`/reset`", "`/forget me`", catches_up=True)
+    assert "What a question points at is stored as a part of it" in text
+    assert len(text) < 2000
+
+
 def test_privacy_tells_a_reset_from_a_deletion() -> None:
     text = privacy_text(0, "`/reset`", "`/parley forget me`")
     assert "`/reset` (admins) restarts" in text

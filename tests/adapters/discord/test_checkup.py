@@ -44,10 +44,18 @@ async def discord(
         mine = [{"id": "9", "name": name, "permissions": rights} for name, rights in shown.items()]
         return web.json_response(mine)
 
+    async def channel(request: web.Request) -> web.Response:
+        known = {"1": {"type": 0, "guild_id": "9"}, "2": {"type": 4, "guild_id": "9"}}
+        found = known.get(request.match_info["id"])
+        if found is None:
+            return web.json_response({"code": 10003, "message": "Unknown Channel"}, status=404)
+        return answer(request, {"id": request.match_info["id"], **found})
+
     app = web.Application()
     shown = servers or {}
     if servers is not None:
         app.router.add_get("/api/v10/users/@me/guilds", guilds)
+    app.router.add_get("/api/v10/channels/{id}", channel)
     if commands is not None:
         app.router.add_get("/api/v10/applications/42/commands", registered)
     app.router.add_get("/api/v10/users/@me", me)
@@ -61,9 +69,11 @@ async def discord(
         await runner.cleanup()
 
 
-async def checked(url: str, token: str = TOKEN, *, content: bool = True) -> list[Result]:
+async def checked(
+    url: str, token: str = TOKEN, *, content: bool = True, **changes: object
+) -> list[Result]:
     settings = DiscordSettings.model_validate(
-        {"token": token, "api_url": url, "message_content": content}
+        {"token": token, "api_url": url, "message_content": content, **changes}
     )
     results = await check_discord(settings)
     assert not any(token in f"{r.detail}{r.remedy}" for r in results if token), "a secret is shown"
@@ -140,6 +150,29 @@ async def test_a_discord_that_fails_or_cannot_be_reached_is_a_failed_result() ->
     (result,) = await checked("http://127.0.0.1:9/api/v10")
     assert result.state is State.FAILED
     assert "api_url" in result.remedy
+
+
+async def test_channels_without_a_mention_need_the_intent() -> None:
+    async with discord() as url:
+        *_, channels = await checked(url, answer_all_channels=["1"])
+        assert (channels.what, channels.state) == ("answer_all_channels", State.FAILED)
+        assert "message_content = true" in channels.remedy
+    async with discord(1 << 18) as url:
+        *_, channels = await checked(url, content=False, answer_all_channels=["1"])
+        assert channels.state is State.FAILED
+
+
+async def test_channels_without_a_mention_that_cannot_be_answered_are_named() -> None:
+    async with discord(1 << 18) as url:
+        *_, channels = await checked(url, answer_all_channels=["1", "2"])
+        assert (channels.state, channels.detail) == (State.OK, "2 can be read")
+        *_, channels = await checked(
+            url, answer_all_channels=["1", "2", "3"], allowed_channels=["1"]
+        )
+        assert channels.state is State.WARNING
+        assert channels.detail == (
+            "allowed_channels and its neighbours leave out channel 2; Parley can see no channel 3"
+        )
 
 
 async def test_without_a_token_the_check_is_skipped() -> None:
