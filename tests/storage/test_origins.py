@@ -30,6 +30,7 @@ async def test_a_thread_hangs_on_the_question_or_on_any_message_of_the_answer(
     for message in ("10", "11", "12"):
         found = await store.origin(on(message))
         assert found is not None
+        assert found.exchange is not None
         assert (found.exchange.question_id, found.exchange.answer) == (first.question_id, "So.")
         assert not found.hidden
 
@@ -49,6 +50,7 @@ async def test_an_answer_that_was_regenerated_is_the_origin_with_its_new_text(st
     await store.close(new.id, AnswerState.DONE, "Better.", Usage())
     found = await store.origin(on("11"))
     assert found is not None
+    assert found.exchange is not None
     assert (found.exchange.answer_id, found.exchange.answer) == (new.id, "Better.")
 
 
@@ -57,7 +59,7 @@ async def test_an_edit_and_a_deletion_of_the_origin_follow(store: Store) -> None
     await store.edit_question(CHANNEL, "10", "Why not?")
     found = await store.origin(on("11"))
     assert found is not None
-    assert found.exchange.question.text == "Why not?"
+    assert found.question.text == "Why not?"
     await store.delete_question(CHANNEL, "10")
     assert await store.origin(on("11")) is None
 
@@ -152,3 +154,13 @@ async def test_any_number_of_messages_may_be_asked_for(store: Store) -> None:
     await exchange(store, "10")
     many = [str(number) for number in range(2000)]
     assert await store.known_messages(CHANNEL, many, many) == {"10"}
+
+
+async def test_a_question_whose_answer_has_not_ended_is_an_origin_without_an_exchange(
+    store: Store,
+) -> None:
+    accepted = await asked(store, "Why?", message_id="10")
+    await store.checkpoint(accepted.id, AnswerState.WRITING, "Half of")
+    found = await store.origin(on("10"))
+    assert found is not None
+    assert (found.question.text, found.exchange, found.hidden) == ("Why?", None, False)
