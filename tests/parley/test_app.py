@@ -156,7 +156,7 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
         configured(
             tmp_path,
             "[conversation]\nsystem_prompt = 'Be kind.'\nshow_names = false\n"
-            "channel_context = 7\n"
+            "channel_context = 7\nparallel = 3\n"
             "[limits]\nqueue = 7\nqueue_per_person = 2\nanswers_per_day = 3\ntokens_per_day = 4\n"
             "question_characters = 5\n[model]\nmax_parallel = 6\n"
             "[delivery]\ncheckpoint_interval = 8.0\n[generation]\nmax_new_tokens = 9\n",
@@ -166,6 +166,7 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
     assert options.window.channel_context == 7
     assert options.window.sampling.max_new_tokens == 9
     assert (options.queue, options.queue_per_person, options.slots) == (7, 2, 6)
+    assert options.parallel == 3
     assert options.quota == Quota(3, 4)
     assert (options.question_characters, options.checkpoint_interval) == (5, 8.0)
 
