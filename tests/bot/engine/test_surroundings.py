@@ -349,6 +349,24 @@ async def test_the_history_of_a_thread_begins_with_its_origin_as_long_as_it_fits
     assert origin not in packed.prompt.history
 
 
+async def test_an_origin_that_was_cut_does_not_come_back() -> None:
+    """Its place in the channel's history says nothing of the thread's: it stands before all."""
+    store = MemoryStore()
+    for number in (196, 197, 198, 199, 200):
+        await accepted(store, f"Q{number}", CHANNEL, message=str(number), answer="A")
+    made = window(store, Platform())
+    for number in (901, 902):
+        asked = await accepted(store, f"Q{number} " + "long " * 200, message=str(number))
+        packed, *_ = await made.pack(asked)
+        assert packed.prompt.history[0].question == "Ann: Q200"
+        await store.close(asked.id, AnswerState.DONE, "So.", Usage())
+    for number in (903, 904):
+        asked = await accepted(store, f"Q{number} " + "long " * 120, message=str(number))
+        packed, *_ = await made.pack(asked)
+        assert packed.prompt.history[0].question.startswith("Ann: Q902")
+        await store.close(asked.id, AnswerState.DONE, "So.", Usage())
+
+
 async def test_what_is_stored_of_a_prompt_is_all_of_it_where_nothing_was_read() -> None:
     store = MemoryStore()
     packed, *_ = await window(store, Platform()).pack(await accepted(store))
