@@ -355,16 +355,17 @@ async def test_an_origin_that_was_cut_does_not_come_back() -> None:
     for number in (196, 197, 198, 199, 200):
         await accepted(store, f"Q{number}", CHANNEL, message=str(number), answer="A")
     made = window(store, Platform())
-    for number in (901, 902):
-        asked = await accepted(store, f"Q{number} " + "long " * 200, message=str(number))
-        packed, *_ = await made.pack(asked)
-        assert packed.prompt.history[0].question == "Ann: Q200"
-        await store.close(asked.id, AnswerState.DONE, "So.", Usage())
-    for number in (903, 904):
-        asked = await accepted(store, f"Q{number} " + "long " * 120, message=str(number))
-        packed, *_ = await made.pack(asked)
-        assert packed.prompt.history[0].question.startswith("Ann: Q902")
-        await store.close(asked.id, AnswerState.DONE, "So.", Usage())
+    first = await accepted(store, "long " * 200, message="901")
+    packed, *_ = await made.pack(first)
+    assert [one.question for one in packed.prompt.history] == ["Ann: Q200"]
+    await store.close(first.id, AnswerState.DONE, "So.", Usage())
+    too_much = await accepted(store, "long " * 293, message="902")
+    packed, *_ = await made.pack(too_much)
+    assert len(packed.prompt.history) == 1
+    await store.close(too_much.id, AnswerState.FAILED, "", Usage())  # it leaves room again
+    packed, *_ = await made.pack(await accepted(store, message="903"))
+    assert len(packed.prompt.history) == 1
+    assert packed.prompt.history[0].answer == "So."
 
 
 async def test_what_is_stored_of_a_prompt_is_all_of_it_where_nothing_was_read() -> None:
