@@ -349,6 +349,25 @@ async def test_the_history_of_a_thread_begins_with_its_origin_as_long_as_it_fits
     assert origin not in packed.prompt.history
 
 
+async def test_an_origin_that_was_cut_does_not_come_back() -> None:
+    """Its place in the channel's history says nothing of the thread's: it stands before all."""
+    store = MemoryStore()
+    for number in (196, 197, 198, 199, 200):
+        await accepted(store, f"Q{number}", CHANNEL, message=str(number), answer="A")
+    made = window(store, Platform())
+    first = await accepted(store, "long " * 200, message="901")
+    packed, *_ = await made.pack(first)
+    assert [one.question for one in packed.prompt.history] == ["Ann: Q200"]
+    await store.close(first.id, AnswerState.DONE, "So.", Usage())
+    too_much = await accepted(store, "long " * 293, message="902")
+    packed, *_ = await made.pack(too_much)
+    assert len(packed.prompt.history) == 1
+    await store.close(too_much.id, AnswerState.FAILED, "", Usage())  # it leaves room again
+    packed, *_ = await made.pack(await accepted(store, message="903"))
+    assert len(packed.prompt.history) == 1
+    assert packed.prompt.history[0].answer == "So."
+
+
 async def test_what_is_stored_of_a_prompt_is_all_of_it_where_nothing_was_read() -> None:
     store = MemoryStore()
     packed, *_ = await window(store, Platform()).pack(await accepted(store))
