@@ -46,6 +46,7 @@ def missing_scopes(granted: Collection[str]) -> tuple[tuple[str, ...], dict[str,
 
 EVENTS = (
     "agent_session_stopped",
+    "app_context_changed",
     "app_home_opened",
     "app_mention",
     "app_uninstalled",
@@ -100,7 +101,7 @@ def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
                 "suggested_prompts": list(PROMPTS),
             },
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

@@ -39,6 +39,7 @@ from bot.ports import (
     AnswerState,
     ConversationSettings,
     Generator,
+    Quota,
     Store,
     StoredAnswer,
     Surface,
@@ -315,6 +316,11 @@ class Engine:
         for job in self._running.of({conversation}):
             job.stop()
         return await self._store.reset(conversation)
+
+    @property
+    def quota(self) -> Quota:
+        """What one person may use per day."""
+        return self._options.quota
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         """The settings of this conversation itself; a thread's channel may have others."""

@@ -15,10 +15,10 @@ from bot.ports import (
     Leftover,
     Quota,
     RecentConversation,
+    Spent,
     Store,
     StoredAnswer,
 )
-from storage.rules import Spent
 from tests.storage.samples import (
     ANN,
     BOB,

@@ -18,6 +18,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "apps.connections.open": set(),  # needs the app-level token
     "auth.test": set(),
     "views.open": set(),
+    "views.publish": set(),
     "users.info": {"users:read"},
     "chat.postMessage": {"chat:write", "chat:write.public"},
     "chat.postEphemeral": {"chat:write"},
@@ -29,6 +30,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "agents.sessions.setStatus": {"chat:write"},
     "assistant.threads.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
+    "assistant.threads.setTitle": {"assistant:write"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "files.getUploadURLExternal": {"files:write"},
@@ -38,6 +40,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
 }
 EVENT_SCOPES: dict[str, set[str]] = {
     "agent_session_stopped": {"assistant:write"},
+    "app_context_changed": {"assistant:write"},
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
