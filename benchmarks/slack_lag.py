@@ -171,8 +171,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the answers")
     parser.add_argument("--answers", type=int, nargs="*", default=[1, 2, 4, 8, 30])
     arguments = parser.parse_args()
-    titles = f"{'way':<9}{'answers':>8}{'age':>8}{'best':>8}{'ratio':>7}{'first':>7}"
-    print(f"{titles}{'refused':>9}  calls")
+    print(
+        f"{'way':<9}{'answers':>8}{'age':>8}{'best':>8}{'ratio':>7}{'first':>7}{'refused':>9}"
+        "  calls"
+    )
     for way, per_second in LIMITS.items():
         for answers in arguments.answers:
             streaming = way == "streams"

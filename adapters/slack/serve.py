@@ -143,6 +143,8 @@ class _Connection:
         platform.desk = desk
         self._parley.engine.read_surroundings(PLATFORM, SlackSurroundings(workspaces))
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
+        resume = self._settings.delivery.after_restart == "continue"
+        await desk.resume_summaries(PLATFORM, resume=resume)
         return desk
 
     def _lost(self) -> None:

@@ -12,6 +12,9 @@ window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
 surroundings  what a thread was opened on, and what people said around a question
 settings  a thread's settings over its channel's
+summaries summaries of what was said: the queue, the quota, crashes
+summarizing  how a text that is too long for one prompt is summed up in parts
+transcript   what was said in a place
 resume    a stream that goes on when the worker process is lost
 """
 

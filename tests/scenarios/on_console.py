@@ -22,6 +22,7 @@ from tests.scenarios.driver import (
     CommandNames,
     Press,
     Said,
+    Sent,
     Told,
     Variant,
     Where,
@@ -234,6 +235,12 @@ class ConsoleGroup:
     async def set_system_prompt(self, who: Who, text: str) -> Told:
         return self._type(f"/system {text or 'default'}")
 
+    def direct(self, who: Who) -> list[Sent]:
+        raise AssertionError("there are no direct messages")
+
+    def close_direct(self, who: Who) -> None:
+        raise AssertionError("there are no direct messages")
+
     async def lose_connection(self) -> None:
         raise AssertionError("there is no connection")
 
@@ -251,6 +258,9 @@ class ConsoleGroupPlatform:
 
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
+
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        raise AssertionError("every line is a question")
 
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")
