@@ -28,6 +28,7 @@ from adapters.slack.manifest import COMMANDS
 from adapters.slack.modals import SYSTEM_VIEW
 from adapters.slack.payloads import JSON, Malformed, check, origin_of, record, text
 from adapters.slack.rendering import ACTION_IDS
+from adapters.slack.shortcuts import ASK, SUMMARIZE, Shortcuts
 from adapters.slack.slash import Slash
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import ParleyError
@@ -46,6 +47,7 @@ class Listeners:
         self.incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
+        self._shortcuts = Shortcuts(desk, handlers)
         self._agent_view = AgentView(handlers)
         self._home = Home(desk, handlers)
         self._app = AsyncApp(
@@ -93,6 +95,9 @@ class Listeners:
         for action_id in ACTION_IDS:
             app.action(action_id)(self._action)
         app.view(SYSTEM_VIEW)(self._view)
+        app.view(ASK)(self._asked)
+        app.shortcut(ASK)(self._ask_about)
+        app.shortcut(SUMMARIZE)(self._summarize)
         app.error(_failed)
 
     async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
@@ -149,6 +154,24 @@ class Listeners:
         with _if_well_formed(body):
             user = text(record(body, "user"), "id")
             self._slash.submitted(_workspace(context), user, view)
+
+    async def _asked(
+        self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        with _if_well_formed(body):
+            user = text(record(body, "user"), "id")
+            self._shortcuts.submitted(_workspace(context), user, view)
+
+    async def _ask_about(self, ack: AsyncAck, body: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._shortcuts.ask(_workspace(context), body)
+
+    async def _summarize(self, ack: AsyncAck, body: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._shortcuts.summarize(_workspace(context), body)
 
 
 async def _failed(

@@ -72,6 +72,22 @@ COMMANDS: tuple[JSON, ...] = (
     },
 )
 
+SHORTCUTS: tuple[JSON, ...] = (
+    {
+        "name": "Ask Parley about this",
+        "type": "message",
+        "callback_id": "parley_ask_about",
+        "description": "Ask the model about a message",
+    },
+    {
+        "name": "Summarize this thread",
+        "type": "message",
+        "callback_id": "parley_summarize_thread",
+        "description": "What was said in it, for you alone",
+    },
+)
+"""In the menu of each message."""
+
 PROMPTS = (
     {"title": "What can you do?", "message": "What can you do?"},
     {"title": "Explain something", "message": "Explain to me in three sentences what a GPU does."},
@@ -106,6 +122,7 @@ def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "parley", "always_online": True},
+            "shortcuts": list(SHORTCUTS),
             "slash_commands": commands,
         },
         "oauth_config": oauth,

@@ -304,6 +304,24 @@ class Someone:
         await self._deliver(event)
         return thread
 
+    async def use_shortcut(self, callback_id: str, message: Message) -> "Used":
+        """Use a shortcut from the menu of a message
+        (https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload)."""
+        payload = {
+            "type": "message_action",
+            "token": "legacy",
+            "action_ts": self.team.next_ts(),
+            **self._interaction_origin(),
+            "user": {"id": self.id, "team_id": self.team.id},
+            "channel": {"id": message.channel, "name": message.channel.lower()},
+            "callback_id": callback_id,
+            "trigger_id": self.team.trigger(),
+            "message_ts": message.ts,
+            "message": message.payload(),
+            "response_url": self.slack.response_url(),
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
+
     async def submit(self, view: JSON, values: JSON) -> "Used":
         """Submit a modal with these state values."""
         payload = {

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import adapters.slack as package
-from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
+from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, SHORTCUTS, app_manifest
 from adapters.slack.rendering import ACTION_IDS
+from adapters.slack.shortcuts import ASK, SUMMARIZE
 from tests.slack_loopback.api import METHODS
 
 # From Slack's reference: the scopes that each method and each event needs. A call is found as a
@@ -103,6 +104,13 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
     assert named == {"/ask", "/stop", "/reset", "/parley"}
     assert {"/ask", "/stop", "/reset"} <= texts_in_code()
     assert len(ACTION_IDS) == 5
+
+
+def test_the_shortcuts_are_exactly_those_that_are_handled() -> None:
+    named = {shortcut["callback_id"] for shortcut in SHORTCUTS}
+    assert named == {ASK, SUMMARIZE}
+    assert app_manifest()["features"]["shortcuts"] == list(SHORTCUTS)
+    assert all(len(shortcut["name"]) <= 24 for shortcut in SHORTCUTS)
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])
