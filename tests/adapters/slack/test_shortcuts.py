@@ -1,5 +1,7 @@
 """The shortcuts in the menu of a message, through the real Bolt app."""
 
+from typing import Any
+
 import pytest
 
 from adapters.slack.shortcuts import ASK, SUMMARIZE, TOO_LATE
@@ -132,7 +134,13 @@ async def test_summaries_that_are_off_are_refused() -> None:
 async def test_a_malformed_shortcut_ends_alone(callback: str) -> None:
     async with bench() as b:
         message = await b.ada.say("C1", "It rains.")
-        for broken in ({"message": "x"}, {"message": {}}, {"channel": None}, {"user": 7}):
+        cases: list[dict[str, Any]] = [
+            {"message": "x"},
+            {"message": {}},
+            {"channel": None},
+            {"user": 7},
+        ]
+        for broken in cases:
             payload = {
                 "type": "message_action",
                 **b.ana._interaction_origin(),
