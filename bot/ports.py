@@ -185,6 +185,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a person used on one day (UTC)."""
+
+    answers: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationSettings:
     """The settings of one conversation. None inherits the value of the configuration."""
 
@@ -213,6 +221,10 @@ class QuestionStore(Protocol):
 
     async def check_quota(self, person: Person, quota: Quota) -> None:
         """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
+
+    async def spent(self, person: Person) -> Spent:
+        """What the person has used today, as quotas count it."""
+        ...
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False

@@ -477,6 +477,24 @@ class Desk:
         people = await self._store.use(By.PERSON, since, within=place.key, limit=texts.STATS_PEOPLE)
         return texts.stats_text(days, people)
 
+    async def about(self, place: Place, member: Member) -> str:
+        """What Parley is, whether this person may ask, what they may do, and what is left of their
+        quota, for a page that only they see. `place`: their direct message. Raises StorageError."""
+        may = self.rules.access.person(member.id, member.roles)
+        if not may:
+            return texts.about_text(self.engine.status, may=False)
+        profile = await member.profile()
+        admin = profile.admin or self.rules.access.named_admin(member.id, member.roles)
+        person = Person(place.key.platform, member.key or member.id, profile.name, admin=admin)
+        spent = await self._store.spent(person)
+        return texts.about_text(
+            self.engine.status,
+            may=True,
+            admin=admin,
+            direct=self.rules.direct_messages,
+            left=texts.quota_left_text(self.engine.quota, spent),
+        )
+
     def privacy(self) -> str:
         """What is stored, where, for how long, and what a person can do about it."""
         return texts.privacy_text(

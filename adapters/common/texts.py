@@ -8,7 +8,7 @@ from bot.engine.summaries import Summary
 from bot.engine.transcript import Transcript
 from bot.measures import Use
 from bot.names import clean_name
-from bot.ports import AnswerState, ConversationSettings, Part
+from bot.ports import AnswerState, ConversationSettings, Part, Quota, Spent
 
 WORKING = "Thinking…"
 """What a message says before the first words of an answer."""
@@ -220,6 +220,42 @@ def status_text(status: Status) -> str:
             f"Generated since the start: {tokens_text(status.generated, status.thinking)}",
         )
     )
+
+
+def about_text(
+    status: Status, *, may: bool, admin: bool = False, direct: bool = True, left: str = ""
+) -> str:
+    """What Parley is and what a person may do, in Markdown. `left`: of their quota."""
+    who = "You may ask me." if may else NOT_YOU
+    if may and not direct:
+        who += " I don't answer direct messages here."
+    if admin:
+        who += (
+            " You are an admin here: you may stop others' answers, restart and mute conversations, "
+            "and change their settings."
+        )
+    model = status.model
+    now = f"{counted(status.writing, 'answer')} being written, {status.waiting:,} waiting"
+    paragraphs = (
+        "**I am Parley:** I answer questions with a chat model that runs where my operator wants.",
+        who,
+        f"**Model:** {model.name}, on {model.device}. Now {now}.",
+        *((f"**Left for you today:** {left}",) if may else ()),
+    )
+    return "\n\n".join(paragraphs)
+
+
+def quota_left_text(quota: Quota, spent: Spent) -> str:
+    """What is left of the day's quota."""
+    left = [
+        f"{max(0, most - used):,} of {most:,} {what}"
+        for most, used, what in (
+            (quota.answers_per_day, spent.answers, "answers"),
+            (quota.tokens_per_day, spent.tokens, "tokens"),
+        )
+        if most
+    ]
+    return f"{' and '.join(left)}. It is renewed at midnight UTC." if left else "there is no limit."
 
 
 def tokens_text(generated: int, thinking: int) -> str:

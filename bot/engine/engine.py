@@ -43,6 +43,7 @@ from bot.ports import (
     AnswerState,
     ConversationSettings,
     Generator,
+    Quota,
     Store,
     StoredAnswer,
     Surface,
@@ -342,6 +343,11 @@ class Engine:
         hidden = await self._store.reset(conversation)
         admin_log.acted(by, conversation, f"restarted the conversation: {questions(hidden)} hidden")
         return hidden
+
+    @property
+    def quota(self) -> Quota:
+        """What one person may use per day."""
+        return self._options.quota
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         """The settings of this conversation itself; a thread's channel may have others."""

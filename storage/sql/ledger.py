@@ -18,9 +18,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
-from bot.ports import AnswerState, Snapshot, StoredAnswer
+from bot.ports import AnswerState, Snapshot, Spent, StoredAnswer
 from storage.database import Database
-from storage.rules import Now, Spent
+from storage.rules import Now
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, insert_into
 from storage.sql.reports import count_use

@@ -329,8 +329,30 @@ def _open_stream(team: Team, args: JSON) -> Message:
 def set_session_status(team: Team, args: JSON) -> JSON:
     if args["status"] not in ("active", "processing", "suspended", "closed"):
         raise ApiError("invalid_arguments")
-    team.sessions[args["channel_id"], args["thread_ts"]] = args["status"]
+    where = args["channel_id"], args["thread_ts"]
+    if where not in team.sessions and args.get("title"):
+        team.titles[where] = args["title"]  # only where the session is created
+    team.sessions[where] = args["status"]
     return {}
+
+
+def set_thread_title(team: Team, args: JSON) -> JSON:
+    team.titles[args["channel_id"], args["thread_ts"]] = args["title"]
+    return {}
+
+
+def publish_view(team: Team, args: JSON) -> JSON:
+    """https://docs.slack.dev/reference/methods/views.publish"""
+    if args["user_id"] not in team.users:
+        raise ApiError("invalid_arguments")
+    view = args["view"]
+    if view["type"] != "home" or len(view["blocks"]) > 100:
+        raise ApiError("invalid_arguments")
+    for block in view["blocks"]:
+        if block["type"] == "section" and not 0 < len(block["text"]["text"]) <= SECTION_CHARACTERS:
+            raise ApiError("invalid_blocks")
+    team.homes[args["user_id"]] = view
+    return {"view": view}
 
 
 def set_thread_status(team: Team, args: JSON) -> JSON:
@@ -393,7 +415,9 @@ METHODS: dict[str, tuple[Method, str]] = {
     "agents.sessions.setStatus": (set_session_status, "chat:write"),
     "assistant.threads.setStatus": (set_thread_status, "chat:write"),
     "assistant.threads.setSuggestedPrompts": (set_prompts, "assistant:write"),
+    "assistant.threads.setTitle": (set_thread_title, "assistant:write"),
     "views.open": (open_view, ""),
+    "views.publish": (publish_view, ""),
     "files.getUploadURLExternal": (upload_url, "files:write"),
     "files.completeUploadExternal": (complete_upload, "files:write"),
     "files.delete": (delete_file, "files:write"),

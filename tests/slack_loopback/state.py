@@ -203,6 +203,10 @@ class Team:
         self.prompts: list[JSON] = []
         self.statuses: list[tuple[str, str, str]] = []
         """Channel, thread and text of each status that was set."""
+        self.titles: dict[tuple[str, str], str] = {}
+        """By channel and thread: the titles of chats."""
+        self.homes: dict[str, JSON] = {}
+        """By person: the Home tab that was published last."""
         self.lines: dict[tuple[str, str], tuple[str, float]] = {}
         """By channel and thread: the status that was set last, and when."""
         self.sessions: dict[tuple[str, str], str] = {}

@@ -15,10 +15,10 @@ from bot.ports import (
     Leftover,
     Quota,
     RecentConversation,
+    Spent,
     Store,
     StoredAnswer,
 )
-from storage.rules import Spent
 from tests.storage.samples import (
     ANN,
     BOB,
@@ -260,8 +260,17 @@ async def test_where_an_answer_is_shown_is_kept_with_its_question(store: Store) 
     (found,) = await store.answers(conversation=CHANNEL)
     assert found.question == there
     await store.close(accepted.id, AnswerState.DONE, "So.", Usage())
+    await store.close(accepted.id, AnswerState.DONE, "So.", Usage())
     (exchange,) = await store.exchanges(CHANNEL)
     assert exchange.question == there
+
+
+async def test_what_a_person_has_spent_today_is_known(store: Store) -> None:
+    assert await store.spent(ANN) == Spent()
+    accepted = await asked(store)
+    await store.close(accepted.id, AnswerState.DONE, "So.", Usage(3, 0, 2))
+    assert await store.spent(ANN) == Spent(answers=1, tokens=5)
+    assert await store.spent(BOB) == Spent()
 
 
 async def test_what_is_left_of_an_answer_is_where_it_was_shown(store: Store) -> None:
