@@ -172,7 +172,8 @@ def main() -> None:
     parser.add_argument("--answers", type=int, nargs="*", default=[1, 2, 4, 8, 30])
     arguments = parser.parse_args()
     print(
-        f"{'way':<9}{'answers':>8}{'age':>8}{'best':>8}{'ratio':>7}{'first':>7}{'refused':>9}  calls"
+        f"{'way':<9}{'answers':>8}{'age':>8}{'best':>8}{'ratio':>7}{'first':>7}{'refused':>9}"
+        "  calls"
     )
     for way, per_second in LIMITS.items():
         for answers in arguments.answers:

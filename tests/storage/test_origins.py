@@ -30,6 +30,7 @@ async def test_a_thread_hangs_on_the_question_or_on_any_message_of_the_answer(
     for message in ("10", "11", "12"):
         found = await store.origin(on(message))
         assert found is not None
+        assert found.exchange is not None
         assert (found.exchange.question_id, found.exchange.answer) == (first.question_id, "So.")
         assert not found.hidden
 
@@ -49,6 +50,7 @@ async def test_an_answer_that_was_regenerated_is_the_origin_with_its_new_text(st
     await store.close(new.id, AnswerState.DONE, "Better.", Usage())
     found = await store.origin(on("11"))
     assert found is not None
+    assert found.exchange is not None
     assert (found.exchange.answer_id, found.exchange.answer) == (new.id, "Better.")
 
 
@@ -57,6 +59,7 @@ async def test_an_edit_and_a_deletion_of_the_origin_follow(store: Store) -> None
     await store.edit_question(CHANNEL, "10", "Why not?")
     found = await store.origin(on("11"))
     assert found is not None
+    assert found.exchange is not None
     assert found.exchange.question.text == "Why not?"
     await store.delete_question(CHANNEL, "10")
     assert await store.origin(on("11")) is None

@@ -134,8 +134,8 @@ def fill(file: Path, conversation: str, turns: int) -> None:
         ids = range(last + 1, last + turns + 1)
         at = "2026-01-01 00:00:00.000000"
         connection.executemany(
-            "INSERT INTO questions (id, conversation_id, event_id, message_id, author, author_name, "
-            "author_admin, direct, asked_at, text, position) "
+            "INSERT INTO questions (id, conversation_id, event_id, message_id, author, "
+            "author_name, author_admin, direct, asked_at, text, position) "
             "VALUES (?, ?, ?, ?, 'discord:1', 'Ann', 0, 0, ?, 'Why?', ?)",
             ((n, row, f"old {n}", f"m {n}", at, n) for n in ids),
         )
