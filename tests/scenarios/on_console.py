@@ -61,7 +61,6 @@ class TypedLines:
 
 class ConsoleChatting:
     key = HERE
-    names_forwarded = False
 
     def __init__(self, engine: Engine, lines: TypedLines, out: io.StringIO) -> None:
         self.engine = engine
@@ -268,7 +267,7 @@ class ConsoleGroupPlatform:
         raise AssertionError("there is no history")
 
     def answer_all(self, ignore_prefix: str = "//") -> None:
-        raise AssertionError("there are no channels")
+        raise AssertionError("every line is a question")
 
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")
