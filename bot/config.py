@@ -38,6 +38,7 @@ from bot.config_types import (
     PasswordHash,
     SlackIds,
     Texts,
+    TimeZone,
     VariableNames,
     WebAddress,
     WebSocketAddress,
@@ -50,7 +51,8 @@ from bot.messages import Reasoning, Sampling
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
 DEFAULT_SYSTEM_PROMPT = (
-    "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
+    "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly. "
+    "Today is {weekday}, {date}."
 )
 
 
@@ -129,6 +131,7 @@ class ConversationSection(_Section):
     """``[conversation]``: the system prompt, and what counts as one conversation."""
 
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
+    time_zone: TimeZone = ""
     scope: Literal["channel", "thread"] = "channel"
     show_names: bool = True
     thinking: Literal["hide", "fold"] = "hide"

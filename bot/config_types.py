@@ -5,6 +5,7 @@
 
 from ipaddress import ip_network
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -164,6 +165,27 @@ VariableNames = Annotated[
     ],
     BeforeValidator(_list),
     Field(examples=[["NEOReadDebugKeys"]]),
+]
+
+
+def _is_time_zone(name: str) -> str:
+    if name:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError, ValueError) as exc:  # OSError: a folder of zones
+            raise ValueError("not a time zone") from exc
+    return name
+
+
+TimeZone = Annotated[
+    str,
+    Form(
+        r"([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?",
+        "a time zone",
+        "a name of the IANA's list, or nothing for this computer's own",
+    ),
+    AfterValidator(_is_time_zone),
+    Field(examples=["Europe/Berlin"]),
 ]
 
 FilePath = Annotated[

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.variables import time_in
 from bot.engine.window import WindowOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
@@ -172,6 +174,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             show_names=settings.conversation.show_names,
             sampling=settings.generation.sampling(),
             reasoning=settings.model.reasoning,
+            now=partial(time_in, settings.conversation.time_zone),
         ),
         slots=settings.model.max_parallel,
         queue=limits.queue,

@@ -11,7 +11,7 @@ blocks    splits Markdown into its top-level blocks
 report    texts about answers and the context window
 """
 
-from adapters.console.chat import Chat
+from adapters.console.chat import Chat, surroundings
 from adapters.console.growing import GrowingAnswer
 from adapters.console.lines import Lines, PipedLines, TypedLines
 from adapters.console.markdown import harmless
@@ -30,4 +30,5 @@ __all__ = [
     "Screen",
     "TypedLines",
     "harmless",
+    "surroundings",
 ]

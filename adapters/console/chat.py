@@ -17,7 +17,14 @@ from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer, StoredExchange, Surface, SurfaceFinder
+from bot.ports import (
+    Store,
+    StoredAnswer,
+    StoredExchange,
+    Surface,
+    SurfaceFinder,
+    Surroundings,
+)
 
 EXIT_LINES = ("stop", "/quit")
 """Lines that end the chat; case does not matter."""
@@ -64,6 +71,7 @@ class Chat:
         self._place = Place(conversation, direct=True)
         self._person = person
         self._desk = Desk(engine, store, ConsolePlatform(), Rules())
+        engine.variables.register(conversation.platform, surroundings)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "reset": self._reset,
             "stop": self._stop,
@@ -212,6 +220,11 @@ class Chat:
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())
+
+
+async def surroundings(_conversation: ConversationKey) -> Surroundings:
+    """A `bot.ports.SurroundingsFinder`: a terminal is no place with a name."""
+    return Surroundings(direct=True)
 
 
 def _finder_of(surface: Surface) -> SurfaceFinder:

@@ -23,7 +23,8 @@ COMMANDS = (
     Command("continue", "continue an answer that hit the length limit, was stopped or failed"),
     Command(
         "system",
-        "show or set the system prompt; default returns it to config.toml's",
+        "show or set the system prompt ({date} and {weekday} are filled in); default returns it to "
+        "config.toml's",
         "[TEXT|default]",
     ),
     Command(

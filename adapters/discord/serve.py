@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 import discord
@@ -13,6 +14,7 @@ from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.places import PLATFORM, access_of
+from adapters.discord.surroundings import surroundings
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, SurfaceBusy
@@ -101,6 +103,8 @@ class _Connection:
             on_up=self._ready,
             guild_ready_timeout=GUILDS_SETTLE,
         )
+        find = partial(surroundings, client)
+        self._parley.engine.variables.register(PLATFORM, find)
         async with client, client.beside:
             await log_in(client, self._settings)
             await self._resume(client)

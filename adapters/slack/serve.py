@@ -20,6 +20,7 @@ from adapters.slack.history import SlackHistory
 from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
+from adapters.slack.surroundings import surroundings
 from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
@@ -140,6 +141,8 @@ class _Connection:
         rules = Rules.of(self._settings, access_of(slack))
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
+        find = partial(surroundings, workspaces)
+        self._parley.engine.variables.register(PLATFORM, find)
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
         return desk
 

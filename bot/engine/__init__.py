@@ -6,6 +6,7 @@ runner    the steps of one answer: queue, prompt, model, record, show
 queue     fair queueing over conversations and people
 window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
+variables what a system prompt's {date}, {channel} … are
 settings  a thread's settings over its channel's
 resume    a stream that goes on when the worker process is lost
 """

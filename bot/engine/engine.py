@@ -26,6 +26,7 @@ from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.settings import settings_in
+from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import (
     Busy,
@@ -132,7 +133,9 @@ class Engine:
         self._queue = FairQueue(
             slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
         )
-        self._window = ContextWindow(generator, store, options.window)
+        self.variables = PromptVariables(clock, options.window.now)
+        """Of system prompts; adapters register what their places are called."""
+        self._window = ContextWindow(generator, store, options.window, self.variables)
         self._runner = Runner(
             generator, store, delivery, self._queue, self._window, clock, self.observer
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.engine.packing import Packed, Thinking, as_question, pack
 from bot.engine.settings import settings_in
+from bot.engine.variables import Now, PromptVariables, time_in
 from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
 from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
@@ -26,14 +27,23 @@ class WindowOptions:
     show_names: bool
     sampling: Sampling
     reasoning: Reasoning = Reasoning.AUTO
+    now: Now = time_in
+    """Tells the time in the time zone in which the system prompt's ``{date}`` changes."""
 
 
 class ContextWindow:
     """Packs prompts for one model."""
 
-    def __init__(self, generator: Generator, store: Store, options: WindowOptions) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        store: Store,
+        options: WindowOptions,
+        variables: PromptVariables,
+    ) -> None:
         self._generator = generator
         self._store = store
+        self._variables = variables
         self._options = options
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
@@ -59,7 +69,7 @@ class ContextWindow:
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         packed = await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             answer=answer.text,
             thought=answer.thought,
@@ -83,7 +93,7 @@ class ContextWindow:
     async def check(self, question: Question, settings: ConversationSettings) -> None:
         """Raises TooLong, with the numbers, where the question alone does not fit the window."""
         await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             pages=_nothing(),
             count=self._generator.count,
@@ -96,7 +106,7 @@ class ContextWindow:
         """The prompt before the next, still empty, question."""
         settings = await settings_in(self._store, conversation)
         return await pack(
-            system=self._system(settings),
+            system=await self._system(settings, conversation),
             question="",
             pages=self._pages(conversation, before=None),
             count=self._generator.count,
@@ -113,7 +123,7 @@ class ContextWindow:
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         packed = await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             pages=self._pages(question.conversation, before=answer.question_id),
             count=self._generator.count,
@@ -140,9 +150,11 @@ class ContextWindow:
         else:
             self._cuts.put(conversation, cut)
 
-    def _system(self, settings: ConversationSettings) -> str:
+    async def _system(self, settings: ConversationSettings, where: ConversationKey) -> str:
         own = settings.system_prompt
-        return self._options.system_prompt if own is None else own
+        return await self._variables.fill(
+            self._options.system_prompt if own is None else own, where
+        )
 
     def _names(self, settings: ConversationSettings) -> bool:
         own = settings.show_names

@@ -73,6 +73,7 @@ class Channel:
     closed: bool = False
     """The bot may not write here."""
     forum: bool = False
+    topic: str | None = None
     overwrites: list[dict[str, Any]] = field(default_factory=list)
     """Permission overwrites, besides that of `closed`."""
 
@@ -103,7 +104,7 @@ class Channel:
         denied = [{"id": BOT.id, "type": 1, "allow": "0", "deny": "2048"}] if self.closed else []
         return common | {
             "position": 0,
-            "topic": None,
+            "topic": self.topic,
             "nsfw": False,
             "parent_id": None,
             "permission_overwrites": [*denied, *self.overwrites],

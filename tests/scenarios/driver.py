@@ -191,12 +191,23 @@ class CommandNames:
     forget: str
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the platform calls things, as the system prompt's variables tell it."""
+
+    server: str
+    channel: str
+    """That of `Where.CHANNEL`."""
+    bot: str
+
+
 class Group(Protocol):
     """A Parley that runs, and people in a channel. What a variant cannot do (`Can`) may raise
     AssertionError."""
 
     engine: Engine
     names: CommandNames
+    named: Named
 
     @property
     def key(self) -> ConversationKey:
@@ -306,6 +317,10 @@ class GroupPlatform(Protocol):
 
     def configure(self, **delivery: Any) -> None:
         """Change the section ``[delivery]`` for the runs that follow (`Can.HISTORY`)."""
+        ...
+
+    def set_topic(self, topic: str) -> None:
+        """Give `Where.CHANNEL` a topic, for the runs that follow (`Can.OTHERS`)."""
         ...
 
     def fold_thoughts(self) -> None:

@@ -20,6 +20,7 @@ from tests.scenarios.driver import (
     Answer,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Told,
@@ -141,6 +142,7 @@ class ConsoleGroup:
     """The person at the terminal, who is the admin of their own conversation."""
 
     names = CommandNames(reset="/reset", forget="“parley history forget”")
+    named = Named("no server", "a direct message", "Parley")
     key = HERE
 
     def __init__(self, run: Terminal) -> None:
@@ -251,6 +253,9 @@ class ConsoleGroupPlatform:
 
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
+
+    def set_topic(self, topic: str) -> None:
+        raise AssertionError("there is no channel")
 
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")

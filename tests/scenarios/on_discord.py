@@ -15,6 +15,7 @@ from tests.scenarios.driver import (
     Can,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Told,
@@ -103,6 +104,9 @@ class DiscordGroupPlatform:
         changed = self.scene.settings.delivery.model_copy(update=delivery)
         self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
 
+    def set_topic(self, topic: str) -> None:
+        self.scene.general.topic = topic
+
     def fold_thoughts(self) -> None:
         changed = self.scene.settings.conversation.model_copy(update={"thinking": "fold"})
         self.scene.settings = self.scene.settings.model_copy(update={"conversation": changed})
@@ -115,6 +119,7 @@ class DiscordGroupPlatform:
 
 class DiscordGroup:
     names = CommandNames(reset="`/reset`", forget="`/forget me`")
+    named = Named("Loopback", "general", "Parley")
 
     def __init__(self, platform: DiscordGroupPlatform) -> None:
         self.engine = platform.scene.engine

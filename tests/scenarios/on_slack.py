@@ -18,6 +18,7 @@ from tests.scenarios.driver import (
     Can,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Told,
@@ -135,6 +136,9 @@ class SlackGroupPlatform:
     def configure(self, **delivery: Any) -> None:
         self._settings["delivery"] = delivery
 
+    def set_topic(self, topic: str) -> None:
+        self.slack.team.channels["C1"].topic = escaped(topic)
+
     def fold_thoughts(self) -> None:
         self._settings["conversation"]["thinking"] = "fold"
 
@@ -148,6 +152,7 @@ class SlackGroupPlatform:
 
 class SlackGroup:
     names = CommandNames(reset="`/reset`", forget="`/parley forget me`")
+    named = Named("T1", "name-of-c1", "parley")
 
     def __init__(self, platform: SlackGroupPlatform, running: Bench) -> None:
         self.engine = running.engine

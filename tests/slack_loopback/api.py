@@ -39,6 +39,14 @@ def users_info(team: Team, args: JSON) -> JSON:
     return {"user": user}
 
 
+def conversations_info(team: Team, args: JSON) -> JSON:
+    channel = team.channels.get(args["channel"])
+    if channel is None:
+        raise ApiError("channel_not_found")
+    named = {"name": f"name-of-{channel.id.lower()}"} if channel.kind != "im" else {}
+    return {"channel": {"id": channel.id, "topic": {"value": channel.topic}, **named}}
+
+
 # ---------------------------------------------------------------- messages
 
 
@@ -352,6 +360,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.startStream": (start_stream, "chat:write"),
     "chat.appendStream": (append_stream, "chat:write"),
     "chat.stopStream": (stop_stream, "chat:write"),
+    "conversations.info": (conversations_info, "channels:read"),
     "conversations.history": (history, "channels:history"),
     "conversations.replies": (replies, "channels:history"),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from discord.gateway import DiscordWebSocket
@@ -26,6 +27,9 @@ from tests.discord_loopback import TOKEN, Channel, Loopback, Message, User, Wind
 from tests.fake_surface import join
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+"""A Friday; what ``{date}`` in a system prompt says."""
 
 
 async def _at_once(*_: object, **__: object) -> None:
@@ -114,7 +118,10 @@ def _without_notes(content: str) -> list[str]:
 
 def options(slots: int = 64) -> EngineOptions:
     window = WindowOptions(
-        "Be kind.", True, Sampling(max_new_tokens=5000, max_thinking_tokens=1000)
+        "Be kind.",
+        True,
+        Sampling(max_new_tokens=5000, max_thinking_tokens=1000),
+        now=lambda: NOON,
     )
     return EngineOptions(
         window=window,

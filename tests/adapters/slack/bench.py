@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.common.handlers import Handlers
@@ -24,6 +25,9 @@ FEW = 12
 """Refusals that the jitter of a busy machine may cause (5 were seen with three jobs beside): a
 millisecond of the wall's clock is a sixteenth of a second here. Without pacing there are hundreds;
 the exact limits are tested in virtual time (test_tiers, tests/bot/delivery)."""
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+"""A Friday; what ``{date}`` in a system prompt says."""
 
 POEM = " ".join(f"word{n}" for n in range(400))
 
@@ -83,7 +87,10 @@ def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Setting
 def options(**changes: Any) -> EngineOptions:
     values: dict[str, Any] = {
         "window": WindowOptions(
-            "Be kind.", True, Sampling(max_new_tokens=20_000, max_thinking_tokens=1000)
+            "Be kind.",
+            True,
+            Sampling(max_new_tokens=20_000, max_thinking_tokens=1000),
+            now=lambda: NOON,
         ),
         "slots": 64,
         "queue": 100,

@@ -29,6 +29,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "agents.sessions.setStatus": {"chat:write"},
     "assistant.threads.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "files.getUploadURLExternal": {"files:write"},
