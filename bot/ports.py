@@ -177,6 +177,8 @@ class ConversationSettings:
     """The bot answers nothing here."""
     reasoning: Reasoning | None = None
     """How much the model should think."""
+    model: str | None = None
+    """Which of the further models answers (``[models.NAME]``)."""
 
 
 class QuestionStore(Protocol):
@@ -386,6 +388,8 @@ class ArchivedAnswer:
     """What the model thought before it."""
     prompt: RecordedPrompt | None = None
     """What the model got for it, where it was kept (`SettingsStore.rate`)."""
+    model: str = ""
+    """The name of the model that wrote it; "" where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

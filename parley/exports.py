@@ -30,6 +30,7 @@ def _answer(answer: ArchivedAnswer) -> dict[str, Any]:
         "verdicts": list(answer.verdicts),
         "text": answer.text,
         "thought": answer.thought,
+        "model": answer.model,
     }
     if kept is not None:
         fields["prompt"] = prompts.messages(kept.prompt)

@@ -207,6 +207,7 @@ class MemoryStore(MemoryReports):
         answer = self._answer(answer_id)
         if answer is None or not answer.state.open:
             return
+        usage = replace(usage, model=storable(usage.model))
         answer.state, answer.text, answer.usage = state, storable(text), usage
         answer.thought = storable(thought)
         if answer.charged_to is not None:

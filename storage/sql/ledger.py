@@ -170,7 +170,7 @@ def _settling(answer_id: int, settled: int) -> Update:
     )
 
 
-def _columns(usage: Usage) -> dict[str, float]:
+def _columns(usage: Usage) -> dict[str, float | str]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
@@ -178,4 +178,5 @@ def _columns(usage: Usage) -> dict[str, float]:
         "first_token_seconds": usage.first_token_seconds,
         "total_seconds": usage.total_seconds,
         "thinking_tokens": usage.thinking_tokens,
+        "model": usage.model,
     }

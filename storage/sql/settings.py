@@ -42,6 +42,7 @@ class SqlSettings(SqlPart):
             row.show_names,
             row.muted,
             None if row.reasoning is None else Reasoning(row.reasoning),
+            row.model,
         )
 
     async def change_settings(
@@ -61,6 +62,7 @@ class SqlSettings(SqlPart):
                     show_names=settings.show_names,
                     muted=settings.muted,
                     reasoning=settings.reasoning,
+                    model=settings.model,
                 )
             )
 
