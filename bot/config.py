@@ -34,6 +34,7 @@ from bot.config_types import (
     HostNames,
     ListenAddress,
     LowBit,
+    ModelName,
     Networks,
     PasswordHash,
     SlackIds,
@@ -107,6 +108,16 @@ class ModelSettings(_Section):
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
+
+
+class ServerModelSettings(_Section):
+    """``[models.NAME]``: a further model, on servers with OpenAI's API."""
+
+    base_urls: Annotated[Texts, Field(min_length=1, examples=[["http://10.0.0.3:8000/v1"]])]
+    model: Annotated[str, Field(examples=["Qwen/Qwen3-32B"])] = ""
+    api_key: SecretStr = SecretStr("")
+    context: Annotated[int, Field(ge=0, examples=[8192]), Means("as large as the server says")] = 0
+    max_parallel: Annotated[int, Field(ge=1, le=256)] = 8
 
 
 class GenerationSettings(_Section):
@@ -243,6 +254,7 @@ class Settings(_Section):
     """All settings. `load` makes the one instance at startup; it is immutable."""
 
     model: ModelSettings = ModelSettings()
+    models: dict[ModelName, ServerModelSettings] = {}
     generation: GenerationSettings = GenerationSettings()
     conversation: ConversationSection = ConversationSection()
     storage: StorageSettings = StorageSettings()
@@ -336,6 +348,9 @@ def _secrets(section: BaseModel) -> Iterator[str]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _secrets(value)
+        elif isinstance(value, dict):
+            for table in value.values():
+                yield from _secrets(table)
         elif isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from bot.config_errors import Form
+from bot.config_errors import NAMES, Form
 from bot.files import parse_json
 
 BackendName = Literal["auto", "openvino", "torch", "ipex", "llamacpp", "openai", "scripted"]
@@ -187,6 +187,18 @@ TimeZone = Annotated[
     AfterValidator(_is_time_zone),
     Field(examples=["Europe/Berlin"]),
 ]
+
+ModelName = Annotated[
+    str,
+    Form(
+        r"(?!default$)[a-z0-9]+([._-][a-z0-9]+){0,7}",
+        "a model's name",
+        NAMES,
+    ),
+    Field(max_length=32),
+]
+"""The name of a table ``[models.NAME]``. Variables are read in small letters, and two underscores
+divide their parts."""
 
 FilePath = Annotated[
     str,

@@ -79,6 +79,7 @@ class Chat:
             "continue": self._continue,
             "system": self._system,
             "settings": self._settings,
+            "model": self._model,
             "context": self._context,
             "status": self._status,
             "help": self._help,
@@ -211,6 +212,9 @@ class Chat:
         changes = typed_changes(text)
         self._screen.say(await self._desk.settings(self._place, self._person, changes))
 
+    async def _model(self, name: str) -> None:
+        self._screen.say(await self._desk.model(self._place, self._person, name))
+
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
         self._screen.say(context_text(packed, self._engine.status.model))
@@ -222,8 +226,9 @@ class Chat:
         self._screen.say(help_text())
 
 
-async def surroundings(_conversation: ConversationKey) -> Surroundings:
+async def surroundings(conversation: ConversationKey) -> Surroundings:
     """A `bot.ports.SurroundingsFinder`: a terminal is no place with a name."""
+    del conversation
     return Surroundings(direct=True)
 
 

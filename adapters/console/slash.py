@@ -32,6 +32,7 @@ COMMANDS = (
         "show or change how this conversation is answered",
         "[reasoning=low temperature=0.7 length=300]",
     ),
+    Command("model", "show the models, or choose the one that answers", "[NAME|default]"),
     Command("context", "what is in the context window, and how many tokens are left"),
     Command("status", "the model, its device, the queue and the speed"),
     Command("help", "this list"),

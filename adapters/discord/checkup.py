@@ -23,7 +23,16 @@ COMMANDS_CHECK = "slash commands"
 """Likewise."""
 COMMANDS = frozenset(
     {
-        *("Ask Parley about this", "ask", "forget", "mute", "privacy", "reset", "settings"),
+        *(
+            "Ask Parley about this",
+            "ask",
+            "forget",
+            "model",
+            "mute",
+            "privacy",
+            "reset",
+            "settings",
+        ),
         *("stats", "status", "stop", "system", "unmute"),
     }
 )

@@ -16,9 +16,10 @@ thread is a conversation of its own.
 conversation with `/reset` or `@parley reset`.
 **More:** `/parley status`, `/parley privacy`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
-`/parley system`, `/parley system default`, `/parley mute`, `/parley unmute`, `/parley stats`. \
-They apply to this conversation; in a thread say `@parley /parley …`. In a system prompt \
-`{date}`, `{weekday}`, `{server}`, `{channel}`, `{topic}` and `{bot}` are filled in."""
+`/parley system`, `/parley system default`, `/parley model`, `/parley mute`, `/parley unmute`, \
+`/parley stats`. They apply to this conversation; in a thread say `@parley /parley …`. In a \
+system prompt `{date}`, `{weekday}`, `{server}`, `{channel}`, `{topic}` and `{bot}` are filled \
+in."""
 
 
 class SlackPlatform:

@@ -66,7 +66,8 @@ COMMANDS: tuple[JSON, ...] = (
     {
         "command": "/parley",
         "description": "Status, privacy, settings, system prompt",
-        "usage_hint": "help | status | privacy | forget me | settings | system | mute | unmute",
+        "usage_hint": "help | status | privacy | forget me | settings | system | model | mute | "
+        "unmute",
     },
 )
 

@@ -12,7 +12,7 @@ at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
@@ -22,6 +22,7 @@ from bot.delivery import Delivery
 from bot.engine.checkpoints import Checkpoints
 from bot.engine.cleanup import Cleanup
 from bot.engine.job import Job, Outcome
+from bot.engine.models import FurtherModel, Models, Served
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
@@ -96,6 +97,21 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherStatus:
+    """One of the further models."""
+
+    name: str
+    """That of ``[models.NAME]``."""
+    model: ModelInfo | None
+    """None as long as its servers never answered."""
+    up: bool
+    """Whether its servers answered when they were last asked."""
+    writing: int
+    slots: int
+    """Answers that it may generate at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What Parley is doing now."""
 
@@ -110,6 +126,8 @@ class Status:
     """Tokens that were generated since the start, those of thoughts included."""
     thinking: int = 0
     """How many of them were thought."""
+    further: tuple[FurtherStatus, ...] = ()
+    """The further models."""
 
 
 class Engine:
@@ -123,22 +141,37 @@ class Engine:
         clock: Clock,
         options: EngineOptions,
         observer: Observer | None = None,
+        further: Mapping[str, FurtherModel] | None = None,
     ) -> None:
+        """`further`: the models of ``[models.NAME]``, which start by themselves."""
         self.observer: Observer = observer or NoObserver()
         """Is told what happens; adapters tell it of their connections."""
         self._generator = generator
         self._store = store
         self._clock = clock
         self._options = options
-        self._queue = FairQueue(
-            slots=options.slots, bound=options.queue, bound_per_person=options.queue_per_person
-        )
         self.variables = PromptVariables(clock, options.window.now)
         """Of system prompts; adapters register what their places are called."""
-        self._window = ContextWindow(generator, store, options.window, self.variables)
-        self._runner = Runner(
-            generator, store, delivery, self._queue, self._window, clock, self.observer
+        every = {"": FurtherModel(generator, options.slots), **(further or {})}
+        default, *others = (
+            Served(
+                name,
+                model.generator,
+                ContextWindow(model.generator, store, options.window, self.variables),
+                model.slots,
+                model.reachable,
+            )
+            for name, model in every.items()
         )
+        self.models = Models(default, others, store)
+        """The models that answer."""
+        self._queue = FairQueue(
+            slots=options.slots,
+            bound=options.queue,
+            bound_per_person=options.queue_per_person,
+            lanes=self.models.lanes,
+        )
+        self._runner = Runner(self.models, store, delivery, self._queue, clock, self.observer)
         self._jobs: dict[int, Job] = {}
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
@@ -147,14 +180,16 @@ class Engine:
         self._open = False
         self._tasks = asyncio.TaskGroup()
         self._saver: asyncio.Task[None] | None = None
+        self._reaching: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ life
 
     async def __aenter__(self) -> Self:
         """Load the model. Raises ModelError."""
-        self._window.use(await self._generator.start())
+        self.models.default.window.use(await self._generator.start())
         await self._tasks.__aenter__()
         self._open = True
+        self._reaching = self._tasks.create_task(self.models.reach_further(self._clock))
         self._saver = self._tasks.create_task(self._checkpoints.save_regularly(self._jobs))
         return self
 
@@ -165,8 +200,9 @@ class Engine:
         traceback: TracebackType | None,
     ) -> None:
         self._open = False
-        if self._saver is not None:
-            self._saver.cancel()
+        for task in (self._saver, self._reaching):
+            if task is not None:
+                task.cancel()
         await self._abandon(list(self._jobs.values()))
         await self._checkpoints.save_ends()
         # without the body's own exception, which the group would wrap
@@ -504,6 +540,15 @@ class Engine:
         if not by.admin:
             raise NotAllowed("Only an admin can change the settings of this conversation.")
         await self._store.change_settings(conversation, settings)
+        await self._assign_anew(conversation)
+
+    async def _assign_anew(self, place: ConversationKey) -> None:
+        """Let the questions that wait here, and in its threads, wait for the model that is chosen
+        now."""
+        for job in list(self._jobs.values()):
+            where = job.answer.question.conversation
+            if job.ticket is not None and place in (where, replace(where, thread="")):
+                self._queue.assign(job.ticket, (await self.models.of(where)).served.name)
 
     async def rate(
         self, conversation: ConversationKey, by: Person, answer_id: int, verdict: int
@@ -522,7 +567,8 @@ class Engine:
             return kept
         try:
             async with asyncio.timeout(PROMPT_SECONDS):
-                return await self._window.recorded(answer)
+                window = (await self.models.of(answer.question.conversation)).served.window
+                return await window.recorded(answer)
         except (ParleyError, TimeoutError) as error:
             logger.warning("answer %d: its prompt cannot be kept: %s", answer.id, error)
             return None
@@ -564,19 +610,29 @@ class Engine:
 
     async def context(self, conversation: ConversationKey) -> Packed:
         """The prompt before the next question of this conversation."""
-        return await self._window.preview(conversation)
+        return await (await self.models.of(conversation)).served.window.preview(conversation)
 
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
         queue, runner = self._queue, self._runner
         return Status(
-            self._window.model,
+            self.models.default.window.model,
             queue.granted,
             queue.waiting,
             runner.last_speed,
             runner.generated,
             runner.thinking,
+            tuple(
+                FurtherStatus(
+                    name,
+                    served.window.known,
+                    served.up,
+                    queue.granted_in(name),
+                    served.slots,
+                )
+                for name, served in self.models.further.items()
+            ),
         )
 
     # ------------------------------------------------------------ inside
@@ -586,7 +642,12 @@ class Engine:
             raise ShuttingDown("a message came during shutdown")
 
     def _join(self, conversation: ConversationKey, person: Person) -> Ticket:
-        return self._queue.join(str(conversation), person.key)
+        return self._queue.join(str(conversation), person.key, lane=self._lane)
+
+    @property
+    def _lane(self) -> str | None:
+        """Of a ticket whose conversation's settings were not read yet."""
+        return None if self.models.further else ""
 
     @contextlib.contextmanager
     def _joining(
@@ -595,7 +656,9 @@ class Engine:
         """A place in the queue that is released where the body raises; in that of `replacing`,
         which is about to leave. Raises Busy, and ShuttingDown once the engine is being left."""
         self._check_open()
-        ticket = self._queue.join(str(conversation), person.key, replacing=replacing)
+        ticket = self._queue.join(
+            str(conversation), person.key, replacing=replacing, lane=self._lane
+        )
         try:
             yield ticket
         except BaseException:
@@ -690,7 +753,7 @@ class Engine:
         settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
-        await self._window.check(question, settings)
+        await self.models.chosen(settings).served.window.check(question, settings)
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:

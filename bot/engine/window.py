@@ -50,6 +50,11 @@ class ContextWindow:
         self._tokens = 0
 
     @property
+    def known(self) -> ModelInfo | None:
+        """The model of the last prompt; None before `use`."""
+        return self._model
+
+    @property
     def model(self) -> ModelInfo:
         """The model of the last prompt; only after `use`."""
         assert self._model is not None
@@ -91,7 +96,10 @@ class ContextWindow:
         )
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
-        """Raises TooLong, with the numbers, where the question alone does not fit the window."""
+        """Raises TooLong, with the numbers, where the question alone does not fit the window. A
+        model that was not reached yet takes every question: its answer fails."""
+        if self._model is None:
+            return
         await pack(
             system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
@@ -103,7 +111,8 @@ class ContextWindow:
         )
 
     async def preview(self, conversation: ConversationKey) -> Packed:
-        """The prompt before the next, still empty, question."""
+        """The prompt before the next, still empty, question. Raises ModelError."""
+        self.use(await self._generator.start())
         settings = await settings_in(self._store, conversation)
         return await pack(
             system=await self._system(settings, conversation),
@@ -120,6 +129,7 @@ class ContextWindow:
     async def recorded(self, answer: StoredAnswer) -> RecordedPrompt:
         """The prompt of an answer that has ended, packed again for the record, as far as the
         settings and the history that are stored now tell it. Raises what `pack` raises."""
+        self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         packed = await pack(

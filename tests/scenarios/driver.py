@@ -140,6 +140,8 @@ class Command(Enum):
     STATUS = auto()
     PRIVACY = auto()
     STATS = auto()
+    MODEL = auto()
+    """Shows the models, or with the change ``name`` chooses one."""
 
 
 class Told:
@@ -317,6 +319,10 @@ class GroupPlatform(Protocol):
 
     def configure(self, **delivery: Any) -> None:
         """Change the section ``[delivery]`` for the runs that follow (`Can.HISTORY`)."""
+        ...
+
+    def add_model(self, name: str, generator: Generator) -> None:
+        """A further model, for the runs that follow."""
         ...
 
     def set_topic(self, topic: str) -> None:

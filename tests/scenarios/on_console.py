@@ -12,6 +12,7 @@ from adapters.console.plain import PlainScreen
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
+from bot.engine.models import FurtherModel
 from bot.messages import ConversationKey, Person
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -109,6 +110,7 @@ class Terminal:
 class ConsolePlatform:
     def __init__(self) -> None:
         self.store = MemoryStore()
+        self.further: dict[str, FurtherModel] = {}
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleChatting]:
@@ -119,7 +121,8 @@ class ConsolePlatform:
     async def terminal(self, generator: Generator) -> AsyncIterator[Terminal]:
         clock, lines, out, aside = SystemClock(), TypedLines(), io.StringIO(), io.StringIO()
         delivery = Delivery(clock, self.store, edit_interval=0.0)
-        async with Engine(generator, self.store, delivery, clock, options()) as engine:
+        engine = Engine(generator, self.store, delivery, clock, options(), further=self.further)
+        async with engine:
             chat = Chat(engine, self.store, PlainScreen(out, aside), HERE, ANA)
             task = asyncio.create_task(chat.run(lines, resume=True))
             try:
@@ -221,7 +224,7 @@ class ConsoleGroup:
         *,
         where: Where = Where.HERE,
     ) -> Told:
-        return self._type(f"/{command.name.lower()}")
+        return self._type(" ".join([f"/{command.name.lower()}", *(changes or {}).values()]))
 
     def _type(self, line: str) -> Told:
         told = self._printed()
@@ -253,6 +256,9 @@ class ConsoleGroupPlatform:
 
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
+
+    def add_model(self, name: str, generator: Generator) -> None:
+        self._platform.further[name] = FurtherModel(generator, 8)
 
     def set_topic(self, topic: str) -> None:
         raise AssertionError("there is no channel")

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from bot.engine.models import FurtherModel
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from tests.adapters.discord.scene import Scene, loopback, whole
@@ -103,6 +104,9 @@ class DiscordGroupPlatform:
     def configure(self, **delivery: Any) -> None:
         changed = self.scene.settings.delivery.model_copy(update=delivery)
         self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
+
+    def add_model(self, name: str, generator: Generator) -> None:
+        self.scene.further[name] = FurtherModel(generator, 8)
 
     def set_topic(self, topic: str) -> None:
         self.scene.general.topic = topic
@@ -232,7 +236,7 @@ class DiscordGroup:
         name, options = _USED[command]
         return _told(await self._use(who, name, where, **{**options, **(changes or {})}))
 
-    async def _use(self, who: Who, name: str, where: Where, **options: Any) -> Interaction:
+    async def _use(self, who: Who, name: str, where: Where, /, **options: Any) -> Interaction:
         name, _, sub = name.partition(" ")
         user, channel = self._platform.people[who], self._channel(where, who)
         used = await self._discord.command(user, channel, name, sub=sub, **options)
@@ -297,6 +301,7 @@ _USED: dict[Command, tuple[str, dict[str, Any]]] = {
     Command.STATUS: ("status", {}),
     Command.PRIVACY: ("privacy", {}),
     Command.STATS: ("stats", {}),
+    Command.MODEL: ("model", {}),
 }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from adapters.slack.mrkdwn import escaped
+from bot.engine.models import FurtherModel
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -115,6 +116,7 @@ class SlackGroupPlatform:
         self.store = MemoryStore()
         self.slack = slack
         self.threads = threads
+        self._further: dict[str, FurtherModel] = {}
         self._settings: dict[str, Any] = {
             "slack": {"streaming": streaming},
             "conversation": {"scope": "thread" if threads else "channel"},
@@ -136,6 +138,9 @@ class SlackGroupPlatform:
     def configure(self, **delivery: Any) -> None:
         self._settings["delivery"] = delivery
 
+    def add_model(self, name: str, generator: Generator) -> None:
+        self._further[name] = FurtherModel(generator, 8)
+
     def set_topic(self, topic: str) -> None:
         self.slack.team.channels["C1"].topic = escaped(topic)
 
@@ -145,7 +150,11 @@ class SlackGroupPlatform:
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
         async with bench(
-            generator=generator, at=self.slack, store=self.store, **self._settings
+            generator=generator,
+            at=self.slack,
+            store=self.store,
+            further=self._further,
+            **self._settings,
         ) as running:
             yield SlackGroup(self, running)
 
@@ -279,7 +288,11 @@ class SlackGroup:
         *,
         where: Where = Where.HERE,
     ) -> Told:
-        typed = " ".join([_USED[command], *(f"{k}={v}" for k, v in (changes or {}).items())])
+        if command is Command.MODEL:
+            changed = list((changes or {}).values())
+        else:
+            changed = [f"{name}={value}" for name, value in (changes or {}).items()]
+        typed = " ".join([_USED[command], *changed])
         return await self._use(who, typed, where)
 
     async def _use(self, who: Who, typed: str, where: Where = Where.HERE) -> Told:
@@ -354,6 +367,7 @@ _USED = {
     Command.STATUS: "/parley status",
     Command.PRIVACY: "/parley privacy",
     Command.STATS: "/parley stats",
+    Command.MODEL: "/parley model",
 }
 
 

@@ -19,6 +19,7 @@ from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.models import FurtherModel
 from bot.engine.window import WindowOptions
 from bot.messages import Sampling
 from bot.ports import Generator, Quota, Store
@@ -62,6 +63,7 @@ class Scene:
     slots: int = 64
     """Answers that are generated at once."""
     engine: Engine = field(init=False)
+    further: dict[str, FurtherModel] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     """What `ready` was told."""
 
@@ -87,7 +89,12 @@ class Scene:
         fold = self.settings.conversation.thinking == "fold"
         delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8, fold=fold)
         engine = Engine(
-            generator or self.generator, self.store, delivery, clock, options(self.slots)
+            generator or self.generator,
+            self.store,
+            delivery,
+            clock,
+            options(self.slots),
+            further=self.further,
         )
         ups = len(self.said)
         async with engine, asyncio.TaskGroup() as tasks:

@@ -12,6 +12,7 @@ from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.models import FurtherModel
 from bot.engine.window import WindowOptions
 from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Quota, Store
@@ -113,6 +114,7 @@ async def bench(
     at: LoopbackSlack | None = None,
     engine: dict[str, Any] | None = None,
     edit_interval: float = 0.5,
+    further: dict[str, FurtherModel] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Bench]:
     """A Parley that serves one team, on a Slack of its own or `at` one. `factor`: seconds of the
@@ -126,7 +128,7 @@ async def bench(
         if at is None:
             at = await stack.enter_async_context(LoopbackSlack(clock))
             at.team.trigger_seconds *= factor  # three of the wall's: the machine may be busy
-        serving = _serving(at, generator, store, delivery, engine or {}, settings)
+        serving = _serving(at, generator, store, delivery, engine or {}, settings, further)
         yield await stack.enter_async_context(serving)
 
 
@@ -138,6 +140,7 @@ async def _serving(
     delivery: Delivery,
     changes: dict[str, Any],
     settings: dict[str, Any],
+    further: dict[str, FurtherModel] | None,
 ) -> AsyncIterator[Bench]:
     team = slack.team
     ana, ada = Someone(slack, "U1", "Ana"), Someone(slack, "U2", "Ada", is_admin=True)
@@ -154,7 +157,8 @@ async def _serving(
             slack.http = HttpEvents(f"{how.rpartition(' ')[2]}/slack/events", secret)
         up.set()
 
-    engine = Engine(generator, store, delivery, slack.clock, options(**changes))
+    chosen_options = options(**changes)
+    engine = Engine(generator, store, delivery, slack.clock, chosen_options, further=further)
     failure: BaseException | None = None
     async with engine:
         handlers = Handlers()

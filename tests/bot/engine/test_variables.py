@@ -145,9 +145,9 @@ async def test_a_lookup_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(variables, "LOOKUP_SECONDS", 0.0)
     filled = PromptVariables(VirtualClock(), Calendar())
 
-    async def never(_: ConversationKey) -> Surroundings:
+    async def never(conversation: ConversationKey) -> Surroundings:
         await asyncio.Event().wait()
-        raise AssertionError
+        raise AssertionError(conversation)
 
     filled.register("discord", never)
     assert await filled.fill(EVERY, HERE) == NOWHERE
@@ -176,7 +176,8 @@ async def test_an_answer_that_is_generated_again_has_the_date_of_that_moment() -
         await job.ended()
         calendar.moment += timedelta(days=1)
 
-        async def find(_: StoredAnswer) -> Surface:
+        async def find(answer: StoredAnswer) -> Surface:
+            del answer
             return b.surfaces[job.id]
 
         again = await b.engine.regenerate(GENERAL, ANA, find)
