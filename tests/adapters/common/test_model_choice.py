@@ -73,8 +73,10 @@ def test_the_models_are_told_with_the_one_that_answers_and_those_that_are_down()
 
 def test_the_status_has_a_line_for_each_further_model() -> None:
     assert status_text(THREE).split("\n")[-2:] == [
-        "Model large: Qwen3-32B, context window 32,768 tokens, 1 of at most 4 answers being "
-        "written",
+        (
+            "Model large: Qwen3-32B, context window 32,768 tokens, 1 of at most 4 answers being "
+            "written"
+        ),
         "Model old: its server does not answer, 0 of at most 2 answers being written",
     ]
     assert "Model large" not in status_text(ONE)
