@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 # Processes in which unit tests run: one for each processor, and no more than this.
 TEST_PROCESSES ?= 8
 
-.PHONY: chat help install test pytest test-thorough test-server test-real test-llama-server test-ipex \
+.PHONY: chat help install test pytest test-thorough test-server test-real test-llama-server test-ipex bench \
 	test-templates test-page lint types format benchmark picture page-pictures clean
 
 chat: $(VENV)/installed  ## Install Parley and chat with the demo model.
@@ -138,6 +138,9 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.page
+
+bench: $(VENV)/installed-dev  ## Measure how fast the configured model answers, beside others.
+	$(BIN)/parley bench
 
 clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

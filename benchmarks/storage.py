@@ -13,24 +13,29 @@ import asyncio
 import itertools
 import os
 import random
-import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+
+from sqlalchemy import bindparam, create_engine, event, insert, update
 
 from bot.messages import ConversationKey, Person, Question, Usage
 from bot.ports import AnswerState, Quota, Store, StoredAnswer
 from storage import open_store
+from storage.tables import AnswerRow, ConversationRow, QuestionRow
 
 LONG = ConversationKey("discord", "1", workspace="1")
 NEW = ConversationKey("discord", "2", workspace="1")
 ANN = Person("discord", "1", "Ann")
 QUESTION = "What did we say about the garden, and who was to water it? " * 2
 ANSWER = "You said that the tomatoes want water every evening, and that Bob has the key. " * 5
-MOMENT = "2026-01-01 00:00:00.000000"
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+BATCH = 2000
+"""Rows in one statement."""
 AT_ONCE = 200
 """Answers that are generated concurrently."""
 
@@ -70,21 +75,56 @@ async def _measure(file: Path, turns: int) -> None:
 def _fill(file: Path, turns: int) -> None:
     """Insert the long conversation in bulk, not through the store."""
     started = time.perf_counter()
-    connection = sqlite3.connect(file)
-    connection.execute("INSERT INTO conversations VALUES (1000, ?, 0)", (str(LONG),))
-    ids = range(1_000, turns + 1_000)
-    connection.executemany(
-        "INSERT INTO questions VALUES (?, 1000, ?, ?, 'discord:1', 'Ann', 0, 0, ?, ?)",
-        ((n, f"old {n}", f"message {n}", MOMENT, f"{n} {QUESTION}") for n in ids),
-    )
-    connection.executemany(
-        "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 90, 60, 80, 0.3, 4, ?, 0)",
-        ((n, n, MOMENT, f"{n} {ANSWER}") for n in ids),
-    )
-    connection.commit()
-    connection.close()
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.execute(insert(ConversationRow).values(id=1000, key=str(LONG)))
+        for ids in batched(range(1_000, turns + 1_000), BATCH):
+            connection.execute(insert(QuestionRow), [_question_row(n, ANN.key) for n in ids])
+            texts = [_answer_row(n, ANN.key) | {"text": f"{n} {ANSWER}"} for n in ids]
+            connection.execute(insert(AnswerRow), texts)
+    engine.dispose()
     seconds, megabytes = time.perf_counter() - started, file.stat().st_size / 1e6
     print(f"{turns:,} exchanges inserted in {seconds:.0f} s, {megabytes:,.0f} MB")
+
+
+def _question_row(number: int, author: str) -> dict[str, object]:
+    return {
+        "id": number,
+        "conversation_id": 1000,
+        "event_id": f"old {number}",
+        "message_id": f"message {number}",
+        "author": author,
+        "author_name": "Ann",
+        "author_admin": False,
+        "direct": False,
+        "asked_at": MOMENT,
+        "text": f"{number} {QUESTION}",
+    }
+
+
+def _answer_row(number: int, author: str) -> dict[str, object]:
+    return {
+        "id": number,
+        "question_id": number,
+        "current": True,
+        "state": AnswerState.DONE,
+        "unfinished": False,
+        "created_at": MOMENT,
+        "charged_to": author,
+        "prompt_tokens": 90,
+        "cached_tokens": 60,
+        "completion_tokens": 80,
+        "first_token_seconds": 0.3,
+        "total_seconds": 4.0,
+        "text": "",
+    }
+
+
+def batched(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
+    """`numbers` in lists of `size`, the last one perhaps shorter."""
+    rest = iter(numbers)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
 
 
 def _fsync(folder: Path) -> float:
@@ -176,36 +216,36 @@ def _fill_by_many(file: Path, megabytes: int) -> None:
     checkpointed on the way, so that SQLite moved rows between pages."""
     started = time.perf_counter()
     rng = random.Random(0)
-    connection = sqlite3.connect(file)
-    connection.execute("PRAGMA secure_delete=ON")
-    connection.execute("INSERT INTO conversations VALUES (1000, ?, 0)", (str(LONG),))
-    numbers = itertools.count(1000)
-    while file.stat().st_size < megabytes * 1e6:
-        ids = [next(numbers) for _ in range(2000)]
-        authors = rng.choices([4, *SHARES], [1 - sum(SHARES.values()), *SHARES.values()], k=2000)
-        connection.executemany(
-            "INSERT INTO questions VALUES (?, 1000, ?, ?, ?, 'Ann', 0, 0, ?, ?)",
-            (
-                (n, f"old {n}", f"message {n}", f"discord:{author}", MOMENT, f"{n} {QUESTION}")
-                for n, author in zip(ids, authors, strict=True)
-            ),
-        )
-        connection.executemany(
-            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, ?, 90, 60, 80, 0.3, 4, '', 0)",
-            ((n, n, MOMENT, f"discord:{a}") for n, a in zip(ids, authors, strict=True)),
-        )
-        for share in (0.3, 0.6, 1.0):
-            connection.executemany(
-                "UPDATE answers SET text = ? WHERE id = ?",
-                (
-                    ((ANSWER * 30)[: int(share * min(rng.expovariate(1 / 900), 12e3))], n)
-                    for n in ids
-                ),
-            )
-        connection.commit()
-    connection.close()
+    engine = create_engine(f"sqlite:///{file}")
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA secure_delete=ON"))
+    with engine.begin() as connection:
+        connection.execute(insert(ConversationRow).values(id=1000, key=str(LONG)))
+    for ids in batched(itertools.count(1000), BATCH):
+        authors = rng.choices([4, *SHARES], [1 - sum(SHARES.values()), *SHARES.values()], k=BATCH)
+        people = [f"discord:{author}" for author in authors]
+        with engine.begin() as connection:
+            rows = [_question_row(n, person) for n, person in zip(ids, people, strict=True)]
+            connection.execute(insert(QuestionRow), rows)
+            rows = [_answer_row(n, person) for n, person in zip(ids, people, strict=True)]
+            connection.execute(insert(AnswerRow), rows)
+            for share in (0.3, 0.6, 1.0):
+                texts = [
+                    {"number": n, "grown": _grown(share, rng.expovariate(1 / 900))} for n in ids
+                ]
+                connection.execute(_GROW, texts)
+        if file.stat().st_size >= megabytes * 1e6:
+            break
+    engine.dispose()
     seconds = time.perf_counter() - started
     print(f"\n{file.stat().st_size / 1e6:,.0f} MB of many people inserted in {seconds:.0f} s")
+
+
+_GROW = update(AnswerRow.__table__).where(AnswerRow.id == bindparam("number"))
+_GROW = _GROW.values(text=bindparam("grown"))
+
+
+def _grown(share: float, characters: float) -> str:
+    return (ANSWER * 30)[: int(share * min(characters, 12e3))]
 
 
 async def _forget_while_others_ask(store: Store, person: Person, share: float) -> None:

@@ -144,6 +144,7 @@ class ConversationSection(_Section):
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     time_zone: TimeZone = ""
     scope: Literal["channel", "thread"] = "channel"
+    parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
     thinking: Literal["hide", "fold"] = "hide"
 

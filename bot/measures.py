@@ -178,8 +178,8 @@ class RecordedPrompt:
     """The messages that a model got for an answer."""
 
     prompt: Prompt
-    first_question: int
-    """The id of the oldest question in it: with that question the record is deleted."""
+    questions: tuple[int, ...]
+    """The ids of all questions in it, its own included: with any of them the record is deleted."""
     exact: bool = True
     """False where it was packed again for the record, because Parley was started anew since: the
     settings of the conversation may have changed meanwhile."""

@@ -113,6 +113,17 @@ class AnswerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The part of its conversation's history that an answer was given: which exchanges, in which
+    order. The same after a crash, whatever has ended since."""
+
+    moment: int
+    """The history as it was at this moment (`QuestionStore.moment`)."""
+    start: int | None = None
+    """The position of the first exchange that was kept; None where none is known to be cut."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """An answer as the ledger records it, with its question."""
 
@@ -129,6 +140,12 @@ class StoredAnswer:
     thought: str = ""
     """What the model thought before `text`; while there is no text, the thought may be
     unfinished."""
+    position: int | None = None
+    """The question's place in the conversation's history; None while it has none."""
+    snapshot: Snapshot | None = None
+    """The history that the answer was given; None before it was begun."""
+    kept: int = 0
+    """How many characters the text had when the answer was continued last; 0 where it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +161,16 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """A question and its current answer, as far as it was last saved ("" at first)."""
+    """A question and an answer that has ended, at its place in the conversation's history."""
 
     question_id: int
     question: Question
     asked_at: datetime
     answer_id: int
     answer: str
-    state: AnswerState
+    position: int
+    """Exchanges are in the order in which their answers ended for the first time. One that is
+    answered again, or edited, keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,27 +216,45 @@ class QuestionStore(Protocol):
         """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         """Queue a current answer again and charge `person` for it, now and for its tokens.
 
         With `anew` (regenerate), a new answer to the same question replaces it as the current one
-        and takes over its messages; the old text stays in the archive. Otherwise (continue), the
-        same answer is queued and keeps its text. Raises OverQuota, or NothingToDo where the id
-        names no current answer or one that is still open; nothing changes then.
+        and takes over its messages; the old text stays in the archive, and in the history until
+        the new answer has ended. Otherwise (continue), the same answer is queued and keeps its
+        text. `edited`: the question has another text now, which no earlier answer answers, so that
+        the history loses them; where the last one was INTERRUPTED before it ended, the new one gets
+        a place of its own. Raises OverQuota, or NothingToDo where the id names no current answer or
+        one that is still open; nothing changes then.
         """
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        """The present of this conversation's history, for `exchanges`: it grows with every answer
+        that ends."""
+        ...
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
-        """Up to `limit` exchanges since the last reset, newest first; with `before`, only those
-        whose question id is smaller, for paging. The cost does not depend on the conversation's
-        length."""
+        """Up to `limit` exchanges of the conversation's history since the last reset, the last
+        position first; with `before`, only those at a smaller position, for paging. Each has the
+        newest of its answers that have ended; what is saved of an open answer is never in it.
+
+        With `at`, the history as it was at that `moment`: without what ended later, be it a
+        question's first answer, a regenerated or a continued one. Deleted and edited questions are
+        deleted and edited in it, too, and what a reset hides is hidden. The cost does not depend on
+        the conversation's length."""
 
     async def reset(self, conversation: ConversationKey) -> int:
-        """Start the history anew: `exchanges` no longer returns the earlier ones, so the model no
-        longer sees them. Returns how many became hidden; 0 where there were none. They stay
-        stored, and in the archive, until `forget` or `purge` deletes them."""
+        """Start the history anew: `exchanges` no longer returns what was asked before, so the model
+        no longer sees it. Returns how many questions became hidden; 0 where there were none. They
+        stay stored, and in the archive, until `forget` or `purge` deletes them."""
 
 
 class QuestionEdits(Protocol):
@@ -267,10 +304,16 @@ class AnswerLedger(Protocol):
     """
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         """Save the whole text and thought so far of an open answer, in place of the last
-        checkpoint. Raises ValueError where `state` is not open."""
+        checkpoint, and what history it was given; None leaves that as it is. Raises ValueError
+        where `state` is not open."""
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -283,10 +326,18 @@ class AnswerLedger(Protocol):
         """Record how many parts, from the first, are shown in their final form. Idempotent."""
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
-        """Save the final text, thought and state of an open answer, and charge its tokens to the
-        person who asked for it. It stays `unfinished` until `delivered`. Idempotent: the first
+        """Save the final text, thought and state of an open answer, and what history it was given
+        (None leaves that as it is), and charge its tokens to the person who asked for it. With the
+        first end of an answer that was begun, its question gets the next position in the
+        conversation's history. It stays `unfinished` until `delivered`. Idempotent: the first
         close counts. Raises ValueError where `state` is open."""
 
     async def delivered(self, answer_id: int) -> None:
@@ -298,13 +349,15 @@ class AnswerLedger(Protocol):
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
         """Up to `limit` current answers that meet every condition given, newest question first.
 
         `answer_id`: only that one. `conversation`: only those of that conversation since its last
-        reset. `unfinished`: only those that are open (to be resumed after a crash) or closed and
+        reset. `person`: only those of questions that this person (`Person.key`) asked.
+        `unfinished`: only those that are open (to be resumed after a crash) or closed and
         not yet delivered (their end is still to be shown).
         """
 
@@ -328,10 +381,10 @@ class SettingsStore(Protocol):
         prompt: RecordedPrompt | None = None,
     ) -> None:
         """Save a person's rating of an answer, +1 or -1, in place of an earlier one; 0 deletes it.
-        With -1, `prompt` is kept for the operator, unless one is kept already or its oldest
-        question is deleted; it is deleted with the last -1 of the answer, and with any of the
-        questions that it quotes. Raises NothingToDo
-        where there is no such answer, ValueError for other verdicts."""
+        With -1, `prompt` is kept for the operator, unless one is kept already or a question that it
+        quotes is deleted; it is deleted with the last -1 of the answer, and with any of the
+        questions that it quotes. Raises NothingToDo where there is no such answer, ValueError for
+        other verdicts."""
 
 
 @dataclass(frozen=True, slots=True)

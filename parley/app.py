@@ -16,7 +16,7 @@ from bot.clock import Clock, SystemClock
 from bot.config import ServerModelSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.engine.variables import time_in
 from bot.engine.window import WindowOptions
 from bot.errors import StorageError
@@ -128,16 +128,16 @@ async def open_generator(
 @asynccontextmanager
 async def open_further(
     settings: Settings, clock: Clock, observer: Observer | None = None
-) -> AsyncIterator[dict[str, FurtherModel]]:
+) -> AsyncIterator[dict[str, ModelSlots]]:
     """The models of ``[models.NAME]``, by name, closed after the body. None of them is reached
     yet."""
     async with AsyncExitStack() as stack:
-        further: dict[str, FurtherModel] = {}
+        further: dict[str, ModelSlots] = {}
         for name, section in settings.models.items():
             make = partial(_on_servers, further_options(name, section))
             generator = OnDemand(name, make, clock, observer)
             stack.push_async_callback(generator.aclose)
-            further[name] = FurtherModel(generator, section.max_parallel, generator.reachable)
+            further[name] = ModelSlots(generator, section.max_parallel, generator.reachable)
         yield further
 
 
@@ -222,6 +222,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         question_characters=limits.question_characters,
         checkpoint_interval=settings.delivery.checkpoint_interval,
         delete_with_question=settings.delivery.delete_with_question,
+        parallel=settings.conversation.parallel,
     )
 
 

@@ -10,6 +10,7 @@ import typer.core
 
 from parley.commands import backend, config, discord, history, model, service, slack, web
 from parley.commands.ask import ask
+from parley.commands.bench import bench
 from parley.commands.chat import chat
 from parley.commands.complete import complete
 from parley.commands.doctor import doctor
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "status": status,
     "stats": stats,
     "doctor": doctor,
+    "bench": bench,
     "service": service.app,
     "history": history.app,
     "discord": discord.app,

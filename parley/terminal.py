@@ -51,12 +51,17 @@ def load_progress(console: Console, settings: Settings) -> Iterator[Callable[[Lo
     status = console.status(Text(_first_status(settings), style="dim"), spinner_style="dim")
 
     def report(progress: LoadProgress) -> None:
-        share = f" {100 * progress.done // progress.total} %" if progress.total else " …"
-        status.update(Text(f"{progress.what}{share}", style="dim"))
+        status.update(Text(progress_text(progress), style="dim"))
 
     drawable = console.is_terminal and not console.is_dumb_terminal
     with status if drawable else nullcontext():
         yield report
+
+
+def progress_text(progress: LoadProgress) -> str:
+    """How far loading is, in one line."""
+    share = f" {100 * progress.done // progress.total} %" if progress.total else " …"
+    return f"{progress.what}{share}"
 
 
 def _first_status(settings: Settings) -> str:

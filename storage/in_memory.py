@@ -17,6 +17,7 @@ from bot.ports import (
     Leftover,
     Quota,
     RecentConversation,
+    Snapshot,
     StoredAnswer,
     StoredExchange,
 )
@@ -83,7 +84,7 @@ class MemoryStore(MemoryReports):
         check_quota(quota, self._spent_today(person.key))
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         asked = self._asked.get(answer_id)
         if asked is None or asked.answers[-1].id != answer_id:
@@ -92,6 +93,8 @@ class MemoryStore(MemoryReports):
         if answer.state.open:
             raise NothingToDo("This answer is still being written.")
         self._charge_answer(person.key, quota)
+        if edited:
+            _withdraw(asked)
         if anew:
             messages, answer.messages = answer.messages, {}
             answer = MemoryAnswer(
@@ -99,16 +102,25 @@ class MemoryStore(MemoryReports):
             )
             asked.answers.append(answer)
             self._asked[answer.id] = asked
+        else:
+            answer.kept = len(answer.text)
         answer.state = AnswerState.QUEUED
         answer.delivered = False
         answer.charged_to = person.key
         return asked.stored()
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        return self._of(conversation).moment
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
-        found = self._of(conversation).visible(before)
-        return [asked.exchange() for asked in itertools.islice(found, limit)]
+        return list(itertools.islice(self._of(conversation).history(before, at), limit))
 
     async def reset(self, conversation: ConversationKey) -> int:
         kept = self._of(conversation)
@@ -173,13 +185,19 @@ class MemoryStore(MemoryReports):
         return next(answer for answer in asked.answers if answer.id == answer_id)
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
         answer = self._answer(answer_id)
         if answer is not None and answer.state.open:
             answer.state, answer.text, answer.thought = state, storable(text), storable(thought)
+            answer.snapshot = snapshot or answer.snapshot
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -200,7 +218,13 @@ class MemoryStore(MemoryReports):
             answer.settled = settled
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
@@ -209,10 +233,13 @@ class MemoryStore(MemoryReports):
             return
         usage = replace(usage, model=storable(usage.model))
         answer.state, answer.text, answer.usage = state, storable(text), usage
-        answer.thought = storable(thought)
+        answer.thought, answer.snapshot = storable(thought), snapshot or answer.snapshot
+        asked = self._asked[answer_id]
+        where = asked.question.conversation
+        if answer.snapshot is not None or text.strip():
+            self._in(where).place(asked, answer)
         if answer.charged_to is not None:
             self._charge(answer.charged_to, Spent(tokens=usage.tokens))
-            where = self._asked[answer_id].question.conversation
             self._count_use(where, answer.charged_to, state, usage)
 
     async def delivered(self, answer_id: int) -> None:
@@ -225,6 +252,7 @@ class MemoryStore(MemoryReports):
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
@@ -233,6 +261,7 @@ class MemoryStore(MemoryReports):
             asked
             for asked in found
             if (answer_id is None or asked.answers[-1].id == answer_id)
+            and (person is None or asked.question.author.key == person)
             and (asked.answers[-1].unfinished or not unfinished)
         )
         return [asked.stored() for asked in itertools.islice(wanted, limit)]
@@ -271,7 +300,7 @@ class MemoryStore(MemoryReports):
         else:
             answer.verdicts.pop(person.key, None)
         if verdict < 0 and prompt is not None:
-            if any(asked.id == prompt.first_question for asked in self._all()):
+            if {asked.id for asked in self._all()}.issuperset(prompt.questions):
                 answer.prompt = answer.prompt or prompt
         elif -1 not in answer.given:
             answer.prompt = None
@@ -377,3 +406,13 @@ class MemoryStore(MemoryReports):
 
     async def size(self) -> int:
         return 0
+
+
+def _withdraw(asked: MemoryQuestion) -> None:
+    """Take the answers of a question that has another text now out of the history; and its place,
+    where only an interrupted answer gave it one."""
+    last = asked.answers[-1]
+    if last.state is AnswerState.INTERRUPTED and last.ended == asked.position:
+        asked.position = None
+    for answer in asked.answers:
+        answer.ended = None

@@ -189,12 +189,10 @@ class MemoryReports:
 
     def _drop_prompts(self, questions: Sequence[MemoryQuestion]) -> None:
         """Delete the prompts that were kept and hold one of these questions."""
-        for gone in questions:
-            for asked in self._conversations[gone.question.conversation].questions:
-                for answer in asked.answers:
-                    held = answer.prompt
-                    if held is not None and held.first_question <= gone.id <= asked.id:
-                        answer.prompt = None
+        gone = {asked.id for asked in questions}
+        for answer in [answer for asked in self._all() for answer in asked.answers]:
+            if answer.prompt is not None and gone.intersection(answer.prompt.questions):
+                answer.prompt = None
 
 
 def _is_in(conversation: ConversationKey, within: ConversationKey | None) -> bool:

@@ -11,6 +11,7 @@ from bot.ports import (
     AnswerState,
     ArchivedAnswer,
     ConversationSettings,
+    Snapshot,
     StoredAnswer,
     StoredExchange,
 )
@@ -28,6 +29,14 @@ class MemoryAnswer:
     messages: dict[int, str] = field(default_factory=dict)
     settled: int = 0
     thought: str = ""
+    ended: int | None = None
+    """The moment at which it ended for the first time; None while it has not, and once its question
+    has another text."""
+    grown: int | None = None
+    """The moment at which it ended after it was continued."""
+    kept: int | None = None
+    """How many characters the text had when it was continued last."""
+    snapshot: Snapshot | None = None
     verdicts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     """People's ratings, and when they were given."""
     prompt: RecordedPrompt | None = None
@@ -35,6 +44,11 @@ class MemoryAnswer:
     @property
     def unfinished(self) -> bool:
         return self.state.open or not self.delivered
+
+    def text_at(self, at: int | None) -> str:
+        """The text that the history has of it at a moment."""
+        longer = self.grown is not None and at is not None and at < self.grown
+        return self.text[: self.kept] if self.state.open or longer else self.text
 
     def archived(self, *, current: bool) -> ArchivedAnswer:
         return ArchivedAnswer(
@@ -61,6 +75,8 @@ class MemoryQuestion:
     asked_at: datetime
     answers: list[MemoryAnswer]
     """Oldest first; the last is current."""
+    position: int | None = None
+    """Its place in the history; None while it has none."""
 
     def stored(self) -> StoredAnswer:
         answer = self.answers[-1]
@@ -75,12 +91,23 @@ class MemoryQuestion:
             answer.usage,
             answer.settled,
             answer.thought,
+            self.position,
+            answer.snapshot,
+            answer.kept or 0,
         )
 
-    def exchange(self) -> StoredExchange:
-        answer = self.answers[-1]
+    def exchange(self, at: int | None) -> StoredExchange | None:
+        """The exchange as the history has it at a moment, now for None; None where it has none."""
+        ended = [
+            answer
+            for answer in self.answers
+            if answer.ended is not None and (at is None or answer.ended <= at)
+        ]
+        if not ended or self.position is None or (at is not None and self.position > at):
+            return None
+        text = ended[-1].text_at(at)
         return StoredExchange(
-            self.id, self.question, self.asked_at, answer.id, answer.text, answer.state
+            self.id, self.question, self.asked_at, ended[-1].id, text, self.position
         )
 
 
@@ -91,13 +118,29 @@ class MemoryConversation:
     hidden_to: int = 0
     """The id of the newest question that a reset hid; 0 for none."""
     settings: ConversationSettings = field(default_factory=ConversationSettings)
+    moment: int = 0
+    """How many ends of answers its history has seen."""
 
-    def position(self, after: int) -> int:
-        """The index of the first question with an id greater than `after`."""
-        return bisect.bisect_right(self.questions, after, key=lambda asked: asked.id)
-
-    def visible(self, before: int | None = None) -> Iterator[MemoryQuestion]:
-        """Questions since the last reset, newest first; with `before`, those with a smaller id."""
-        last = len(self.questions) if before is None else self.position(before - 1)
-        for index in range(last - 1, self.position(self.hidden_to) - 1, -1):
+    def visible(self) -> Iterator[MemoryQuestion]:
+        """Questions since the last reset, newest first."""
+        first = bisect.bisect_right(self.questions, self.hidden_to, key=lambda asked: asked.id)
+        for index in range(len(self.questions) - 1, first - 1, -1):
             yield self.questions[index]
+
+    def history(self, before: int | None, at: int | None) -> Iterator[StoredExchange]:
+        """The history since the last reset, the last position first."""
+        placed = [(asked.position, asked) for asked in self.visible() if asked.position is not None]
+        for position, asked in sorted(placed, key=lambda one: one[0], reverse=True):
+            exchange = asked.exchange(at) if before is None or position < before else None
+            if exchange is not None:
+                yield exchange
+
+    def place(self, asked: MemoryQuestion, answer: MemoryAnswer) -> None:
+        """Put an answer that has ended into the history: at the place of its question, which gets
+        the next one where it has none."""
+        self.moment += 1
+        asked.position = asked.position or self.moment
+        if answer.ended is None:
+            answer.ended = self.moment
+        else:
+            answer.grown = self.moment

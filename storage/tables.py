@@ -4,6 +4,7 @@
                    ├─ questions ── answers ─┬─ shown       the messages that show it
                    │                        ├─ feedback    people's ratings
                    │                        └─ prompts     what the model got, of answers rated -1
+                   │                           └─ quoted   the questions in it
                    └─ activity                   use by day and person
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
     progress (platform)      buckets (step, start, …)      history for plots
@@ -42,6 +43,11 @@ class ConversationRow(Base):
     """``str`` of the ConversationKey."""
     hidden_to: Mapped[int] = mapped_column(RowId, default=0)
     """The id of the newest question that a reset hid from the model; 0 for none."""
+    moment: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
+    """How many ends of answers its history has seen: the last number given to a position, `ended`
+    or `grown`. Never decreases."""
+    reset_at: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
+    """The moment of the last reset: what is not hidden has greater positions."""
 
 
 class SettingsRow(Base):
@@ -66,6 +72,8 @@ class QuestionRow(Base):
     __table_args__ = (
         Index("ix_questions_paging", "conversation_id", "id"),
         Index("ix_questions_message", "conversation_id", "message_id"),
+        Index("ix_questions_history", "conversation_id", "position"),
+        Index("ix_questions_newest", "conversation_id", "author", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -80,6 +88,9 @@ class QuestionRow(Base):
     direct: Mapped[bool]
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
+    position: Mapped[int | None] = mapped_column(RowId)
+    """Its place in the conversation's history: the moment at which its first answer ended. NULL
+    until then."""
 
     conversation: Mapped[ConversationRow] = relationship(lazy="raise")
     answers: Mapped[list["AnswerRow"]] = relationship(
@@ -120,6 +131,18 @@ class AnswerRow(Base):
     """Those of `completion_tokens` that are the thought."""
     model: Mapped[str] = mapped_column(StoredText, default="", server_default="")
     """The name of the model that wrote it; "" for an answer of before this was recorded."""
+    ended: Mapped[int | None] = mapped_column(RowId)
+    """The moment at which it ended for the first time; NULL while it has not, and once its question
+    has another text."""
+    grown: Mapped[int | None] = mapped_column(RowId)
+    """The moment at which it ended after it was continued."""
+    kept: Mapped[int | None] = mapped_column()
+    """How many characters the text had when it was continued last: until `grown`, the history has
+    only these."""
+    context_to: Mapped[int | None] = mapped_column(RowId)
+    """`Snapshot.moment`; NULL before it was begun."""
+    context_from: Mapped[int | None] = mapped_column(RowId)
+    """`Snapshot.start`."""
 
     question: Mapped[QuestionRow] = relationship(lazy="raise", back_populates="answers")
     shown: Mapped[list["ShownRow"]] = relationship(lazy="raise", order_by="ShownRow.part")
@@ -176,8 +199,8 @@ class FeedbackRow(Base):
 
 
 class PromptRow(Base):
-    """The prompt of an answer that somebody rated -1. It quotes earlier questions of its
-    conversation, so it is deleted with any of them."""
+    """The prompt of an answer that somebody rated -1. It is deleted with any of the questions that
+    it quotes."""
 
     __tablename__ = "prompts"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -185,11 +208,24 @@ class PromptRow(Base):
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
     )
-    first_question: Mapped[int] = mapped_column(RowId)
-    """The id of the oldest question in it."""
     messages: Mapped[str] = mapped_column(StoredText)
     """JSON, as `storage.prompts` writes it."""
     exact: Mapped[bool]
+
+    quoted: Mapped[list["QuotedRow"]] = relationship(lazy="raise", order_by="QuotedRow.question_id")
+
+
+class QuotedRow(Base):
+    """Which questions a prompt that was kept holds, its own included."""
+
+    __tablename__ = "quoted"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    question_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    """May be deleted a moment before the prompt is."""
+    answer_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("prompts.answer_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class UsageRow(Base):

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +41,7 @@ def main() -> None:
     file.parent.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         shown = session(Path(folder))
-    file.write_text(as_svg(shown), encoding="utf-8")
+    file.write_text(as_svg(shown, COLUMNS, "parley chat"), encoding="utf-8")
     print(f"{file}: {len(shown)} lines")
 
 
@@ -59,7 +60,7 @@ def session(folder: Path) -> list[Text]:
     # The emulator does not support faint text (SGR 2): replay it as bright black (SGR 90).
     screen = Terminal(COLUMNS, LINES)
     screen.feed(chat.written.replace("\x1b[2m", "\x1b[90m"))
-    lines = [styled(screen.screen.buffer[row]) for row in range(LINES)]
+    lines = [styled(screen.screen.buffer[row], COLUMNS) for row in range(LINES)]
     while not lines[-1].plain.strip():
         lines.pop()
     return lines
@@ -80,10 +81,10 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def styled(line: "dict[int, Char]") -> Text:
+def styled(line: Mapping[int, Char], columns: int) -> Text:
     """A line of the terminal as styled text."""
     text = Text()
-    for name, chars in groupby((line[column] for column in range(COLUMNS)), key=style):
+    for name, chars in groupby((line[column] for column in range(columns)), key=style):
         text.append("".join(char.data for char in chars), name)
     text.rstrip()
     return text
@@ -100,14 +101,14 @@ def style(char: Char) -> str:
     return " ".join([*(name for name, on in marks if on), colour]).strip()
 
 
-def as_svg(lines: list[Text]) -> str:
+def as_svg(lines: list[Text], columns: int, title: str) -> str:
     """The lines as an SVG document."""
     console = Console(
-        record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, legacy_windows=False
+        record=True, width=columns, file=io.StringIO(), force_terminal=True, legacy_windows=False
     )
     for line in lines:
         console.print(line)
-    svg = console.export_svg(title="parley chat", unique_id="session")
+    svg = console.export_svg(title=title, unique_id=title.replace(" ", "-"))
     return _FONTS.sub("\n", svg)
 
 

@@ -9,26 +9,6 @@ growing   draws one answer while it is streamed
 markdown  renders Markdown for the terminal and removes control characters
 blocks    splits Markdown into its top-level blocks
 report    texts about answers and the context window
+
+Nothing is imported here: `parley chat` shows its prompt before it needs most of these.
 """
-
-from adapters.console.chat import Chat, surroundings
-from adapters.console.growing import GrowingAnswer
-from adapters.console.lines import Lines, PipedLines, TypedLines
-from adapters.console.markdown import harmless
-from adapters.console.plain import PlainScreen, PlainSurface, PlainText
-from adapters.console.screen import RichScreen, Screen
-
-__all__ = [
-    "Chat",
-    "GrowingAnswer",
-    "Lines",
-    "PipedLines",
-    "PlainScreen",
-    "PlainSurface",
-    "PlainText",
-    "RichScreen",
-    "Screen",
-    "TypedLines",
-    "harmless",
-    "surroundings",
-]

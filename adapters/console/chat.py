@@ -12,7 +12,7 @@ from adapters.common.text_commands import typed_changes
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
-from adapters.console.slash import help_text, parse
+from adapters.console.slash import ends_chat, help_text, parse
 from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
@@ -25,9 +25,6 @@ from bot.ports import (
     SurfaceFinder,
     Surroundings,
 )
-
-EXIT_LINES = ("stop", "/quit")
-"""Lines that end the chat; case does not matter."""
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -107,7 +104,7 @@ class Chat:
             await self._recover(resume=resume)
         show = self._screen.note
         while (line := await lines.read()) is not None:
-            if line.strip().lower() in EXIT_LINES:
+            if ends_chat(line):
                 show = self._screen.say
                 break
             if line.strip():

@@ -7,18 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from prompt_toolkit import PromptSession
+from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.formatted_text import HTML, FormattedText
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.styles import Style
 
 from adapters.console.slash import COMMANDS
+
+REFRESH = 0.1
+"""Seconds after which the line below an early prompt is drawn again."""
+
+_UNSUBMITTED = "\0"
+"""The result of a prompt that nobody submitted; a terminal cannot type it."""
 
 READ_AHEAD = 16
 """Lines of a pipe that are buffered before `read` asks for them."""
@@ -49,6 +56,11 @@ class TypedLines:
     def __init__(self, source: Input) -> None:
         self._input = source
         self._history = InMemoryHistory()
+        self._early = False
+        self._typed = ""
+        """What was typed at an early prompt, and not submitted."""
+        self._submitted: str | None = None
+        """What was submitted there."""
         self._session: PromptSession[str] = PromptSession(
             HTML("<b>&gt; </b>"),
             input=source,
@@ -59,6 +71,7 @@ class TypedLines:
             complete_while_typing=Condition(self._begins_with_slash),
             reserve_space_for_menu=4,
             key_bindings=_key_bindings(),
+            style=Style([("bottom-toolbar", "noreverse"), ("below", "noreverse ansibrightblack")]),
         )
 
     @classmethod
@@ -76,10 +89,51 @@ class TypedLines:
             self._history.append_string(text)
 
     async def read(self) -> str | None:
+        submitted, self._submitted = self._submitted, None
+        if submitted is not None:
+            self._echo(submitted)
+            return submitted
+        typed, self._typed = self._typed, ""
         try:
-            return await self._session.prompt_async()
+            return await self._session.prompt_async(default=typed)
         except EOFError:
             return None
+
+    async def read_early(self, below: Callable[[], str]) -> str | None:
+        """Prompt before anybody can answer, with the line `below` under it, until a line is
+        submitted or `end_early` is called. The prompt is removed then; the next `read` shows again
+        what was typed. Returns the submitted line, "" for none, None where the person ended the
+        chat."""
+        session = self._session
+        session.bottom_toolbar = lambda: [("class:below", f" {below()}")]
+        session.refresh_interval = REFRESH
+        session.app.erase_when_done = True
+        self._early = True
+        try:
+            line = await session.prompt_async()
+        except EOFError:
+            return None
+        finally:
+            self._early = False
+            session.app.erase_when_done = False
+            session.bottom_toolbar, session.refresh_interval = None, 0
+        if line is not _UNSUBMITTED:
+            self._submitted = line
+            return line
+        return ""
+
+    def end_early(self) -> None:
+        """End `read_early`, if it still waits for a line."""
+        app = self._session.app
+        if self._early and app.is_running and app.future is not None and not app.future.done():
+            self._typed = self._session.default_buffer.text
+            app.exit(result=_UNSUBMITTED)
+
+    def _echo(self, line: str) -> None:
+        """Show a submitted line as the prompt did."""
+        first, *others = line.split("\n")
+        shown = [("bold", "> "), ("", first), *(("", f"\n  {other}") for other in others)]
+        print_formatted_text(FormattedText(shown), output=self._session.output)
 
     @contextmanager
     def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:

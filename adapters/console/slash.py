@@ -16,6 +16,15 @@ class Command:
     """The argument as the help shows it; "" where the command takes none."""
 
 
+EXIT_LINES = ("stop", "/quit")
+"""Lines that end the chat; case does not matter."""
+
+
+def ends_chat(line: str) -> bool:
+    """Whether this line ends the chat."""
+    return line.strip().lower() in EXIT_LINES
+
+
 COMMANDS = (
     Command("reset", "restart this conversation; what was said stays stored"),
     Command("stop", "stop the answers that are being written (Ctrl-C does so too)"),

@@ -19,7 +19,7 @@ from adapters.discord.buttons import answer_button
 from adapters.discord.desk import DiscordPlatform
 from adapters.discord.history import DiscordHistory
 from adapters.discord.incoming import Incoming
-from adapters.discord.malformed import Malformed, guarded, guarded_task
+from adapters.discord.malformed import Malformed, guarded, guarded_task, with_token
 from adapters.discord.places import PLATFORM, place_of
 from adapters.discord.slash import new_tree
 from bot.engine import Engine
@@ -91,6 +91,7 @@ class ParleyClient(discord.AutoShardedClient):
     def _guard(self) -> None:
         """Let a malformed event end alone, in whatever discord.py does with it."""
         parsers = self._connection.parsers
+        parsers["INTERACTION_CREATE"] = with_token(parsers["INTERACTION_CREATE"])
         parsers |= {event: guarded(f"event {event}", parse) for event, parse in parsers.items()}
         views: Any = self._connection._view_store
         views.schedule_dynamic_item_call = guarded_task(

@@ -190,18 +190,23 @@ def attachments_of(files: Sequence[discord.Attachment]) -> list[Attachment]:
 
 
 def _attachment(file: discord.Attachment) -> Attachment:
+    # discord.py checks no types. Where the size is no number, the limit of what is read holds.
+    declared: object = file.size
+    size = declared if isinstance(declared, int) else 0
+    url = str(file.url)
+
     # discord.py's own `read` has no limit: the size that Discord declares is the uploader's word.
     async def read(most: int) -> bytes:
         try:
             async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as http:
-                async with http.get(file.url, allow_redirects=False) as response:
+                async with http.get(url, allow_redirects=False) as response:
                     if response.status != 200:
                         raise SurfaceError(f"attachment {file.id}: HTTP {response.status}")
                     return await read_at_most(response, most)
         except (aiohttp.ClientError, ValueError) as exc:
             raise SurfaceError(f"attachment {file.id}: {exc}") from exc
 
-    return Attachment(file.filename, file.content_type or "", file.size, read)
+    return Attachment(str(file.filename or "a file"), str(file.content_type or ""), size, read)
 
 
 def _mentions(message: discord.Message, me: discord.ClientUser) -> bool:

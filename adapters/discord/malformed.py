@@ -52,6 +52,19 @@ def guarded(what: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
     return parse_guarded
 
 
+def with_token(parse: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A parser of interactions that refuses one whose token cannot stand in a URL: every answer to
+    it would fail."""
+
+    def parse_checked(data: Any) -> None:
+        token = data["token"]
+        if not (isinstance(token, str) and token.isascii()):
+            raise ValueError("the token of an interaction is no ASCII text")
+        parse(data)
+
+    return parse_checked
+
+
 def guarded_task(
     what: str, handle: Callable[..., Awaitable[None]], *passed: type[Exception]
 ) -> Callable[..., Awaitable[None]]:

@@ -162,14 +162,37 @@ class _Connection(SocketModeClient):
         assert task is not None
         self._listening.add(task)
         task.add_done_callback(self._listening.discard)
-        reason = message.get("reason") if message.get("type") == "disconnect" else None
-        if isinstance(reason, str) and reason in SOCKET_MODE_OFF:
-            await self._back_off(_off(reason))
-        elif "envelope_id" in message:  # the connection works
+        if message.get("type") == "disconnect":
+            await self._dismissed(message.get("reason"))
+            return
+        if "envelope_id" in message:  # the connection works
             self._delay = FIRST_RETRY
             if self._failures.reset():
                 logger.warning("Slack sends events again")
         await super().run_message_listeners(message, raw_message)
+
+    async def _dismissed(self, reason: object) -> None:
+        """Slack asked for a new connection in place of this one."""
+        session = self.current_session
+        if isinstance(reason, str) and reason in SOCKET_MODE_OFF:
+            await self._back_off(_off(reason))
+        await self._replace(session)
+
+    async def connect_to_new_endpoint(self, force: bool = False) -> None:
+        """Open another connection where the present one is not usable, or with `force`."""
+        session = self.current_session
+        if force or not await self.is_connected():
+            await self._replace(session)
+
+    async def _replace(self, session: aiohttp.ClientWebSocketResponse | None) -> None:
+        """Open a connection in place of `session`, once: Slack's message that ends it, its end and
+        the lack of pings all ask for that. Another one would close the new connection, with what
+        Slack has sent through it by then."""
+        async with self.connect_operation_lock:
+            if self.current_session is not session and await self.is_connected():
+                return
+            self.wss_uri = await self.issue_new_wss_url()
+            await self.connect()
 
     async def close(self) -> None:
         """End the connection, and whatever is being done to open another. Idempotent."""

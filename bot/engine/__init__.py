@@ -1,6 +1,10 @@
 """The engine: questions in, answers out, in order and fairly.
 
 engine    where a question enters: checks, the store, the queue
+options   what the configuration says to the engine, and the engine's status
+admission which questions may pass
+changes   questions that are edited or deleted
+running   the answers that wait or are being written
 job       one answer's life in memory
 runner    the steps of one answer: queue, prompt, model, record, show
 queue     fair queueing over conversations and people
@@ -12,6 +16,7 @@ settings  a thread's settings over its channel's
 resume    a stream that goes on when the worker process is lost
 """
 
-from bot.engine.engine import Engine, EngineOptions, FurtherStatus, Status
+from bot.engine.engine import Engine
+from bot.engine.options import EngineOptions, FurtherStatus, Status
 
 __all__ = ["Engine", "EngineOptions", "FurtherStatus", "Status"]

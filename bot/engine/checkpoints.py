@@ -35,16 +35,14 @@ class Checkpoints:
 
     async def save(self, jobs: Iterable[Job]) -> None:
         """Save how far these answers are, together: the store makes one commit of them."""
-        unfinished = [
-            job for job in jobs if (job.text, job.thought) != job.saved and not job.recorded
-        ]
+        unfinished = [job for job in jobs if job.progress != job.saved and not job.recorded]
         await asyncio.gather(*(self._save_one(job) for job in unfinished))
 
     async def _save_one(self, job: Job) -> None:
-        text, thought = job.text, job.thought
+        text, thought, snapshot = progress = job.progress
         try:
-            await self._ledger.checkpoint(job.id, AnswerState.WRITING, text, thought)
-            job.saved = (text, thought)
+            await self._ledger.checkpoint(job.id, AnswerState.WRITING, text, thought, snapshot)
+            job.saved = progress
         except StorageError as error:
             logger.warning("answer %d could not be saved for now: %s", job.id, error)
         except Exception:  # whatever a driver raises: other answers go on

@@ -12,7 +12,7 @@ from bot.engine.models import Chosen
 from bot.engine.queue import Ticket
 from bot.errors import ParleyError
 from bot.messages import Prompt, Thought, Usage
-from bot.ports import AnswerState, StoredAnswer, Surface
+from bot.ports import AnswerState, Snapshot, StoredAnswer, Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,12 @@ class Job:
         self.state = AnswerState.QUEUED
         self.began = asyncio.get_running_loop().time()
         """When this run of Parley took it up, by the event loop's clock."""
-        self.saved = (answer.text, answer.thought)
-        """Text and thought of the last checkpoint."""
+        self._pieces = [answer.text] if answer.text else []
+        self._thoughts = [answer.thought] if answer.thought else []
+        self.snapshot = answer.snapshot
+        """The history that it is given; None before it is begun."""
+        self.saved = self.progress
+        """What the last checkpoint saved."""
         self.recorded = False
         """Its end is in the database."""
         self.unsaved = False
@@ -58,6 +62,8 @@ class Job:
         run."""
         self.chosen: Chosen | None = None
         """Which model writes it, once its prompt was packed."""
+        self.packed = asyncio.Event()
+        """Set once `prompt` and `snapshot` are known."""
         self.waited: float | None = None
         """Seconds in the queue; None while it waits."""
         self.window = 0
@@ -73,8 +79,6 @@ class Job:
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None
-        self._pieces = [answer.text] if answer.text else []
-        self._thoughts = [answer.thought] if answer.thought else []
         self._ended = asyncio.Event()
         self.changed = asyncio.Event()
         """Set when text or thought has changed, and at the end; whoever waits for it clears it."""
@@ -96,6 +100,11 @@ class Job:
         if len(self._thoughts) > 1:
             self._thoughts = ["".join(self._thoughts)]
         return self._thoughts[0] if self._thoughts else ""
+
+    @property
+    def progress(self) -> tuple[str, str, Snapshot | None]:
+        """What a checkpoint saves: the text and the thought so far, and the history for them."""
+        return self.text, self.thought, self.snapshot
 
     def write(self, piece: str | Thought) -> None:
         """Append what the model generated."""

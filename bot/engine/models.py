@@ -9,7 +9,7 @@ that is not configured any more means the default model.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.clock import Clock
@@ -30,8 +30,8 @@ def _reachable() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class FurtherModel:
-    """What the configuration says of one of ``[models.NAME]``."""
+class ModelSlots:
+    """A model as the configuration gives it."""
 
     generator: Generator
     slots: int
@@ -74,9 +74,21 @@ class Chosen:
 class Models:
     """Which model answers where. For one event loop."""
 
-    def __init__(self, default: Served, further: Iterable[Served], store: SettingsStore) -> None:
-        self.default = default
-        self.further: Mapping[str, Served] = {served.name: served for served in further}
+    def __init__(
+        self,
+        default: ModelSlots,
+        further: Mapping[str, ModelSlots],
+        store: SettingsStore,
+        window: Callable[[Generator], ContextWindow],
+    ) -> None:
+        """`window` makes the context window of a model."""
+
+        def served(name: str, model: ModelSlots) -> Served:
+            made = window(model.generator)
+            return Served(name, model.generator, made, model.slots, model.reachable)
+
+        self.default = served("", default)
+        self.further = {name: served(name, model) for name, model in further.items()}
         self._store = store
 
     @property

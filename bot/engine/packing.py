@@ -38,7 +38,9 @@ class Packed:
     """Of the prompt; with ``max_new_tokens`` and ``max_thinking_tokens`` it never exceeds the
     window."""
     keep_from: int | None
-    """The question id of the first exchange in it; None where it holds none."""
+    """The position of the first exchange in it; None where it holds none."""
+    questions: tuple[int, ...]
+    """The ids of the questions in its history, oldest first."""
     dropped: bool
     """Older exchanges are known to be left out."""
     max_new_tokens: int
@@ -70,6 +72,7 @@ async def pack(
     wanted: int,
     answer: str = "",
     thought: str = "",
+    begun: str = "",
     thinking: Thinking | None = None,
     keep_from: int | None = None,
     show_names: bool = False,
@@ -80,8 +83,10 @@ async def pack(
     needed. `window`: the tokens of prompt and answer together. `wanted`: the longest answer, in
     tokens; history leaves that much room (half the window where more is wanted), but a long
     question may shrink it, down to `least_answer`. `answer` and `thought`: those so far of an
-    answer that is continued. `thinking`: for a model that may think; None without. `keep_from`:
-    that of the previous prompt of this conversation, None where unknown.
+    answer that goes on. `begun`: the part of `answer` with which it was continued; what was
+    written since takes the room that was left for it, so that the same history fits. `thinking`:
+    for a model that may think; None without. `keep_from`: that of the previous prompt of this
+    conversation, None where unknown.
 
     Raises TooLong, with the numbers, where the question alone does not fit.
     """
@@ -89,12 +94,16 @@ async def pack(
     alone = Prompt(system, (), question, answer, thought=thought, reasoning=thinking.reasoning)
     room = _Room(alone, count, show_names)
     tokens = await room.count(())
-    longest = window - least_answer(window, wanted)
+    written = await room.written_since(begun)
+    least = least_answer(window, wanted)
+    longest = window - max(least - written, 1)
     if tokens > longest:
         raise await _too_long(room.alone, tokens, longest, count)
     most_thought = 0 if answer else thinking.most
     reserved = most_thought if thinking.reserved else 0
-    limit = min(longest, window - min(wanted + reserved, window // 2))
+    at_first = thinking.most if thinking.reserved and not begun else 0
+    most = window - max(least, min(wanted + at_first, window // 2))
+    limit = min(longest, most + written)
     loaded, older, fits = await _load(room, pages, limit, keep_from)
     kept = loaded if fits else await _cut(room, loaded, limit)
     if kept:
@@ -104,7 +113,8 @@ async def pack(
     return Packed(
         prompt=room.prompt(kept),
         tokens=tokens,
-        keep_from=kept[-1].question_id if kept else None,
+        keep_from=kept[-1].position if kept else None,
+        questions=tuple(stored.question_id for stored in reversed(kept)),
         dropped=older or len(kept) < len(loaded),
         max_new_tokens=longest_answer,
         window=window,
@@ -136,6 +146,14 @@ class _Room:
     async def count(self, newest_first: Sequence[StoredExchange]) -> int:
         return await self.counter(self.prompt(newest_first))
 
+    async def written_since(self, begun: str) -> int:
+        """The tokens that the answer and its thought have grown by since `begun`."""
+        thought = self.alone.thought if begun else ""
+        before = replace(self.alone, answer=begun, thought=thought)
+        if before == self.alone:
+            return 0
+        return await self.counter(self.alone) - await self.counter(before)
+
 
 async def _load(
     room: _Room,
@@ -148,10 +166,10 @@ async def _load(
     loaded: list[StoredExchange] = []
     first = True
     async for page in pages:
-        if first and page and keep_from is not None and page[0].question_id < keep_from:
+        if first and page and keep_from is not None and page[0].position < keep_from:
             keep_from = None  # an older question is answered again: that cut is not about it
         first = False
-        since = [s for s in page if keep_from is None or s.question_id >= keep_from]
+        since = [s for s in page if keep_from is None or s.position >= keep_from]
         answered = [s for s in since if s.answer.strip()]
         loaded += answered
         if answered and await room.count(loaded) > limit:

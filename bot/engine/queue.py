@@ -1,10 +1,14 @@
 """A bounded fair queue over conversations and people.
 
-One answer at a time per conversation, in the order in which the questions came. Across
-conversations and people it is round-robin: somebody who asks ten things at once waits behind
-somebody who asks one. The order is start-time fair queueing (Goyal, Vin and Cheng, 1996) with
-equal weights: a question's tag is one more than the last tag of its person and of its conversation,
-and never below the tag that was served last.
+Different people are answered at the same time in one conversation, up to `parallel` of them; the
+questions of one person in it are answered one after the other, in the order in which they came.
+
+Across conversations, and across people, it is round-robin: somebody who asks ten things at once
+waits behind somebody who asks one. The order is start-time fair queueing (Goyal, Vin and Cheng,
+1996) with equal weights: a question's tag is one more than the tag of its person's last question
+and than that of the question before it in its conversation, and never below the tag that was served
+last. Which question comes before it in its conversation is decided in the same way between the
+people there; with ``parallel=1`` it is the one that came before it.
 
 With several models each has slots of its own: a *lane*. Tickets of one lane never wait for a slot
 of another.
@@ -26,8 +30,12 @@ class Ticket:
 
     conversation: str
     person: str
-    tag: int
     number: int
+    earliest: int
+    """The least tag that its person's earlier questions allow."""
+    round: int
+    """Its place among the people of its conversation."""
+    tag: int = 0
     on_place: Callable[[int], None] = lambda _: None
     granted: asyncio.Event = field(default_factory=asyncio.Event)
     ahead: int = -1
@@ -35,10 +43,16 @@ class Ticket:
     lane: str | None = ""
     """The model whose slot it waits for; None while that is not known."""
 
+    @property
+    def asker(self) -> tuple[str, str]:
+        """The person in this conversation, who is answered one question at a time."""
+        return self.conversation, self.person
+
 
 class FairQueue:
-    """At most `slots` tickets are granted at a time, and at most `bound` wait. `lanes` are the
-    slots of further lanes, by name; `slots` are those of the lane ""."""
+    """At most `slots` tickets are granted at a time, at most `parallel` of them for one
+    conversation, and at most `bound` wait. `lanes` are the slots of further lanes, by name; `slots`
+    are those of the lane ""."""
 
     def __init__(
         self,
@@ -46,16 +60,21 @@ class FairQueue:
         slots: int,
         bound: int,
         bound_per_person: int,
+        parallel: int = 1,
         lanes: Mapping[str, int] | None = None,
     ) -> None:
         self._slots = {"": slots, **(lanes or {})}
         self._bound = bound
         self._bound_per_person = bound_per_person
+        self._parallel = parallel
         self._waiting: list[Ticket] = []  # by (tag, number): the order of service
         self._granted: set[Ticket] = set()
-        self._now = 0  # the tag served last
-        self._next_tags: dict[str, int] = {}
         self._count = 0
+        self._now = 0  # the tag served last
+        self._next_of_person: dict[str, int] = {}
+        self._next_of_conversation: dict[str, int] = {}
+        self._rounds: dict[str, int] = {}  # of each conversation, the round served last
+        self._next_round: dict[tuple[str, str], int] = {}
 
     @property
     def waiting(self) -> int:
@@ -82,16 +101,15 @@ class FairQueue:
         """A ticket at its fair place, which with ``lane=None`` is not granted before `assign`.
         Raises as `check` does. The ticket must be released by `leave`, granted or not."""
         self.check(person, replacing=replacing)
-        tag = max(
-            self._now,
-            self._next_tags.get(f"p {person}", 0),
-            self._next_tags.get(f"c {conversation}", 0),
-        )
-        ticket = Ticket(conversation, person, tag, self._count, lane=lane)
+        earliest = max(self._now, self._next_of_person.get(person, 0))
+        asker = (conversation, person)
+        this_round = max(self._rounds.get(conversation, 0), self._next_round.get(asker, 0))
+        ticket = Ticket(conversation, person, self._count, earliest, this_round, lane=lane)
         self._count += 1
-        self._next_tags[f"p {person}"] = self._next_tags[f"c {conversation}"] = tag + 1
+        self._next_round[asker] = this_round + (self._parallel > 1)
         self._waiting.append(ticket)
-        self._waiting.sort(key=lambda t: (t.tag, t.number))
+        self._order()
+        self._next_of_person[person] = ticket.tag + 1
         self._serve()
         return ticket
 
@@ -134,27 +152,65 @@ class FairQueue:
             self._granted.remove(ticket)
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
+            self._order()
         self._serve()
 
+    def _order(self) -> None:
+        """Give every waiting ticket its tag. What was served before is not changed by it."""
+        tags = dict(self._next_of_conversation)
+        for ticket in sorted(self._waiting, key=lambda one: (one.round, one.number)):
+            ticket.tag = max(ticket.earliest, tags.get(ticket.conversation, 0))
+            tags[ticket.conversation] = ticket.tag + 1
+        self._waiting.sort(key=lambda one: (one.tag, one.number))
+
     def _serve(self) -> None:
-        busy = {ticket.conversation for ticket in self._granted}
-        running = Counter(ticket.lane for ticket in self._granted)
-        passed: set[str] = set()
+        running = Counter(ticket.conversation for ticket in self._granted)
+        lanes = Counter(ticket.lane for ticket in self._granted)
+        passed = {ticket.asker for ticket in self._granted}
         for ticket in list(self._waiting):
-            full = running[ticket.lane] >= self._slots_of(ticket.lane)
-            if full or ticket.conversation in busy or ticket.conversation in passed:
-                passed.add(ticket.conversation)
+            here = running[ticket.conversation]
+            if here >= self._parallel or ticket.asker in passed:
+                passed.add(ticket.asker)
                 continue
-            self._waiting.remove(ticket)
-            self._granted.add(ticket)
-            busy.add(ticket.conversation)
-            running[ticket.lane] += 1
-            self._now = max(self._now, ticket.tag)
-            ticket.granted.set()
-        # a tag that is not above the one served last has no effect any more
-        self._next_tags = {key: tag for key, tag in self._next_tags.items() if tag > self._now}
+            running[ticket.conversation] += 1  # also without a slot: it keeps its place here
+            passed.add(ticket.asker)
+            if lanes[ticket.lane] >= self._slots_of(ticket.lane):
+                continue
+            lanes[ticket.lane] += 1
+            self._grant(ticket)
+        self._forget_the_past()
         for ticket in (*self._granted, *self._waiting):
             self._report(ticket)
+
+    def _grant(self, ticket: Ticket) -> None:
+        self._waiting.remove(ticket)
+        self._granted.add(ticket)
+        self._now = max(self._now, ticket.tag)
+        here = ticket.conversation
+        later = max(ticket.tag + 1, self._next_of_conversation.get(here, 0))
+        self._next_of_conversation[here] = later
+        self._rounds[here] = max(ticket.round, self._rounds.get(here, 0))
+        ticket.granted.set()
+
+    def _forget_the_past(self) -> None:
+        """A tag that is not above the one served last has no effect any more, where nobody
+        waits."""
+        now, busy = self._now, {ticket.conversation for ticket in self._waiting}
+        self._next_of_person = {
+            person: tag for person, tag in self._next_of_person.items() if tag > now
+        }
+        self._next_of_conversation = {
+            here: tag
+            for here, tag in self._next_of_conversation.items()
+            if tag > now or here in busy
+        }
+        kept = busy | {ticket.conversation for ticket in self._granted}
+        self._rounds = {here: served for here, served in self._rounds.items() if here in kept}
+        self._next_round = {
+            asker: later
+            for asker, later in self._next_round.items()
+            if asker[0] in kept and later > self._rounds.get(asker[0], 0)
+        }
 
     def _slots_of(self, lane: str | None) -> int:
         return 0 if lane is None else self._slots[lane]

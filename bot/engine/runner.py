@@ -16,6 +16,7 @@ from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.kept_prompts import KeptPrompts
 from bot.engine.models import Models, Served
+from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
@@ -147,9 +148,13 @@ class Runner:
             job.work = work = tasks.create_task(self._write(job, live))
             if job.stopped:
                 work.cancel()
-            gone = tasks.create_task(_stop_when_gone(job, live))
+            others = [
+                tasks.create_task(_stop_when_gone(job, live)),
+                tasks.create_task(self._save_beginning(job)),
+            ]
             await asyncio.wait([work])
-            gone.cancel()
+            for other in others:
+                other.cancel()
         if work.cancelled():  # by a person, or for another answer, which may fail to come
             state = AnswerState.INTERRUPTED if job.quiet else AnswerState.STOPPED
             return Outcome(state, await self._usage_so_far(job))
@@ -184,22 +189,32 @@ class Runner:
             logger.exception("answer %d failed by a defect of Parley", job.id)
             return await self._failed(job, GenerationError("the answer failed by a defect"))
 
+    async def _save_beginning(self, job: Job) -> None:
+        """Save which history the answer was given, at once, so that it is the same after a crash.
+        Nothing waits for it: later checkpoints, and the end, save it too."""
+        await job.packed.wait()
+        try:
+            await self._store.checkpoint(job.id, AnswerState.WRITING, *job.progress)
+        except Exception as error:  # whatever a driver raises: the answer goes on
+            logger.warning("answer %d: its beginning could not be saved yet: %s", job.id, error)
+
     async def _failed(self, job: Job, error: ParleyError) -> Outcome:
         usage = await self._usage_so_far(job)
         return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         job.chosen = await self._models.of(job.answer.question.conversation)
-        packed, sampling = await self._served(job).window.pack(job.answer)
+        packed, sampling, job.snapshot = await self._served(job).window.pack(job.answer)
         job.prompt, job.window = packed.prompt, packed.window
-        self._keep_prompt(job, packed.keep_from)
+        self._keep_prompt(job, packed)
+        job.packed.set()
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
-    def _keep_prompt(self, job: Job, keep_from: int | None) -> None:
+    def _keep_prompt(self, job: Job, packed: Packed) -> None:
         assert job.prompt is not None
-        oldest = job.answer.question_id if keep_from is None else keep_from
-        self.prompts.put(job.id, RecordedPrompt(job.prompt, oldest))
+        quoted = (*packed.questions, job.answer.question_id)
+        self.prompts.put(job.id, RecordedPrompt(job.prompt, quoted))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -210,7 +225,8 @@ class Runner:
         served = self._served(job)
         if (await served.generator.start()).context >= job.window:
             return None
-        packed, sampling = await served.window.pack(replace(job.answer, text=text, thought=thought))
+        so_far = replace(job.answer, text=text, thought=thought, snapshot=job.snapshot)
+        packed, sampling, job.snapshot = await served.window.pack(so_far)
         logger.warning(
             "answer %d goes on with a window of %d tokens, not %d",
             job.id,
@@ -219,7 +235,7 @@ class Runner:
         )
         before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
         job.prompt, job.window = before, packed.window
-        self._keep_prompt(job, packed.keep_from)
+        self._keep_prompt(job, packed)
         job.short = True
         return packed.prompt, sampling
 
@@ -270,7 +286,9 @@ class Runner:
             usage = job.outcome.usage
             if job.chosen is not None:
                 usage = replace(usage, model=job.chosen.served.label)
-            await self._store.close(job.id, job.outcome.state, job.text, usage, job.thought)
+            await self._store.close(
+                job.id, job.outcome.state, job.text, usage, job.thought, job.snapshot
+            )
         except StorageError:
             raise
         except Exception as exc:

@@ -8,7 +8,14 @@ from bot.engine.settings import settings_in
 from bot.engine.variables import Now, PromptVariables, time_in
 from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
-from bot.ports import ConversationSettings, Generator, Store, StoredAnswer, StoredExchange
+from bot.ports import (
+    ConversationSettings,
+    Generator,
+    Snapshot,
+    Store,
+    StoredAnswer,
+    StoredExchange,
+)
 from bot.recent import Recent
 
 PAGE = 32
@@ -64,36 +71,42 @@ class ContextWindow:
         """Pack for this model's context window from now on."""
         self._model, self._tokens = model, model.context
 
-    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling]:
-        """The prompt for this answer, and how to sample it: `max_new_tokens` and
-        `max_thinking_tokens` are what the window leaves. Waits while the model is being restarted.
-        Raises TooLong, StorageError and ModelError."""
+    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling, Snapshot]:
+        """The prompt for this answer; how to sample it (`max_new_tokens` and `max_thinking_tokens`
+        are what the window leaves); and the history that is in it, with which the same answer gets
+        the same prompt again. It is the answer's own `snapshot` where it was begun before, else
+        what has ended until now; in both, only what stands before the answer's own place. Waits
+        while the model is being restarted. Raises TooLong, StorageError and ModelError."""
         # looked up each time: a model that was restarted after it ran out of memory has less room
         self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
+        snapshot = answer.snapshot or await self._present(question.conversation)
         packed = await pack(
             system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             answer=answer.text,
             thought=answer.thought,
+            begun=answer.text[: answer.kept],
             thinking=self._thinking(settings),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(question.conversation, answer.position, snapshot.moment),
             count=self._generator.count,
             window=self._tokens,
             wanted=sampling.max_new_tokens,
-            keep_from=self._cuts.get(question.conversation),
+            keep_from=snapshot.start,
             show_names=self._names(settings),
         )
-        self._remember(question.conversation, packed.keep_from)
+        if answer.position is None:  # one that is answered again cuts nothing for the next question
+            self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
         packed = replace(packed, prompt=prompt)
-        return packed, replace(
+        sampling = replace(
             sampling,
             max_new_tokens=packed.max_new_tokens,
             max_thinking_tokens=packed.max_thinking_tokens,
         )
+        return packed, sampling, replace(snapshot, start=packed.keep_from)
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
         """Raises TooLong, with the numbers, where the question alone does not fit the window. A
@@ -117,7 +130,7 @@ class ContextWindow:
         return await pack(
             system=await self._system(settings, conversation),
             question="",
-            pages=self._pages(conversation, before=None),
+            pages=self._pages(conversation),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -132,27 +145,35 @@ class ContextWindow:
         self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
+        snapshot = answer.snapshot or await self._present(question.conversation)
         packed = await pack(
             system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
-            pages=self._pages(question.conversation, before=answer.question_id),
+            pages=self._pages(question.conversation, answer.position, snapshot.moment),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
             thinking=self._thinking(settings),
+            keep_from=snapshot.start,
             show_names=self._names(settings),
         )
-        oldest = answer.question_id if packed.keep_from is None else packed.keep_from
-        return RecordedPrompt(packed.prompt, oldest, exact=False)
+        quoted = (*packed.questions, answer.question_id)
+        return RecordedPrompt(packed.prompt, quoted, exact=False)
 
     # ------------------------------------------------------------ inside
 
+    async def _present(self, conversation: ConversationKey) -> Snapshot:
+        """The history of the next answer: all that has ended until now."""
+        moment = await self._store.moment(conversation)
+        return Snapshot(moment, self._cuts.get(conversation))
+
     async def _pages(
-        self, conversation: ConversationKey, *, before: int | None
+        self, conversation: ConversationKey, before: int | None = None, at: int | None = None
     ) -> AsyncIterator[list[StoredExchange]]:
-        while page := await self._store.exchanges(conversation, before=before, limit=PAGE):
+        """The history at a moment, the last exchange first; only what stands before a position."""
+        while page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE):
             yield page
-            before = page[-1].question_id
+            before = page[-1].position
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
         if cut is None:

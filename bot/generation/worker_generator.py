@@ -123,24 +123,8 @@ class WorkerGenerator:
     async def _launch(self) -> WorkerClient:
         options = self._options
         codec = await self._load_codec()
-        load = LoadOptions(
-            backend=options.backend,
-            model=str(options.model or ""),
-            device=options.device,
-            low_bit=options.low_bit,
-            context=self._next_context(codec.context),
-            max_parallel=options.max_parallel,
-            cache_dir=str(options.cache_dir or ""),
-            exporter=options.exporter,
-            cpu_embedding=options.cpu_embedding,
-            optimize_model=options.optimize_model,
-            server=options.server,
-            gpu_layers=options.gpu_layers,
-            arguments=options.arguments,
-            script=options.script,
-            tokens_per_second=options.tokens_per_second,
-            samples=await asyncio.to_thread(codec.samples),
-        )
+        context = self._next_context(codec.context)
+        load = await asyncio.to_thread(load_options, options, codec, context)
         client = await WorkerClient.launch(
             load,
             python=options.python,
@@ -193,3 +177,25 @@ class WorkerGenerator:
         except BaseException:
             self._batch_slots.release()
             raise
+
+
+def load_options(options: WorkerOptions, codec: Codec, context: int) -> LoadOptions:
+    """What the worker is told to load. Blocking: tokenizes a few samples."""
+    return LoadOptions(
+        backend=options.backend,
+        model=str(options.model or ""),
+        device=options.device,
+        low_bit=options.low_bit,
+        context=context,
+        max_parallel=options.max_parallel,
+        cache_dir=str(options.cache_dir or ""),
+        exporter=options.exporter,
+        cpu_embedding=options.cpu_embedding,
+        optimize_model=options.optimize_model,
+        server=options.server,
+        gpu_layers=options.gpu_layers,
+        arguments=options.arguments,
+        script=options.script,
+        tokens_per_second=options.tokens_per_second,
+        samples=codec.samples(),
+    )

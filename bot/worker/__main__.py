@@ -12,7 +12,8 @@ import types
 
 def main():  # type: () -> int
     """Run the worker. With the argument ``choose`` print the backend that it would choose, with
-    ``llamacpp`` which llama-server there is.
+    ``llamacpp`` which llama-server there is; ``compare`` and ``alone`` are in the modules of these
+    names.
 
     Returns the process's exit code; 2 where this Python is older than 3.10."""
     if sys.version_info < (3, 10):  # noqa: UP036
@@ -32,6 +33,8 @@ def main():  # type: () -> int
         from bot.worker.backends.llamacpp.probe import run
     elif sys.argv[1:2] == ["compare"]:
         from bot.worker.compare import run
+    elif sys.argv[1:2] == ["alone"]:
+        from bot.worker.alone import run
     else:
         from bot.worker.process import run
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from adapters.console import PlainSurface, PlainText
+from adapters.console.plain import PlainSurface, PlainText
 from bot.delivery import PLACEHOLDER
 from bot.engine.job import Job
 from bot.errors import MessageGone

@@ -10,7 +10,8 @@ from uuid import uuid4
 from rich.console import Console
 
 from adapters.common.settings import with_system_prompt
-from adapters.console import PlainSurface, PlainText, surroundings
+from adapters.console.chat import surroundings
+from adapters.console.plain import PlainSurface, PlainText
 from bot.config import Settings
 from bot.engine.job import Outcome
 from bot.errors import MessageGone

@@ -1,19 +1,24 @@
 """Runs `parley chat`, on a terminal or through pipes."""
 
+import asyncio
 import io
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+import typer
 
-from adapters.console import Chat, PipedLines, PlainScreen, RichScreen, TypedLines
+from adapters.console.lines import PipedLines, TypedLines
 from bot.config import Settings
 from bot.messages import ConversationKey
+from parley.commands.early_prompt import EarlyPrompt
 from parley.locks import conversation_lock
 from parley.options import conversation_named
-from parley.terminal import load_parley, local_person
+
+if TYPE_CHECKING:
+    from adapters.console.chat import Chat
 
 
 async def chat(settings: Settings, name: str) -> None:
@@ -29,23 +34,55 @@ async def chat(settings: Settings, name: str) -> None:
 
 
 async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -> None:
-    console = Console(highlight=False)
-    async with AsyncExitStack() as stack:
-        with TypedLines.open() as lines:
-            with lines.interruptible(_raise_interrupt):
-                parley = await load_parley(stack, settings, console, fold_thoughts=True)
-                screen = RichScreen(console)
-                session = Chat(parley.engine, parley.store, screen, conversation, local_person())
+    """The prompt comes first. What answers is imported and loaded behind it."""
+    with TypedLines.open() as lines:
+        async with AsyncExitStack() as stack:
+            prompt = EarlyPrompt(lines, f"Loading {settings.model.name} …")
+            async with prompt:
+                await asyncio.to_thread(_import_the_rest)
+                session = await _loaded(stack, settings, conversation, prompt)
                 lines.remember(await session.earlier_questions())
-            await session.run(lines, resume=_resumes(settings))
+            if not prompt.left:
+                await session.run(lines, resume=_resumes(settings))
+                return
+    typer.echo(f"Stream Chat with {settings.model.name} stopped.")
 
 
-def _raise_interrupt() -> None:
-    """Handles Ctrl-C while the terminal is in raw mode and nobody reads its keys."""
-    signal.raise_signal(signal.SIGINT)
+def _import_the_rest() -> None:
+    """Import what takes longest; while another thread does, the prompt takes keys."""
+    for name in ("adapters.console.chat", "adapters.console.screen", "parley.terminal"):
+        import_module(name)
+
+
+async def _loaded(
+    stack: AsyncExitStack, settings: Settings, conversation: ConversationKey, prompt: EarlyPrompt
+) -> "Chat":
+    from rich.console import Console
+
+    from adapters.console.chat import Chat
+    from adapters.console.screen import RichScreen
+    from parley.app import open_parley
+    from parley.terminal import EDIT_INTERVAL, local_person, progress_text
+
+    parley = await stack.enter_async_context(
+        open_parley(
+            settings,
+            on_progress=lambda progress: prompt.report(progress_text(progress)),
+            edit_interval=EDIT_INTERVAL,
+            fold_thoughts=True,
+        )
+    )
+    screen = RichScreen(Console(highlight=False))
+    return Chat(parley.engine, parley.store, screen, conversation, local_person())
 
 
 async def _chat_through_pipes(settings: Settings, conversation: ConversationKey) -> None:
+    from rich.console import Console
+
+    from adapters.console.chat import Chat
+    from adapters.console.plain import PlainScreen
+    from parley.terminal import load_parley, local_person
+
     screen = PlainScreen(sys.stdout, sys.stderr)
     async with AsyncExitStack() as stack:
         parley = await load_parley(stack, settings, Console(stderr=True))

@@ -81,7 +81,8 @@ def _show_exchange(console: Console, exchange: ArchivedExchange) -> None:
     if not console.is_terminal:
         typer.echo(as_markdown(exchange))
         return
-    from adapters.console import GrowingAnswer, harmless
+    from adapters.console.growing import GrowingAnswer
+    from adapters.console.markdown import harmless
 
     before = " · before /reset: not in the model's context" if exchange.forgotten else ""
     head = f"{exchange.question.author.name} · {_local(exchange.asked_at)}{before}"

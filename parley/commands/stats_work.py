@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.console import harmless
+from adapters.console.markdown import harmless
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.measures import By, RatedAnswer, Use

@@ -34,6 +34,7 @@ from storage.tables import (
     BucketRow,
     ConversationRow,
     FeedbackRow,
+    PromptRow,
     QuestionRow,
     SettingsRow,
     UsageRow,
@@ -88,7 +89,7 @@ class SqlArchive(SqlPart):
             .options(
                 contains_eager(QuestionRow.conversation),
                 answers.selectinload(AnswerRow.feedback),
-                answers.joinedload(AnswerRow.prompt),
+                answers.joinedload(AnswerRow.prompt).selectinload(PromptRow.quoted),
             )
         )
         async with self._database.read() as session:

@@ -1,14 +1,24 @@
 """The delivery ledger in SQL: the state and text of answers, and which messages show them."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Update,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
-from bot.ports import AnswerState, StoredAnswer
+from bot.ports import AnswerState, Snapshot, StoredAnswer
 from storage.database import Database
 from storage.rules import Now, Spent
 from storage.sql import rows
@@ -18,6 +28,7 @@ from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
 
+_TO, _FROM = (cast(bindparam(name), BigInteger) for name in ("new_to", "new_from"))
 # On the table, not the mapped class: executed once with many rows (executemany).
 _CHECKPOINT = (
     update(AnswerRow.__table__)  # type: ignore[arg-type]
@@ -26,6 +37,8 @@ _CHECKPOINT = (
         state=bindparam("new_state"),
         text=bindparam("new_text"),
         thought=bindparam("new_thought"),
+        context_to=func.coalesce(_TO, AnswerRow.context_to),
+        context_from=case((_TO.is_(None), AnswerRow.context_from), else_=_FROM),
     )
 )
 
@@ -38,13 +51,18 @@ class SqlLedger(SqlPart):
         self._batch: _CheckpointBatch | None = None
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
         if self._batch is None or self._batch.started:
             self._batch = _CheckpointBatch(self._database)
-        await self._batch.save(answer_id, state, text, thought)
+        await self._batch.save(answer_id, state, text, thought, snapshot)
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
@@ -78,7 +96,13 @@ class SqlLedger(SqlPart):
         await self._database.write(operation)
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
@@ -88,10 +112,16 @@ class SqlLedger(SqlPart):
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, STILL_OPEN)
                 .values(state=state, text=text, thought=thought, **_columns(usage))
-                .returning(AnswerRow.charged_to, AnswerRow.question_id)
+                .values(**_context(snapshot))
+                .returning(AnswerRow.charged_to, AnswerRow.question_id, AnswerRow.context_to)
                 .execution_options(synchronize_session=False)
             )
-            person, question = (await session.execute(closed)).one_or_none() or (None, 0)
+            found = (await session.execute(closed)).one_or_none()
+            if found is None:
+                return
+            person, question, begun = found
+            if begun is not None or text.strip():
+                await _place(session, answer_id, question)
             if person is None:
                 return
             if usage.tokens:
@@ -116,6 +146,7 @@ class SqlLedger(SqlPart):
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:
@@ -130,6 +161,8 @@ class SqlLedger(SqlPart):
                 ConversationRow.key == str(conversation),
                 QuestionRow.id > ConversationRow.hidden_to,
             )
+        if person is not None:
+            found = found.where(QuestionRow.author == person)
         if answer_id is not None:
             found = found.where(AnswerRow.id == answer_id)
         async with self._database.read() as session:
@@ -141,17 +174,27 @@ class _CheckpointBatch:
     for one answer, only the last is written."""
 
     def __init__(self, database: Database) -> None:
-        self._rows: dict[int, Mapping[str, Any]] = {}
+        self._rows: dict[int, dict[str, Any]] = {}
         self._written = asyncio.ensure_future(database.write(self._write))
         self.started = False
         """Whether it is being written, so that no checkpoint can join any more."""
 
-    async def save(self, answer_id: int, state: AnswerState, text: str, thought: str) -> None:
+    async def save(
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str,
+        snapshot: Snapshot | None,
+    ) -> None:
+        before = self._rows.get(answer_id, {"new_to": None, "new_from": None})
         self._rows[answer_id] = {
             "answer": answer_id,
             "new_state": state,
             "new_text": text,
             "new_thought": thought,
+            "new_to": snapshot.moment if snapshot else before["new_to"],
+            "new_from": snapshot.start if snapshot else before["new_from"],
         }
         await asyncio.shield(self._written)  # others wait for the same batch
 
@@ -168,6 +211,41 @@ def _settling(answer_id: int, settled: int) -> Update:
         .values(settled=settled)
         .execution_options(synchronize_session=False)
     )
+
+
+async def _place(session: AsyncSession, answer_id: int, question_id: int) -> None:
+    """Put an answer that has ended into the conversation's history: at the place of its question,
+    which gets the next one where it has none."""
+    here = select(QuestionRow.conversation_id).where(QuestionRow.id == question_id)
+    counted = (
+        update(ConversationRow)
+        .where(ConversationRow.id == here.scalar_subquery())
+        .values(moment=ConversationRow.moment + 1)
+        .returning(ConversationRow.moment)
+        .execution_options(synchronize_session=False)
+    )
+    moment = (await session.scalars(counted)).one()
+    await session.execute(
+        update(QuestionRow)
+        .where(QuestionRow.id == question_id, QuestionRow.position.is_(None))
+        .values(position=moment)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(AnswerRow)
+        .where(AnswerRow.id == answer_id)
+        .values(
+            ended=func.coalesce(AnswerRow.ended, moment),
+            grown=case((AnswerRow.ended.is_not(None), moment), else_=AnswerRow.grown),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _context(snapshot: Snapshot | None) -> dict[str, int | None]:
+    if snapshot is None:
+        return {}
+    return {"context_to": snapshot.moment, "context_from": snapshot.start}
 
 
 def _columns(usage: Usage) -> dict[str, float | str]:

@@ -3,15 +3,14 @@
 from collections.abc import Collection
 from datetime import date
 
-from sqlalchemy import Delete, delete, exists
+from sqlalchemy import Delete, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from bot.messages import ConversationKey
 from storage.database import Database
 from storage.rules import Now, Spent
-from storage.tables import AnswerRow, Base, ConversationRow, PromptRow, QuestionRow, UsageRow
+from storage.tables import Base, ConversationRow, PromptRow, QuotedRow, UsageRow
 
 
 class SqlPart:
@@ -65,14 +64,6 @@ async def charge(session: AsyncSession, person: str, day: date, cost: Spent) -> 
 
 
 def prompts_quoting(questions: Collection[int]) -> Delete:
-    """Deletes the prompts that were kept and hold one of these questions. Their number does not
-    matter: kept prompts are few."""
-    asked = aliased(QuestionRow)
-    holds = exists().where(
-        AnswerRow.id == PromptRow.answer_id,
-        asked.id == AnswerRow.question_id,
-        QuestionRow.id.in_(questions),
-        QuestionRow.conversation_id == asked.conversation_id,
-        QuestionRow.id.between(PromptRow.first_question, asked.id),
-    )
-    return delete(PromptRow).where(holds)
+    """Deletes the prompts that were kept and hold one of these questions."""
+    holding = select(QuotedRow.answer_id).where(QuotedRow.question_id.in_(questions))
+    return delete(PromptRow).where(PromptRow.answer_id.in_(holding))

@@ -95,7 +95,7 @@ class SqlQuestions(SqlPart):
                 check_quota(quota, await spent_on(session, person.key, self._today()))
 
     async def reopen(
-        self, answer_id: int, person: Person, quota: Quota, *, anew: bool
+        self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
         async def operation(session: AsyncSession) -> StoredAnswer:
             found = await session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
@@ -104,8 +104,11 @@ class SqlQuestions(SqlPart):
             if found.state.open:
                 raise NothingToDo("This answer is still being written.")
             await self._charge_answer(session, person, quota)
+            if edited:
+                await _withdraw(session, found)
             if anew:
                 return await self._replace(session, found, person)
+            found.kept = len(found.text)
             found.state = AnswerState.QUEUED
             found.unfinished = True
             found.charged_to = person.key
@@ -126,25 +129,42 @@ class SqlQuestions(SqlPart):
         )
         before = rows.answer(old)
         return StoredAnswer(
-            new.id, before.question_id, before.question, new.state, "", before.messages
+            new.id,
+            before.question_id,
+            before.question,
+            new.state,
+            "",
+            before.messages,
+            position=before.position,
         )
 
+    async def moment(self, conversation: ConversationKey) -> int:
+        here = select(ConversationRow.moment).where(ConversationRow.key == str(conversation))
+        async with self._database.read() as session:
+            return await session.scalar(here) or 0
+
     async def exchanges(
-        self, conversation: ConversationKey, *, before: int | None = None, limit: int = 32
+        self,
+        conversation: ConversationKey,
+        *,
+        before: int | None = None,
+        at: int | None = None,
+        limit: int = 32,
     ) -> list[StoredExchange]:
         newest = (
-            rows.current_answers()
+            rows.ended_answers(at)
             .where(
                 ConversationRow.key == str(conversation),
                 QuestionRow.id > ConversationRow.hidden_to,
+                QuestionRow.position > ConversationRow.reset_at,
             )
-            .order_by(QuestionRow.id.desc())
+            .order_by(QuestionRow.position.desc())
             .limit(limit)
         )
         if before is not None:
-            newest = newest.where(QuestionRow.id < before)
+            newest = newest.where(QuestionRow.position < before)
         async with self._database.read() as session:
-            return [rows.exchange(row) for row in await session.scalars(newest)]
+            return [rows.exchange(row, at) for row in await session.scalars(newest)]
 
     async def reset(self, conversation: ConversationKey) -> int:
         async def operation(session: AsyncSession) -> int:
@@ -158,7 +178,7 @@ class SqlQuestions(SqlPart):
             )
             number, newest = (await session.execute(seen)).one()
             if newest is not None:
-                kept.hidden_to = newest
+                kept.hidden_to, kept.reset_at = newest, kept.moment
             return int(number)
 
         return await self._database.write(operation)
@@ -233,6 +253,20 @@ class SqlQuestionEdits(SqlPart):
             )
 
         await self._database.write(operation)
+
+
+async def _withdraw(session: AsyncSession, old: AnswerRow) -> None:
+    """Take the answers of a question that has another text now out of the history; and its place,
+    where only an interrupted answer gave it one."""
+    if old.state is AnswerState.INTERRUPTED and old.ended == old.question.position:
+        old.question.position = None
+    await session.flush()
+    await session.execute(
+        update(AnswerRow)
+        .where(AnswerRow.question_id == old.question_id)
+        .values(ended=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _quick(statement: Delete) -> Delete:

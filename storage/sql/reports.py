@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
 
 from bot.measures import By, RatedAnswer, RecordedPrompt, Use
 from bot.messages import ConversationKey, Usage
@@ -65,6 +66,7 @@ class SqlUse(SqlPart):
             .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
             .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
             .outerjoin(PromptRow, PromptRow.answer_id == AnswerRow.id)
+            .options(selectinload(PromptRow.quoted))
             .order_by(FeedbackRow.rated_at.desc(), FeedbackRow.answer_id.desc())
             .limit(limit)
         )
@@ -89,10 +91,11 @@ class SqlUse(SqlPart):
 
 
 def recorded(row: PromptRow | None) -> RecordedPrompt | None:
-    """The prompt of a row."""
+    """The prompt of a row whose `quoted` are loaded."""
     if row is None:
         return None
-    return RecordedPrompt(prompts.from_json(row.messages), row.first_question, row.exact)
+    quoted = tuple(one.question_id for one in row.quoted)
+    return RecordedPrompt(prompts.from_json(row.messages), quoted, row.exact)
 
 
 # ---------------------------------------------------------------- counting

@@ -1,20 +1,23 @@
 """Rows converted to the core's values, and the select that loads whole answers."""
 
-from sqlalchemy import Select, select, true
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy import Select, func, select, true
+from sqlalchemy.orm import aliased, contains_eager, selectinload
 
 from bot.messages import ConversationKey, Person, Question, Usage
-from bot.ports import StoredAnswer, StoredExchange
+from bot.ports import Snapshot, StoredAnswer, StoredExchange
 from storage.tables import AnswerRow, QuestionRow
 
 
 def current_answers() -> Select[AnswerRow]:
-    """Current answers with their questions and conversations, as `exchange` needs them."""
+    """Current answers with their questions and conversations."""
+    return _with_questions().where(AnswerRow.current == true())
+
+
+def _with_questions() -> Select[AnswerRow]:
     return (
         select(AnswerRow)
         .join(AnswerRow.question)
         .join(QuestionRow.conversation)
-        .where(AnswerRow.current == true())
         .options(contains_eager(AnswerRow.question).contains_eager(QuestionRow.conversation))
     )
 
@@ -57,10 +60,31 @@ def answer(row: AnswerRow) -> StoredAnswer:
         ),
         settled=row.settled,
         thought=row.thought,
+        position=row.question.position,
+        snapshot=(None if row.context_to is None else Snapshot(row.context_to, row.context_from)),
+        kept=row.kept or 0,
     )
 
 
-def exchange(row: AnswerRow) -> StoredExchange:
-    """The exchange of a row that `current_answers` or `whole_answers` loaded."""
+def ended_answers(at: int | None) -> Select[AnswerRow]:
+    """Of each question the newest answer that had ended `at` a moment of its conversation, now for
+    None, with its question and conversation, as `exchange` needs them."""
+    older = aliased(AnswerRow)
+    until = older.ended.is_not(None) if at is None else older.ended <= at
+    newest = (
+        select(func.max(older.id))
+        .where(older.question_id == QuestionRow.id, until)
+        .correlate(QuestionRow)
+        .scalar_subquery()
+    )
+    found = _with_questions().where(AnswerRow.id == newest)
+    return found if at is None else found.where(QuestionRow.position <= at)
+
+
+def exchange(row: AnswerRow, at: int | None) -> StoredExchange:
+    """The exchange of a row that `ended_answers` loaded for the same moment."""
     asked = row.question
-    return StoredExchange(asked.id, question(asked), asked.asked_at, row.id, row.text, row.state)
+    assert asked.position is not None, "an answer that has ended has a place"
+    longer = row.grown is not None and at is not None and at < row.grown
+    text = row.text[: row.kept] if row.state.open or longer else row.text
+    return StoredExchange(asked.id, question(asked), asked.asked_at, row.id, text, asked.position)

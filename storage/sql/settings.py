@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
@@ -18,6 +18,7 @@ from storage.tables import (
     FeedbackRow,
     PromptRow,
     QuestionRow,
+    QuotedRow,
     SettingsRow,
 )
 
@@ -110,16 +111,20 @@ async def _keep_prompt(
 ) -> None:
     """Keep the prompt of an answer that is rated -1, and delete that of one that no longer is."""
     if prompt is not None:
-        oldest = select(QuestionRow.id).where(QuestionRow.id == prompt.first_question)
-        if await session.scalar(oldest) is None:
-            return  # deleted meanwhile: nothing that quotes it may be kept
-        insert = insert_into(session, PromptRow).values(
-            answer_id=answer_id,
-            first_question=prompt.first_question,
-            messages=prompts.to_json(prompt.prompt),
-            exact=prompt.exact,
-        )
-        await session.execute(insert.on_conflict_do_nothing())
+        await _keep(session, answer_id, prompt)
         return
     bad = exists().where(FeedbackRow.answer_id == answer_id, FeedbackRow.verdict < 0)
     await session.execute(delete(PromptRow).where(PromptRow.answer_id == answer_id, ~bad))
+
+
+async def _keep(session: AsyncSession, answer_id: int, prompt: RecordedPrompt) -> None:
+    quoted = set(prompt.questions)
+    known = select(func.count()).where(QuestionRow.id.in_(quoted))
+    if await session.scalar(known) != len(quoted):
+        return  # one was deleted meanwhile: nothing that quotes it may be kept
+    insert = insert_into(session, PromptRow).values(
+        answer_id=answer_id, messages=prompts.to_json(prompt.prompt), exact=prompt.exact
+    )
+    made = insert.on_conflict_do_nothing().returning(PromptRow.answer_id)
+    if await session.scalar(made) is not None:
+        session.add_all(QuotedRow(answer_id=answer_id, question_id=one) for one in quoted)

@@ -61,6 +61,21 @@ def test_help_loads_next_to_nothing(program: Program) -> None:
     assert not loaded & {"pydantic", "sqlalchemy", "prompt_toolkit", "asyncio", "adapters"}
 
 
+@pytest.mark.process
+def test_the_prompt_of_the_chat_needs_neither_the_engine_nor_the_database() -> None:
+    code = "import sys, parley.commands.chat_work; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=seconds(120),
+        check=True,
+    )
+    assert "prompt_toolkit" in found.stdout.split()
+    late = {"aiohttp", "sqlalchemy", "rich", "markdown_it", "bot.engine", "bot.delivery", "storage"}
+    assert not late & set(found.stdout.split())
+
+
 def test_the_list_of_what_is_kept_loads_no_chat(program: Program) -> None:
     assert not modules_after(program, "history", "list") & {"prompt_toolkit", "tokenizers"}
 

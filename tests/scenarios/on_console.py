@@ -12,7 +12,7 @@ from adapters.console.plain import PlainScreen
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey, Person
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -110,7 +110,7 @@ class Terminal:
 class ConsolePlatform:
     def __init__(self) -> None:
         self.store = MemoryStore()
-        self.further: dict[str, FurtherModel] = {}
+        self.further: dict[str, ModelSlots] = {}
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleChatting]:
@@ -258,7 +258,7 @@ class ConsoleGroupPlatform:
         raise AssertionError("there is no history")
 
     def add_model(self, name: str, generator: Generator) -> None:
-        self._platform.further[name] = FurtherModel(generator, 8)
+        self._platform.further[name] = ModelSlots(generator, 8)
 
     def set_topic(self, topic: str) -> None:
         raise AssertionError("there is no channel")

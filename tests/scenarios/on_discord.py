@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from tests.adapters.discord.scene import Scene, loopback, whole
@@ -106,7 +106,7 @@ class DiscordGroupPlatform:
         self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
 
     def add_model(self, name: str, generator: Generator) -> None:
-        self.scene.further[name] = FurtherModel(generator, 8)
+        self.scene.further[name] = ModelSlots(generator, 8)
 
     def set_topic(self, topic: str) -> None:
         self.scene.general.topic = topic

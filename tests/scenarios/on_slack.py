@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from adapters.slack.mrkdwn import escaped
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -116,7 +116,7 @@ class SlackGroupPlatform:
         self.store = MemoryStore()
         self.slack = slack
         self.threads = threads
-        self._further: dict[str, FurtherModel] = {}
+        self._further: dict[str, ModelSlots] = {}
         self._settings: dict[str, Any] = {
             "slack": {"streaming": streaming},
             "conversation": {"scope": "thread" if threads else "channel"},
@@ -139,7 +139,7 @@ class SlackGroupPlatform:
         self._settings["delivery"] = delivery
 
     def add_model(self, name: str, generator: Generator) -> None:
-        self._further[name] = FurtherModel(generator, 8)
+        self._further[name] = ModelSlots(generator, 8)
 
     def set_topic(self, topic: str) -> None:
         self.slack.team.channels["C1"].topic = escaped(topic)

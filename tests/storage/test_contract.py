@@ -49,7 +49,10 @@ async def answered(store: Store, text: str = "Why?", answer: str = "So.") -> Sto
 
 
 async def texts(store: Store) -> list[Exchange]:
-    return [Exchange(one.question.text, one.answer) for one in await store.exchanges(CHANNEL)]
+    """Questions with the current answers, as far as they are saved, newest first."""
+    return [
+        Exchange(one.question.text, one.text) for one in await store.answers(conversation=CHANNEL)
+    ]
 
 
 # ---------------------------------------------------------------- accept
@@ -180,23 +183,15 @@ async def test_exchanges_are_newest_first_and_pages_meet(store: Store) -> None:
         await answered(store, str(number), f"answer {number}")
     newest = await store.exchanges(CHANNEL, limit=3)
     assert [one.question.text for one in newest] == ["6", "5", "4"]
-    older = await store.exchanges(CHANNEL, before=newest[-1].question_id, limit=10)
+    older = await store.exchanges(CHANNEL, before=newest[-1].position, limit=10)
     assert [one.question.text for one in older] == ["3", "2", "1", "0"]
-    assert await store.exchanges(CHANNEL, before=older[-1].question_id) == []
-
-
-async def test_an_exchange_shows_the_current_answer_as_far_as_it_is(store: Store) -> None:
-    accepted = await asked(store)
-    (one,) = await store.exchanges(CHANNEL)
-    assert (one.answer_id, one.answer, one.state) == (accepted.id, "", AnswerState.QUEUED)
-    await store.checkpoint(accepted.id, AnswerState.WRITING, "S")
-    (one,) = await store.exchanges(CHANNEL)
-    assert (one.answer, one.state) == ("S", AnswerState.WRITING)
+    assert await store.exchanges(CHANNEL, before=older[-1].position) == []
 
 
 async def test_a_thread_is_a_conversation_of_its_own(store: Store) -> None:
-    await asked(store, "in the channel")
-    await asked(store, "in the thread", THREAD)
+    await answered(store, "in the channel")
+    inside = await asked(store, "in the thread", THREAD)
+    await store.close(inside.id, AnswerState.DONE, "So.", USAGE)
     (one,) = await store.exchanges(THREAD)
     assert one.question.text == "in the thread"
     await store.reset(THREAD)
@@ -205,7 +200,7 @@ async def test_a_thread_is_a_conversation_of_its_own(store: Store) -> None:
 
 async def test_the_time_of_a_question_is_the_clocks(store: Store, clock: SteppingClock) -> None:
     before = clock.time
-    await asked(store)
+    await answered(store)
     (one,) = await store.exchanges(CHANNEL)
     assert before < one.asked_at <= clock.time
     assert one.asked_at.utcoffset() == timedelta(0)
@@ -284,7 +279,7 @@ async def test_calls_at_once_are_as_if_one_came_after_the_other(store: Store) ->
     assert after is not None
     assert (before.question.text, before.text) == ("one", "")
     assert (after.question.text, after.text, after.usage) == ("two", "So.", USAGE)
-    assert again == replace(after, state=AnswerState.QUEUED)
+    assert again == replace(after, state=AnswerState.QUEUED, kept=3)
 
 
 # ---------------------------------------------------------------- the ledger
@@ -313,7 +308,9 @@ async def test_a_closed_answer_is_whole(store: Store) -> None:
     accepted = await asked(store)
     await store.close(accepted.id, AnswerState.CUT, "Once upon a time", USAGE)
     (found,) = await store.answers()
-    assert found == replace(accepted, state=AnswerState.CUT, text="Once upon a time", usage=USAGE)
+    assert found == replace(
+        accepted, state=AnswerState.CUT, text="Once upon a time", usage=USAGE, position=1
+    )
 
 
 async def test_a_thought_is_kept_apart_from_its_answer(store: Store) -> None:
@@ -450,7 +447,7 @@ async def test_a_regenerated_answer_takes_the_place_and_the_messages_of_the_old(
     await store.shown(old.id, 1, "message 1")
     new = await store.reopen(old.id, BOB, NO_LIMIT, anew=True)
     assert new.id != old.id
-    assert new == replace(old, id=new.id, messages=("message 0", "message 1"))
+    assert new == replace(old, id=new.id, messages=("message 0", "message 1"), position=1)
     assert await store.answers() == [new]
     await store.close(new.id, AnswerState.DONE, "Thus.", USAGE)
     assert await texts(store) == [Exchange("Why?", "Thus.")]
@@ -466,7 +463,9 @@ async def test_a_continued_answer_goes_on_from_its_text(store: Store) -> None:
     await store.shown(accepted.id, 0, "message 0")
     await store.close(accepted.id, AnswerState.CUT, "Once upon", USAGE)
     again = await store.reopen(accepted.id, ANN, NO_LIMIT, anew=False)
-    assert again == replace(accepted, text="Once upon", messages=("message 0",), usage=USAGE)
+    assert again == replace(
+        accepted, text="Once upon", messages=("message 0",), usage=USAGE, position=1, kept=9
+    )
     await store.close(again.id, AnswerState.DONE, "Once upon a time", Usage(1, 0, 2, 0.0, 0.0))
     (found,) = await store.answers()
     assert found.usage == Usage(1, 0, 2, 0.0, 0.0)
@@ -593,7 +592,7 @@ async def test_the_archive_holds_all_in_order_and_tells_what_was_forgotten(
     before = clock.time
     number = 12  # more than two pages
     for index in range(number):
-        await asked(store, str(index))
+        await answered(store, str(index))
     (newest,) = await store.exchanges(CHANNEL, limit=1)
     await store.reset(CHANNEL)
     await asked(store, "after the reset", message_id="m1", direct=True)

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from bot.errors import Refusal
 from bot.messages import Person, Question, Usage
-from bot.ports import AnswerState, ConversationSettings, Quota, Store
+from bot.ports import AnswerState, ConversationSettings, Quota, Snapshot, Store
 from storage import open_store
 from tests.limits import examples
 from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD, spent
@@ -31,6 +31,7 @@ answer_ids = st.integers(1, 8) | st.sampled_from([0, -1, 2**70])
 messages = st.sampled_from(["", "m1", "m2", "m3"])
 usages = st.builds(Usage, *(st.integers(0, 9) for _ in range(3)))
 open_states = st.sampled_from([state for state in AnswerState if state.open])
+snapshots = st.none() | st.builds(Snapshot, st.integers(0, 9), st.none() | st.integers(0, 9))
 end_states = st.sampled_from([state for state in AnswerState if not state.open])
 
 
@@ -89,21 +90,33 @@ class BothStores(RuleBasedStateMachine):
         asked = Question(conversation, author, text, event, message, direct)
         self.both(lambda store: store.accept(asked, quota))
 
-    @rule(answer=answer_ids, person=people, quota=quotas, anew=st.booleans())
-    def reopen(self, answer: int, person: Person, quota: Quota, anew: bool) -> None:
-        self.both(lambda store: store.reopen(answer, person, quota, anew=anew))
+    @rule(
+        answer=answer_ids, person=people, quota=quotas, how=st.sampled_from(["on", "anew", "edit"])
+    )
+    def reopen(self, answer: int, person: Person, quota: Quota, how: str) -> None:
+        anew, edited = how != "on", how == "edit"
+        self.both(lambda store: store.reopen(answer, person, quota, anew=anew, edited=edited))
 
-    @rule(answer=answer_ids, state=open_states, text=texts)
-    def checkpoint(self, answer: int, state: AnswerState, text: str) -> None:
-        self.both(lambda store: store.checkpoint(answer, state, text))
+    @rule(answer=answer_ids, state=open_states, text=texts, given=snapshots)
+    def checkpoint(
+        self, answer: int, state: AnswerState, text: str, given: Snapshot | None
+    ) -> None:
+        self.both(lambda store: store.checkpoint(answer, state, text, "", given))
 
     @rule(answer=answer_ids, index=st.integers(0, 2), message=messages)
     def shown(self, answer: int, index: int, message: str) -> None:
         self.both(lambda store: store.shown(answer, index, message))
 
-    @rule(answer=answer_ids, state=end_states, text=texts, usage=usages)
-    def close(self, answer: int, state: AnswerState, text: str, usage: Usage) -> None:
-        self.both(lambda store: store.close(answer, state, text, usage))
+    @rule(answer=answer_ids, state=end_states, text=texts, usage=usages, given=snapshots)
+    def close(
+        self,
+        answer: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        given: Snapshot | None,
+    ) -> None:
+        self.both(lambda store: store.close(answer, state, text, usage, "", given))
 
     @rule(answer=answer_ids)
     def delivered(self, answer: int) -> None:
@@ -165,7 +178,10 @@ async def _all_of(store: Store) -> object:
     held += [await spent(store, person) for person in PEOPLE]
     for conversation in CONVERSATIONS:
         newest = await store.exchanges(conversation, limit=2)
-        older = await store.exchanges(conversation, before=newest[-1].question_id if newest else 3)
+        older = await store.exchanges(conversation, before=newest[-1].position if newest else 3)
+        held += [await store.moment(conversation)]
+        held += [await store.exchanges(conversation, at=moment) for moment in (0, 1, 2, 4)]
+        held += [await store.answers(conversation=conversation, person=one.key) for one in PEOPLE]
         held += [newest, older, [one async for one in store.archived(conversation)]]
         held += [await store.settings(conversation), await store.answers(conversation=conversation)]
         held += [await store.answers(conversation=conversation, unfinished=True)]

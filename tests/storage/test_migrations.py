@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from bot.errors import StorageError
-from bot.measures import By
-from bot.messages import Usage
+from bot.measures import By, RecordedPrompt
+from bot.messages import Prompt, Usage
 from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
@@ -105,12 +105,28 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_MODELS = (
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
-    "UPDATE alembic_version SET version_num = '0004'",
+    "UPDATE alembic_version SET version_num = '0005'",
 )
 """Takes back the migration 0009."""
 
-BEFORE_MEASURES = (
+BEFORE_HISTORY = (
     *BEFORE_MODELS,
+    "DROP INDEX ix_questions_history",
+    "DROP INDEX ix_questions_newest",
+    "DROP TABLE quoted",
+    "ALTER TABLE prompts ADD COLUMN first_question INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE questions DROP COLUMN position",
+    *(
+        f"ALTER TABLE answers DROP COLUMN {name}"
+        for name in ("ended", "grown", "kept", "context_to", "context_from")
+    ),
+    "ALTER TABLE conversations DROP COLUMN moment",
+    "ALTER TABLE conversations DROP COLUMN reset_at",
+    "UPDATE alembic_version SET version_num = '0004'",
+)
+"""Takes back the migration 0005."""
+BEFORE_MEASURES = (
+    *BEFORE_HISTORY,
     "DROP INDEX ix_feedback_rated_at",
     "ALTER TABLE feedback DROP COLUMN rated_at",
     "DROP TABLE activity",
@@ -136,6 +152,30 @@ async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> 
         assert found.rated_at <= rated[0].rated_at
 
 
+async def test_a_history_from_before_is_in_the_order_of_the_questions(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        answers = [await asked(store, text) for text in ("hidden", "one", "two", "open")]
+        for answer in answers[:3]:
+            await store.close(answer.id, AnswerState.DONE, "So.", Usage())
+        await store.rate(answers[2].id, ANN, -1, RecordedPrompt(Prompt("", (), "two"), (3,)))
+    change(
+        file,
+        *BEFORE_HISTORY,
+        "UPDATE conversations SET hidden_to = 1",
+        "UPDATE prompts SET first_question = 2",
+    )
+    async with open_store(f"sqlite:///{file}") as store:
+        found = await store.exchanges(CHANNEL)
+        assert [one.question.text for one in found] == ["two", "one"]
+        (rated,) = await store.rated(-1)
+        assert rated.prompt == RecordedPrompt(Prompt("", (), "two"), (2, 3))
+        await store.close(answers[3].id, AnswerState.DONE, "So.", Usage())
+        last = await asked(store, "last")
+        await store.close(last.id, AnswerState.DONE, "So.", Usage())
+        found = await store.exchanges(CHANNEL)
+        assert [one.question.text for one in found] == ["last", "open", "two", "one"]
+
+
 async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> None:
     async with open_store(f"sqlite:///{file}") as store:
         accepted = await asked(store)
@@ -151,6 +191,7 @@ async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> Non
     )
     async with open_store(f"sqlite:///{file}") as store:
         (found,) = await store.answers()
+        assert (found.position, found.snapshot) == (1, None)
         assert (found.text, found.thought, found.usage) == ("So.", "", Usage(3, 0, 2))
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
 
@@ -229,7 +270,7 @@ async def test_an_upgrade_that_orphans_rows_is_taken_back(
             pass
     monkeypatch.undo()
     async with open_store(f"sqlite:///{file}") as store:
-        assert len(await store.exchanges(CHANNEL)) == 1
+        assert len(await store.answers(conversation=CHANNEL)) == 1
 
 
 OPEN = """
@@ -263,7 +304,7 @@ async def test_programs_that_start_at_once_make_one_database(file: Path) -> None
         _, said = await process.communicate()
         assert (process.returncode, said) == (0, b"")
     async with open_store(f"sqlite:///{file}") as store:
-        assert len(await store.exchanges(CHANNEL)) == 3
+        assert len(await store.answers(conversation=CHANNEL)) == 3
 
 
 async def test_many_stores_are_opened_at_once_in_one_program(tmp_path: Path) -> None:

@@ -32,11 +32,15 @@ async def answered(
     return accepted
 
 
+def _ids(answers: tuple[StoredAnswer, ...]) -> tuple[int, ...]:
+    return tuple(one.question_id for one in answers)
+
+
 def prompt_of(*answers: StoredAnswer) -> RecordedPrompt:
     """The prompt of the last of these, with the others as its history."""
     *before, last = answers
     history = tuple(Exchange(one.question.text, "So.") for one in before)
-    return RecordedPrompt(Prompt("Be brief.", history, last.question.text), answers[0].question_id)
+    return RecordedPrompt(Prompt("Be brief.", history, last.question.text), _ids(answers))
 
 
 # ---------------------------------------------------------------- measures
@@ -268,7 +272,9 @@ async def test_a_prompt_is_deleted_with_any_question_that_it_quotes(
 async def test_a_deleted_prompt_is_not_in_the_file(sql: Store, file: Path) -> None:
     first = await answered(sql, "One", author=ANN)
     last = await answered(sql, "Two", author=BOB)
-    sent = RecordedPrompt(Prompt("", (Exchange("xyzzy-secret", "So."),), "Two"), first.question_id)
+    sent = RecordedPrompt(
+        Prompt("", (Exchange("xyzzy-secret", "So."),), "Two"), (first.question_id,)
+    )
     await sql.rate(last.id, BOB, -1, sent)
     await sql.forget(person=ANN.key)
     assert not await _is_in_files(file, b"xyzzy-secret")

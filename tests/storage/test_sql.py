@@ -132,15 +132,17 @@ def fill(file: Path, conversation: str, turns: int) -> None:
         ).fetchall()
         ((last,),) = connection.execute("SELECT coalesce(max(id), 0) FROM questions").fetchall()
         ids = range(last + 1, last + turns + 1)
+        at = "2026-01-01 00:00:00.000000"
         connection.executemany(
-            "INSERT INTO questions VALUES (?, ?, ?, ?, 'discord:1', 'Ann', 0, 0, ?, 'Why?')",
-            ((n, row, f"old {n}", f"m {n}", "2026-01-01 00:00:00.000000") for n in ids),
+            "INSERT INTO questions VALUES (?, ?, ?, ?, 'discord:1', 'Ann', 0, 0, ?, 'Why?', ?)",
+            ((n, row, f"old {n}", f"m {n}", at, n) for n in ids),
         )
         connection.executemany(
-            "INSERT INTO answers "
-            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', 0, '', 0)",
-            ((n, n, "2026-01-01 00:00:00.000000") for n in ids),
+            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, "
+            "'So.', 0, '', 0, ?, NULL, NULL, NULL, NULL)",
+            ((n, n, at, n) for n in ids),
         )
+        connection.execute("UPDATE conversations SET moment = ? WHERE id = ?", (last + turns, row))
     connection.close()
 
 
@@ -156,7 +158,10 @@ async def test_the_work_does_not_grow_with_the_conversation(file: Path, sql: Sql
         for reading in (
             sql.exchanges(conversation),  # type: ignore[arg-type]
             sql.exchanges(conversation, before=accepted.question_id - 50),  # type: ignore[arg-type]
+            sql.exchanges(conversation, at=accepted.question_id - 50),  # type: ignore[arg-type]
+            sql.moment(conversation),  # type: ignore[arg-type]
             sql.answers(conversation=conversation, limit=1),  # type: ignore[arg-type]
+            sql.answers(conversation=conversation, person=ANN.key, limit=1),  # type: ignore[arg-type]
             sql.answers(conversation=conversation, unfinished=True),  # type: ignore[arg-type]
             sql.answers(answer_id=accepted.id),
             sql.edit_question(conversation, "now", "edited"),  # type: ignore[arg-type]
@@ -176,6 +181,7 @@ async def test_the_work_does_not_grow_with_what_a_reset_hid(file: Path, sql: Sql
     fill(file, str(CHANNEL), 20_000)
     assert await sql.reset(CHANNEL) == 20_000
     accepted = await asked(sql, "now")
+    await sql.close(accepted.id, AnswerState.DONE, "So.", Usage())
     steps = Steps(sql)
     for reading in (
         sql.exchanges(CHANNEL),
@@ -231,7 +237,7 @@ async def test_two_stores_on_one_file_wait_for_each_other(file: Path) -> None:
         await asyncio.gather(
             *(asked(store, author=ANN) for store in (one, other) for _ in range(30))
         )
-        assert len(await one.exchanges(CHANNEL, limit=100)) == 60
+        assert len(await one.answers(conversation=CHANNEL)) == 60
         await asyncio.gather(  # these read before they write
             *(store.reset(CHANNEL) for store in (one, other) for _ in range(30))
         )
@@ -412,7 +418,9 @@ async def test_a_clock_in_another_zone_is_kept_in_utc(file: Path) -> None:
 
     moment = datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=3)))
     async with open_store(f"sqlite:///{file}", now=lambda: moment) as store:
-        await store.accept(question(), Quota(answers_per_day=1))
+        accepted = await store.accept(question(), Quota(answers_per_day=1))
+        assert accepted is not None
+        await store.close(accepted.id, AnswerState.DONE, "So.", Usage())
         (one,) = await store.exchanges(CHANNEL)
         assert one.asked_at == moment
         assert one.asked_at.tzinfo is UTC

@@ -1,13 +1,13 @@
 """Which model answers in a conversation, and which one wrote an answer.
 
-Revision: 0009, after 0004.
+Revision: 0009, after 0005.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

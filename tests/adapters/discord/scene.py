@@ -19,7 +19,7 @@ from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.engine.window import WindowOptions
 from bot.messages import Sampling
 from bot.ports import Generator, Quota, Store
@@ -63,7 +63,7 @@ class Scene:
     slots: int = 64
     """Answers that are generated at once."""
     engine: Engine = field(init=False)
-    further: dict[str, FurtherModel] = field(default_factory=dict)
+    further: dict[str, ModelSlots] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     """What `ready` was told."""
 

@@ -133,6 +133,17 @@ async def test_no_more_of_a_file_is_received_than_asked_for(cdn: TestServer) -> 
     assert sum(sent) < 50_000_000
 
 
+@pytest.mark.parametrize("size", [None, "10", [], {}])
+async def test_a_file_whose_size_is_no_number_is_read_within_the_limit(
+    cdn: TestServer, size: object
+) -> None:
+    facts = {"id": 1, "filename": None, "content_type": 5, "size": size}
+    declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/long")))
+    (attachment,) = attachments_of([declared])
+    assert (attachment.name, attachment.size) == ("a file", 0)
+    assert await attachment.read(1000) == b"x" * 1000
+
+
 async def test_a_file_that_is_gone_is_a_fault_of_the_file(cdn: TestServer) -> None:
     facts = {"id": 1, "filename": "a.txt", "content_type": "text/plain", "size": 10}
     declared: Any = SimpleNamespace(**facts, url=str(cdn.make_url("/nothing")))

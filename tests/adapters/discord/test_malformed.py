@@ -63,6 +63,16 @@ def without(number: int, *path: str | int) -> tuple[str, dict[str, Any]]:
     return name, event
 
 
+def with_value(number: int, value: object, *path: str | int) -> tuple[str, dict[str, Any]]:
+    """An event of which a field has another value."""
+    name, event = without(number, *path)
+    inside: Any = event
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    return name, event
+
+
 ASKED, COMMAND, BUTTON = 0, 6, 9
 
 
@@ -77,6 +87,8 @@ ASKED, COMMAND, BUTTON = 0, 6, 9
         (without(COMMAND, "member"), "interaction"),
         (without(BUTTON, "member"), "interaction"),
         (without(BUTTON, "data", "custom_id"), "event INTERACTION_CREATE"),
+        (with_value(COMMAND, "\ud800", "token"), "event INTERACTION_CREATE"),
+        (with_value(BUTTON, None, "token"), "event INTERACTION_CREATE"),
     ],
 )
 async def test_an_incomplete_event_is_one_line(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from tests.adapters.discord.scene import Scene, loopback, scene
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import Interaction, User
@@ -64,7 +64,7 @@ async def test_the_models_are_suggested_while_a_name_is_typed(
 ) -> None:
     async with loopback() as s:
         for name in ("large", "tiny", "large-2"):
-            s.further[name] = FurtherModel(ScriptedGenerator(), 1)
+            s.further[name] = ModelSlots(ScriptedGenerator(), 1)
         async with s.running():
             asked = await s.discord.suggestions(s.ana, s.general, "model", "name", typed)
             await until(lambda: asked.callback)

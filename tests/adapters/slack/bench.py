@@ -12,7 +12,7 @@ from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.engine.window import WindowOptions
 from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Quota, Store
@@ -114,7 +114,7 @@ async def bench(
     at: LoopbackSlack | None = None,
     engine: dict[str, Any] | None = None,
     edit_interval: float = 0.5,
-    further: dict[str, FurtherModel] | None = None,
+    further: dict[str, ModelSlots] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Bench]:
     """A Parley that serves one team, on a Slack of its own or `at` one. `factor`: seconds of the
@@ -140,7 +140,7 @@ async def _serving(
     delivery: Delivery,
     changes: dict[str, Any],
     settings: dict[str, Any],
-    further: dict[str, FurtherModel] | None,
+    further: dict[str, ModelSlots] | None,
 ) -> AsyncIterator[Bench]:
     team = slack.team
     ana, ada = Someone(slack, "U1", "Ana"), Someone(slack, "U2", "Ada", is_admin=True)

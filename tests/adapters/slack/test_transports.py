@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import io
 import time
+from functools import partial
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from adapters.slack.transports import MOST_BYTES
 from bot.observer import PlatformConnected, PlatformLost
@@ -126,6 +128,22 @@ async def test_socket_mode_that_is_switched_off_says_where_to_switch_it_on(
         await b.ana.say("D1", "Are you back?")
         await b.answered()
         assert b.joined("D1")
+
+
+def _more_than(sockets: list[web.WebSocketResponse], number: int) -> bool:
+    return len(sockets) > number
+
+
+async def test_a_connection_that_slack_ends_is_replaced_by_one_other_alone() -> None:
+    async with bench() as b:
+        for number in range(1, 31):
+            ended = b.slack.sockets[-1]
+            await ended.send_json({"type": "disconnect", "reason": "refresh_requested"})
+            await ended.close()
+            await until(partial(_more_than, b.slack.sockets, number))
+            await b.ana.say("D1", f"Question {number}")
+            await b.answered()
+            assert len(b.slack.sockets) == number + 1
 
 
 async def test_an_address_that_was_used_is_not_tried_again(

@@ -2,7 +2,7 @@
 
 from bot.errors import StorageError
 from bot.messages import ConversationKey, Person, Question, Usage
-from bot.ports import AnswerState, StoredAnswer
+from bot.ports import AnswerState, Snapshot, StoredAnswer
 
 
 def stored(
@@ -47,12 +47,23 @@ class RecordingLedger:
             raise StorageError("the database is locked")
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         raise AssertionError("delivery must not call this")
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         raise AssertionError("delivery must not call this")
 
@@ -64,6 +75,7 @@ class RecordingLedger:
         *,
         answer_id: int | None = None,
         conversation: ConversationKey | None = None,
+        person: str | None = None,
         unfinished: bool = False,
         limit: int = 1000,
     ) -> list[StoredAnswer]:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.delivery import Delivery
 from bot.engine import Engine
-from bot.engine.engine import NOT_DELETED
+from bot.engine.changes import NOT_DELETED
 from bot.errors import ShuttingDown, StorageError
 from bot.messages import ConversationKey
 from bot.ports import StoredAnswer

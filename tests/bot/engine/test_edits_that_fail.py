@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.engine.engine import NOT_BEGUN
+from bot.engine.changes import NOT_BEGUN
 from bot.errors import StorageError
 from bot.messages import ConversationKey
 from bot.ports import AnswerState, StoredAnswer

@@ -32,6 +32,7 @@ from bot.ports import (
     ConversationSettings,
     Leftover,
     Quota,
+    Snapshot,
     StoredAnswer,
     Surface,
     SurfaceLimits,
@@ -621,7 +622,13 @@ class FailingStore(MemoryStore):
     """Cannot save an answer's end."""
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         raise StorageError("parley.sqlite3: the disk is full. Free some space.")
 

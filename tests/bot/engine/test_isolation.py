@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import ShuttingDown, StorageError
 from bot.messages import Completion, Finished, Prompt, Question, Sampling, Thought, Usage
-from bot.ports import AnswerState, Quota
+from bot.ports import AnswerState, Quota, Snapshot
 from storage.in_memory import MemoryStore
 from tests.bot.engine.test_engine import ANA, BEN, GENERAL, a_surface, bench
 from tests.fake_surface import at
@@ -58,18 +58,29 @@ class Raw(MemoryStore):
         self.closes: list[Exception] = []
 
     async def checkpoint(
-        self, answer_id: int, state: AnswerState, text: str, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if self.checkpoints:
             raise self.checkpoints.pop(0)
-        await super().checkpoint(answer_id, state, text, thought)
+        await super().checkpoint(answer_id, state, text, thought, snapshot)
 
     async def close(
-        self, answer_id: int, state: AnswerState, text: str, usage: Usage, thought: str = ""
+        self,
+        answer_id: int,
+        state: AnswerState,
+        text: str,
+        usage: Usage,
+        thought: str = "",
+        snapshot: Snapshot | None = None,
     ) -> None:
         if self.closes:
             raise self.closes.pop(0)
-        await super().close(answer_id, state, text, usage, thought)
+        await super().close(answer_id, state, text, usage, thought, snapshot)
 
 
 async def test_a_checkpoint_that_raises_anything_stops_no_other_answer() -> None:

@@ -6,7 +6,7 @@ from bot.messages import Exchange, Prompt
 
 
 def recorded(text: str) -> RecordedPrompt:
-    return RecordedPrompt(Prompt("", (Exchange(text, ""),), ""), 1)
+    return RecordedPrompt(Prompt("", (Exchange(text, ""),), ""), (1,))
 
 
 def test_the_oldest_prompts_go_where_there_is_no_room() -> None:

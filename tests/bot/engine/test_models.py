@@ -10,7 +10,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, FurtherStatus
-from bot.engine.models import FurtherModel
+from bot.engine.models import ModelSlots
 from bot.errors import GenerationError, ModelDown, NotAllowed
 from bot.messages import Completion, ModelInfo, Prompt
 from bot.observer import AnswerEnded
@@ -55,7 +55,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     store, clock = store or MemoryStore(), SystemClock()
     delivery = Delivery(clock, store, edit_interval=0.0, max_messages=8)
-    further = {"large": FurtherModel(large, large_slots)} if large else {}
+    further = {"large": ModelSlots(large, large_slots)} if large else {}
     engine = Engine(default, store, delivery, clock, options(**changes), told, further)
     async with engine:
         yield Bench(default, store, engine)

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.engine.packing import (
@@ -17,7 +17,7 @@ from bot.engine.packing import (
 )
 from bot.errors import TooLong
 from bot.messages import ConversationKey, Exchange, Person, Prompt, Question
-from bot.ports import AnswerState, StoredExchange
+from bot.ports import StoredExchange
 
 PLACE = ConversationKey("test", "room")
 PAGE = 4
@@ -28,10 +28,8 @@ def question(text: str, *, name: str = "Ada", direct: bool = False) -> Question:
 
 
 def stored(number: int, text: str, answer: str) -> StoredExchange:
-    state = AnswerState.DONE if answer else AnswerState.FAILED
-    return StoredExchange(
-        number, question(text), datetime(2026, 1, 1, tzinfo=UTC), number, answer, state
-    )
+    asked_at = datetime(2026, 1, 1, tzinfo=UTC)
+    return StoredExchange(1000 - number, question(text), asked_at, number, answer, number)
 
 
 def words(count: int) -> str:
@@ -71,6 +69,7 @@ async def packed(
     wanted: int = 20,
     keep_from: int | None = None,
     answer: str = "",
+    begun: str | None = None,
     thought: str = "",
     thinking: Thinking | None = None,
 ) -> Packed:
@@ -78,6 +77,7 @@ async def packed(
         system=system,
         question=asked,
         answer=answer,
+        begun=answer if begun is None else begun,
         thought=thought,
         thinking=thinking,
         pages=Pages(past),
@@ -144,7 +144,7 @@ async def test_every_prompt_fits_with_its_answer_or_is_refused(
     kept = list(result.prompt.history)
     assert kept == answered[len(answered) - len(kept) :]
     if result.prompt.history:
-        ids = [each.question_id for each in past if each.answer]
+        ids = [each.position for each in past if each.answer]
         assert result.keep_from == ids[len(ids) - len(kept)]
         assert result.max_new_tokens >= min(wanted, window // 2)
     else:
@@ -205,11 +205,35 @@ async def test_the_prefix_survives_turns_that_were_never_answered() -> None:
     assert result.prompt.history == (Exchange("a", "b"), Exchange("e", "f"))
 
 
-async def test_a_partial_answer_is_history_like_any_other() -> None:
-    cut = StoredExchange(
-        1, question("a"), datetime(2026, 1, 1, tzinfo=UTC), 1, "half", AnswerState.STOPPED
+@given(
+    past=st.lists(st.builds(words, sizes), max_size=20),
+    begun=sizes,
+    written=sizes,
+    wanted=st.integers(60, 400),
+    window=st.integers(300, 600),
+    keep_from=st.none() | st.integers(0, 25),
+)
+async def test_an_answer_that_goes_on_after_a_crash_has_the_same_history(
+    past: list[str], begun: int, written: int, wanted: int, window: int, keep_from: int | None
+) -> None:
+    exchanges = [stored(n, "why", text or "so") for n, text in enumerate(past)]
+    first = await packed(
+        exchanges, answer=words(begun), keep_from=keep_from, wanted=wanted, window=window
     )
-    assert (await packed([cut])).prompt.history == (Exchange("a", "half"),)
+    assume(written < first.max_new_tokens)
+    again = await packed(
+        exchanges,
+        answer=words(begun + written),
+        begun=words(begun),
+        keep_from=first.keep_from,
+        wanted=wanted,
+        window=window,
+    )
+    assert again.prompt.history == first.prompt.history
+
+
+async def test_a_partial_answer_is_history_like_any_other() -> None:
+    assert (await packed([stored(1, "a", "half")])).prompt.history == (Exchange("a", "half"),)
 
 
 async def test_an_older_question_answered_anew_gets_the_history_before_it() -> None:

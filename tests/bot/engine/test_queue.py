@@ -1,6 +1,7 @@
 """The queue is fair, bounded, and tells everybody their place."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
@@ -15,9 +16,12 @@ def queue(
     slots: int = 1,
     bound: int = 100,
     per_person: int = 100,
+    parallel: int = 1,
     lanes: Mapping[str, int] | None = None,
 ) -> FairQueue:
-    return FairQueue(slots=slots, bound=bound, bound_per_person=per_person, lanes=lanes)
+    return FairQueue(
+        slots=slots, bound=bound, bound_per_person=per_person, parallel=parallel, lanes=lanes
+    )
 
 
 def served(fair: FairQueue, tickets: list[Ticket]) -> list[int]:
@@ -39,6 +43,54 @@ def test_one_conversation_is_answered_in_order() -> None:
     tickets = [fair.join("general", person) for person in ("ana", "ben", "ana")]
     assert [ticket.granted.is_set() for ticket in tickets] == [True, False, False]
     assert served(fair, tickets) == [0, 1, 2]
+
+
+def test_people_of_one_conversation_are_answered_at_the_same_time() -> None:
+    fair = queue(slots=8, parallel=3)
+    tickets = [fair.join("general", person) for person in ("ana", "ben", "ana", "cem", "dan")]
+    assert [one.granted.is_set() for one in tickets] == [True, True, False, True, False]
+    fair.leave(tickets[1])  # a place in the conversation: Dan has asked nothing yet
+    assert [one.granted.is_set() for one in tickets] == [True, True, False, True, True]
+    fair.leave(tickets[4])
+    assert not tickets[2].granted.is_set()
+    fair.leave(tickets[0])
+    assert tickets[2].granted.is_set()
+
+
+def test_one_person_is_answered_in_two_conversations_at_once() -> None:
+    fair = queue(slots=8, parallel=3)
+    tickets = [fair.join(where, "ana") for where in ("general", "direct")]
+    assert all(ticket.granted.is_set() for ticket in tickets)
+
+
+def test_somebody_with_one_question_passes_one_with_ten_in_the_same_conversation() -> None:
+    fair = queue(parallel=8)
+    many = [fair.join("general", "ana") for _ in range(10)]
+    one = fair.join("general", "ben")
+    order = served(fair, [*many, one])
+    assert order.index(10) == 1
+    assert [index for index in order if index < 10] == list(range(10))
+
+
+def test_one_at_a_time_is_in_the_order_of_the_questions() -> None:
+    fair = queue(slots=8, parallel=1)
+    tickets = [fair.join("general", person) for person in ("ana", "ana", "ana", "ben")]
+    assert served(fair, tickets) == [0, 1, 2, 3]
+
+
+def test_who_comes_again_and_again_is_not_kept_waiting_by_newcomers() -> None:
+    fair = queue(parallel=8)
+    first, second = fair.join("general", "ana"), fair.join("general", "ana")
+    newcomers = [fair.join("general", f"person {number}") for number in range(3)]
+    assert served(fair, [first, second, *newcomers]) == [0, 2, 3, 4, 1]
+
+
+def test_a_busy_channel_of_many_people_does_not_hold_up_a_quiet_one() -> None:
+    fair = queue(slots=2, parallel=8)
+    busy = [fair.join("busy", f"person {n}") for n in range(10)]
+    quiet = fair.join("quiet", "zoe")
+    fair.leave(busy[0])
+    assert quiet.granted.is_set()
 
 
 def test_somebody_with_one_question_does_not_wait_behind_somebody_with_ten() -> None:
@@ -110,24 +162,51 @@ def test_who_leaves_while_waiting_frees_the_place() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=40),
     st.integers(1, 5),
+    st.integers(1, 4),
 )
-def test_everybody_is_served_once_and_each_conversation_in_order(
-    joins: list[tuple[str, str]], slots: int
+def test_everybody_is_served_once_and_each_person_in_order(
+    joins: list[tuple[str, str]], slots: int, parallel: int
 ) -> None:
-    fair = queue(slots=slots)
+    fair = queue(slots=slots, parallel=parallel)
     tickets = [fair.join(conversation, person) for conversation, person in joins]
-    running: dict[str, int] = {}
-    for ticket in tickets:
-        if ticket.granted.is_set():
-            running[ticket.conversation] = running.get(ticket.conversation, 0) + 1
-    assert all(count == 1 for count in running.values())
-    assert len(running) <= slots
+    running = Counter(one.conversation for one in tickets if one.granted.is_set())
+    assert all(count <= parallel for count in running.values())
+    assert running.total() <= slots
     order = served(fair, tickets)
     assert sorted(order) == list(range(len(tickets)))
-    for conversation in "abcd":
-        mine = [index for index in order if joins[index][0] == conversation]
+    for asker in set(joins):
+        mine = [index for index in order if joins[index] == asker]
         assert mine == sorted(mine)
+    for conversation in "abcd" if parallel == 1 else "":
+        here = [index for index in order if joins[index][0] == conversation]
+        assert here == sorted(here)
     assert fair.waiting == fair.granted == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=40),
+    st.integers(1, 5),
+    st.integers(2, 4),
+)
+def test_nobody_waits_while_there_is_a_place_for_them(
+    joins: list[tuple[str, str]], slots: int, parallel: int
+) -> None:
+    fair = queue(slots=slots, parallel=parallel)
+    tickets = [fair.join(conversation, person) for conversation, person in joins]
+    while fair.granted:
+        running = [one for one in tickets if one.granted.is_set()]
+        assert len(running) == fair.granted
+        for one in tickets:
+            if one not in running:
+                here = [other for other in running if other.conversation == one.conversation]
+                assert (
+                    len(running) == slots
+                    or len(here) == parallel
+                    or one.person in {other.person for other in here}
+                )
+        fair.leave(running[0])
+        tickets.remove(running[0])
+    assert not tickets
 
 
 # ---------------------------------------------------------------- several models

@@ -3,7 +3,7 @@
 import asyncio
 import io
 
-from adapters.console import PlainSurface, PlainText
+from adapters.console.plain import PlainSurface, PlainText
 from bot.engine.job import Job, Outcome
 from bot.messages import Thought
 from bot.ports import AnswerState, Part

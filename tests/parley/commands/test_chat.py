@@ -149,12 +149,68 @@ def test_what_is_typed_while_the_model_loads_waits_for_the_prompt(program: Progr
         assert shown.index("You talk with") < shown.index("> Hello") < shown.index(SCRIPT)
 
 
-def test_ctrl_c_while_the_model_loads_ends_the_program(program: Program) -> None:
+def loads_until(program: Program, file: str) -> None:
+    """A model that loads until the file is there."""
     python = program.folder / "python"
-    python.write_text("#!/bin/sh\nexec cat\n")  # loads for ever
+    waits = f"while ! [ -e {program.folder / file} ]; do sleep 0.05; done"
+    python.write_text(f'#!/bin/sh\n{waits}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    with program.in_terminal("chat", PARLEY_MODEL__PYTHON=str(python)) as chat:
+    program.settings["PARLEY_MODEL__PYTHON"] = str(python)
+
+
+def test_the_prompt_is_there_before_the_model(program: Program) -> None:
+    loads_until(program, "loaded")
+    with program.in_terminal("chat") as chat:
         chat.wait_for("Loading")
+        assert ">" in chat.terminal.lines[0]
+        chat.type("Hel")
+        chat.wait_for("> Hel")
+        (program.folder / "loaded").touch()
+        chat.wait_for("You talk with")
+        chat.wait_for("> Hel")
+        chat.type("lo\r")
+        shown = chat.wait_for("tokens/s")
+        assert "Loading" not in shown
+        assert shown.count("> Hello") == shown.count("Hel") == 1
+
+
+def test_what_is_submitted_early_is_answered_once_the_model_is_there(program: Program) -> None:
+    loads_until(program, "loaded")
+    with program.in_terminal("chat") as chat:
+        chat.wait_for("Loading")
+        chat.type("One\x1b\rtwo\r")
+        chat.wait_for("One  Loading")
+        (program.folder / "loaded").touch()
+        shown = chat.wait_for("tokens/s")
+        assert shown.count(SCRIPT) == 1
+        assert "> One\n  two\n" in shown
+
+
+@pytest.mark.parametrize("typed", ["\x03", "\x04", "stop\r", "/quit\r"])
+def test_the_chat_can_be_ended_while_the_model_loads(program: Program, typed: str) -> None:
+    loads_until(program, "never")
+    with program.in_terminal("chat") as chat:
+        chat.wait_for("Loading")
+        chat.type(typed)
+        assert chat.ended() == 0
+        assert "stopped." in chat.terminal.text
+        assert "Traceback" not in chat.terminal.text
+
+
+def test_ctrl_c_while_a_question_waits_for_the_model_ends_the_program(program: Program) -> None:
+    loads_until(program, "never")
+    with program.in_terminal("chat") as chat:
+        chat.wait_for("Loading")
+        chat.type("Hello\r")
+        chat.wait_for("Hello  Loading")
         chat.type("\x03")
         assert chat.ended() == 130
         assert "Traceback" not in chat.terminal.text
+
+
+def test_a_model_that_cannot_be_loaded_removes_the_prompt(program: Program) -> None:
+    program.settings["PARLEY_MODEL__PYTHON"] = "/nowhere/python"
+    with program.in_terminal("chat", columns=300) as chat:
+        assert chat.ended() == 1
+        (line,) = [line for line in chat.terminal.lines if line]
+        assert line.startswith("parley: ")

@@ -35,7 +35,7 @@ async def fill(program: Program) -> None:
             usage = Usage(20, 0, 11, 0.5, 1.5)
             await store.close(answer.id, AnswerState.DONE, "So.", usage)
             if who is ANA:
-                prompt = RecordedPrompt(Prompt("Be brief.", (), "Ana: Why?"), answer.question_id)
+                prompt = RecordedPrompt(Prompt("Be brief.", (), "Ana: Why?"), (answer.question_id,))
                 await store.rate(answer.id, BEN, -1, prompt)
 
 

@@ -136,7 +136,13 @@ class IpexBackend:
 
     def _admit(self, answer: _Answer) -> None:
         """Let a waiting request take its turns, with a cached prefix where there is one."""
-        answer.cache, answer.computed = self._prefixes.take(answer.request.prompt)
+        others = [self._answers[turn] for turn in self._turns]
+        in_use = [
+            (other.ids[: other.computed], other.cache)
+            for other in others
+            if hasattr(other.cache, "key_cache")
+        ]
+        answer.cache, answer.computed = self._prefixes.take(answer.request.prompt, in_use)
         answer.cached = answer.computed
         self._turns.append(answer.request.id)
         active = (self._answers[turn].request for turn in self._turns)

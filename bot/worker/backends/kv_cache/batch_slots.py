@@ -66,20 +66,22 @@ class BatchSlots:
 
         Takes the free slot that shares the longest prefix with the prompt. Where that would discard
         more than half of the slot's contents, they probably belong to another conversation: they
-        are kept, the least recently used slot is taken, and the common prefix is copied to it."""
+        are kept, and the least recently used slot is taken. Where another slot shares a longer
+        prefix, that is copied: also from one in use, since people of one conversation may be
+        answered at the same time."""
         wanted = prompt[:-1]
         shared = [common_prefix(slot.tokens, wanted) for slot in self._slots]
         first = len(self._requests)
         free = range(first, len(self._slots))
         target = max(free, key=lambda n: (shared[n], -self._slots[n].last_used))
-        moves = []
         if 2 * shared[target] < len(self._slots[target].tokens):
             target = min(free, key=lambda n: (self._slots[n].last_used, n))
-            best = max(range(len(self._slots)), key=shared.__getitem__)
-            if best != target and shared[best] >= max(MIN_PREFIX, shared[target] + 1):
-                moves.append(Move(best, target, shared[best]))
-                self._slots[target].tokens = list(prompt[: shared[best]])
-                shared[target] = shared[best]
+        moves = []
+        best = max(range(len(self._slots)), key=shared.__getitem__)
+        if shared[best] >= shared[target] + MIN_PREFIX:
+            moves.append(Move(best, target, shared[best]))
+            self._slots[target].tokens = list(prompt[: shared[best]])
+            shared[target] = shared[best]
         del self._slots[target].tokens[shared[target] :]
         moves += self._swap(target, first)
         self._requests.append(request_id)

@@ -38,19 +38,25 @@ class PrefixCache:
         """The number of tokens held."""
         return sum(len(entry.tokens) for entry in self._entries)
 
-    def take(self, prompt: Sequence[int]) -> tuple[Any, int]:
+    def take(
+        self, prompt: Sequence[int], in_use: Sequence[tuple[list[int], Any]] = ()
+    ) -> tuple[Any, int]:
         """A KV cache that holds a prefix of the prompt, and the prefix's length in tokens; (None,
         0) where none shares at least `MIN_PREFIX`. The prompt's last token is never part of it,
-        since its logits are needed. The cache belongs to the caller."""
+        since its logits are needed. The cache belongs to the caller.
+
+        `in_use`: the tokens and caches of answers that are being written, from which a prefix is
+        copied: people of one conversation may be answered at the same time."""
         wanted = prompt[:-1]
-        shared = [common_prefix(entry.tokens, wanted) for entry in self._entries]
+        entries = [*self._entries, *(_Entry(tokens, cache) for tokens, cache in in_use)]
+        shared = [common_prefix(entry.tokens, wanted) for entry in entries]
         best = max(range(len(shared)), key=shared.__getitem__, default=None)
         if best is None or shared[best] < MIN_PREFIX:
             return None, 0
         length = shared[best]
-        if 2 * length < len(self._entries[best].tokens):
-            # Probably another conversation: its cache stays, and the common prefix is copied.
-            return self._copy(self._entries[best].cache, length), length
+        if best >= len(self._entries) or 2 * length < len(entries[best].tokens):
+            # In use, or probably another conversation's, which stays: the prefix is copied.
+            return self._copy(entries[best].cache, length), length
         return self._crop(self._entries.pop(best).cache, length), length
 
     def put(self, tokens: list[int], cache: Any) -> None:

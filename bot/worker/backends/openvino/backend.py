@@ -98,10 +98,19 @@ class OpenVinoBackend:
 
     def add(self, request: Request) -> None:
         request.must_fit(self._context)
-        ids = self._ov.Tensor(np.array([request.prompt], np.int64))
-        handle = self._pipeline.add_request(request.id, ids, self._config(request))
+        handle = self._pipeline.add_request(*self.arguments(request))
         cached = self._blocks.cached_tokens(request.prompt)
         self._answers[request.id] = _Answer(request, handle, cached)
+
+    @property
+    def pipeline(self) -> Any:
+        """GenAI's pipeline, once the model is loaded: for what is measured without this backend."""
+        return self._pipeline
+
+    def arguments(self, request: Request) -> "tuple[int, Any, Any]":
+        """What the pipeline's ``add_request`` takes for this request."""
+        ids = self._ov.Tensor(np.array([request.prompt], np.int64))
+        return request.id, ids, self._config(request)
 
     def _config(self, request: Request) -> Any:
         config = self._genai.GenerationConfig()

@@ -94,6 +94,25 @@ def test_a_new_conversation_leaves_another_intact_and_copies_the_common_prefix()
     assert memory.holds(slots, 4)
 
 
+def test_people_of_one_conversation_at_once_share_its_prefix() -> None:
+    history = list(range(30))
+    slots, memory = BatchSlots(4), Memory(4)
+    memory.apply(slots.acquire(1, [*history, 1]))
+    memory.compute(slots, 1, [*history, 1])
+    for request in (2, 3):  # while the first is in use, and empty slots are free
+        memory.apply(slots.acquire(request, [*history, request]))
+        assert slots.tokens(request) == history
+        memory.compute(slots, request, [request, 90 + request])
+    for request in (1, 2, 3):
+        assert memory.holds(slots, request)
+    for request in (2, 3, 1):
+        memory.apply(slots.release(request))
+    # the next one has them in the order of their ends, and takes the slot of the first that ended
+    memory.apply(slots.acquire(4, [*history, 2, 92, 3, 93, 1, 4]))
+    assert slots.tokens(4) == [*history, 2, 92]
+    assert memory.holds(slots, 4)
+
+
 def test_the_least_recently_used_free_slot_is_taken_first() -> None:
     slots = BatchSlots(2)
     for request, first in ((1, 1), (2, 2)):

@@ -51,6 +51,22 @@ def test_another_conversation_with_the_same_prefix_copies_it() -> None:
     assert prefixes.take([*TURN, 5])[1] == 100
 
 
+def test_a_cache_in_use_is_copied_and_left_as_it_is() -> None:
+    prefixes = prefix_cache()
+    used = [*TURN, 7, 8]
+    cache, known = prefixes.take([*TURN, 500], [([*TURN, 7], used)])
+    assert (cache, known) == (TURN, 100)
+    assert used == [*TURN, 7, 8]
+
+
+def test_a_cache_that_nobody_uses_is_preferred_to_a_copy() -> None:
+    prefixes = prefix_cache()
+    kept = list(TURN)
+    prefixes.put(TURN, kept)
+    cache, _ = prefixes.take([*TURN, 500], [(TURN, list(TURN))])
+    assert cache is kept
+
+
 def test_a_prefix_too_short_to_pay_is_not_reused() -> None:
     prefixes = prefix_cache()
     prefixes.put(TURN, list(TURN))

@@ -1,0 +1,254 @@
+"""Takes turns between Parley and what generates without it, on the same prompts."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+from bot.config import Settings
+from bot.generation.codec import Codec, load_codec
+from bot.generation.worker_generator import load_options
+from bot.messages import Completion, ModelInfo, Prompt
+from bot.worker.protocol import LoadOptions
+from parley.app import worker_options
+from parley.bench.alone import Alone, Unavailable, alone
+from parley.bench.delivered import Asked, Delivered, delivering
+from parley.bench.samples import Sample
+
+logger = logging.getLogger(__name__)
+
+CONTEXT = 2048
+"""Tokens of the context window: enough for ten turns, and the same cache on both sides."""
+TURNS = 10
+SUBJECTS = ("a lighthouse", "two rivers", "an old clock", "a garden", "the night train", "a bridge")
+FOLLOWING = "Go on, and say more about it."
+
+PARLEY, ENGINE = "Parley", "the engine alone"
+"""Who generated."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    streams: tuple[int, ...] = (1, 2, 4, 8, 16)
+    """How many answers at once."""
+    rounds: int = 5
+    tokens: int = 128
+    """The longest answer."""
+    seconds: float = 3600.0
+    """No further round is begun after that long; at least one of each is made."""
+    peers: tuple[str, ...] = ("generate", "continuous")
+    """Ways of `bot.worker.alone`, besides the engine of the backend."""
+    gguf: str = ""
+    """The same model as a GGUF file, for llama.cpp's server; "" leaves it out."""
+
+
+QUICK = Plan(streams=(1, 8), rounds=5, tokens=64, seconds=130.0, peers=())
+FULL = Plan()
+
+
+@dataclass(slots=True)
+class Results:
+    """What was measured, by who generated. Samples of the same place in two lists had the same
+    prompts, one right after the other."""
+
+    model: ModelInfo
+    streams: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
+    """By who and by how many answers at once."""
+    first_turn: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds to the first token in a new conversation, by who."""
+    tenth_turn: dict[str, list[float]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    """What each of them loaded."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Why somebody was left out."""
+
+    def sampled(self, who: str, streams: int, sample: Sample) -> None:
+        self.streams.setdefault((who, streams), []).append(sample)
+
+    def ratios(self, streams: int) -> list[float]:
+        """Parley's throughput over the engine's, round by round."""
+        pairs = zip(
+            self.streams.get((PARLEY, streams), ()),
+            self.streams.get((ENGINE, streams), ()),
+            strict=False,
+        )
+        return [one.throughput / other.throughput for one, other in pairs]
+
+    def tenth_ratios(self) -> list[float]:
+        """Parley's time to the first token at the tenth turn over the engine's."""
+        pairs = zip(self.tenth_turn.get(PARLEY, ()), self.tenth_turn.get(ENGINE, ()), strict=False)
+        return [one / other for one, other in pairs]
+
+
+async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = False) -> Results:
+    """Measure all of `plan`. `say` is told what is being done. Raises ConfigError and ModelError
+    where Parley itself cannot answer; what else is missing is in the results."""
+    settings = adapted(settings, plan)
+    say("Loading the model")
+    async with AsyncExitStack() as stack:
+        parley = await stack.enter_async_context(
+            delivering(settings, tokens=plan.tokens, most=max(plan.streams))
+        )
+        run = _Run(plan, say, parley, Results(parley.model), time.monotonic() + plan.seconds)
+        run.results.titles[PARLEY] = f"{parley.model.backend} on {parley.model.device}"
+        if settings.model.backend == "openai":
+            run.results.missing[ENGINE] = "the model is on a server, which Parley did not start"
+            await run.streams(None, None)
+            return run.results
+        options = await asyncio.to_thread(worker_options, settings)
+        codec = await asyncio.to_thread(load_codec, options)
+        load = await asyncio.to_thread(load_options, options, codec, parley.model.context)
+        sources = _Sources(load, parley.model.backend, options.python, settings, verbose)
+        engine = await sources.opened(stack, ENGINE, "engine", run.results)
+        await run.streams(engine, codec)
+        await run.turns(engine, codec)
+        await run.peers(sources, codec)
+        return run.results
+
+
+def adapted(settings: Settings, plan: Plan) -> Settings:
+    """The settings, with room for what is measured."""
+    section = settings.model
+    changes = {
+        "max_parallel": max(plan.streams),
+        "context": min(section.context or CONTEXT, CONTEXT),
+    }
+    return settings.model_copy(update={"model": section.model_copy(update=changes)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """How the processes that generate without Parley are started."""
+
+    load: LoadOptions
+    backend: str
+    python: str
+    settings: Settings
+    verbose: bool
+
+    async def opened(
+        self, stack: AsyncExitStack, who: str, way: str, results: Results, model: str = ""
+    ) -> Alone | None:
+        """A process by `way`, ended with the stack; None, with the reason in the results, where it
+        does not work here. `model`: another file, for llama.cpp."""
+        load = replace(self.load, backend=self.backend)
+        if model:
+            load = replace(self.load, backend="llamacpp", model=model)
+        passed_on = self.settings.model.environment
+        try:
+            running = await stack.enter_async_context(
+                alone(way, load, python=self.python, passed_on=passed_on, verbose=self.verbose)
+            )
+        except Unavailable as reason:
+            results.missing[who] = str(reason)
+            return None
+        results.titles[who] = running.title
+        return running
+
+
+class _Run:
+    """The measurements, one after the other."""
+
+    def __init__(
+        self, plan: Plan, say: Say, parley: Delivered, results: Results, until: float
+    ) -> None:
+        self.results = results
+        self._plan = plan
+        self._say = say
+        self._parley = parley
+        self._until = until
+        self._number = 0
+        self._asked: dict[int, list[list[int]]] = {}
+        """The prompts of the first round, by the number of answers at once."""
+
+    async def streams(self, engine: Alone | None, codec: Codec | None) -> None:
+        """Throughput, for each number of answers at once."""
+        await self._pair(1, engine, codec, record=False)  # what is computed once is computed now
+        for streams in self._plan.streams:
+            async for number in self._rounds(f"{streams} at once"):
+                prompts = await self._pair(streams, engine, codec, record=True)
+                if number == 0 and prompts:
+                    self._asked[streams] = prompts
+
+    async def _pair(
+        self, streams: int, engine: Alone | None, codec: Codec | None, *, record: bool
+    ) -> list[list[int]]:
+        """One round of Parley, and one of the engine on the prompts that the model got."""
+        asked = await self._parley.ask([self._question() for _ in range(streams)])
+        if record:
+            self.results.sampled(PARLEY, streams, asked.sample)
+        if codec is None:
+            return []
+        prompts = await _encoded(codec, asked.prompts)
+        if engine is not None:
+            sample = await engine.run(prompts, codec.stops, self._plan.tokens)
+            if record:
+                self.results.sampled(ENGINE, streams, sample)
+        return prompts
+
+    async def turns(self, engine: Alone | None, codec: Codec) -> None:
+        """The time to the first token, in a new conversation and at its tenth turn."""
+        async for number in self._rounds(f"{TURNS} turns"):
+            asked: list[Asked] = []
+            for turn in range(TURNS):
+                question = FOLLOWING if turn else self._question()
+                asked.append(await self._parley.ask([question], conversation=f"turns {number}"))
+            self._turned(PARLEY, [one.sample for one in asked])
+            if engine is None:
+                continue
+            samples = []
+            for one in asked:
+                prompts = await _encoded(codec, one.prompts)
+                samples.append(await engine.run(prompts, codec.stops, self._plan.tokens))
+            self._turned(ENGINE, samples)
+
+    def _turned(self, who: str, samples: Sequence[Sample]) -> None:
+        if samples[0].first and samples[-1].first:
+            self.results.first_turn.setdefault(who, []).append(samples[0].first[0])
+            self.results.tenth_turn.setdefault(who, []).append(samples[-1].first[0])
+
+    async def peers(self, sources: _Sources, codec: Codec) -> None:
+        """The throughput of others, on the prompts of the first round."""
+        others = [(peer, peer, "") for peer in self._plan.peers]
+        if self._plan.gguf:
+            others.append(("llama.cpp", "engine", self._plan.gguf))
+        for who, way, model in others:
+            self._say(f"Loading the model for {who}")
+            async with AsyncExitStack() as stack:
+                peer = await sources.opened(stack, who, way, self.results, model)
+                if peer is not None:
+                    await self._peer(who, peer, codec)
+
+    async def _peer(self, who: str, peer: Alone, codec: Codec) -> None:
+        try:
+            await peer.run(self._asked[self._plan.streams[0]], codec.stops, self._plan.tokens)
+            for streams, prompts in self._asked.items():
+                async for _ in self._rounds(f"{who}, {streams} at once"):
+                    sample = await peer.run(prompts, codec.stops, self._plan.tokens)
+                    self.results.sampled(who, streams, sample)
+        except Unavailable as reason:
+            self.results.missing[who] = str(reason)
+
+    async def _rounds(self, what: str) -> AsyncIterator[int]:
+        """The numbers of the rounds: at least one, and no further one when the time is over."""
+        for number in range(self._plan.rounds):
+            if number and time.monotonic() > self._until:
+                return
+            self._say(f"{what}, round {number + 1}")
+            yield number
+
+    def _question(self) -> str:
+        """A question whose beginning nobody asked before, so that no cache holds it."""
+        self._number += 1
+        subject = SUBJECTS[self._number % len(SUBJECTS)]
+        return f"{self._number}: Tell me a long story about {subject}, with many details."
+
+
+async def _encoded(codec: Codec, prompts: Sequence[Prompt | Completion]) -> list[list[int]]:
+    return [await codec.encode(prompt) for prompt in prompts]

@@ -1,0 +1,154 @@
+"""Parley beside the engine alone, on the same prompts."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, load
+from bot.errors import GenerationError, ModelError
+from bot.messages import Completion, Finished, Prompt, Sampling, Thought
+from bot.ports import Generator
+from bot.worker.protocol import LoadOptions
+from parley.bench.alone import Unavailable, alone
+from parley.bench.comparison import ENGINE, PARLEY, TURNS, Plan, Results, compare
+from parley.bench.delivered import delivering
+from parley.bench.machine import this_machine
+from parley.bench.report import as_json, as_tables
+from parley.bench.samples import Sample, Spread
+
+pytestmark = pytest.mark.process
+
+SCRIPT = "One two three four five six seven eight nine ten."
+SMALL = Plan(streams=(1, 2), rounds=2, tokens=8, peers=())
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Settings:
+    changes = {"PARLEY_MODEL__NAME": "demo", "PARLEY_MODEL__CACHE_DIR": str(tmp_path / "models")}
+    return load(None, changes)
+
+
+@pytest.fixture
+def scripted() -> Settings:
+    changes = {
+        "PARLEY_MODEL__BACKEND": "scripted",
+        "PARLEY_MODEL__SCRIPTED__TEXT": SCRIPT,
+        "PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND": "10000",
+    }
+    return load(None, changes)
+
+
+async def test_both_generate_the_same_tokens_for_the_same_prompts(demo: Settings) -> None:
+    said: list[str] = []
+    results = await compare(demo, SMALL, said.append)
+    assert results.missing == {}
+    for streams in SMALL.streams:
+        parley, engine = (results.streams[who, streams] for who in (PARLEY, ENGINE))
+        assert len(parley) == len(engine) == SMALL.rounds
+        assert [one.tokens for one in parley] == [one.tokens for one in engine]
+        assert all(0 < one.tokens <= streams * SMALL.tokens for one in parley)
+        assert all(len(one.first) == streams for one in [*parley, *engine])
+        assert all(0 < first <= one.seconds for one in parley for first in one.first)
+    assert len(results.tenth_turn[PARLEY]) == len(results.tenth_turn[ENGINE]) == SMALL.rounds
+    assert "2 at once, round 2" in said
+    assert f"{TURNS} turns, round 1" in said
+
+
+async def test_a_peer_answers_the_prompts_of_the_first_round(demo: Settings) -> None:
+    plan = Plan(streams=(2,), rounds=1, tokens=8, peers=("generate", "nobody"))
+    results = await compare(demo, plan, lambda _: None)
+    (mine,), (theirs,) = results.streams[PARLEY, 2], results.streams["generate", 2]
+    assert theirs.tokens == mine.tokens
+    assert theirs.first[0] < theirs.first[1] <= theirs.seconds  # one prompt after the other
+    assert results.titles["generate"].startswith("transformers ")
+    assert set(results.missing) == {"nobody"}
+
+
+async def test_no_round_begins_when_the_time_is_over_and_one_is_always_made(
+    scripted: Settings,
+) -> None:
+    results = await compare(scripted, replace(SMALL, seconds=0.0), lambda _: None)
+    assert [len(samples) for samples in results.streams.values()] == [1, 1, 1, 1]
+
+
+async def test_the_prompts_are_those_that_the_model_got(scripted: Settings) -> None:
+    async with delivering(scripted, tokens=50, most=2) as parley:
+        asked = await parley.ask(["Why?", "How?"])
+        assert {prompt.question for prompt in asked.prompts if hasattr(prompt, "question")} == {
+            "Why?",
+            "How?",
+        }
+        assert asked.sample.tokens == 2 * len(SCRIPT.split())
+        again = await parley.ask(["And then?"], conversation="one")
+        later = await parley.ask(["And now?"], conversation="one")
+        histories = [one.prompts[0].history for one in (again, later)]  # type: ignore[union-attr]
+        assert [len(history) for history in histories] == [0, 1]
+
+
+async def test_a_model_that_cannot_be_loaded_alone_is_one_line(tmp_path: Path) -> None:
+    options = LoadOptions(backend="openvino", model=str(tmp_path))
+    with pytest.raises(Unavailable) as caught:
+        async with alone("engine", options):
+            pass
+    assert "\n" not in str(caught.value)
+    with pytest.raises(Unavailable, match="cannot be started"):
+        async with alone("engine", options, python=str(tmp_path / "python")):
+            pass
+
+
+async def test_a_process_that_ends_is_no_endless_wait(scripted: Settings) -> None:
+    del scripted
+    async with alone("engine", LoadOptions(backend="scripted", script=SCRIPT)) as running:
+        running._process.kill()
+        await running._process.wait()
+        async with asyncio.timeout(60):
+            with pytest.raises(Unavailable):
+                await running.run([[1]], [], 3)
+
+
+async def test_an_answer_that_fails_ends_the_measurement(scripted: Settings) -> None:
+    async with delivering(scripted, tokens=50, most=1) as parley:
+        parley._watched._generator = Broken(parley._watched._generator)
+        with pytest.raises(ModelError, match="An answer failed"):
+            await parley.ask(["Why?"])
+
+
+class Broken:
+    """A generator whose answers fail."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.start, self.count = generator.start, generator.count
+        self.aclose = generator.aclose
+
+    async def stream(
+        self, prompt: Prompt | Completion, sampling: Sampling
+    ) -> AsyncGenerator[str | Thought | Finished]:
+        raise GenerationError("no more paper")
+        yield ""
+
+
+def test_the_report_has_the_figures_that_people_compare(demo: Settings) -> None:
+    results = asyncio.run(compare(demo, replace(SMALL, streams=(1, 8), rounds=1), lambda _: None))
+    report = as_json(results, this_machine(), SMALL)
+    assert report["delivered_over_engine"] > 0
+    assert report["delivered_over_engine_8"] > 0
+    assert report["tenth_turn_over_engine"] > 0
+    assert report["machine"]["cores"] >= 1
+    assert [(row["who"], row["answers"]) for row in report["streams"]] == [
+        (PARLEY, 1), (ENGINE, 1), (PARLEY, 8), (ENGINE, 8),
+    ]  # fmt: skip
+    texts = list(as_tables(results, this_machine(), SMALL).renderables)
+    assert any("Parley delivers" in str(one) for one in texts)
+
+
+def test_a_ratio_is_of_the_same_round() -> None:
+    results = Results(model=None)  # type: ignore[arg-type]
+    for who, seconds in ((PARLEY, (2.0, 1.0)), (ENGINE, (1.0, 4.0))):
+        for each in seconds:
+            results.sampled(who, 1, Sample(each, 100))
+    assert results.ratios(1) == [0.5, 4.0]
+    assert Spread.of(results.ratios(1)) == Spread(2.25, 0.5, 4.0, 2)
+    assert Spread.of([]) is None

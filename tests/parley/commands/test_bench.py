@@ -1,0 +1,41 @@
+"""`parley bench`."""
+
+import getpass
+import json
+import socket
+
+import pytest
+
+from tests.parley.parley_program import Program
+
+pytestmark = pytest.mark.process
+
+
+def test_the_json_is_made_to_be_shared(program: Program) -> None:
+    program.settings["PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND"] = "10000"
+    result = program.run("bench", "--quick", "--rounds", "1", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["parley"]
+    assert report["model"]["backend"] == "scripted"
+    assert report["delivered_over_engine"] > 0
+    assert report["delivered_over_engine_8"] > 0
+    for private in (str(program.folder), socket.gethostname(), f'"{getpass.getuser()}"'):
+        assert private not in result.stdout
+    assert not program.database.exists()
+
+
+def test_the_table_names_both(program: Program) -> None:
+    program.settings["PARLEY_MODEL__SCRIPTED__TOKENS_PER_SECOND"] = "10000"
+    result = program.run("bench", "--quick", "--rounds", "1")
+    assert result.returncode == 0, result.stderr
+    assert "the engine alone" in result.stdout
+    assert "eight at once" in result.stdout
+
+
+def test_a_model_that_is_not_there_is_one_line(program: Program) -> None:
+    program.settings["PARLEY_MODEL__BACKEND"] = "auto"
+    result = program.run("bench", "--quick", "--model", "nobody/nothing")
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "nobody/nothing" in result.stderr.strip().splitlines()[-1]
