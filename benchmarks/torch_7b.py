@@ -1,14 +1,25 @@
-"""Measures the throughput of the torch backend with random weights in the shape of Llama 2 7B.
+"""Measures the torch backend with random weights in the shape of Llama 2 7B.
 
-    python -m benchmarks.torch_7b [--device cuda] [--low-bit bf16] [--layers 32] [--tokens 128]
+    python -m benchmarks.torch_7b [--device cuda] [--low-bit bf16] [--streams 1 16]
+        [--ways exact captured compiled] [--turn 3000] [--layers 32] [--tokens 128] [--context 512]
 
 Weights are generated on the device in place of a checkpoint, so that no 13 GB are written or read;
-KV cache, batching and sampling are the backend's own. Prints a line for each batch size.
+KV cache, batching and sampling are the backend's own. For each way of decoding it prints a line for
+each number of answers at a time: the throughput of all answers together, the longest step, and the
+memory in use; then the time to the first token of a conversation of `--turn` tokens whose earlier
+turns are in the KV cache.
+
+exact     each step is a forward pass of its own
+captured  steps are captured as graphs, which is the backend's way on a GPU
+compiled  and compiled, as with [model.torch] compile = "on"
 """
 
 import argparse
+import gc
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,72 +38,178 @@ SHAPE: dict[str, Any] = {
 }
 """From the ``config.json`` of Llama 2 7B."""
 
+SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
+SMALL |= {"num_key_value_heads": 4}
+"""In place of these entries with ``--small``, to try the benchmark itself."""
+
 PROMPT = 128
 """Tokens of each prompt."""
 
+NEW_TURN = 24
+"""Tokens of a conversation's last turn, which are not in the KV cache."""
 
-def random_model(layers: int, device: str) -> Any:
-    """Patches ``AutoModelForCausalLM.from_pretrained`` to return a model with random weights."""
+SAMPLING = {"temperature": 0.7, "top_p": 0.9, "top_k": 50}
+"""Parley's defaults."""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextmanager
+def random_model(device: str) -> Iterator[None]:
+    """Patches ``AutoModelForCausalLM.from_pretrained`` to return a model with random weights, the
+    same one each time unless it is changed by quantization."""
     import torch
     import transformers
 
+    made: dict[Any, Any] = {}
+
     def make(folder: Path, dtype: Any, **_: object) -> Any:
+        if dtype in made:
+            return made[dtype]
         config = transformers.AutoConfig.from_pretrained(folder)
         config._attn_implementation = "sdpa"
         with torch.device(device):
             torch.set_default_dtype(dtype)
             try:
-                return transformers.LlamaForCausalLM(config)
+                made[dtype] = transformers.LlamaForCausalLM(config)
             finally:
                 torch.set_default_dtype(torch.float32)
+        return made[dtype]
 
-    return mock.patch.object(transformers.AutoModelForCausalLM, "from_pretrained", make)
+    with mock.patch.object(transformers.AutoModelForCausalLM, "from_pretrained", make):
+        yield
 
 
-def loaded(arguments: argparse.Namespace, folder: Path) -> TorchBackend:
-    """The backend with its random model loaded."""
-    import transformers
+def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
+    """Stands for a device without graphs."""
+    raise RuntimeError("not asked for")
 
-    config = transformers.LlamaConfig(**SHAPE, num_hidden_layers=arguments.layers)
-    config.architectures = ["LlamaForCausalLM"]
-    config.save_pretrained(folder)
-    options = LoadOptions(
-        "torch",
-        str(folder),
-        arguments.device,
-        arguments.low_bit,
-        context=PROMPT + arguments.tokens + 64,
-        max_parallel=max(arguments.streams),
-    )
-    backend = TorchBackend()
-    with random_model(arguments.layers, arguments.device):
+
+class Bench:
+    """A backend with its random model."""
+
+    def __init__(self, arguments: argparse.Namespace, folder: Path, way: str, context: int) -> None:
+        import torch
+
+        self._torch = torch
+        self._device = arguments.device
+        options = LoadOptions(
+            "torch",
+            str(folder),
+            arguments.device,
+            arguments.low_bit,
+            context=context,
+            max_parallel=max(arguments.streams),
+            compile=way == "compiled",
+        )
         start = time.perf_counter()
-        facts = backend.load(options, lambda *_: None)
-    print(f"{facts.device}, {facts.low_bit}: loaded in {time.perf_counter() - start:.1f} s")
-    return backend
+        self.backend = TorchBackend(uncapturable if way == "exact" else None)
+        facts = self.backend.load(options, lambda *_: None)
+        self.loaded = time.perf_counter()
+        self._next = 1
+        say(
+            f"{way}: {facts.device}, {facts.low_bit}, context {context}, loaded in "
+            f"{self.loaded - start:.1f} s. {facts.note}"
+        )
+
+    def close(self) -> None:
+        """Give back what the backend holds besides the model."""
+        if (fixed := self.backend._fixed) is not None:
+            fixed.close()
+        del self.backend
+        gc.collect()
+        if self._device.startswith("cuda"):
+            self._torch.cuda.empty_cache()
+
+    def memory(self) -> str:
+        if not self._device.startswith("cuda"):
+            return "memory not known"
+        cuda = self._torch.cuda
+        return f"{cuda.memory_reserved() / 1e9:.2f} GB reserved"
+
+    def add(self, prompt: list[int], tokens: int, **sampling: Any) -> None:
+        self.backend.add(Request(self._next, prompt, [], tokens, seed=self._next, **sampling))
+        self._next += 1
+
+    def prompt(self) -> list[int]:
+        return [1, *((7 * self._next + place) % 31000 + 100 for place in range(PROMPT - 1))]
+
+    def measure(self, streams: int, tokens: int) -> str:
+        """Generate so many answers in one batch. Returns a line with time and throughput."""
+        for _ in range(streams):
+            self.add(self.prompt(), tokens, **SAMPLING)
+        waiting = set(range(self._next - streams, self._next))
+        start = time.perf_counter()
+        open_answers, begun, made, longest = streams, 0.0, 0, 0.0
+        while open_answers:
+            before = time.perf_counter()
+            step = self.backend.step()
+            for note in step.notes:
+                say(f"    {note}")
+            if begun:
+                made += sum(len(ids) for _, ids in step.tokens)
+                longest = max(longest, time.perf_counter() - before)
+            waiting -= {number for number, _ in step.tokens}
+            if not begun and not waiting:
+                begun = time.perf_counter()
+            open_answers -= len(step.ended)
+        end = time.perf_counter()
+        return (
+            f"{streams:3} at a time: first tokens of all after {begun - start:.3f} s, then "
+            f"{made / (end - begun):7.1f} tokens/s in all, longest step {1000 * longest:.0f} ms, "
+            f"{self.memory()}, {end - self.loaded:.1f} s after loading"
+        )
+
+    def cached_turn(self, length: int) -> str:
+        """The time to the first token of a conversation's next turn, of three."""
+        prompt = [1, *(place % 31000 + 100 for place in range(length - NEW_TURN - 1))]
+        times = []
+        for turn in range(4):
+            new = [*prompt, *range(200 + 50 * turn, 200 + 50 * turn + NEW_TURN)]
+            self.add(new, 4, **SAMPLING)
+            start, first, ended = time.perf_counter(), 0.0, False
+            while not ended:
+                step = self.backend.step()
+                if step.tokens and not first:
+                    first = time.perf_counter() - start
+                ended = bool(step.ended)
+            cached = step.ended[0].usage.cached_tokens
+            times.append(f"{1000 * first:.0f} ms ({cached} of {len(new)} tokens cached)")
+        return "first token of a conversation's turns: " + ", ".join(times)
 
 
-def measure(backend: TorchBackend, streams: int, tokens: int, first_id: int) -> str:
-    """Generate so many answers in one batch. Returns a line with time and throughput."""
-    for number in range(first_id, first_id + streams):
-        prompt = [1, *((7 * number + place) % 31000 + 100 for place in range(PROMPT - 1))]
-        backend.add(Request(number, prompt, [], tokens))
+def compile_for(bench: Bench, streams: int, tokens: int, seconds: float) -> None:
+    """Generate answers until their step is compiled, and say how they were disturbed."""
+    fixed: Any = bench.backend._fixed
+    if fixed is None:
+        return
     start = time.perf_counter()
-    open_answers, begun, made = streams, 0.0, 0
-    waiting = set(range(first_id, first_id + streams))
-    while open_answers:
-        step = backend.step()
-        waiting -= {number for number, _ in step.tokens}
-        if begun:
-            made += sum(len(ids) for _, ids in step.tokens)
-        elif not waiting:
-            begun = time.perf_counter()
-        open_answers -= len(step.ended)
-    end = time.perf_counter()
-    return (
-        f"{streams:3} at a time: first tokens of all after {begun - start:.2f} s, then "
-        f"{made / (end - begun):.1f} tokens per second in all"
-    )
+    while time.perf_counter() - start < seconds:
+        line = bench.measure(streams, tokens)
+        if any(key[:2] == ("compiled", streams) for key in fixed._steps._steps):
+            say(f"    compiled within {time.perf_counter() - start:.1f} s; last answers: {line}")
+            return
+        say(f"    meanwhile: {line}")
+    say(f"    not compiled within {seconds:.0f} s")
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> None:
+    for way in arguments.ways:
+        bench = Bench(arguments, folder, way, arguments.context)
+        for streams in arguments.streams:
+            if way == "compiled":
+                compile_for(bench, streams, arguments.tokens, arguments.patience)
+            else:
+                bench.measure(streams, 8)  # selects kernels, captures
+            say(bench.measure(streams, arguments.tokens))
+        bench.close()
+        if arguments.turn and way == arguments.ways[0]:
+            whole = argparse.Namespace(**vars(arguments) | {"streams": [2]})
+            bench = Bench(whole, folder, way, arguments.turn + 64)
+            say(bench.cached_turn(arguments.turn))
+            bench.close()
 
 
 def main() -> None:
@@ -100,14 +217,23 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--low-bit", default="bf16")
     parser.add_argument("--layers", type=int, default=32)
+    parser.add_argument("--small", action="store_true", help="a tiny hidden size")
     parser.add_argument("--tokens", type=int, default=128)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--context", type=int, default=512)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16])
+    ways = ["exact", "captured", "compiled"]
+    parser.add_argument("--ways", choices=ways, nargs="+", default=["captured"])
+    parser.add_argument("--turn", type=int, default=0, help="tokens of a cached conversation")
+    parser.add_argument("--patience", type=float, default=120, help="seconds for compiling")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        backend = loaded(arguments, Path(folder))
-        for number, streams in enumerate(arguments.streams, start=1):
-            measure(backend, streams, 8, 100_000 * number)  # warm-up: selects kernels
-            print(measure(backend, streams, arguments.tokens, 100_000 * number + 1000))
+    import transformers
+
+    shape = SHAPE | (SMALL if arguments.small else {})
+    config = transformers.LlamaConfig(**shape, num_hidden_layers=arguments.layers)
+    config.architectures = ["LlamaForCausalLM"]
+    with tempfile.TemporaryDirectory() as folder, random_model(arguments.device):
+        config.save_pretrained(folder)
+        run(arguments, Path(folder))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Prints, and asserts nothing: how long a machine takes is no test.
 
     python -m benchmarks.whole
-    python -m benchmarks.whole web     # the lag alone, with the web server scraped each second
+    python -m benchmarks.whole web     # the lag alone, with a scraped web server and an open page
 
 Three measurements, with the scripted backend and a SQLite database in a temporary folder:
 the cost of a token when one answer comes as fast as it can; the lag of the event loop while two
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,9 @@ from parley.web.live import Live
 from parley.web.server import serving_web
 from storage import open_store
 
+LONGEST_CALLBACKS = 12
+WORTH_A_NAME = 0.002
+"""Seconds."""
 TICK = 0.005
 """Seconds between two looks at the event loop's lag."""
 
@@ -136,21 +140,32 @@ async def cost_of_a_token(words: int = 20_000) -> None:
 
 
 SCRAPE = """
-import http.client, sys, time
-while True:
+import http.client, itertools, sys, threading, time
+def ask(path):
+    server = http.client.HTTPConnection(sys.argv[1].removeprefix("http://"))
+    server.request("GET", path)
+    return server.getresponse()
+def follow():
+    stream = ask("/live")
+    while stream.readline():
+        pass
+threading.Thread(target=follow, daemon=True).start()
+for second in itertools.count():
     begun = time.perf_counter()
     for path in ("/metrics", "/readyz"):
-        server = http.client.HTTPConnection(sys.argv[1].removeprefix("http://"))
-        server.request("GET", path)
-        server.getresponse().read()
+        ask(path).read()
     print(time.perf_counter() - begun, flush=True)
+    if second % 10 == 2:
+        for path in ("/", "/plots", *(f"/plots/{key}.svg" for key in ("questions", "queue"))):
+            ask(path).read()
     time.sleep(1)
 """
+"""What Prometheus asks each second, the stream of an open page, and the page with its plots."""
 
 
 @asynccontextmanager
 async def scraped() -> AsyncIterator[Live]:
-    """A web server whose metrics and readiness another process reads each second."""
+    """A web server whose metrics another process reads each second, with an open page."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load(
             None,
@@ -183,6 +198,8 @@ async def lag_of_the_loop(
     conversations: int = 200, rate: float = 20.0, seconds: int = 15, live: Live | None = None
 ) -> None:
     lags: list[float] = []
+    callbacks: array[float] = array("d")
+    longest: list[tuple[float, str]] = []
 
     async def watch() -> None:
         while True:
@@ -193,6 +210,8 @@ async def lag_of_the_loop(
     words = int(rate * seconds)
     async with engine(words, rate, conversations, live) as running:
         gc.collect()
+        gc.freeze()  # as `parley run` does
+        _time_callbacks(callbacks, longest)
         watching = asyncio.create_task(watch())
         wall, cpu = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as tasks:
@@ -200,6 +219,11 @@ async def lag_of_the_loop(
                 tasks.create_task(answer(running, conversation, 2.0))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         watching.cancel()
+    print(f"{len(callbacks):,} callbacks of the loop; processor time of the longest:")
+    for seconds, name in sorted(longest, reverse=True)[:LONGEST_CALLBACKS]:
+        print(f"    {1e3 * seconds:5.1f} ms  {name}")
+    ordered = sorted(callbacks, reverse=True)
+    print(f"    {1e3 * ordered[len(ordered) // 1000]:5.1f} ms  one in 1,000 is longer")
     p50, p99 = statistics.quantiles(lags, n=100)[49], statistics.quantiles(lags, n=100)[98]
     tokens = conversations * words
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -208,6 +232,30 @@ async def lag_of_the_loop(
         f"loop p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms, worst {1e3 * max(lags):.1f} ms; "
         f"{1e6 * cpu / tokens:.0f} µs a token; {size:.0f} MB at most"
     )
+
+
+def _time_callbacks(times: "array[float]", longest: list[tuple[float, str]]) -> None:
+    """Note the processor time of each callback of the event loop, which does not depend on what
+    else the machine does."""
+    run = asyncio.Handle._run
+
+    def timed(self: asyncio.Handle) -> None:
+        begun = time.thread_time()
+        run(self)
+        seconds = time.thread_time() - begun
+        times.append(seconds)
+        if seconds > WORTH_A_NAME:
+            longest.append((seconds, _name_of(self)))
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign]
+
+
+def _name_of(handle: asyncio.Handle) -> str:
+    called = handle._callback
+    task = getattr(called, "__self__", None)
+    if isinstance(task, asyncio.Task):
+        return f"task {task.get_name()}, {getattr(task.get_coro(), '__qualname__', '?')}"
+    return str(getattr(called, "__qualname__", called))
 
 
 def time_to_be_ready() -> None:

@@ -75,6 +75,12 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class TorchSettings(_Section):
+    """``[model.torch]``: options of the torch backend."""
+
+    compile: Literal["off", "on"] = "off"
+
+
 class LlamaCppSettings(_Section):
     """``[model.llamacpp]``: the llama-server that runs GGUF files."""
 
@@ -105,6 +111,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
+    torch: TorchSettings = TorchSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     openai: OpenAISettings = OpenAISettings()
@@ -147,6 +154,7 @@ class ConversationSection(_Section):
     parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
     thinking: Literal["hide", "fold"] = "hide"
+    ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 
 
 class StorageSettings(_Section):
@@ -188,6 +196,7 @@ class DiscordSettings(_Section):
     message_content: bool = True
     shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
+    answer_all_channels: DiscordIds = frozenset()
     allowed_guilds: DiscordIds = frozenset()
     blocked_guilds: DiscordIds = frozenset()
     allowed_channels: DiscordIds = frozenset()
@@ -214,6 +223,7 @@ class SlackSettings(_Section):
     public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
     base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
+    answer_all_channels: SlackIds = frozenset()
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()
     allowed_channels: SlackIds = frozenset()

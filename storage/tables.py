@@ -8,6 +8,7 @@
                    └─ activity                   use by day and person
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
     progress (platform)      buckets (step, start, …)      history for plots
+    sums (by, start, of)     activity added up
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -187,15 +188,23 @@ class ShownRow(Base):
 
 class FeedbackRow(Base):
     __tablename__ = "feedback"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        # Everything that reports read.
+        Index(
+            "ix_feedback_reports", "rated_at", "answer_id", "verdict", "conversation_id", "person"
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
     )
     person: Mapped[str] = mapped_column(StoredText, primary_key=True, index=True)
     verdict: Mapped[int]
-    rated_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    rated_at: Mapped[datetime | None] = mapped_column(Instant)
     """For a verdict that was given before this was recorded, when the answer was made."""
+    conversation_id: Mapped[int | None] = mapped_column(RowId)
+    """The answer's conversation, so that reports read the index alone."""
 
 
 class PromptRow(Base):
@@ -258,6 +267,39 @@ class ActivityRow(Base):
     timed: Mapped[int]
     first_token_seconds: Mapped[float]
     generating_seconds: Mapped[float]
+
+
+class SumRow(Base):
+    """`ActivityRow` added up over a day or a month, so that a report on a year reads few rows.
+    Every change of that table is made here, too, in the same transaction (`storage.sql.sums`)."""
+
+    __tablename__ = "sums"
+
+    by: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """A `By`."""
+    monthly: Mapped[bool] = mapped_column(primary_key=True)
+    start: Mapped[date] = mapped_column(primary_key=True)
+    """The day (UTC), or the first day of the month."""
+    of: Mapped[str] = mapped_column(StoredText, primary_key=True)
+    """The conversation's key or the person's; "" for the sum of a day."""
+    answers: Mapped[int] = mapped_column()
+    failed: Mapped[int]
+    prompt_tokens: Mapped[int] = mapped_column(RowId)
+    completion_tokens: Mapped[int] = mapped_column(RowId)
+    timed: Mapped[int]
+    first_token_seconds: Mapped[float]
+    generating_seconds: Mapped[float]
+
+    __table_args__ = (
+        # Rows from which everything was subtracted, until they are deleted.
+        Index(
+            "ix_sums_empty",
+            answers,
+            sqlite_where=answers <= 0,
+            postgresql_where=answers <= 0,
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class BucketRow(Base):

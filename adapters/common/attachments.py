@@ -62,28 +62,50 @@ class Composed:
 
     text: str
     notes: tuple[str, ...]
-    """For the person, one per file that was left out or cut."""
+    """For the person, one per thing that was left out or cut."""
+    pointed: str = ""
+    """The part of `text` that others wrote, or that was said before: it stands above the question,
+    and stays when the question is edited."""
 
 
 async def compose(text: str, files: Sequence[Attachment], most: int) -> Composed:
     """The question `text` followed by the content of `files` in order, of which it takes `most`
     characters in all. Raises nothing: a file that cannot be read becomes a note."""
-    parts, notes, left = [text.strip()], [], most
-    deadline = asyncio.get_running_loop().time() + SECONDS
-    for file in files:
-        content, note = await _content(file, deadline)
-        if content is not None and not left:
-            content = None
-            note = f"{_shown(file)} was left out: I read {most:,} characters of files at most."
-        if content is not None and len(content) > left:
-            note = f"{_shown(file)} is long: I read its first {left:,} characters."
-            content = f"{content[:left]}\n(cut here)"
-        if content is not None:
-            left = max(0, left - len(content))
-            parts.append(f"File {_shown(file)}:\n{content}\n(end of {_shown(file)})")
-        if note:
-            notes.append(note)
-    return Composed("\n\n".join(part for part in parts if part), tuple(notes))
+    parts, notes = await FileReader(most).read(files)
+    return Composed("\n\n".join(part for part in (text.strip(), *parts) if part), tuple(notes))
+
+
+class FileReader:
+    """Reads the files of one question: all of them share a number of characters and the time of the
+    download, which begins now."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._deadline = asyncio.get_running_loop().time() + SECONDS
+
+    async def read(
+        self, files: Sequence[Attachment], most: int | None = None
+    ) -> tuple[list[str], list[str]]:
+        """The texts of `files` in order, and a note for each that was left out or cut. Takes `most`
+        characters at most, None: as many as are left. Raises nothing."""
+        if most is not None:
+            self._left = max(0, min(self._left, most))
+        parts, notes = [], []
+        for file in files:
+            content, note = await _content(file, self._deadline)
+            if content is not None and not self._left:
+                content = None
+                most_read = f"I read {self._most:,} characters of files at most."
+                note = f"{_shown(file)} was left out: {most_read}"
+            if content is not None and len(content) > self._left:
+                note = f"{_shown(file)} is long: I read its first {self._left:,} characters."
+                content = f"{content[: self._left]}\n(cut here)"
+            if content is not None:
+                self._left = max(0, self._left - len(content))
+                parts.append(f"File {_shown(file)}:\n{content}\n(end of {_shown(file)})")
+            if note:
+                notes.append(note)
+        return parts, notes
 
 
 async def read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:

@@ -86,6 +86,11 @@ class History(Protocol):
         SurfaceError."""
         ...
 
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        """The channels in which every message is a question, by the ids of the configuration, as
+        far as they are known: they are read even where nothing was asked lately."""
+        ...
+
     def posted_at(self, message_id: str) -> datetime | None:
         """When the message was posted, which both platforms' ids contain."""
         ...
@@ -99,6 +104,8 @@ class _Pass:
     """The moment up to which everything was handled."""
     floor: datetime
     """Messages that are older are not answered any more."""
+    ran_before: bool
+    """Whether anything was handled before: else nothing was missed where no mention is needed."""
     known: dict[ConversationKey, dict[str, bool]] = field(default_factory=dict)
     """The questions that the database knows, by the place of their message: its id, and whether it
     is a direct message."""
@@ -175,7 +182,7 @@ class CatchUp:
             now = self._now()
             floor = now - timedelta(minutes=rules.catch_up_minutes)
             since = self._since or await self._store.handled_to(self._platform)
-            found = _Pass(since or floor, floor)
+            found = _Pass(since or floor, floor, since is not None)
             await self._read(found, now - timedelta(days=rules.catch_up_days))
             await self._apply(found)
             logger.info(
@@ -194,7 +201,10 @@ class CatchUp:
     async def _read(self, found: _Pass, earliest: datetime) -> None:
         """Read the places and note what is to be done."""
         recent = await self._store.recent_conversations(self._platform, earliest, limit=MOST_PLACES)
-        places = deque(await self._places(recent, earliest, found))
+        known = await self._places(recent, earliest, found)
+        always = self._history.always_read(self._desk.rules.answer_all) if found.ran_before else []
+        among = {place.conversation for place in known}
+        places = deque([*known, *(one for one in always if one.conversation not in among)])
         queued = {place.conversation for place in places}
         while places and found.places < MOST_PLACES:
             place = places.popleft()

@@ -4,12 +4,12 @@ A question can be withdrawn there (stopped, or its message deleted) before the e
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.common.attachments import Composed
-from adapters.common.question import Message, question_of
 from bot.errors import Refusal
 from bot.messages import ConversationKey
 
@@ -35,11 +35,13 @@ class ComingQuestion:
     """It turned out to be none: a stop must not count itself."""
     _fetching: asyncio.Task[Composed] | None = field(default=None, init=False)
 
-    async def compose(self, message: Message, most_characters: int) -> Composed:
-        """`question_of` the message. Raises Withdrawn at once where the question is withdrawn, and
-        what `question_of` raises."""
+    async def compose(self, composing: Coroutine[Any, Any, Composed]) -> Composed:
+        """What `composing` returns. Raises Withdrawn at once where the question is withdrawn, and
+        what `composing` raises."""
+        if self.withdrawn:
+            composing.close()
         self.check()
-        self._fetching = asyncio.create_task(question_of(message, most_characters))
+        self._fetching = asyncio.create_task(composing)
         try:
             await asyncio.wait([self._fetching])
         finally:

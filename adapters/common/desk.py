@@ -10,15 +10,17 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from adapters.common import model_choice, texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
+from adapters.common.composing import Composer
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
-from adapters.common.question import Message, question_of
+from adapters.common.question import Message
 from adapters.common.rules import Rules
 from adapters.common.settings import NAMES, with_changes, with_system_prompt
 from bot.engine import Engine
@@ -52,6 +54,7 @@ class Desk:
         self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
         """One person's questions in a conversation keep their order; nobody else waits for them."""
         self._coming = ComingQuestions()
+        self._composer = Composer(rules.attachment_characters, rules.question_characters)
         self.progress = Progress(store)
         """How far messages were handled; `adapters.common.catch_up` begins there."""
 
@@ -103,7 +106,19 @@ class Desk:
     def may_concern(self, place: Place, heard: Heard) -> bool:
         """Whether a message can be meant for the bot; False spares all further work."""
         in_thread = bool(place.key.thread) and not heard.to_others and heard.own_thread is not False
-        return place.direct or heard.mentioned or in_thread
+        return place.direct or heard.mentioned or in_thread or self._without_mention(place, heard)
+
+    def _without_mention(self, place: Place, heard: Heard) -> bool:
+        """Whether it is a question for standing where every message is one."""
+        if heard.hidden or not self.rules.answers_all_in(place):
+            return False
+        return not self.rules.leaves_alone(heard.typed)
+
+    def _left_alone(self, place: Place, heard: Heard) -> bool:
+        """Whether its author keeps it from the bot where every message is a question."""
+        if heard.mentioned or not self.rules.answers_all_in(place):
+            return False
+        return self.rules.leaves_alone(heard.typed)
 
     async def receive(
         self,
@@ -138,7 +153,11 @@ class Desk:
                 return await self._answer(place, person, await read(), coming)
 
     async def _addressed(self, place: Place, heard: Heard) -> bool:
+        if self._left_alone(place, heard):
+            return False
         if place.direct or heard.mentioned or heard.own_thread:
+            return True
+        if self._without_mention(place, heard):
             return True
         return bool(await self._store.answers(conversation=place.key, limit=1))
 
@@ -177,23 +196,42 @@ class Desk:
     async def _edited(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
         author = _author(place, member)
         async with self._orders((place.key, author)):
+            concerns = self.may_concern(place, heard)
+            if not (concerns or await self._known(place, heard.message_id)):
+                return ""
             message = await read()
             if control_word(message.text):
                 return ""
-            try:
-                composed = await question_of(message, self.rules.attachment_characters)
-            except NothingToDo:
+            if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
-            person = await self.person(place, member)
-            for there in place.holding(message.message_id):
-                if await self.engine.question_edited(
-                    there.key, message.message_id, composed.text, self._find
-                ):
+            try:
+                composed = await self._composer.recompose(message)
+            except NothingToDo:
+                if not await self._emptied(place, message):
                     return ""
-            if not self.may_concern(place, heard) or not await self._addressed(place, heard):
+                person = await self.person(place, member)
+            else:
+                person = await self.person(place, member)
+                if await self._apply_edit(place, message.message_id, composed.text):
+                    return ""
+            if not concerns or not await self._addressed(place, heard):
                 return ""
             with self._coming.one(place.key, author, message.message_id) as coming:
                 return await self._answer(place, person, message, coming)
+
+    async def _apply_edit(self, place: Place, message_id: str, text: str) -> bool:
+        """Whether the message was a question; it has the new text then."""
+        for there in place.holding(message_id):
+            if await self.engine.question_edited(there.key, message_id, text, self._find):
+                return True
+        return False
+
+    async def _emptied(self, place: Place, message: Message) -> bool:
+        """A message was edited down to nothing: if it was a question, it leaves the history.
+        Whether it may be one now, as a mention alone of what was said before."""
+        was_question = await self._known(place, message.message_id)
+        await self._delete(place, message.message_id)
+        return message.bare and message.look is not None and not was_question
 
     async def deleted(self, place: Place, message_ids: Iterable[str]) -> None:
         """Messages were deleted. Those that were questions leave the history with their answers;
@@ -235,23 +273,35 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await coming.compose(message, self.rules.attachment_characters)
+        composed = await coming.compose(
+            self._composer.compose(message, partial(self._known, place))
+        )
         question = Question(
             place.key, person, composed.text, message.event_id, message.message_id, place.direct
         )
         if self.rules.thread_per_question and not (place.key.thread or place.direct):
             await self.engine.check(question)  # what is refused opens no thread
             coming.check()
-            place = await self._platform.open_thread(place, message)
+            titled = replace(message, text=message.text.strip() or composed.text)
+            place = await self._platform.open_thread(place, titled)
             question = replace(question, conversation=place.key)
         surface = await self._platform.surface(question)
         if surface is None:
             raise NotAllowed(texts.MAY_NOT_WRITE)
         coming.check()
         asked = await self.engine.ask(question, surface)
+        if asked is not None:
+            self._composer.keep(message, composed)
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
+
+    async def _known(self, place: Place, message_id: str) -> bool:
+        """Whether a message of this place was asked as a question before."""
+        for there in place.holding(message_id):
+            if await self._store.find_question(there.key, message_id) is not None:
+                return True
+        return False
 
     async def _find(self, answer: StoredAnswer) -> Surface | None:
         return await self._platform.surface(answer.question)

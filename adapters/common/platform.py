@@ -35,6 +35,8 @@ class Heard:
     own_thread: bool | None = None
     """Whether the bot opened this thread, or was written to in its first message. None: nobody
     knows; then it counts whether anything was asked in the thread before."""
+    hidden: bool = False
+    """The platform shows the bot nothing of it: neither text nor anything else."""
     at: datetime | None = None
     """When it was posted, or of an edit when it was edited, by the platform's clock. None where the
     platform has no history to catch up from."""

@@ -1,20 +1,12 @@
-"""What a person asks: the text, the message that it quotes and the files beside it, as one text."""
+"""What a person asks, as an adapter reads it from an event: the text, what it points at, files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.common.attachments import Attachment, Composed, compose
-from adapters.common.texts import NOTHING_ASKED
-from bot.errors import NothingToDo
+from adapters.common.attachments import Attachment
+from adapters.common.pointed import NOTHING, Find, Look, Pointed, Quoted, joined
 
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """Somebody else's message that a question is about."""
-
-    author: str
-    """The name, made harmless."""
-    text: str
+__all__ = ["Message", "Quoted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +21,23 @@ class Message:
     """What was typed: without the mention of the bot, mentions as names, escapes undone."""
     files: Sequence[Attachment] = ()
     quoted: Quoted | None = None
+    """The message that it replies to."""
+    carried: Pointed = NOTHING
+    """What it holds besides the typed text: forwarded messages, embeds, a poll."""
+    find: Find | None = None
+    """For what it points at and the event does not hold."""
+    look: Look | None = None
+    """For what it refers to where it is a mention alone."""
 
     @property
     def whole_text(self) -> str:
-        """The text with the quoted message above it."""
-        if self.quoted is None or not self.quoted.text:
-            return self.text.strip()
-        return f"{self.quoted.author} wrote:\n{self.quoted.text}\n\n{self.text}".strip()
+        """The text with what it points at above it, as far as the event holds it."""
+        quoted = self.quoted.pointed.text if self.quoted else ""
+        return joined((quoted, self.carried.text, self.text))
 
-
-async def question_of(message: Message, most_characters: int) -> Composed:
-    """The question in `message`, with up to `most_characters` of its files. Raises NothingToDo,
-    with a text for the person, where nothing is left of it."""
-    composed = await compose(message.whole_text, message.files, most_characters)
-    if not composed.text.strip():
-        raise NothingToDo("\n".join(composed.notes) or NOTHING_ASKED)
-    return composed
+    @property
+    def bare(self) -> bool:
+        """Whether it says and holds nothing: a mention alone."""
+        return not (self.text.strip() or self.files or self.quoted or self.find) and (
+            self.carried.empty and not self.carried.notes
+        )

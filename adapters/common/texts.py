@@ -10,7 +10,9 @@ from bot.ports import AnswerState, ConversationSettings, Part
 
 WORKING = "Thinking…"
 """What a message says before the first words of an answer."""
-NOTHING_ASKED = "Ask me something: write your question after my name."
+NOTHING_ASKED = (
+    "What would you like to know? Write it after my name, or mention me in a reply to a message."
+)
 DEFECT = "Something went wrong on my side. The operator's log says what."
 THANKS = "Thank you, noted."
 NOT_HERE = "I am not set up to answer here."

@@ -1,6 +1,7 @@
 """`parley doctor` for Discord: checks the token, the application's intents and its commands.
 
-Three GET requests; nothing is posted and no gateway connection is opened. The flags:
+Three GET requests, and one for each of ``answer_all_channels``; nothing is posted and no gateway
+connection is opened. The flags:
 https://discord.com/developers/docs/resources/application#application-object-application-flags.
 """
 
@@ -8,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from adapters.discord.checkup_channels import check_channels
 from bot.checks import Result, State
 from bot.config import DiscordSettings
 
@@ -58,13 +60,17 @@ async def check_discord(settings: DiscordSettings) -> list[Result]:
             _, application = await _get(http, f"{base}/oauth2/applications/@me")
             app = str(application.get("id") or bot.get("id") or "")
             listed, commands = await _get_list(http, f"{base}/applications/{app}/commands")
+            flags = int(application.get("flags") or 0)
+            reads_all = bool(flags & MESSAGE_CONTENT) and settings.message_content
+            channels = await check_channels(http, base, settings, reads_all=reads_all)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return [_unreachable(base, error)]
     name = f"{bot.get('username', '?')} ({bot.get('id', '?')})"
     return [
         Result(AREA, "token", State.OK, f"belongs to {name}"),
-        _intents(settings, int(application.get("flags") or 0), app),
+        _intents(settings, flags, app),
         *([_commands(commands)] if listed else []),
+        *channels,
     ]
 
 

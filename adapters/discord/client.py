@@ -177,6 +177,11 @@ class ParleyClient(discord.AutoShardedClient):
         """Log each id in the allow and block lists that Discord does not know: a typing error there
         would silently change who is answered."""
         access = self.desk.rules.access
+        if self.desk.rules.answer_all and not self.intents.message_content:
+            logger.warning(
+                "[discord] answer_all_channels: the Message Content intent is off, so a mention is "
+                "needed there all the same."
+            )
         for key, ids in (
             ("allowed_guilds", access.workspaces.allowed),
             ("blocked_guilds", access.workspaces.blocked),
@@ -191,6 +196,7 @@ class ParleyClient(discord.AutoShardedClient):
         for key, ids in (
             ("allowed_channels", access.channels.allowed),
             ("blocked_channels", access.channels.blocked),
+            ("answer_all_channels", self.desk.rules.answer_all),
         ):
             for unknown in sorted(i for i in ids if self.get_channel(int(i)) is None):
                 logger.warning(

@@ -7,7 +7,7 @@ list their direct messages: only those that the database knows are read.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,8 +16,9 @@ import discord
 from discord.utils import snowflake_time
 
 from adapters.common.catch_up import MOST_MESSAGES, Found, Page
-from adapters.discord.incoming import Incoming, from_a_person, heard_in, place_in
-from adapters.discord.places import PLATFORM, channel_id
+from adapters.discord.incoming import Incoming, heard_in, place_in
+from adapters.discord.places import PLATFORM, channel_id, place_of
+from adapters.discord.pointed import from_a_person
 from bot.errors import SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import RecentConversation
@@ -68,6 +69,12 @@ class DiscordHistory:
             FIRST if whole else messages[0].created_at,
             threads=[] if place.direct else self._threads(channel, place.conversation, since),
         )
+
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        channels = [self._client.get_channel(int(number)) for number in sorted(answer_all)]
+        named = [one for channel in channels for one in _within(channel)]
+        places = [place_of(one, one.id, one.guild.id) for one in named]
+        return [RecentConversation(place.key, direct=False) for place in places]
 
     def posted_at(self, message_id: str) -> datetime | None:
         return snowflake_time(int(message_id)) if message_id.isdecimal() else None
@@ -122,3 +129,15 @@ class DiscordHistory:
                 )
                 return
         await handle(message)
+
+
+def _within(channel: object) -> Iterator[discord.abc.GuildChannel | discord.Thread]:
+    """The channels with messages that `channel` is, or holds: a category, a forum with its posts
+    that are not archived."""
+    if isinstance(channel, discord.CategoryChannel):
+        for one in channel.channels:
+            yield from _within(one)
+    elif isinstance(channel, discord.ForumChannel):
+        yield from channel.threads
+    elif isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        yield channel

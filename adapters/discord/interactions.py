@@ -17,7 +17,7 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message, Quoted
 from adapters.common.texts import MAY_NOT_WRITE
-from adapters.discord.incoming import attachments_of
+from adapters.discord.content import attachments_of
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import may_send, member_of, place_of
 from adapters.discord.rendering import TEXT_UNITS, cut_to, utf16_units
@@ -142,5 +142,6 @@ def _shown(typed: Typed) -> str:
     """The question as the channel sees it: quoted, with the names of its files."""
     whole = Message("", "", typed.text, (), typed.quoted).whole_text
     lines = [f"> {line}" for line in whole.splitlines()]
-    names = [f"-# {file.filename}" for file in typed.files]
-    return cut_to("\n".join([*lines, *names]), TEXT_UNITS) or "> …"
+    names = [file.name for file in typed.quoted.files] if typed.quoted else []
+    names += [file.filename for file in typed.files]
+    return cut_to("\n".join([*lines, *(f"-# {name}" for name in names)]), TEXT_UNITS) or "> …"

@@ -5,9 +5,9 @@ import discord
 from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.settings import LONGEST_SYSTEM_PROMPT
-from adapters.discord.incoming import quoted
 from adapters.discord.interactions import Interaction, Typed, ask_aloud, carry_out
 from adapters.discord.malformed import guarded_task, reading
+from adapters.discord.pointed import quoted
 from bot.engine.variables import VARIABLES
 from bot.messages import Person
 
@@ -49,7 +49,7 @@ class MessageQuestion(_Window, title="Ask Parley about this"):
         text = self.question.value.strip() or "What do you make of this?"
         with reading("message"):
             about = quoted(self._message, me)
-        await ask_aloud(self._desk, interaction, Typed(text, self._message.attachments, about))
+        await ask_aloud(self._desk, interaction, Typed(text, quoted=about))
 
 
 class SystemPrompt(_Window, title="System prompt of this channel"):

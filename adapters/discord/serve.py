@@ -92,6 +92,7 @@ class _Connection:
             self._settings,
             access_of(discord_settings),
             direct_messages=discord_settings.direct_messages,
+            answer_all=discord_settings.answer_all_channels,
         )
         client = ParleyClient(
             self._parley.engine,

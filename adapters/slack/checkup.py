@@ -5,6 +5,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.api import Gateway
+from adapters.slack.checkup_channels import check_channels
 from adapters.slack.errors import SOCKET_MODE_OFF, Refused, surface_error
 from adapters.slack.manifest import SCOPES, missing_scopes
 from adapters.slack.workspaces import DEFAULT_BASE_URL
@@ -64,7 +65,11 @@ async def _bot_token(settings: SlackSettings, session: aiohttp.ClientSession) ->
         )
         return [_failed("bot_token", error, remedy)]
     name = f"{identity.get('user', '?')} in {identity.get('team', '?')}"
-    return [Result(AREA, "bot_token", State.OK, f"belongs to {name}"), _scopes(scopes)]
+    return [
+        Result(AREA, "bot_token", State.OK, f"belongs to {name}"),
+        _scopes(scopes),
+        *await check_channels(gateway, settings),
+    ]
 
 
 def _scopes(granted: frozenset[str]) -> Result:

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.common.attachments import Attachment
 from adapters.slack.api import Gateway
+from bot.names import clean_name
 
 _HELD_BY_SLACK = frozenset({"hosted", "snippet", "post"})
 """The modes of files that Slack hosts. Others are links to other servers, which must not get the
@@ -26,3 +27,14 @@ def attachments_of(files: Sequence[Mapping[str, Any]], gateway: Gateway) -> list
         if str(file.get("mode")) in _HELD_BY_SLACK
         and isinstance(url := file.get("url_private_download"), str)
     ]
+
+
+def unread_files(files: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """A note for each file of a message that Slack does not host, or does not show any more."""
+    return tuple(
+        f"{clean_name(str(file.get('name') or file.get('title') or ''), 'A file')} was left out: "
+        "Slack does not hold it."
+        for file in files
+        if str(file.get("mode")) not in _HELD_BY_SLACK
+        or not isinstance(file.get("url_private_download"), str)
+    )

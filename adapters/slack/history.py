@@ -17,7 +17,7 @@ from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Incoming, Said, moment_of
 from adapters.slack.payloads import Malformed, record, text
-from adapters.slack.places import PLATFORM, place_of_message
+from adapters.slack.places import PLATFORM, place_of, place_of_message
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.messages import ConversationKey
 from bot.ports import RecentConversation
@@ -57,6 +57,12 @@ class SlackHistory:
             self._denied.add(workspace.key)
             logger.warning("missed questions cannot be looked for: %s", refused)
             return None
+
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        """Where the app is installed in several workspaces, an id does not tell in which: none."""
+        key = self._workspaces.only_key
+        places = [place_of(key, channel) for channel in sorted(answer_all)] if key else []
+        return [RecentConversation(place.key, direct=False) for place in places]
 
     def posted_at(self, message_id: str) -> datetime | None:
         return moment_of(message_id)

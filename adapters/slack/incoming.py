@@ -1,7 +1,7 @@
 """Slack's messages as they are posted, edited and deleted, parsed for the desk."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -10,11 +10,14 @@ from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.place import Place
 from adapters.common.platform import Heard
+from adapters.common.pointed import Earlier
 from adapters.common.question import Message
 from adapters.slack import mrkdwn
+from adapters.slack.content import carried
 from adapters.slack.files import attachments_of
-from adapters.slack.payloads import JSON, record, records, text
+from adapters.slack.payloads import JSON, Malformed, record, records, text
 from adapters.slack.places import member_of, place_of_message
+from adapters.slack.pointed import Previews, earlier
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.workspaces import Workspace
 from bot.recent import Seen
@@ -47,6 +50,8 @@ class Said:
     parent_user: str
     """Who wrote the first message of the thread."""
     edited_at: datetime | None = None
+    raw: JSON = field(default_factory=dict, repr=False, compare=False)
+    """The message as Slack sent it."""
 
     @classmethod
     def of(cls, message: JSON, channel: str) -> "Said | None":
@@ -65,6 +70,7 @@ class Said:
             records(message, "files"),
             text(message, "parent_user_id", ""),
             moment_of(record(message, "edited").get("ts")),
+            message,
         )
 
     def place(self, workspace: Workspace) -> Place:
@@ -77,28 +83,48 @@ class Said:
 
     def heard(self, workspace: Workspace, *, mentioned: bool = False) -> Heard:
         """How it concerns the bot. `mentioned`: Slack itself said so, by an app_mention."""
-        uncoded = mrkdwn.without_code(self.text)
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
         return Heard(
             event_id=self.event_id(workspace),
             message_id=self.ts,
-            mentioned=mentioned or f"<@{workspace.bot_user}" in uncoded,
+            mentioned=mentioned or self._mentions(workspace),
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
-            typed=after_mention(typed) if typed != self.text else typed,
+            typed=mrkdwn.unescape(after_mention(typed) if typed != self.text else typed),
             own_thread=True if self.parent_user == workspace.bot_user else None,
             at=self.edited_at or moment_of(self.ts),
         )
 
-    async def message(self, workspace: Workspace) -> Message:
-        """What was typed, readable."""
+    async def message(self, workspace: Workspace, previews: Previews | None = None) -> Message:
+        """What was typed, readable, and what it points at. `previews`: for the copies of messages
+        that it links to."""
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
         plain = await mrkdwn.plain(typed, workspace.people.name)
+        event_id = self.event_id(workspace)
         return Message(
-            event_id=self.event_id(workspace),
+            event_id=event_id,
             message_id=self.ts,
             text=after_mention(plain) if typed != self.text else plain,
             files=attachments_of(self.files, workspace.gateway),
+            carried=await carried(workspace, self.raw),
+            find=previews.find(workspace, event_id, self.raw) if previews else None,
+            look=partial(self._earlier, workspace) if self._mentions(workspace) else None,
         )
+
+    def _mentions(self, workspace: Workspace) -> bool:
+        return f"<@{workspace.bot_user}" in mrkdwn.without_code(self.text)
+
+    async def _earlier(self, workspace: Workspace) -> Earlier:
+        """What was said before it. Raises SurfaceError."""
+
+        async def read(message: JSON) -> Message | None:
+            try:
+                said = Said.of(message, self.channel)
+            except Malformed:
+                return None
+            return await said.message(workspace) if said else None
+
+        thread = "" if self.thread_ts == self.ts else self.thread_ts
+        return await earlier(workspace, self.channel, self.ts, thread, self.user, read)
 
 
 class Incoming:
@@ -109,6 +135,7 @@ class Incoming:
         self._handlers = handlers
         self._deletions: Seen[str] = Seen()
         """The event ids of deleted messages: Slack does not keep the order of its events."""
+        self._previews = Previews()
 
     def event(self, workspace: Workspace, event: JSON) -> None:
         """An event of the types message and app_mention. Raises Malformed."""
@@ -133,7 +160,7 @@ class Incoming:
         await self._desk.receive(
             place,
             member_of(workspace, said.user),
-            partial(said.message, workspace),
+            partial(said.message, workspace, self._previews),
             said.heard(workspace, mentioned=mentioned),
             PrivateReply(workspace, place, said.user),
         )
@@ -145,6 +172,8 @@ class Incoming:
             return
         said = Said.of(now, channel)
         if said is None or now.get("text") == before.get("text"):  # previews, new threads
+            if said is not None:
+                self._previews.arrived(said.event_id(workspace), now)
             return
         self._handlers.start(self.edit(workspace, said))
 
@@ -154,7 +183,8 @@ class Incoming:
         heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
         if self._is_deleted(heard):
             return
-        await self._desk.edited(place, member, partial(said.message, workspace), heard, reply)
+        read = partial(said.message, workspace, self._previews)
+        await self._desk.edited(place, member, read, heard, reply)
 
     def _deleted(self, workspace: Workspace, channel: str, ts: str, thread_ts: str) -> None:
         place = place_of_message(workspace.key, channel, ts, thread_ts)

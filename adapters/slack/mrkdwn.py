@@ -50,7 +50,7 @@ async def plain(text: str, names: Names) -> str:
         pieces += [text[end : found.start()], await _entity(found[1], names)]
         end = found.end()
     pieces.append(text[end:])
-    return _unescape("".join(pieces)).strip()
+    return unescape("".join(pieces)).strip()
 
 
 async def _entity(inside: str, names: Names) -> str:
@@ -71,7 +71,8 @@ def _special(command: str, label: str) -> str:
     return label or f"@{command.partition('^')[0]}"
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """The characters that Slack escapes, as they were typed."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

@@ -138,7 +138,7 @@ class _Connection:
         """The desk, with what an earlier run left unfinished resumed."""
         slack = self._settings.slack
         platform = SlackPlatform(workspaces)
-        rules = Rules.of(self._settings, access_of(slack))
+        rules = Rules.of(self._settings, access_of(slack), answer_all=slack.answer_all_channels)
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
         find = partial(surroundings, workspaces)

@@ -126,6 +126,11 @@ class Workspaces:
         self._only = self._workspace(team, team, bot, gateway)
         return self._only
 
+    @property
+    def only_key(self) -> str:
+        """The key of the workspace that ``bot_token`` is of; "" where there may be several."""
+        return self._only.key if self._only is not None and not self._organisation else ""
+
     async def of(self, enterprise: str, team: str) -> Workspace | None:
         """The workspace of an event; None where the app is not installed there. With the token of
         one workspace every event is its own; with that of an organisation each team is a workspace

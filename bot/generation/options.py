@@ -45,6 +45,8 @@ class WorkerOptions:
     exporter: str = ""
     """The interpreter that exports models which the converter does not know; see
     `bot.worker.protocol.LoadOptions`."""
+    compile: bool = False
+    """Of torch; see `bot.worker.protocol.LoadOptions`."""
     cpu_embedding: bool | None = None
     optimize_model: bool = True
     """Of ipex; see `bot.worker.protocol.LoadOptions`."""

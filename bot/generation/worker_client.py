@@ -6,6 +6,7 @@ error when it ends unexpectedly.
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
@@ -16,6 +17,8 @@ from bot.generation.options import LoadProgress, Timeouts
 from bot.generation.process import StderrLog, ending, spawn
 from bot.worker.frames import MAGIC, FrameError, FrameReader, Message, encode
 from bot.worker.protocol import Ended, Facts, LoadOptions, Request, payload, to_message
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[LoadProgress], None]
 
@@ -199,6 +202,8 @@ class WorkerClient:
         elif kind == "beat":
             if message["steps"] != self._steps:
                 self._steps, self._stepped_at = message["steps"], self._now()
+        elif kind == "note":
+            logger.warning("%s", message["message"])
         elif kind == "progress":
             self._on_progress(LoadProgress(message["what"], message["done"], message["total"]))
         elif kind == "ready":

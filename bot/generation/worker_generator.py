@@ -190,6 +190,7 @@ def load_options(options: WorkerOptions, codec: Codec, context: int) -> LoadOpti
         max_parallel=options.max_parallel,
         cache_dir=str(options.cache_dir or ""),
         exporter=options.exporter,
+        compile=options.compile,
         cpu_embedding=options.cpu_embedding,
         optimize_model=options.optimize_model,
         server=options.server,

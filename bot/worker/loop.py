@@ -103,6 +103,8 @@ class Loop:
             if ended.id in self._in_flight:
                 self._end(ended)
         self._report(tokens)
+        for note in step.notes:
+            self._send({"type": "note", "message": note})
         return step.pause
 
     def _end(self, ended: Ended) -> None:

@@ -6,9 +6,9 @@ Bot to worker: ``load`` (once, first; the fields of `LoadOptions`), ``add`` (`Re
 Worker to bot: ``hello`` (``pid``, ``python``); any number of ``progress`` (``what``, ``done``,
 ``total``); then ``ready`` (`Facts`) or ``failed`` (``message``). While requests are in flight:
 ``step``, one frame for all of them (``step``: steps so far; ``tokens``: pairs of request id and new
-token ids; ``ended``: a list of `Ended`). Every few seconds: ``beat`` (``steps`` so far). Before the
-process exits because the backend failed: ``fatal`` (``message``, ``memory``: true where memory ran
-out).
+token ids; ``ended``: a list of `Ended`), and ``note`` (``message``: one line for the operator).
+Every few seconds: ``beat`` (``steps`` so far). Before the process exits because the backend failed:
+``fatal`` (``message``, ``memory``: true where memory ran out).
 
 Each message is a JSON object (`bot.worker.frames`) whose ``type`` is its name. Token ids cross the
 pipe, never text: the bot's process applies the chat format and tokenizes.
@@ -65,6 +65,8 @@ class LoadOptions:
     """ipex only: keep the embedding table in main memory; None lets the backend decide."""
     optimize_model: bool = True
     """ipex only: use ipex-llm's optimized attention and layers."""
+    compile: bool = False
+    """torch only, on GPUs: compile the decoding steps while they are in use."""
     script: str = ""
     """Scripted backend only: the text that it says."""
     tokens_per_second: float = 20.0
@@ -164,6 +166,8 @@ class Step:
     tokens: list[tuple[int, list[int]]] = field(default_factory=list)
     """(request id, new token ids) for each answer that grew."""
     ended: list[Ended] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the operator should know, a line each."""
     pause: float = 0.0
     """Seconds until the next step has work to do; an incoming command ends the wait."""
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bot.clock import Clock, SystemClock
-from parley.web import conversations, health, login, metrics, now, overview, reports
+from parley.web import conversations, doctor, health, login, metrics, now, overview, reports
 from parley.web.access import (
     CLIENT,
     SESSION,
@@ -31,6 +31,7 @@ PAGES: tuple[Callable[[web.Application], None], ...] = (
     overview.register,
     now.register,
     reports.register,
+    doctor.register,
     conversations.register,
 )
 """Each adds its handlers to the application, and to ``app.cleanup_ctx`` what runs beside them."""

@@ -47,7 +47,7 @@ async def listed(request: web.Request) -> web.Response:
             values["older"] = page[PAGE - 1].newest if len(page) > PAGE else None
     except StorageError as error:
         raise _failed(error) from error
-    return state.render(request, "conversations.html", values)
+    return await state.render(request, "conversations.html", values)
 
 
 async def read(request: web.Request) -> web.Response:
@@ -61,7 +61,7 @@ async def read(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="No such conversation is stored.\n")
     older = page[PAGE - 1].question_id if len(page) > PAGE else None
     values = {"conversation": key, "exchanges": page[:PAGE], "older": older}
-    return state.render(request, "conversation.html", values)
+    return await state.render(request, "conversation.html", values)
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -119,7 +119,9 @@ async def forget(request: web.Request) -> web.Response:
             gone = await parley.engine.forget_conversation(_key(conversation))
     except StorageError as error:
         raise _failed(error) from error
-    return state.render(request, "forgotten.html", {"gone": gone, "of": person or conversation})
+    return await state.render(
+        request, "forgotten.html", {"gone": gone, "of": person or conversation}
+    )
 
 
 def _person(key: str) -> Person:

@@ -30,7 +30,7 @@ def register(app: web.Application) -> None:
 @open_to_all
 async def login_page(request: web.Request) -> web.Response:
     """The form for the password."""
-    return _login_form(request, local_path(request.query.get("next", "")))
+    return await _login_form(request, local_path(request.query.get("next", "")))
 
 
 @open_to_all
@@ -43,21 +43,21 @@ async def log_in(request: web.Request) -> web.Response:
         right = await state.passwords.right(str(password), client.address)
     except TooManyAttempts as error:
         logger.warning("a password for the web server was tried too often from %s", client.address)
-        response = _login_form(
+        response = await _login_form(
             request, next_page, f"Too many attempts. Wait {error.seconds:.0f} s.", 429
         )
         response.headers["Retry-After"] = str(math.ceil(error.seconds))
         return response
     if not right:
         logger.warning("a wrong password for the web server, from %s", client.address)
-        return _login_form(request, next_page, "This password is not right.", 401)
+        return await _login_form(request, next_page, "This password is not right.", 401)
     return _logged_in(request, state.sessions.open(), next_page)
 
 
 @open_to_all
 async def link_page(request: web.Request) -> web.Response:
     """A button that uses the one-time link: programs that only look at addresses use up nothing."""
-    return _page(request, "link.html", {"link": request.match_info["link"]})
+    return await _page(request, "link.html", {"link": request.match_info["link"]})
 
 
 @open_to_all
@@ -69,7 +69,7 @@ async def open_link(request: web.Request) -> web.Response:
     if token is None:
         logger.warning("a one-time link that is used up or wrong, from %s", client.address)
         message = "This link was used or is too old. Make another one with: parley web link"
-        return _login_form(request, "/", message, 401)
+        return await _login_form(request, "/", message, 401)
     return _logged_in(request, token, "/")
 
 
@@ -101,20 +101,21 @@ def _client(request: web.Request) -> Client:
     return request[CLIENT]
 
 
-def _login_form(
+async def _login_form(
     request: web.Request, next_page: str, error: str = "", status: int = 200
 ) -> web.Response:
     usable = request.app[STATE].passwords.usable
     values = {"next": next_page, "error": error, "password_set": usable}
-    return _page(request, "login.html", values, status)
+    return await _page(request, "login.html", values, status)
 
 
-def _page(
+async def _page(
     request: web.Request, template: str, values: dict[str, object], status: int = 200
 ) -> web.Response:
     """A page with a form, for a browser that may not have a cookie yet."""
     cookie = cookie_of(request) or new_token()
-    response = request.app[STATE].render(request, template, values, status=status, cookie=cookie)
+    state = request.app[STATE]
+    response = await state.render(request, template, values, status=status, cookie=cookie)
     if not cookie_of(request):
         _set_cookie(request, response, VISITOR_COOKIE, cookie)
     return response

@@ -1,13 +1,11 @@
 """The overview at /: what Parley does now, its plots, its model, and for whoever has logged in
 the newest verdicts, who uses how much, and the last problems. Also the files that pages load."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -16,9 +14,9 @@ from bot.errors import StorageError
 from bot.measures import By
 from bot.ports import Store
 from parley.web.access import SESSION, numbers, open_to_all
-from parley.web.now import now
-from parley.web.periods import Group, Period, Plot, plots
-from parley.web.plain import inert
+from parley.web.now import LATEST
+from parley.web.periods import Group, Period
+from parley.web.plots import CAN_DRAW, FRESH, Plots
 from parley.web.problems import Problems
 from parley.web.readiness import readiness
 from parley.web.state import STATE, WebState
@@ -27,18 +25,18 @@ NEWEST = 5
 """Verdicts, people and problems that the overview shows."""
 USE_DAYS = 30
 
-CAN_DRAW = find_spec("pygal") is not None
-"""Whether plots can be drawn; their numbers are shown in any case."""
-
 PROBLEMS: web.AppKey[Problems] = web.AppKey("problems", Problems)
+PLOTS: web.AppKey[Plots] = web.AppKey("plots", Plots)
 
 
 def register(app: web.Application) -> None:
     """Add the handlers, and keep problems from now on."""
+    app[PLOTS] = Plots(app[STATE].clock, _utc)
     app[PROBLEMS] = Problems(app[STATE].live.settings.secrets)
     app[PROBLEMS].listen()
     app.on_cleanup.append(_close)
     app.router.add_get("/", overview)
+    app.router.add_get("/plots", plotted)
     app.router.add_get("/plots/{key:[a-z-]+}.svg", picture)
     for name, kind in STATIC.items():
         app.router.add_get(f"/static/{name}", _static(name, kind))
@@ -82,18 +80,19 @@ async def overview(request: web.Request) -> web.Response:
     live = state.live
     values: dict[str, Any] = {
         "checks": await readiness(live, state.database),
-        "now": now(live),
+        "now": await request.app[LATEST].now(),
         "shown": shown,
         "periods": list(Period),
         "groups": list(Group),
         "model": live.parley.engine.status.model if live.parley else None,
         "plots": [],
         "can_draw": CAN_DRAW,
+        "drawn_at": _drawn_at(),
         "error": "",
         "lag": live.lag.percentile(0.99),
     }
     values |= await _stored(request, state, shown)
-    return state.render(request, "overview.html", values)
+    return await state.render(request, "overview.html", values)
 
 
 async def _stored(request: web.Request, state: WebState, shown: _Shown) -> Mapping[str, Any]:
@@ -102,7 +101,8 @@ async def _stored(request: web.Request, state: WebState, shown: _Shown) -> Mappi
         return {}
     store = state.live.parley.store
     try:
-        found: dict[str, Any] = {"plots": await plots(store, shown.period, shown.group, _utc())}
+        plots = request.app[PLOTS]
+        found: dict[str, Any] = {"plots": await plots.of(store, shown.period, shown.group)}
         if request.get(SESSION):
             found |= await _private(request.app, store)
     except StorageError as error:
@@ -122,28 +122,38 @@ async def _private(app: web.Application, store: Store) -> Mapping[str, Any]:
 
 
 @numbers
+async def plotted(request: web.Request) -> web.Response:
+    """The plots alone, with which an open page replaces its own."""
+    state = request.app[STATE]
+    shown = _Shown(chosen(request, "period", Period.HOUR), chosen(request, "by", Group.NOTHING))
+    try:
+        found = await request.app[PLOTS].of(store_of(state), shown.period, shown.group)
+    except StorageError as error:
+        raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
+    values = {"plots": found, "shown": shown, "can_draw": CAN_DRAW, "drawn_at": _drawn_at()}
+    return await state.render(request, "plots.html", values)
+
+
+def _drawn_at() -> int:
+    """Part of a picture's address, so that a browser loads it again."""
+    return int(_utc().timestamp() // FRESH)
+
+
+@numbers
 async def picture(request: web.Request) -> web.Response:
     """One plot as SVG."""
     if not CAN_DRAW:
         raise web.HTTPNotFound(text="Plots need the extra web: pip install parley-chat[web]\n")
-    from parley.web.drawing import svg  # pygal takes memory, which nobody else needs
-
+    store = store_of(request.app[STATE])
     period, group = chosen(request, "period", Period.HOUR), chosen(request, "by", Group.NOTHING)
     key = request.match_info["key"]
     try:
-        found = await plots(store_of(request.app[STATE]), period, group, _utc(), only=key)
+        drawn = await request.app[PLOTS].picture(store, period, group, key)
     except StorageError as error:
         raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
-    if not found:
+    if not drawn:
         raise web.HTTPNotFound(text="There is no such plot.\n")
-    drawn = await asyncio.to_thread(svg, _inert_names(found[0]))
     return web.Response(body=drawn, content_type="image/svg+xml")
-
-
-def _inert_names(plot: Plot) -> Plot:
-    """Names of models come from files: characters that XML cannot hold must not be in them."""
-    lines = [replace(line, name=inert(line.name)) for line in plot.lines]
-    return replace(plot, lines=lines)
 
 
 def _utc() -> datetime:

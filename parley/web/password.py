@@ -2,23 +2,36 @@
 
 The hash is Argon2id (RFC 9106) by argon2-cffi (https://argon2-cffi.readthedocs.io), of the extra
 ``web``. Its parameters are the ones that OWASP recommends first: 19 MiB, two passes, one lane
-(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html); one check runs
-at a time, so that attempts cost no more memory than that.
+(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html). A check runs in
+a process of its own, because the C library would keep that memory for each thread that took it; one
+runs at a time, so that attempts cost no more than that.
 """
 
 import asyncio
+import logging
+import os
 from collections import OrderedDict
 from ipaddress import ip_network
+from pathlib import Path
 
 from bot.clock import Clock
+from bot.environment import worker_environment
 from bot.errors import ConfigError
 from bot.token_bucket import TokenBucket
+from parley.web.processes import ProcessFailed, result_of
+
+logger = logging.getLogger(__name__)
 
 SHORTEST = 10
 """Characters of a password."""
 LONGEST = 1024
 EXTRA = 'pip install "parley-chat[web]"'
 _MEMORY_KIB, _PASSES, _LANES = 19 * 1024, 2, 1
+
+IN_THIS_PROCESS = 1 << 20
+"""Bytes; a check that takes no more needs no process of its own."""
+PATIENCE = 30.0
+"""Seconds for a check."""
 
 ATTEMPTS, SECONDS_FOR_ONE = 5, 60.0
 """Attempts of one address at once, and the seconds after which it may try once more."""
@@ -51,15 +64,34 @@ def hash_of(password: str) -> str:
     return hasher.hash(password)
 
 
-def matches(password_hash: str, password: str) -> bool:
-    """Whether the hash is that of `password`. Blocks. False for a hash that is damaged, too."""
-    from argon2 import PasswordHasher
-    from argon2.exceptions import InvalidHashError, VerificationError
+def memory_of(password_hash: str) -> int:
+    """Bytes that checking a password against this hash takes; 0 for a hash that is damaged."""
+    from argon2 import extract_parameters
+    from argon2.exceptions import InvalidHashError
 
     try:
-        return PasswordHasher().verify(password_hash, password)
-    except (VerificationError, InvalidHashError, UnicodeError):
-        return False
+        return extract_parameters(password_hash).memory_cost * 1024
+    except InvalidHashError:
+        return 0
+
+
+async def matches(password_hash: str, password: str) -> bool:
+    """Whether the hash is that of `password`. False for a hash that is damaged, too."""
+    from parley.web import check_password
+
+    if memory_of(password_hash) > IN_THIS_PROCESS:
+        request = {"password_hash": password_hash, "password": password}
+        script = str(Path(check_password.__file__))
+        environment = worker_environment(os.environ)
+        try:
+            # -P: the modules beside the script must not be taken for others of the same name
+            found = await result_of(
+                "-P", script, request=request, seconds=PATIENCE, environment=environment
+            )
+            return found is True
+        except ProcessFailed as error:
+            logger.warning("a password is checked in the bot's own process: %s", error)
+    return await asyncio.to_thread(check_password.matches, password_hash, password)
 
 
 class TooManyAttempts(Exception):
@@ -98,7 +130,7 @@ class Passwords:
         if not self.usable or len(password) > LONGEST:
             return False
         async with self._one_at_a_time:
-            found = await asyncio.to_thread(matches, self._hash, password)
+            found = await matches(self._hash, password)
         if found:
             own.give_back()
             self._all.give_back()

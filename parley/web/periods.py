@@ -1,12 +1,13 @@
 """What the plots show, as numbers: buckets of a period added up to points."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.measures import Measure, Measures, Series, Step
+from bot.measures import Bucket, Measure, Measures, Series, Step
 
 
 class Period(StrEnum):
@@ -172,26 +173,27 @@ KINDS = (
 )
 
 
-async def plots(
-    store: Measures, period: Period, group: Group, now: datetime, only: str = ""
-) -> list[Plot]:
-    """The plots of the period until `now`; with `only`, the one with that key."""
+async def plots(store: Measures, period: Period, group: Group, now: datetime) -> list[Plot]:
+    """The plots of the period until `now`."""
     starts = period.starts(now)
-    wanted = [kind for kind in KINDS if only in ("", kind.key)]
-    if not wanted:
-        return []
     buckets = await store.buckets(
         period.step,
         starts[0],
-        series={series for kind in wanted for _, series, _ in kind.parts},
+        series={series for kind in KINDS for _, series, _ in kind.parts},
         platforms=group is Group.PLATFORM,
         models=group is Group.MODEL,
     )
+    return await asyncio.to_thread(_plots, buckets, period, group, starts)
+
+
+def _plots(
+    buckets: Iterable[Bucket], period: Period, group: Group, starts: Sequence[datetime]
+) -> list[Plot]:
     sorted_out: _Sorted = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for bucket in buckets:
         one = bucket.measure
         sorted_out[one.series][group.of(one)][bucket.start].append(one)
-    return [_plot(kind, sorted_out, period, group, starts) for kind in wanted]
+    return [_plot(kind, sorted_out, period, group, starts) for kind in KINDS]
 
 
 _At = dict[datetime, list[Measure]]

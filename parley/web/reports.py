@@ -1,25 +1,20 @@
 """Reports for whoever has logged in: verdicts with their answers and prompts, who used how much,
-the last problems, the settings in force, and the doctor's findings."""
+the last problems, and the settings in force."""
 
-import asyncio
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, SecretStr
 
-from bot.checks import Result
 from bot.config import Settings
 from bot.errors import StorageError
 from bot.measures import By
 from parley.web.overview import PROBLEMS, store_of
 from parley.web.state import STATE
 from storage import prompts
-
-logger = logging.getLogger(__name__)
 
 PAGE = 20
 USERS = 100
@@ -29,14 +24,10 @@ DAYS = (1, 7, 30, 365)
 
 def register(app: web.Application) -> None:
     """Add the handlers."""
-    app[DOCTOR] = Doctor(app[STATE].live.settings)
-    app.on_cleanup.append(_stop_doctor)
     app.router.add_get("/verdicts", verdicts)
     app.router.add_get("/use", use)
     app.router.add_get("/problems", problems)
     app.router.add_get("/settings", settings)
-    app.router.add_get("/doctor", doctor)
-    app.router.add_post("/doctor", examine)
 
 
 async def verdicts(request: web.Request) -> web.Response:
@@ -53,7 +44,7 @@ async def verdicts(request: web.Request) -> web.Response:
         "answers": [(one, _messages(one.prompt)) for one in shown],
         "older": shown[-1].rated_at.isoformat() if len(page) > PAGE else "",
     }
-    return state.render(request, "verdicts.html", values)
+    return await state.render(request, "verdicts.html", values)
 
 
 def _messages(prompt: Any) -> list[dict[str, str]]:
@@ -83,13 +74,13 @@ async def use(request: web.Request) -> web.Response:
         }
     except StorageError as error:
         raise _failed(error) from error
-    return state.render(request, "use.html", {**values, "days": days, "choices": DAYS})
+    return await state.render(request, "use.html", {**values, "days": days, "choices": DAYS})
 
 
 async def problems(request: web.Request) -> web.Response:
     """The last warnings and errors of the log."""
     newest = request.app[PROBLEMS].newest
-    return request.app[STATE].render(request, "problems.html", {"problems": newest})
+    return await request.app[STATE].render(request, "problems.html", {"problems": newest})
 
 
 # ---------------------------------------------------------------- settings
@@ -138,69 +129,7 @@ async def settings(request: web.Request) -> web.Response:
     state = request.app[STATE]
     own = state.live.settings
     file = str(own.file) if own.file else ""
-    return state.render(request, "settings.html", {"settings": in_force(own), "file": file})
-
-
-# ---------------------------------------------------------------- the doctor
-
-
-@dataclass(slots=True)
-class Doctor:
-    """Runs the checks of `parley doctor` in the background, once at a time."""
-
-    of: Settings
-    results: list[Result] = field(default_factory=list)
-    at: datetime | None = None
-    """When the results were complete."""
-    failed: bool = False
-    """Whether the last run was ended by a defect."""
-    task: "asyncio.Task[None] | None" = None
-
-    @property
-    def running(self) -> bool:
-        """Whether the checks run now."""
-        return self.task is not None and not self.task.done()
-
-    def examine(self) -> None:
-        """Begin the checks, unless they run already."""
-        if not self.running:
-            self.task = asyncio.create_task(self._run(), name="doctor")
-
-    async def _run(self) -> None:
-        from parley.doctor.checkup import run_checks  # imports much that a server rarely needs
-
-        try:
-            self.results = await run_checks(self.of.file)
-            self.failed = False
-        except Exception:
-            self.failed = True
-            logger.exception("the doctor's checks failed by a defect of Parley")
-        self.at = datetime.now(UTC)
-
-    async def stop(self) -> None:
-        """End the checks, if they run."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait([self.task])
-
-
-DOCTOR: web.AppKey[Doctor] = web.AppKey("doctor", Doctor)
-
-
-async def _stop_doctor(app: web.Application) -> None:
-    await app[DOCTOR].stop()
-
-
-async def doctor(request: web.Request) -> web.Response:
-    """The doctor's last findings."""
-    found = request.app[DOCTOR]
-    return request.app[STATE].render(request, "doctor.html", {"doctor": found})
-
-
-async def examine(request: web.Request) -> web.Response:
-    """Begin the checks, and show the page again."""
-    request.app[DOCTOR].examine()
-    raise web.HTTPSeeOther("/doctor")
+    return await state.render(request, "settings.html", {"settings": in_force(own), "file": file})
 
 
 def _failed(error: StorageError) -> web.HTTPServiceUnavailable:

@@ -25,7 +25,7 @@ from bot.ports import ArchivedAnswer, ArchivedExchange, ConversationSummary
 from storage.database import Database
 from storage.gaps import count_deletion
 from storage.rules import Now
-from storage.sql import rows
+from storage.sql import rows, sums
 from storage.sql.part import SqlPart, prompts_quoting
 from storage.sql.reports import recorded
 from storage.tables import (
@@ -143,7 +143,7 @@ class _Deletion:
             deleted = await self._questions(session, QuestionRow.conversation_id == here, limit)
             if deleted < limit:
                 # In the same transaction: no new question may refer to it.
-                await self._run(session, delete(ConversationRow).where(ConversationRow.key == key))
+                await self._conversations(session, ConversationRow.key == key)
             return deleted
 
         gone = await self._batches(batch)
@@ -168,7 +168,8 @@ class _Deletion:
         gone = await self._batches(questions)
         await self._batches(ratings)
         await self._batches(charges)
-        await self._rest(UsageRow.person == person, ActivityRow.person == person)
+        theirs = ActivityRow.person == person
+        await self._rest(UsageRow.person == person, theirs, lambda one: sums.subtract(one, theirs))
         return gone
 
     async def of_age(self, before: datetime) -> int:
@@ -177,28 +178,38 @@ class _Deletion:
 
         gone = await self._batches(questions)
         day = before.date()
-        await self._rest(UsageRow.day < day, ActivityRow.day < day, BucketRow.start < before)
+        old = (UsageRow.day < day, ActivityRow.day < day)
+        await self._rest(*old, lambda one: sums.drop_before(one, day), BucketRow.start < before)
         return gone
 
     async def _rest(
         self,
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
+        subtracted: Callable[[AsyncSession], Awaitable[None]],
         buckets: ColumnElement[bool] | None = None,
     ) -> None:
-        """Delete usage, and conversations that have neither questions nor settings left."""
+        """Delete usage, and conversations that have neither questions nor settings left.
+        `subtracted` takes the activity out of its sums."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
         async def operation(session: AsyncSession) -> None:
             await self._run(session, delete(UsageRow).where(usage))
+            await subtracted(session)
             await self._run(session, delete(ActivityRow).where(activity))
             if buckets is not None:
                 await session.execute(delete(BucketRow).where(buckets))
-            await self._run(session, delete(ConversationRow).where(~asked, ~set_up))
+            await self._conversations(session, ~asked, ~set_up)
 
         await self._database.write(operation)
         await self._overwrite()
+
+    async def _conversations(self, session: AsyncSession, *which: ColumnElement[bool]) -> None:
+        """Delete conversations, and with them their activity."""
+        here = select(ConversationRow.id).where(*which)
+        await sums.subtract(session, ActivityRow.conversation_id.in_(here))
+        await self._run(session, delete(ConversationRow).where(*which))
 
     async def _overwrite(self) -> None:
         if self._changed or await self._database.scrub_pending():

@@ -1,8 +1,8 @@
 """The history of the plots in SQL."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,8 +52,9 @@ class SqlMeasures(SqlPart):
             .order_by(*keys, *apart)
         )
         async with self._database.read() as session:
-            rows: Sequence[Any] = (await session.execute(found)).all()
-            return [_bucket(*row) for row in rows]
+            rows = await session.execute(found)
+            # They are here already; to convert thousands takes longer than the loop may wait.
+            return await asyncio.to_thread(lambda: [_bucket(*row) for row in rows])
 
     async def trim_measures(self, now: datetime) -> None:
         async def operation(session: AsyncSession) -> None:

@@ -1,9 +1,12 @@
 """Reports in SQL: who used how much, and which answers people rated. `reading` has the others."""
 
+import json
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Text, case, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -12,6 +15,7 @@ from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState
 from storage import prompts
 from storage.rules import use_of
+from storage.sql import sums
 from storage.sql.part import SqlPart, insert_into
 from storage.tables import (
     ActivityRow,
@@ -23,16 +27,7 @@ from storage.tables import (
 )
 
 MOST_PARAMETERS = 500
-"""Ids that one statement names; of more, the whole table is read."""
-SUMMED = (
-    "answers",
-    "failed",
-    "prompt_tokens",
-    "completion_tokens",
-    "timed",
-    "first_token_seconds",
-    "generating_seconds",
-)
+"""Ids that one statement names."""
 
 
 class SqlUse(SqlPart):
@@ -47,7 +42,10 @@ class SqlUse(SqlPart):
         limit: int = 100,
     ) -> list[Use]:
         async with self._database.read() as session:
-            found = await _activity(session, by, since, within)
+            if within is None:
+                found = await sums.read(session, by, since, limit)
+            else:
+                found = await _activity(session, by, since, within)
             verdicts = await _verdicts(session, by, since, within)
             for of in verdicts.keys() - found.keys():
                 found[of] = {}
@@ -109,18 +107,22 @@ async def count_use(
     state: AnswerState,
     usage: Usage,
 ) -> None:
-    """Add an answer that ended to the activity of the day."""
-    conversation = (
-        select(QuestionRow.conversation_id).where(QuestionRow.id == question_id).scalar_subquery()
+    """Add an answer that ended to the activity of the day, and to its sums."""
+    asked = (
+        select(ConversationRow.id, ConversationRow.key)
+        .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
+        .where(QuestionRow.id == question_id)
     )
+    conversation, key = (await session.execute(asked)).one()
     added: dict[str, Any] = use_of(state, usage)
     insert = insert_into(session, ActivityRow).values(
         day=day, conversation_id=conversation, person=person, **added
     )
-    sums = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
+    more = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
     await session.execute(
-        insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=sums)
+        insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=more)
     )
+    await sums.add(session, day, person, key, added)
 
 
 # ---------------------------------------------------------------- summing up
@@ -131,29 +133,27 @@ def _rank(by: By, of: str, sums: dict[str, Any]) -> tuple[Any, ...]:
 
 
 async def _activity(
-    session: AsyncSession, by: By, since: date, within: ConversationKey | None
+    session: AsyncSession, by: By, since: date, within: ConversationKey
 ) -> dict[str, dict[str, Any]]:
+    """The use within one conversation."""
     # Expressions, not columns: SQLite would read the whole index of a column to group by it.
     group: dict[By, Any] = {
         By.DAY: ActivityRow.day,
         By.PLACE: ActivityRow.conversation_id + 0,
         By.PERSON: ActivityRow.person.concat(""),
     }
-    columns = [func.sum(getattr(ActivityRow, name)) for name in SUMMED]
-    found = select(group[by], *columns).where(ActivityRow.day >= since).group_by(group[by])
-    if within is not None:
-        found = found.where(ActivityRow.conversation_id.in_(_here(within)))
+    columns = [func.sum(getattr(ActivityRow, name)) for name in sums.SUMMED]
+    found = (
+        select(group[by], *columns)
+        .where(ActivityRow.day >= since, ActivityRow.conversation_id.in_(_here(within)))
+        .group_by(group[by])
+    )
     rows = (await session.execute(found)).all()
-    keys = await _keys(session, [row[0] for row in rows]) if by is By.PLACE else {}
+    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
-        str(keys.get(of, of)): dict(zip(SUMMED, map(_plain, sums), strict=True))
-        for of, *sums in rows
+        str(keys.get(of, of)): dict(zip(sums.SUMMED, map(sums.plain, values), strict=True))
+        for of, *values in rows
     }
-
-
-def _plain(value: Any) -> Any:
-    """PostgreSQL sums whole numbers as Decimal."""
-    return value if isinstance(value, float) else int(value)
 
 
 async def _verdicts(
@@ -161,23 +161,22 @@ async def _verdicts(
 ) -> dict[str, dict[str, int]]:
     group: dict[By, Any] = {
         By.DAY: _day_of(session),
-        By.PLACE: ConversationRow.key,
+        By.PLACE: FeedbackRow.conversation_id,
         By.PERSON: FeedbackRow.person.concat(""),  # else SQLite reads the whole index
     }
     good = func.sum(case((FeedbackRow.verdict > 0, 1), else_=0))
     found = (
         select(group[by], good, func.count())
-        .join(AnswerRow, AnswerRow.id == FeedbackRow.answer_id)
-        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
-        .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
         .where(FeedbackRow.rated_at >= datetime.combine(since, time(), UTC))
         .group_by(group[by])
     )
     if within is not None:
-        found = found.where(ConversationRow.id.in_(_here(within)))
+        found = found.where(FeedbackRow.conversation_id.in_(_here(within)))
+    rows = (await session.execute(found)).all()
+    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
-        str(of): {"up": int(up), "down": int(number) - int(up)}
-        for of, up, number in await session.execute(found)
+        str(keys.get(of, of)): {"up": int(up), "down": int(number) - int(up)}
+        for of, up, number in rows
     }
 
 
@@ -197,30 +196,36 @@ def _here(within: ConversationKey) -> Any:
     return select(ConversationRow.id).where(wanted)
 
 
-async def _keys(session: AsyncSession, ids: list[int]) -> dict[int, str]:
-    if not ids:
-        return {}
-    found = select(ConversationRow.id, ConversationRow.key)
-    if len(ids) <= MOST_PARAMETERS:
-        found = found.where(ConversationRow.id.in_(ids))
-    rows = (await session.execute(found)).all()
-    return {row[0]: row[1] for row in rows}
+async def _keys(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+    """The keys of conversations."""
+    keys: dict[int, str] = {}
+    for some in _some(sorted(ids)):
+        found = select(ConversationRow.id, ConversationRow.key).where(ConversationRow.id.in_(some))
+        keys |= {row[0]: row[1] for row in await session.execute(found)}
+    return keys
 
 
-async def _names(session: AsyncSession, people: list[str]) -> dict[str, str]:
+async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]:
     """Names as of the newest questions."""
-    names: dict[str, str] = {}
-    for first in range(0, len(people), MOST_PARAMETERS):
-        some = people[first : first + MOST_PARAMETERS]
-        listed = union_all(*(select(literal(one).label("person")) for one in some)).subquery()
-        newest = (
-            select(QuestionRow.author_name)
-            .where(QuestionRow.author == listed.c.person)
-            .order_by(QuestionRow.id.desc())
-            .limit(1)
-            .correlate(listed)
-            .scalar_subquery()
-        )
-        found = await session.execute(select(listed.c.person, newest))
-        names |= {person: name or "" for person, name in found}
-    return names
+    # One parameter for all people, so that the statement is compiled once.
+    if session.get_bind().dialect.name == "sqlite":
+        listed: Any = func.json_each(json.dumps(people)).table_valued("value")
+        person = listed.c.value
+    else:
+        person = func.unnest(literal(people, ARRAY(Text))).column_valued("person")
+        listed = person.table
+    newest = (
+        select(QuestionRow.author_name)
+        .where(QuestionRow.author == person)
+        .order_by(QuestionRow.id.desc())
+        .limit(1)
+        .correlate(listed)
+        .scalar_subquery()
+    )
+    rows = await session.execute(select(person, newest).select_from(listed))
+    return {one: name or "" for one, name in rows}
+
+
+def _some(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(ids), MOST_PARAMETERS):
+        yield ids[first : first + MOST_PARAMETERS]

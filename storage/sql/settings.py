@@ -1,6 +1,7 @@
 """Settings and ratings in SQL."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -79,11 +80,17 @@ class SqlSettings(SqlPart):
         check_verdict(verdict)
 
         async def operation(session: AsyncSession) -> None:
-            known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
-            if await session.scalar(known) is None:
+            asked_in = (
+                select(QuestionRow.conversation_id)
+                .join(AnswerRow, AnswerRow.question_id == QuestionRow.id)
+                .where(AnswerRow.id == answer_id)
+            )
+            if (conversation := await session.scalar(asked_in)) is None:
                 raise NothingToDo("There is no such answer any more.")
             if verdict:
-                await _save_verdict(session, answer_id, person, verdict, self._now())
+                row = {"answer_id": answer_id, "person": person.key, "verdict": verdict}
+                row |= {"rated_at": self._now(), "conversation_id": conversation}
+                await _save_verdict(session, row)
             else:
                 here = (FeedbackRow.answer_id == answer_id, FeedbackRow.person == person.key)
                 await session.execute(delete(FeedbackRow).where(*here))
@@ -92,12 +99,8 @@ class SqlSettings(SqlPart):
         await self._database.write(operation)
 
 
-async def _save_verdict(
-    session: AsyncSession, answer_id: int, person: Person, verdict: int, now: datetime
-) -> None:
-    insert = insert_into(session, FeedbackRow).values(
-        answer_id=answer_id, person=person.key, verdict=verdict, rated_at=now
-    )
+async def _save_verdict(session: AsyncSession, row: Mapping[str, Any]) -> None:
+    insert = insert_into(session, FeedbackRow).values(**row)
     await session.execute(
         insert.on_conflict_do_update(
             index_elements=["answer_id", "person"],

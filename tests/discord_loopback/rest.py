@@ -82,6 +82,7 @@ class Rest:
             web.get("/channels/{channel}/messages", self.list_messages),
             web.get("/guilds/{guild}/members/{user}", self.get_member),
             web.post("/channels/{channel}/messages", self.create_message),
+            web.get(message, self.get_message),
             web.patch(message, self.edit_message),
             web.delete(message, self.delete_message),
             web.post(message + "/threads", self.create_thread),
@@ -212,6 +213,14 @@ class Rest:
                 if not (named or channel.direct_with or body["author"]["id"] == BOT.id):
                     body["content"], body["attachments"] = "", []
         return _json(shown)
+
+    async def get_message(self, request: web.Request) -> web.Response:
+        message = self._existing(request)
+        if message is None or message.channel.id != request.match_info["channel"]:
+            return _error(404, UNKNOWN_MESSAGE, "Unknown Message")
+        if message.channel.hidden:
+            return _error(403, MISSING_PERMISSIONS, "Missing Access")
+        return _json(message.payload(self.world))
 
     async def create_message(self, request: web.Request) -> web.Response:
         channel = self.world.channels.get(request.match_info["channel"])

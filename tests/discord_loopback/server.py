@@ -71,10 +71,11 @@ class Loopback:
         files: dict[str, bytes] | None = None,
         webhook: bool = False,
         ago: float = 0.0,
+        **parts: Any,
     ) -> Message:
-        """Post a message, `ago` seconds before now."""
+        """Post a message, `ago` seconds before now. `parts`: other fields of `Message`."""
         made = new_id(ago)
-        message = Message(channel, user, text, made, replies_to=reply_to, webhook=webhook)
+        message = Message(channel, user, text, made, replies_to=reply_to, webhook=webhook, **parts)
         message.attachments = [self._attached(name, data) for name, data in (files or {}).items()]
         self.world.messages[message.id] = message
         await self.gateway.dispatch("MESSAGE_CREATE", self._seen(message))
@@ -210,7 +211,9 @@ class Loopback:
         for_bot = BOT.mention in message.content or message.channel.direct_with
         replied = message.replies_to is not None and message.replies_to.author is BOT
         if not (reads_all or for_bot or replied):
-            body["content"], body["attachments"] = "", []
+            body["content"], body["attachments"], body["embeds"] = "", [], []
+            body.pop("poll", None)
+            body.pop("message_snapshots", None)
         return body
 
     def _attached(self, name: str, data: bytes) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class Channel:
     """Of a thread."""
     closed: bool = False
     """The bot may not write here."""
+    hidden: bool = False
+    """The bot may not read what was said here."""
     forum: bool = False
     topic: str | None = None
     overwrites: list[dict[str, Any]] = field(default_factory=list)
@@ -128,6 +130,13 @@ class Message:
     deleted: bool = False
     edited: str | None = None
     webhook: bool = False
+    embeds: list[dict[str, Any]] = field(default_factory=list)
+    poll: dict[str, Any] | None = None
+    stickers: list[dict[str, Any]] = field(default_factory=list)
+    forwards: "Message | None" = None
+    """It is a forward of this message, which may stand in a place that nobody here sees."""
+    unresolved: bool = False
+    """Events do not hold the message that it replies to."""
     versions: list[tuple[float, str]] = field(default_factory=list)
     """When it showed what, by the loop's clock."""
 
@@ -161,7 +170,7 @@ class Message:
             "mentions": [user.payload() for user in mentioned],
             "mention_roles": [],
             "attachments": self.attachments,
-            "embeds": [],
+            "embeds": self.embeds,
             "pinned": False,
             "type": 19 if self.replies_to else 0,
             "flags": self.flags,
@@ -169,6 +178,12 @@ class Message:
         }
         if self.webhook:
             body["webhook_id"] = "1"
+        if self.poll:
+            body["poll"] = self.poll
+        if self.stickers:
+            body["sticker_items"] = self.stickers
+        if self.forwards:
+            body |= self._forwarded(self.forwards)
         if not self.channel.direct_with:
             body["guild_id"] = str(GUILD)
             body["member"] = self.author.member()
@@ -182,7 +197,31 @@ class Message:
             if replied:
                 replied.pop("message_reference")
             body["referenced_message"] = replied
+            if self.unresolved:
+                del body["referenced_message"]
         return body
+
+    def _forwarded(self, origin: "Message") -> dict[str, Any]:
+        """The snapshot of another message, which does not name its author
+        (https://discord.com/developers/docs/resources/message#message-snapshot-object)."""
+        snapshot = {
+            "type": 0,
+            "content": origin.content,
+            "timestamp": now(),
+            "edited_timestamp": None,
+            "flags": 0,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": origin.attachments,
+            "embeds": origin.embeds,
+            "components": [],
+        }
+        reference = {"type": 1, "message_id": origin.id, "channel_id": origin.channel.id}
+        return {
+            "flags": 1 << 14,
+            "message_reference": reference,
+            "message_snapshots": [{"message": snapshot}],
+        }
 
 
 @dataclass(eq=False, slots=True)

@@ -117,6 +117,8 @@ class Can(Enum):
     FILES = auto()
     QUOTES = auto()
     """A question can quote a message of somebody else."""
+    FORWARDS = auto()
+    """Messages can be forwarded, and there are channels in which no mention is needed."""
     ASK_COMMAND = auto()
     """A command that asks, and shows the question to the channel."""
     THREADS = auto()
@@ -210,6 +212,8 @@ class Group(Protocol):
     engine: Engine
     names: CommandNames
     named: Named
+    names_forwarded: bool
+    """A forward says whose message it is (`Can.FORWARDS`)."""
 
     @property
     def key(self) -> ConversationKey:
@@ -230,6 +234,15 @@ class Group(Protocol):
         Files are named with their suffix; .png is a picture, everything else is text. `quoting`:
         as a reply to that message (`Can.QUOTES`). `ago`: it was posted so many seconds before now
         (`Can.HISTORY`). Returns when the platform has delivered it."""
+        ...
+
+    async def forward(self, who: Who, said: Said, where: Where) -> Said:
+        """Forward a message (on Slack: share it) without a word (`Can.FORWARDS`)."""
+        ...
+
+    async def machine_says(self, text: str) -> None:
+        """Other machines say this in the channel (`Where.CHANNEL`), in every way in which they
+        can; "@bot" as in `say` (`Can.FORWARDS`)."""
         ...
 
     async def edit(self, said: Said, text: str) -> None:
@@ -327,6 +340,11 @@ class GroupPlatform(Protocol):
 
     def set_topic(self, topic: str) -> None:
         """Give `Where.CHANNEL` a topic, for the runs that follow (`Can.OTHERS`)."""
+        ...
+
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        """In the runs that follow, every message in `Where.CHANNEL` and its threads is a question
+        (`Can.FORWARDS`)."""
         ...
 
     def fold_thoughts(self) -> None:

@@ -111,6 +111,17 @@ class DiscordGroupPlatform:
     def set_topic(self, topic: str) -> None:
         self.scene.general.topic = topic
 
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        settings, here = self.scene.settings, frozenset({self.scene.general.id})
+        self.scene.settings = settings.model_copy(
+            update={
+                "discord": settings.discord.model_copy(update={"answer_all_channels": here}),
+                "conversation": settings.conversation.model_copy(
+                    update={"ignore_prefix": ignore_prefix}
+                ),
+            }
+        )
+
     def fold_thoughts(self) -> None:
         changed = self.scene.settings.conversation.model_copy(update={"thinking": "fold"})
         self.scene.settings = self.scene.settings.model_copy(update={"conversation": changed})
@@ -124,6 +135,7 @@ class DiscordGroupPlatform:
 class DiscordGroup:
     names = CommandNames(reset="`/reset`", forget="`/forget me`")
     named = Named("Loopback", "general", "Parley")
+    names_forwarded = False
 
     def __init__(self, platform: DiscordGroupPlatform) -> None:
         self.engine = platform.scene.engine
@@ -186,6 +198,17 @@ class DiscordGroup:
             if said.author is BOT and not (said.components or said.ephemeral)
             if said.replies_to is message or said.channel.id == message.id
         ]
+
+    async def forward(self, who: Who, said: Said, where: Where) -> Said:
+        person, channel = self._platform.people[who], self._channel(where, who)
+        message = await self._discord.say(channel, person, "", forwards=said.message)
+        return Said(who, message, Told(partial(self._replies_to, message)))
+
+    async def machine_says(self, text: str) -> None:
+        channel, written = self._channel(Where.CHANNEL), _written(text)
+        beep = self._discord.world.user("Beep", bot=True)
+        await self._discord.say(channel, beep, written)
+        await self._discord.say(channel, self._platform.people[Who.BEN], written, webhook=True)
 
     async def edit(self, said: Said, text: str) -> None:
         await self._discord.change(said.message, _written(text))

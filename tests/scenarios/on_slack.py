@@ -144,6 +144,10 @@ class SlackGroupPlatform:
     def set_topic(self, topic: str) -> None:
         self.slack.team.channels["C1"].topic = escaped(topic)
 
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        self._settings["slack"]["answer_all_channels"] = ["C1"]
+        self._settings["conversation"]["ignore_prefix"] = ignore_prefix
+
     def fold_thoughts(self) -> None:
         self._settings["conversation"]["thinking"] = "fold"
 
@@ -162,6 +166,7 @@ class SlackGroupPlatform:
 class SlackGroup:
     names = CommandNames(reset="`/reset`", forget="`/parley forget me`")
     named = Named("T1", "name-of-c1", "parley")
+    names_forwarded = True
 
     def __init__(self, platform: SlackGroupPlatform, running: Bench) -> None:
         self.engine = running.engine
@@ -203,7 +208,7 @@ class SlackGroup:
         quoting: Said | None = None,
         ago: float = 0.0,
     ) -> Said:
-        assert quoting is None, "Slack's quotes are not read"
+        assert quoting is None, "Slack has no replies"
         (channel, thread), told = self._place(where, who), self._private_to(who)
         uploads = [
             File(f"F-{name}", name, data, "image/png" if name.endswith(".png") else "text/plain")
@@ -228,6 +233,18 @@ class SlackGroup:
         return Told(
             lambda: [*(used.told if used else ()), *self._team.ephemeral(user)[before:]],
         )
+
+    async def forward(self, who: Who, said: Said, where: Where) -> Said:
+        (channel, thread), told = self._place(where, who), self._private_to(who)
+        person, author = self._platform.people[who], self._platform.people[said.who]
+        shared = [author.share_of(said.message)]
+        message = await person.say(channel, "", thread=thread, attachments=shared)
+        return Said(who, message, told)
+
+    async def machine_says(self, text: str) -> None:
+        written = self._written(text)
+        for machine in ({"bot_id": "BAPP"}, {"bot_id": "BAPP", "subtype": "bot_message"}):
+            await self._platform.people[Who.BEN].say("C1", written, as_app=machine)
 
     async def edit(self, said: Said, text: str) -> None:
         await self._platform.people[said.who].edit(said.message, self._written(text))
@@ -393,7 +410,7 @@ async def _channel(*, threads: bool, streaming: bool) -> AsyncIterator[SlackGrou
 
 
 _CAN = frozenset(Can) - {Can.THREADS, Can.QUOTES}
-"""Slack's shared and quoted messages are not read, so nothing is quoted there."""
+"""Slack has no replies to a message besides threads."""
 
 slack_variants = (
     Variant("slack_edited", partial(_channel, threads=False, streaming=False), _CAN),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.common.texts import NOTHING_ASKED
 from tests.scenarios.acting import answered, ask, begin, counting, given, only, repeating, stopped
 from tests.scenarios.driver import Can, Command, GroupPlatform, Where, Who
 from tests.scenarios.platforms import on_all_that_can
@@ -140,6 +141,6 @@ async def test_a_sentence_that_begins_like_a_control_word_is_a_question(
 async def test_a_mention_alone_is_told_how_to_ask(group: GroupPlatform) -> None:
     model = repeating()
     async with group.running(model) as chat:
-        said = await chat.say(Who.ANA, "@bot", where=Where.PEOPLES_THREAD)
-        assert await said.told.text() == ("Ask me something: write your question after my name.")
+        said = await chat.say(Who.ANA, "@bot", where=Where.ELSEWHERE)
+        assert await said.told.text() == NOTHING_ASKED
         assert model.prompts == []

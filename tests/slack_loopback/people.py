@@ -28,12 +28,17 @@ class Someone:
         files: list[File] | None = None,
         twice: bool = False,
         ago: float = 0.0,
+        attachments: list[JSON] | None = None,
+        as_app: JSON | None = None,
     ) -> Message:
         """Post a message, `ago` seconds before now. A mention of the bot fires app_mention beside
-        the message event, and `twice` delivers each of them again."""
+        the message event, and `twice` delivers each of them again. `as_app`: the fields by which an
+        app's message differs."""
         message = self.post(channel, text, thread=thread, ago=ago)
         message.files = [self._file(file) for file in files or []]
-        event = self.event_of(message)
+        message.attachments = attachments or []
+        message.bot_id = (as_app or {}).get("bot_id", "")
+        event = {**self.event_of(message), **(as_app or {})}
         events = [event]
         if f"<@{self.team.bot_user}>" in text and event["channel_type"] != "im":
             events.insert(0, {**event, "type": "app_mention"})
@@ -42,6 +47,46 @@ class Someone:
             if twice:
                 await self.slack.redeliver(envelope)
         return message
+
+    def share_of(self, message: Message, *, link: bool = False) -> JSON:
+        """The copy of a message in the attachments of one that shares it, or that links to it, as
+        Slack's clients and unfurls make it."""
+        team, author = self.team, message.user
+        name = team.users[author]["profile"]["display_name"] if author in team.users else author
+        url = self.permalink(message)
+        return {
+            "id": 1,
+            "is_share" if not link else "is_msg_unfurl": True,
+            "from_url": url,
+            "original_url": url,
+            "ts": message.ts,
+            "author_id": author,
+            "author_name": name,
+            "author_subname": name,
+            "channel_id": message.channel,
+            "channel_team": team.id,
+            "text": message.text,
+            "fallback": f"[a day] {name}: {message.text}",
+            "mrkdwn_in": ["text"],
+            "message_blocks": [
+                {"team": team.id, "channel": message.channel, "ts": message.ts, "message": {}}
+            ],
+            "files": message.files,
+            "footer": "Slack Conversation",
+        }
+
+    @staticmethod
+    def permalink(message: Message) -> str:
+        return (
+            f"https://loopback.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
+        )
+
+    async def unfurl(self, message: Message, linked: Message) -> None:
+        """Slack adds the copy of a message to one that links to it."""
+        before = message.payload()
+        message.attachments = [self.share_of(linked, link=True)]
+        changed = message.payload()
+        await self._changed(message, "message_changed", message=changed, previous_message=before)
 
     def post(self, channel: str, text: str, *, thread: str = "", ago: float = 0.0) -> Message:
         """Post a message that the app is not told of."""

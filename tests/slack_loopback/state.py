@@ -53,6 +53,7 @@ class Message:
     thread_ts: str = ""
     ephemeral_to: str = ""
     files: list[JSON] = field(default_factory=list)
+    attachments: list[JSON] = field(default_factory=list)
     metadata: JSON | None = None
     unfurls: bool = True
     deleted: bool = False
@@ -101,6 +102,8 @@ class Message:
             shown["blocks"] = self.blocks
         if self.files:
             shown["files"] = self.files
+        if self.attachments:
+            shown["attachments"] = self.attachments
         if self.metadata:
             shown["metadata"] = self.metadata
         if self.edited:
@@ -273,7 +276,7 @@ class Team:
 
     def answers(self, channel: str, thread_ts: str = "") -> list[Message]:
         """Those of them that the bot posted."""
-        return [m for m in self.visible(channel, thread_ts) if m.bot_id]
+        return [m for m in self.visible(channel, thread_ts) if m.bot_id == self.bot_id]
 
     def ephemeral(self, user: str) -> list[str]:
         """What only this person sees, oldest first."""

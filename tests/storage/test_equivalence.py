@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -13,12 +13,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from bot.errors import Refusal
+from bot.measures import By
 from bot.messages import Person, Question, Usage
 from bot.ports import AnswerState, ConversationSettings, Quota, Snapshot, Store
 from storage import open_store
 from tests.limits import examples
 from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD, spent
 
+DAYS = [date(2026, 1, 1), date(2026, 2, 27), date(2026, 3, 1), date(2026, 3, 3)]
+"""From which on use is summed up: months begin and do not begin there."""
 CONVERSATIONS = [CHANNEL, THREAD, SLACK]
 PEOPLE = [ANN, BOB, Person("slack", "U1", "Ann too")]
 
@@ -38,7 +41,7 @@ end_states = st.sampled_from([state for state in AnswerState if not state.open])
 class BothStores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.time = datetime(2026, 3, 1, 22, tzinfo=UTC)
+        self.time = datetime(2026, 2, 26, 22, tzinfo=UTC)
         self.runner = asyncio.Runner()
         self.opened = AsyncExitStack()
         self.folder = Path(tempfile.mkdtemp())
@@ -185,6 +188,9 @@ async def _all_of(store: Store) -> object:
         held += [newest, older, [one async for one in store.archived(conversation)]]
         held += [await store.settings(conversation), await store.answers(conversation=conversation)]
         held += [await store.answers(conversation=conversation, unfinished=True)]
+        held += [await store.use(By.PERSON, DAYS[0], within=conversation)]
+    held += [await store.use(by, since) for by in By for since in DAYS]
+    held += [await store.use(by, DAYS[0], limit=1) for by in By]
     return held
 
 

@@ -172,7 +172,7 @@ async def test_a_lock_of_another_program_is_named_and_waited_out(file: Path) -> 
             return_exceptions=True,
         )
         assert [type(result) for result in results] == [StorageError, StorageError]
-        assert len(await store.exchanges(CHANNEL)) == 1  # reading goes on
+        assert len(await store.answers()) == 1  # reading goes on
         other.close()
         assert await store.accept(question(event_id="e1"), NO_LIMIT) is not None
         await store.close(accepted.id, AnswerState.DONE, "So.", Usage())
@@ -189,7 +189,7 @@ async def test_a_full_disk_is_named_and_what_was_saved_is_whole(file: Path) -> N
             await store.close(accepted.id, AnswerState.DONE, "long " * 100_000, Usage())
         with pytest.raises(StorageError, match="is full"):
             await asked(store, "long " * 100_000)
-        assert [one.question.text for one in await store.exchanges(CHANNEL)] == ["before"]
+        assert [one.question.text for one in await store.answers()] == ["before"]
         on_connect(store, "PRAGMA max_page_count=1000000")
         await store.close(accepted.id, AnswerState.DONE, "long " * 100_000, Usage())
         (found,) = await store.answers()

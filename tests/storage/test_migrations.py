@@ -105,12 +105,20 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_MODELS = (
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
-    "UPDATE alembic_version SET version_num = '0005'",
+    "UPDATE alembic_version SET version_num = '0010'",
 )
 """Takes back the migration 0009."""
-
-BEFORE_HISTORY = (
+BEFORE_SUMS = (
     *BEFORE_MODELS,
+    "DROP TABLE sums",
+    "DROP INDEX ix_feedback_reports",
+    "ALTER TABLE feedback DROP COLUMN conversation_id",
+    "CREATE INDEX ix_feedback_rated_at ON feedback (rated_at)",
+    "UPDATE alembic_version SET version_num = '0005'",
+)
+"""Takes back the migration 0010."""
+BEFORE_HISTORY = (
+    *BEFORE_SUMS,
     "DROP INDEX ix_questions_history",
     "DROP INDEX ix_questions_newest",
     "DROP TABLE quoted",
@@ -134,7 +142,7 @@ BEFORE_MEASURES = (
     "DROP TABLE prompts",
     "UPDATE alembic_version SET version_num = '0003'",
 )
-"""Takes back the migration 0004."""
+"""Takes back the migration 0004 and later ones."""
 
 
 async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> None:

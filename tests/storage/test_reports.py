@@ -167,6 +167,44 @@ async def test_use_within_a_channel_includes_its_threads_and_nothing_else(store:
     assert thread.of == str(THREAD)
 
 
+@pytest.mark.parametrize("by", [By.PLACE, By.PERSON])
+async def test_use_since_the_middle_of_a_month_counts_no_earlier_day(
+    store: Store, clock: SteppingClock, by: By
+) -> None:
+    for _ in range(70):  # from the 1st of March to the 9th of May
+        await answered(store)
+        clock.forward(days=1)
+    for since, days in (
+        (TODAY, 70),
+        (date(2026, 3, 20), 51),
+        (date(2026, 4, 1), 39),
+        (date(2026, 5, 9), 1),
+    ):
+        assert [use.answers for use in await store.use(by, since)] == [days]
+
+
+async def test_retention_in_the_middle_of_a_month_leaves_the_later_days(
+    store: Store, clock: SteppingClock
+) -> None:
+    for _ in range(40):
+        await answered(store)
+        clock.forward(days=1)
+    await store.purge(datetime(2026, 3, 20, tzinfo=UTC))
+    for by in (By.PLACE, By.PERSON):
+        assert [use.answers for use in await store.use(by, ALWAYS)] == [21]
+    assert len(await store.use(By.DAY, ALWAYS)) == 21
+
+
+async def test_what_a_person_used_is_taken_out_of_days_and_places(store: Store) -> None:
+    await answered(store)
+    await answered(store, author=BOB)
+    await answered(store, author=BOB, where=SLACK)
+    await store.forget(person=BOB.key)
+    assert [use.answers for use in await store.use(By.DAY, ALWAYS)] == [1]
+    places = [(use.of, use.answers) for use in await store.use(By.PLACE, ALWAYS)]
+    assert places == [(str(CHANNEL), 1)]
+
+
 async def test_no_more_use_is_returned_than_the_limit(store: Store) -> None:
     for number in range(4):
         await answered(store, author=Person("discord", str(number), "One"))

@@ -326,7 +326,7 @@ async def test_nothing_to_forget_scrubs_nothing(
     answer = await asked(sql, author=BOB)
     assert await sql.forget(person=ANN.key) == 0
     assert await sql.forget(conversation=THREAD) == 0
-    assert await sql.purge((await sql.exchanges(CHANNEL))[0].asked_at) == 0
+    assert await sql.purge((await sql.conversations())[0].first_at) == 0
     assert passes(caplog) == 0
     await sql.rate(answer.id, ANN, 1)
     assert await sql.forget(person=ANN.key) == 0

@@ -1,5 +1,6 @@
 // Live numbers: replaces what carries data-live, and the rows of the table of answers, by what the
-// stream of server-sent events says. The page is complete without it.
+// stream of server-sent events says, and the plots where it says that they have changed. The page is
+// complete without it.
 "use strict";
 
 const sizes = new Set(["memory", "model_memory"]);
@@ -58,6 +59,51 @@ function showRunning(answers) {
   document.getElementById("idle").hidden = answers.length > 0;
 }
 
+// The plots are made by the server. What is open, and where the keyboard is, stays.
+let plotsKnown = null;
+let plotsChanged = performance.now();
+let plotsAsked = performance.now();
+
+async function showPlots() {
+  const old = document.getElementById("plots");
+  const answer = await fetch(old.dataset.from, { headers: { Accept: "text/plain" } });
+  if (!answer.ok) throw new Error(`the plots: ${answer.status}`);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const made = page.getElementById("plots");
+  await Promise.all([...made.querySelectorAll("img")].map(loaded));
+  for (const open of old.querySelectorAll("details[open]")) {
+    const same = made.querySelector(`details[data-plot="${open.dataset.plot}"]`);
+    if (same) same.open = true;
+  }
+  const focused = document.activeElement?.closest("details[data-plot]");
+  const kind = document.activeElement?.localName;
+  old.replaceWith(made);
+  if (focused) made.querySelector(`details[data-plot="${focused.dataset.plot}"] ${kind}`)?.focus();
+}
+
+// Loaded before it is shown, so that the page does not flicker.
+function loaded(image) {
+  const first = new Image();
+  first.src = image.getAttribute("src");
+  image.loading = "eager";
+  return first.decode().catch(() => {});
+}
+
+// What has happened is saved some seconds later, and plots are read no more often than that: they are
+// asked for until the last change must be in them.
+function plotsMayHaveChanged(history) {
+  const now = performance.now();
+  if (history !== plotsKnown) {
+    plotsKnown = history;
+    plotsChanged = now;
+  }
+  const { every, settles } = document.getElementById("plots").dataset; // milliseconds
+  if (now - plotsAsked < Number(every) || plotsAsked - plotsChanged > Number(settles)) return;
+  if (document.hidden) return;
+  plotsAsked = now;
+  showPlots().catch(() => { /* asked again later */ });
+}
+
 const stale = document.getElementById("stale");
 const source = new EventSource("/live");
 source.onmessage = (event) => {
@@ -66,6 +112,7 @@ source.onmessage = (event) => {
     shown.textContent = text(shown.dataset.live, now[shown.dataset.live]);
   }
   showRunning(now.running);
+  plotsMayHaveChanged(now.history);
   stale.hidden = true;
 };
 source.onerror = () => {

@@ -1,13 +1,13 @@
 """Which model answers in a conversation, and which one wrote an answer.
 
-Revision: 0009, after 0005.
+Revision: 0009, after 0010.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

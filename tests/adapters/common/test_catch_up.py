@@ -38,6 +38,7 @@ class Book:
 
     def __init__(self) -> None:
         self.pages: dict[ConversationKey, Page | Exception | None] = {}
+        self.always: list[ConversationKey] = []
         self.read: list[ConversationKey] = []
         self.done: list[str] = []
         self.on_read: Callable[[], None] = lambda: None
@@ -51,6 +52,9 @@ class Book:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
+        return [RecentConversation(key, direct=False) for key in self.always]
 
     def posted_at(self, message_id: str) -> datetime | None:
         return at(float(message_id))

@@ -115,7 +115,7 @@ async def test_an_empty_mention_is_told_how_to_ask() -> None:
         await s.discord.ask(s.general, s.ana, "")
         await until(lambda: s.discord.world.answers_in(s.general))
         (said,) = s.discord.world.answers_in(s.general)
-        assert said.content.startswith("Ask me something")
+        assert said.content.startswith("What would you like to know?")
 
 
 async def test_a_text_file_is_read_and_another_kind_is_named() -> None:

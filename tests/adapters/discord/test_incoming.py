@@ -10,7 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.discord.incoming import attachments_of, from_a_person, heard_in, readable
+from adapters.discord.content import attachments_of, readable
+from adapters.discord.incoming import heard_in
+from adapters.discord.pointed import from_a_person
 from bot.errors import SurfaceError
 
 ME: Any = SimpleNamespace(id=500000000000000001, display_name="Parley")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.common.texts import NOTHING_ASKED
 from bot.messages import ConversationKey, Prompt
 from tests.adapters.slack.bench import Bench, bench
 from tests.slack_loopback import File, Someone
@@ -148,7 +149,7 @@ async def test_a_mention_without_words_is_told_what_to_do() -> None:
     async with bench() as b:
         await b.ana.mention("C1", "")
         await b.answered()
-        assert b.team.ephemeral("U1") == ["Ask me something: write your question after my name."]
+        assert b.team.ephemeral("U1") == [NOTHING_ASKED]
 
 
 async def test_a_refusal_is_told_to_the_person_alone() -> None:

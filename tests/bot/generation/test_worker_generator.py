@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import bot.worker
 from bot.errors import GenerationError, ModelError, NoRoom, WorkerLost
 from bot.generation import LoadProgress, Timeouts, WorkerGenerator, WorkerOptions
 from bot.generation.codec import ModelCodec
@@ -401,3 +402,32 @@ async def test_memory_that_runs_out_again_is_refused_with_the_numbers(tmp_path: 
                 await answer(generator)
         with pytest.raises(ModelError, match="ran out again, with a context of 2000 tokens and 8"):
             await generator.start()
+
+
+NOTING = """
+import sys, types
+package = types.ModuleType("bot"); package.__path__ = [{parent!r}]
+sys.modules["bot"] = package
+from bot.worker import backends, process
+from bot.worker.backends.scripted import ScriptedBackend
+class Model(ScriptedBackend):
+    def step(self):
+        step = super().step()
+        step.notes = ["steps are slow here"]
+        return step
+backends.create = lambda name: Model()
+sys.exit(process.run())
+"""
+
+
+async def test_what_a_backend_notes_is_a_warning_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program, python = tmp_path / "worker.py", tmp_path / "python"
+    program.write_text(NOTING.format(parent=str(Path(bot.worker.__file__).parents[1])))
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "{program}"\n')
+    python.chmod(0o755)
+    async with running(replace(FAST, python=str(python), script="Yes.")) as generator:
+        assert (await answer(generator))[0] == "Yes."
+    warnings = {r.message for r in caplog.records if r.levelname == "WARNING"}
+    assert warnings == {"steps are slow here"}

@@ -132,6 +132,27 @@ def test_a_request_that_cannot_be_served_fails_alone() -> None:
     assert ends[2]["reason"] == "end"
 
 
+def test_what_the_operator_should_know_is_sent_once() -> None:
+    class Noting(CountingBackend):
+        def step(self) -> Step:
+            step = super().step()
+            step.notes = ["it is slow"] if self.steps == 2 else []
+            return step
+
+    bot, backend, sent = Bot(), Noting(), list[dict[str, Any]]()
+    bot.say(add(1, length=3))
+    quit_when = quit_when_idle(bot, backend)
+
+    def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+        if message["type"] == "step":
+            quit_when(message)
+
+    Loop(backend, bot.commands, send, bot.clock).run()
+    notes = [message for message in sent if message["type"] == "note"]
+    assert notes == [{"type": "note", "message": "it is slow"}]
+
+
 def test_a_cancel_after_the_end_is_without_effect() -> None:
     bot, backend = Bot(), CountingBackend()
     bot.say(add(1, length=1))

@@ -11,7 +11,7 @@ import pytest
 from bot.config import load
 from bot.errors import ConfigError
 from parley.commands.web_work import print_link, set_password
-from parley.web.password import matches
+from parley.web.check_password import matches
 from tests.discord_loopback import Loopback
 from tests.parley.commands.test_serve import running
 from tests.parley.parley_program import Program

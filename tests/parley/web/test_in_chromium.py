@@ -35,6 +35,7 @@ PAGES = (
     "/doctor",
     "/problems",
 )
+ALL_DRAWN = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ async def test_live_numbers_appear_without_loading_the_page_again(tab: Tab) -> N
         assert tab.problems == []
 
 
+async def test_plots_are_drawn_anew_while_the_page_is_open(tab: Tab) -> None:
+    async with a_scene() as scene:
+        await scene.answer("Why?")
+        await tab.go(f"{scene.url}/")
+        table = "document.querySelector('[data-plot=questions]')"
+        await tab.evaluate(f"{table}.open = true")
+        await tab.evaluate("document.getElementById('plots').dataset.every = 0")
+        count = f"{table}.querySelector('tbody td').textContent"
+        await scene.answer("And why that?")
+        await until(lambda: _is(tab, count, "2"))
+        assert await tab.evaluate(f"{table}.open")
+        await until(lambda: _is(tab, ALL_DRAWN, True))
+        await tab.go("about:blank")
+        assert tab.problems == []
+
+
 async def _is(tab: Tab, script: str, value: Any) -> bool:
     return bool(await tab.evaluate(script) == value)
 
@@ -98,8 +115,7 @@ async def test_plots_are_drawn_and_the_security_policy_finds_nothing(
     await log_in(scene, tab)
     await tab.go(f"{scene.url}/?period=month")
     await tab.evaluate("document.querySelectorAll('img').forEach((i) => i.loading = 'eager')")
-    drawn = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
-    await until(lambda: _is(tab, drawn, True))
+    await until(lambda: _is(tab, ALL_DRAWN, True))
     assert await tab.evaluate("document.images.length") == 6
     assert tab.problems == []
 
@@ -129,12 +145,13 @@ async def test_the_keyboard_reaches_the_content_at_once_and_shows_where_it_is(
 
 
 @pytest.mark.skipif(not AXE, reason="PARLEY_TEST_AXE names no axe.min.js")
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
 @pytest.mark.parametrize("path", ["/login", *PAGES])
-async def test_axe_finds_nothing(scene: Scene, tab: Tab, path: str, dark: bool) -> None:
+async def test_axe_finds_nothing(scene: Scene, tab: Tab, path: str, dark: bool, width: int) -> None:
     if path != "/login":
         await log_in(scene, tab)
-    await tab.look(1280, 900, dark=dark)
+    await tab.look(width, 900, dark=dark, phone=width < 600)
     await tab.go(scene.url + path)
     await tab.evaluate(AXE)
     found = await tab.evaluate("axe.run().then((results) => JSON.stringify(results.violations))")

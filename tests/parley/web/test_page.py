@@ -336,6 +336,41 @@ async def test_the_doctor_runs_once_at_a_time_and_shows_its_findings(scene: Scen
     assert (await scene.send("/doctor", {}))[0] == 403
 
 
+@pytest.mark.process
+async def test_the_doctors_button_runs_every_check_and_shows_what_was_found(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[storage]\nurl = "sqlite:///{tmp_path}/none.sqlite3"\n[model]\nbackend = "scripted"\n'
+        '[web]\nlisten = "127.0.0.1:0"\n',
+        encoding="utf-8",
+    )
+    async with a_scene(settings=load(file, {})) as scene:
+        assert (await scene.post("/doctor"))[0] == 303
+        assert "The checks are running." in await scene.get("/doctor")
+        assert (await scene.post("/doctor"))[0] == 303  # once at a time
+        await until(lambda: _finished(scene))
+        page = await scene.get("/doctor")
+        for area in ("Python", "Settings", "Database", "Discord", "Slack"):
+            assert f"<td>{area}</td>" in page
+        assert '<td class="ok">ok</td>' in page
+        assert "As of " in page
+
+
+async def _finished(scene: Scene) -> bool:
+    return "are running" not in await scene.get("/doctor")
+
+
+@pytest.mark.process  # only tries to start one
+async def test_checks_that_cannot_be_run_are_said_to_have_failed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    await scene.post("/doctor")
+    await until(lambda: _finished(scene))
+    assert "The checks failed" in await scene.get("/doctor")
+    assert "/nowhere/python cannot be started" in caplog.text
+
+
 # ---------------------------------------------------------------- live numbers
 
 

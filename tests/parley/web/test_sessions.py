@@ -1,5 +1,8 @@
 """Sessions end when they should, and the limits of attempts are kept."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bot.errors import ConfigError
@@ -12,6 +15,7 @@ from parley.web.password import (
     TooManyAttempts,
     hash_of,
     matches,
+    memory_of,
 )
 from parley.web.sessions import IDLE, LONGEST, MOST, Sessions
 from tests.parley.web.scene import HASH, PASSWORD
@@ -58,13 +62,42 @@ def test_sessions_and_links_do_not_grow_without_end() -> None:
     assert sessions.redeem(links[0]) is None
 
 
-def test_a_hash_is_argon2id_and_matches_its_password_alone() -> None:
+@pytest.mark.process
+async def test_a_hash_is_argon2id_and_matches_its_password_alone() -> None:
     hashed = hash_of(PASSWORD)
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert matches(hashed, PASSWORD)
-    assert not matches(hashed, PASSWORD + " ")
-    assert not matches(hashed, "")
-    assert not matches("$argon2id$damaged", PASSWORD)
+    assert await matches(hashed, PASSWORD)
+    assert not await matches(hashed, PASSWORD + " ")
+    assert not await matches(hashed, "")
+    assert not await matches("$argon2id$damaged", PASSWORD)
+
+
+@pytest.mark.process
+async def test_the_memory_of_a_check_is_that_of_another_process() -> None:
+    """So it needs nothing of this one, which could not give it back."""
+    hashed = hash_of(PASSWORD)
+    Path("/proc/self/clear_refs").write_text("5")  # begin to measure the peak anew
+    before = peak()
+    assert await matches(hashed, PASSWORD)
+    assert peak() - before < memory_of(hashed) // 2
+
+
+def peak() -> int:
+    """The largest memory that this process had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+@pytest.mark.process  # only tries to start one
+async def test_a_password_is_checked_though_no_process_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hashed = hash_of(PASSWORD)
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    assert await matches(hashed, PASSWORD)
+    assert not await matches(hashed, "wrong")
+    assert "/nowhere/python cannot be started" in caplog.text
 
 
 @pytest.mark.parametrize("password", ["", "x" * (SHORTEST - 1), "x" * 5000])

@@ -51,6 +51,11 @@ class BatchSlots:
         """No slot is free."""
         return len(self._requests) == len(self._slots)
 
+    @property
+    def capacity(self) -> int:
+        """The number of slots."""
+        return len(self._slots)
+
     def slot(self, request_id: int) -> int:
         """The index of a request's slot. It may change when another request is released."""
         return self._requests.index(request_id)
@@ -58,6 +63,10 @@ class BatchSlots:
     def tokens(self, request_id: int) -> list[int]:
         """The tokens in the request's slot; the caller extends the list as it computes."""
         return self._slots[self.slot(request_id)].tokens
+
+    def lengths(self, count: int) -> list[int]:
+        """How many tokens are in each of the first `count` slots, free ones included."""
+        return [len(slot.tokens) for slot in self._slots[:count]]
 
     def acquire(self, request_id: int, prompt: Sequence[int]) -> list[Move]:
         """Assign a slot to a request. Afterwards `tokens` is the prefix of the prompt that is

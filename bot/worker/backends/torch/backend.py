@@ -4,44 +4,31 @@ Batching is this module's own and not transformers' ``generate_batch``, which ha
 repetition penalty per request, does not report cancelled requests, and stops for all requests when
 one does not fit. Used of transformers is what every causal language model has: a forward pass over
 token ids, with positions, an attention mask and a KV cache.
+
+On a GPU, prompts are read by this module, and answers are written in captured steps
+(`bot.worker.backends.torch.fixed_steps`). On a CPU, or where nothing can be captured, both are
+forward passes of just the tokens that are needed.
 """
 
 import importlib
-import inspect
-import sys
+import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.batch_slots import BatchSlots
-from bot.worker.backends.torch.device import (
-    Precision,
-    choose_device,
-    choose_precision,
-    contexts_that_fit,
-    device_title,
-    free_memory,
-)
-from bot.worker.backends.torch.layer_kinds import (
-    Masks,
-    attention_implementation,
-    auto_class,
-    cannot_run,
-    fix_positions,
-    masks_of,
-    refuse_stateful,
-)
-from bot.worker.backends.torch.low_bit import quantize
-from bot.worker.conversion.decoder_config import read_json
-from bot.worker.conversion.unsupported import quantization, refuse_unusable
+from bot.worker.backends.torch.answer import Answer, Row
+from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
+from bot.worker.backends.torch.graphs import Capture, graph_capture
+from bot.worker.backends.torch.layer_kinds import cannot_run, fix_positions
+from bot.worker.backends.torch.loading import Loaded, import_torch, load_model
 from bot.worker.protocol import (
     END,
     LENGTH,
     Ended,
     Facts,
-    LoadError,
     LoadOptions,
     Progress,
     Request,
@@ -53,7 +40,6 @@ PREFILL_CHUNK = {"cpu": 256, "xpu": 1024, "cuda": 1024}
 """By kind of device: tokens of a prompt in one step (chunked prefill). Between steps other answers
 advance and cancels take effect, so this is the smallest number that keeps the device busy."""
 
-
 PROBE = list(range(1, 17))
 """Token ids for which the model is compared with itself without a cache."""
 
@@ -62,146 +48,122 @@ MAX_ERROR = 0.3
 positions about 1."""
 
 
-@dataclass(slots=True)
-class _Answer:
-    request: Request
-    sampler: Any
-    cached: int = 0
-    """Tokens of the prompt that were in the KV cache."""
-    tokens: list[int] = field(default_factory=list)
-    """The answer so far. The last token is not in the KV cache yet."""
-
-
 class TorchBackend:
     """`bot.worker.backends.Backend` with a model of transformers."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, capture: Capture | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`capture` captures decoding steps, on a CPU too; None is the device's own way."""
         self._torch: Any = None
-        self._sampling: Any = None
-        self._model: Any = None
-        self._cache: Any = None
-        self._masks = Masks({})
-        self._cache_argument = ""
+        self._capture = capture
+        self._clock = clock
         self._device = "cpu"
         self._context = 0
         self._chunk = 1
+        self._forward: Any = None
+        self._sample: Any = None
+        """Samples the next token of each answer from logits [batch, vocabulary]."""
+        self._host_sampling: Any = None
+        """The module that samples on the CPU, where it does."""
+        self._fixed: Any = None
+        """Decodes in captured steps; None where each step is a forward pass of its own."""
         self._slots = BatchSlots(0)
-        self._answers: dict[int, _Answer] = {}
+        self._answers: dict[int, Answer] = {}
         self._waiting: deque[int] = deque()
         """Requests that wait for a slot."""
+        self._owed = 0.0
+        """Seconds that answers may still be written before more of a prompt is read."""
+        self._loading = True
+        self._notes: list[str] = []
+        """What the operator should know and was not told yet."""
 
     # ------------------------------------------------------------ loading
 
     def load(self, options: LoadOptions, report: Progress) -> Facts:
         report("Starting torch", 0, 0)
-        self._torch, transformers = _import("torch"), _import("transformers")
-        if int(transformers.__version__.partition(".")[0]) < 5:
-            raise LoadError(
-                f'backend "torch" needs transformers 5, and {sys.executable} has '
-                f"{transformers.__version__}: run {sys.executable} -m pip install -U transformers"
-            )
-        self._device = choose_device(self._torch, options.device)
-        if self._device.startswith("cuda"):
-            # cuDNN plans its kernels anew for each sequence length, which takes longer than a step.
-            self._torch.backends.cuda.enable_cudnn_sdp(False)
-        self._context = options.context
-        self._chunk = PREFILL_CHUNK[self._device.partition(":")[0]]
+        self._torch, transformers = import_torch()
         report("Loading the model", 0, 0)
-        precision = self._load_model(transformers, options)
+        loaded = load_model(self._torch, transformers, options)
+        self._device, self._context = loaded.device, options.context
+        self._chunk = PREFILL_CHUNK[self._device.partition(":")[0]]
         report("Warming up", 0, 0)
-        # The argument is called "cache" since transformers 5.24, "past_key_values" before.
-        known = inspect.signature(self._model.forward).parameters
-        self._cache_argument = "cache" if "cache" in known else "past_key_values"
-        note = fix_positions(self._model, self._context)
-        self._make_cache(options)
+        note = fix_positions(loaded.model, self._context)
+        vocabulary = self._make_cache(loaded, options)
+        self._choose_ways(options, vocabulary)
         warm_up(self)
+        notes = [note, *self._notes] if note else self._notes
+        self._loading, self._notes = False, []
         device = device_title(self._torch, self._device)
-        return Facts(device, precision.low_bit, self._context, note=note)
+        return Facts(device, loaded.precision.low_bit, self._context, note="; ".join(notes))
 
-    def _load_model(self, transformers: Any, options: LoadOptions) -> Precision:
-        folder = Path(options.model)
-        refuse_unusable(folder)
-        transformers.utils.logging.disable_progress_bar()
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-        text = config.get_text_config()
-        loader = auto_class(transformers, config)
-        refuse_stateful(loader._model_mapping.get(type(config), None), folder)
-        self._masks = masks_of(text, folder)
-        own = str(getattr(text, "dtype", None) or "float32").removeprefix("torch.")
-        precision = choose_precision(self._device, options.low_bit, own)
-        try:
-            model = loader.from_pretrained(
-                folder,
-                dtype=getattr(self._torch, precision.stored),
-                local_files_only=True,
-                use_safetensors=True,
-                attn_implementation=attention_implementation(text),
-            )
-            attention = model.config.get_text_config()._attn_implementation
-            self._masks = replace(self._masks, additive=attention == "eager")
-            if precision.quantization:
-                quantize(self._torch, model, precision.quantization, self._device)
-                self._model = model.to(self._device).eval()
-            else:
-                computed = getattr(self._torch, precision.computed)
-                self._model = model.to(self._device, computed).eval()
-        except self._torch.OutOfMemoryError as exc:
-            raise LoadError(
-                f"{folder} does not fit into the memory of {self._device}: choose a smaller model, "
-                'or backend = "openvino", which quantizes with less memory'
-            ) from exc
-        except (ImportError, ValueError, RuntimeError) as exc:
-            if (method := quantization(read_json(folder))) is None:
-                raise
-            raise LoadError(
-                f"{folder}: transformers cannot load weights that are quantized with {method} here "
-                f"({' '.join(str(exc).split())[:150]}): use the original model, which [model] "
-                "low_bit quantizes, or the same model as a GGUF file"
-            ) from exc
-        return precision
-
-    def _make_cache(self, options: LoadOptions) -> None:
-        cache_module = importlib.import_module("bot.worker.backends.torch.slot_cache")
-        self._sampling = importlib.import_module("bot.worker.backends.torch.sampling")
-
-        def cache(slots: int, context: int) -> Any:
-            computed = self._model.dtype
-            return cache_module.SlotCache(slots, context, self._device, self._masks, computed)
-
+    def _make_cache(self, loaded: Loaded, options: LoadOptions) -> int:
+        """Make the KV cache, of as many slots as fit. Returns the size of the vocabulary."""
+        forward = importlib.import_module("bot.worker.backends.torch.forward").Forward
+        how = (loaded.model, loaded.masks, self._device)
         # What a token takes is measured: heads and their sizes may differ from layer to layer.
-        self._cache = cache(1, len(PROBE))
-        self._check_model(Path(options.model))
+        self._forward = forward(*how, 1, len(PROBE))
+        vocabulary = self._check_model(loaded.model, Path(options.model))
         slots = contexts_that_fit(
             free_memory(self._torch, self._device),
-            self._cache.bytes_per_token,
+            self._forward.cache.bytes_per_token,
             self._context,
             options.max_parallel,
             self._device,
         )
         self._slots = BatchSlots(slots)
-        self._cache = cache(slots, self._context)
+        self._forward = forward(*how, slots, self._context)
+        return vocabulary
 
-    def _check_model(self, folder: Path) -> None:
+    def _check_model(self, model: Any, folder: Path) -> int:
         """Raises LoadError where the model computes something else with masks and cache of this
-        backend than on its own, as some do that encode positions in their own way."""
+        backend than on its own, as some do that encode positions in their own way. Returns the size
+        of the vocabulary."""
         half = len(PROBE) // 2
         with self._torch.inference_mode():
             ids = self._torch.tensor([PROBE]).to(self._device)
-            alone = self._model(input_ids=ids).logits[0, -1]
+            alone = model(input_ids=ids).logits[0, -1]
             try:
                 self._forward(0, [PROBE[:half]], [0])
                 cached = self._forward(0, [PROBE[half:]], [half])[0]
             except (ValueError, TypeError, LookupError) as exc:
-                raise cannot_run(self._model.config, folder) from exc
+                raise cannot_run(model.config, folder) from exc
         error = (cached.float() - alone.float()).norm() / alone.float().norm()
         if float(error) > MAX_ERROR:
-            raise cannot_run(self._model.config, folder)
+            raise cannot_run(model.config, folder)
+        return int(alone.shape[0])
+
+    def _choose_ways(self, options: LoadOptions, vocabulary: int) -> None:
+        """How tokens are sampled and decoded: on a CPU in the ways of a CPU, whose tokens for a
+        seed stay what they are; else on the device, in captured steps where it can."""
+        capture = self._capture or graph_capture(self._torch, self._device)
+        if self._device == "cpu" and capture is None:
+            self._host_sampling = importlib.import_module("bot.worker.backends.torch.sampling")
+            self._sample = self._host_sampling.sample_answers
+            if options.compile:
+                self._notes.append('[model.torch] compile = "on" has no effect on a CPU')
+            return
+        sampling = importlib.import_module("bot.worker.backends.torch.device_sampling")
+        slots = self._slots.capacity
+        self._sample = sampling.DeviceSampler(slots, vocabulary, self._device)
+        if capture is None:
+            self._notes.append(f"this version of torch has no graphs for {self._device}")
+            return
+        fixed = importlib.import_module("bot.worker.backends.torch.fixed_steps")
+        self._fixed = fixed.FixedSteps(
+            self._forward, capture, slots, self._context, vocabulary, self._device
+        )
+        if options.compile:
+            self._fixed.compile()
 
     # ------------------------------------------------------------ answers
 
     def add(self, request: Request) -> None:
         request.must_fit(self._context)
-        self._answers[request.id] = _Answer(request, self._sampling.Sampler(request))
+        answer = Answer(request)
+        if self._host_sampling is not None:
+            answer.sampler = self._host_sampling.Sampler(request)
+        self._answers[request.id] = answer
         self._waiting.append(request.id)
 
     def cancel(self, request_id: int) -> None:
@@ -209,31 +171,43 @@ class TorchBackend:
         if request_id in self._waiting:
             self._waiting.remove(request_id)
         else:
-            self._cache.apply(self._slots.release(request_id))
+            self._forward.cache.apply(self._slots.release(request_id))
 
     def step(self) -> Step:
-        step = Step()
+        step, start = Step(), self._clock()
         with self._torch.inference_mode():
             while self._waiting and not self._slots.full:
                 self._admit(self._answers[self._waiting.popleft()])
             decoding = [key for key in self._slots.requests if self._answers[key].tokens]
-            self._prefill(step)
+            read = (self._owed <= 0 or not decoding) and self._prefill(step)
             if decoding:
                 self._decode(decoding, step)
+        self._share_time(self._clock() - start, read=read, wrote=bool(decoding))
+        if not self._loading:  # else they are told with what was loaded
+            step.notes, self._notes = self._notes, []
         return step
 
-    def _admit(self, answer: _Answer) -> None:
+    def _share_time(self, seconds: float, *, read: bool, wrote: bool) -> None:
+        """Note how long a step took: on a GPU, where a captured step is much shorter than a chunk
+        of prefill, answers are then written for as long as they were held up. On a CPU a step takes
+        about as long as a chunk, and they alternate."""
+        if self._fixed is None or not wrote:
+            self._owed = 0.0
+        else:
+            self._owed = seconds if read else self._owed - seconds
+
+    def _admit(self, answer: Answer) -> None:
         """Give a waiting request a slot, with a cached prefix where there is one."""
         request = answer.request
-        self._cache.apply(self._slots.acquire(request.id, request.prompt))
+        self._forward.cache.apply(self._slots.acquire(request.id, request.prompt))
         answer.cached = len(self._slots.tokens(request.id))
 
-    def _prefill(self, step: Step) -> None:
-        """Compute the next chunk of the oldest prompt that is not complete; the last chunk gives
-        the first token of its answer."""
+    def _prefill(self, step: Step) -> bool:
+        """Compute the next chunk of the oldest prompt that is not complete, if there is one; the
+        last chunk gives the first token of its answer."""
         pending = [a for a in self._answers.values() if not a.tokens and self._admitted(a)]
         if not pending:
-            return
+            return False
         answer = pending[0]
         request, cached = answer.request, self._slots.tokens(answer.request.id)
         start = len(cached)
@@ -241,44 +215,64 @@ class TorchBackend:
         logits = self._forward(self._slots.slot(request.id), [chunk], [start])
         cached += chunk
         if len(cached) == len(request.prompt):
-            self._take_tokens([answer], logits, step)
+            self._take_tokens([answer], self._sample([answer], logits), step)
+        return True
 
-    def _admitted(self, answer: _Answer) -> bool:
+    def _admitted(self, answer: Answer) -> bool:
         return answer.request.id in self._slots.requests
 
     def _decode(self, decoding: list[int], step: Step) -> None:
-        """One more token for each of these requests, in one batch. A slot between theirs that is
-        still in prefill is computed with a dummy token, which its next chunk overwrites."""
+        """One more token for each of these requests, in one batch."""
+        answers = [self._answers[key] for key in decoding]
+        if self._fixed is None:
+            tokens = self._decode_exactly(decoding, answers)
+        else:
+            tokens = self._decode_fixed(decoding, answers)
+        for answer in answers:
+            self._slots.tokens(answer.request.id).append(answer.tokens[-1])
+        self._take_tokens(answers, tokens, step)
+
+    def _decode_exactly(self, decoding: list[int], answers: list[Answer]) -> list[int]:
+        """A slot between those of the answers that is still in prefill is computed with a dummy
+        token, which its next chunk overwrites."""
         rows = list(self._slots.requests)
         first, last = rows.index(decoding[0]), rows.index(decoding[-1])
         rows = rows[first : last + 1]
         inputs = [[self._answers[key].tokens[-1] if key in decoding else 0] for key in rows]
         starts = [len(self._slots.tokens(key)) for key in rows]
         logits = self._forward(first, inputs, starts)
-        answers = [self._answers[key] for key in decoding]
-        for answer in answers:
-            self._slots.tokens(answer.request.id).append(answer.tokens[-1])
-        self._take_tokens(answers, logits[[rows.index(key) for key in decoding]], step)
+        tokens: list[int] = self._sample(answers, logits[[rows.index(key) for key in decoding]])
+        return tokens
 
-    def _forward(self, first: int, inputs: list[list[int]], starts: list[int]) -> Any:
-        """One forward pass over token ids [batch, tokens] from the positions `starts` [batch] on.
-        Row i of the batch is slot ``first + i``. Returns the logits after the last token of each
-        row, [batch, vocabulary]."""
-        positions, mask = self._cache.prepare(first, starts, len(inputs[0]))
-        output = self._model(
-            input_ids=self._torch.tensor(inputs).to(self._device),
-            position_ids=positions,
-            attention_mask=mask,
-            use_cache=True,
-            logits_to_keep=1,
-            **{self._cache_argument: self._cache},
+    def _decode_fixed(self, decoding: list[int], answers: list[Answer]) -> list[int]:
+        """In a captured step; once that fails, exactly and for good."""
+        slots = [self._slots.slot(key) for key in decoding]
+        grown = dict(zip(slots, answers, strict=True))
+        positions = self._slots.lengths(self._fixed.batch_size(slots[-1] + 1))
+        rows = [Row(position, grown.get(slot)) for slot, position in enumerate(positions)]
+        try:
+            tokens = self._fixed.decode(rows)
+        except Exception as exc:  # whatever a driver or an operator raises
+            self._give_up_capture(exc)
+            return self._decode_exactly(decoding, answers)
+        self._notes += self._fixed.problems()
+        return [tokens[slot] for slot in slots]
+
+    def _give_up_capture(self, exc: Exception) -> None:
+        said = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+        self._fixed.close()
+        self._fixed = None
+        self._notes.append(
+            f"decoding steps cannot be captured as graphs on {self._device} ({said}); answers are "
+            "written without, more slowly"
         )
-        return output.logits[:, -1]
+        module = getattr(self._torch, self._device.partition(":")[0], None)
+        if hasattr(module, "empty_cache"):
+            module.empty_cache()  # what the graphs held
 
-    def _take_tokens(self, answers: list[_Answer], logits: Any, step: Step) -> None:
-        """Sample the next token of each answer from its row of logits [batch, vocabulary]."""
-        sampled = self._sampling.sample_tokens([answer.sampler for answer in answers], logits)
-        for answer, token in zip(answers, sampled, strict=True):
+    def _take_tokens(self, answers: list[Answer], tokens: list[int], step: Step) -> None:
+        """Add to each answer its next token."""
+        for answer, token in zip(answers, tokens, strict=True):
             request = answer.request
             answer.tokens.append(token)
             if token in request.stop:
@@ -288,23 +282,11 @@ class TorchBackend:
             if len(answer.tokens) == request.max_new_tokens:
                 self._end(answer, LENGTH, step)
 
-    def _end(self, answer: _Answer, reason: str, step: Step) -> None:
+    def _end(self, answer: Answer, reason: str, step: Step) -> None:
         request_id = answer.request.id
         del self._answers[request_id]
-        self._cache.apply(self._slots.release(request_id))
+        self._forward.cache.apply(self._slots.release(request_id))
         step.ended.append(Ended(request_id, reason, usage=Usage(cached_tokens=answer.cached)))
-
-
-def _import(name: str) -> Any:
-    """Raises LoadError where the module cannot be imported."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as exc:
-        raise LoadError(
-            f'backend "torch" needs {name}, which {sys.executable} does not have or cannot load '
-            f"({exc}): install torch and transformers there, or name another interpreter in "
-            "[model] python"
-        ) from exc
 
 
 def create() -> TorchBackend:

@@ -1,11 +1,13 @@
-"""Samples tokens from logits, with each request's own parameters and random number generator.
+"""Samples tokens on the CPU, with each request's own parameters and random number generator.
 
 Imports torch; it is itself imported only when a model is loaded.
 """
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
+from bot.worker.backends.torch.answer import Answer
 from bot.worker.protocol import Request
 
 torch: Any = importlib.import_module("torch")
@@ -48,6 +50,11 @@ class Sampler:
     def add(self, token: int) -> None:
         """Record the next token of the answer, for the repetition penalty."""
         self._seen.add(token)
+
+
+def sample_answers(answers: Sequence[Answer], logits: Any) -> list[int]:
+    """The next token of each answer, from its row of logits [batch, vocabulary]."""
+    return sample_tokens([answer.sampler for answer in answers], logits)
 
 
 def sample_tokens(samplers: list[Sampler], logits: Any) -> list[int]:

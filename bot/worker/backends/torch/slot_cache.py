@@ -4,6 +4,7 @@ Imports torch and transformers; it is itself imported only when a model is loade
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from bot.worker.backends.kv_cache.batch_slots import Move
@@ -52,24 +53,7 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         self._at = torch.tensor(starts).to(self._device)
         self._each = torch.arange(len(starts), device=self._device)
         positions = self._at[:, None] + torch.arange(count, device=self._device)
-        return positions, self._attention_mask(positions)
-
-    def _attention_mask(self, positions: Any) -> Any:
-        """A mask for each kind of layer, or the mask where there is one kind: [batch, 1, count,
-        length], True (or 0) where a token attends."""
-        every = torch.arange(self._length, device=self._device)
-        causal = (every <= positions[..., None])[:, None]
-        masks = {}
-        for kind, window in self._masks.windows.items():
-            near = (every > positions[..., None] - window)[:, None]
-            masks[kind] = self._typed(causal & near if window else causal)
-        return masks if len(masks) > 1 else next(iter(masks.values()))
-
-    def _typed(self, mask: Any) -> Any:
-        if not self._masks.additive:
-            return mask
-        zero, lowest = torch.zeros((), dtype=self._dtype), torch.finfo(self._dtype).min
-        return torch.where(mask, zero.to(self._device), lowest)
+        return positions, attention_mask(self._masks, positions, self._length, self._dtype)
 
     @property
     def bytes_per_token(self) -> int:
@@ -122,3 +106,75 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
     def _allocate(self, states: Any) -> Any:
         heads, size = states.shape[1], states.shape[3]
         return states.new_zeros((self._slots, heads, self._context, size))
+
+    def fixed(self, positions: Any, length: int) -> "FixedRows":
+        """The first slots, for decoding steps at the positions in this tensor [batch], which attend
+        to `length` positions at most. Each layer must have been written before."""
+        return FixedRows(self._keys, self._values, self._masks, self._dtype, length, positions)
+
+
+class FixedRows(transformers.Cache):  # type: ignore[misc]
+    """The first slots of a `SlotCache` in decoding steps of one token a row, of which each has the
+    same shapes: what changes from one to the next is the contents of `positions` alone. So a step
+    can be captured (`bot.worker.backends.torch.graphs`), and compiled while the `SlotCache` is in
+    use."""
+
+    def __init__(
+        self,
+        keys: Mapping[int, Any],
+        values: Mapping[int, Any],
+        masks: Masks,
+        dtype: Any,
+        length: int,
+        positions: Any,
+    ) -> None:
+        """`keys`, `values`: by layer, [slots, heads, context, head size]. A row attends to the
+        first `length` positions at most."""
+        super().__init__(layers=[])
+        count = positions.shape[0]
+        self._keys = {layer: tensor[:count] for layer, tensor in keys.items()}
+        self._values = {layer: tensor[:count] for layer, tensor in values.items()}
+        self._masks = masks
+        self._dtype = dtype
+        self._length = length
+        self._positions = positions
+        self._each = torch.arange(count, device=positions.device)
+
+    def attention_mask(self) -> Any:
+        """What the model takes as its attention mask, for the positions as they are now."""
+        return attention_mask(self._masks, self._positions[:, None], self._length, self._dtype)
+
+    def update(
+        self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Any, Any]:
+        """Called by the model in each layer, as `SlotCache.update`."""
+        del args, kwargs
+        keys, values = self._keys[layer_idx], self._values[layer_idx]
+        keys[self._each, :, self._positions] = key_states[:, :, 0]
+        values[self._each, :, self._positions] = value_states[:, :, 0]
+        return keys[:, :, : self._length], values[:, :, : self._length]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Called by the model: the number of cached tokens, which no row has more of."""
+        del layer_idx
+        return self._length - 1
+
+
+def attention_mask(masks: Masks, positions: Any, length: int, dtype: Any) -> Any:
+    """A mask for each kind of layer, or the mask where there is one kind: [batch, 1, count,
+    length], True (or 0) where the token at one of the positions [batch, count] attends. `dtype` is
+    that of additive masks."""
+    every = torch.arange(length, device=positions.device)
+    causal = (every <= positions[..., None])[:, None]
+    found = {}
+    for kind, window in masks.windows.items():
+        near = (every > positions[..., None] - window)[:, None]
+        found[kind] = _typed(causal & near if window else causal, masks, dtype)
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _typed(mask: Any, masks: Masks, dtype: Any) -> Any:
+    if not masks.additive:
+        return mask
+    zero = torch.zeros((), dtype=dtype, device=mask.device)
+    return torch.where(mask, zero, torch.finfo(dtype).min)

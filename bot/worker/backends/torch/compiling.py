@@ -1,0 +1,137 @@
+"""Compiles decoding steps with torch.compile in a thread, while they are in use as they are.
+
+torch.compile compiles a function when it is called, and then runs it with the given tensors. Here
+the first run is prevented: it would write into the KV cache while answers are being decoded. What
+is kept is the compiled code with its tensors, which the decoding thread then runs (or captures)
+without tracing or checking anything again.
+
+Imports torch; it is itself imported only when a model is loaded.
+"""
+
+import importlib
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
+from typing import Any
+
+torch: Any = importlib.import_module("torch")
+
+Step = Callable[[], Any]
+"""A function of tensors that it holds itself. It returns one tensor."""
+
+SWITCH_SECONDS = 0.001
+"""Python's switch interval while something is compiled. Tracing is Python code, which the decoding
+thread interrupts several times in each step; 5 ms each time, Python's default, would be felt."""
+
+
+WORTHWHILE = 50
+"""How often a step was run before it is compiled. Compiling takes as long as some thousand runs,
+and most shapes are used for a moment only, while a batch fills up."""
+
+
+class BackgroundCompiler:
+    """Compiles steps one after the other in a thread, those first that are used most. Ends with the
+    process."""
+
+    def __init__(self, backend: str = "inductor", worthwhile: int = WORTHWHILE) -> None:
+        """`backend`: torch.compile's name of what compiles."""
+        self.problems: deque[str] = deque()
+        """Why nothing more is compiled, in one line; whoever reads it takes it out."""
+        self._backend = backend
+        self._worthwhile = worthwhile
+        self._makers: dict[Hashable, Callable[[], Step]] = {}
+        self._uses: Counter[Hashable] = Counter()
+        self._ready: dict[Hashable, Step] = {}
+        self._used = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
+        self._thread.start()
+
+    def compiled(self, key: Hashable, make: Callable[[], Step]) -> Step | None:
+        """The compiled step of this key, which is about to be run; None where it is not ready.
+        `make` makes the step. Called by the decoding thread only."""
+        if (ready := self._ready.get(key)) is not None:
+            return ready
+        self._makers.setdefault(key, make)
+        self._uses[key] += 1
+        if self._uses[key] == self._worthwhile:
+            with self._used:
+                self._used.notify()
+        return None
+
+    def wait(self) -> None:
+        """Wait until everything that is worth it is compiled, or compiling has failed."""
+        while self._thread.is_alive() and self._most_used() is not None:
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Compile nothing more, after what is being compiled."""
+        with self._used:
+            self._closed = True
+            self._used.notify()
+
+    def _most_used(self) -> Hashable | None:
+        """What to compile next; None where nothing is worth it."""
+        uses = list(self._uses.items())
+        open_ones = [(count, key) for key, count in uses if key not in self._ready]
+        count, key = max(open_ones, key=lambda one: one[0], default=(0, None))
+        return key if count >= self._worthwhile else None
+
+    def _run(self) -> None:
+        interval = sys.getswitchinterval()
+        with torch.inference_mode():
+            while True:
+                with self._used:
+                    self._used.wait_for(lambda: self._closed or self._most_used() is not None)
+                if self._closed:
+                    return
+                key = self._most_used()
+                sys.setswitchinterval(SWITCH_SECONDS)
+                try:
+                    self._compile(key)
+                except Exception as exc:  # whatever the compilers of this machine raise
+                    self.problems.append(one_line(exc))
+                    return
+                finally:
+                    sys.setswitchinterval(interval)
+
+    def _compile(self, key: Hashable) -> None:
+        start = time.perf_counter()
+        self._ready[key] = compile_step(self._makers[key](), self._backend)
+        seconds = time.perf_counter() - start
+        sys.stderr.write(f"compiled the decoding step of shape {key} in {seconds:.1f} s\n")
+
+
+class _Compiled(Exception):
+    """The step is compiled: raised in place of its first run."""
+
+    def __init__(self, run: Step) -> None:
+        super().__init__()
+        self.run = run
+
+
+def compile_step(step: Step, backend: str) -> Step:
+    """Compile a step, as one graph, without running it. Raises what torch.compile raises."""
+    compile_graph = torch._dynamo.lookup_backend(backend)
+
+    def compile_only(graph: Any, examples: list[Any]) -> Step:
+        compiled = compile_graph(graph, examples)
+
+        def first_run(*inputs: Any) -> Any:
+            raise _Compiled(lambda: compiled(*inputs)[0])
+
+        return first_run
+
+    torch._dynamo.reset()  # what was compiled for other shapes is kept here, not there
+    try:
+        torch.compile(step, backend=compile_only, fullgraph=True, dynamic=False)()
+    except _Compiled as done:
+        return done.run
+    raise RuntimeError("torch.compile found nothing to compile")
+
+
+def one_line(exc: BaseException) -> str:
+    """An exception's type, and its text in one line of at most 200 characters."""
+    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

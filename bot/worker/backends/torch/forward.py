@@ -1,0 +1,57 @@
+"""Forward passes of a model of transformers over the slots of its KV cache.
+
+Imports torch; it is itself imported only when a model is loaded.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from bot.worker.backends.torch.layer_kinds import Masks
+
+torch: Any = importlib.import_module("torch")
+slot_cache: Any = importlib.import_module("bot.worker.backends.torch.slot_cache")
+
+
+class Forward:
+    """A model with the batched KV cache that it writes."""
+
+    def __init__(self, model: Any, masks: Masks, device: str, slots: int, context: int) -> None:
+        self.cache = slot_cache.SlotCache(slots, context, device, masks, model.dtype)
+        self._model = model
+        self._device = device
+        # The argument is called "cache" since transformers 5.24, "past_key_values" before.
+        known = inspect.signature(model.forward).parameters
+        self._cache_argument = "cache" if "cache" in known else "past_key_values"
+
+    def __call__(self, first: int, inputs: list[list[int]], starts: list[int]) -> Any:
+        """One forward pass over token ids [batch, tokens] from the positions `starts` [batch] on.
+        Row i of the batch is slot ``first + i``. Returns the logits after the last token of each
+        row, [batch, vocabulary]."""
+        positions, mask = self.cache.prepare(first, starts, len(inputs[0]))
+        ids = torch.tensor(inputs).to(self._device)
+        return self._logits(ids, positions, mask, self.cache)
+
+    def fixed(self, tokens: Any, positions: Any, length: int) -> Callable[[], Any]:
+        """A decoding step for the first rows, one token each: a function that returns their logits
+        [batch, vocabulary] for what the tensors `tokens` and `positions` [batch] hold then. A row
+        attends to `length` positions at most. It may be captured or compiled."""
+        rows = self.cache.fixed(positions, length)
+
+        def step() -> Any:
+            mask = rows.attention_mask()
+            return self._logits(tokens[:, None], positions[:, None], mask, rows)
+
+        return step
+
+    def _logits(self, ids: Any, positions: Any, mask: Any, cache: Any) -> Any:
+        output = self._model(
+            input_ids=ids,
+            position_ids=positions,
+            attention_mask=mask,
+            use_cache=True,
+            logits_to_keep=1,
+            **{self._cache_argument: cache},
+        )
+        return output.logits[:, -1]

@@ -1,0 +1,115 @@
+"""Captured steps: work on a device that is recorded once, and then launched as a whole.
+
+A decoding step of a model is some thousand small kernels. Launching them one by one takes Python
+and the driver longer than the GPU needs to compute them; a graph of all of them is launched at
+once. This is the only module that knows of graphs.
+
+What is captured must always use the same tensors, have the same shapes, and never wait for the
+device: a graph repeats the kernels, not the Python code around them.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+Work = Callable[[], None]
+
+
+class Capture(Protocol):
+    """A way to capture work."""
+
+    def __call__(self, work: Work) -> Work:
+        """Run `work` once, and return what does the same again. Raises what `work` or the capture
+        raises; then nothing is captured, and `work` may have run."""
+        ...
+
+
+def repeat(work: Work) -> Work:
+    """The capture of a device without graphs: every run launches all kernels again."""
+    work()
+    return work
+
+
+def graph_capture(torch: Any, device: str) -> Capture | None:
+    """The capture by graphs of this device, CUDA's or (SYCL's, for Intel) XPU's; None where the
+    device or the installed torch has none."""
+    kind = device.partition(":")[0]
+    name = {"cuda": "CUDAGraph", "xpu": "XPUGraph"}.get(kind)
+    module = getattr(torch, kind, None)
+    if name is None or not hasattr(module, name) or not hasattr(module, "graph"):
+        return None
+    return GraphCapture(module, name)
+
+
+class GraphCapture:
+    """Captures graphs by ``torch.cuda`` or ``torch.xpu``, which have the same interface."""
+
+    def __init__(self, module: Any, name: str) -> None:
+        """`module`: ``torch.cuda`` or ``torch.xpu``; `name`: of its class of graphs."""
+        self._module = module
+        self._new_graph = getattr(module, name)
+        self._stream = module.Stream()
+        self._pool = module.graph_pool_handle()
+        """One memory pool for all graphs: nothing in it outlives a replay, since what goes into
+        captured work and what comes out is in tensors from outside."""
+        self._options: dict[str, Any] = {}
+        if name == "CUDAGraph":
+            # Another thread may compile meanwhile, and allocate memory on the device.
+            self._options["capture_error_mode"] = "thread_local"
+        self._first = True
+
+    def __call__(self, work: Work) -> Work:
+        module, stream = self._module, self._stream
+        # A run on the side stream first, as CUDA's documentation asks: libraries allocate then.
+        stream.wait_stream(module.current_stream())
+        with module.stream(stream), self._refusing_to_wait():
+            work()
+        module.current_stream().wait_stream(stream)
+        graph = self._new_graph()
+        with module.graph(graph, pool=self._pool, stream=stream, **self._options):
+            work()
+        return graph.replay  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _refusing_to_wait(self) -> Iterator[None]:
+        """For the first work that is captured: raise RuntimeError where it waits for the device, as
+        experts and some scaled positions do. Afterwards a capture would fail, which not every
+        version of torch recovers from. Not for later ones: it holds for all threads."""
+        if not self._first or not hasattr(self._module, "set_sync_debug_mode"):
+            yield
+            return
+        self._first = False
+        self._module.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            self._module.set_sync_debug_mode("default")
+
+
+class CapturedSteps:
+    """Steps by key, each captured when it is first run."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self._steps: dict[Hashable, tuple[Work, Work]] = {}
+        """What repeats a step, and its work, which keeps the tensors that the graph uses."""
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def run(self, key: Hashable, make: Callable[[], Work]) -> None:
+        """Run the step of this key, exactly once; where it is not captured yet, `make` makes its
+        work. Raises what the capture raises."""
+        if (known := self._steps.get(key)) is not None:
+            known[0]()
+            return
+        work = make()
+        self._steps[key] = self._capture(work), work
+
+    def forget(self, key: Hashable) -> None:
+        """Drop the step of this key, and the memory of its graph."""
+        self._steps.pop(key, None)
+
+    def clear(self) -> None:
+        """Drop all steps."""
+        self._steps.clear()

@@ -1,0 +1,239 @@
+"""Captured decoding steps of fixed shapes give the same tokens as steps of just what is needed."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.worker.backends.torch import backend as backend_module
+from bot.worker.backends.torch.backend import TorchBackend
+from bot.worker.protocol import LoadOptions, Request
+from tests.bot.worker.backends.backend_bench import PROMPT, Bench, request
+from tests.tiny_model import write_tiny_model
+from tests.traced_capture import TracedCapture
+
+torch: Any = pytest.importorskip("torch")
+fixed_steps: Any = importlib.import_module("bot.worker.backends.torch.fixed_steps")
+
+CONTEXT = 512
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> LoadOptions:
+    folder = write_tiny_model(tmp_path_factory.mktemp("torch") / "tiny")
+    return LoadOptions("torch", str(folder), device="cpu", context=CONTEXT, max_parallel=6)
+
+
+@pytest.fixture(scope="module")
+def capture() -> TracedCapture:
+    return TracedCapture()
+
+
+@pytest.fixture(scope="module")
+def captured(options: LoadOptions, capture: TracedCapture) -> Bench:
+    return Bench(TorchBackend(capture), options)
+
+
+def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
+    raise RuntimeError("operation not permitted when stream is capturing\n(and more)")
+
+
+@pytest.fixture(scope="module")
+def exact(options: LoadOptions) -> Bench:
+    """Samples on the device, too, but captures nothing."""
+    return Bench(TorchBackend(uncapturable), options)
+
+
+def mixed(first_id: int) -> list[Request]:
+    """Answers of all kinds, more than there are slots, of different lengths."""
+    warm = {"temperature": 1.2, "top_k": 50, "top_p": 0.95}
+    hows: list[dict[str, Any]] = [
+        {},
+        warm,
+        warm | {"repetition_penalty": 1.3},
+        {"temperature": 1.5},
+        {"repetition_penalty": 1.2},
+        warm | {"top_k": 100},
+        warm,
+        {},
+    ]
+    return [
+        request(
+            first_id + n,
+            [1, *range(20 * n + 3, 20 * n + 3 + 7 * n), 5],
+            max_new_tokens=4 + 3 * n,
+            stop=[],
+            seed=n,
+            **how,
+        )
+        for n, how in enumerate(hows)
+    ]
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def test_batches_are_powers_of_two_and_all_slots() -> None:
+    assert fixed_steps.batch_sizes(1) == [1]
+    assert fixed_steps.batch_sizes(6) == [1, 2, 4, 6]
+    assert fixed_steps.batch_sizes(8) == [1, 2, 4, 8]
+
+
+def test_lengths_go_up_by_half_at_most_to_the_whole_context() -> None:
+    assert fixed_steps.lengths(200) == [200]
+    assert fixed_steps.lengths(4096) == [256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096]
+    assert fixed_steps.lengths(1000) == [256, 384, 512, 768, 1000]
+
+
+def test_few_steps_are_captured_and_repeated(captured: Bench, capture: TracedCapture) -> None:
+    captured.answer(request(1, max_new_tokens=30, stop=[]))
+    before, replayed = capture.captured, capture.replayed
+    captured.answer(request(2, max_new_tokens=30, stop=[]))
+    assert capture.captured == before
+    assert capture.replayed == replayed + 2 * 29  # the model and the sampling; the first is read
+
+
+# ---------------------------------------------------------------- the same tokens
+
+
+def test_answers_of_all_kinds_are_those_without_capture(captured: Bench, exact: Bench) -> None:
+    for bench in (captured, exact):
+        bench.add(*mixed(100))
+        bench.finish(*range(100, 108))
+    assert captured.tokens == captured.tokens | {key: exact.tokens[key] for key in range(100, 108)}
+
+
+def test_each_answer_is_what_it_is_alone(captured: Bench) -> None:
+    captured.add(*mixed(200))
+    captured.finish(*range(200, 208))
+    together = {key: captured.tokens[key] for key in range(200, 208)}
+    assert together == {given.id: captured.answer(given) for given in mixed(200)}
+
+
+def test_greedy_answers_are_those_of_a_cpu(captured: Bench, options: LoadOptions) -> None:
+    given = request(1, stop=[], max_new_tokens=60, repetition_penalty=1.1)
+    assert captured.answer(given) == Bench(TorchBackend(), options).answer(given)
+
+
+def test_an_answer_that_outgrows_a_length_goes_on_in_the_next(
+    captured: Bench, exact: Bench
+) -> None:
+    given = request(1, [1, *range(3, 250)], max_new_tokens=20, stop=[])
+    assert captured.answer(given) == exact.answer(given)
+
+
+def test_a_row_that_fills_the_batch_leaves_what_its_slot_holds(
+    captured: Bench, exact: Bench
+) -> None:
+    """Three answers are computed in a batch of four, next to a conversation that ended."""
+    turns = [request(10 + n, [1, *range(30 * n, 30 * n + 40)], stop=[]) for n in range(6)]
+    follow = []
+    for bench in (captured, exact):
+        bench.add(*turns)
+        bench.finish(*range(10, 16))
+        said = {key: list(bench.tokens[key]) for key in range(10, 16)}
+        others = [request(20 + n, [9, 9, n], stop=[], max_new_tokens=50) for n in range(3)]
+        bench.add(*others)
+        bench.finish(20, 21, 22)
+        second = [
+            request(30 + n, [*given.prompt, *said[given.id], 7, 8, 9], stop=[])
+            for n, given in enumerate(turns[3:])
+        ]
+        follow.append([bench.answer(given) for given in second])
+        assert any(bench.ended[30 + n].usage.cached_tokens > 40 for n in range(3))
+    assert follow[0] == follow[1]
+
+
+def test_prompts_that_are_read_between_two_steps_disturb_nothing(
+    captured: Bench, exact: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = captured
+    monkeypatch.setattr(bench.backend, "_chunk", 32)
+    long = [request(40 + n, [1, *range(5 + n, 5 + n + 150)], stop=[]) for n in range(4)]
+    bench.add(request(39, max_new_tokens=60, stop=[]), long[0])
+    bench.step()
+    bench.add(*long[1:])
+    for _ in range(5):
+        bench.step()
+    bench.backend.cancel(40)  # the slots behind it move
+    bench.finish(39, 41, 42, 43)
+    assert bench.tokens[39] == exact.answer(request(39, max_new_tokens=60, stop=[]))
+    for given in long[1:]:
+        assert bench.tokens[given.id] == exact.answer(given)
+
+
+# ---------------------------------------------------------------- what cannot be captured
+
+
+def test_a_device_that_cannot_capture_is_named_in_one_line_and_decodes(
+    exact: Bench, options: LoadOptions
+) -> None:
+    assert exact.facts.note == (
+        "decoding steps cannot be captured as graphs on cpu (RuntimeError: operation not permitted "
+        "when stream is capturing (and more)); answers are written without, more slowly"
+    )
+    given = request(1, stop=[], max_new_tokens=40)
+    assert exact.answer(given) == Bench(TorchBackend(), options).answer(given)
+
+
+def test_a_capture_that_fails_later_costs_no_token(options: LoadOptions, exact: Bench) -> None:
+    kept = TracedCapture()
+
+    def running_out(work: Callable[[], None]) -> Callable[[], None]:
+        if kept.captured == 3:  # one row, greedy and sampled; then the first batch of two
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return kept(work)
+
+    bench = Bench(TorchBackend(running_out), options)
+    given = [
+        request(n, PROMPT[n:], temperature=1.0, top_k=50, stop=[], seed=n, max_new_tokens=20)
+        for n in (1, 2)
+    ]
+    notes = []
+    bench.add(given[0])
+    bench.step()
+    bench.step()
+    bench.add(given[1])
+    while not {1, 2} <= set(bench.ended):
+        step = bench.backend.step()
+        notes += step.notes
+        for key, ids in step.tokens:
+            bench.tokens[key] += ids
+        bench.ended |= {ended.id: ended for ended in step.ended}
+    assert bench.tokens == {each.id: exact.answer(each) for each in given}
+    (note,) = notes
+    assert "OutOfMemoryError: CUDA out of memory." in note
+
+
+# ---------------------------------------------------------------- time for those who write
+
+
+def test_while_a_prompt_is_read_answers_are_written_half_of_the_time(
+    options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backend_module.PREFILL_CHUNK, "cpu", 32)
+    # Each step takes one second, or four where it reads; the clock is asked twice a step.
+    times: list[float] = []
+    bench = Bench(
+        TorchBackend(TracedCapture(), clock=lambda: times.pop(0)), options_of(options, times)
+    )
+    bench.add(request(1, PROMPT[:20], max_new_tokens=100, stop=[]))
+    times += [0.0, 4.0]
+    bench.step()
+    bench.add(request(2, [7, *range(3, 160)], max_new_tokens=5, stop=[]))
+    written = []
+    for step in range(10):
+        times += [0.0, 4.0 if step % 5 == 0 else 1.0]
+        before = len(bench.backend._slots.tokens(2)) if step else 0  # type: ignore[attr-defined]
+        bench.step()
+        written.append(len(bench.backend._slots.tokens(2)) - before)  # type: ignore[attr-defined]
+    assert written == [32, 0, 0, 0, 0, 32, 0, 0, 0, 0]
+    assert len(bench.tokens[1]) == 11
+
+
+def options_of(options: LoadOptions, times: list[float]) -> LoadOptions:
+    """The options, with as many zeros on the clock as warming up asks for."""
+    times += [0.0] * 4
+    return replace(options, max_parallel=2)
