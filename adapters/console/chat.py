@@ -214,7 +214,7 @@ class Chat:
 
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
-        self._screen.say(context_text(packed, self._engine.status.model))
+        self._screen.say(context_text(packed))
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())

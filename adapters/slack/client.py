@@ -24,6 +24,7 @@ from adapters.slack.buttons import Buttons
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
 from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.model_menu import CHOOSE, ModelMenu
 from adapters.slack.payloads import JSON, Malformed, check, origin_of, record, text
 from adapters.slack.rendering import ACTION_IDS
 from adapters.slack.slash import Slash
@@ -44,6 +45,7 @@ class Listeners:
         self.incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
+        self._menu = ModelMenu(desk, handlers)
         self._app = AsyncApp(
             name="parley",
             logger=_quiet_logger(),
@@ -85,6 +87,7 @@ class Listeners:
             app.command(command["command"])(self._command)
         for action_id in ACTION_IDS:
             app.action(action_id)(self._action)
+        app.action(CHOOSE)(self._choice)
         app.view(SYSTEM_VIEW)(self._view)
         app.error(_failed)
 
@@ -125,6 +128,13 @@ class Listeners:
         await ack()
         with _if_well_formed(body):
             self._buttons.pressed(_workspace(context), body, action)
+
+    async def _choice(
+        self, ack: AsyncAck, body: JSON, action: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._menu.chosen(_workspace(context), body, action)
 
     async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
         await ack()

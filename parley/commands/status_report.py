@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,8 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
     lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
-    lines += [(f"Model {one.name}", _further(one)) for one in found.further_models]
+    up = {one["name"]: one["up"] for one in (found.web.now or {}).get("further", ())}
+    lines += [(f"Model {one.name}", _further(one, up)) for one in found.further_models]
     lines += [("Database", f"{database.name}: {_stored(database)}")]
     lines += [("Converted models", found.converted), ("Log file", found.log)]
     lines += [(platform.name, _running(platform)) for platform in found.platforms]
@@ -237,9 +239,12 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     return lines
 
 
-def _further(model: FurtherModelStatus) -> str:
+def _further(model: FurtherModelStatus, up: Mapping[str, bool]) -> str:
+    """With what the running Parley knows of its servers."""
     name = model.model or FIRST_LISTED
-    return f"{name}, on {', '.join(model.servers)}"
+    answers = {True: "; it answers", False: "; ✗ it does not answer"}
+    known = answers[up[model.name]] if model.name in up else ""
+    return f"{name}, on {', '.join(model.servers)}{known}"
 
 
 def _web(web: WebStatus) -> str:

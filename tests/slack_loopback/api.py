@@ -144,7 +144,7 @@ def check_blocks(blocks: list[JSON]) -> None:
 
 def _check_block(block: JSON) -> None:
     kinds = {
-        "actions": {"button"},
+        "actions": {"button", "static_select"},
         "context_actions": {"feedback_buttons", "icon_button"},
         "context": {"mrkdwn", "plain_text"},
     }
@@ -158,6 +158,8 @@ def _check_block(block: JSON) -> None:
         good = 0 < len(elements) <= 25 and len(actions) == len(set(actions))
         good = good and all(element["type"] in kinds[block["type"]] for element in elements)
         good = good and all(len(e.get("value", "")) <= 2000 for e in elements)
+        menus = [element for element in elements if element["type"] == "static_select"]
+        good = good and all(0 < len(menu["options"]) <= 100 for menu in menus)
     else:
         good = False
     if not good:
