@@ -665,7 +665,7 @@ class SurfaceFinder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PlaceNames:
     """What people named the place of a conversation, and the bot in it, as the platform has it:
     any text, of any length. "" where there is no such name, or it cannot be read."""
 
@@ -681,11 +681,11 @@ class Surroundings:
     """One person alone with the bot: there is no channel."""
 
 
-class SurroundingsFinder(Protocol):
+class PlaceNamesFinder(Protocol):
     """Looks up the names for `bot.engine.variables.PromptVariables`. Each platform's adapter
     registers one."""
 
-    async def __call__(self, conversation: ConversationKey) -> Surroundings:
-        """The surroundings of a conversation of this platform. May take its time, and raise
+    async def __call__(self, conversation: ConversationKey) -> PlaceNames:
+        """The names of a conversation of this platform. May take its time, and raise
         anything: the caller bounds both, and remembers what was found."""
         ...

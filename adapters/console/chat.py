@@ -18,12 +18,12 @@ from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import (
+    PlaceNames,
     Store,
     StoredAnswer,
     StoredExchange,
     Surface,
     SurfaceFinder,
-    Surroundings,
 )
 
 MOST_EARLIER = 99
@@ -68,7 +68,7 @@ class Chat:
         self._place = Place(conversation, direct=True)
         self._person = person
         self._desk = Desk(engine, store, ConsolePlatform(), Rules())
-        engine.variables.register(conversation.platform, surroundings)
+        engine.variables.register(conversation.platform, place_names)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "reset": self._reset,
             "stop": self._stop,
@@ -223,10 +223,10 @@ class Chat:
         self._screen.say(help_text())
 
 
-async def surroundings(conversation: ConversationKey) -> Surroundings:
-    """A `bot.ports.SurroundingsFinder`: a terminal is no place with a name."""
+async def place_names(conversation: ConversationKey) -> PlaceNames:
+    """A `bot.ports.PlaceNamesFinder`: a terminal is no place with a name."""
     del conversation
-    return Surroundings(direct=True)
+    return PlaceNames(direct=True)
 
 
 def _finder_of(surface: Surface) -> SurfaceFinder:

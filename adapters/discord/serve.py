@@ -13,8 +13,8 @@ from adapters.common.rules import Rules
 from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
+from adapters.discord.place_names import place_names
 from adapters.discord.places import PLATFORM, access_of
-from adapters.discord.surroundings import surroundings
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, SurfaceBusy
@@ -104,7 +104,7 @@ class _Connection:
             on_up=self._ready,
             guild_ready_timeout=GUILDS_SETTLE,
         )
-        find = partial(surroundings, client)
+        find = partial(place_names, client)
         self._parley.engine.variables.register(PLATFORM, find)
         async with client, client.beside:
             await log_in(client, self._settings)

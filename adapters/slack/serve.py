@@ -18,9 +18,9 @@ from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.history import SlackHistory
 from adapters.slack.installations import InstallationBook, open_installations
+from adapters.slack.place_names import place_names
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
-from adapters.slack.surroundings import surroundings
 from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
@@ -141,7 +141,7 @@ class _Connection:
         rules = Rules.of(self._settings, access_of(slack), answer_all=slack.answer_all_channels)
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
-        find = partial(surroundings, workspaces)
+        find = partial(place_names, workspaces)
         self._parley.engine.variables.register(PLATFORM, find)
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
         return desk

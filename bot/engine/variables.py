@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import Clock
 from bot.messages import ConversationKey
 from bot.names import clean_line
-from bot.ports import Surroundings, SurroundingsFinder
+from bot.ports import PlaceNames, PlaceNamesFinder
 from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
@@ -62,31 +62,31 @@ class PromptVariables:
         """`now` tells the time in the time zone whose midnight changes the date."""
         self._clock = clock
         self._now = now
-        self._finders: dict[str, SurroundingsFinder] = {}
-        self._kept: Recent[ConversationKey, tuple[float, Surroundings]] = Recent(KEPT_CHANNELS)
+        self._finders: dict[str, PlaceNamesFinder] = {}
+        self._kept: Recent[ConversationKey, tuple[float, PlaceNames]] = Recent(KEPT_CHANNELS)
 
-    def register(self, platform: str, find: SurroundingsFinder) -> None:
+    def register(self, platform: str, find: PlaceNamesFinder) -> None:
         """Look up the names of this platform's places with `find` from now on."""
         self._finders[platform] = find
 
     async def fill(self, text: str, conversation: ConversationKey) -> str:
         """`text` with the variables of this conversation. Raises nothing: what cannot be looked up
-        is written as in `Surroundings()`. The platform is only asked where `text` needs it."""
+        is written as in `PlaceNames()`. The platform is only asked where `text` needs it."""
         used = set(_VARIABLE.findall(text))
         if not used:
             return text
         values = self._dates()
         if used.intersection(_NAMED):
-            values |= _names(await self._surroundings(conversation))
+            values |= _names(await self._place_names(conversation))
         return _VARIABLE.sub(lambda found: values[found[1]], text)
 
     def _dates(self) -> dict[str, str]:
         today = self._now().date()
         return {"date": today.isoformat(), "weekday": WEEKDAYS[today.weekday()]}
 
-    async def _surroundings(self, conversation: ConversationKey) -> Surroundings:
+    async def _place_names(self, conversation: ConversationKey) -> PlaceNames:
         channel = replace(conversation, thread="")
-        until, kept = self._kept.get(channel) or (0.0, Surroundings())
+        until, kept = self._kept.get(channel) or (0.0, PlaceNames())
         if self._clock.monotonic() < until:
             return kept
         found, keep = await self._look_up(channel), KEPT_SECONDS
@@ -95,7 +95,7 @@ class PromptVariables:
         self._kept.put(channel, (self._clock.monotonic() + keep, found))
         return found
 
-    async def _look_up(self, channel: ConversationKey) -> Surroundings | None:
+    async def _look_up(self, channel: ConversationKey) -> PlaceNames | None:
         find = self._finders.get(channel.platform)
         if find is None:
             return None
@@ -107,7 +107,7 @@ class PromptVariables:
             return None
 
 
-def _names(found: Surroundings) -> dict[str, str]:
+def _names(found: PlaceNames) -> dict[str, str]:
     """The names as they stand in a prompt. What a place does not have is said in words, so that
     the sentence around it stays one."""
     direct = found.direct

@@ -20,7 +20,7 @@ from bot.engine.variables import (
 )
 from bot.engine.window import WindowOptions
 from bot.messages import ConversationKey, Prompt, Sampling
-from bot.ports import StoredAnswer, Surface, Surroundings
+from bot.ports import PlaceNames, StoredAnswer, Surface
 from bot.prompting.llama2 import Llama2Format
 from bot.prompting.template import TemplateFormat
 from bot.prompting.tokenizer import TextTokenizer
@@ -40,11 +40,11 @@ NOWHERE = "2026-11-27/Friday/this server/this channel/no topic/Parley"
 class Place:
     """What a platform says of its places, and how often it was asked."""
 
-    found: Surroundings = field(default_factory=Surroundings)
+    found: PlaceNames = field(default_factory=PlaceNames)
     failure: Exception | None = None
     asked: list[ConversationKey] = field(default_factory=list)
 
-    async def __call__(self, conversation: ConversationKey) -> Surroundings:
+    async def __call__(self, conversation: ConversationKey) -> PlaceNames:
         self.asked.append(conversation)
         if self.failure is not None:
             raise self.failure
@@ -66,7 +66,7 @@ def made(place: Place, clock: VirtualClock | None = None) -> PromptVariables:
 
 
 async def test_every_variable_is_filled_in() -> None:
-    place = Place(Surroundings("Llamas", "general", "All of wool", "Woolly"))
+    place = Place(PlaceNames("Llamas", "general", "All of wool", "Woolly"))
     assert await made(place).fill(EVERY, HERE) == (
         "2026-11-27/Friday/Llamas/general/All of wool/Woolly"
     )
@@ -80,12 +80,12 @@ async def test_other_braces_stay_as_they_are(text: str) -> None:
 
 
 async def test_a_value_is_not_searched_for_variables() -> None:
-    place = Place(Surroundings(server="{topic}", topic="{date} {bot}", channel="{{date}}"))
+    place = Place(PlaceNames(server="{topic}", topic="{date} {bot}", channel="{{date}}"))
     assert await made(place).fill("{{server}} {topic} {channel}", HERE) == ("{topic} date bot date")
 
 
 async def test_what_a_place_does_not_have_is_said_in_words() -> None:
-    direct = Place(Surroundings(direct=True))
+    direct = Place(PlaceNames(direct=True))
     assert await made(direct).fill("{server}, {channel}, {topic}, {bot}", HERE) == (
         "no server, a direct message, no topic, Parley"
     )
@@ -108,11 +108,11 @@ async def test_the_date_changes_at_midnight_of_the_time_zone() -> None:
 
 
 async def test_names_are_kept_for_a_while_and_threads_have_those_of_their_channel() -> None:
-    clock, place = VirtualClock(), Place(Surroundings(channel="general"))
+    clock, place = VirtualClock(), Place(PlaceNames(channel="general"))
     filled = made(place, clock)
     thread = ConversationKey("discord", "7", "99", "3")
     assert await filled.fill("{channel}", thread) == "general"
-    place.found = Surroundings(channel="renamed")
+    place.found = PlaceNames(channel="renamed")
     assert await filled.fill("{channel}", HERE) == "general"
     assert place.asked == [HERE]
     await clock.sleep(KEPT_SECONDS)
@@ -128,12 +128,12 @@ async def test_a_lookup_that_fails_stops_nothing_and_is_tried_again(
         assert await filled.fill(EVERY, HERE) == NOWHERE
     assert len(place.asked) == len(caplog.records) == 1
     await clock.sleep(RETRY_SECONDS)
-    place.found, place.failure = Surroundings(channel="general"), None
+    place.found, place.failure = PlaceNames(channel="general"), None
     assert await filled.fill("{channel}", HERE) == "general"
 
 
 async def test_known_names_outlive_a_lookup_that_fails() -> None:
-    clock, place = VirtualClock(), Place(Surroundings(channel="general"))
+    clock, place = VirtualClock(), Place(PlaceNames(channel="general"))
     filled = made(place, clock)
     await filled.fill("{channel}", HERE)
     place.failure = OSError("no network")
@@ -145,7 +145,7 @@ async def test_a_lookup_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(variables, "LOOKUP_SECONDS", 0.0)
     filled = PromptVariables(VirtualClock(), Calendar())
 
-    async def never(conversation: ConversationKey) -> Surroundings:
+    async def never(conversation: ConversationKey) -> PlaceNames:
         await asyncio.Event().wait()
         raise AssertionError(conversation)
 
@@ -160,7 +160,7 @@ async def test_a_platform_without_names_is_no_failure() -> None:
 
 @given(st.text(min_size=500), st.text(min_size=2000))
 async def test_names_and_topics_are_short_lines(name: str, topic: str) -> None:
-    place = Place(Surroundings(name, name, topic, name))
+    place = Place(PlaceNames(name, name, topic, name))
     filled = await made(place).fill("{server}\n{channel}\n{bot}\n{topic}", HERE)
     *names, last = filled.split("\n")
     assert len(names) == 3
@@ -201,7 +201,7 @@ HOSTILE = (
 
 
 async def _system(hostile: str) -> str:
-    place = Place(Surroundings(hostile, hostile, hostile, hostile))
+    place = Place(PlaceNames(hostile, hostile, hostile, hostile))
     return await made(place).fill("In {server}, {channel}: {topic}. You are {bot}.", HERE)
 
 

@@ -14,23 +14,23 @@ from adapters.slack.places import place_of
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import MessageGone
 from bot.messages import ConversationKey
-from bot.ports import Surroundings
+from bot.ports import PlaceNames
 
 logger = logging.getLogger(__name__)
 
 
-async def surroundings(workspaces: Workspaces, conversation: ConversationKey) -> Surroundings:
-    """A `bot.ports.SurroundingsFinder`; a thread's are those of its channel. Raises SurfaceBusy
+async def place_names(workspaces: Workspaces, conversation: ConversationKey) -> PlaceNames:
+    """A `bot.ports.PlaceNamesFinder`; a thread's are those of its channel. Raises SurfaceBusy
     where Slack cannot be asked now, StorageError."""
     workspace = await workspaces.by_key(conversation.workspace)
     if workspace is None:
-        return Surroundings()
+        return PlaceNames()
     direct = place_of(conversation.workspace, conversation.channel).direct
     channel = {} if direct else await _channel(workspace, conversation.channel)
     identity, _ = await workspace.gateway.identify()
     topic = channel.get("topic")
     written = _text(topic.get("value")) if isinstance(topic, dict) else ""
-    return Surroundings(
+    return PlaceNames(
         server=_text(identity.get("team")),
         channel=_text(channel.get("name")),
         topic=await mrkdwn.plain(written, workspace.people.name),

@@ -4,9 +4,9 @@ import discord
 import pytest
 
 from adapters.discord.client import use_addresses
-from adapters.discord.surroundings import surroundings
+from adapters.discord.place_names import place_names
 from bot.messages import ConversationKey
-from bot.ports import Surroundings
+from bot.ports import PlaceNames
 from tests.adapters.discord.scene import loopback
 from tests.discord_loopback import TOKEN
 from tests.discord_loopback.world import GUILD, new_id
@@ -16,7 +16,7 @@ def key(channel: str, guild: int | str = GUILD) -> ConversationKey:
     return ConversationKey("discord", channel, workspace=str(guild))
 
 
-async def asked(stage_channel: str | None = None, guild: int | str = GUILD) -> Surroundings:
+async def asked(stage_channel: str | None = None, guild: int | str = GUILD) -> PlaceNames:
     """What a client that is logged in, and not connected, finds out of a channel."""
     async with loopback() as stage:
         stage.general.topic = "Wool & more"
@@ -24,19 +24,19 @@ async def asked(stage_channel: str | None = None, guild: int | str = GUILD) -> S
         async with discord.Client(intents=discord.Intents.none()) as client:
             await client.login(TOKEN)
             where = stage_channel or stage.general.id
-            return await surroundings(client, key(where, guild))
+            return await place_names(client, key(where, guild))
 
 
 async def test_before_the_gateway_told_of_a_server_the_rest_api_does() -> None:
-    assert await asked() == Surroundings("Loopback", "general", "Wool & more", "Parley")
+    assert await asked() == PlaceNames("Loopback", "general", "Wool & more", "Parley")
 
 
 async def test_what_discord_does_not_show_has_no_name() -> None:
-    assert await asked(new_id()) == Surroundings("Loopback", bot="Parley")
+    assert await asked(new_id()) == PlaceNames("Loopback", bot="Parley")
 
 
 async def test_a_direct_message_has_neither_server_nor_channel() -> None:
-    assert await asked(new_id(), guild="") == Surroundings(bot="Parley", direct=True)
+    assert await asked(new_id(), guild="") == PlaceNames(bot="Parley", direct=True)
 
 
 @pytest.mark.parametrize("forum", [False, True])

@@ -5,25 +5,25 @@ import logging
 import aiohttp
 import pytest
 
-from adapters.slack.surroundings import surroundings
+from adapters.slack.place_names import place_names
 from adapters.slack.workspaces import Workspaces
 from bot.config import SlackSettings
 from bot.errors import SurfaceBusy
 from bot.messages import ConversationKey
-from bot.ports import Surroundings
+from bot.ports import PlaceNames
 from tests.adapters.slack.near import Near, near
 from tests.slack_loopback import ApiError
 from tests.slack_loopback.state import TooFast
 
 
-async def asked(at: Near, channel: str = "C1", workspace: str = "T1") -> Surroundings:
+async def asked(at: Near, channel: str = "C1", workspace: str = "T1") -> PlaceNames:
     async with aiohttp.ClientSession() as session:
         settings = SlackSettings.model_validate(
             {"bot_token": at.team.bot_token, "base_url": at.slack.url}
         )
         workspaces = Workspaces(settings, session, at.clock)
         await workspaces.start()
-        return await surroundings(workspaces, ConversationKey("slack", channel, "", workspace))
+        return await place_names(workspaces, ConversationKey("slack", channel, "", workspace))
 
 
 async def test_a_topic_is_read_as_people_typed_it() -> None:
@@ -37,7 +37,7 @@ async def test_a_topic_is_read_as_people_typed_it() -> None:
 
 async def test_a_direct_message_has_no_channel() -> None:
     async with near() as at:
-        assert await asked(at, "D1") == Surroundings("T1", bot="parley", direct=True)
+        assert await asked(at, "D1") == PlaceNames("T1", bot="parley", direct=True)
         assert not [name for name, _ in at.team.calls if name == "conversations.info"]
 
 
@@ -47,13 +47,13 @@ async def test_without_the_scope_the_channel_has_no_name(
     async with near() as at:
         at.team.fail("conversations.info", ApiError("missing_scope", needed="channels:read"))
         with caplog.at_level(logging.WARNING):
-            assert await asked(at) == Surroundings("T1", bot="parley")
+            assert await asked(at) == PlaceNames("T1", bot="parley")
         assert "lacks the scope channels:read" in caplog.text
 
 
 async def test_a_workspace_that_removed_the_app_has_no_names() -> None:
     async with near() as at:
-        assert await asked(at, workspace="T9") == Surroundings()
+        assert await asked(at, workspace="T9") == PlaceNames()
 
 
 async def test_a_rate_limit_is_a_failure_of_the_lookup() -> None:

@@ -6,17 +6,17 @@ From what the gateway told; before it has (an answer is resumed at the start), f
 import discord
 
 from bot.messages import ConversationKey
-from bot.ports import Surroundings
+from bot.ports import PlaceNames
 
 
-async def surroundings(client: discord.Client, conversation: ConversationKey) -> Surroundings:
-    """A `bot.ports.SurroundingsFinder`; a thread's are those of its channel. Raises discord.py's
+async def place_names(client: discord.Client, conversation: ConversationKey) -> PlaceNames:
+    """A `bot.ports.PlaceNamesFinder`; a thread's are those of its channel. Raises discord.py's
     exceptions where Discord cannot be asked."""
     if not conversation.workspace:
-        return Surroundings(bot=_bot(client, None), direct=True)
+        return PlaceNames(bot=_bot(client, None), direct=True)
     guild = await _guild(client, int(conversation.workspace))
     channel = await _channel(client, int(conversation.channel))
-    return Surroundings(
+    return PlaceNames(
         server=guild.name if guild else "",
         channel=getattr(channel, "name", ""),
         topic=getattr(channel, "topic", None) or "",
