@@ -138,6 +138,7 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.delivery
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.six_people
 
 bench: $(VENV)/installed-dev  ## Measure how fast the configured model answers, beside others.
 	$(BIN)/parley bench

@@ -85,13 +85,25 @@ def _fill(file: Path, turns: int) -> None:
     drawn, now = random.Random(1), datetime.now(UTC)
     database = sqlite3.connect(file)
     keys = [str(LARGE), *(f"slack:T1/C{n}" for n in range(PLACES))]
-    database.executemany("INSERT INTO conversations VALUES (?, ?, 0)", enumerate(keys, start=1))
+    database.executemany(
+        "INSERT INTO conversations VALUES (?, ?, 0, 0, 0)", enumerate(keys, start=1)
+    )
     asked = _asked(drawn, now, turns)
     first, second = itertools.tee(asked)
     database.executemany(
-        "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
+        "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)",
         (
-            (n, place, f"e{n}", f"m{n}", f"discord:{who}", f"Person {who}", at, f"{n} {QUESTION}")
+            (
+                n,
+                place,
+                f"e{n}",
+                f"m{n}",
+                f"discord:{who}",
+                f"Person {who}",
+                at,
+                f"{n} {QUESTION}",
+                n,
+            )
             for n, place, who, at in first
         ),
     )

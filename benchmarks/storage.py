@@ -62,7 +62,8 @@ async def _measure(file: Path, turns: int) -> None:
     url = f"sqlite:///{file}"
     async with open_store(url) as store:
         for _ in range(100):
-            await _ask(store, NEW)
+            answer = await _ask(store, NEW)
+            await store.close(answer.id, AnswerState.DONE, ANSWER, Usage())
     _fill(file, turns)
     started = time.perf_counter()
     async with open_store(url) as store:
@@ -77,7 +78,8 @@ def _fill(file: Path, turns: int) -> None:
     started = time.perf_counter()
     engine = create_engine(f"sqlite:///{file}")
     with engine.begin() as connection:
-        connection.execute(insert(ConversationRow).values(id=1000, key=str(LONG)))
+        long = insert(ConversationRow).values(id=1000, key=str(LONG), moment=turns + 1_000)
+        connection.execute(long)
         for ids in batched(range(1_000, turns + 1_000), BATCH):
             connection.execute(insert(QuestionRow), [_question_row(n, ANN.key) for n in ids])
             texts = [_answer_row(n, ANN.key) | {"text": f"{n} {ANSWER}"} for n in ids]
@@ -99,6 +101,7 @@ def _question_row(number: int, author: str) -> dict[str, object]:
         "direct": False,
         "asked_at": MOMENT,
         "text": f"{number} {QUESTION}",
+        "position": number,
     }
 
 
@@ -117,6 +120,7 @@ def _answer_row(number: int, author: str) -> dict[str, object]:
         "first_token_seconds": 0.3,
         "total_seconds": 4.0,
         "text": "",
+        "ended": number,
     }
 
 
@@ -143,7 +147,7 @@ async def _reading(store: Store) -> None:
     print("\nexchanges(limit=32), ms: median, maximum of 300")
     newest = {}
     for name, conversation in (("new", NEW), ("long", LONG), ("new", NEW), ("long", LONG)):
-        newest[name] = (await store.exchanges(conversation, limit=1))[0].question_id
+        newest[name] = (await store.exchanges(conversation, limit=1))[0].position
         times = await _times(300, lambda: store.exchanges(conversation))  # noqa: B023
         print(f"  {name:5} conversation: {_summary(times)}")
     for name, conversation in (("new", NEW), ("long", LONG)):

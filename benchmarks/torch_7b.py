@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -87,6 +88,18 @@ def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
     raise RuntimeError("not asked for")
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What one batch took."""
+
+    first: float
+    """Seconds until all answers had their first token."""
+    rate: float
+    """Tokens per second of all answers together, from then on."""
+    longest: float
+    """Seconds of the longest step from then on."""
+
+
 class Bench:
     """A backend with its random model."""
 
@@ -136,8 +149,8 @@ class Bench:
     def prompt(self) -> list[int]:
         return [1, *((7 * self._next + place) % 31000 + 100 for place in range(PROMPT - 1))]
 
-    def measure(self, streams: int, tokens: int) -> str:
-        """Generate so many answers in one batch. Returns a line with time and throughput."""
+    def measure(self, streams: int, tokens: int) -> Speed:
+        """Generate so many answers in one batch."""
         for _ in range(streams):
             self.add(self.prompt(), tokens, **SAMPLING)
         waiting = set(range(self._next - streams, self._next))
@@ -156,11 +169,28 @@ class Bench:
                 begun = time.perf_counter()
             open_answers -= len(step.ended)
         end = time.perf_counter()
-        return (
-            f"{streams:3} at a time: first tokens of all after {begun - start:.3f} s, then "
-            f"{made / (end - begun):7.1f} tokens/s in all, longest step {1000 * longest:.0f} ms, "
-            f"{self.memory()}, {end - self.loaded:.1f} s after loading"
+        return Speed(begun - start, made / (end - begun), longest)
+
+    def report(self, streams: int, tokens: int) -> None:
+        """Measure, and print a line."""
+        speed = self.measure(streams, tokens)
+        say(
+            f"{streams:3} at a time: first tokens of all after {speed.first:.3f} s, then "
+            f"{speed.rate:7.1f} tokens/s in all, longest step {1000 * speed.longest:.0f} ms, "
+            f"{self.memory()}, {time.perf_counter() - self.loaded:.1f} s after loading"
         )
+
+    def report_parts(self) -> None:
+        """Print how long the device takes for each captured step, without Python around it."""
+        if self.backend._fixed is None or not self._device.startswith("cuda"):
+            return
+        for key, (replay, _) in self.backend._fixed._steps._steps.items():
+            self._torch.cuda.synchronize()
+            start = time.perf_counter()
+            for _ in range(20):
+                replay()
+            self._torch.cuda.synchronize()
+            say(f"    {key}: {1000 * (time.perf_counter() - start) / 20:.3f} ms")
 
     def cached_turn(self, length: int) -> str:
         """The time to the first token of a conversation's next turn, of three."""
@@ -185,14 +215,17 @@ def compile_for(bench: Bench, streams: int, tokens: int, seconds: float) -> None
     fixed: Any = bench.backend._fixed
     if fixed is None:
         return
-    start = time.perf_counter()
+    start, speeds = time.perf_counter(), []
     while time.perf_counter() - start < seconds:
-        line = bench.measure(streams, tokens)
+        speeds.append(bench.measure(streams, tokens))
         if any(key[:2] == ("compiled", streams) for key in fixed._steps._steps):
-            say(f"    compiled within {time.perf_counter() - start:.1f} s; last answers: {line}")
-            return
-        say(f"    meanwhile: {line}")
-    say(f"    not compiled within {seconds:.0f} s")
+            break
+    say(
+        f"    compiling: {time.perf_counter() - start:.1f} s, meanwhile "
+        f"{min(speed.rate for speed in speeds):.1f} tokens/s and more, longest step "
+        f"{1000 * max(speed.longest for speed in speeds):.0f} ms, in the last answers "
+        f"{1000 * speeds[-1].longest:.0f} ms"
+    )
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> None:
@@ -203,7 +236,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
                 compile_for(bench, streams, arguments.tokens, arguments.patience)
             else:
                 bench.measure(streams, 8)  # selects kernels, captures
-            say(bench.measure(streams, arguments.tokens))
+            bench.report(streams, arguments.tokens)
+        bench.report_parts()
         bench.close()
         if arguments.turn and way == arguments.ways[0]:
             whole = argparse.Namespace(**vars(arguments) | {"streams": [2]})

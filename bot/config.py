@@ -153,6 +153,7 @@ class ConversationSection(_Section):
     scope: Literal["channel", "thread"] = "channel"
     parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
+    channel_context: Annotated[int, Field(ge=0, le=100), Means("none")] = 0
     thinking: Literal["hide", "fold"] = "hide"
     ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 
@@ -223,6 +224,7 @@ class SlackSettings(_Section):
     public_url: Annotated[WebAddress, Field(examples=["https://parley.example.org"])] = ""
     base_url: Annotated[WebAddress, Field(examples=["https://slack-gov.com/api/"])] = ""
     streaming: bool = True
+    reply_in: Literal["thread", "channel"] = "thread"
     answer_all_channels: SlackIds = frozenset()
     allowed_workspaces: SlackIds = frozenset()
     blocked_workspaces: SlackIds = frozenset()

@@ -10,6 +10,7 @@
     │   └── NoRoom              the prompt does not fit the context window; repacked it may
     ├── SurfaceError            the platform refused a message permanently
     │   ├── MessageGone         the message no longer exists
+    │   ├── Unreadable          a permission to read what was said in a place is missing
     │   └── SurfaceBusy         temporary: retry after `retry_after` seconds
     └── Refusal                 a person's request is refused; `user_text` says why
         ├── Busy                the queue is full
@@ -99,6 +100,15 @@ class SurfaceError(ParleyError):
 
 class MessageGone(SurfaceError):
     """The message to edit or delete no longer exists."""
+
+
+class Unreadable(SurfaceError):
+    """What was said in a place cannot be read: Parley lacks a permission there, or a scope."""
+
+    def __init__(self, message: str, lacking: str) -> None:
+        super().__init__(message)
+        self.lacking = lacking
+        """For people: what is missing, such as "the permission Read Message History"."""
 
 
 class SurfaceBusy(SurfaceError):

@@ -182,7 +182,8 @@ class RecordedPrompt:
     """The ids of all questions in it, its own included: with any of them the record is deleted."""
     exact: bool = True
     """False where it was packed again for the record, because Parley was started anew since: the
-    settings of the conversation may have changed meanwhile."""
+    settings of the conversation may have changed meanwhile. And where it lacks what people said
+    around the question, which is not stored."""
 
 
 @dataclass(frozen=True, slots=True)

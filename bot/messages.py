@@ -5,7 +5,7 @@ A conversation is a list of *exchanges*, each a question and its answer: user an
 alternate strictly, as chat formats such as Llama 2's require.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -80,6 +80,19 @@ class Question:
     direct: bool = False
     """A conversation with one person alone (a direct message, the terminal): the model needs no
     names."""
+    shown_in: str = ""
+    """The thread in which the answer is shown, where the conversation is the channel around that
+    thread; "" where the answer stands in the conversation's own place."""
+
+    @property
+    def shown_at(self) -> ConversationKey:
+        """The place in which the answer is shown: the conversation's own, or a thread of it."""
+        return replace(self.conversation, thread=self.shown_in or self.conversation.thread)
+
+    @property
+    def places(self) -> frozenset[ConversationKey]:
+        """The conversation, and the place in which the answer is shown."""
+        return frozenset({self.conversation, self.shown_at})
 
 
 @dataclass(frozen=True, slots=True)

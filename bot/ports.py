@@ -1,6 +1,6 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
-`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`,
+`Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
 `QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
 database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
 them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
@@ -153,6 +153,7 @@ class Leftover:
     """A message that is left on the platform of a deleted question's answer."""
 
     conversation: ConversationKey
+    """The place where the message stands: `Question.shown_at`."""
     message: str
     """The surface's reference."""
     remove: bool
@@ -253,8 +254,47 @@ class QuestionStore(Protocol):
 
     async def reset(self, conversation: ConversationKey) -> int:
         """Start the history anew: `exchanges` no longer returns what was asked before, so the model
-        no longer sees it. Returns how many questions became hidden; 0 where there were none. They
-        stay stored, and in the archive, until `forget` or `purge` deletes them."""
+        no longer sees it, nor a thread's `Origin`. Returns how many questions became hidden; 0
+        where there were none. They stay stored, and in the archive, until `forget` or `purge`
+        deletes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The question of a channel that a thread was opened on: on its message, or on one that shows
+    its answer."""
+
+    question: Question
+    asked_at: datetime
+    exchange: StoredExchange | None
+    """The question with its newest answer that has ended; None while it has none. Its position is
+    one of the channel's history."""
+    hidden: bool
+    """A reset of the channel, or of the thread, hides it from the thread's prompts."""
+
+
+class Origins(Protocol):
+    """What a thread hangs on, and which of a platform's messages are known. Nothing is copied: it
+    is looked up for each prompt, so that edits, deletions, resets and `Archive.forget` follow."""
+
+    async def origin(self, thread: ConversationKey) -> Origin | None:
+        """The question of the thread's channel whose message, or one of whose current answer's
+        messages, has the id that the thread carries. None where there is none, and for a key
+        without a thread. Found by indexes."""
+        ...
+
+    async def reset_at(self, conversation: ConversationKey) -> datetime | None:
+        """When the conversation was reset last; None for never. `forget` of the conversation
+        deletes it, and where no question is left `purge` does, in its time."""
+        ...
+
+    async def known(
+        self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
+    ) -> set[str]:
+        """Those of `messages` that hold a question of the conversation, hidden ones included, and
+        those of `events` (`Question.event_id`, of its platform) that were accepted as a question in
+        the last seven days, deleted ones included."""
+        ...
 
 
 class QuestionEdits(Protocol):
@@ -396,6 +436,16 @@ class RecentConversation:
     """`Question.direct` of its newest question."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownQuestion:
+    """A question that was accepted, whether it is answered or not."""
+
+    message_id: str
+    asked_at: datetime
+    shown_in: str = ""
+    """`Question.shown_in`."""
+
+
 class Missed(Protocol):
     """Where to look for questions that came while Parley was not connected, and from when on."""
 
@@ -405,6 +455,12 @@ class Missed(Protocol):
         """Up to `limit` conversations of the platform whose newest question was asked at `since` or
         later, or is a direct message's, the most recently used first. Those that a reset hid
         count. The cost depends on the number of conversations, not on their length."""
+        ...
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        """Up to `limit` questions of the conversation since its last reset, newest first."""
         ...
 
     async def handled_to(self, platform: str) -> datetime | None:
@@ -498,6 +554,7 @@ class Condition(Protocol):
 
 class Store(
     QuestionStore,
+    Origins,
     QuestionEdits,
     AnswerLedger,
     SettingsStore,
@@ -590,9 +647,16 @@ class SurfaceLimits:
     """The rate of sends and edits together that the limit sustains, above 0."""
     burst: int = 1
     """How many of them may be made at once after a pause, at least 1."""
+    window_seconds: float = 0.0
+    """Above 0 where the platform counts the calls in a window of so many seconds: `burst` calls in
+    any of them, and `edits_per_second` has no effect."""
     posts_burst: int = 0
-    """Above 0 where new messages have a rate limit of their own, with the rate of edits and this
-    burst. 0: they share the limit of edits."""
+    """Above 0 where new messages have a rate limit of their own, with this burst. 0: they share the
+    limit of edits."""
+    posts_per_second: float = 0.0
+    """Of new messages that have a rate limit of their own; 0 means the rate of edits."""
+    note_seconds: float = 0.0
+    """How long a note lasts that `Surface.send` has shown without a message; 0 means for ever."""
     markdown: Dialect = Dialect.COMMONMARK
     """What closes and reopens what a cut goes through."""
     quote: str = ""
@@ -604,7 +668,14 @@ class SurfaceLimits:
         """The limits that apply to new messages."""
         if not self.posts_burst:
             return self
-        return replace(self, budget=f"{self.budget} posts", burst=self.posts_burst, posts_burst=0)
+        return replace(
+            self,
+            budget=f"{self.budget} posts",
+            edits_per_second=self.posts_per_second or self.edits_per_second,
+            burst=self.posts_burst,
+            window_seconds=0.0,
+            posts_burst=0,
+        )
 
 
 class Surface(Protocol):
@@ -624,7 +695,9 @@ class Surface(Protocol):
 
     async def send(self, part: Part) -> str:
         """Post a new message. Returns its reference, which is stored: with it `edit` and `remove`
-        find the message even after a restart."""
+        find the message even after a restart. Returns "" where the part, which has no text yet, is
+        shown without a message (as a status): `send` is called again when it changes, and after
+        `SurfaceLimits.note_seconds`."""
 
     async def edit(self, message: str, part: Part) -> None:
         """Replace the content of a message by `part`. Idempotent."""
@@ -641,6 +714,10 @@ class Surface(Protocol):
     async def retire(self, message: str) -> None:
         """Remove the buttons of a message whose question was deleted, and leave its text as it is.
         Idempotent: a message that is gone already is no error."""
+
+    async def leave(self) -> None:
+        """Nothing more is shown of the answer: end what the platform shows of it beside its
+        messages, such as a status. Idempotent."""
 
     async def whisper(self, text: str) -> None:
         """Tell whoever asked something that nobody else sees, by another way than the answer's
@@ -688,4 +765,57 @@ class PlaceNamesFinder(Protocol):
     async def __call__(self, conversation: ConversationKey) -> PlaceNames:
         """The names of a conversation of this platform. May take its time, and raise
         anything: the caller bounds both, and remembers what was found."""
+        ...
+
+
+# ---------------------------------------------------------------- what is said around a question
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A message that somebody posted, and that was not meant for Parley."""
+
+    message_id: str
+    event_id: str
+    """What `Question.event_id` would be, had it been a question."""
+    author: str
+    """The display name."""
+    text: str
+    """As people see it; "" where it has no text, or it may not be read."""
+    at: datetime
+    """When it was posted, by the platform's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was said before a question, as the platform shows it now. Parley's own messages, and
+    those that mention it, are not in it: what was asked and answered is history."""
+
+    remarks: tuple[Remark, ...] = ()
+    """Oldest first."""
+    older: bool = False
+    """There are more before the first."""
+    starter: Remark | None = None
+    """The message that the thread was opened on; not in `remarks`."""
+    starter_gone: bool = False
+    """The thread was opened on a message that is deleted, or on one of Parley's own."""
+    lacking: str = ""
+    """`Unreadable.lacking` for what is missing in this; "" where nothing is known to be."""
+
+
+class Surroundings(Protocol):
+    """Reads what people said around a question. Each platform's adapter registers one with
+    `Engine.read_surroundings`; it works from the moment on when answers are resumed.
+
+    `messages` and `characters` bound what is read, the newest first; a few calls are made at most.
+    Nothing is stored. Raises Unreadable where a permission is missing, SurfaceError where
+    the platform refuses for another reason, SurfaceBusy where it cannot be asked now.
+    """
+
+    async def thread(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before `question` in its thread."""
+        ...
+
+    async def channel(self, question: Question, *, messages: int, characters: int) -> Around:
+        """What was said before the message of `question` in its channel, threads aside."""
         ...

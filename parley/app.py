@@ -215,6 +215,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             sampling=settings.generation.sampling(),
             reasoning=settings.model.reasoning,
             now=partial(time_in, settings.conversation.time_zone),
+            channel_context=settings.conversation.channel_context,
         ),
         slots=settings.model.max_parallel,
         queue=limits.queue,

@@ -6,6 +6,7 @@ fails is tried again with the next save.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 SAVED_EVERY = 10.0
 """Seconds."""
+JUMP = 1800.0
+"""Seconds by which the clock of the computer moves otherwise than time, after which it is not
+believed for `WARY` seconds."""
+WARY = 86_400.0
 MOST_WAITING = 2000
 """Measures that wait for a database that fails; of more, the oldest are lost."""
 
@@ -28,7 +33,14 @@ Now = Callable[[], datetime]
 class History:
     """An `Observer` that turns events into measures, and passes every event on."""
 
-    def __init__(self, store: Measures, now: Now, model: str, then: Observer | None = None) -> None:
+    def __init__(
+        self,
+        store: Measures,
+        now: Now,
+        model: str,
+        then: Observer | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`model`: of events that name none. `then` is told every event, too."""
         self._store = store
         self._now = now
@@ -37,6 +49,9 @@ class History:
         """The model that questions and verdicts count for."""
         self._waiting: list[tuple[datetime, Measure]] = []
         self._trimmed: datetime | None = None
+        self._steady = _Steady(now, monotonic)
+        self.failing = False
+        """Whether the last attempt to save it failed."""
 
     def observe(self, event: Event) -> None:
         if self._then is not None:
@@ -83,9 +98,33 @@ class History:
                 self._waiting = [(minute, measure) for measure in first] + self._waiting
                 raise
         hour = Step.HOUR.start(self._now())
-        if hour != self._trimmed:
+        if self._steady.now() and hour != self._trimmed:
             await self._store.trim_measures(self._now())
             self._trimmed = hour
+
+
+class _Steady:
+    """Whether the computer's clock can be believed: it did not jump ahead lately. Otherwise a clock
+    that is wrong for an hour would delete the whole history as too old."""
+
+    def __init__(self, now: Now, monotonic: Callable[[], float]) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._last = now(), monotonic()
+        self._from = monotonic()
+
+    def now(self) -> bool:
+        """Looks at the clock; called regularly."""
+        (before, then), (wall, at) = self._last, (self._now(), self._monotonic())
+        self._last = wall, at
+        jump = (wall - before).total_seconds() - (at - then)
+        if abs(jump) > JUMP:
+            logger.warning(
+                "the computer's clock jumped by %.1f h; plots keep what is too old for a day",
+                jump / 3600,
+            )
+            self._from = at + WARY
+        return at >= self._from
 
 
 def joined(measures: list[Measure]) -> list[Measure]:
@@ -123,7 +162,10 @@ async def _save(history: History) -> None:
     """A failure costs plots at most: it is logged, and nothing else depends on it."""
     try:
         await history.save()
+        history.failing = False
     except StorageError as error:
-        logger.warning("the history for plots cannot be saved for now: %s", error)
+        if not history.failing:  # once, not every few seconds
+            logger.warning("the history for plots cannot be saved for now: %s", error)
+        history.failing = True
     except Exception:
         logger.exception("the history for plots cannot be saved, by a defect of Parley")

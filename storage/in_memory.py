@@ -14,6 +14,7 @@ from bot.ports import (
     ArchivedExchange,
     ConversationSettings,
     ConversationSummary,
+    KnownQuestion,
     Leftover,
     Quota,
     RecentConversation,
@@ -21,7 +22,7 @@ from bot.ports import (
     StoredAnswer,
     StoredExchange,
 )
-from storage.memory_reports import MemoryReports
+from storage.memory_origins import MemoryOrigins
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
 from storage.rules import (
     EVENT_DAYS,
@@ -35,7 +36,7 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemoryReports):
+class MemoryStore(MemoryOrigins):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
@@ -44,15 +45,10 @@ class MemoryStore(MemoryReports):
         self._answer_ids = itertools.count(1)
         self._asked: dict[int, MemoryQuestion] = {}
         """Questions by the id of each of their answers."""
-        self._events: dict[tuple[str, str], datetime] = {}
         self._spent: dict[str, tuple[object, Spent]] = {}
         self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
         self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
-
-    def _of(self, conversation: ConversationKey) -> MemoryConversation:
-        """The conversation to read from: an empty one where there is none."""
-        return self._conversations.get(conversation) or MemoryConversation()
 
     def _in(self, conversation: ConversationKey) -> MemoryConversation:
         """The conversation to write to, created where there is none."""
@@ -123,7 +119,8 @@ class MemoryStore(MemoryReports):
         return list(itertools.islice(self._of(conversation).history(before, at), limit))
 
     async def reset(self, conversation: ConversationKey) -> int:
-        kept = self._of(conversation)
+        kept = self._in(conversation)
+        kept.reset_at = self._now()
         hidden = sum(1 for _ in kept.visible())
         if hidden:
             kept.hidden_to = kept.questions[-1].id
@@ -155,7 +152,7 @@ class MemoryStore(MemoryReports):
         newest = asked[-1].stored()
         for message in newest.messages:
             unread = remove or not newest.text.strip()
-            await self.leave(Leftover(conversation, message, unread))
+            await self.leave(Leftover(newest.question.shown_at, message, unread))
         self._drop(lambda one: any(one is unwanted for unwanted in asked))
         return newest
 
@@ -336,6 +333,15 @@ class MemoryStore(MemoryReports):
         ]
         return found[:limit]
 
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        found = itertools.islice(self._of(conversation).visible(), limit)
+        return [
+            KnownQuestion(asked.question.message_id, asked.asked_at, asked.question.shown_in)
+            for asked in found
+        ]
+
     async def handled_to(self, platform: str) -> datetime | None:
         return self._handled_to.get(platform)
 
@@ -387,7 +393,9 @@ class MemoryStore(MemoryReports):
             raise ValueError("purge needs a time with a timezone")
         self._drop_use(lambda day, _, __: day < before.date())
         self._drop_buckets(before)
-        return self._drop(lambda asked: asked.asked_at < before)
+        gone = self._drop(lambda asked: asked.asked_at < before)
+        self._drop_resets(before)
+        return gone
 
     def _drop(self, unwanted: Callable[[MemoryQuestion], bool]) -> int:
         """Delete questions with their answers. Returns their number."""

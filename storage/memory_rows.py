@@ -117,6 +117,7 @@ class MemoryConversation:
     """In the order of their ids."""
     hidden_to: int = 0
     """The id of the newest question that a reset hid; 0 for none."""
+    reset_at: datetime | None = None
     settings: ConversationSettings = field(default_factory=ConversationSettings)
     moment: int = 0
     """How many ends of answers its history has seen."""

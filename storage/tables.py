@@ -49,6 +49,8 @@ class ConversationRow(Base):
     or `grown`. Never decreases."""
     reset_at: Mapped[int] = mapped_column(RowId, default=0, server_default="0")
     """The moment of the last reset: what is not hidden has greater positions."""
+    reset_time: Mapped[datetime | None] = mapped_column(Instant)
+    """When that was; NULL for never."""
 
 
 class SettingsRow(Base):
@@ -87,6 +89,8 @@ class QuestionRow(Base):
     author_name: Mapped[str] = mapped_column(StoredText)
     author_admin: Mapped[bool]
     direct: Mapped[bool]
+    shown_in: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """The thread of the conversation in which the answer is shown; "" for its own place."""
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
     position: Mapped[int | None] = mapped_column(RowId)
@@ -176,7 +180,10 @@ class ShownRow(Base):
     """Which of the platform's messages shows which part of an answer."""
 
     __tablename__ = "shown"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_shown_message", "message"),
+        {"sqlite_with_rowid": False},
+    )
 
     answer_id: Mapped[int] = mapped_column(
         RowId, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
@@ -350,7 +357,7 @@ class LeftoverRow(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     conversation: Mapped[str] = mapped_column(StoredText, primary_key=True)
-    """``str`` of the ConversationKey."""
+    """``str`` of the ConversationKey of the place where the message stands."""
     message: Mapped[str] = mapped_column(StoredText, primary_key=True)
     """The surface's reference."""
     remove: Mapped[bool]

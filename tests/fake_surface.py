@@ -195,6 +195,9 @@ class FakeSurface:
     async def retire(self, message: str) -> None:
         await self._call("retire", message, lambda: self.retired.append(message))
 
+    async def leave(self) -> None:
+        """Nothing is shown beside the messages."""
+
     async def whisper(self, text: str) -> None:
         await self._call("whisper", "", lambda: self.whispered.append(text))
 

@@ -32,6 +32,11 @@ MOST_MESSAGES = 100
 """The newest messages that are read of a place: what both platforms return in one call."""
 
 
+MOST_OLD_THREADS = 10
+"""Threads below older questions of one channel that are read in one pass: newer ones are found by
+the channel's own page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A message in a platform's history."""
@@ -109,6 +114,8 @@ class _Pass:
     known: dict[ConversationKey, dict[str, bool]] = field(default_factory=dict)
     """The questions that the database knows, by the place of their message: its id, and whether it
     is a direct message."""
+    answered_in: dict[ConversationKey, list[ConversationKey]] = field(default_factory=dict)
+    """By channel: the threads in which its newest questions were answered, the newest first."""
     changes: list[tuple[datetime, Callable[[], Awaitable[None]]]] = field(default_factory=list)
     gone: list[tuple[Place, str]] = field(default_factory=list)
     places: int = 0
@@ -213,9 +220,19 @@ class CatchUp:
             if page is None:
                 continue
             self._compare(place, page, found)
-            new = [key for key in dict.fromkeys(page.threads) if key not in queued]
+            threads = [*page.threads, *self._older_threads(place, page, found)]
+            new = [key for key in dict.fromkeys(threads) if key not in queued]
             queued.update(new)
             places.extend(RecentConversation(key, place.direct) for key in new)
+
+    @staticmethod
+    def _older_threads(
+        place: RecentConversation, page: Page, found: _Pass
+    ) -> list[ConversationKey]:
+        """Threads with answers to questions of this channel that its page does not reach."""
+        listed = {message.message_id for message in page.found}
+        known = found.answered_in.get(place.conversation, ())
+        return [key for key in known if key.thread not in listed][:MOST_OLD_THREADS]
 
     async def _places(
         self, recent: Iterable[RecentConversation], earliest: datetime, found: _Pass
@@ -225,15 +242,17 @@ class CatchUp:
         places: dict[ConversationKey, RecentConversation] = {}
         for one in recent:
             key, channel = one.conversation, replace(one.conversation, thread="")
-            asked = await self._store.exchanges(key, limit=MOST_MESSAGES)
             opened_here = False
-            for exchange in asked:
-                message_id = exchange.question.message_id
+            for asked in await self._store.known_questions(key, limit=MOST_MESSAGES):
+                message_id = asked.message_id
                 opens = bool(key.thread) and message_id == key.thread
                 opened_here = opened_here or opens
-                if message_id and exchange.asked_at >= earliest:
+                if message_id and asked.asked_at >= earliest:
                     home = found.known.setdefault(channel if opens else key, {})
                     home[message_id] = one.direct
+                    if asked.shown_in:
+                        threads = found.answered_in.setdefault(key, [])
+                        threads.append(replace(key, thread=asked.shown_in))
             if opened_here or one.direct:
                 places.setdefault(channel, replace(one, conversation=channel))
             places.setdefault(key, one)

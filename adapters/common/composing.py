@@ -8,7 +8,7 @@ asked, even where that was deleted since (after a restart it is read anew).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from adapters.common.attachments import Composed, FileReader
 from adapters.common.control_words import control_word
@@ -30,8 +30,17 @@ REMEMBERED = 512
 _ROOM = 300
 """Characters that the lines around one file need."""
 
-IsKnown = Callable[[str], Awaitable[bool]]
-"""Whether the message of this id was asked as a question before."""
+Ask = Callable[[str], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows of messages of a place, by their ids."""
+
+    asked: Ask
+    """Whether the message was asked as a question before."""
+    newest: Ask
+    """Whether it shows the newest answer."""
 
 
 class Composer:
@@ -43,17 +52,20 @@ class Composer:
         self._in_all = in_all
         self._kept: Recent[str, str] = Recent(REMEMBERED)
 
-    async def compose(self, message: Message, is_known: IsKnown) -> Composed:
+    async def compose(self, message: Message, known: Known) -> Composed:
         """The question in `message`. Where it is a mention alone, what it refers to: the asker's
         own message just before, or what the thread hangs on, if that was not asked already. Raises
         NothingToDo, with a text for the person, where nothing is left of it."""
         if message.bare and message.look is not None:
-            return await self._earlier(message, is_known)
-        return await self._composed(message, None)
+            return await self._earlier(message, known)
+        return await self._composed(await _with_answer(message, known), None)
 
-    async def recompose(self, message: Message) -> Composed:
+    async def recompose(self, message: Message, known: Known) -> Composed:
         """The same after an edit: what it pointed at stays as it was. Raises NothingToDo."""
-        return await self._composed(message, self._kept.get(message.event_id))
+        kept = self._kept.get(message.event_id)
+        if kept is None:
+            message = await _with_answer(message, known)
+        return await self._composed(message, kept)
 
     def keep(self, message: Message, composed: Composed) -> None:
         """Remember what a question that was accepted points at."""
@@ -62,14 +74,14 @@ class Composer:
 
     # ------------------------------------------------------------ a mention alone
 
-    async def _earlier(self, message: Message, is_known: IsKnown) -> Composed:
+    async def _earlier(self, message: Message, known: Known) -> Composed:
         found = await self._looked(message)
         own, root = found.own, found.root
         if own is not None:
-            if own.bare or control_word(own.text) or await is_known(own.message_id):
+            if own.bare or control_word(own.text) or await known.asked(own.message_id):
                 raise NothingToDo(NOTHING_ASKED)
             meant = own
-        elif root is not None and not await is_known(root.message_id):
+        elif root is not None and not await known.asked(root.message_id):
             meant = root
         else:
             raise NothingToDo(NOTHING_ASKED)
@@ -124,6 +136,18 @@ class Composer:
         except (ParleyError, TimeoutError) as error:
             logger.warning("what a question points at cannot be read: %r", error)
             return Pointed(notes=(NOT_FETCHED,))
+
+
+async def _with_answer(message: Message, known: Known) -> Message:
+    """`message` with the bot's answer that it replies to, where that has to be said: it is not the
+    newest, or nothing else is asked."""
+    if message.answer is None:
+        return message
+    answer_id, about = message.answer
+    said = message.text.strip() or message.files
+    if said and await known.newest(answer_id):
+        return message
+    return replace(message, quoted=about)
 
 
 def _cut(text: str, most: int) -> tuple[str, list[str]]:

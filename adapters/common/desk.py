@@ -15,7 +15,7 @@ from functools import partial
 from adapters.common import model_choice, texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
-from adapters.common.composing import Composer
+from adapters.common.composing import Composer, Known
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
@@ -141,25 +141,34 @@ class Desk:
 
     async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
         if word := control_word(heard.typed):
-            if not await self._addressed(place, heard):
+            if not await self._addressed(place, member, heard):
                 return ""
             return await self.obey(word, place, await self.person(place, member))
         author = _author(place, member)
         with self._coming.one(place.key, author, heard.message_id) as coming:
             async with self._orders((place.key, author)):
-                if not await self._addressed(place, heard):
+                if not await self._addressed(place, member, heard):
                     return ""
                 person = await self.person(place, member)
                 return await self._answer(place, person, await read(), coming)
 
-    async def _addressed(self, place: Place, heard: Heard) -> bool:
+    async def _addressed(self, place: Place, member: Member, heard: Heard) -> bool:
         if self._left_alone(place, heard):
             return False
         if place.direct or heard.mentioned or heard.own_thread:
             return True
         if self._without_mention(place, heard):
             return True
+        if heard.alone is not None and (shown := await self._answered_in(place)):
+            asker = shown.question.author.key
+            return asker == _author(place, member) and await heard.alone()
         return bool(await self._store.answers(conversation=place.key, limit=1))
+
+    async def _answered_in(self, thread: Place) -> StoredAnswer | None:
+        """The answer to a question of the channel that is shown in this thread below it."""
+        channel = replace(thread.key, thread="")
+        found = await self._store.find_question(channel, thread.key.thread)
+        return found if found and found.question.shown_at == thread.key else None
 
     async def _answer(
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
@@ -205,7 +214,7 @@ class Desk:
             if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
             try:
-                composed = await self._composer.recompose(message)
+                composed = await self._composer.recompose(message, self._known_of(place))
             except NothingToDo:
                 if not await self._emptied(place, message):
                     return ""
@@ -214,7 +223,7 @@ class Desk:
                 person = await self.person(place, member)
                 if await self._apply_edit(place, message.message_id, composed.text):
                     return ""
-            if not concerns or not await self._addressed(place, heard):
+            if not concerns or not await self._addressed(place, member, heard):
                 return ""
             with self._coming.one(place.key, author, message.message_id) as coming:
                 return await self._answer(place, person, message, coming)
@@ -273,18 +282,22 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await coming.compose(
-            self._composer.compose(message, partial(self._known, place))
-        )
+        composed = await coming.compose(self._composer.compose(message, self._known_of(place)))
         question = Question(
-            place.key, person, composed.text, message.event_id, message.message_id, place.direct
+            place.key,
+            person,
+            composed.text,
+            message.event_id,
+            message.message_id,
+            place.direct,
+            place.answers_in,
         )
         if self.rules.thread_per_question and not (place.key.thread or place.direct):
             await self.engine.check(question)  # what is refused opens no thread
             coming.check()
             titled = replace(message, text=message.text.strip() or composed.text)
             place = await self._platform.open_thread(place, titled)
-            question = replace(question, conversation=place.key)
+            question = replace(question, conversation=place.key, shown_in=place.answers_in)
         surface = await self._platform.surface(question)
         if surface is None:
             raise NotAllowed(texts.MAY_NOT_WRITE)
@@ -295,6 +308,13 @@ class Desk:
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
+
+    def _known_of(self, place: Place) -> Known:
+        return Known(partial(self._known, place), partial(self._shows_newest, place))
+
+    async def _shows_newest(self, place: Place, message_id: str) -> bool:
+        newest = await self._store.answers(conversation=place.key, limit=1)
+        return any(message_id in answer.messages for answer in newest)
 
     async def _known(self, place: Place, message_id: str) -> bool:
         """Whether a message of this place was asked as a question before."""
@@ -334,7 +354,12 @@ class Desk:
         """Stop the answers that are being written into these messages of the place, as a button of
         the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
         NotAllowed."""
-        unfinished = await self._store.answers(conversation=place.key, unfinished=True)
+        unfinished = [
+            answer
+            for key in dict.fromkeys((place.key, replace(place.key, thread="")))
+            for answer in await self._store.answers(conversation=key, unfinished=True)
+            if answer.question.shown_at == place.key
+        ]
         shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
         if not shown:
             return await self.stop(place, person)
@@ -463,6 +488,7 @@ class Desk:
             self._platform.reset_command,
             self._platform.forget_command,
             catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
+            channel_context=self.rules.channel_context,
         )
 
 

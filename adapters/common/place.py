@@ -17,6 +17,9 @@ class Place:
     category."""
     direct: bool = False
     """Between one person and the bot."""
+    answers_in: str = ""
+    """The thread in which a question that is asked here is answered, while it belongs to the
+    conversation of this channel; "" where the answer stands beside the question."""
 
     @property
     def workspace(self) -> str:
@@ -27,7 +30,8 @@ class Place:
     def thread(self, message_id: str) -> "Place":
         """The thread that the message opens here. On Slack and Discord a thread carries the id of
         the message that it was opened on."""
-        return replace(self, key=replace(self.key, thread=message_id), ids=(message_id, *self.ids))
+        key = replace(self.key, thread=message_id)
+        return replace(self, key=key, ids=(message_id, *self.ids), answers_in="")
 
     def holding(self, message_id: str) -> tuple["Place", ...]:
         """The places whose conversation may hold the question in a message that was posted here:

@@ -35,6 +35,9 @@ class Heard:
     own_thread: bool | None = None
     """Whether the bot opened this thread, or was written to in its first message. None: nobody
     knows; then it counts whether anything was asked in the thread before."""
+    alone: Callable[[], Awaitable[bool]] | None = None
+    """Asks the platform whether nobody but the author and the bot has spoken in this thread. None
+    on platforms that show no answer in a thread below its question."""
     hidden: bool = False
     """The platform shows the bot nothing of it: neither text nor anything else."""
     at: datetime | None = None

@@ -22,6 +22,9 @@ class Message:
     files: Sequence[Attachment] = ()
     quoted: Quoted | None = None
     """The message that it replies to."""
+    answer: tuple[str, Quoted] | None = None
+    """Where that is a message of the bot: its id, and what it says. It is quoted only where it
+    shows another answer than the newest: the conversation holds them all already."""
     carried: Pointed = NOTHING
     """What it holds besides the typed text: forwarded messages, embeds, a poll."""
     find: Find | None = None
@@ -38,6 +41,5 @@ class Message:
     @property
     def bare(self) -> bool:
         """Whether it says and holds nothing: a mention alone."""
-        return not (self.text.strip() or self.files or self.quoted or self.find) and (
-            self.carried.empty and not self.carried.notes
-        )
+        pointing = self.quoted or self.answer or self.find or self.carried.notes
+        return not (self.text.strip() or self.files or pointing) and self.carried.empty

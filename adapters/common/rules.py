@@ -25,6 +25,8 @@ class Rules:
     """Missed questions are looked for where something was asked within so many days; 0: never."""
     catch_up_minutes: int = 15
     """And are answered where they are no older than this; 0: never."""
+    channel_context: int = 0
+    """How many messages before a question in a channel are read."""
     show_thoughts: bool = False
     """People may read what the model thought."""
 
@@ -49,6 +51,7 @@ class Rules:
             retention_days=settings.storage.retention_days,
             catch_up_days=settings.delivery.catch_up_days,
             catch_up_minutes=settings.delivery.catch_up_minutes,
+            channel_context=settings.conversation.channel_context,
             show_thoughts=settings.conversation.thinking == "fold",
         )
 

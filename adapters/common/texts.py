@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from adapters.common.model_choice import further_lines
+from bot.delivery import PLACEHOLDER
 from bot.engine import Status
 from bot.measures import Use
 from bot.names import clean_name
@@ -41,7 +42,11 @@ _ENDS = {
 def note_of(part: Part) -> str:
     """The small line below the last part of an answer: the engine's note, or how the answer ended
     where its text does not show that. "" where nothing needs to be said."""
-    return part.note or (_ENDS.get(part.state, "") if part.last else "")
+    end = _ENDS.get(part.state, "") if part.last else ""
+    if part.note and part.state is AnswerState.CUT and part.text != PLACEHOLDER:
+        # the note is about something else, and does not say how to go on
+        return f"{end} {part.note}".strip()
+    return part.note or end
 
 
 def stopped_text(count: int) -> str:
@@ -174,21 +179,38 @@ def tokens_text(generated: int, thinking: int) -> str:
     return counted(generated, "token") + thought
 
 
-def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bool = False) -> str:
+def privacy_text(
+    retention_days: int,
+    reset: str,
+    forget: str,
+    *,
+    catches_up: bool = False,
+    channel_context: int = 0,
+) -> str:
     """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset` and `forget`:
-    the platform's commands. `catches_up`: whether missed questions are looked for."""
+    the platform's commands. `catches_up`: whether missed questions are looked for.
+    `channel_context`: how many messages before a question in a channel are read."""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
     )
     read = (
-        "**What I read:** after I was away, the newest messages where I answered lately, to find "
-        "questions that I missed. Only these questions are stored.\n"
+        "**What I read:** for an answer in a thread, the newest messages of that thread and the "
+        "message that it was opened on, whoever wrote them, with the names. "
+        f"{_channel_read(channel_context)}"
+        "The model gets them with the question; they are read again for each answer, and stored "
+        "nowhere.\n"
+    )
+    missed = (
+        "After I was away, I read the newest messages where I answered lately, to find questions "
+        "that I missed. Only these questions are stored.\n"
     )
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
-        f"{kept}. Other messages are not stored.\n"
-        f"{read if catches_up else ''}"
+        f"{kept}. What a question points at is stored as a part of it: a message that is replied "
+        "to or forwarded, and what was said just before a mention alone. Other messages are not "
+        "stored.\n"
+        f"{read}{missed if catches_up else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
@@ -196,6 +218,13 @@ def privacy_text(retention_days: int, reset: str, forget: str, *, catches_up: bo
         f"its answer. {forget} deletes everything that you ever asked, with my answers, for good. "
         "My answers to other people stay, even where they quote you."
     )
+
+
+def _channel_read(messages: int) -> str:
+    if not messages:
+        return "In a channel I read only what is asked of me. "
+    before = "message" if messages == 1 else f"{messages} messages"
+    return f"For an answer in a channel, the {before} before the question. "
 
 
 def counted(number: int, thing: str) -> str:

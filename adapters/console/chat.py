@@ -17,14 +17,7 @@ from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import (
-    PlaceNames,
-    Store,
-    StoredAnswer,
-    StoredExchange,
-    Surface,
-    SurfaceFinder,
-)
+from bot.ports import PlaceNames, Store, StoredAnswer, Surface, SurfaceFinder
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -79,6 +72,7 @@ class Chat:
             "model": self._model,
             "context": self._context,
             "status": self._status,
+            "stats": self._stats,
             "help": self._help,
         }
         self._jobs: tuple[Job, ...] = ()
@@ -88,8 +82,8 @@ class Chat:
 
     async def earlier_questions(self) -> list[str]:
         """The newest questions of this conversation, at most `MOST_EARLIER` + 1, oldest first."""
-        newest = await self._store.exchanges(self._conversation, limit=MOST_EARLIER + 1)
-        return [exchange.question.text for exchange in reversed(newest)]
+        newest = await self._store.answers(conversation=self._conversation, limit=MOST_EARLIER + 1)
+        return [answer.question.text for answer in reversed(newest)]
 
     async def run(self, lines: Lines, *, resume: bool) -> None:
         """Answer `lines` until they end or one of `EXIT_LINES` comes. With `resume`, answers that
@@ -165,13 +159,13 @@ class Chat:
 
     async def _continue(self, _: str) -> None:
         newest = await self._newest()
-        with closing(self._screen.surface(shown=newest.answer if newest else "")) as surface:
+        with closing(self._screen.surface(shown=newest.text if newest else "")) as surface:
             await self._watch(
                 await self._engine.continue_(self._conversation, self._person, _finder_of(surface))
             )
 
-    async def _newest(self) -> StoredExchange | None:
-        found = await self._store.exchanges(self._conversation, limit=1)
+    async def _newest(self) -> StoredAnswer | None:
+        found = await self._store.answers(conversation=self._conversation, limit=1)
         return found[0] if found else None
 
     async def _watch(self, *jobs: Job) -> None:
@@ -218,6 +212,9 @@ class Chat:
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())
+
+    async def _stats(self, _: str) -> None:
+        self._screen.say(await self._desk.stats(self._place, self._person))
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())

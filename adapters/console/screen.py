@@ -163,6 +163,9 @@ class _RichSurface:
     async def retire(self, message: str) -> None:
         """There are no buttons."""
 
+    async def leave(self) -> None:
+        """Nothing is shown beside the messages."""
+
     async def whisper(self, text: str) -> None:
         """Whoever asked sees the answer, or an error, anyway."""
 

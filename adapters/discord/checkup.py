@@ -1,6 +1,7 @@
-"""`parley doctor` for Discord: checks the token, the application's intents and its commands.
+"""`parley doctor` for Discord: checks the token, the application's intents and its commands, and
+whether the bot may read what was said.
 
-Three GET requests, and one for each of ``answer_all_channels``; nothing is posted and no gateway
+Four GET requests, and one for each of ``answer_all_channels``; nothing is posted and no gateway
 connection is opened. The flags:
 https://discord.com/developers/docs/resources/application#application-object-application-flags.
 """
@@ -23,6 +24,10 @@ INTENT = "Message Content intent"
 """The name of its check."""
 COMMANDS_CHECK = "slash commands"
 """Likewise."""
+HISTORY_CHECK = "Read Message History"
+"""Likewise."""
+ADMINISTRATOR, READ_MESSAGE_HISTORY = 1 << 3, 1 << 16
+"""https://discord.com/developers/docs/topics/permissions."""
 COMMANDS = frozenset(
     {
         *(
@@ -60,6 +65,7 @@ async def check_discord(settings: DiscordSettings) -> list[Result]:
             _, application = await _get(http, f"{base}/oauth2/applications/@me")
             app = str(application.get("id") or bot.get("id") or "")
             listed, commands = await _get_list(http, f"{base}/applications/{app}/commands")
+            _, servers = await _get_list(http, f"{base}/users/@me/guilds")
             flags = int(application.get("flags") or 0)
             reads_all = bool(flags & MESSAGE_CONTENT) and settings.message_content
             channels = await check_channels(http, base, settings, reads_all=reads_all)
@@ -70,6 +76,7 @@ async def check_discord(settings: DiscordSettings) -> list[Result]:
         Result(AREA, "token", State.OK, f"belongs to {name}"),
         _intents(settings, flags, app),
         *([_commands(commands)] if listed else []),
+        *([_history(servers)] if servers else []),
         *channels,
     ]
 
@@ -116,6 +123,29 @@ def _commands(registered: list[Any]) -> Result:
     return Result(AREA, COMMANDS_CHECK, State.WARNING, detail, remedy)
 
 
+def _history(servers: list[Any]) -> Result:
+    """Whether the bot's roles let it read what was said; a channel may have a rule of its own."""
+    known = [one for one in servers if isinstance(one, dict)]
+    lacking = [str(one.get("name")) for one in known if not _may_read(one.get("permissions"))]
+    if not lacking:
+        return Result(AREA, HISTORY_CHECK, State.OK, f"granted in {len(known)} servers")
+    detail = (
+        f"missing in {', '.join(lacking)}: what people say around a question, and questions "
+        "asked while Parley was away, are not read"
+    )
+    remedy = (
+        "Give Parley's role Read Message History there, or invite it again: parley discord invite"
+    )
+    return Result(AREA, HISTORY_CHECK, State.WARNING, detail, remedy)
+
+
+def _may_read(permissions: object) -> bool:
+    """Unknown permissions count as enough."""
+    if not (isinstance(permissions, str) and permissions.isdecimal()):
+        return True
+    return bool(int(permissions) & (ADMINISTRATOR | READ_MESSAGE_HISTORY))
+
+
 def _intents(settings: DiscordSettings, flags: int, app: str) -> Result:
     what = INTENT
     if flags & MESSAGE_CONTENT:
@@ -126,7 +156,7 @@ def _intents(settings: DiscordSettings, flags: int, app: str) -> Result:
         AREA,
         what,
         State.WARNING,
-        "is off: follow-ups in threads need a mention",
+        "is off: follow-ups in threads need a mention, and what people say there is not read",
         f"Switch it on at {PORTAL}/{app}/bot (Privileged Gateway Intents), or set [discord] "
         "message_content = false.",
     )

@@ -146,7 +146,7 @@ def heard_in(message: discord.Message, me: discord.ClientUser) -> Heard:
         mentioned=mentions(message, me) or answers_the_bot(message, me),
         to_others=any(user.id != me.id and is_named(user, message) for user in message.mentions),
         typed=readable(message, me),
-        own_thread=in_own_thread and bool(message.content.strip()),
+        own_thread=in_own_thread and not holds_nothing(message),
         hidden=holds_nothing(message),
         at=snowflake_time(message.id),
     )

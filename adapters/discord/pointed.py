@@ -49,17 +49,18 @@ def from_a_person(message: discord.Message) -> bool:
 
 def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
     """What the person typed, without the mention of the bot, and what it points at."""
-    typed = readable(message, me)
     replied = replied_to(message)
-    held = isinstance(replied, discord.Message)
+    about = quoted(replied, me) if isinstance(replied, discord.Message) else None
+    own = isinstance(replied, discord.Message) and replied.author.id == me.id
     return Message(
         event_id=str(message.id),
         message_id=str(message.id),
-        text=typed,
+        text=readable(message, me),
         files=attachments_of(message.attachments),
-        quoted=_quoted_by(typed, replied, me) if isinstance(replied, discord.Message) else None,
+        quoted=None if own else about,
+        answer=(str(replied.id), about) if about and own else None,
         carried=carried(message),
-        find=_find(message, me) if _is_reply(message) and not held else None,
+        find=_find(message, me) if _is_reply(message) and about is None else None,
         look=_look(message, me) if mentions(message, me) else None,
     )
 
@@ -106,14 +107,6 @@ def _is_reply(message: discord.Message) -> bool:
     )
 
 
-def _quoted_by(typed: str, replied: discord.Message, me: discord.ClientUser) -> Quoted | None:
-    """The bot's own answer stands in the conversation already, and is quoted only where nothing
-    else is asked."""
-    if replied.author.id == me.id and typed:
-        return None
-    return quoted(replied, me)
-
-
 def _find(message: discord.Message, me: discord.ClientUser) -> Find:
     """Fetches what a reply points at, once."""
 
@@ -127,8 +120,7 @@ def _find(message: discord.Message, me: discord.ClientUser) -> Find:
         if found is None:
             return Pointed(notes=(DELETED,))
         with reading("message"):
-            about = _quoted_by(readable(message, me), found, me)
-            return about.pointed if about else Pointed()
+            return quoted(found, me).pointed
 
     return find
 

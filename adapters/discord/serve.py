@@ -15,6 +15,7 @@ from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.place_names import place_names
 from adapters.discord.places import PLATFORM, access_of
+from adapters.discord.surroundings import DiscordSurroundings
 from bot.clock import Clock, SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, SurfaceBusy
@@ -108,6 +109,7 @@ class _Connection:
         self._parley.engine.variables.register(PLATFORM, find)
         async with client, client.beside:
             await log_in(client, self._settings)
+            self._parley.engine.read_surroundings(PLATFORM, DiscordSurroundings(client))
             await self._resume(client)
             await client.connect()
 

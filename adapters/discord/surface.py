@@ -100,6 +100,9 @@ class DiscordSurface:
         with suppress(MessageGone):
             await self._writes.edit(self.channel, message, {"components": []})
 
+    async def leave(self) -> None:
+        """Nothing is shown beside the messages."""
+
     async def whisper(self, text: str) -> None:
         if self._asker:
             direct = await self._writes.direct_channel(self._asker)

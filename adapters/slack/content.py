@@ -19,8 +19,8 @@ from adapters.slack.workspaces import Workspace
 from bot.names import clean_name
 
 LONGEST = 8_000
-"""Characters of one text in an attachment or block that are looked at: each mention in it costs a
-look-up of a name."""
+"""Characters of one text in an attachment or block that are looked at, and of all together, before
+the rest is left: each mention in them costs a look-up of a name."""
 MOST_ATTACHMENTS = 20
 """Attachments of a message that are read. Slack allows 100, and shows a few."""
 _DEPTH = 8
@@ -34,6 +34,8 @@ async def carried(workspace: Workspace, message: JSON) -> Pointed:
         shared = attachment.get("is_share") or attachment.get("is_msg_unfurl")
         read = _shared if shared else _card
         parts.append(await read(workspace, attachment))
+        if sum(len(part.text) for part in parts) > LONGEST:
+            break
     return Pointed(
         joined(part.text for part in parts),
         [file for part in parts for file in part.files],
@@ -49,11 +51,18 @@ async def quoted(workspace: Workspace, message: JSON) -> Quoted:
     words = await _words(workspace, message)
     beside = await carried(workspace, message)
     files = [*attachments_of(objects(message, "files"), workspace.gateway), *beside.files]
-    name = await _author(workspace, message)
+    name = await author(workspace, message)
     return Quoted(name, joined((words, beside.text)), files, beside.notes)
 
 
-async def _author(workspace: Workspace, message: JSON) -> str:
+async def said(workspace: Workspace, message: JSON) -> str:
+    """The text of `quoted` alone."""
+    words = await _words(workspace, message)
+    return joined((words, (await carried(workspace, message)).text))
+
+
+async def author(workspace: Workspace, message: JSON) -> str:
+    """The name of whoever wrote it, a person or an app, made harmless."""
     said = field(message, "username") or field(_object(message, "bot_profile"), "name")
     user = field(message, "user")
     if said or not user:

@@ -11,7 +11,8 @@ from bot.ports import StoredAnswer
 
 USAGE = """\
 **Ask me** with `/ask`, by mentioning me, in a direct message, or in a thread that I am in. A \
-thread is a conversation of its own.
+thread is a conversation of its own. In the thread below your own question I need no mention, as \
+long as nobody else writes there.
 **Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **restart** the \
 conversation with `/reset` or `@parley reset`.
 **More:** `/parley status`, `/parley privacy`, `/parley forget me`.
@@ -53,7 +54,7 @@ class SlackPlatform:
         user = question.author.id.rpartition(".")[2]
         return SlackSurface(
             workspace,
-            question.conversation,
+            question.shown_at,
             asker=user,
             seed=question.message_id,
         )

@@ -38,9 +38,11 @@ _USER_TEXTS = {
 class Refused(SurfaceError):
     """Slack refused a call with the error `code`; a retry would not change that."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str, needed: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.needed = needed
+        """The scope that is missing; "" where Slack names none."""
 
     @property
     def user_text(self) -> str:
@@ -84,7 +86,7 @@ def _refusal(method: str, error: SlackApiError) -> SurfaceError:
         return OutcomeUnknown(f"Slack failed at {method}: {what}", retry_after=RETRY_SECONDS)
     if code in _GONE:
         return MessageGone(f"the message no longer exists ({method})")
-    return Refused(_explained(method, code, body), code)
+    return Refused(_explained(method, code, body), code, str(body.get("needed") or ""))
 
 
 def _explained(method: str, code: str, body: dict[str, Any]) -> str:

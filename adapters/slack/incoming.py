@@ -1,7 +1,7 @@
 """Slack's messages as they are posted, edited and deleted, parsed for the desk."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -74,8 +74,11 @@ class Said:
         )
 
     def place(self, workspace: Workspace) -> Place:
-        """Where it stands."""
-        return place_of_message(workspace.key, self.channel, self.ts, self.thread_ts)
+        """Where it stands, and where a question in it is answered."""
+        place = place_of_message(workspace.key, self.channel, self.ts, self.thread_ts)
+        if place.key.thread or place.direct or not workspace.reply_in_thread:
+            return place
+        return replace(place, answers_in=self.ts)
 
     def event_id(self, workspace: Workspace) -> str:
         """Unique on Slack; a mention comes as two events with the same."""
@@ -84,6 +87,8 @@ class Said:
     def heard(self, workspace: Workspace, *, mentioned: bool = False) -> Heard:
         """How it concerns the bot. `mentioned`: Slack itself said so, by an app_mention."""
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
+        in_thread = self.thread_ts not in ("", self.ts)
+        alone = partial(workspace.threads.alone, self.channel, self.thread_ts, self.user)
         return Heard(
             event_id=self.event_id(workspace),
             message_id=self.ts,
@@ -91,6 +96,7 @@ class Said:
             to_others=mrkdwn.addressee(self.text) not in ("", workspace.bot_user),
             typed=mrkdwn.unescape(after_mention(typed) if typed != self.text else typed),
             own_thread=True if self.parent_user == workspace.bot_user else None,
+            alone=alone if in_thread else None,
             at=self.edited_at or moment_of(self.ts),
         )
 
@@ -140,6 +146,9 @@ class Incoming:
     def event(self, workspace: Workspace, event: JSON) -> None:
         """An event of the types message and app_mention. Raises Malformed."""
         subtype, channel = text(event, "subtype", ""), text(event, "channel")
+        if (thread := text(event, "thread_ts", "")) and text(event, "ts", "") != thread:
+            user = text(event, "user", "") or text(event, "bot_id", "")
+            workspace.threads.replied(channel, thread, user)
         if subtype == "message_changed":
             self._changed(workspace, channel, event)
         elif subtype == "message_deleted":

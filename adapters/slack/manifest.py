@@ -11,10 +11,13 @@ JSON = dict[str, Any]
 SCOPES: dict[str, str] = {
     "app_mentions:read": "mentions in channels may not reach Parley",
     "assistant:write": "the agent view has no suggested prompts and no stop button of its own",
-    "channels:history": "in public channels no threads without a mention, edits and deletions",
-    "groups:history": "in private channels no threads without a mention, edits and deletions",
+    "channels:history": "in public channels no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
+    "groups:history": "in private channels no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
     "im:history": "no direct messages",
-    "mpim:history": "in group messages no threads without a mention, edits and deletions",
+    "mpim:history": "in group messages no threads without a mention, edits and deletions, and "
+    "nothing of what people say around a question",
     "channels:read": "system prompts do not know the names and topics of public channels",
     "groups:read": "system prompts do not know the names and topics of private channels",
     "chat:write": "no answers",

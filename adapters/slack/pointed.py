@@ -34,6 +34,8 @@ PREVIEW_SECONDS = 3.0
 
 _PERMALINK = re.compile(r"https://[\w.-]+\.slack(?:-gov)?\.com/archives/[A-Z0-9]+/p\d{16}")
 
+_TS = re.compile(r"[0-9]{1,11}\.[0-9]{6}")
+
 
 class Previews:
     """The copies of linked messages that questions wait for. For one event loop."""
@@ -90,6 +92,8 @@ async def earlier(
 ) -> Earlier:
     """What was said before the message `ts` of `user` in a channel, or in a `thread`. Raises
     SurfaceError."""
+    if not _TS.fullmatch(ts):
+        return Earlier()
     method = "conversations.replies" if thread else "conversations.history"
     oldest = f"{float(ts) - timedelta(minutes=LOOK_MINUTES).total_seconds():.6f}"
     arguments: dict[str, Any] = {"channel": channel, "latest": ts, "oldest": oldest}

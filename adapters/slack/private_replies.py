@@ -57,6 +57,14 @@ class PrivateReply:
         for piece in shortened(split(text)):
             await self._send(piece)
 
+    @property
+    def _thread(self) -> str | None:
+        """The thread of the answer, as soon as it has a message: before that nobody would see what
+        stands in it."""
+        key, opened = self.place.key, self.place.answers_in
+        begun = opened and self.workspace.threads.begun(key.channel, opened)
+        return key.thread or (opened if begun else None) or None
+
     async def with_menu(self, text: str, menu: dict[str, Any]) -> None:
         """The same with an element of Block Kit below a short text."""
         await self._send(text, {"type": "actions", "elements": [menu]})
@@ -75,7 +83,7 @@ class PrivateReply:
                 "chat.postEphemeral",
                 channel=self.place.key.channel,
                 user=self.user,
-                thread_ts=self.place.key.thread or None,
+                thread_ts=self._thread,
                 **body,
             )
         except SurfaceError as error:

@@ -6,35 +6,38 @@ Slack counts calls per minute, method, workspace and app
 in a channel, starting and stopping streams) and is a last check on all edits of a workspace.
 """
 
+from bot.call_window import CallWindow
 from bot.clock import Clock
 from bot.token_bucket import TokenBucket
 
-EDITS_PER_SECOND, EDIT_BURST = 40 / 60, 10
-"""chat.update: tier 3, 50 a minute. Burst and one minute's refill together stay within that."""
-APPENDS_PER_SECOND, APPEND_BURST = 80 / 60, 20
-"""chat.appendStream: tier 4, 100 a minute."""
-POST_BURST = 30
-"""New messages that may be posted at once in a workspace: Slack counts them per channel."""
+MINUTE = 61.0
+"""Seconds of Slack's minute as it is counted here: calls take unequal times to arrive."""
+EDITS, APPENDS = 50, 100
+"""Calls of chat.update (tier 3) and chat.appendStream (tier 4) in any minute."""
+POST_BURST, POSTS_PER_SECOND = 50, 10.0
+"""New messages of a workspace: Slack counts them per channel, see `_POSTS`."""
 
-_LIMITS: dict[str, tuple[float, int]] = {
-    "chat.postMessage": (1.0, 2),  # per channel
-    "chat.update": (EDITS_PER_SECOND, EDIT_BURST),
-    "chat.startStream": (0.25, 5),  # tier 2, 20 a minute
-    "chat.stopStream": (0.25, 5),
-    "conversations.history": (0.5, 15),  # tier 3; the rest is for other uses of these methods
-    "conversations.replies": (0.5, 15),
+_WINDOWS: dict[str, int] = {
+    "chat.update": EDITS,
+    "chat.startStream": 20,  # tier 2
+    "chat.stopStream": 20,
+    "agents.sessions.setStatus": 45,  # tier 3; the rest is for the ends, which are never refused
+    "conversations.history": 45,  # tier 3; the rest is for other uses of these methods
+    "conversations.replies": 45,
 }
-"""Calls a second, and burst. In any minute they admit no more than Slack does."""
+"""Calls in any minute."""
+_POSTS = (1.0, 2)
+"""chat.postMessage in one channel: calls a second, and burst."""
 
 
 class Tiers:
-    """The rate limits of one workspace: a `TokenBucket` for each method, or for each method and
-    channel where `channel` is given. Methods that are not in `_LIMITS` are never delayed.
+    """The rate limits of one workspace: a `CallWindow` for each method in `_WINDOWS`, and for
+    chat.postMessage a `TokenBucket` for each channel. Other methods are never delayed.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, TokenBucket | CallWindow] = {}
 
     def wait(self, method: str, channel: str = "") -> float:
         """Seconds until `take` can succeed; 0.0 where it can already."""
@@ -58,18 +61,23 @@ class Tiers:
         """Slack refused a call (429): admit none for `seconds`, its Retry-After, and no burst
         after that."""
         if bucket := self._bucket(method, channel):
-            bucket.drain()
             bucket.pause(seconds)
+            bucket.drain()
 
-    def _bucket(self, method: str, channel: str) -> TokenBucket | None:
-        limit = _LIMITS.get(method)
-        if limit is None:
-            return None
+    def _bucket(self, method: str, channel: str) -> TokenBucket | CallWindow | None:
         name = f"{method} {channel}" if channel else method
         if name not in self._buckets:
+            if (limit := self._new(method)) is None:
+                return None
             self._drop_full()
-            self._buckets[name] = TokenBucket(self._clock, *limit)
+            self._buckets[name] = limit
         return self._buckets[name]
+
+    def _new(self, method: str) -> TokenBucket | CallWindow | None:
+        if method == "chat.postMessage":
+            return TokenBucket(self._clock, *_POSTS)
+        most = _WINDOWS.get(method)
+        return CallWindow(self._clock, most, MINUTE) if most else None
 
     def _drop_full(self) -> None:
         """Drop the buckets that are as good as new, so that quiet channels take no memory."""

@@ -21,6 +21,7 @@ from adapters.slack.installations import InstallationBook, open_installations
 from adapters.slack.place_names import place_names
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
+from adapters.slack.surroundings import SlackSurroundings
 from adapters.slack.transports import INSTALL_PATH, Events, http_mode
 from adapters.slack.workspaces import DEFAULT_BASE_URL, Workspaces
 from bot.clock import Clock, SystemClock
@@ -143,6 +144,7 @@ class _Connection:
         platform.desk = desk
         find = partial(place_names, workspaces)
         self._parley.engine.variables.register(PLATFORM, find)
+        self._parley.engine.read_surroundings(PLATFORM, SlackSurroundings(workspaces))
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
         return desk
 

@@ -28,14 +28,17 @@ class Stream:
     """A stream that this process started; `ts` is its message. Calls must not overlap: Slack
     appends in the order in which requests arrive."""
 
-    def __init__(self, gateway: Gateway, tiers: Tiers, clock: Clock, channel: str, ts: str) -> None:
+    def __init__(
+        self, gateway: Gateway, tiers: Tiers, clock: Clock, channel: str, ts: str, sent: str = ""
+    ) -> None:
+        """`sent`: the text with which it was started."""
         self._gateway = gateway
         self._tiers = tiers
         self._clock = clock
         self._channel = channel
         self._began = clock.monotonic()
         self.ts = ts
-        self.sent = ""
+        self.sent = sent
         """The text that Slack has acknowledged."""
         self.open = True
         """False once Slack has ended it, or it was stopped."""

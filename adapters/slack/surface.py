@@ -1,8 +1,9 @@
 """The surface of one answer in a Slack channel, thread or direct message.
 
-In a thread an answer is streamed natively where Slack allows that. Everywhere else, and from the
-moment at which a stream ends early, its message is edited with chat.update. Both show the same
-text: a stream holds a beginning of it, and an edit replaces all of it.
+In a thread an answer is streamed natively where Slack allows that, from its first words on; what
+comes before them is said by the thread's status (`adapters.slack.sessions`). Everywhere else, and
+from the moment at which a stream ends early, its message is edited with chat.update. Both show the
+same text: a stream holds a beginning of it, and an edit replaces all of it.
 """
 
 import logging
@@ -13,19 +14,14 @@ from adapters.slack import rendering
 from adapters.slack.api import JSON
 from adapters.slack.errors import OutcomeUnknown, Refused
 from adapters.slack.mrkdwn import escaped, harmless, units
-from adapters.slack.rate_limits import (
-    APPEND_BURST,
-    APPENDS_PER_SECOND,
-    EDIT_BURST,
-    EDITS_PER_SECOND,
-    POST_BURST,
-)
+from adapters.slack.rate_limits import APPENDS, EDITS, MINUTE, POST_BURST, POSTS_PER_SECOND
+from adapters.slack.sessions import LINE_SECONDS, Session
 from adapters.slack.streams import Stream
 from adapters.slack.workspaces import Workspace
 from bot.delivery.rendering import is_thinking_note
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
-from bot.ports import AnswerState, Part, SurfaceLimits
+from bot.ports import Part, SurfaceLimits
 
 logger = logging.getLogger(__name__)
 
@@ -62,52 +58,61 @@ class SlackSurface:
         self._seed = seed
         self._stream: Stream | None = None
         self._streams = workspace.streaming and bool(place.thread and asker)
-        self._started: dict[str, Stream] = {}
-        """By part: streams that were started, while their first text is not shown yet. A retry of
-        `send` uses them again."""
         self._unconfirmed: set[str] = set()
         """Parts whose posting has an unknown outcome."""
-        in_session = workspace.streaming and bool(place.thread)
-        self._processing: bool | None = None if in_session else False
-        """Whether the thread's session has the status "processing". None: unknown, since an
-        earlier run may have set it and been killed."""
-        self._thinking = ""
-        """The thread's status: for how long the model has been thinking; "" where it says
-        nothing."""
+        self._session = Session(
+            workspace,
+            place.channel,
+            place.thread,
+            asker,
+            on=workspace.streaming and bool(place.thread),
+        )
 
     @property
     def limits(self) -> SurfaceLimits:
         streams = self._stream.open if self._stream else self._streams
         method = "chat.appendStream" if streams else "chat.update"
+        most = APPENDS if streams else EDITS
         return SurfaceLimits(
             max_units=MOST_BYTES,
             units=units,
             budget=f"slack:{self._workspace.key}:{method}",
-            edits_per_second=APPENDS_PER_SECOND if streams else EDITS_PER_SECOND,
-            burst=APPEND_BURST if streams else EDIT_BURST,
+            edits_per_second=most / MINUTE,
+            burst=most,
+            window_seconds=MINUTE,
             posts_burst=POST_BURST,
+            posts_per_second=POSTS_PER_SECOND,
+            note_seconds=LINE_SECONDS,
             quote="> ",
         )
 
     # ---------------------------------------------------------------- the port
 
     async def send(self, part: Part) -> str:
-        stream = self._started.get(part.key) or await self._start_stream(part)
-        if stream is None:
-            posted = await self._post(part)
-            if not part.state.open:
-                await self._end_processing()
-            return posted
-        self._started[part.key] = self._stream = stream
-        await self.edit(stream.ts, part)
-        del self._started[part.key]
-        return stream.ts
+        if await self._said(part):
+            return ""
+        stream = await self._start_stream(part)
+        if stream is not None:
+            self._stream = stream
+            return stream.ts
+        posted = await self._post(part)
+        if not part.state.open:
+            await self._session.end()
+        return posted
+
+    async def _said(self, part: Part) -> bool:
+        """Say by the thread's status what a part without text has to say. False where it has to be
+        posted: Slack shows no status or no stop button here, or a message may be there already."""
+        waits = part.state.open and rendering.is_placeholder(part)
+        if not waits or not self._streams or part.key in self._unconfirmed:
+            return False
+        return await self._session.begin() and await self._session.say(_line(part.note))
 
     async def edit(self, message: str, part: Part) -> None:
         try:
             await self._edit(message, part)
         except MessageGone:
-            await self._end_processing()
+            await self._session.end()
             raise
 
     async def _edit(self, message: str, part: Part) -> None:
@@ -118,10 +123,13 @@ class SlackSurface:
             await stream.stop()
         await self._update(message, part)
         if not part.state.open:  # chat.stopStream did not set it
-            await self._end_processing()
+            await self._session.end()
+
+    async def leave(self) -> None:
+        await self._session.end()
 
     async def remove(self, message: str) -> None:
-        await self._end_processing()
+        await self._session.end()
         channel = self._place.channel
         try:
             if message.startswith("F"):
@@ -150,7 +158,7 @@ class SlackSurface:
         if self._place.thread and self._workspace.streaming:
             with suppress(Refused, MessageGone):
                 await self._gateway.call("chat.stopStream", channel=self._place.channel, ts=message)
-        await self._end_processing()
+        await self._session.end()
 
     async def _fetch(self, message: str) -> JSON:
         """A message as it stands; {} where it is gone. Raises SurfaceError."""
@@ -175,11 +183,28 @@ class SlackSurface:
                 channel=self._place.channel,
                 user=self._asker,
                 text=escaped(text),
-                thread_ts=self._place.thread or None,
+                thread_ts=self._begun_thread,
             )
         except Refused:  # where the bot may not write at all
             # a person's id as the channel is the direct message with them
             await self._gateway.call("chat.postMessage", channel=self._asker, text=escaped(text))
+
+    @property
+    def _begun_thread(self) -> str | None:
+        """The thread, unless it is the question's own and has no message yet: nobody would see an
+        ephemeral one there."""
+        channel, thread = self._place.channel, self._place.thread
+        if thread == self._seed and not self._workspace.threads.begun(channel, thread):
+            return None
+        return thread or None
+
+    def _began(self, ts: str) -> None:
+        """The answer has this message."""
+        self._session.posted()
+        threads, channel, thread = self._workspace.threads, self._place.channel, self._place.thread
+        threads.own.add((channel, ts))
+        if thread:
+            threads.replied(channel, thread, self._workspace.bot_user)
 
     async def attach(self, name: str, text: str) -> str | None:
         data = text.encode("utf-8", "replace")
@@ -198,18 +223,16 @@ class SlackSurface:
     # ---------------------------------------------------------------- streams
 
     async def _start_stream(self, part: Part) -> Stream | None:
-        """A new stream, without text yet; None where the part is to be posted instead.
-
-        An answer that waits in the queue is posted, since a stream shows neither its note nor its
-        Stop button. So is one for which the rate limit of chat.startStream has no room.
-        """
-        if not self._streams or part.key in self._unconfirmed:
-            return None
-        if part.state is AnswerState.QUEUED and not is_thinking_note(part.note):
+        """A new stream that shows the part's text; None where the part is to be posted instead: it
+        has no text or is complete, or the rate limit of chat.startStream has no room."""
+        growing = part.last and part.state.open and not rendering.is_placeholder(part)
+        if not growing or not self._streams or part.key in self._unconfirmed:
             return None
         tiers = self._workspace.tiers
         if not tiers.take("chat.startStream"):
             return None
+        text = harmless(part.text)
+        self._unconfirmed.add(part.key)  # until Slack has answered; a call may be cancelled, too
         try:
             started = await self._gateway.call(
                 "chat.startStream",
@@ -217,70 +240,37 @@ class SlackSurface:
                 thread_ts=self._place.thread,
                 recipient_team_id=self._workspace.team,
                 recipient_user_id=self._asker,
+                markdown_text=text,
             )
+        except OutcomeUnknown:
+            raise
         except Refused as refused:
             logger.info("Slack does not stream here, so answers are edited: %s", refused)
             self._streams = False
+            self._unconfirmed.discard(part.key)
             return None
         except SurfaceBusy as busy:
             tiers.pause("chat.startStream", busy.retry_after)
+            self._unconfirmed.discard(part.key)
             return None
-        if not self._processing:
-            self._processing = True  # Slack shows its own stop button meanwhile
-            await self._set_status("processing")
-        return Stream(
-            self._gateway, tiers, self._workspace.clock, self._place.channel, str(started["ts"])
-        )
+        self._unconfirmed.discard(part.key)
+        ts = str(started["ts"])
+        self._began(ts)
+        await self._session.begin()  # Slack shows its own stop button meanwhile
+        clock = self._workspace.clock
+        return Stream(self._gateway, tiers, clock, self._place.channel, ts, text)
 
     async def _append(self, stream: Stream, part: Part) -> bool:
         """Show `part` by appending to its stream; False where it has to be edited instead."""
         text = "" if rendering.is_placeholder(part) else harmless(part.text)
         if not stream.can_append(text):
             return False
-        await self._show_thinking(part)
         if part.last and part.state.open:
             return await stream.append(text)
         done = await stream.finish(text, rendering.footer(part), last=part.last)
         if done and part.last:
-            self._processing = False
+            self._session.ended()
         return done
-
-    async def _show_thinking(self, part: Part) -> None:
-        """Say beside a stream without text yet for how long the model has been thinking."""
-        seconds = part.note.rpartition("…")[2].strip()
-        thinking = part.state.open and rendering.is_placeholder(part) and seconds
-        status = f"is thinking… {seconds}" if thinking else ""
-        if status == self._thinking:
-            return
-        self._thinking = status
-        try:
-            await self._gateway.call(
-                "assistant.threads.setStatus",
-                channel_id=self._place.channel,
-                thread_ts=self._place.thread,
-                status=status,
-            )
-        except SurfaceError as error:  # cosmetic, as the session's status
-            logger.debug("the status of the thread could not be set: %s", error)
-
-    async def _end_processing(self) -> None:
-        """Set the session's status to "active" where it may be "processing": Slack itself never
-        ends that. Idempotent."""
-        if self._processing is not False:
-            self._processing = False
-            await self._set_status("active")
-
-    async def _set_status(self, status: str) -> None:
-        try:
-            await self._gateway.call(
-                "agents.sessions.setStatus",
-                channel_id=self._place.channel,
-                thread_ts=self._place.thread,
-                status=status,
-                initiator_user_id=self._asker if status == "processing" else None,
-            )
-        except SurfaceError as error:  # cosmetic: the answer itself does not depend on it
-            logger.debug("the session's status could not be set: %s", error)
 
     # ---------------------------------------------------------------- posts and edits
 
@@ -313,6 +303,7 @@ class SlackSurface:
                 self._workspace.tiers.pause("chat.postMessage", error.retry_after, channel)
             raise
         self._unconfirmed.discard(part.key)
+        self._began(str(posted["ts"]))
         return str(posted["ts"])
 
     async def _update(self, message: str, part: Part) -> None:
@@ -335,15 +326,28 @@ class SlackSurface:
 
     async def find(self, part: Part, known: Collection[str]) -> str | None:
         """By the part's key in its metadata, or by buttons that name the answer, which a stream has
-        at its end; None where the channel cannot be searched."""
+        at its end; before that, by its text, with which the part's begins. None where the channel
+        cannot be searched."""
         messages = [reference for reference in known if not reference.startswith("F")]
         for message in await self._listed(max(messages, default=self._seed)):
             event = (message.get("metadata") or {}).get("event_payload") or {}
             same = event.get("part") == self._idempotency_key(part)
             named = rendering.shows_answer(message, part.answer_id, part.tag)
-            if (same or named) and str(message["ts"]) not in known:
+            streamed = not event and self._may_be_stream_of(message, part)
+            if (same or named or streamed) and str(message["ts"]) not in known:
                 return str(message["ts"])
         return None
+
+    def _may_be_stream_of(self, message: JSON, part: Part) -> bool:
+        """Whether a message looks like the beginning of a stream of this part which nobody knows:
+        the bot's, without buttons, with a text with which the part begins."""
+        mine = message.get("user") == self._workspace.bot_user and self._streams
+        known = (self._place.channel, str(message.get("ts"))) in self._workspace.threads.own
+        buttons = any(block.get("type") in _BUTTONS for block in message.get("blocks") or ())
+        begun = _letters(str(message.get("text") or ""))
+        if not mine or known or buttons or not begun or rendering.is_placeholder(part):
+            return False
+        return _letters(harmless(part.text)).startswith(begun)
 
     async def _listed(self, oldest: str) -> list[JSON]:
         """The newest messages of the channel, or the next ones of the thread, after this one."""
@@ -367,3 +371,16 @@ class SlackSurface:
 
     def _idempotency_key(self, part: Part) -> str:
         return f"{self._seed} {part.key}"
+
+
+def _line(note: str) -> str:
+    """The thread's status for a note, which Slack shows after the bot's name."""
+    if not note or is_thinking_note(note):
+        seconds = note.rpartition("…")[2].strip()
+        return f"is thinking… {seconds}".rstrip()
+    return f"is waiting… {note}"
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, which survive however Slack writes a text."""
+    return "".join(filter(str.isalnum, text))

@@ -14,6 +14,7 @@ from adapters.slack.errors import REVOKED, Refused
 from adapters.slack.manifest import missing_scopes
 from adapters.slack.people import People
 from adapters.slack.rate_limits import Tiers
+from adapters.slack.threads import Threads
 from bot.clock import Clock
 from bot.config import SlackSettings
 from bot.errors import ConfigError, ParleyError
@@ -43,6 +44,9 @@ class Workspace:
     gateway: Gateway
     tiers: Tiers
     people: People
+    threads: Threads
+    reply_in_thread: bool = True
+    """Whether mentions in channels are answered in the thread below them."""
 
     def __repr__(self) -> str:
         return f"Workspace({self.key!r})"  # without the token
@@ -189,10 +193,11 @@ class Workspaces:
     def _workspace(self, key: str, team: str, bot: Installed, gateway: Gateway) -> Workspace:
         people = People(gateway, self._clock)
         tiers = Tiers(self._clock)
-        streaming = self._settings.streaming
+        threads = Threads(gateway, tiers, frozenset({bot.bot_user, bot.bot_id}))
+        slack = self._settings
         return Workspace(
-            key, team, bot.bot_user, bot.bot_id, bot.token, streaming, self._clock, gateway,
-            tiers, people,
+            key, team, bot.bot_user, bot.bot_id, bot.token, slack.streaming, self._clock, gateway,
+            tiers, people, threads, slack.reply_in == "thread",
         )  # fmt: skip
 
 

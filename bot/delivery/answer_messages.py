@@ -59,7 +59,8 @@ class Message:
     ref: str = ""
     """The surface's reference; "" while it is not posted."""
     shown: Part | None = None
-    """Its content, or None where that is uncertain."""
+    """Its content, or None where that is uncertain; without `ref`, what the surface shows beside
+    messages."""
     ours: bool = False
     """Whether it was posted or edited since this object was created."""
     doubtful: bool = False
@@ -146,9 +147,9 @@ class AnswerMessages:
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
         for index in range(self._settled, self._pages.count):
             message, part = self._message(index), self.part(index)
-            if not message.ref:
+            if not message.ref and not _same(message.shown, part):
                 return Step(partial(self._post, index), True, True, newest=part.last)
-            if not _same(message.shown, part):
+            if message.ref and not _same(message.shown, part):
                 first = not self._text_shown and part.text != PLACEHOLDER
                 return Step(
                     partial(self._edit, index),
@@ -179,6 +180,16 @@ class AnswerMessages:
         while len(self._messages) <= index:
             self._messages.append(Message())
         return self._messages[index]
+
+    @property
+    def unposted(self) -> bool:
+        """Whether the surface shows the answer's state without a message."""
+        return any(message.shown is not None and not message.ref for message in self._messages)
+
+    def fade(self) -> None:
+        """What is shown without a message is not to be seen any more, and to be shown again."""
+        for message in self._messages:
+            message.shown = message.shown if message.ref else None
 
     def restart(self) -> None:
         """The text begins anew: what is shown of it is replaced."""
@@ -215,6 +226,9 @@ class AnswerMessages:
             raise self._refused(index, error) from error
         self._refusals = 0
         self._maybe_posted = False
+        if not message.ref:  # shown without a message
+            message.shown, message.doubtful = part, False
+            return
         message.shown, message.ours = part if certain else None, True
         if first_attempt:  # else it may be an earlier message, with that one's content
             self._text_shown = part.text != PLACEHOLDER

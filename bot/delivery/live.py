@@ -91,6 +91,8 @@ class LiveAnswer:
         self._next_edit = self._clock.monotonic()
         self._retry_at = self._next_edit  # after a refused call
         self._first_text_at: float | None = None
+        self._fades_at: float | None = None
+        """When a note that is shown without a message is not to be seen any more."""
         self._task = asyncio.create_task(self._run(), name=f"delivery of answer {answer.id}")
 
     @property
@@ -255,16 +257,20 @@ class LiveAnswer:
 
     def _next(self) -> Step | None:
         """The next call to make, or None where the messages show what they should."""
-        self._pages.update(self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._pages.update(now)
+        if self._fades_at is not None and now >= self._fades_at:
+            self._fades_at = None
+            self._messages.fade()
         return self._messages.next(ending=self._ending.is_set())
 
     async def _wait_for_change(self) -> None:
         """Wait until there may be something new to show, which withheld text becomes with time."""
-        until = self._pages.due
-        if until is None:
+        moments = [at for at in (self._pages.due, self._fades_at) if at is not None]
+        if not moments:
             await self._changed.wait()
         else:
-            await sleep_unless(self._clock, until - self._clock.monotonic(), self._changed)
+            await sleep_unless(self._clock, min(moments) - self._clock.monotonic(), self._changed)
 
     def _seconds_early(self, step: Step) -> float:
         """Seconds until the call may be made as far as this answer's own pacing is concerned."""
@@ -305,6 +311,9 @@ class LiveAnswer:
         else:
             self._observer.observe(CallMade(self._platform, kind))
             self._failures = 0
+            if limits.note_seconds:
+                until = self._clock.monotonic() + limits.note_seconds
+                self._fades_at = until if self._messages.unposted else None
 
     def _pause(self, busy: SurfaceBusy, kind: CallKind) -> None:
         """Pause the budget of the call that the platform is too busy for."""

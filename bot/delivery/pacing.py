@@ -1,14 +1,16 @@
 """When messages may be sent and edited, and which answer goes next.
 
-Each rate limit of a platform is a `Budget`: a token bucket with a priority queue of the answers
-that wait for its tokens.
+Each rate limit of a platform is a `Budget`: a token bucket, or a window of calls, with a priority
+queue of the answers that wait for its tokens.
 
 - Priority: the end of an answer goes first and needs nothing but a token. Then come first messages
   and first texts, then other edits. Within the first two, first come, first served.
 - Spreading: first messages draw the bucket's burst down over `FIRST_SECONDS`, so that many answers
   that start together get more than one call each. Edits draw it down over `EDIT_SECONDS`, to a
   reserve of one token for the next first message or end, and are evenly spaced otherwise: for a
-  text that grows steadily, even spacing keeps readers least behind.
+  text that grows steadily, even spacing keeps readers least behind. Where a platform counts calls
+  in a window, edits are spaced evenly from the start, so that none is held up when the first ones
+  leave the window, and `RESERVE` calls stay free.
 - Fairness: among edits, the one with the greatest staleness goes next (unseen characters,
   integrated over time; see `Lag`). Answers of equal speed alternate; of unequal speed, each is
   edited in proportion to the square root of its speed, which minimizes the sum of the stalenesses.
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from weakref import WeakValueDictionary
 
+from bot.call_window import CallWindow
 from bot.clock import Clock, sleep_unless
 from bot.ports import SurfaceLimits
 from bot.token_bucket import TokenBucket
@@ -33,6 +36,8 @@ FIRST_SECONDS = 3.0
 """Seconds over which first messages use up a full bucket."""
 EDIT_SECONDS = 6.0
 """Seconds over which other edits use it up, down to the reserve."""
+RESERVE = 2
+"""Calls of a window that edits leave to first messages and ends."""
 BACKOFF_FACTOR = 0.7
 """What a refusal multiplies the rate by."""
 SLOWEST = 0.1
@@ -103,13 +108,18 @@ class Budget:
     becomes the leader.
     """
 
-    def __init__(self, clock: Clock, rate: float, burst: int) -> None:
-        """`rate`: calls a second; `burst`: calls at once after a pause."""
+    def __init__(self, clock: Clock, rate: float, burst: int, window: float = 0.0) -> None:
+        """`rate`: calls a second; `burst`: calls at once after a pause. With `window`: `burst`
+        calls in any so many seconds."""
         self._clock = clock
         self._share = 1.0  # of the declared rate; below 1 after refusals
         self._share_updated_at = clock.monotonic()
         self._rate, self._burst = min(rate, _HIGHEST_RATE), max(1, burst)
-        self._bucket = TokenBucket(clock, self._rate, self._burst)
+        self._bucket: TokenBucket | CallWindow = (
+            CallWindow(clock, self._burst, window)
+            if window
+            else TokenBucket(clock, self._rate, self._burst)
+        )
         self._earliest = dict.fromkeys(Priority, -math.inf)
         """When the next call of each priority may be granted, for even spacing."""
         self._waiters: list[Waiter] = []
@@ -216,9 +226,13 @@ class Budget:
         rate, now = self._rate * self._share, self._clock.monotonic()
         tokens = self._bucket.balance
         if priority is Priority.FIRST:
-            self._earliest[priority] = now + 1.0 / (rate + tokens / FIRST_SECONDS)
-        surplus = max(0.0, tokens - min(1.0, self._burst - 1.0))
-        self._earliest[Priority.EDIT] = now + 1.0 / (rate + surplus / EDIT_SECONDS)
+            self._earliest[priority] = now + 1.0 / (rate + max(0.0, tokens) / FIRST_SECONDS)
+        if isinstance(self._bucket, CallWindow):
+            gap = self._bucket.spacing(min(RESERVE, self._burst - 1))
+        else:
+            surplus = max(0.0, tokens - min(1.0, self._burst - 1.0))
+            gap = 1.0 / (rate + surplus / EDIT_SECONDS)
+        self._earliest[Priority.EDIT] = now + gap
 
     # ---------------------------------------------------------------- the rate
 
@@ -232,7 +246,10 @@ class Budget:
             self._apply_rate()
 
     def _apply_rate(self) -> None:
-        self._bucket.change(self._rate * self._share, self._burst)
+        if isinstance(self._bucket, CallWindow):
+            self._bucket.change(max(1, round(self._burst * self._share)))
+        else:
+            self._bucket.change(self._rate * self._share, self._burst)
 
     def _pause(self, seconds: float) -> None:
         self._bucket.pause(seconds)
@@ -253,7 +270,9 @@ class Budgets:
         """The budget that the limits name, with the rate that they declare."""
         budget = self._budgets.get(limits.budget)
         if budget is None:
-            budget = Budget(self._clock, limits.edits_per_second, limits.burst)
+            budget = Budget(
+                self._clock, limits.edits_per_second, limits.burst, limits.window_seconds
+            )
             self._budgets[limits.budget] = budget
         budget.declare(limits.edits_per_second, limits.burst)
         self._recent.append(budget)

@@ -12,6 +12,7 @@ window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
 models    the default model and those on further servers; which one answers where
 variables what a system prompt's {date}, {channel} … are
+surroundings  what a thread was opened on, and what people said around a question
 settings  a thread's settings over its channel's
 resume    a stream that goes on when the worker process is lost
 """

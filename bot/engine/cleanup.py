@@ -35,10 +35,15 @@ class Cleanup:
                 await job.ended()
                 messages, readable = job.messages, job.text_shown  # the text may not be shown yet
             remove = self._delete_messages or not readable
-            conversation = answer.question.conversation
-            leftovers = [Leftover(conversation, message, remove) for message in messages]
+            place = answer.question.shown_at
+            leftovers = [Leftover(place, message, remove) for message in messages]
             await self._leave(leftovers)
-            await self._clear(leftovers, await find(answer))
+            surface = await find(answer)
+            await self._clear(leftovers, surface)
+            if surface is not None and not messages:
+                await surface.leave()
+        except SurfaceError as error:
+            logger.info("a status of a deleted question may stay: %s", error)
         except StorageError as error:
             logger.error("what is left of a deleted question stays for now: %s", error)
         except Exception:  # whatever a driver raises: answers go on

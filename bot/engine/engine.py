@@ -30,6 +30,7 @@ from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.running import Running
+from bot.engine.surroundings import SurroundingsReader
 from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow
 from bot.errors import Busy, NotAllowed, NothingToDo, ParleyError, Refusal
@@ -45,6 +46,7 @@ from bot.ports import (
     StoredAnswer,
     Surface,
     SurfaceFinder,
+    Surroundings,
 )
 from bot.recent import Seen
 
@@ -80,11 +82,14 @@ class Engine:
         self._clock = clock
         self.variables = PromptVariables(clock, options.window.now)
         """Of system prompts; adapters register what their places are called."""
+        self._surroundings = SurroundingsReader(store, options.window.channel_context)
         self.models = Models(
             ModelSlots(generator, options.slots),
             further or {},
             store,
-            lambda model: ContextWindow(model, store, options.window, self.variables),
+            lambda model: ContextWindow(
+                model, store, options.window, self.variables, self._surroundings
+            ),
         )
         """The models that answer."""
         self._reaching: asyncio.Task[None] | None = None
@@ -151,6 +156,11 @@ class Engine:
         """Wait until every question that was accepted is answered and shown."""
         while self._running.jobs:
             await asyncio.gather(*(job.ended() for job in list(self._running.jobs.values())))
+
+    def read_surroundings(self, platform: str, source: Surroundings) -> None:
+        """Read with `source` what people said around questions on this platform, in place of the
+        one before. To be called before `recover`."""
+        self._surroundings.register(platform, source)
 
     async def check(self, question: Question) -> None:
         """Raise what `ask` would raise now, and change nothing: before something else is done for
@@ -296,18 +306,19 @@ class Engine:
     ) -> int:
         """Stop answers that wait or are being written: the one of `answer_id` in this conversation,
         or all of this person's, or with `everyone` all; these two also in the threads that the
-        channel's own questions opened. Returns how many were stopped. Raises NothingToDo where
+        channel's own questions opened. An answer that is shown in a thread is one of that thread
+        too. Returns how many were stopped. Raises NothingToDo where
         there is none (and says so of an answer of another conversation), NotAllowed where one
         belongs to somebody else and `by` is no admin."""
         if answer_id is not None:
-            here = [job for job in self._running.of({conversation}) if job.id == answer_id]
+            here = [job for job in self._running.at({conversation}) if job.id == answer_id]
             if not here:
                 await self._answer_in(conversation, answer_id)
         else:
             reach = await self._with_own_threads(conversation)
             here = [
                 job
-                for job in self._running.of(reach)
+                for job in self._running.at(reach)
                 if everyone or job.answer.question.author.key == by.key
             ]
         if any(not _may(by, job.answer) for job in here):
@@ -450,10 +461,10 @@ class Engine:
         return reach
 
     async def _answer_in(self, conversation: ConversationKey, answer_id: int) -> StoredAnswer:
-        """The answer of this conversation. Raises NothingToDo: a button that is pressed elsewhere
-        reaches nothing, whatever number it carries."""
+        """The answer of this conversation, or one that is shown in this thread. Raises NothingToDo:
+        a button that is pressed elsewhere reaches nothing, whatever number it carries."""
         found = await self._store.answers(answer_id=answer_id, limit=1)
-        if not found or found[0].question.conversation != conversation:
+        if not found or conversation not in found[0].question.places:
             raise NothingToDo("There is no such answer any more.")
         return found[0]
 

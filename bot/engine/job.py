@@ -76,6 +76,8 @@ class Job:
         """Another answer is about to replace this one, in the same messages."""
         self.short = False
         """Memory ran out meanwhile: the prompt was packed again, for a smaller window."""
+        self.note = ""
+        """For the person: what the prompt lacks."""
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Task[Outcome] | None = None
         self.outcome: Outcome | None = None

@@ -39,8 +39,6 @@ class Packed:
     window."""
     keep_from: int | None
     """The position of the first exchange in it; None where it holds none."""
-    questions: tuple[int, ...]
-    """The ids of the questions in its history, oldest first."""
     dropped: bool
     """Older exchanges are known to be left out."""
     max_new_tokens: int
@@ -49,6 +47,13 @@ class Packed:
     """The context window that it was packed for, in tokens."""
     max_thinking_tokens: int = 0
     """The longest thought that fits besides the answer."""
+    questions: tuple[int, ...] = ()
+    """The ids of the questions in its history, oldest first."""
+    asked: str | None = None
+    """The question without what people said before it, which is stored nowhere; None where the
+    prompt has nothing of that."""
+    note: str = ""
+    """For the person: what the prompt lacks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,16 +205,20 @@ class Runner:
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
         job.chosen = await self._models.of(job.answer.question.conversation)
         packed, sampling, job.snapshot = await self._served(job).window.pack(job.answer)
-        job.prompt, job.window = packed.prompt, packed.window
+        job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.packed.set()
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
         return packed.prompt, sampling
 
     def _keep_prompt(self, job: Job, packed: Packed) -> None:
+        """Keep the prompt for a verdict, without what is stored nowhere."""
         assert job.prompt is not None
         quoted = (*packed.questions, job.answer.question_id)
-        self.prompts.put(job.id, RecordedPrompt(job.prompt, quoted))
+        prompt = job.prompt
+        if packed.asked is not None:
+            prompt = replace(prompt, question=packed.asked)
+        self.prompts.put(job.id, RecordedPrompt(prompt, quoted, exact=packed.asked is None))
 
     async def _packed_anew(
         self, job: Job, text: str, thought: str
@@ -234,7 +238,7 @@ class Runner:
             job.window,
         )
         before = replace(packed.prompt, answer=job.answer.text, thought=job.answer.thought)
-        job.prompt, job.window = before, packed.window
+        job.prompt, job.window, job.note = before, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.short = True
         return packed.prompt, sampling
@@ -351,9 +355,8 @@ class Runner:
 def _note(job: Job) -> str:
     """What the person has to know about an answer that came to its end."""
     gone = job.chosen.gone if job.chosen else ""
-    notes = [SHORT] if job.short else []
-    notes += [GONE.format(name=gone)] if gone else []
-    return " ".join(notes)
+    notes = [SHORT if job.short else "", GONE.format(name=gone) if gone else "", job.note]
+    return " ".join(filter(None, notes))
 
 
 def _nothing_said(job: Job, reason: FinishReason) -> str:

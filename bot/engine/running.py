@@ -143,6 +143,11 @@ class Running:
         if old.abandoned and old.doubtful:
             raise ShuttingDown("a message may be on its way")
 
+    def at(self, places: Collection[ConversationKey]) -> list[Job]:
+        """Those of these conversations, and those that are shown in these threads."""
+        jobs = self.jobs.values()
+        return [job for job in jobs if not job.answer.question.places.isdisjoint(places)]
+
     def of(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""
         jobs = self.jobs.values()

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from bot.engine.packing import Packed, Thinking, as_question, pack
+from bot.engine.packing import Packed, Thinking, as_question, least_answer, pack
 from bot.engine.settings import settings_in
+from bot.engine.surroundings import GONE, SHARE, Before, SurroundingsReader, with_what_was_said
 from bot.engine.variables import Now, PromptVariables, time_in
 from bot.measures import RecordedPrompt
-from bot.messages import ConversationKey, ModelInfo, Question, Reasoning, Sampling
+from bot.messages import ConversationKey, ModelInfo, Prompt, Question, Reasoning, Sampling
 from bot.ports import (
     ConversationSettings,
     Generator,
@@ -36,6 +37,8 @@ class WindowOptions:
     reasoning: Reasoning = Reasoning.AUTO
     now: Now = time_in
     """Tells the time in the time zone in which the system prompt's ``{date}`` changes."""
+    channel_context: int = 0
+    """How many messages before a question in a channel the model is given."""
 
 
 class ContextWindow:
@@ -47,11 +50,13 @@ class ContextWindow:
         store: Store,
         options: WindowOptions,
         variables: PromptVariables,
+        surroundings: SurroundingsReader,
     ) -> None:
         self._generator = generator
         self._store = store
         self._variables = variables
         self._options = options
+        self._surroundings = surroundings
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
@@ -83,14 +88,18 @@ class ContextWindow:
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         snapshot = answer.snapshot or await self._present(question.conversation)
+        before = await self._surroundings.before(answer, self._tokens)
+        asked = as_question(question, show_names=self._names(settings))
         packed = await pack(
             system=await self._system(settings, question.conversation),
-            question=as_question(question, show_names=self._names(settings)),
+            question=await self._with_what_was_said(before, answer, asked, settings),
             answer=answer.text,
             thought=answer.thought,
             begun=answer.text[: answer.kept],
             thinking=self._thinking(settings),
-            pages=self._pages(question.conversation, answer.position, snapshot.moment),
+            pages=self._pages(
+                question.conversation, answer.position, snapshot.moment, origin=before.origin
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=sampling.max_new_tokens,
@@ -100,7 +109,7 @@ class ContextWindow:
         if answer.position is None:  # one that is answered again cuts nothing for the next question
             self._remember(question.conversation, packed.keep_from)
         prompt = replace(packed.prompt, cache_key=str(question.conversation))
-        packed = replace(packed, prompt=prompt)
+        packed = _marked(replace(packed, prompt=prompt), before, asked, again=bool(answer.messages))
         sampling = replace(
             sampling,
             max_new_tokens=packed.max_new_tokens,
@@ -130,7 +139,7 @@ class ContextWindow:
         return await pack(
             system=await self._system(settings, conversation),
             question="",
-            pages=self._pages(conversation),
+            pages=self._pages(conversation, origin=await self._surroundings.origin(conversation)),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -149,7 +158,12 @@ class ContextWindow:
         packed = await pack(
             system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
-            pages=self._pages(question.conversation, answer.position, snapshot.moment),
+            pages=self._pages(
+                question.conversation,
+                answer.position,
+                snapshot.moment,
+                origin=await self._surroundings.origin(question.conversation),
+            ),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -167,13 +181,45 @@ class ContextWindow:
         moment = await self._store.moment(conversation)
         return Snapshot(moment, self._cuts.get(conversation))
 
+    async def _with_what_was_said(
+        self, before: Before, answer: StoredAnswer, asked: str, settings: ConversationSettings
+    ) -> str:
+        """The question as asked, with what was said before it as far as there is room: beside the
+        longest answer, and in a share of the window."""
+        if not (before.remarks or before.starter):
+            return asked
+        # Without the answer so far: one that is taken up gets the same prompt as at first.
+        alone = Prompt(await self._system(settings, answer.question.conversation), (), asked)
+        wanted, thinking = self._sampling(settings).max_new_tokens, self._thinking(settings)
+        least = least_answer(self._tokens, wanted)
+        answering = max(least, min(wanted + thinking.most, self._tokens // 2))
+        count = self._generator.count
+        most = min(await count(alone) + self._tokens // SHARE, self._tokens - answering)
+        written = replace(alone, answer=answer.text, thought=answer.thought)
+        longest = self._tokens - (least if answer.kept else 1)
+
+        async def fits(text: str) -> bool:
+            if await count(replace(alone, question=text)) > most:
+                return False
+            return written == alone or await count(replace(written, question=text)) <= longest
+
+        return await with_what_was_said(before, asked, fits, show_names=self._names(settings))
+
     async def _pages(
-        self, conversation: ConversationKey, before: int | None = None, at: int | None = None
+        self,
+        conversation: ConversationKey,
+        before: int | None = None,
+        at: int | None = None,
+        *,
+        origin: StoredExchange | None = None,
     ) -> AsyncIterator[list[StoredExchange]]:
-        """The history at a moment, the last exchange first; only what stands before a position."""
+        """The history at a moment, the last exchange first; only what stands before a position.
+        Last of all comes `origin`, which a thread was opened on, before every position."""
         while page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE):
             yield page
             before = page[-1].position
+        if origin is not None:
+            yield [replace(origin, position=0)]
 
     def _remember(self, conversation: ConversationKey, cut: int | None) -> None:
         if cut is None:
@@ -204,6 +250,16 @@ class ContextWindow:
         if settings.max_new_tokens is not None:
             sampling = replace(sampling, max_new_tokens=settings.max_new_tokens)
         return sampling
+
+
+def _marked(packed: Packed, before: Before, asked: str, *, again: bool) -> Packed:
+    """With the question as it may be stored, and what the person is told of the prompt."""
+    gone = before.starter_gone and (again or not packed.questions)
+    return replace(
+        packed,
+        asked=None if packed.prompt.question == asked else asked,
+        note=" ".join(filter(None, (before.note, GONE if gone else ""))),
+    )
 
 
 async def _nothing() -> AsyncIterator[list[StoredExchange]]:

@@ -128,7 +128,7 @@ class ModelCodec:
                 f"[model] context = {context} is more than the {folder.context} tokens that "
                 f"{path} was trained for: choose {folder.context} or less, or 0."
             )
-        chosen = context or min(folder.context, MAX_CONTEXT)
+        chosen = context or folder.default_context(MAX_CONTEXT)
         return cls(folder, format_for(folder, chat=chat), chosen)
 
     @property

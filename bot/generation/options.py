@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_CONTEXT = 4096
+MAX_CONTEXT = 8192
 """Tokens. The default limit of the context window: the KV cache grows with it."""
 
 
@@ -33,7 +33,8 @@ class WorkerOptions:
     low_bit: str = "auto"
     """The quantization of the weights."""
     context: int = 0
-    """Tokens of the context window; 0 is what the model was trained for, `MAX_CONTEXT` at most."""
+    """Tokens of the context window; 0 is what the model was trained for, `MAX_CONTEXT` at most, or
+    less by memory and speed (`bot.worker.context`)."""
     max_parallel: int = 8
     """Requests in flight at most; further ones wait."""
     python: str = ""

@@ -223,8 +223,9 @@ class WorkerClient:
             if index % _ANSWERS_PER_TURN == 0:
                 await asyncio.sleep(0)
         for ended in map(Ended.from_json, message["ended"]):
-            if (answer := self._answers.pop(ended.id, None)) is not None:
-                answer.end(ended)
+            if (answer := self._answers.get(ended.id)) is not None:
+                answer.end(ended)  # where this is malformed, it fails with the process
+                del self._answers[ended.id]
 
     async def _watch(self) -> None:
         """Kill the process when one of the timeouts has passed."""

@@ -187,6 +187,7 @@ def load_options(options: WorkerOptions, codec: Codec, context: int) -> LoadOpti
         device=options.device,
         low_bit=options.low_bit,
         context=context,
+        fit=options.context == 0,
         max_parallel=options.max_parallel,
         cache_dir=str(options.cache_dir or ""),
         exporter=options.exporter,

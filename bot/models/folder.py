@@ -82,6 +82,13 @@ class ModelFolder:
     """Tokens that are declared beside the tokenizer, which may lack them."""
     withheld_tokens: frozenset[str] = frozenset()
     """Names of special tokens (``bos_token``) that the model does not have, as a file says."""
+    short_context: int = 0
+    """The tokens up to which LongRoPE uses the frequencies for short texts; 0 for other models. A
+    larger window answers short texts less exactly (docs/models.md)."""
+
+    def default_context(self, most: int) -> int:
+        """The context window where the settings name none, `most` tokens at most."""
+        return min(self.context, most, self.short_context or most)
 
     @classmethod
     def read(cls, path: Path) -> "ModelFolder":
@@ -118,6 +125,7 @@ class ModelFolder:
             vocab_size=whole(text.get("vocab_size")),
             added_tokens=special.added,
             withheld_tokens=special.withheld,
+            short_context=_short_context(text),
         )
 
 
@@ -264,6 +272,19 @@ def _context(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     named = [whole(config.get(name)) for name in _CONTEXT_NAMES]
     named.append(whole(tokenizer.get("model_max_length")))
     return next((n for n in named if 0 < n <= _LONGEST_CONTEXT), DEFAULT_CONTEXT)
+
+
+def _short_context(config: dict[str, Any]) -> int:
+    """The trained length of a model with LongRoPE (``longrope``; ``su`` in early Phi-3), in the
+    spellings of transformers 4 and 5; 0 for other models."""
+    scaling = config.get("rope_parameters") or config.get("rope_scaling")
+    if not isinstance(scaling, dict):
+        return 0
+    kind = scaling.get("rope_type") or scaling.get("type")
+    if kind not in ("longrope", "su", "yarn") or "long_factor" not in scaling:
+        return 0
+    name = "original_max_position_embeddings"
+    return whole(scaling.get(name)) or whole(config.get(name))
 
 
 def _style(

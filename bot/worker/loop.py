@@ -102,9 +102,9 @@ class Loop:
         for ended in step.ended:
             if ended.id in self._in_flight:
                 self._end(ended)
-        self._report(tokens)
         for note in step.notes:
             self._send({"type": "note", "message": note})
+        self._report(tokens)
         return step.pause
 
     def _end(self, ended: Ended) -> None:

@@ -11,6 +11,7 @@ from bot.worker import backends
 from bot.worker.backends import Backend
 from bot.worker.backends.choose import Choice, choose_backend
 from bot.worker.channel import Channel, PipeClosed
+from bot.worker.context import READ_SECONDS, SHARE, context_that_is_read
 from bot.worker.frames import Message
 from bot.worker.loop import Loop
 from bot.worker.protocol import (
@@ -84,7 +85,22 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
             raise second from exc
     if facts.note:
         notes.append(facts.note)
+    if options.fit and options.backend != "scripted":
+        facts = _fitted(backend, facts, options.context, notes)
     return backend, replace(facts, backend=options.backend, note="; ".join(notes))
+
+
+def _fitted(backend: Backend, facts: Facts, most: int, notes: "list[str]") -> Facts:
+    """The facts with the context window that this machine reads in time; `notes` gets a line where
+    it is less than `most` tokens."""
+    context = context_that_is_read(backend, facts.context)
+    if context < facts.context:
+        why = f"more is not read within {READ_SECONDS:.0f} seconds"
+    else:
+        why = f"more would take over {SHARE:.0%} of the free memory"
+    if context < most:
+        notes.append(f"context = 0 means {context} tokens here: {why}")
+    return replace(facts, context=context)
 
 
 def _choose(options: LoadOptions) -> Choice:

@@ -80,6 +80,8 @@ class LoadOptions:
     samples: tuple[tuple[str, list[int]], ...] = ()
     """llamacpp only: texts with the ids that the bot's own tokenizer gives them, without special
     tokens; a server whose tokenizer differs is refused."""
+    fit: bool = False
+    """The context window may be smaller, by memory and speed: see `bot.worker.context`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ class MemorySurface:
     async def retire(self, message: str) -> None:
         pass
 
+    async def leave(self) -> None:
+        """Nothing is shown beside the messages."""
+
     async def whisper(self, text: str) -> None:
         pass
 

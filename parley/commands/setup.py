@@ -115,6 +115,24 @@ Message = Annotated[
         "--message/--no-message", help="Send a first message, or none.", rich_help_panel=_END
     ),
 ]
+Web = Annotated[
+    bool | None,
+    typer.Option(
+        "--web/--no-web",
+        help="Serve the operator's page at 127.0.0.1:8600, or no page.",
+        rich_help_panel=_END,
+    ),
+]
+WebPassword = Annotated[
+    str,
+    typer.Option(
+        "--web-password-env",
+        metavar="NAME",
+        help="The environment variable that holds the page's password. Its hash is saved in the "
+        "file of secrets.",
+        rich_help_panel=_END,
+    ),
+]
 Service = Annotated[
     bool | None,
     typer.Option(
@@ -143,12 +161,14 @@ def setup(
     slack_app_token_env: AppToken = "",
     channel: Channels = None,
     message: Message = None,
+    web: Web = None,
+    web_password_env: WebPassword = "",
     service: Service = None,
     start: Start = None,
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Set Parley up, step by step: model, Discord, Slack, first message, service.
+    """Set Parley up, step by step: model, Discord, Slack, first message, page, service.
 
     It can be run again at any time: what is set is shown and can be changed. Every question has an
     option, so that scripts can run it with --yes. Secrets are kept apart from config.toml, in a
@@ -160,6 +180,6 @@ def setup(
     answers = Answers(
         yes, model, server, server_model, discord, slack, discord_token_env,
         slack_bot_token_env, slack_app_token_env, message_content, register,
-        tuple(channel or ()), message, service, start,
+        tuple(channel or ()), message, web, web_password_env, service, start,
     )  # fmt: skip
     run_wizard(answers, config, verbose=verbose)

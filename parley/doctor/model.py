@@ -34,6 +34,8 @@ from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
 
 AREA = "Model"
+LONG_CONTEXTS = (8192, 32_768)
+"""Tokens of context windows whose cost is named."""
 _BITS = {
     "sym_int4": (4.25, 8.0),
     "asym_int4": (4.3, 8.0),
@@ -63,8 +65,15 @@ class MemoryNeed:
     """Estimated memory, in bytes."""
 
     weights: float
-    one_context: float
-    """The KV cache of one conversation that fills the context window."""
+    token: float
+    """The KV cache of one token."""
+    context: int
+    """The context window, in tokens."""
+
+    @property
+    def one_context(self) -> float:
+        """The KV cache of one conversation that fills the context window."""
+        return self.token * self.context
 
 
 def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
@@ -142,7 +151,7 @@ def _check_gguf_memory(
     what = f"context of {context} tokens, {gguf.quantization or 'GGUF'}"
     if memory is None or not gguf.cache_values:
         return Result(AREA, what, State.SKIPPED, "the memory that it needs cannot be estimated")
-    need = MemoryNeed(gguf.size, 2.0 * context * gguf.cache_values)
+    need = MemoryNeed(gguf.size, 2.0 * gguf.cache_values, context)
     return _verdict(what, need, memory, section, device, folder.path)
 
 
@@ -218,7 +227,7 @@ def _memory(device: Device) -> int | None:
 
 def context_of(folder: ModelFolder, section: ModelSettings) -> int:
     """The context window, in tokens, that the settings mean."""
-    return section.context or min(folder.context, MAX_CONTEXT)
+    return section.context or folder.default_context(MAX_CONTEXT)
 
 
 def needed(
@@ -230,9 +239,8 @@ def needed(
     in_layers, at_ends = _BITS[low_bit]
     ends = (1 if config.tied else 2) * config.vocab * config.hidden
     bits = (config.parameters - ends) * in_layers + ends * at_ends
-    return MemoryNeed(
-        bits / 8, context * config.cache_bytes(_element(config, low_bit, library, device))
-    )
+    token = config.cache_bytes(_element(config, low_bit, library, device))
+    return MemoryNeed(bits / 8, token, context)
 
 
 def _low_bit(config: DecoderConfig, section: ModelSettings, library: str, device: Device) -> str:
@@ -260,7 +268,7 @@ def _verdict(
     fitting = int(room / need.one_context) if room > 0 else 0
     detail = (
         f"{_size(need.weights)} of weights and {_size(need.one_context)} of KV cache per answer, "
-        f"of {_size(memory)} on {device.name}"
+        f"of {_size(memory)} on {device.name}; {_long_contexts(need)}"
     )
     if fitting < 1:
         smaller = "a smaller [model] context, " if room > 0 else ""
@@ -275,6 +283,12 @@ def _verdict(
         )
         return Result(AREA, what, State.WARNING, f"fits: {detail}", remedy)
     return Result(AREA, what, State.OK, f"fits: {detail}")
+
+
+def _long_contexts(need: MemoryNeed) -> str:
+    """What long context windows cost."""
+    costs = (f"{_size(tokens * need.token)} at {tokens:,} tokens" for tokens in LONG_CONTEXTS)
+    return f"an answer's KV cache takes {' and '.join(costs)}"
 
 
 def _size(count: float) -> str:

@@ -34,6 +34,10 @@ class Answers:
     channels: tuple[str, ...] = ()
     """Where the first message goes: see `parley.setup.channels.parse_channel`."""
     message: bool | None = None
+    web: bool | None = None
+    """Serve the operator's page."""
+    web_password_env: str = ""
+    """The environment variable that holds its password."""
     service: bool | None = None
     run: bool | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)

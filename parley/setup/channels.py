@@ -12,6 +12,8 @@ from parley.setup.platforms import Platforms
 from parley.setup.session import Session
 
 FIRST_MESSAGE = "Hello, I am Parley. Mention me to ask something; I answer in this channel."
+NO_MENTION = "Hello, I am Parley. Write here to ask something: I answer every message."
+"""The same where every message is a question."""
 MOST_OFFERED = 12
 """Channels that are offered by number; any other can be named."""
 
@@ -85,14 +87,14 @@ async def _on_discord(session: Session, wish: str) -> list[str]:
     channels = [channel for server in servers for channel in server.channels]
     if wish:
         chosen = _named(channels, wish)
-        await discord.say_in(session.settings.discord, chosen.id, FIRST_MESSAGE)
+        await discord.say_in(session.settings.discord, chosen.id, _first(session, chosen.id))
         return [_sent(session, f"#{chosen.name} on Discord")]
     if session.answers.yes or not channels:
         _say_none(session, "Discord", yes=session.answers.yes)
         return []
     while (channel := await _choose(session, channels)) is not None:
         try:
-            await discord.say_in(session.settings.discord, channel.id, FIRST_MESSAGE)
+            await discord.say_in(session.settings.discord, channel.id, _first(session, channel.id))
             return [_sent(session, f"#{channel.name} on Discord")]
         except ParleyError as error:
             session.screen.mark(State.FAILED, str(error))
@@ -145,7 +147,7 @@ async def _on_slack(session: Session, wish: str) -> list[str]:
     if not settings.bot_token.get_secret_value():  # several workspaces, each with its own
         return []
     if wish:
-        await slack.say_in(settings, wish, FIRST_MESSAGE)
+        await slack.say_in(settings, wish, _first(session, wish))
         return [_sent(session, f"{wish} on Slack")]
     if session.answers.yes:
         _say_none(session, "Slack", yes=True)
@@ -154,11 +156,18 @@ async def _on_slack(session: Session, wish: str) -> list[str]:
     while typed := await session.asker.text(question):
         try:
             channel = parse_channel(typed).channel
-            await slack.say_in(settings, channel, FIRST_MESSAGE)
+            await slack.say_in(settings, channel, _first(session, channel))
             return [_sent(session, f"{channel} on Slack")]
         except ParleyError as error:
             session.screen.mark(State.FAILED, str(error))
     return []
+
+
+def _first(session: Session, channel: str) -> str:
+    """The first message for a channel: whether a mention is needed there."""
+    settings = session.settings
+    answer_all = settings.discord.answer_all_channels | settings.slack.answer_all_channels
+    return NO_MENTION if channel in answer_all else FIRST_MESSAGE
 
 
 def _sent(session: Session, place: str) -> str:

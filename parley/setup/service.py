@@ -28,7 +28,7 @@ async def offer_service(session: Session) -> bool:
         if wanted:
             session.screen.mark(State.WARNING, "This version cannot install a service.")
         return False
-    session.screen.heading("4 · Always on")
+    session.screen.heading("5 · Always on")
     if wanted is None:
         question = "Install Parley as a service, which starts with this machine?"
         wanted = await session.asker.confirm(question, default=not session.answers.yes)

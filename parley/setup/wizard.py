@@ -12,6 +12,7 @@ from parley.setup.asking import Asker, Screen
 from parley.setup.channels import parse_channel, say_first_words
 from parley.setup.discord import set_up_discord
 from parley.setup.model import choose_model
+from parley.setup.page import offer_page
 from parley.setup.platforms import Platforms, choose_platforms
 from parley.setup.service import offer_service
 from parley.setup.session import Session, config_place
@@ -41,12 +42,13 @@ async def run_setup(
         wanted.slack and await set_up_slack(session),
     )
     places: list[str] = []
-    serving = False
+    page, serving = "", False
     if on.discord or on.slack:
         places = await say_first_words(session, on)
+        page = await offer_page(session)
         serving = await offer_service(session)
     start = await _ask_to_start(session, on, serving=serving)
-    _end(session, on, places, serving=serving, start=start)
+    _end(session, on, places, page, serving=serving, start=start)
     return session, start
 
 
@@ -112,7 +114,15 @@ async def _ask_to_start(session: Session, on: Platforms, *, serving: bool) -> bo
     return await session.asker.confirm("Start answering now, until Ctrl-C?", default=True)
 
 
-def _end(session: Session, on: Platforms, places: list[str], *, serving: bool, start: bool) -> None:
+def _end(
+    session: Session,
+    on: Platforms,
+    places: list[str],
+    page: str,
+    *,
+    serving: bool,
+    start: bool,
+) -> None:
     """What is running and where to look."""
     screen = session.screen
     screen.heading("Done")
@@ -126,6 +136,7 @@ def _end(session: Session, on: Platforms, places: list[str], *, serving: bool, s
         (f"parley run{option}", "answer on " + " and ".join(names) if names else ""),
         (f"parley chat{option}", "talk to the model here"),
         (f"parley doctor{option}", "check everything, with remedies"),
+        (f"parley web link{option}", f"log in to the page at http://{page}" if page else ""),
         (f"parley setup{option}", "change any of this"),
     ]
     if serving:

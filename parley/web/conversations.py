@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from bot.errors import StorageError
 from bot.measures import Found
 from bot.messages import ConversationKey, Person
+from bot.ports import ConversationSettings
 from parley.exports import as_json, as_markdown
 from parley.web.overview import store_of
 from parley.web.state import STATE
@@ -51,17 +53,43 @@ async def listed(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One conversation, newest first."""
+    """One conversation, newest first, with its settings."""
     state, key = request.app[STATE], _key(request.query.get("key", ""))
+    store = store_of(state)
+    channel = replace(key, thread="") if key.thread else None
     try:
-        page = await store_of(state).read(key, before=_before(request), limit=PAGE + 1)
+        page = await store.read(key, before=_before(request), limit=PAGE + 1)
+        own = await store.settings(key)
+        inherited = await store.settings(channel) if channel else ConversationSettings()
     except StorageError as error:
         raise _failed(error) from error
-    if not page and "before" not in request.query:
+    if not page and own == ConversationSettings() and "before" not in request.query:
         raise web.HTTPNotFound(text="No such conversation is stored.\n")
     older = page[PAGE - 1].question_id if len(page) > PAGE else None
-    values = {"conversation": key, "exchanges": page[:PAGE], "older": older}
+    values = {
+        "conversation": key,
+        "channel": channel,
+        "settings": _set_here(own),
+        "inherited": _set_here(inherited),
+        "exchanges": page[:PAGE],
+        "older": older,
+    }
     return await state.render(request, "conversation.html", values)
+
+
+def _set_here(settings: ConversationSettings) -> list[tuple[str, str]]:
+    """What is set for one conversation: names and values."""
+    names = {None: "", True: "yes", False: "no"}[settings.show_names]
+    temperature, longest = settings.temperature, settings.max_new_tokens
+    found = (
+        ("System prompt", settings.system_prompt or ""),
+        ("Temperature", "" if temperature is None else f"{temperature:g}"),
+        ("Longest answer", "" if longest is None else f"{longest:,} tokens"),
+        ("Thinking", settings.reasoning.value if settings.reasoning else ""),
+        ("Names shown to the model", names),
+        ("Muted", "yes" if settings.muted else ""),
+    )
+    return [(name, value) for name, value in found if value]
 
 
 async def export(request: web.Request) -> web.StreamResponse:

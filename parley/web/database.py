@@ -38,6 +38,8 @@ class DatabaseWatch:
         self._state: DatabaseState | None = None
         self._looked_at: float | None = None
         self._task: asyncio.Task[None] | None = None
+        self._told = False
+        """Whether the log says already that it fails."""
 
     @property
     def latest(self) -> DatabaseState | None:
@@ -72,13 +74,18 @@ class DatabaseWatch:
             size = await database.size()
             await database.check_writable()
         except StorageError as error:
-            logger.warning("the database cannot be written: %s", error)
+            if not self._told:
+                logger.warning("the database cannot be written: %s", error)
+            self._told = True
             self._fails("it fails; the log says why")
         except Exception:
             logger.exception("the database's state is not known, by a defect of Parley")
             self._fails("it fails; the log says why")
         else:
             self._state = DatabaseState(True, "", size)
+            if self._told:
+                logger.info("the database can be written again")
+            self._told = False
         finally:
             self._looked_at = self._clock.monotonic()
             self._task = None

@@ -1,6 +1,7 @@
 """The store in an SQL database: one class, composed of a base class for each part of the port.
 
 - `questions`: QuestionStore and QuestionEdits.
+- `origins`: Origins.
 - `ledger`: AnswerLedger, with checkpoints batched.
 - `settings`: SettingsStore.
 - `missed`: Missed.
@@ -22,6 +23,7 @@ from storage.sql.condition import SqlCondition
 from storage.sql.ledger import SqlLedger
 from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
+from storage.sql.origins import SqlOrigins
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.reading import SqlReading
 from storage.sql.reports import SqlUse
@@ -31,6 +33,7 @@ from storage.tables import IdentityRow
 
 class SqlStore(
     SqlQuestions,
+    SqlOrigins,
     SqlQuestionEdits,
     SqlLedger,
     SqlSettings,

@@ -179,7 +179,7 @@ class _Deletion:
         gone = await self._batches(questions)
         day = before.date()
         old = (UsageRow.day < day, ActivityRow.day < day)
-        await self._rest(*old, lambda one: sums.drop_before(one, day), BucketRow.start < before)
+        await self._rest(*old, lambda one: sums.drop_before(one, day), before)
         return gone
 
     async def _rest(
@@ -187,10 +187,11 @@ class _Deletion:
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
         subtracted: Callable[[AsyncSession], Awaitable[None]],
-        buckets: ColumnElement[bool] | None = None,
+        before: datetime | None = None,
     ) -> None:
-        """Delete usage, and conversations that have neither questions nor settings left.
-        `subtracted` takes the activity out of its sums."""
+        """Delete usage, and conversations that have neither questions nor settings left, and were
+        not reset. With `before`, also buckets and resets that are older. `subtracted` takes the
+        activity out of its sums."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
@@ -198,9 +199,12 @@ class _Deletion:
             await self._run(session, delete(UsageRow).where(usage))
             await subtracted(session)
             await self._run(session, delete(ActivityRow).where(activity))
-            if buckets is not None:
-                await session.execute(delete(BucketRow).where(buckets))
-            await self._conversations(session, ~asked, ~set_up)
+            if before is not None:
+                await session.execute(delete(BucketRow).where(BucketRow.start < before))
+                old = update(ConversationRow).where(~asked, ConversationRow.reset_time < before)
+                await self._run(session, old.values(reset_time=None))
+            never_reset = ConversationRow.reset_time.is_(None)
+            await self._conversations(session, ~asked, ~set_up, never_reset)
 
         await self._database.write(operation)
         await self._overwrite()

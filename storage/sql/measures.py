@@ -1,8 +1,9 @@
 """The history of the plots in SQL."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +53,7 @@ class SqlMeasures(SqlPart):
             .order_by(*keys, *apart)
         )
         async with self._database.read() as session:
-            rows = await session.execute(found)
+            rows: Iterable[Any] = await session.execute(found)
             # They are here already; to convert thousands takes longer than the loop may wait.
             return await asyncio.to_thread(lambda: [_bucket(*row) for row in rows])
 

@@ -6,7 +6,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey
-from bot.ports import RecentConversation
+from bot.ports import KnownQuestion, RecentConversation
 from storage.sql.part import SqlPart, insert_into
 from storage.tables import ConversationRow, ProgressRow, QuestionRow
 
@@ -39,6 +39,22 @@ class SqlMissed(SqlPart):
                 RecentConversation(ConversationKey.parse(key), direct)
                 for key, direct in await session.execute(found)
             ]
+
+    async def known_questions(
+        self, conversation: ConversationKey, *, limit: int
+    ) -> list[KnownQuestion]:
+        found = (
+            select(QuestionRow.message_id, QuestionRow.asked_at, QuestionRow.shown_in)
+            .join(QuestionRow.conversation)
+            .where(
+                ConversationRow.key == str(conversation),
+                QuestionRow.id > ConversationRow.hidden_to,
+            )
+            .order_by(QuestionRow.id.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as session:
+            return [KnownQuestion(*row) for row in await session.execute(found)]
 
     async def handled_to(self, platform: str) -> datetime | None:
         async with self._database.read() as session:

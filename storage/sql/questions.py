@@ -65,6 +65,7 @@ class SqlQuestions(SqlPart):
             author_name=question.author.name,
             author_admin=question.author.admin,
             direct=question.direct,
+            shown_in=question.shown_in,
             asked_at=self._now(),
             text=question.text,
         )
@@ -168,11 +169,9 @@ class SqlQuestions(SqlPart):
 
     async def reset(self, conversation: ConversationKey) -> int:
         async def operation(session: AsyncSession) -> int:
-            kept = await session.scalar(
-                select(ConversationRow).where(ConversationRow.key == str(conversation))
-            )
-            if kept is None:
-                return 0
+            kept = await session.get(ConversationRow, await conversation_id(session, conversation))
+            assert kept is not None
+            kept.reset_time = self._now()
             seen = select(func.count(), func.max(QuestionRow.id)).where(
                 QuestionRow.conversation_id == kept.id, QuestionRow.id > kept.hidden_to
             )
@@ -217,7 +216,7 @@ class SqlQuestionEdits(SqlPart):
             before = rows.answer(found)
             for message in before.messages:
                 unread = remove or not before.text.strip()
-                await _leave(session, Leftover(conversation, message, unread))
+                await _leave(session, Leftover(before.question.shown_at, message, unread))
             here = (
                 QuestionRow.conversation_id == found.question.conversation_id,
                 QuestionRow.message_id == message_id,

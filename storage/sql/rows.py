@@ -37,6 +37,7 @@ def question(row: QuestionRow) -> Question:
         event_id=row.event_id,
         message_id=row.message_id,
         direct=row.direct,
+        shown_in=row.shown_in,
     )
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import discord
 
 from adapters.common.desk import Desk
+from adapters.common.place import Place
 from adapters.discord.api import TIMEOUT, MessageWrites, Payload, Response, Upload
 from adapters.discord.desk import DiscordPlatform
 from adapters.discord.rendering import CUSTOM_ID
@@ -230,6 +231,9 @@ class DiscordWorld:
 
     def question(self, room: Room, person: Somebody, text: str) -> str:
         return str(next(self._ids))
+
+    def asked_in(self, room: Room, message_id: str) -> Place:
+        return room.place
 
     def delete(self, ref: str) -> None:
         self.messages[ref].deleted = True

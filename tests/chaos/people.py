@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from adapters.common.desk import Desk
+from adapters.common.place import Place
 from adapters.common.platform import Heard
 from adapters.common.question import Message
 from tests.chaos.faults import Faults
@@ -135,7 +136,7 @@ class People:
 
         async def handle() -> None:
             await desk.receive(
-                room.place, act.who.member(), _reading(asked), heard, _replies(asked.said)
+                self._place(asked), act.who.member(), _reading(asked), heard, _replies(asked.said)
             )
 
         if act.kind == "ask twice":
@@ -157,12 +158,16 @@ class People:
             heard = Heard(asked.message_id, asked.message_id, mentioned=True, typed=asked.text)
             if desk is not None:
                 await desk.edited(
-                    asked.room.place, act.who.member(), _reading(asked), heard, _replies([])
+                    self._place(asked), act.who.member(), _reading(asked), heard, _replies([])
                 )
             return
         asked.deleted = True
         if desk is not None:
             await desk.deleted(asked.room.place, [asked.message_id])
+
+    def _place(self, asked: Asked) -> Place:
+        """Where it was asked, and is answered."""
+        return self.world.asked_in(asked.room, asked.message_id)
 
     async def _say(self, who: Somebody, room: Room, text: str, desk: Desk | None) -> None:
         message_id = self.world.question(room, who, text)
@@ -195,22 +200,22 @@ class People:
                     self._old_buttons.append(button)
 
     async def _press(self, act: Act, room: Room, desk: Desk | None) -> None:
+        here = [shown for shown in self.world.shown() if shown.place == room.key]
+        buttons = [(button, shown.thread) for shown in here[-4:] for button in shown.buttons]
         if act.kind == "press elsewhere":
-            buttons = self._old_buttons
-        else:
-            here = [shown for shown in self.world.shown() if shown.place == room.key]
-            buttons = [button for shown in here[-4:] for button in shown.buttons]
+            buttons = [(button, "") for button in self._old_buttons]
         if not buttons or desk is None:
             return
-        button = buttons[int(act.pick * len(buttons))]
+        button, thread = buttons[int(act.pick * len(buttons))]
+        place = room.place.thread(thread) if thread else room.place
         who = BOB if act.kind == "press by another" and not room.place.direct else act.who
         self.faults.tell(f"  {who.name} presses {button.action} of answer {button.answer_id}")
         if button.action == "stop":
             self._may_stop(button, who, room)
 
         async def work() -> str:
-            person = await desk.person(room.place, who.member())
-            return await desk.press(room.place, person, button.action, button.answer_id, button.tag)
+            person = await desk.person(place, who.member())
+            return await desk.press(place, person, button.action, button.answer_id, button.tag)
 
         said = await desk.explained(room.key, work())
         self.faults.tell(f"  was told {said!r}")

@@ -51,6 +51,8 @@ class Shown:
     given_up: bool = False
     """Its last edit was refused in the simplest form, so that it could not be changed any more."""
     streaming: bool = False
+    thread: str = ""
+    """The thread of the place in which it stands, below its question."""
 
 
 @dataclass(eq=False, slots=True)
@@ -141,6 +143,10 @@ class World(Protocol):
 
     def question(self, room: Room, person: Somebody, text: str) -> str:
         """Somebody posts a message; its id."""
+        ...
+
+    def asked_in(self, room: Room, message_id: str) -> Place:
+        """Where the question in this message is asked, and in which thread it is answered."""
         ...
 
     def shown(self) -> list[Shown]:

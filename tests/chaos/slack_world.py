@@ -3,7 +3,7 @@
 import html
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
+from adapters.common.place import Place
 from adapters.slack.api import Gateway
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.people import People as Profiles
 from adapters.slack.rate_limits import Tiers
 from adapters.slack.rendering import ACTION_IDS, action_of, reference
+from adapters.slack.threads import Threads
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.engine import Engine
 from bot.ports import Store, SurfaceFinder
@@ -99,6 +101,7 @@ class SlackWorld:
         client = cast("AsyncWebClient", SimpleNamespace(api_call=api_call, token="chaos"))
         session = cast("aiohttp.ClientSession", SimpleNamespace(post=_upload))
         gateway = Gateway(client, session, life)
+        tiers, bot = Tiers(life), frozenset({self._team.bot_user, self._team.bot_id})
         workspace = Workspace(
             TEAM,
             TEAM,
@@ -108,8 +111,9 @@ class SlackWorld:
             True,
             life,
             gateway,
-            Tiers(life),
+            tiers,
             Profiles(gateway, life),
+            Threads(gateway, tiers, bot),
         )
 
         async def by_key(_: str) -> Workspace:
@@ -228,7 +232,8 @@ class SlackWorld:
         channel = str(args.get("channel", ""))
         thread = str(args.get("thread_ts") or "")
         found = [room for room in self.rooms.by_name.values() if room.key.channel == channel]
-        return next((room for room in found if room.key.thread == thread), None)
+        of_thread = next((room for room in found if room.key.thread == thread), None)
+        return of_thread or next((room for room in found if not room.key.thread), None)
 
     def _page(self, args: dict[str, Any]) -> dict[str, Any]:
         """With both bounds exact, as `inclusive` means on Slack."""
@@ -250,6 +255,11 @@ class SlackWorld:
     def question(self, room: Room, person: Somebody, text: str) -> str:
         return self._post(room.key.channel, person.id, text, room.key.thread)
 
+    def asked_in(self, room: Room, message_id: str) -> Place:
+        """In the channel "general" questions are answered in threads below them."""
+        below = room is self.rooms.by_name["general"]
+        return replace(room.place, answers_in=message_id) if below else room.place
+
     def _post(self, channel: str, user: str, text: str, thread: str = "") -> str:
         message = Message(self._team.next_ts(), channel, user, text=text, thread_ts=thread)
         self._team.messages[channel, message.ts] = message
@@ -268,8 +278,17 @@ class SlackWorld:
             _shown(message, room, message.ts in self._given_up)
             for room in self.rooms.by_name.values()
             if not room.deleted
-            for message in self._team.answers(room.key.channel, room.key.thread)
+            for thread in self._threads(room)
+            for message in self._team.answers(room.key.channel, thread)
         ]
+
+    def _threads(self, room: Room) -> list[str]:
+        """The threads whose messages are the room's: its own, and those below its questions."""
+        if room.key.thread:
+            return [room.key.thread]
+        messages = [m for m in self._team.messages.values() if m.channel == room.key.channel]
+        opened = dict.fromkeys(m.thread_ts for m in messages if m.thread_ts)
+        return ["", *(ts for ts in opened if ts != self.rooms.thread)]
 
 
 def _shown(message: Message, room: Room, given_up: bool) -> Shown:
@@ -291,6 +310,7 @@ def _shown(message: Message, room: Room, given_up: bool) -> Shown:
         )[0],
         given_up=given_up,
         streaming=message.streaming,
+        thread="" if room.key.thread else message.thread_ts,
     )
 
 

@@ -200,6 +200,8 @@ class Rest:
         channel = self.world.channels.get(request.match_info["channel"])
         if channel is None:
             return _error(404, UNKNOWN_CHANNEL, "Unknown Channel")
+        if channel.hides_history:
+            return _json([])
         before, after = (request.query.get(name) for name in ("before", "after"))
         shown = self.world.history(
             channel,
@@ -207,20 +209,30 @@ class Rest:
             before=int(before) if before else None,
             after=int(after) if after else None,
         )
-        if not self.gateway.intents & (1 << 15):
-            for body in shown:
-                named = any(user["id"] == BOT.id for user in body["mentions"])
-                if not (named or channel.direct_with or body["author"]["id"] == BOT.id):
-                    body["content"], body["attachments"] = "", []
+        for body in shown:
+            self._hide_content(body, channel)
+            if body.get("referenced_message"):
+                self._hide_content(body["referenced_message"], channel)
         return _json(shown)
 
     async def get_message(self, request: web.Request) -> web.Response:
         message = self._existing(request)
         if message is None or message.channel.id != request.match_info["channel"]:
             return _error(404, UNKNOWN_MESSAGE, "Unknown Message")
-        if message.channel.hidden:
+        if message.channel.hides_history:
             return _error(403, MISSING_PERMISSIONS, "Missing Access")
-        return _json(message.payload(self.world))
+        body = message.payload(self.world)
+        self._hide_content(body, message.channel)
+        return _json(body)
+
+    def _hide_content(self, body: dict[str, Any], channel: Channel) -> None:
+        """Without the Message Content intent a message has no content, unless it concerns the
+        bot."""
+        if self.gateway.intents & (1 << 15):
+            return
+        named = any(user["id"] == BOT.id for user in body["mentions"])
+        if not (named or channel.direct_with or body["author"]["id"] == BOT.id):
+            body["content"], body["attachments"] = "", []
 
     async def create_message(self, request: web.Request) -> web.Response:
         channel = self.world.channels.get(request.match_info["channel"])

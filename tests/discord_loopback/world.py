@@ -12,6 +12,9 @@ EVERYONE = GUILD
 ORDINARY_RIGHTS = 1024 | 2048 | 65536 | 32768 | (1 << 38) | (1 << 35)
 """View, send, read history, attach files, send in threads, create public threads."""
 MANAGE_MESSAGES = 8192
+READ_MESSAGE_HISTORY = 65536
+THREAD_STARTER = 21
+"""The type of Discord's own first message in a thread that was opened on a message."""
 
 EPOCH = 1420070400000
 """Milliseconds since 1970 at which Discord's ids begin."""
@@ -73,11 +76,19 @@ class Channel:
     closed: bool = False
     """The bot may not write here."""
     hidden: bool = False
-    """The bot may not read what was said here."""
+    """The bot may not read what was said here, and in the threads of this channel: it lacks Read
+    Message History."""
     forum: bool = False
     topic: str | None = None
+    opened: str = field(default_factory=new_id)
+    """Of a thread: the id of Discord's own first message in it."""
     overwrites: list[dict[str, Any]] = field(default_factory=list)
     """Permission overwrites, besides that of `closed`."""
+
+    @property
+    def hides_history(self) -> bool:
+        """Whether the bot may not read what was said here."""
+        return self.hidden or (self.parent is not None and self.parent.hidden)
 
     @property
     def type(self) -> int:
@@ -103,7 +114,9 @@ class Channel:
                     "locked": False,
                 },
             }
-        denied = [{"id": BOT.id, "type": 1, "allow": "0", "deny": "2048"}] if self.closed else []
+        rights = self.closed * 2048 | self.hidden * READ_MESSAGE_HISTORY
+        deny = {"id": BOT.id, "type": 1, "allow": "0", "deny": str(rights)}
+        denied = [deny] if rights else []
         return common | {
             "position": 0,
             "topic": self.topic,
@@ -308,10 +321,24 @@ class World:
         else:
             found = [message for message in found if int(message.id) > after][:limit]
         shown = [message.payload(self) for message in reversed(found)]
+        mark = self._starter_mark(channel) if len(found) < limit else None
+        if mark is not None and (before is None or int(mark["id"]) < before):
+            shown.append(mark)
         for body in shown:
             body.pop("guild_id", None)
             body.pop("member", None)
         return shown
+
+    def _starter_mark(self, thread: Channel) -> dict[str, Any] | None:
+        """The first message of a thread that was opened on a message: Discord's own, with that
+        message beside it, or null where it was deleted."""
+        starter = self.messages.get(thread.id)
+        if starter is None or starter.channel is thread:
+            return None
+        mark = Message(thread, starter.author, "", thread.opened, replies_to=starter)
+        body = mark.payload(self) | {"type": THREAD_STARTER}
+        body["message_reference"]["guild_id"] = str(GUILD)
+        return body
 
     def last_in(self, channel: Channel) -> str | None:
         """The id of its newest message, deleted or not."""

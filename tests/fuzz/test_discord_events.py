@@ -47,6 +47,43 @@ REPLIED = Message(GENERAL, ANA, "Why?", replies_to=ANSWERED)
 ASKED.attachments = [
     {"id": new_id(), "filename": "a.txt", "size": 3, "url": "http://x/a", "proxy_url": "http://x/a"}
 ]
+MENTION = f"{BOT.mention} Why?"
+CARD = {
+    "type": "rich", "title": "Build", "description": "<#1> failed", "author": {"name": "CI"},
+    "fields": [{"name": "Branch", "value": "main"}], "footer": {"text": "now"}, "url": "http://x",
+}  # fmt: skip
+POLL = {
+    "question": {"text": "Lunch?"}, "expiry": "2030-01-01T00:00:00+00:00",
+    "answers": [{"answer_id": 1, "poll_media": {"text": "Pizza", "emoji": {"name": "x"}}}],
+    "results": {"is_finalized": True, "answer_counts": [{"id": 1, "count": 3}]},
+}  # fmt: skip
+LAYOUT = [
+    {
+        "type": 17,
+        "components": [
+            {"type": 10, "content": "Words"},
+            {
+                "type": 9,
+                "components": [{"type": 10, "content": "more"}],
+                "accessory": {"type": 11, "media": {"url": "http://x"}},
+            },
+        ],
+    }
+]
+STICKER = {"id": "7", "name": "wave", "format_type": 1}
+RICH = Message(GENERAL, ANA, "See", embeds=[CARD], poll=POLL, stickers=[STICKER], components=LAYOUT)
+DEAD = Message(GENERAL, ANA, "gone", deleted=True)
+POINTING = [
+    Message(GENERAL, ANA, MENTION, replies_to=RICH),
+    Message(GENERAL, ANA, MENTION, replies_to=DEAD),
+    Message(GENERAL, ANA, MENTION, replies_to=RICH, unresolved=True),
+    Message(GENERAL, ANA, BOT.mention),
+    Message(DIRECT, ANA, "", forwards=RICH),
+    Message(DIRECT, ANA, "", replies_to=Message(DIRECT, ANA, "", forwards=ASKED)),
+    Message(GENERAL, ANA, "Every message is one here", embeds=[CARD]),
+]
+"""Questions that point at something, in each way."""
+RULES = Rules(answer_all=frozenset({GENERAL.id}), ignore_prefix="//")
 
 
 def interaction(kind: int, data: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +129,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
         "INTERACTION_CREATE",
         interaction(5, {"custom_id": "parley:system", "components": []}),
     ),
+    *(("MESSAGE_CREATE", message.payload(WORLD)) for message in POINTING),
 ]
 
 anything = st.recursive(
@@ -183,7 +221,7 @@ async def handled(received: list[tuple[str, Any]]) -> None:
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     async with engine:
-        client = ParleyClient(engine, store, MessageWrites(no_wire, clock), Rules())
+        client = ParleyClient(engine, store, MessageWrites(no_wire, clock), RULES)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(client.http, "request", no_request)
             patch.setattr(client.http, "get_from_cdn", no_request)

@@ -7,7 +7,7 @@ import asyncio
 import json
 from typing import Any, cast
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError, ParleyError
@@ -92,7 +92,13 @@ async def received(output: bytes) -> tuple[list[int], str]:
             return tokens, str(error)
 
 
+UNKNOWN_END = encode(
+    {"type": "step", "step": 0, "tokens": [], "ended": [{"id": 1, "reason": "no", "usage": USAGE}]}
+)
+
+
 @given(streams)
+@example(UNKNOWN_END)
 def test_an_answer_ends_with_tokens_or_with_one_clear_line(output: bytes) -> None:
     tokens, end = asyncio.run(received(MAGIC + output))
     assert all(type(token) is int for token in tokens)

@@ -48,10 +48,20 @@ from tests.virtual_clock import VirtualClock
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 BOT_USER = "UBOT"
+RULES = Rules(answer_all=frozenset({"C9"}), ignore_prefix="//")
 LIMIT = 20.0
 """Seconds of real time after which an example hangs."""
 
 # ---------------------------------------------------------------- Parley without a network
+
+
+HISTORY: list[Any] = [
+    {"ts": "1700000000.000100", "user": "U2", "text": "Root", "attachments": "none", "blocks": [1]},
+    {"ts": "1700000000.000150", "user": "U1", "text": "Before", "files": [{"mode": 1}]},
+    {"ts": 7, "user": {}, "text": None},
+    "nothing",
+]
+"""What conversations.history and …replies answer, of any shape."""
 
 
 class QuietGateway(Gateway):
@@ -61,7 +71,7 @@ class QuietGateway(Gateway):
         return {
             "ts": "1700000000.000100",
             "user": {"id": "U1", "name": "ana"},
-            "messages": [],
+            "messages": HISTORY,
             "upload_url": "x",
             "file_id": "F1",
         }
@@ -146,7 +156,7 @@ async def parley() -> AsyncIterator[Parley]:
     ):
         workspaces = QuietWorkspaces(SlackSettings(), session, clock, Everywhere())
         platform = SlackPlatform(workspaces)
-        platform.desk = desk = Desk(engine, store, platform, Rules())
+        platform.desk = desk = Desk(engine, store, platform, RULES)
         listeners = Listeners(desk, workspaces, handlers, AsyncWebClient())
         yield Parley(listeners, handlers, engine, clock)
 
@@ -182,12 +192,44 @@ MESSAGE: dict[str, Any] = {
     "type": "message", "channel": "C1", "channel_type": "channel", "ts": "1700000000.000200",
     "user": "U1", "team": "T1", "text": f"<@{BOT_USER}> Hello", "event_ts": "1700000000.000200",
 }  # fmt: skip
+RICH_TEXT = {
+    "type": "rich_text",
+    "elements": [
+        {"type": "rich_text_section", "elements": [{"type": "user", "user_id": "U2"}]},
+        {"type": "rich_text_list", "elements": [{"type": "rich_text_section", "elements": []}]},
+    ],
+}
+SHARE = {
+    "is_share": True, "author_name": "Ben", "text": "Pi is <@U2>", "fallback": "[a day] Ben: Pi",
+    "from_url": "https://x.slack.com/archives/C1/p1700000000000100", "files": [
+        {"name": "a.txt", "preview": "A", "preview_is_truncated": True}, {"name": "b.txt"},
+    ],
+}  # fmt: skip
+UNFURL = {**SHARE, "is_share": False, "is_msg_unfurl": True, "text": "", "message_blocks": [
+    {"team": "T1", "message": {"blocks": [RICH_TEXT]}},
+]}  # fmt: skip
+CARD = {
+    "title": "Build", "pretext": "x", "text": "<!here>", "footer": "now", "author_name": "CI",
+    "fields": [{"title": "Branch", "value": "main"}], "blocks": [RICH_TEXT, {
+        "type": "section", "text": {"type": "mrkdwn", "text": "x"}, "fields": [{"type": "mrkdwn"}],
+    }],
+}  # fmt: skip
+LINK = "https://x.slack.com/archives/C1/p1700000000000100"
 FILE = {"id": "F1", "name": "a.txt", "mimetype": "text/plain", "size": 5, "mode": "hosted"}
 EVENTS: list[dict[str, Any]] = [
     {**MESSAGE, "type": "app_mention"},
     {**MESSAGE, "channel": "D1", "channel_type": "im", "text": "Hello"},
     {**MESSAGE, "thread_ts": "1700000000.000100", "parent_user_id": BOT_USER},
     {**MESSAGE, "subtype": "file_share", "files": [{**FILE, "url_private_download": "https://x"}]},
+    {**MESSAGE, "attachments": [SHARE, CARD, UNFURL]},
+    {**MESSAGE, "text": f"<@{BOT_USER}>", "files": [{**FILE, "mode": "external"}]},
+    {**MESSAGE, "text": f"<@{BOT_USER}>", "thread_ts": "1700000000.000100"},
+    {**MESSAGE, "text": f"<@{BOT_USER}> <{LINK}>", "ts": "1700000000.000300"},
+    {**MESSAGE, "channel": "C9", "text": "Every message is one here"},
+    {
+        "type": "message", "subtype": "message_changed", "channel": "C1", "ts": "4.1",
+        "message": {**MESSAGE, "attachments": [UNFURL]}, "previous_message": MESSAGE,
+    },
     {
         "type": "message", "subtype": "message_changed", "channel": "C1", "hidden": True,
         "message": {**MESSAGE, "text": "Hello?"}, "previous_message": MESSAGE, "ts": "2.1",

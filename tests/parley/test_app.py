@@ -81,11 +81,11 @@ async def test_what_is_too_old_is_deleted_at_the_start(tmp_path: Path) -> None:
     async with open_parley(settings) as running:
 
         async def deleted() -> bool:
-            return len(await running.store.exchanges(HERE)) < 2
+            return len(await running.store.answers(conversation=HERE)) < 2
 
         await until(deleted)  # the deletion runs in the background
-        exchanges = await running.store.exchanges(HERE)
-    assert [exchange.question.text for exchange in exchanges] == ["new"]
+        answers = await running.store.answers(conversation=HERE)
+    assert [answer.question.text for answer in answers] == ["new"]
 
 
 @pytest.mark.process
@@ -96,7 +96,7 @@ async def test_nothing_is_deleted_by_default(tmp_path: Path) -> None:
     ) as store:
         await store.accept(question("old"), Quota())
     async with open_parley(settings) as running:
-        assert len(await running.store.exchanges(HERE)) == 1
+        assert len(await running.store.answers(conversation=HERE)) == 1
 
 
 class FailingArchive(MemoryStore):
@@ -162,12 +162,14 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
         configured(
             tmp_path,
             "[conversation]\nsystem_prompt = 'Be kind.'\nshow_names = false\n"
+            "channel_context = 7\n"
             "[limits]\nqueue = 7\nqueue_per_person = 2\nanswers_per_day = 3\ntokens_per_day = 4\n"
             "question_characters = 5\n[model]\nmax_parallel = 6\n"
             "[delivery]\ncheckpoint_interval = 8.0\n[generation]\nmax_new_tokens = 9\n",
         )
     )
     assert (options.window.system_prompt, options.window.show_names) == ("Be kind.", False)
+    assert options.window.channel_context == 7
     assert options.window.sampling.max_new_tokens == 9
     assert (options.queue, options.queue_per_person, options.slots) == (7, 2, 6)
     assert options.quota == Quota(3, 4)

@@ -143,3 +143,37 @@ def test_every_event_is_passed_on() -> None:
     for event in events:
         history.observe(event)
     assert heard == events
+
+
+async def test_a_clock_that_jumps_ahead_deletes_nothing_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, wall, clock = MemoryStore(), Clockwork(), VirtualClock()
+    history = History(store, wall, "demo", monotonic=clock.monotonic)
+    history.observe(QuestionAccepted("discord"))
+    await history.save()
+    wall.now += timedelta(days=3650)  # somebody set the year wrong
+    await clock.sleep(10.0)
+    wall.now += timedelta(seconds=10)
+    await history.save()
+    wall.now = NOON + timedelta(seconds=20)
+    await clock.sleep(10.0)
+    await history.save()
+    assert (await counted(store, Step.MINUTE))[Series.QUESTIONS].count == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "the computer's clock jumped by 87600.0 h" in caplog.text
+
+
+async def test_what_is_too_old_goes_once_the_clock_was_right_for_a_day() -> None:
+    store, wall, clock = MemoryStore(), Clockwork(), VirtualClock()
+    history = History(store, wall, "demo", monotonic=clock.monotonic)
+    history.observe(QuestionAccepted("discord"))
+    await history.save()
+    wall.now += timedelta(days=2)
+    await history.save()
+    assert await counted(store, Step.MINUTE)
+    for _ in range(25):
+        wall.now += timedelta(hours=1)
+        await clock.sleep(3600.0)
+        await history.save()
+    assert not await counted(store, Step.MINUTE)

@@ -27,7 +27,7 @@ from tests.scenarios.driver import (
     Where,
     Who,
 )
-from tests.slack_loopback import File, LoopbackSlack, Message, Someone, Used
+from tests.slack_loopback import File, LoopbackSlack, Message, Someone, Team, Used
 from tests.until import until
 
 
@@ -110,15 +110,19 @@ _LABELS = {
 
 class SlackGroupPlatform:
     """A channel with Ana, Ben and the workspace's admin Ada. With `threads`, each question opens
-    one; with `streaming`, answers in threads are streamed."""
+    one; with `below`, the answers to the channel's questions stand in threads below them; with
+    `streaming`, answers in threads are streamed."""
 
-    def __init__(self, slack: LoopbackSlack, *, threads: bool, streaming: bool) -> None:
+    def __init__(
+        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool
+    ) -> None:
         self.store = MemoryStore()
         self.slack = slack
         self.threads = threads
         self._further: dict[str, ModelSlots] = {}
+        self.below = below
         self._settings: dict[str, Any] = {
-            "slack": {"streaming": streaming},
+            "slack": {"streaming": streaming, "reply_in": "thread" if below else "channel"},
             "conversation": {"scope": "thread" if threads else "channel"},
         }
         self.people = {
@@ -261,11 +265,34 @@ class SlackGroup:
     # ------------------------------------------------------------ what people see
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:
-        shown = self._team.answers(*self._place(where))
-        return [_answer(m) for m in shown if m.stream_began or any(m.elements())]
+        shown = self._posted(where)
+        answers = [_answer(m) for m in shown if m.stream_began or any(m.elements())]
+        return [*answers, *(_waiting(*thread, self._team) for thread in self._waiting_in(where))]
+
+    def _waiting_in(self, where: Where) -> list[tuple[str, str]]:
+        """The threads of a place that show the status of an answer which has no message yet."""
+        channel, thread = self._place(where)
+        below = self._platform.below and not thread
+        found = [at for at in self._team.lines if self._team.line(*at) and at[0] == channel]
+        return [
+            at
+            for at in found
+            if at[1] == thread or (below and at[1] != self._platform.peoples_thread)
+        ]
 
     def posted(self, where: Where = Where.HERE) -> int:
-        return len(self._team.answers(*self._place(where)))
+        return len(self._posted(where))
+
+    def _posted(self, where: Where) -> list[Message]:
+        """The bot's messages in a place; those below the channel's questions are the channel's."""
+        channel, thread = self._place(where)
+        shown = self._team.answers(channel, thread)
+        if self._platform.below and not thread:
+            first = [m.ts for m in self._team.visible(channel) if not m.bot_id]
+            first = [ts for ts in first if ts != self._platform.peoples_thread]
+            first += [m.ts for m in self._team.messages.values() if m.deleted]
+            shown += [m for ts in first for m in self._team.answers(channel, ts)]
+        return sorted(shown, key=lambda message: message.ts)
 
     async def settled(self) -> None:
         await self._bench.answered()
@@ -274,6 +301,10 @@ class SlackGroup:
 
     async def press(self, who: Who, button: Press, answer: Answer) -> Told:
         person, told = self._platform.people[who], self._private_to(who)
+        if isinstance(answer.message, tuple):  # a thread whose session is processing
+            assert button is Press.STOP
+            await person.stop_session(*answer.message)
+            return told
         if answer.message.streaming:  # Slack's own button is there then
             assert button is Press.STOP
             await person.stop_natively(answer.message)
@@ -393,6 +424,15 @@ def _direct(person: Someone) -> str:
     return f"D{person.id[1:]}"
 
 
+def _waiting(channel: str, thread: str, team: Team) -> Answer:
+    """What people see of an answer without a message: the thread's status, which Slack writes
+    after the bot's name, and Slack's own stop button."""
+    note = team.line(channel, thread).removeprefix("is waiting… ")
+    note = note.replace("is thinking…", "Thinking…")
+    stops = team.sessions[channel, thread] == "processing"
+    return Answer("", note, frozenset({Press.STOP} if stops else ()), (channel, thread))
+
+
 def _answer(message: Message) -> Answer:
     buttons = {Press.STOP} if message.streaming else set()
     for element in message.elements():
@@ -404,15 +444,18 @@ def _answer(message: Message) -> Answer:
 
 
 @asynccontextmanager
-async def _channel(*, threads: bool, streaming: bool) -> AsyncIterator[SlackGroupPlatform]:
+async def _channel(
+    *, threads: bool, streaming: bool, below: bool = False
+) -> AsyncIterator[SlackGroupPlatform]:
     async with LoopbackSlack(ScaledClock(FACTOR)) as slack:
-        yield SlackGroupPlatform(slack, threads=threads, streaming=streaming)
+        yield SlackGroupPlatform(slack, threads=threads, streaming=streaming, below=below)
 
 
 _CAN = frozenset(Can) - {Can.THREADS, Can.QUOTES}
 """Slack has no replies to a message besides threads."""
 
 slack_variants = (
+    Variant("slack_replies", partial(_channel, threads=False, streaming=True, below=True), _CAN),
     Variant("slack_edited", partial(_channel, threads=False, streaming=False), _CAN),
     Variant(
         "slack_threads", partial(_channel, threads=True, streaming=False), _CAN | {Can.THREADS}

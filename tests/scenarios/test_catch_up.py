@@ -246,6 +246,8 @@ async def test_without_catching_up_no_history_is_read(group: GroupPlatform, sett
     async with chat.unheard():
         await chat.say(Who.ANA, "@bot Missed")
     async with group.running(model) as chat:
-        await ask(chat, model, Who.BEN, "Two")
+        # in the channel: threads are read for each question in them
+        await chat.say(Who.BEN, "@bot Two", where=Where.CHANNEL)
+        await answered(chat, model, 2)
         assert asked(model) == ["Ana: One", "Ben: Two"]
         assert chat.histories_read == 0

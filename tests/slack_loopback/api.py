@@ -61,6 +61,9 @@ def post_ephemeral(team: Team, args: JSON) -> JSON:
     _may_post(team, args["channel"])
     message = _posted(team, args)
     message.ephemeral_to = args["user"]
+    thread = message.thread_ts
+    # "only shown if there is already an active thread": docs.slack.dev, chat.postEphemeral
+    message.deleted = bool(thread) and not team.visible(message.channel, thread)
     return {"message_ts": message.ts}
 
 
@@ -89,6 +92,7 @@ def _posted(team: Team, args: JSON) -> Message:
         raise ApiError("thread_not_found")
     _fill(message, args)
     team.messages[channel, message.ts] = message
+    team.lines.pop((channel, message.thread_ts), None)
     return message
 
 
@@ -183,12 +187,19 @@ def replies(team: Team, args: JSON) -> JSON:
     shown = [message.payload() for message in team.visible(channel, thread)]
     for payload in shown:
         payload["parent_user_id"] = first.user
-    return _page(shown, args, _tombstone(first) if first.deleted else first.payload())
+    return _page(shown, args, _in_channel(team, first))
 
 
-def _may_read(team: Team, channel: str) -> None:
-    if channel not in team.channels:
+def _may_read(team: Team, channel_id: str) -> None:
+    """Each kind of channel has a scope of its own, and the app has to be in it."""
+    channel = team.channels.get(channel_id)
+    if channel is None:
         raise ApiError("channel_not_found")
+    scope = {"channel": "channels", "group": "groups"}.get(channel.kind, channel.kind) + ":history"
+    if scope not in team.scopes:
+        raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(team.scopes)))
+    if team.bot_user not in channel.members:
+        raise ApiError("not_in_channel")
 
 
 def _undeleted(team: Team, channel: str) -> list[Message]:
@@ -201,10 +212,22 @@ def _undeleted(team: Team, channel: str) -> list[Message]:
 
 def _in_channel(team: Team, message: Message) -> JSON:
     payload = _tombstone(message) if message.deleted else message.payload()
-    if thread := team.visible(message.channel, message.ts):
-        payload |= {"thread_ts": message.ts, "reply_count": len(thread)}
-        payload["latest_reply"] = thread[-1].ts
-    return payload
+    return payload | _thread_of(team, message)
+
+
+def _thread_of(team: Team, message: Message) -> JSON:
+    """What the first message of a thread says of it; nothing of another message
+    (https://docs.slack.dev/messaging/retrieving-messages)."""
+    if not (thread := team.visible(message.channel, message.ts)):
+        return {}
+    users = list(dict.fromkeys(reply.user for reply in thread))
+    return {
+        "thread_ts": message.ts,
+        "reply_count": len(thread),
+        "reply_users": users[:5],
+        "reply_users_count": len(users),
+        "latest_reply": thread[-1].ts,
+    }
 
 
 def _tombstone(message: Message) -> JSON:
@@ -252,6 +275,7 @@ def start_stream(team: Team, args: JSON) -> JSON:
     message.thread_ts = args["thread_ts"]
     message.streaming, message.stream_began = True, team.clock.monotonic()
     team.messages[channel.id, message.ts] = message
+    team.lines.pop((channel.id, message.thread_ts), None)
     _append(message, args)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -310,7 +334,9 @@ def set_session_status(team: Team, args: JSON) -> JSON:
 
 
 def set_thread_status(team: Team, args: JSON) -> JSON:
-    team.statuses.append((args["channel_id"], args["thread_ts"], args["status"]))
+    where = args["channel_id"], args["thread_ts"]
+    team.statuses.append((*where, args["status"]))
+    team.lines[where] = (args["status"], team.clock.monotonic())
     return {}
 
 
@@ -363,8 +389,8 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.appendStream": (append_stream, "chat:write"),
     "chat.stopStream": (stop_stream, "chat:write"),
     "conversations.info": (conversations_info, "channels:read"),
-    "conversations.history": (history, "channels:history"),
-    "conversations.replies": (replies, "channels:history"),
+    "conversations.history": (history, ""),
+    "conversations.replies": (replies, ""),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),
     "assistant.threads.setStatus": (set_thread_status, "chat:write"),
     "assistant.threads.setSuggestedPrompts": (set_prompts, "assistant:write"),

@@ -290,6 +290,20 @@ class Someone:
         }
         await self._deliver(event)
 
+    async def stop_session(self, channel: str, thread: str) -> None:
+        """Press the stop button that Slack shows while a session has the status "processing",
+        where nothing is streamed."""
+        assert self.team.sessions[channel, thread] == "processing"
+        event = {
+            "type": "agent_session_stopped",
+            "channel": channel,
+            "thread_ts": thread,
+            "user": self.id,
+            "streaming_message_ts": [],
+            "event_ts": self.team.next_ts(),
+        }
+        await self._deliver(event)
+
     async def open_app(self, channel: str) -> None:
         """Open the app's messages tab."""
         event = {"type": "app_home_opened", "user": self.id, "channel": channel, "tab": "messages"}

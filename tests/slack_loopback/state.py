@@ -161,10 +161,14 @@ TIERS: dict[str, tuple[int, float]] = {
     "chat.stopStream": (20, 60),
     "chat.appendStream": (100, 60),
     "users.info": (100, 60),
+    "agents.sessions.setStatus": (50, 60),
+    "assistant.threads.setStatus": (600, 60),
     "conversations.history": (50, 60),
     "conversations.replies": (50, 60),
 }
 """Calls a minute for an app in a workspace: Slack's tiers 2 to 4, taken at their word."""
+LINE_SECONDS = 120.0
+"""After which the status of a thread is removed where no message was posted."""
 POSTS_PER_CHANNEL = (12, 10.0)
 """About one a second, with a short burst allowed."""
 
@@ -199,6 +203,8 @@ class Team:
         self.prompts: list[JSON] = []
         self.statuses: list[tuple[str, str, str]] = []
         """Channel, thread and text of each status that was set."""
+        self.lines: dict[tuple[str, str], tuple[str, float]] = {}
+        """By channel and thread: the status that was set last, and when."""
         self.sessions: dict[tuple[str, str], str] = {}
         self.views: list[JSON] = []
         self.triggers: dict[str, float] = {}
@@ -278,6 +284,17 @@ class Team:
         """Those of them that the bot posted."""
         return [m for m in self.visible(channel, thread_ts) if m.bot_id == self.bot_id]
 
+    def line(self, channel: str, thread_ts: str) -> str:
+        """The status below a thread; "" for none. It is removed by a message of the bot in the
+        thread, and after two minutes (docs.slack.dev, assistant.threads.setStatus)."""
+        text, since = self.lines.get((channel, thread_ts), ("", 0.0))
+        return text if self.clock.monotonic() - since < LINE_SECONDS else ""
+
     def ephemeral(self, user: str) -> list[str]:
         """What only this person sees, oldest first."""
-        return [m.shown for m in self.messages.values() if m.ephemeral_to == user]
+        return [m.shown for m in self.whispers(user)]
+
+    def whispers(self, user: str) -> list[Message]:
+        """The messages that only this person sees, oldest first; not those in a thread without
+        messages, which Slack shows to nobody."""
+        return [m for m in self.messages.values() if m.ephemeral_to == user and not m.deleted]

@@ -12,6 +12,7 @@ from bot.ports import (
     AnswerState,
     ArchivedAnswer,
     ConversationSettings,
+    Leftover,
     Quota,
     RecentConversation,
     Store,
@@ -249,6 +250,27 @@ async def test_a_deleted_question_is_gone_with_all_its_answers(store: Store) -> 
     assert await store.answers(answer_id=new.id) == []
     assert len([one async for one in store.archived(CHANNEL)]) == 1
     assert await store.delete_question(CHANNEL, "m1") is None
+
+
+async def test_where_an_answer_is_shown_is_kept_with_its_question(store: Store) -> None:
+    there = replace(question(message_id="m1"), shown_in="m1")
+    accepted = await store.accept(there, NO_LIMIT)
+    assert accepted is not None
+    assert accepted.question.shown_at == replace(CHANNEL, thread="m1")
+    (found,) = await store.answers(conversation=CHANNEL)
+    assert found.question == there
+    (exchange,) = await store.exchanges(CHANNEL)
+    assert exchange.question == there
+
+
+async def test_what_is_left_of_an_answer_is_where_it_was_shown(store: Store) -> None:
+    there = replace(question(message_id="m1"), shown_in="m1")
+    accepted = await store.accept(there, NO_LIMIT)
+    assert accepted is not None
+    await store.shown(accepted.id, 0, "a1")
+    await store.delete_question(CHANNEL, "m1")
+    thread = replace(CHANNEL, thread="m1")
+    assert await store.leftovers("discord") == [Leftover(thread, "a1", remove=True)]
 
 
 async def test_a_message_that_holds_no_question_is_not_known(store: Store) -> None:

@@ -31,7 +31,7 @@ quotas = st.sampled_from([Quota(), Quota(), Quota(3, 0), Quota(0, 20)])
 texts = st.text(alphabet=st.characters(), max_size=20)
 # Few enough that they meet, and some that name nothing.
 answer_ids = st.integers(1, 8) | st.sampled_from([0, -1, 2**70])
-messages = st.sampled_from(["", "m1", "m2", "m3"])
+messages = st.sampled_from(["", "m1", "m2", "m3", THREAD.thread])
 usages = st.builds(Usage, *(st.integers(0, 9) for _ in range(3)))
 open_states = st.sampled_from([state for state in AnswerState if state.open])
 snapshots = st.none() | st.builds(Snapshot, st.integers(0, 9), st.none() | st.integers(0, 9))
@@ -188,6 +188,8 @@ async def _all_of(store: Store) -> object:
         held += [newest, older, [one async for one in store.archived(conversation)]]
         held += [await store.settings(conversation), await store.answers(conversation=conversation)]
         held += [await store.answers(conversation=conversation, unfinished=True)]
+        held += [await store.origin(conversation), await store.reset_at(conversation)]
+        held += [await store.known(conversation, ["m1", "m2"], ["e1", "e2", "e3"])]
         held += [await store.use(By.PERSON, DAYS[0], within=conversation)]
     held += [await store.use(by, since) for by in By for since in DAYS]
     held += [await store.use(by, DAYS[0], limit=1) for by in By]

@@ -191,3 +191,15 @@ async def test_a_persons_newest_question_is_found_among_others(store: Store) -> 
     assert await store.answers(conversation=CHANNEL, person=ANN.key, limit=1) == [mine]
     await store.reset(CHANNEL)
     assert await store.answers(conversation=CHANNEL, person=ANN.key, limit=1) == []
+
+
+async def test_known_questions_are_all_since_the_reset_answered_or_not(store: Store) -> None:
+    hidden = await asked(store, "hidden", message_id="m0")
+    await end(store, hidden, "So.")
+    await store.reset(CHANNEL)
+    one, _ = await asked(store, "one", message_id="m1"), await asked(store, "two", message_id="m2")
+    await end(store, one, "So.")
+    known = await store.known_questions(CHANNEL, limit=10)
+    assert [question.message_id for question in known] == ["m2", "m1"]
+    assert known[0].asked_at > known[1].asked_at
+    assert await store.known_questions(CHANNEL, limit=1) == known[:1]

@@ -22,7 +22,7 @@ from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
 from storage.upgrade import MIGRATIONS
-from tests.storage.samples import ANN, CHANNEL, asked, content
+from tests.storage.samples import ANN, CHANNEL, THREAD, asked, content
 
 
 async def made(file: Path) -> Path:
@@ -105,18 +105,31 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_MODELS = (
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
-    "UPDATE alembic_version SET version_num = '0010'",
+    "UPDATE alembic_version SET version_num = '0006'",
 )
 """Takes back the migration 0009."""
-BEFORE_SUMS = (
+BEFORE_THREADS = (
     *BEFORE_MODELS,
+    "ALTER TABLE questions DROP COLUMN shown_in",
+    "UPDATE alembic_version SET version_num = '0007'",
+)
+"""Takes back the migration 0006, which is after 0007."""
+BEFORE_ORIGINS = (
+    *BEFORE_THREADS,
+    "DROP INDEX ix_shown_message",
+    "ALTER TABLE conversations DROP COLUMN reset_time",
+    "UPDATE alembic_version SET version_num = '0010'",
+)
+"""Takes back the migration 0007."""
+BEFORE_SUMS = (
+    *BEFORE_ORIGINS,
     "DROP TABLE sums",
     "DROP INDEX ix_feedback_reports",
     "ALTER TABLE feedback DROP COLUMN conversation_id",
     "CREATE INDEX ix_feedback_rated_at ON feedback (rated_at)",
     "UPDATE alembic_version SET version_num = '0005'",
 )
-"""Takes back the migration 0010."""
+"""Takes back the migrations from 0010 on."""
 BEFORE_HISTORY = (
     *BEFORE_SUMS,
     "DROP INDEX ix_questions_history",
@@ -132,7 +145,7 @@ BEFORE_HISTORY = (
     "ALTER TABLE conversations DROP COLUMN reset_at",
     "UPDATE alembic_version SET version_num = '0004'",
 )
-"""Takes back the migration 0005."""
+"""Takes back the migrations from 0005 on."""
 BEFORE_MEASURES = (
     *BEFORE_HISTORY,
     "DROP INDEX ix_feedback_rated_at",
@@ -142,7 +155,19 @@ BEFORE_MEASURES = (
     "DROP TABLE prompts",
     "UPDATE alembic_version SET version_num = '0003'",
 )
-"""Takes back the migration 0004 and later ones."""
+"""Takes back the migrations from 0004 on."""
+
+
+async def test_a_reset_before_its_time_was_recorded_keeps_that_of_what_it_hid(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+        (hidden,) = [one async for one in store.archived(CHANNEL)]
+        await store.reset(CHANNEL)
+        await asked(store, "Seen?", THREAD)
+    change(file, *BEFORE_ORIGINS)
+    async with open_store(f"sqlite:///{file}") as store:
+        assert await store.reset_at(CHANNEL) == hidden.asked_at
+        assert await store.reset_at(THREAD) is None
 
 
 async def test_what_was_used_and_rated_before_reports_is_in_them(file: Path) -> None:
@@ -214,6 +239,16 @@ async def test_answers_and_settings_of_before_several_models_name_none(file: Pat
         (found,) = await store.answers()
         assert found.usage == Usage(3, 0, 2)
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
+
+
+async def test_answers_of_before_stand_in_the_place_of_their_conversation(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+    change(file, *BEFORE_THREADS)
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert found.question.shown_in == ""
+        assert found.question.shown_at == CHANNEL
 
 
 async def test_an_empty_file_is_a_new_database(file: Path) -> None:

@@ -1,13 +1,13 @@
 """Which model answers in a conversation, and which one wrote an answer.
 
-Revision: 0009, after 0010.
+Revision: 0009, after 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0010"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -376,3 +376,25 @@ async def test_a_mark_that_cannot_be_saved_disturbs_nobody(
     async with progress.handling("chat", at(5)):
         pass
     assert "the disk is full" in caplog.text
+
+
+# ---------------------------------------------------------------- channels without a mention
+
+
+async def test_channels_without_a_mention_are_read_after_the_known_ones_and_once(
+    store: MemoryStore, book: Book
+) -> None:
+    other = ConversationKey("chat", "c2", workspace="w")
+    book.always = [HERE, other]
+    await asked(store, 8)
+    await store.record_handled("chat", at(9))
+    await caught_up(store, book)
+    assert book.read == [HERE, other]
+
+
+async def test_before_anything_was_handled_they_are_not_read(
+    store: MemoryStore, book: Book
+) -> None:
+    book.always = [HERE]
+    await caught_up(store, book)
+    assert book.read == []

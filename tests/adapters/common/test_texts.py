@@ -57,6 +57,12 @@ def test_a_reset_says_that_what_was_said_stays_stored() -> None:
     assert reset_text(0, "`/forget me`") == "Conversation restarted. It was empty."
 
 
+def test_privacy_says_that_what_is_pointed_at_is_stored_and_fits_into_a_message() -> None:
+    text = privacy_text(0, "`/reset`", "`/forget me`", catches_up=True)
+    assert "What a question points at is stored as a part of it" in text
+    assert len(text) < 2000
+
+
 def test_privacy_tells_a_reset_from_a_deletion() -> None:
     text = privacy_text(0, "`/reset`", "`/parley forget me`")
     assert "`/reset` (admins) restarts" in text
@@ -68,7 +74,22 @@ def test_privacy_names_the_reading_of_history_where_it_is_on() -> None:
     on = privacy_text(0, "/reset", "/forget me", catches_up=True)
     off = privacy_text(0, "/reset", "/forget me", catches_up=False)
     assert "the newest messages where I answered lately" in on
-    assert "**What I read:**" not in off
+    assert "the newest messages where I answered lately" not in off
+
+
+def test_privacy_says_what_is_read_of_other_people_and_that_it_is_not_kept() -> None:
+    text = privacy_text(0, "/reset", "/forget me")
+    assert "the newest messages of that thread and the message that it was opened on" in text
+    assert "stored nowhere" in text
+    assert "In a channel I read only what is asked of me." in text
+    some = privacy_text(0, "/reset", "/forget me", channel_context=5)
+    assert "the 5 messages before the question" in some
+    assert "only what is asked" not in some
+
+
+def test_a_note_does_not_hide_that_an_answer_can_be_continued() -> None:
+    note = note_of(Part(1, 0, "Hello", AnswerState.CUT, last=True, note="And this."))
+    assert note == "Length limit reached. Press Continue for more. And this."
 
 
 @pytest.mark.parametrize("state", list(AnswerState))

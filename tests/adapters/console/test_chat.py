@@ -206,6 +206,13 @@ async def test_the_system_prompt_can_be_changed_and_taken_back() -> None:
     assert [prompt.system for prompt in desk.generator.prompts] == ["Be rude.", "Be kind."]
 
 
+async def test_stats_say_what_was_answered_in_this_conversation() -> None:
+    shown = await Desk().chat("/stats", "Hello", "/stats")
+    assert "Nothing was answered here in the last" in shown
+    assert "1 answer, " in shown
+    assert "Who asked most:" in shown
+
+
 async def test_context_and_help_answer_without_the_model() -> None:
     desk = Desk(ScriptedGenerator(context=100))
     shown = await desk.chat("one", "/context", "/help")

@@ -39,7 +39,7 @@ def test_earlier_exchanges_are_counted_up_to_a_bound() -> None:
 
 def test_the_context_is_shown_in_tokens_and_as_its_newest_exchanges() -> None:
     history = tuple(Exchange(f"question {n}", "long " * 100) for n in range(12))
-    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, (), True, 512, 4096)
+    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512, 4096)
     text = context_text(packed)
     assert "1,000 of 4,096; 3,096 are left" in text
     assert "System prompt: Be kind." in text

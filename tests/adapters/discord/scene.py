@@ -88,12 +88,13 @@ class Scene:
         clock = SystemClock()
         fold = self.settings.conversation.thinking == "fold"
         delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8, fold=fold)
+        chosen = options(self.slots, self.settings.conversation.channel_context)
         engine = Engine(
             generator or self.generator,
             self.store,
             delivery,
             clock,
-            options(self.slots),
+            chosen,
             further=self.further,
         )
         ups = len(self.said)
@@ -123,12 +124,13 @@ def _without_notes(content: str) -> list[str]:
     return [line for line in content.split("\n") if not line.startswith("-# ")]
 
 
-def options(slots: int = 64) -> EngineOptions:
+def options(slots: int = 64, channel_context: int = 0) -> EngineOptions:
     window = WindowOptions(
         "Be kind.",
         True,
         Sampling(max_new_tokens=5000, max_thinking_tokens=1000),
         now=lambda: NOON,
+        channel_context=channel_context,
     )
     return EngineOptions(
         window=window,

@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.messages import ConversationKey
 from bot.ports import AnswerState
 from tests.adapters.discord.scene import Scene, loopback, scene, whole
 from tests.adapters.discord.texts import TextGenerator, code_and_prose, same
 from tests.discord_loopback import Window
-from tests.discord_loopback.world import GUILD
 from tests.until import until
 
 
@@ -133,6 +131,6 @@ async def test_a_channel_that_closes_on_the_way_stops_nothing_and_whoever_asked_
         assert "not allowed to show it" in told.content
         assert "Give it View Channel, Send Messages" in caplog.text
         await s.engine.finish()
-        (kept,) = await s.store.exchanges(ConversationKey("discord", s.general.id, "", str(GUILD)))
-        assert (kept.answer, kept.state) == ("one two three", AnswerState.DONE)
+        (kept,) = await s.store.answers()
+        assert (kept.text, kept.state) == ("one two three", AnswerState.DONE)
         assert await s.store.answers(unfinished=True), "the next start tries to show the end again"

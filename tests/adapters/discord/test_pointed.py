@@ -203,6 +203,18 @@ async def test_a_mention_alone_in_a_reply_to_the_bot_means_its_answer() -> None:
         )
 
 
+async def test_a_reply_to_an_older_answer_of_the_bot_quotes_it() -> None:
+    async with scene() as s:
+        await question(s, f"{BOT.mention} One")
+        (first,) = await s.answered()
+        await question(s, f"{BOT.mention} Two")
+        _, second = await s.answered(count=2)
+        assert await question(s, "Why?", reply_to=second) == "Ana: Why?"
+        assert await question(s, "Why?", reply_to=first) == (
+            "Ana: Parley wrote:\n[Be kind.] [] Ana: One\n\nWhy?"
+        )
+
+
 # ---------------------------------------------------------------- a mention alone
 
 

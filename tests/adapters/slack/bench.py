@@ -80,6 +80,7 @@ def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Setting
         "bot_token": team.bot_token,
         "app_token": APP_TOKEN,
         "base_url": where.url,
+        "reply_in": "channel",
         **changes.pop("slack", {}),
     }
     return Settings.model_validate({"slack": section, **changes})

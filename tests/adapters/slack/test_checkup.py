@@ -32,7 +32,15 @@ async def slack(scopes: str = ",".join(SCOPES)) -> AsyncIterator[str]:
             return web.json_response({"ok": False, "error": REFUSAL})
         return web.json_response({"ok": True, "url": "wss://nowhere"})
 
+    async def history(request: web.Request) -> web.Response:
+        channel = str((await request.post()).get("channel") or request.query.get("channel"))
+        errors = {"C2": "not_in_channel", "C3": "channel_not_found", "C4": "missing_scope"}
+        if channel in errors:
+            return web.json_response({"ok": False, "error": errors[channel]})
+        return web.json_response({"ok": True, "messages": []})
+
     app = web.Application()
+    app.router.add_route("*", "/api/conversations.history", history)
     app.router.add_route("*", "/api/auth.test", test)
     app.router.add_route("*", "/api/apps.connections.open", opened)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -120,6 +128,27 @@ async def test_a_slack_that_cannot_be_reached_is_a_failed_result() -> None:
     results = await checked("http://127.0.0.1:9/api/")
     assert {result.state for result in results.values()} == {State.FAILED}
     assert all("base_url" in result.remedy for result in results.values())
+
+
+async def test_channels_without_a_mention_that_cannot_be_read_are_named() -> None:
+    async with slack() as url:
+        channels = (await checked(url, answer_all_channels=["C1"]))["answer_all_channels"]
+        assert (channels.state, channels.detail) == (State.OK, "1 can be read")
+        channels = (
+            await checked(
+                url,
+                answer_all_channels=["C1", "C2", "C3", "C4", "C5"],
+                blocked_channels=["C5"],
+            )
+        )["answer_all_channels"]
+    assert channels.state is State.WARNING
+    assert channels.detail.split("; ") == [
+        "Parley is no member of C2",
+        "Parley can see no channel C3",
+        "the scope to read C4 is missing (channels:history, groups:history)",
+        "allowed_channels or blocked_channels leave out C5",
+    ]
+    assert "/invite" in channels.remedy
 
 
 async def test_without_a_token_the_check_is_skipped() -> None:

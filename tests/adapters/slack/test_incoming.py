@@ -40,9 +40,10 @@ async def test_a_thread_is_a_conversation_of_its_own_and_its_answers_need_no_men
         await b.ana.say("C1", "And without a mention", thread=first.ts)
         await b.answered()
         answers = [m.shown for m in b.team.answers("C1", first.ts)]
+    above = "Earlier messages in this thread: Ana: Let us talk here (end of the earlier messages)"
     assert answers == [
-        "[Be kind.] [] Ana: In the thread",
-        "[Be kind.] [Ana: In the thread] Ana: And without a mention",
+        f"[Be kind.] [] {above} Ana: In the thread",
+        f"[Be kind.] [Ana: In the thread] {above} Ana: And without a mention",
     ]
 
 
@@ -59,7 +60,9 @@ async def test_a_message_whose_deletion_came_first_is_not_answered(*, threaded: 
         await b.slack.send("events_api", b.ana.event_payload(changed))
         await b.ana.mention("C1", "Another", thread=thread)
         await b.answered()
-        assert [prompt.question for prompt in b.scripted.prompts] == ["Ana: Another"]
+        (prompt,) = b.scripted.prompts
+        above = "Earlier messages in this thread:\nAna: A thread\n(end of the earlier messages)\n\n"
+        assert prompt.question == f"{above if threaded else ''}Ana: Another"
 
 
 async def test_what_people_say_to_each_other_is_left_alone() -> None:

@@ -192,7 +192,7 @@ async def test_a_mention_alone_below_the_message_of_an_app_means_it() -> None:
 async def test_without_the_right_to_read_before_a_mention_alone_parley_asks() -> None:
     async with bench() as b:
         b.ana.post("C1", "What is a llama?")
-        b.team.scopes = frozenset(b.team.scopes) - {"channels:history"}
+        b.team.scopes = b.team.scopes - {"channels:history"}
         assert await told(b, "") == NOTHING_ASKED
 
 

@@ -160,7 +160,7 @@ async def test_stop_all_is_for_admins() -> None:
     async with bench(paced=True) as b:
         await b.ana.mention("C1", "one two three four")
         await b.ada.mention("C1", "five six seven")
-        await until(lambda: b.scripted.writing == 1 and b.engine.status.waiting == 1)
+        await until(lambda: b.scripted.writing == 2)
         refused = await b.ana.command("/stop", "all", "C1")
         assert "Only who asked, or an admin" in await told(b, refused)
         used = await b.ada.command("/stop", "all", "C1")
@@ -308,7 +308,9 @@ async def test_sub_commands_work_as_words_in_a_thread() -> None:
         await b.ada.mention("C1", "/parley system Be short.", thread=first.ts)
         await b.ana.mention("C1", "Hello", thread=first.ts)
         await b.answered()
-        assert b.joined("C1", first.ts) == "[Be short.] [] Ana: Hello"
+        answer = b.joined("C1", first.ts)
+        assert answer.startswith("[Be short.] []")
+        assert answer.endswith(" Ana: Hello")
 
 
 async def test_the_models_are_shown_with_a_menu_in_which_an_admin_chooses() -> None:

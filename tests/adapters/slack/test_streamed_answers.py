@@ -26,7 +26,7 @@ async def test_in_a_thread_an_answer_is_streamed_and_ends_with_buttons() -> None
         await until(lambda: b.joined("C1", thread))
         (answer,) = b.team.answers("C1", thread)
         assert answer.streaming
-        assert b.team.sessions["C1", thread] == "processing"
+        await until(lambda: b.team.sessions.get(("C1", thread)) == "processing")
         b.scripted.let(1000)
         await b.answered()
         assert (answer.shown, answer.streaming) == (POEM, False)
@@ -42,34 +42,131 @@ async def test_while_the_model_thinks_the_threads_status_says_for_how_long() -> 
     async with bench(generator=thoughtful) as b:
         thread = await in_thread(b)
         thoughtful.let(1)
-        await until(lambda: any("10 s" in status for _, _, status in b.team.statuses))
-        (answer,) = b.team.answers("C1", thread)
-        assert answer.streaming
-        assert not answer.shown.strip("…")
+        await until(lambda: "10 s" in b.team.line("C1", thread))
+        assert not b.team.answers("C1", thread)
         thoughtful.let(100)
         await b.answered()
+        (answer,) = b.team.answers("C1", thread)
         assert answer.shown == "It is."
-    statuses = [
-        status for channel, ts, status in b.team.statuses if (channel, ts) == ("C1", thread)
-    ]
-    assert statuses[:2] == ["is thinking… 5 s", "is thinking… 10 s"]
-    assert statuses[-1] == ""  # the answer has come
-    assert not b.calls("chat.update")
+        assert b.team.line("C1", thread) == ""  # the answer has come
+    assert said(b, thread)[:3] == ["is thinking…", "is thinking… 5 s", "is thinking… 10 s"]
 
 
-async def test_an_answer_that_waits_behind_others_is_posted_with_its_note_and_a_button() -> None:
+def said(b: Bench, thread: str) -> list[str]:
+    """The statuses that the thread had, in order."""
+    return [text for channel, ts, text in b.team.statuses if (channel, ts) == ("C1", thread)]
+
+
+async def waiting(b: Bench) -> str:
+    """Ask while another answer takes the only slot; the thread of what waits."""
+    await in_thread(b)
+    await until(lambda: b.scripted.writing)  # its thread is not the second's: no order is kept
+    thread = await in_thread(b)
+    await until(lambda: b.team.line("C1", thread) or b.team.answers("C1", thread))
+    return thread
+
+
+async def test_an_answer_that_waits_says_so_by_the_status_and_is_streamed_then() -> None:
     async with bench(poem, paced=True, engine={"slots": 1}) as b:
-        first = await in_thread(b)
-        await until(lambda: b.scripted.writing)  # its thread is not the second's: no order is kept
-        second = await in_thread(b)
-        await until(lambda: b.team.answers("C1", second))
-        (waiting,) = b.team.answers("C1", second)
-        assert waiting.small_print == "One question is before yours."
-        assert labels(waiting) == ["Stop"]
-        assert not waiting.streaming
+        thread = await waiting(b)
+        assert b.team.line("C1", thread) == "is waiting… One question is before yours."
+        assert b.team.sessions["C1", thread] == "processing"  # with Slack's own stop button
+        assert not b.team.answers("C1", thread)
         b.scripted.let(1000)
         await b.answered()
-        assert b.joined("C1", first) == b.joined("C1", second) == POEM
+        (answer,) = b.team.answers("C1", thread)
+        assert answer.shown == POEM
+        assert b.team.line("C1", thread) == ""
+        assert b.team.sessions["C1", thread] == "active"
+        starts = [args["thread_ts"] for args in b.calls("chat.startStream")]
+        assert thread in starts or labels(answer)
+
+
+async def test_the_status_of_an_answer_that_waits_for_long_does_not_disappear() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}, factor=600) as b:
+        thread = await waiting(b)
+        line = b.team.line("C1", thread)
+        await until(lambda: said(b, thread).count(line) >= 4)  # Slack removes it after two minutes
+        b.scripted.let(1000)
+        await b.answered()
+
+
+async def test_an_answer_that_waits_is_stopped_by_slacks_button() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        thread = await waiting(b)
+        await b.ana.stop_session("C1", thread)
+        await until(lambda: b.team.answers("C1", thread))
+        (answer,) = b.team.answers("C1", thread)
+        assert answer.small_print == "Stopped."
+        await until(lambda: b.team.sessions["C1", thread] == "active")
+        b.scripted.let(1000)
+        await b.answered()
+        assert answer.shown.strip("…") == ""
+
+
+async def test_nothing_stays_of_an_answer_that_waits_when_its_question_is_deleted() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        await in_thread(b)
+        await until(lambda: b.scripted.writing)
+        thread = (await b.ana.say("C1", "A thread")).ts
+        question = await b.ana.mention("C1", "Hello", thread=thread)
+        await until(lambda: b.team.line("C1", thread))
+        await b.ana.delete(question)
+        await until(lambda: b.team.sessions["C1", thread] == "active")
+        await until(lambda: b.team.line("C1", thread) == "")
+        assert not b.team.answers("C1", thread)
+        b.scripted.let(1000)
+        await b.answered()
+
+
+@pytest.mark.parametrize("resume", ["continue", "mark"])
+async def test_what_waited_when_parley_was_killed_ends_its_status(resume: str) -> None:
+    store = MemoryStore()
+    async with LoopbackSlack(ScaledClock(60.0)) as slack:
+        async with bench(poem, paced=True, engine={"slots": 1}, at=slack, store=store) as b:
+            thread = await waiting(b)
+        assert b.team.sessions["C1", thread] == "processing"
+        delivery = {"after_restart": resume}
+        async with bench(poem, at=slack, store=store, delivery=delivery) as b:
+            await b.answered()
+            await until(lambda: b.team.sessions["C1", thread] == "active")
+            (answer,) = b.team.answers("C1", thread)
+            assert answer.shown == (POEM if resume == "continue" else "")
+            assert b.team.line("C1", thread) == ""
+
+
+@pytest.mark.parametrize("method", ["agents.sessions.setStatus", "assistant.threads.setStatus"])
+async def test_without_a_status_or_a_stop_button_it_is_posted_with_its_note(method: str) -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        b.team.fail(method, *[ApiError("not_allowed_token_type")] * 100)
+        thread = await waiting(b)
+        await until(lambda: b.team.answers("C1", thread))
+        (answer,) = b.team.answers("C1", thread)
+        assert answer.small_print == "One question is before yours."
+        assert labels(answer) == ["Stop"]
+        assert not answer.streaming
+        b.scripted.let(1000)
+        await b.answered()
+        assert answer.shown == POEM
+
+
+async def test_a_start_whose_answer_was_lost_is_found_by_its_text() -> None:
+    async with bench(poem, paced=True) as b:
+        b.team.fail("chat.startStream", ConnectionError())
+        thread = await in_thread(b)
+        b.scripted.let(20)
+        await until(lambda: b.joined("C1", thread))
+        b.scripted.let(1000)
+        await b.answered()
+        (answer,) = b.team.answers("C1", thread)
+        assert (answer.shown, answer.streaming) == (POEM, False)
+
+
+async def test_an_answer_that_is_complete_at_once_is_posted() -> None:
+    async with bench(lambda _: "Yes.") as b:
+        thread = await in_thread(b)
+        await b.answered()
+        assert b.joined("C1", thread) == "Yes."
 
 
 async def test_a_further_part_whose_text_slack_does_not_take_at_once_is_no_second_message() -> None:
@@ -287,7 +384,7 @@ async def test_the_session_of_an_answer_whose_question_is_deleted_does_not_stay_
 
 
 async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> None:
-    async with bench(lambda p: f"{p.question} {POEM}", factor=120) as b:
+    async with bench(lambda p: f"{p.question} {POEM}", paced=True, factor=120) as b:
         people = [Someone(b.slack, f"UP{n}", f"Person{n}") for n in range(30)]
         threads = []
         for n, person in enumerate(people):
@@ -295,10 +392,14 @@ async def test_thirty_streams_at_once_all_end_and_stay_below_the_limits() -> Non
             first = await person.say(f"C{100 + n}", "A thread")
             await person.mention(f"C{100 + n}", f"question {n}", thread=first.ts)
             threads.append(first.ts)
+        b.scripted.let(30 * 20)
+        await until(lambda: len(b.calls("chat.startStream")) == 20)  # as many as Slack takes
+        b.scripted.let(30 * 1000)
         await b.answered()
         for n, thread in enumerate(threads):
             (answer,) = b.team.answers(f"C{100 + n}", thread)
-            assert answer.shown == f"Person{n}: question {n} {POEM}"
+            above = f"in this thread: Person{n}: A thread (end of the earlier messages) "
+            assert answer.shown == f"Earlier messages {above}Person{n}: question {n} {POEM}"
             assert not answer.streaming
         assert b.calls("chat.startStream")
         assert sum(b.team.refused.values()) <= FEW, b.team.refused

@@ -325,3 +325,24 @@ def test_a_folder_that_cannot_be_read_is_named(
 def test_senseless_values_are_taken_as_missing(tmp_path: Path, config: dict[str, Any]) -> None:
     folder = ModelFolder.read(write(tmp_path, config_json=config))
     assert folder.parameters == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "short"),
+    [
+        ({"rope_scaling": {"type": "longrope", "long_factor": [1.0]}}, 4096),
+        ({"rope_scaling": {"type": "su", "long_factor": [1.0]}}, 4096),
+        ({"rope_parameters": {"rope_type": "longrope", "long_factor": [1.0]}}, 4096),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, 0),
+        ({"rope_scaling": None}, 0),
+        ({"rope_scaling": "longrope"}, 0),
+    ],
+)
+def test_a_model_with_longrope_keeps_to_its_short_frequencies_by_default(
+    tmp_path: Path, config: dict[str, Any], short: int
+) -> None:
+    known = {"max_position_embeddings": 131072, "original_max_position_embeddings": 4096}
+    folder = ModelFolder.read(write(tmp_path, config_json=known | config))
+    assert folder.short_context == short
+    assert folder.default_context(8192) == (short or 8192)
+    assert folder.default_context(2048) == 2048

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import os
+import signal
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +17,7 @@ from parley.web.check_password import matches
 from tests.discord_loopback import Loopback
 from tests.parley.commands.test_serve import running
 from tests.parley.parley_program import Program
+from tests.until import until
 
 
 async def test_a_running_parley_says_how_it_is_and_makes_links(program: Program) -> None:
@@ -36,6 +39,32 @@ async def test_a_running_parley_says_how_it_is_and_makes_links(program: Program)
         async with aiohttp.ClientSession() as session, session.get(address) as page:
             assert page.status == 200
             assert "This link logs you in once" in await page.text()
+
+
+async def test_a_worker_that_is_killed_is_a_restart_in_the_metrics(program: Program) -> None:
+    program.settings["PARLEY_WEB__LISTEN"] = "127.0.0.1:0"
+    async with Loopback.open() as discord, running(program, discord, web=True) as process:
+        link = await asyncio.to_thread(program.run, "web", "link")
+        url = link.stdout.partition("/link/")[0]
+        before = await samples(url)
+        assert (before["parley_worker_restarts_total"], before["parley_model_up"]) == (0, 1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        (worker,) = map(int, children.read_text().split())
+        os.kill(worker, signal.SIGKILL)
+        await until(lambda: _restarted(url))
+        assert int(children.read_text()) != worker
+
+
+async def _restarted(url: str) -> bool:
+    found = await samples(url)
+    return found["parley_worker_restarts_total"] == 1 and found["parley_model_up"] == 1
+
+
+async def samples(url: str) -> dict[str, float]:
+    """What /metrics has, without labels."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as response:
+        lines = (line.rpartition(" ") for line in (await response.text()).splitlines())
+        return {name: float(value) for name, _, value in lines if name and name[0] != "#"}
 
 
 def test_without_a_running_parley_a_link_has_a_remedy(program: Program) -> None:

@@ -36,7 +36,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 async def go(stage: Scene, asker: Asker, answers: Answers | None = None) -> Shown:
     """Run the whole set-up; what it showed."""
     screen = Shown()
-    answers = replace(answers or Answers(service=False), environment=stage.environment)
+    answers = replace(answers or Answers(service=False, web=False), environment=stage.environment)
     await run_setup(asker, screen, answers, stage.config, stage.environment)
     return screen
 
@@ -148,7 +148,7 @@ WRONG = [
 
 
 async def test_wrong_discord_tokens_are_named_and_asked_for_again(stage: Scene) -> None:
-    answers = Answers(discord=True, service=False)
+    answers = Answers(discord=True, service=False, web=False)
     asker = Scripted(
         MODEL,
         *[("Paste Discord's bot token", text) for text, _ in WRONG],
@@ -198,7 +198,7 @@ async def test_slacks_tokens_in_each_others_place_are_told_apart(stage: Scene) -
         ("Slack channel", ""),
         NOT_NOW,
     )
-    screen = await go(stage, asker, Answers(slack=True, discord=False, service=False))
+    screen = await go(stage, asker, Answers(slack=True, discord=False, service=False, web=False))
     first, second, third, fourth = screen.of(State.FAILED)
     assert "This is Slack's bot token, not Slack's app-level token" in first
     assert "This is Slack's app-level token, not Slack's bot token" in second
@@ -220,7 +220,7 @@ async def test_the_intent_is_looked_at_again_or_done_without(stage: Scene) -> No
     start: list[Line] = [MODEL, ("Paste Discord's bot token", DISCORD_TOKEN)]
     rest: list[Line] = [("Register", False), ("Where should the first", "send no message"), NOT_NOW]
     asker = Scripted(*start, ("Look again", True), ("Look again", False), *rest)
-    screen = await go(stage, asker, Answers(discord=True, service=False))
+    screen = await go(stage, asker, Answers(discord=True, service=False, web=False))
     assert screen.of(State.WARNING)[0].startswith("Message Content intent: is off")
     assert tomllib.loads(stage.config.read_text())["discord"] == {"message_content": False}
 
@@ -242,7 +242,7 @@ async def test_a_bot_in_no_server_shows_the_invite_link_until_it_is_in_one(stage
         ("Where should the first", "#general"),
         NOT_NOW,
     )
-    screen = await go(stage, asker, Answers(discord=True, service=False))
+    screen = await go(stage, asker, Answers(discord=True, service=False, web=False))
     assert screen.text.count("https://discord.com/oauth2/authorize") == 2
     assert len(stage.discord.world.answers_in(stage.general)) == 1
 
@@ -267,7 +267,7 @@ async def test_a_channel_that_refuses_is_shown_and_another_can_be_chosen(stage: 
         ("Id, link or #name", stage.general.id),
         NOT_NOW,
     )
-    screen = await go(stage, asker, Answers(discord=True, service=False))
+    screen = await go(stage, asker, Answers(discord=True, service=False, web=False))
     refused, unknown = screen.of(State.FAILED)
     assert "does not let Parley write there" in refused
     assert "The bot sees no channel #nowhere on Discord; it sees: #general" in unknown

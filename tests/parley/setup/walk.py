@@ -22,6 +22,7 @@ STEPS = (
     ("Paste Slack's bot token", "{slack}"),
     ("Where should the first message go?", "1"),
     ("Slack channel for the first message", SLACK_CHANNEL),
+    ("Serve it at http://127.0.0.1:8600?", "n"),
 )
 """What is asked, and what is typed: for a choice a part of its label, in place of its number."""
 

@@ -127,6 +127,7 @@ async def web_scene(
     generator: ScriptedGenerator | None = None,
     clock: Clock | None = None,
     loaded: bool = True,
+    engine_clock: Clock | None = None,
 ) -> AsyncIterator[Scene]:
     """A server with `settings`; with ``loaded=False`` the model is still being loaded."""
     store = store or MemoryStore()
@@ -135,12 +136,13 @@ async def web_scene(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving_web(live, clock))
         if loaded:
-            delivery = Delivery(SystemClock(), store, edit_interval=0, observer=live.observers)
+            engine_clock = engine_clock or SystemClock()
+            delivery = Delivery(engine_clock, store, edit_interval=0, observer=live.observers)
             engine = Engine(
                 generator,
                 store,
                 delivery,
-                SystemClock(),
+                engine_clock,
                 engine_options(settings),
                 live.observers,
             )

@@ -1,12 +1,16 @@
 """/healthz, /readyz, /metrics and /status.json before, during and after answers and failures."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.errors import GenerationError, SurfaceBusy
+from bot.errors import GenerationError, StorageError, SurfaceBusy
 from bot.observer import (
     Event,
     PlatformConnected,
@@ -16,10 +20,12 @@ from bot.observer import (
     WorkerEnded,
     WorkerStarted,
 )
+from bot.ports import AnswerState
 from parley.web import database
 from parley.web.live import Observers
 from storage import open_store
 from tests.parley.web.scene import SECRET_CHANNEL, SECRET_NAME, Scene, web_scene, web_settings
+from tests.scaled_clock import ScaledClock
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
 
@@ -216,3 +222,53 @@ async def test_an_observer_that_fails_is_told_nothing_more_and_harms_no_other(
         observers.observe(PlatformConnected("discord"))
     assert (broken.told, working.told) == (1, 2)
     assert "Broken fails" in caplog.text
+
+
+@contextmanager
+def read_only(engine: AsyncEngine) -> Iterator[None]:
+    """The file of this engine cannot be written meanwhile, as on a disk with errors."""
+
+    mode = ["ON"]
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA query_only = {mode[0]}")
+
+    event.listen(engine.sync_engine, "begin", begin, insert=True)
+    try:
+        yield
+    finally:
+        mode[0] = "OFF"
+
+
+async def test_with_a_read_only_database_answering_and_the_page_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "FRESH", 0.0)
+    generator = ScriptedGenerator(lambda _: "one two three", paced=True)
+    settings = web_settings(tmp_path)
+    async with open_store(settings.database_url) as store:
+        async with web_scene(
+            settings, store=store, generator=generator, engine_clock=ScaledClock()
+        ) as scene:
+            job = await scene.ask("While it works")
+            await until(lambda: generator.writing)
+            browser = await scene.browser()
+            await browser.log_in()
+            with read_only(store._database._engine):  # type: ignore[attr-defined]
+                generator.let(6)
+                await until(lambda: job.text.strip() == "one two three")
+                with pytest.raises(StorageError):
+                    await scene.ask("Now it does not")
+                for _ in range(3):
+                    assert await ready(scene) == (503, ["database"])
+                for path in ("/", "/conversations", "/use", "/verdicts", "/live.svg"):
+                    response = await browser.get(path)
+                    assert response.status == (404 if path == "/live.svg" else 200)
+                assert "it fails; the log says why" in await (await browser.get("/")).text()
+            await job.ended()
+            assert "one two three" in scene.surface.joined()
+            await until(lambda: _writable(scene))
+            assert [one.state for one in await store.answers()] == [AnswerState.DONE]
+    told = [line for line in caplog.messages if line.startswith("the database cannot be written")]
+    assert len(told) == 1
+    assert "\n" not in told[0]

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bot.config import Settings, load
 from bot.errors import GenerationError, StorageError
 from bot.measures import Bucket
 from bot.messages import ConversationKey, Person
+from bot.ports import ConversationSettings
 from parley.web.reports import in_force
 from storage.in_memory import MemoryStore
 from tests.parley.web.page_bench import ANA, BEN, GENERAL, Scene, a_scene
@@ -317,6 +319,29 @@ async def test_problems_show_warnings_without_secrets() -> None:
         page = await scene.get("/problems")
         assert "the token [secret] leaks" in page
     assert not any("Problems" in type(one).__name__ for one in logging.getLogger("bot").handlers)
+
+
+async def test_a_conversation_shows_its_own_settings_and_those_of_its_channel(
+    scene: Scene,
+) -> None:
+    thread = replace(GENERAL, thread="77")
+    await scene.answer("Why?", where=thread)
+    await scene.store.change_settings(GENERAL, ConversationSettings(NASTY, temperature=0.7))
+    own = ConversationSettings(max_new_tokens=300, show_names=False, muted=True)
+    await scene.store.change_settings(thread, own)
+    page = await scene.get(f"/conversation?key={thread}")
+    shown = re.findall(r"<dt>([^<]*)</dt><dd class=\"text\">([^<]*)</dd>", page)
+    assert dict(shown[:3]) == {
+        "Longest answer": "300 tokens",
+        "Names shown to the model": "no",
+        "Muted": "yes",
+    }
+    assert "Settings of its channel" in page
+    assert unescape(dict(shown)["System prompt"]).startswith('<script>alert("x")</script>\ufffd')
+    assert dict(shown)["Temperature"] == "0.7"
+    assert "<script>alert" not in page
+    channel = await scene.get(f"/conversation?key={GENERAL}")  # settings, and no question
+    assert "Settings of this conversation" in channel
 
 
 def test_settings_name_their_origin_and_hide_secrets(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from bot.worker.backends.ipex.low_bit import choose_low_bit
 from bot.worker.backends.ipex.model import choose_ipex_device, import_ipex, load_model
 from bot.worker.backends.kv_cache.prefix_cache import PrefixCache
 from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
+from bot.worker.context import context_that_fits
 from bot.worker.conversion.architectures import read_config
 from bot.worker.protocol import (
     END,
@@ -94,9 +95,12 @@ class IpexBackend:
         config = self._model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_size = config.hidden_size // config.num_attention_heads
+        free = free_memory(self._torch, self._device)
+        token_bytes = 2 * config.num_hidden_layers * heads * head_size * self._model.dtype.itemsize
+        self._context = context_that_fits(options, free, token_bytes)
         self._max_active = contexts_that_fit(
-            free_memory(self._torch, self._device),
-            2 * config.num_hidden_layers * heads * head_size * self._model.dtype.itemsize,
+            free,
+            token_bytes,
             self._context,
             options.max_parallel,
             self._device,

@@ -16,7 +16,7 @@ from bot.worker.backends.llamacpp.binary import Server, find_server, inspect_ser
 from bot.worker.backends.llamacpp.device import Target, choose_device
 from bot.worker.backends.llamacpp.gguf_header import GgufHeader, is_gguf, read_header
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError
-from bot.worker.backends.llamacpp.sizing import Sizes, choose_sizes, free_main_memory
+from bot.worker.backends.llamacpp.sizing import Sizes, choose_sizes, fitted, free_main_memory
 from bot.worker.backends.llamacpp.stream import (
     BROKEN,
     EOS,
@@ -81,7 +81,9 @@ class LlamaCppBackend:
         header = read_header(Path(options.model))
         binary = inspect_server(find_server(options.server))
         target = choose_device(binary, options.device)
-        sizes = choose_sizes(header, target, options, free_main_memory())
+        free = free_main_memory()
+        options = fitted(header, target, options, free)
+        sizes = choose_sizes(header, target, options, free)
         server = LlamaServer(binary.path)
         try:
             server.start(server_arguments(options, binary, target, sizes, server.address))

@@ -4,10 +4,11 @@ The KV cache is kept in 16 bits. Its size is taken as if every layer attended to
 which is the most that it can be.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.worker.backends.llamacpp.device import Target, is_integrated
 from bot.worker.backends.llamacpp.gguf_header import GgufHeader
+from bot.worker.context import context_that_fits
 from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadOptions
 
@@ -35,6 +36,15 @@ class Sizes:
     count, not by the server's."""
     prompt_cache: int
     """Bytes of main memory for prompts of conversations without a slot."""
+
+
+def fitted(
+    header: GgufHeader, target: Target, options: LoadOptions, free_main: "int | None"
+) -> LoadOptions:
+    """The options with the context window that the memory allows (`LoadOptions.fit`)."""
+    room = _room(target, header, free_main)
+    context = context_that_fits(options, room, header.cache_elements * ELEMENT)
+    return replace(options, context=context)
 
 
 def choose_sizes(

@@ -15,7 +15,7 @@ from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.block_index import BlockIndex
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.library import import_genai, import_openvino
-from bot.worker.backends.openvino.memory import CacheSize, cache_size
+from bot.worker.backends.openvino.memory import CacheSize, cache_size, fitted
 from bot.worker.backends.openvino.source import Source, find_source
 from bot.worker.memory import total_memory
 from bot.worker.protocol import (
@@ -68,6 +68,7 @@ class OpenVinoBackend:
         self._ov, self._genai = import_openvino(), import_genai()
         device = choose_device(self._ov.Core(), options.device)
         source = find_source(options, report, device.gpu_memory or total_memory())
+        options = fitted(source, device, options)
         size = cache_size(source, device, options)
         report("Loading the model", 0, 0)
         self._context = options.context

@@ -1,10 +1,11 @@
 """The sizes of OpenVINO's caches: the paged KV cache, and the states of hybrid models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from bot.worker.backends.openvino.device import Device
 from bot.worker.backends.openvino.source import Source
+from bot.worker.context import context_that_fits
 from bot.worker.memory import available_memory
 from bot.worker.protocol import DoesNotFit, LoadOptions
 
@@ -27,6 +28,17 @@ class CacheSize:
     block_size: int
     states: int = 0
     """Sequences whose states of fixed size are kept (linear attention); 0 for other models."""
+
+
+def fitted(source: Source, device: Device, options: LoadOptions) -> LoadOptions:
+    """The options with the context window that the memory allows (`LoadOptions.fit`)."""
+    cache = source.cache
+    if cache is None:
+        return options
+    states = options.max_parallel * cache.state_bytes if cache.hybrid else 0
+    per_token = cache.token_bytes(*_element(source, device))
+    context = context_that_fits(options, _room(source, device), per_token, states)
+    return replace(options, context=context)
 
 
 def cache_size(source: Source, device: Device, options: LoadOptions) -> CacheSize:

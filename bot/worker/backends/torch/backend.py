@@ -24,6 +24,7 @@ from bot.worker.backends.torch.device import contexts_that_fit, device_title, fr
 from bot.worker.backends.torch.graphs import Capture, graph_capture
 from bot.worker.backends.torch.layer_kinds import cannot_run, fix_positions
 from bot.worker.backends.torch.loading import Loaded, import_torch, load_model
+from bot.worker.context import context_that_fits
 from bot.worker.protocol import (
     END,
     LENGTH,
@@ -104,9 +105,14 @@ class TorchBackend:
         # What a token takes is measured: heads and their sizes may differ from layer to layer.
         self._forward = forward(*how, 1, len(PROBE))
         vocabulary = self._check_model(loaded.model, Path(options.model))
-        slots = contexts_that_fit(
+        free, token_bytes = (
             free_memory(self._torch, self._device),
             self._forward.cache.bytes_per_token,
+        )
+        self._context = context_that_fits(options, free, token_bytes)
+        slots = contexts_that_fit(
+            free,
+            token_bytes,
             self._context,
             options.max_parallel,
             self._device,

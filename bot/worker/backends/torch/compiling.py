@@ -8,12 +8,16 @@ without tracing or checking anything again.
 Imports torch; it is itself imported only when a model is loaded.
 """
 
+import atexit
+import ctypes
+import gc
 import importlib
 import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 torch: Any = importlib.import_module("torch")
@@ -25,6 +29,12 @@ SWITCH_SECONDS = 0.001
 """Python's switch interval while something is compiled. Tracing is Python code, which the decoding
 thread interrupts several times in each step; 5 ms each time, Python's default, would be felt."""
 
+
+IDLE_SECONDS = 3.0
+"""After so long without a step nobody is taken to wait for one."""
+
+EXIT_SECONDS = 5.0
+"""How long the end of the process waits for the thread."""
 
 WORTHWHILE = 50
 """How often a step was run before it is compiled. Compiling takes as long as some thousand runs,
@@ -46,12 +56,15 @@ class BackgroundCompiler:
         self._ready: dict[Hashable, Step] = {}
         self._used = threading.Condition()
         self._closed = False
+        self._last_use = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
+        atexit.register(self._leave)
         self._thread.start()
 
     def compiled(self, key: Hashable, make: Callable[[], Step]) -> Step | None:
         """The compiled step of this key, which is about to be run; None where it is not ready.
         `make` makes the step. Called by the decoding thread only."""
+        self._last_use = time.monotonic()
         if (ready := self._ready.get(key)) is not None:
             return ready
         self._makers.setdefault(key, make)
@@ -80,28 +93,63 @@ class BackgroundCompiler:
         return key if count >= self._worthwhile else None
 
     def _run(self) -> None:
-        interval = sys.getswitchinterval()
         with torch.inference_mode():
             while True:
                 with self._used:
-                    self._used.wait_for(lambda: self._closed or self._most_used() is not None)
+                    while not (self._closed or self._most_used() is not None):
+                        if not self._used.wait(IDLE_SECONDS) and not self._in_use():
+                            collect_garbage()
                 if self._closed:
                     return
-                key = self._most_used()
-                sys.setswitchinterval(SWITCH_SECONDS)
                 try:
-                    self._compile(key)
+                    with in_the_background():
+                        self._compile(self._most_used())
                 except Exception as exc:  # whatever the compilers of this machine raise
                     self.problems.append(one_line(exc))
                     return
-                finally:
-                    sys.setswitchinterval(interval)
+
+    def _in_use(self) -> bool:
+        """Whether a step was run in the last seconds."""
+        return time.monotonic() - self._last_use < IDLE_SECONDS
+
+    def _leave(self) -> None:
+        """Called when the process ends: a thread that is killed in the middle of torch's code
+        aborts the process. It is asked to end where it is in Python's."""
+        self.close()
+        end = time.monotonic() + EXIT_SECONDS
+        while self._thread.is_alive() and time.monotonic() < end:
+            ask_to_end = ctypes.pythonapi.PyThreadState_SetAsyncExc
+            ask_to_end(ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(SystemExit))
+            self._thread.join(0.2)
 
     def _compile(self, key: Hashable) -> None:
         start = time.perf_counter()
         self._ready[key] = compile_step(self._makers[key](), self._backend)
         seconds = time.perf_counter() - start
         sys.stderr.write(f"compiled the decoding step of shape {key} in {seconds:.1f} s\n")
+
+
+@contextmanager
+def in_the_background() -> Iterator[None]:
+    """While this thread computes in Python, let another one have its turn soon, and collect no
+    garbage: to look through the millions of objects of a compilation holds all threads up for a
+    second and more. They are put aside afterwards, until `collect_garbage`."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        sys.setswitchinterval(interval)
+
+
+def collect_garbage() -> None:
+    """Free what compilations left, if there is something. May take a second."""
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.collect()
 
 
 class _Compiled(Exception):

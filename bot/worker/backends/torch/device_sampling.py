@@ -102,13 +102,13 @@ def sample(logits: Any, states: RowStates, width: int) -> Any:
     temperature = states.temperature[:count, None]
     greedy = temperature <= 0
     # The likeliest token has the weight 2^WEIGHT_BITS, so that the sum is never 0.
-    relative = torch.exp((values - values[:, :1]) / torch.where(greedy, 1.0, temperature))
+    relative = torch.exp((values - values[:, :1]) / temperature.masked_fill(greedy, 1.0))
     weights = (relative * 2**WEIGHT_BITS).to(torch.int64)
     rank = torch.arange(width, device=logits.device)
-    weights = torch.where(rank < states.top_k[:count, None], weights, 0)
-    weights = torch.where(_within(weights, states.top_p[:count, None], rank), weights, 0)
+    weights = weights.masked_fill(rank >= states.top_k[:count, None], 0)
+    weights = weights.masked_fill(~_within(weights, states.top_p[:count, None], rank), 0)
     drawn = _draw(weights, random_bits(states.seeds[:count], states.counts[:count]))
-    return tokens.gather(1, torch.where(greedy, 0, drawn))[:, 0]
+    return tokens.gather(1, drawn.masked_fill(greedy, 0))[:, 0]
 
 
 def _penalized(logits: Any, seen: Any, penalty: Any) -> Any:

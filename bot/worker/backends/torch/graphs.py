@@ -38,17 +38,18 @@ def graph_capture(torch: Any, device: str) -> Capture | None:
     module = getattr(torch, kind, None)
     if name is None or not hasattr(module, name) or not hasattr(module, "graph"):
         return None
-    return GraphCapture(module, name)
+    return GraphCapture(module, name, device)
 
 
 class GraphCapture:
     """Captures graphs by ``torch.cuda`` or ``torch.xpu``, which have the same interface."""
 
-    def __init__(self, module: Any, name: str) -> None:
+    def __init__(self, module: Any, name: str, device: str) -> None:
         """`module`: ``torch.cuda`` or ``torch.xpu``; `name`: of its class of graphs."""
         self._module = module
         self._new_graph = getattr(module, name)
-        self._stream = module.Stream()
+        self._device = device
+        self._stream = module.Stream(device=device)
         self._pool = module.graph_pool_handle()
         """One memory pool for all graphs: nothing in it outlives a replay, since what goes into
         captured work and what comes out is in tensors from outside."""
@@ -61,10 +62,10 @@ class GraphCapture:
     def __call__(self, work: Work) -> Work:
         module, stream = self._module, self._stream
         # A run on the side stream first, as CUDA's documentation asks: libraries allocate then.
-        stream.wait_stream(module.current_stream())
+        stream.wait_stream(module.current_stream(self._device))
         with module.stream(stream), self._refusing_to_wait():
             work()
-        module.current_stream().wait_stream(stream)
+        module.current_stream(self._device).wait_stream(stream)
         graph = self._new_graph()
         with module.graph(graph, pool=self._pool, stream=stream, **self._options):
             work()

@@ -176,5 +176,5 @@ def attention_mask(masks: Masks, positions: Any, length: int, dtype: Any) -> Any
 def _typed(mask: Any, masks: Masks, dtype: Any) -> Any:
     if not masks.additive:
         return mask
-    zero = torch.zeros((), dtype=dtype, device=mask.device)
-    return torch.where(mask, zero, torch.finfo(dtype).min)
+    zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return zeros.masked_fill(~mask, torch.finfo(dtype).min)

@@ -18,13 +18,15 @@ class Device:
         self.capturing: Any = None
         self.options: dict[str, Any] = {}
         self.CUDAGraph = self.XPUGraph = lambda: SimpleNamespace(replay=self.replay)
-        self.Stream = lambda: SimpleNamespace(wait_stream=lambda _: None)
+        self.Stream = self.new_stream
+
+    def new_stream(self, device: str) -> Any:
+        return SimpleNamespace(wait_stream=lambda _: None)
 
     def replay(self) -> None:
         self.log.append("replay")
 
-    def current_stream(self) -> Any:
-        return SimpleNamespace(wait_stream=lambda _: None)
+    current_stream = new_stream
 
     def graph_pool_handle(self) -> str:
         return "the pool"
