@@ -155,6 +155,7 @@ class ConversationSection(_Section):
     show_names: bool = True
     channel_context: Annotated[int, Field(ge=0, le=100), Means("none")] = 0
     thinking: Literal["hide", "fold"] = "hide"
+    summaries: bool = True
     ignore_prefix: Annotated[str, Field(max_length=10)] = "//"
 
 
@@ -195,6 +196,7 @@ class DiscordSettings(_Section):
     api_url: Annotated[WebAddress, Field(examples=["https://discord.com/api/v10"])] = ""
     gateway_url: Annotated[WebSocketAddress, Field(examples=["wss://gateway.discord.gg"])] = ""
     message_content: bool = True
+    register_commands: bool = True
     shards: Annotated[int, Field(ge=0), Means("as many as Discord recommends")] = 1
     direct_messages: bool = True
     answer_all_channels: DiscordIds = frozenset()

@@ -1,10 +1,10 @@
 """The interfaces (ports) between the core and everything around it, and the values they exchange.
 
 `Generator` is the chat model, wherever it runs (`bot.generation`). `QuestionStore`, `Origins`,
-`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive` and `Condition` are the
-database, with `Measures` and `Reports` of `bot.measures`; `storage/` has two classes that implement
-them all, in memory and in SQL. `Surface` is a place in which an answer is shown and `SurfaceFinder`
-finds it again (`adapters/`).
+`QuestionEdits`, `AnswerLedger`, `SettingsStore`, `Missed`, `Archive`, `PersonalData`,
+`SummaryLedger` and `Condition` are the database, with `Measures` and `Reports` of `bot.measures`;
+`storage/` has two classes that implement them all, in memory and in SQL. `Surface` is a place in
+which an answer is shown and `SurfaceFinder` finds it again (`adapters/`).
 
 Unless a method says otherwise:
 
@@ -19,7 +19,7 @@ Unless a method says otherwise:
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, IntEnum, StrEnum, auto
 from typing import Protocol
 
@@ -288,7 +288,7 @@ class Origins(Protocol):
         deletes it, and where no question is left `purge` does, in its time."""
         ...
 
-    async def known(
+    async def known_messages(
         self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
     ) -> set[str]:
         """Those of `messages` that hold a question of the conversation, hidden ones included, and
@@ -541,6 +541,88 @@ class Archive(Protocol):
         Raises ValueError where `before` has no timezone. Transactions as for `forget`."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenRating:
+    """A person's rating of an answer, whoever asked the question."""
+
+    answer_id: int
+    conversation: ConversationKey
+    verdict: int
+    """+1 or -1."""
+    rated_at: datetime | None
+    """None for one from before the time was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfUse:
+    """What a person used on one day (UTC), as quotas count it."""
+
+    day: date
+    answers: int
+    tokens: int
+
+
+class PersonalData(Protocol):
+    """All that is stored of one person (`Person.key`), for their own export. Read in pages, so that
+    memory use does not grow with its amount; pages are separate transactions."""
+
+    def asked_by(self, person: str) -> AsyncIterator[ArchivedExchange]:
+        """What they asked, in every conversation, oldest first, with all answers and what a reset
+        hid. `ArchivedAnswer.verdicts` holds only their own rating; `prompt` is None, since it
+        quotes others."""
+        ...
+
+    def ratings_by(self, person: str) -> AsyncIterator[GivenRating]:
+        """Their ratings, those of answers to others included, by the answer's age."""
+        ...
+
+    def use_by(self, person: str) -> AsyncIterator[DayOfUse]:
+        """Each day on which they used something, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSummary:
+    """A summary that somebody asked for and did not get yet. Holds nobody's text: the messages are
+    read again where it is taken up."""
+
+    id: int
+    conversation: ConversationKey
+    """The place whose messages are summed up."""
+    person: Person
+    """Who asked; without rights."""
+    first: str
+    """The platform's id of the oldest message that is summed up."""
+    last: str
+    """That of the newest."""
+    asked_at: datetime
+
+
+class SummaryLedger(Protocol):
+    """Summaries that are being written, so that after a crash they are taken up, or told as ended.
+    What they say is never stored."""
+
+    async def begin_summary(
+        self, conversation: ConversationKey, person: Person, first: str, last: str, quota: Quota
+    ) -> PendingSummary:
+        """Record a summary, and charge the person for one answer. Raises OverQuota, with nothing
+        recorded, where their quota of the day is used up."""
+        ...
+
+    async def charge_tokens(self, person: Person, tokens: int) -> None:
+        """Charge what a step of a summary cost."""
+        ...
+
+    async def end_summary(self, summary_id: int) -> None:
+        """It was delivered, stopped, or given up. Idempotent."""
+        ...
+
+    async def pending_summaries(self, platform: str) -> list[PendingSummary]:
+        """Those of a platform that have not ended, oldest first. `Archive.forget` and `purge`
+        delete them, too."""
+        ...
+
+
 class Condition(Protocol):
     """How the database is, for health checks and metrics."""
 
@@ -560,6 +642,8 @@ class Store(
     SettingsStore,
     Missed,
     Archive,
+    PersonalData,
+    SummaryLedger,
     Condition,
     Measures,
     Reports,

@@ -3,38 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from bot.ports import ArchivedAnswer, ArchivedExchange
+from bot.personal import exchange_as_json
+from bot.ports import ArchivedExchange
 from storage import prompts
 
 
 def as_json(exchange: ArchivedExchange) -> dict[str, Any]:
-    """A question with all of its answers, those that were replaced included."""
-    question = exchange.question
-    return {
-        "conversation": str(question.conversation),
-        "asked_at": exchange.asked_at.isoformat(),
-        "person": question.author.key,
-        "name": question.author.name,
-        "question": question.text,
-        "forgotten": exchange.forgotten,
-        "answers": [_answer(answer) for answer in exchange.answers],
-    }
-
-
-def _answer(answer: ArchivedAnswer) -> dict[str, Any]:
-    kept = answer.prompt
-    fields: dict[str, Any] = {
-        "created_at": answer.created_at.isoformat(),
-        "state": answer.state.value,
-        "current": answer.current,
-        "verdicts": list(answer.verdicts),
-        "text": answer.text,
-        "thought": answer.thought,
-        "model": answer.model,
-    }
-    if kept is not None:
-        fields["prompt"] = prompts.messages(kept.prompt)
-        fields["prompt_exact"] = kept.exact
+    """A question with all of its answers, those that were replaced included, with the prompts that
+    were kept."""
+    fields = exchange_as_json(exchange)
+    for answer, shown in zip(exchange.answers, fields["answers"], strict=True):
+        if answer.prompt is not None:
+            shown["prompt"] = prompts.messages(answer.prompt.prompt)
+            shown["prompt_exact"] = answer.prompt.exact
     return fields
 
 

@@ -1,7 +1,7 @@
 """The store of conversations, `bot.ports.Store`, in SQL or in memory. `open_store` opens it.
 
-- `in_memory`: MemoryStore, in plain dictionaries; `memory_rows`, `memory_origins` and
-  `memory_reports` are parts.
+- `in_memory`: MemoryStore, in plain dictionaries; `memory_rows`, `memory_origins`,
+  `memory_reports`, `memory_personal` and `memory_summaries` are parts.
 - `sql`: SqlStore, in one module for each part of the port.
 - `database`: engine, connections and transactions; SQLite's settings.
 - `writer`: the single task that writes, with group commit.

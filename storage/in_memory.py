@@ -24,6 +24,7 @@ from bot.ports import (
 )
 from storage.memory_origins import MemoryOrigins
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
+from storage.memory_summaries import MemorySummaries
 from storage.rules import (
     EVENT_DAYS,
     Now,
@@ -36,7 +37,7 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemoryOrigins):
+class MemoryStore(MemoryOrigins, MemorySummaries):
     """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
 
     def __init__(self, now: Now = utc_now) -> None:
@@ -45,7 +46,6 @@ class MemoryStore(MemoryOrigins):
         self._answer_ids = itertools.count(1)
         self._asked: dict[int, MemoryQuestion] = {}
         """Questions by the id of each of their answers."""
-        self._spent: dict[str, tuple[object, Spent]] = {}
         self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
         self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
@@ -302,19 +302,6 @@ class MemoryStore(MemoryOrigins):
         elif -1 not in answer.given:
             answer.prompt = None
 
-    def _spent_today(self, person: str) -> Spent:
-        day, spent = self._spent.get(person, (None, Spent()))
-        return spent if day == self._now().date() else Spent()
-
-    def _charge(self, person: str, cost: Spent) -> None:
-        spent = self._spent_today(person)
-        total = Spent(spent.answers + cost.answers, spent.tokens + cost.tokens)
-        self._spent[person] = (self._now().date(), total)
-
-    def _charge_answer(self, person: str, quota: Quota) -> None:
-        check_quota(quota, self._spent_today(person))
-        self._charge(person, Spent(answers=1))
-
     # ------------------------------------------------------------ missed questions
 
     async def recent_conversations(
@@ -379,10 +366,12 @@ class MemoryStore(MemoryOrigins):
             gone = self._drop(lambda asked: asked.question.conversation == conversation)
             self._conversations.pop(conversation, None)
             self._drop_use(lambda _, where, __: where == conversation)
+            self._drop_summaries(lambda one: one.conversation == conversation)
             return gone
         assert person is not None
         self._spent.pop(person, None)
         self._drop_use(lambda _, __, who: who == person)
+        self._drop_summaries(lambda one: one.person.key == person)
         for answer in [answer for asked in self._all() for answer in asked.answers]:
             answer.verdicts.pop(person, None)
             answer.charged_to = None if answer.charged_to == person else answer.charged_to
@@ -392,6 +381,8 @@ class MemoryStore(MemoryOrigins):
         if before.tzinfo is None:
             raise ValueError("purge needs a time with a timezone")
         self._drop_use(lambda day, _, __: day < before.date())
+        self._drop_days_of_use(before.date())
+        self._drop_summaries(lambda one: one.asked_at < before)
         self._drop_buckets(before)
         gone = self._drop(lambda asked: asked.asked_at < before)
         self._drop_resets(before)

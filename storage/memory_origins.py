@@ -38,7 +38,7 @@ class MemoryOrigins(MemoryReports):
     async def reset_at(self, conversation: ConversationKey) -> datetime | None:
         return self._of(conversation).reset_at
 
-    async def known(
+    async def known_messages(
         self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
     ) -> set[str]:
         asked = {one.question.message_id for one in self._of(conversation).questions} - {""}

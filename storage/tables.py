@@ -9,6 +9,7 @@
     usage (person, day)      events (platform, event)      leftovers      identity (one row)
     progress (platform)      buckets (step, start, …)      history for plots
     sums (by, start, of)     activity added up
+    summaries                those that are being written
 
 Deleting a question deletes its answers with all that belongs to them (ON DELETE CASCADE). Ids are
 never reused (AUTOINCREMENT): a button on an old message must not reach another person's answer.
@@ -362,6 +363,23 @@ class LeftoverRow(Base):
     """The surface's reference."""
     remove: Mapped[bool]
     """Delete the message; else only its buttons are removed."""
+
+
+class SummaryRow(Base):
+    """A summary that is being written. Holds no text of a message."""
+
+    __tablename__ = "summaries"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    conversation: Mapped[str] = mapped_column(StoredText)
+    """``str`` of the ConversationKey."""
+    person: Mapped[str] = mapped_column(StoredText, index=True)
+    """`Person.key`."""
+    person_name: Mapped[str] = mapped_column(StoredText)
+    first_message: Mapped[str] = mapped_column(StoredText)
+    last_message: Mapped[str] = mapped_column(StoredText)
+    asked_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class IdentityRow(Base):

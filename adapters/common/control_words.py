@@ -1,9 +1,11 @@
-"""Messages that are commands, not questions: "stop" and "reset", typed after the bot's name."""
+"""Messages that are commands, not questions: "stop", "reset" and "summarize", typed after the bot's
+name."""
 
 import re
 from enum import StrEnum
 
 _SEPARATOR = re.compile(r"\s*(?:,\s*|[:;–—-](?=\s|$)\s*)+")
+_SPELLINGS = {"summarise": "summarize"}
 _POLITE = re.compile(r"^please[\s,]+|[\s,]+please$")
 
 
@@ -12,6 +14,7 @@ class ControlWord(StrEnum):
 
     STOP = "stop"
     RESET = "reset"
+    SUMMARIZE = "summarize"
 
 
 def control_word(text: str) -> ControlWord | None:
@@ -22,6 +25,7 @@ def control_word(text: str) -> ControlWord | None:
     """
     word = text.strip().rstrip(".!…").strip().lower()
     word = _POLITE.sub("", word).removeprefix("/").rstrip(".!…").strip()
+    word = _SPELLINGS.get(word, word)
     return next((known for known in ControlWord if known == word), None)
 
 

@@ -17,12 +17,15 @@ from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.composing import Composer, Known
 from adapters.common.control_words import ControlWord, control_word
+from adapters.common.export import Exports
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message
 from adapters.common.rules import Rules
 from adapters.common.settings import NAMES, with_changes, with_system_prompt
+from adapters.common.since import LAST_MESSAGE, Since, parse_since
+from adapters.common.summaries import Private, PrivateSummaries
 from bot.engine import Engine
 from bot.engine.settings import settings_in
 from bot.errors import (
@@ -54,6 +57,8 @@ class Desk:
         self._orders: KeyedLocks[tuple[ConversationKey, str]] = KeyedLocks()
         """One person's questions in a conversation keep their order; nobody else waits for them."""
         self._coming = ComingQuestions()
+        self._exports = Exports(store, platform)
+        self._summaries = PrivateSummaries(engine, store, platform, on=rules.summaries)
         self._composer = Composer(rules.attachment_characters, rules.question_characters)
         self.progress = Progress(store)
         """How far messages were handled; `adapters.common.catch_up` begins there."""
@@ -140,7 +145,7 @@ class Desk:
                 await self._told(place.key, reply, self._received(place, member, read, heard))
 
     async def _received(self, place: Place, member: Member, read: Read, heard: Heard) -> str:
-        if word := control_word(heard.typed):
+        if word := _control_word(place, heard.typed):
             if not await self._addressed(place, member, heard):
                 return ""
             return await self.obey(word, place, await self.person(place, member))
@@ -174,7 +179,7 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> str:
         coming.is_command = True
-        if word := control_word(message.text):
+        if word := _control_word(place, message.text):
             return await self.obey(word, place, person)
         name = model_choice.model_word(message.text)
         if name is not None and self.models and name in ("", *self.models):
@@ -189,6 +194,8 @@ class Desk:
         """Do what a control word says. Raises Refusal."""
         if word is ControlWord.RESET:
             return await self.reset(place, person)
+        if word is ControlWord.SUMMARIZE:
+            return await self.summarize(place, person, LAST_MESSAGE)
         return await self.stop(place, person)
 
     async def edited(
@@ -209,7 +216,7 @@ class Desk:
             if not (concerns or await self._known(place, heard.message_id)):
                 return ""
             message = await read()
-            if control_word(message.text):
+            if _control_word(place, message.text):
                 return ""
             if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
@@ -467,6 +474,29 @@ class Desk:
         """Delete all that this person ever asked, with the answers, for good."""
         return texts.forgotten_text(await self.engine.forget(person))
 
+    async def export(self, person: Person) -> str:
+        """Send this person all that is stored of them, in a direct message. Raises as
+        `Exports.send`."""
+        return await self._exports.send(person)
+
+    async def summarize(
+        self, place: Place, person: Person, since: Since, private: Private | None = None
+    ) -> str:
+        """Sum up what was said here for this person alone; see `PrivateSummaries.begin`."""
+        return await self._summaries.begin(place, person, since, private)
+
+    async def summarize_typed(
+        self, place: Place, person: Person, text: str, private: Private | None = None
+    ) -> str:
+        """The same since what somebody typed: a time, a link to a message, or ""."""
+        transcripts = self._platform.transcripts
+        linked = transcripts.linked(place, text) if transcripts and text else ""
+        return await self.summarize(place, person, parse_since(text, linked=linked), private)
+
+    async def resume_summaries(self, platform: str, *, resume: bool) -> None:
+        """Once, before the first event; see `PrivateSummaries.resume`."""
+        await self._summaries.resume(platform, resume=resume)
+
     def status(self) -> str:
         """Which model answers, where it runs, and how busy it is."""
         return texts.status_text(self.engine.status)
@@ -487,9 +517,20 @@ class Desk:
             self.rules.retention_days,
             self._platform.reset_command,
             self._platform.forget_command,
+            export=self._platform.export_command,
             catches_up=bool(self.rules.catch_up_days and self.rules.catch_up_minutes),
+            summarizes=self.rules.summaries,
             channel_context=self.rules.channel_context,
         )
+
+
+def _control_word(place: Place, text: str) -> ControlWord | None:
+    """The command that a message is. "summarize" is one in channels only: in a thread, and in a
+    direct message, it is a question about what is said there."""
+    word = control_word(text)
+    if word is ControlWord.SUMMARIZE and (place.direct or place.key.thread):
+        return None
+    return word
 
 
 def _author(place: Place, member: Member) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from adapters.common.direct import Direct
 from adapters.common.place import Place
 from adapters.common.question import Message
+from adapters.common.transcripts import Transcripts
 from bot.messages import Person, Question
 from bot.ports import Surface
 
@@ -51,6 +53,12 @@ class Platform(Protocol):
     reset_command: str
     """As people type it, in Markdown: ``/reset`` in backticks."""
     forget_command: str
+    export_command: str
+
+    @property
+    def transcripts(self) -> Transcripts | None:
+        """Reads what was said in a place; None where nothing can be read."""
+        ...
 
     async def surface(self, question: Question) -> Surface | None:
         """Where the answer to `question` is shown; None where the bot cannot write there any
@@ -60,6 +68,11 @@ class Platform(Protocol):
     async def open_thread(self, place: Place, message: Message) -> Place:
         """The thread that the question in `message` opens; `place` itself where there can be none
         (in a thread, in a direct message, without the right)."""
+        ...
+
+    async def direct(self, person: Person) -> Direct | None:
+        """The direct message with `person`; None where the platform has none, or the bot is not
+        where they are any more."""
         ...
 
     async def command(self, place: Place, person: Person, text: str) -> str | None:

@@ -29,6 +29,8 @@ class Rules:
     """How many messages before a question in a channel are read."""
     show_thoughts: bool = False
     """People may read what the model thought."""
+    summaries: bool = True
+    """People may have summed up what was said."""
 
     @classmethod
     def of(
@@ -53,6 +55,7 @@ class Rules:
             catch_up_minutes=settings.delivery.catch_up_minutes,
             channel_context=settings.conversation.channel_context,
             show_thoughts=settings.conversation.thinking == "fold",
+            summaries=settings.conversation.summaries,
         )
 
     def answers_all_in(self, place: Place) -> bool:

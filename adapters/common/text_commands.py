@@ -7,6 +7,7 @@ import re
 
 from adapters.common.desk import Desk
 from adapters.common.place import Place
+from adapters.common.summaries import Private
 from adapters.common.texts import system_prompt_text
 from bot.errors import NotUnderstood
 from bot.messages import Person
@@ -21,9 +22,16 @@ def is_text_command(text: str) -> bool:
     return re.match(r"/parley\b", text.strip(), re.IGNORECASE) is not None
 
 
-async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: str) -> str:
+async def obey_text(
+    desk: Desk,
+    place: Place,
+    person: Person,
+    text: str,
+    usage: str,
+    private: Private | None = None,
+) -> str:
     """Do what `text` says, ``/parley`` in front or not, and return a text for the person; `usage`
-    explains the commands. Raises Refusal."""
+    explains the commands. `private` tells them what comes later. Raises Refusal."""
     words = re.sub(r"^\s*/parley\b", "", text, flags=re.IGNORECASE).strip()
     verb, _, rest = words.partition(" ")
     verb, rest = verb.lower(), rest.strip()
@@ -40,6 +48,12 @@ async def obey_text(desk: Desk, place: Place, person: Person, text: str, usage: 
             return await desk.forget(person)
         case "forget":
             raise NotUnderstood("`/parley forget me` deletes all that you ever asked, for good.")
+        case "export" if rest.lower() == "me":
+            return await desk.export(person)
+        case "export":
+            raise NotUnderstood("`/parley export me` sends you all that is stored of you.")
+        case "summarize" | "summarise":
+            return await desk.summarize_typed(place, person, rest, private)
         case "settings":
             return await desk.settings(place, person, typed_changes(rest))
         case "system" if rest:

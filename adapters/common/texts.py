@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from adapters.common.model_choice import further_lines
 from bot.delivery import PLACEHOLDER
 from bot.engine import Status
+from bot.engine.summaries import Summary
+from bot.engine.transcript import Transcript
 from bot.measures import Use
 from bot.names import clean_name
 from bot.ports import AnswerState, ConversationSettings, Part
@@ -27,6 +29,19 @@ STATS_DAYS = 7
 """Days that /stats sums up."""
 STATS_PEOPLE = 5
 """People that it names."""
+SUMMARIES_OFF = "Summaries are switched off here."
+NOTHING_SAID_SINCE = (
+    "Nothing was said here since your last message. Name a time or a message: `30m`, `2h`, `3d`, "
+    "or a link to a message of this place."
+)
+NOTHING_SAID_THEN = "Nothing was said here since then."
+NO_DIRECT = "I have no way to write to you alone here."
+DIRECT_CLOSED = (
+    "I cannot send you a direct message. Allow direct messages from members of this server in its "
+    "privacy settings, or write to me first, and try again."
+)
+EXPORT_RUNS = "Your data is being put together already; it comes in a direct message."
+NOTHING_STORED = "I have nothing stored of you."
 NO_SUCH_ANSWER = "There is no such answer any more."
 NO_THOUGHT = "There is no thought to show of this answer."
 UNKNOWN_BUTTON = "I don't know this button any more."
@@ -84,6 +99,51 @@ def forgotten_text(count: int) -> str:
         f"{deleted}My answers to other people stay, even where they quote you. "
         "The messages in the chat are not mine to delete."
     )
+
+
+def summary_begun_text(messages: int, steps: int, *, direct: bool) -> str:
+    """Answers /summarize before the summary comes; "" where nothing needs to be said. `direct`: it
+    comes in a direct message."""
+    if steps == 1 and not direct:
+        return ""
+    takes = f" in {steps:,} steps, which takes a while" if steps > 1 else ""
+    where = " The summary comes in a direct message." if direct else ""
+    return f"I am reading {counted(messages, 'message')}{takes}.{where} `/stop` ends it."
+
+
+def summary_text(summary: Summary, said: Transcript) -> str:
+    """A summary as the person gets it, with how much it covers; or why there is none."""
+    if summary.failed:
+        return summary.text
+    head = f"**Summary of {counted(len(said.spoken), 'message')}**"
+    if said.older:
+        head += " (earlier ones are left out)"
+    if said.later:
+        head += " (later ones are left out)"
+    note = f"\n\n{summary.note}" if summary.note else ""
+    return f"{head}\n\n{summary.text}{note}"
+
+
+def exported_text(files: int) -> str:
+    """Answers /export me."""
+    what = "a file" if files == 1 else f"{files:,} files"
+    return f"All that I have stored of you is in your direct messages with me now, as {what}."
+
+
+def export_file_text(number: int) -> str:
+    """Stands beside a file of an export, of which this is the first, second …"""
+    if number > 1:
+        return f"File {number}: it goes on where the file before ends."
+    return (
+        "All that I have stored of you: your questions with my answers and what was thought "
+        "before them, your ratings, and how much you used on each day. One JSON object a line. My "
+        "answers to others, even where they quote you, are not in it."
+    )
+
+
+def export_ended_text(files: int) -> str:
+    """After the last file of an export that has several."""
+    return f"That is all: {files:,} files. Joined in this order, they are one."
 
 
 def system_prompt_text(prompt: str | None) -> str:
@@ -184,12 +244,16 @@ def privacy_text(
     reset: str,
     forget: str,
     *,
+    export: str = "",
     catches_up: bool = False,
     channel_context: int = 0,
+    summarizes: bool = False,
 ) -> str:
-    """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset` and `forget`:
-    the platform's commands. `catches_up`: whether missed questions are looked for.
-    `channel_context`: how many messages before a question in a channel are read."""
+    """Answers /privacy. `retention_days` as configured: 0 keeps everything. `reset`, `forget` and
+    `export`: the platform's commands. `catches_up`: whether missed questions are looked for.
+    `channel_context`: how many messages before a question in a channel are read. `summarizes`:
+    whether summaries are made."""
+    export = f"{export} gives you all that is stored of you. " if export else ""
     kept = (
         f"for {counted(retention_days, 'day')}" if retention_days else "until somebody deletes it"
     )
@@ -204,19 +268,23 @@ def privacy_text(
         "After I was away, I read the newest messages where I answered lately, to find questions "
         "that I missed. Only these questions are stored.\n"
     )
+    summed_up = (
+        "**What I read for a summary:** the messages of the place where somebody asks for one, who "
+        "alone sees it. Neither they nor the summary are stored.\n"
+    )
     return (
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
         f"{kept}. What a question points at is stored as a part of it: a message that is replied "
         "to or forwarded, and what was said just before a mention alone. Other messages are not "
         "stored.\n"
-        f"{read}{missed if catches_up else ''}"
+        f"{read}{missed if catches_up else ''}{summed_up if summarizes else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"
         f"**What you can do:** {reset} (admins) restarts the conversation: the model no longer "
         "sees what was said, but it stays stored. Delete a question, and it is deleted here with "
-        f"its answer. {forget} deletes everything that you ever asked, with my answers, for good. "
-        "My answers to other people stay, even where they quote you."
+        f"its answer. {export}{forget} deletes everything that you ever asked, with my answers, "
+        "for good. My answers to other people stay, even where they quote you."
     )
 
 

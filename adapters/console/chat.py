@@ -9,6 +9,7 @@ from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.rules import Rules
 from adapters.common.text_commands import typed_changes
+from adapters.console.export import write_export
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
@@ -29,6 +30,8 @@ class ConsolePlatform:
 
     reset_command = "/reset"
     forget_command = "“parley history forget”"
+    export_command = "/export"
+    transcripts = None
 
     async def surface(self, question: Question) -> None:
         """None: `Chat` asks the engine with a surface of its screen."""
@@ -37,6 +40,9 @@ class ConsolePlatform:
         """`place`: a terminal has no threads."""
         del message
         return place
+
+    async def direct(self, person: Person) -> None:
+        """None: a terminal has no direct messages."""
 
     async def command(self, place: Place, person: Person, text: str) -> None:
         """None: `Chat` parses commands before."""
@@ -71,6 +77,7 @@ class Chat:
             "settings": self._settings,
             "model": self._model,
             "context": self._context,
+            "export": self._export,
             "status": self._status,
             "stats": self._stats,
             "help": self._help,
@@ -209,6 +216,10 @@ class Chat:
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
         self._screen.say(context_text(packed))
+
+    async def _export(self, name: str) -> None:
+        file = await write_export(self._store, self._person.key, name)
+        self._screen.say(f"All that is stored of you is in {file} now.")
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())

@@ -44,10 +44,11 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that is uploaded with a message, as Markdown in UTF-8."""
+    """A file that is uploaded with a message: text in UTF-8."""
 
     name: str
     data: bytes
+    media_type: str = "text/markdown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class MessageWrites:
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self._wire = wire
-        self._clock = clock
+        self.clock = clock
         self._buckets = Buckets(clock)
         self._failures: dict[str, int] = {}
 
@@ -170,7 +171,7 @@ class MessageWrites:
         path: str = "",
     ) -> Any:
         await self._await_window(method, channel)
-        begun = self._clock.monotonic()
+        begun = self.clock.monotonic()
         with self._buckets.request(method, channel):
             try:
                 path = path or f"/channels/{channel}/messages{tail}"
@@ -187,7 +188,7 @@ class MessageWrites:
         """Sleep until the rate-limit window ends, where that is within `SHORT_WAIT`."""
         wait = self._buckets.wait(method, channel)
         if 0 < wait <= SHORT_WAIT:
-            await self._clock.sleep(wait)
+            await self.clock.sleep(wait)
 
     def _error(self, method: str, channel: str, response: Response) -> SurfaceError:
         code, reason = _code(response.body)
@@ -237,7 +238,10 @@ def _form(payload: Payload | None, upload: Upload) -> aiohttp.FormData:
     form = aiohttp.FormData(quote_fields=False)  # Discord refuses the name "files%5B0%5D"
     form.add_field("payload_json", json.dumps(payload or {}), content_type="application/json")
     form.add_field(
-        "files[0]", upload.data, filename=upload.name, content_type="text/markdown; charset=utf-8"
+        "files[0]",
+        upload.data,
+        filename=upload.name,
+        content_type=f"{upload.media_type}; charset=utf-8",
     )
     return form
 

@@ -9,8 +9,10 @@ import discord
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.discord.api import MessageWrites
+from adapters.discord.direct import DiscordDirect
 from adapters.discord.places import channel_id, may_send, permissions_in
 from adapters.discord.surface import DiscordSurface
+from adapters.discord.transcripts import DiscordTranscripts
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import StoredAnswer
 
@@ -29,13 +31,18 @@ class DiscordPlatform:
 
     reset_command = "`/reset`"
     forget_command = "`/forget me`"
+    export_command = "`/export me`"
 
     def __init__(self, client: discord.Client, writes: MessageWrites) -> None:
         self._client = client
         self._writes = writes
+        self.transcripts = DiscordTranscripts(client)
 
     async def command(self, place: Place, person: Person, text: str) -> None:
         """Discord has slash commands everywhere: a typed one is a question."""
+
+    async def direct(self, person: Person) -> DiscordDirect:
+        return DiscordDirect(self._writes, person.id)
 
     # ------------------------------------------------------------ showing
 

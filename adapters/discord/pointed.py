@@ -50,15 +50,16 @@ def from_a_person(message: discord.Message) -> bool:
 def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
     """What the person typed, without the mention of the bot, and what it points at."""
     replied = replied_to(message)
-    about = quoted(replied, me) if isinstance(replied, discord.Message) else None
-    own = isinstance(replied, discord.Message) and replied.author.id == me.id
+    answered = replied if isinstance(replied, discord.Message) else None
+    about = quoted(answered, me) if answered else None
+    own = answered if answered and answered.author.id == me.id else None
     return Message(
         event_id=str(message.id),
         message_id=str(message.id),
         text=readable(message, me),
         files=attachments_of(message.attachments),
         quoted=None if own else about,
-        answer=(str(replied.id), about) if about and own else None,
+        answer=(str(own.id), about) if about and own else None,
         carried=carried(message),
         find=_find(message, me) if _is_reply(message) and about is None else None,
         look=_look(message, me) if mentions(message, me) else None,

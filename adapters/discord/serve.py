@@ -13,6 +13,7 @@ from adapters.common.rules import Rules
 from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
+from adapters.discord.commands import register_changed
 from adapters.discord.place_names import place_names
 from adapters.discord.places import PLATFORM, access_of
 from adapters.discord.surroundings import DiscordSurroundings
@@ -67,6 +68,7 @@ class _Connection:
         self._writes = writes
         self._message_content = settings.discord.message_content
         self._resumed = False
+        self._to_register = settings.discord.register_commands
 
     async def hold(self) -> None:
         """Be connected until cancelled. Raises ConfigError, SurfaceBusy where Discord cannot be
@@ -111,6 +113,9 @@ class _Connection:
             await log_in(client, self._settings)
             self._parley.engine.read_surroundings(PLATFORM, DiscordSurroundings(client))
             await self._resume(client)
+            if self._to_register:  # once in a run
+                self._to_register = False
+                client.beside.start(register_changed(client, client.tree))
             await client.connect()
 
     async def _resume(self, client: ParleyClient) -> None:
@@ -119,6 +124,8 @@ class _Connection:
             self._resumed = True
             find = client.platform.find
             await resume_answers(self._parley.engine, self._settings, PLATFORM, find)
+            resume = self._settings.delivery.after_restart == "continue"
+            await client.desk.resume_summaries(PLATFORM, resume=resume)
 
 
 async def log_in(client: discord.Client, settings: Settings) -> None:

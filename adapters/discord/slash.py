@@ -8,6 +8,7 @@ from discord import app_commands
 
 from adapters.common.desk import Desk
 from adapters.common.place import Place
+from adapters.common.since import Since
 from adapters.common.texts import DEFECT
 from adapters.discord.interactions import (
     Interaction,
@@ -17,8 +18,10 @@ from adapters.discord.interactions import (
     refuse_in_private,
     who_and_where,
 )
+from adapters.discord.late_replies import LateReply
 from adapters.discord.malformed import Malformed, guarded_task
 from adapters.discord.modals import MessageQuestion, SystemPrompt
+from adapters.discord.transcripts import check_reader
 from bot.errors import ParleyError
 from bot.messages import Person
 
@@ -39,7 +42,8 @@ DeskNow = Callable[[], Desk]
 
 def new_tree(client: discord.Client, desk: DeskNow) -> Tree:
     """All commands, for servers that the bot is in and for direct messages with it. They are
-    registered with Discord by `parley discord sync`."""
+    registered with Discord at the start (`adapters.discord.commands`) and by `parley discord sync`.
+    """
     tree = _Tree(
         client,
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
@@ -70,6 +74,26 @@ def _add_asking(tree: Tree, desk: DeskNow) -> None:
         file: discord.Attachment | None = None,
     ) -> None:
         await ask_aloud(desk(), interaction, Typed(question, [file] if file else []))
+
+    @tree.command(name="summarize", description="Sum up what was said here, for you alone.")
+    @app_commands.describe(
+        since="A time such as 30m, 2h or 3d, or a link to a message; else your last message"
+    )
+    async def summarize(interaction: Interaction, since: str = "") -> None:
+        async def work(place: Place, person: Person) -> str:
+            check_reader(interaction.permissions, place)
+            return await desk().summarize_typed(place, person, since, LateReply(interaction))
+
+        await carry_out(desk(), interaction, work)
+
+    @tree.context_menu(name="Summarize from here")
+    async def summarize_from(interaction: Interaction, message: discord.Message) -> None:
+        async def work(place: Place, person: Person) -> str:
+            check_reader(interaction.permissions, place)
+            since = Since(message=str(message.id))
+            return await desk().summarize(place, person, since, LateReply(interaction))
+
+        await carry_out(desk(), interaction, work)
 
     @tree.context_menu(name="Ask Parley about this")
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
@@ -189,6 +213,19 @@ def _add_personal(tree: Tree, desk: DeskNow) -> None:
         await carry_out(desk(), interaction, work)
 
     tree.add_command(forget)
+
+    export: app_commands.Group = app_commands.Group(
+        name="export", description="Send you what is stored of you."
+    )
+
+    @export.command(name="me", description="Send you all that is stored of you, as a file.")
+    async def export_me(interaction: Interaction) -> None:
+        async def work(_place: Place, person: Person) -> str:
+            return await desk().export(person)
+
+        await carry_out(desk(), interaction, work)
+
+    tree.add_command(export)
 
 
 async def _failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:

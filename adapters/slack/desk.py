@@ -4,7 +4,9 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.text_commands import is_text_command, obey_text
+from adapters.slack.direct import SlackDirect
 from adapters.slack.surface import SlackSurface
+from adapters.slack.transcripts import SlackTranscripts
 from adapters.slack.workspaces import Workspaces
 from bot.messages import Person, Question
 from bot.ports import StoredAnswer
@@ -15,7 +17,9 @@ thread is a conversation of its own. In the thread below your own question I nee
 long as nobody else writes there.
 **Stop** an answer with its button, `/stop` (`/stop all`), or `@parley stop`; **restart** the \
 conversation with `/reset` or `@parley reset`.
-**More:** `/parley status`, `/parley privacy`, `/parley forget me`.
+**Catch up:** `/parley summarize` sums up what was said since your last message, \
+`/parley summarize 2h` in the last two hours; only you see it.
+**More:** `/parley status`, `/parley privacy`, `/parley export me`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
 `/parley system`, `/parley system default`, `/parley model`, `/parley mute`, `/parley unmute`, \
 `/parley stats`. They apply to this conversation; in a thread say `@parley /parley …`. In a \
@@ -28,9 +32,11 @@ class SlackPlatform:
 
     reset_command = "`/reset`"
     forget_command = "`/parley forget me`"
+    export_command = "`/parley export me`"
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
+        self.transcripts = SlackTranscripts(workspaces)
         self.desk: Desk | None = None
         """Does what typed commands say; set once both exist."""
 
@@ -38,6 +44,11 @@ class SlackPlatform:
         if self.desk is None or not is_text_command(text):
             return None
         return lines(await obey_text(self.desk, place, person, text, USAGE))
+
+    async def direct(self, person: Person) -> SlackDirect | None:
+        key, _, user = person.id.rpartition(".")
+        workspace = await self._workspaces.by_key(key)
+        return SlackDirect(workspace, user) if workspace is not None else None
 
     async def surface(self, question: Question) -> SlackSurface | None:
         return await self._surface(question)

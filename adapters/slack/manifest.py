@@ -68,9 +68,8 @@ COMMANDS: tuple[JSON, ...] = (
     {"command": "/reset", "description": "Restart this conversation (admins)"},
     {
         "command": "/parley",
-        "description": "Status, privacy, settings, system prompt",
-        "usage_hint": "help | status | privacy | forget me | settings | system | model | mute | "
-        "unmute",
+        "description": "Summaries, status, privacy, settings",
+        "usage_hint": "help | summarize | status | privacy | export me | forget me | settings",
     },
 )
 

@@ -146,6 +146,8 @@ class _Connection:
         self._parley.engine.variables.register(PLATFORM, find)
         self._parley.engine.read_surroundings(PLATFORM, SlackSurroundings(workspaces))
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
+        resume = self._settings.delivery.after_restart == "continue"
+        await desk.resume_summaries(PLATFORM, resume=resume)
         return desk
 
     def _lost(self) -> None:

@@ -16,6 +16,7 @@ from adapters.common.text_commands import EVERYONE, obey_text
 from adapters.slack import modals, mrkdwn
 from adapters.slack.desk import USAGE, lines
 from adapters.slack.errors import Refused
+from adapters.slack.late_replies import LateReply
 from adapters.slack.model_menu import menu
 from adapters.slack.payloads import JSON, text
 from adapters.slack.places import member_of, place_of
@@ -99,7 +100,9 @@ class Slash:
             case _ if typed.lower() == "system":
                 return await self._open_window(used, person)
             case _:
-                return lines(await obey_text(desk, place, person, typed, USAGE))
+                url, clock = used.reply.response_url, used.workspace.clock
+                private = LateReply(url, clock)
+                return lines(await obey_text(desk, place, person, typed, USAGE, private))
 
     # ------------------------------------------------------------ /ask
 

@@ -14,6 +14,9 @@ models    the default model and those on further servers; which one answers wher
 variables what a system prompt's {date}, {channel} … are
 surroundings  what a thread was opened on, and what people said around a question
 settings  a thread's settings over its channel's
+summaries summaries of what was said: the queue, the quota, crashes
+summarizing  how a text that is too long for one prompt is summed up in parts
+transcript   what was said in a place
 resume    a stream that goes on when the worker process is lost
 """
 

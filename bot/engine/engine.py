@@ -17,6 +17,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from bot import admin_log
+from bot.admin_log import questions
 from bot.clock import Clock
 from bot.delivery import Delivery
 from bot.engine.admission import Admission
@@ -30,6 +32,7 @@ from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.running import Running
+from bot.engine.summaries import Summaries
 from bot.engine.surroundings import SurroundingsReader
 from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow
@@ -118,6 +121,15 @@ class Engine:
             options.quota,
             delete_messages=remove,
         )
+        self.summaries = Summaries(
+            generator,
+            store,
+            self._queue,
+            self.models.default.window,
+            clock,
+            options.quota,
+            self._running.spawn,
+        )
 
     # ------------------------------------------------------------ life
 
@@ -126,6 +138,7 @@ class Engine:
         self.models.default.window.use(await self._generator.start())
         await self._running.__aenter__()
         self._reaching = asyncio.create_task(self.models.reach_further(self._clock))
+        self.summaries.open = True
         return self
 
     async def __aexit__(
@@ -137,6 +150,8 @@ class Engine:
         if self._reaching is not None:
             self._reaching.cancel()
             await asyncio.wait([self._reaching])
+        self.summaries.open = False
+        await self.summaries.leave()
         await self._running.__aexit__(exc_type, exc, traceback)
 
     async def leave(self, platform: str) -> None:
@@ -144,6 +159,7 @@ class Engine:
         awaited, for a few seconds at most, so that a message that was posted is also recorded; the
         answers stay unfinished, for `recover`. No question of this platform may follow.
         Idempotent."""
+        await self.summaries.leave(platform)
         await self._running.abandon(
             [
                 job
@@ -323,10 +339,18 @@ class Engine:
             ]
         if any(not _may(by, job.answer) for job in here):
             raise NotAllowed("Only who asked, or an admin, can stop this answer.")
-        stopped = sum(job.stop() for job in here)
-        if not stopped:
+        stopped = [job for job in here if job.stop()]
+        own = others = 0
+        if answer_id is None:
+            own = self.summaries.stop(person=by.key, conversations=reach)
+            if everyone and by.admin:
+                others = self.summaries.stop(conversations=reach)
+        count = len(stopped) + own + others
+        if not count:
             raise NothingToDo("Nothing is being answered here that could be stopped.")
-        return stopped
+        others += sum(job.answer.question.author.key != by.key for job in stopped)
+        admin_log.stopped(by, conversation, others)
+        return count
 
     async def reset(self, conversation: ConversationKey, by: Person) -> int:
         """Restart the conversation: no later prompt holds what was said before, which stays stored;
@@ -336,7 +360,9 @@ class Engine:
             raise NotAllowed("Only an admin can reset this conversation.")
         for job in self._running.of({conversation}):
             job.stop()
-        return await self._store.reset(conversation)
+        hidden = await self._store.reset(conversation)
+        admin_log.acted(by, conversation, f"restarted the conversation: {questions(hidden)} hidden")
+        return hidden
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         """The settings of this conversation itself; a thread's channel may have others."""
@@ -348,7 +374,9 @@ class Engine:
         """Replace them. Raises NotAllowed where `by` is no admin of the place."""
         if not by.admin:
             raise NotAllowed("Only an admin can change the settings of this conversation.")
+        old = await self._store.settings(conversation)
         await self._store.change_settings(conversation, settings)
+        admin_log.settings_changed(by, conversation, old, settings)
         await self._assign_anew(conversation)
 
     async def _assign_anew(self, place: ConversationKey) -> None:
@@ -395,6 +423,7 @@ class Engine:
         for job in list(self._running.jobs.values()):
             if job.answer.question.author.key == person.key:
                 job.stop()
+        self.summaries.stop(person=person.key)
         return await self._without_prompts(self._store.forget(person=person.key))
 
     async def forget_conversation(self, conversation: ConversationKey) -> int:
@@ -402,7 +431,10 @@ class Engine:
         For the operator. Returns how many exchanges were deleted."""
         for job in self._running.of({conversation}):
             job.stop()
-        return await self._without_prompts(self._store.forget(conversation=conversation))
+        self.summaries.stop(conversations={conversation})
+        count = await self._without_prompts(self._store.forget(conversation=conversation))
+        admin_log.operator_acted(conversation, f"deleted the conversation: {questions(count)}")
+        return count
 
     async def _without_prompts(self, deletion: Awaitable[int]) -> int:
         """Run the deletion; afterwards no prompt is kept that may quote what it deleted."""
@@ -509,6 +541,9 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._running.joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
+        if by.key != old.question.author.key:
+            how = "had answered again" if anew else "had continued"
+            admin_log.acted(by, conversation, f"{how} an answer to another person: {old.id}")
         job = Job(answer, surface, ticket)
         return self._running.start(self._running.in_place_of(old.id, None, job))
 

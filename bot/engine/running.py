@@ -69,12 +69,13 @@ class Running:
             await asyncio.wait(tasks)
         await self._checkpoints.save(jobs)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work`, which raises nothing, beside the answers; not once the engine is left."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run `work`, which raises nothing, beside the answers; not once the engine is left: None
+        then."""
         if self.open:
-            self._tasks.create_task(work)
-        else:
-            work.close()
+            return self._tasks.create_task(work)
+        work.close()
+        return None
 
     # ------------------------------------------------------------ starting
 

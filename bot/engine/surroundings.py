@@ -158,7 +158,7 @@ class SurroundingsReader:
 
     async def _known(self, key: ConversationKey, remarks: Sequence[Remark]) -> set[str]:
         messages = [one.message_id for one in remarks]
-        return await self._store.known(key, messages, [one.event_id for one in remarks])
+        return await self._store.known_messages(key, messages, [one.event_id for one in remarks])
 
 
 def _repeats(question: Question, remark: Remark) -> bool:

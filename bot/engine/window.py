@@ -41,6 +41,25 @@ class WindowOptions:
     """How many messages before a question in a channel the model is given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What applies to a prompt of a conversation without its history."""
+
+    tokens: int
+    """The context window."""
+    sampling: Sampling
+    thinking: Thinking
+    names: bool
+    """Whether the model sees names."""
+
+    def sampling_of(self, prompt: int, most: int) -> Sampling:
+        """What the window leaves a prompt of so many tokens and an answer of at most `most`."""
+        left = max(1, self.tokens - prompt)
+        answer = min(most, left)
+        thought = min(self.thinking.most, left - answer)
+        return replace(self.sampling, max_new_tokens=answer, max_thinking_tokens=thought)
+
+
 class ContextWindow:
     """Packs prompts for one model."""
 
@@ -116,6 +135,18 @@ class ContextWindow:
             max_thinking_tokens=packed.max_thinking_tokens,
         )
         return packed, sampling, replace(snapshot, start=packed.keep_from)
+
+    async def bounds(self, conversation: ConversationKey) -> Bounds:
+        """The window and the settings of this conversation. Waits while the model is being
+        restarted. Raises StorageError and ModelError."""
+        self.use(await self._generator.start())
+        settings = await settings_in(self._store, conversation)
+        return Bounds(
+            self._tokens,
+            self._sampling(settings),
+            self._thinking(settings),
+            self._names(settings),
+        )
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
         """Raises TooLong, with the numbers, where the question alone does not fit the window. A

@@ -40,7 +40,17 @@ def show(
 
 @app.command()
 def export(
-    conversation: options.StoredConversation,
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="[NAME|KEY]", help="The conversation to export.")
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="PERSON",
+            help="Export all that is stored of this person, such as discord:1234, for them: JSON.",
+        ),
+    ] = None,
     form: Annotated[
         Literal["json", "md"],
         typer.Option("--format", help="json: one JSON object per line and exchange. md: Markdown."),
@@ -57,12 +67,20 @@ def export(
     config: options.Config = None,
     verbose: options.Verbose = False,
 ) -> None:
-    """Export a conversation; as JSON with replaced answers (regenerate) and ratings."""
+    """Export a conversation, or one person's data; as JSON with replaced answers (regenerate) and
+    ratings."""
+    if (conversation is None) == (person is None):
+        raise typer.BadParameter("name either a conversation, or a person with --person")
+    if person is not None and form == "md":
+        raise typer.BadParameter("a person's data is exported as JSON only")
     from parley.commands import history_work
     from parley.runtime import configure, run
 
     settings = configure(config, verbose=verbose, log_to_file=not verbose)
-    run(history_work.export(settings, conversation, form, output, force=force))
+    if person is not None:
+        run(history_work.export_person(settings, person, output, force=force))
+    else:
+        run(history_work.export(settings, conversation or "", form, output, force=force))
 
 
 @app.command()

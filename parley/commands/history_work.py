@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.admin_log import operator_acted, operator_forgot, questions
 from bot.config import Settings
 from bot.errors import ConfigError
 from bot.messages import ConversationKey
+from bot.personal import personal_lines
 from bot.ports import Archive, ArchivedExchange
 from parley.exports import as_json, as_markdown
 from parley.options import confirm, conversation_named
@@ -110,6 +112,22 @@ async def export(
                 out.write(line + "\n")
 
 
+async def export_person(
+    settings: Settings, person: str, output: Path | None, *, force: bool
+) -> None:
+    """Write what `/export me` sends to this person. Raises ConfigError where nothing is stored."""
+    async with open_store(settings.database_url) as store:
+        with open_output(output, force=force) as out:
+            number = 0
+            async for line in personal_lines(store, person):
+                out.write(line.decode())
+                number += 1
+            if not number:
+                raise ConfigError(
+                    f"nothing is stored of {person}; parley stats --json shows the keys of people"
+                )
+
+
 def _local(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
@@ -123,10 +141,12 @@ async def forget(settings: Settings, name: str | None, person: str | None, *, ye
         confirm(f"Permanently delete everything that {person} asked, with the answers?", yes=yes)
         async with open_store(settings.database_url) as store:
             deleted = await store.forget(person=person)
+        operator_forgot(person or "", deleted)
     else:
         async with _stored(settings, name) as (store, key):
             confirm(f"Permanently delete the conversation {key}?", yes=yes)
             deleted = await store.forget(conversation=key)
+        operator_acted(key, f"deleted the conversation: {questions(deleted)}")
     typer.echo(f"{deleted:,} exchanges deleted.")
 
 

@@ -116,6 +116,13 @@ def networks(texts: Collection[str]) -> tuple[Network, ...]:
     return tuple(ip_network(text, strict=False) for text in texts)
 
 
+def embedded(request: web.Request) -> bool:
+    """Whether a page of another website asks for a part of itself: an image, a script, a stream. It
+    could not read what comes, but make the browser ask without end. A link from there is none."""
+    own = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    return not own and request.headers.get("Sec-Fetch-Mode") != "navigate"
+
+
 def known_host(request: web.Request, allowed: Collection[str]) -> bool:
     """Whether the ``Host`` of the request is one of `allowed`, or the address that it came in at.
 

@@ -15,6 +15,7 @@ from parley.web.access import (
     Handler,
     bearer,
     client_of,
+    embedded,
     known_host,
     needed,
 )
@@ -94,11 +95,13 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def _by_known_name(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a ``Host`` that is not Parley's."""
+    """Refuse a ``Host`` that is not Parley's, and what another website embeds."""
     if not known_host(request, request.app[STATE].hosts):
         raise web.HTTPMisdirectedRequest(
             text="This name is not one of Parley's. Add it to [web] allowed_hosts.\n"
         )
+    if embedded(request):
+        raise web.HTTPForbidden(text="Pages of other websites get nothing from Parley.\n")
     return await handler(request)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.admin_log import operator_forgot
 from bot.errors import StorageError
 from bot.measures import Found
 from bot.messages import ConversationKey, Person
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PAGE = 25
 LARGEST_ID = 2**62
+LONGEST_ID = 100
+"""Digits: Python refuses to read a number of thousands."""
 LONGEST_SEARCH = 200
 """Characters."""
 
@@ -143,6 +146,7 @@ async def forget(request: web.Request) -> web.Response:
     try:
         if person:
             gone = await parley.engine.forget(_person(person))
+            operator_forgot(person, gone)
         else:
             gone = await parley.engine.forget_conversation(_key(conversation))
     except StorageError as error:
@@ -167,7 +171,8 @@ def _key(text: str) -> ConversationKey:
 def _before(request: web.Request) -> int | None:
     """The id that a page of a list begins below; None for the first page."""
     text = request.query.get("before", "")
-    return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() else None
+    plain = text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
+    return min(int(text), LARGEST_ID) if plain else None
 
 
 def _failed(error: StorageError) -> web.HTTPServiceUnavailable:

@@ -55,9 +55,9 @@ def _before(request: web.Request) -> datetime | None:
     """The time that a page of the list begins before; None for the first page."""
     try:
         moment = datetime.fromisoformat(request.query.get("before", ""))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
 
 
 async def use(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from ipaddress import ip_address
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.clock import Clock
 from parley.web.app import create_app
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 SHUTDOWN = 2.0
 """Seconds for which requests that are being answered may go on at the end."""
 KEEP_ALIVE = 30.0
+MOST_CONNECTIONS = 128
+"""Connections at a time; more are closed at once."""
 
 
 @asynccontextmanager
@@ -46,6 +49,7 @@ async def _start(live: Live, clock: Clock | None, stack: AsyncExitStack) -> str:
     # No access log: addresses may name conversations.
     runner = web.AppRunner(
         app,
+        logger=_logger(),
         access_log=None,
         handle_signals=False,
         shutdown_timeout=SHUTDOWN,
@@ -54,8 +58,7 @@ async def _start(live: Live, clock: Clock | None, stack: AsyncExitStack) -> str:
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
     host, port = live.settings.web.address
-    await web.TCPSite(runner, host, port).start()
-    port = runner.addresses[0][1]
+    port = await _listen(runner, host, port, stack)
     url = f"http://{_reachable(host)}:{port}"
     stack.enter_context(published(live.settings, url, app[STATE].local_token))
     sampling = asyncio.create_task(live.lag.run(), name="lag of the event loop")
@@ -63,6 +66,39 @@ async def _start(live: Live, clock: Clock | None, stack: AsyncExitStack) -> str:
     logger.info("the web server is at %s", url)
     _warn(live, host)
     return url
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, stack: AsyncExitStack) -> int:
+    """Accept connections until the stack ends; returns the port. Raises OSError."""
+    server = runner.server
+    assert server is not None
+
+    def protocol() -> asyncio.BaseProtocol:
+        return server() if len(server.connections) < MOST_CONNECTIONS else _Refused()
+
+    listening = await asyncio.get_running_loop().create_server(protocol, host, port)
+    stack.callback(listening.close)
+    return int(listening.sockets[0].getsockname()[1])
+
+
+class _Refused(asyncio.Protocol):
+    """Closes its connection: there are too many, and the platforms need file descriptors, too."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+def _logger() -> logging.Logger:
+    """For aiohttp, without what clients do wrong: a traceback for each malformed request."""
+    made = logging.getLogger(f"{__name__}.requests")
+    made.addFilter(_is_ours)
+    return made
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -6,6 +6,8 @@
 - `settings`: SettingsStore.
 - `missed`: Missed.
 - `archive`: Archive: listing, export, permanent deletion.
+- `personal`: PersonalData.
+- `summaries`: SummaryLedger.
 - `measures`: Measures.
 - `reports`, `reading`: Reports: sums and ratings; lists, pages and search.
 - `condition`: Condition.
@@ -24,10 +26,12 @@ from storage.sql.ledger import SqlLedger
 from storage.sql.measures import SqlMeasures
 from storage.sql.missed import SqlMissed
 from storage.sql.origins import SqlOrigins
+from storage.sql.personal import SqlPersonal
 from storage.sql.questions import SqlQuestionEdits, SqlQuestions
 from storage.sql.reading import SqlReading
 from storage.sql.reports import SqlUse
 from storage.sql.settings import SqlSettings
+from storage.sql.summaries import SqlSummaries
 from storage.tables import IdentityRow
 
 
@@ -39,6 +43,8 @@ class SqlStore(
     SqlSettings,
     SqlMissed,
     SqlArchive,
+    SqlPersonal,
+    SqlSummaries,
     SqlMeasures,
     SqlUse,
     SqlReading,

@@ -37,6 +37,7 @@ from storage.tables import (
     PromptRow,
     QuestionRow,
     SettingsRow,
+    SummaryRow,
     UsageRow,
 )
 from storage.writer import Operation
@@ -144,6 +145,7 @@ class _Deletion:
             if deleted < limit:
                 # In the same transaction: no new question may refer to it.
                 await self._conversations(session, ConversationRow.key == key)
+                await self._run(session, delete(SummaryRow).where(SummaryRow.conversation == key))
             return deleted
 
         gone = await self._batches(batch)
@@ -169,7 +171,12 @@ class _Deletion:
         await self._batches(ratings)
         await self._batches(charges)
         theirs = ActivityRow.person == person
-        await self._rest(UsageRow.person == person, theirs, lambda one: sums.subtract(one, theirs))
+        await self._rest(
+            UsageRow.person == person,
+            theirs,
+            SummaryRow.person == person,
+            lambda one: sums.subtract(one, theirs),
+        )
         return gone
 
     async def of_age(self, before: datetime) -> int:
@@ -178,7 +185,7 @@ class _Deletion:
 
         gone = await self._batches(questions)
         day = before.date()
-        old = (UsageRow.day < day, ActivityRow.day < day)
+        old = (UsageRow.day < day, ActivityRow.day < day, SummaryRow.asked_at < before)
         await self._rest(*old, lambda one: sums.drop_before(one, day), before)
         return gone
 
@@ -186,12 +193,13 @@ class _Deletion:
         self,
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
+        summaries: ColumnElement[bool],
         subtracted: Callable[[AsyncSession], Awaitable[None]],
         before: datetime | None = None,
     ) -> None:
-        """Delete usage, and conversations that have neither questions nor settings left, and were
-        not reset. With `before`, also buckets and resets that are older. `subtracted` takes the
-        activity out of its sums."""
+        """Delete usage, unfinished summaries, and conversations that have neither questions nor
+        settings left, and were not reset. With `before`, also buckets and resets that are older.
+        `subtracted` takes the activity out of its sums."""
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
@@ -199,6 +207,7 @@ class _Deletion:
             await self._run(session, delete(UsageRow).where(usage))
             await subtracted(session)
             await self._run(session, delete(ActivityRow).where(activity))
+            await self._run(session, delete(SummaryRow).where(summaries))
             if before is not None:
                 await session.execute(delete(BucketRow).where(BucketRow.start < before))
                 old = update(ConversationRow).where(~asked, ConversationRow.reset_time < before)

@@ -48,7 +48,7 @@ class SqlOrigins(SqlPart):
         async with self._database.read() as session:
             return await session.scalar(last)
 
-    async def known(
+    async def known_messages(
         self, conversation: ConversationKey, messages: Collection[str], events: Collection[str]
     ) -> set[str]:
         found: set[str] = set()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, case, column, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
@@ -212,8 +212,9 @@ async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]
         listed: Any = func.json_each(json.dumps(people)).table_valued("value")
         person = listed.c.value
     else:
-        person = func.unnest(literal(people, ARRAY(Text))).column_valued("person")
-        listed = person.table
+        given = func.unnest(literal(people, ARRAY(Text)))
+        listed = given.table_valued(column("person", Text)).render_derived()
+        person = listed.c.person
     newest = (
         select(QuestionRow.author_name)
         .where(QuestionRow.author == person)

@@ -61,6 +61,12 @@ class Rest:
     nonces: dict[str, Message] = field(default_factory=dict)
     synced: list[str] = field(default_factory=list)
     """Where commands were told: a server's id, or "" for everywhere."""
+    commands_read: int = 0
+    """How many times the commands were listed."""
+    creates_left: int = 200
+    """New commands that Discord creates today."""
+    commands_refused: int = 0
+    """The status with which Discord refuses to list the commands; 0: it lists them."""
     held: asyncio.Event | None = None
     """Messages are posted at once, and Parley is told only when this is set."""
     invited: bool = True
@@ -238,6 +244,8 @@ class Rest:
         channel = self.world.channels.get(request.match_info["channel"])
         if channel is None:
             return _error(404, UNKNOWN_CHANNEL, "Unknown Channel")
+        if channel.closed and channel.direct_with:
+            return _error(403, 50007, "Cannot send messages to this user")
         if channel.closed:
             return _error(403, MISSING_PERMISSIONS, "Missing Permissions")
         body, files = await _body(request)
@@ -353,17 +361,45 @@ class Rest:
     # ------------------------------------------------------------ commands
 
     async def commands(self, _: web.Request) -> web.Response:
+        self.commands_read += 1
+        if self.commands_refused:
+            return _error(self.commands_refused, 0, "no commands now")
         return _json(self.world.commands)
 
     async def sync(self, request: web.Request) -> web.Response:
-        self.world.commands = await request.json()
+        """Replace all commands. New names count towards the most that may be created in a day."""
+        given = await request.json()
+        known = {command["name"] for command in self.world.commands}
+        new = [command for command in given if command["name"] not in known]
+        if len(new) > self.creates_left:
+            most = "Max number of daily application command creates has been reached (200)"
+            return _error(400, 30034, most)
+        self.creates_left -= len(new)
+        self.world.commands = [_registered(n, command) for n, command in enumerate(given, 1)]
         self.synced.append(request.match_info.get("guild", ""))
-        said = [
-            {"id": str(n + 1), "application_id": BOT.id, "version": "1", "description": ""}
-            | command
-            for n, command in enumerate(self.world.commands)
-        ]
-        return _json(said)
+        return _json(self.world.commands)
+
+
+def _registered(number: int, command: dict[str, Any]) -> dict[str, Any]:
+    """As Discord returns it: with ids and what is the default, without what is empty.
+    https://discord.com/developers/docs/interactions/application-commands
+    """
+    kept = {name: value for name, value in command.items() if value not in (None, [])}
+    if "options" in kept:
+        kept["options"] = [_option(option) for option in kept["options"]]
+    return {
+        "id": str(number),
+        "application_id": BOT.id,
+        "version": str(number),
+        "description": "",
+        "default_member_permissions": None,
+        "dm_permission": True,
+        "nsfw": False,
+    } | kept
+
+
+def _option(option: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in option.items() if value not in (None, [], False)}
 
 
 async def _body(request: web.Request) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -125,6 +125,8 @@ class Can(Enum):
     """In this variant every question in the channel opens a thread."""
     CONNECTION = auto()
     """Events come over a connection that can break and deliver twice."""
+    DIRECT = auto()
+    """The bot can write to one person alone."""
     HISTORY = auto()
     """The platform keeps messages, and shows them to the bot when it asks."""
 
@@ -139,6 +141,8 @@ class Command(Enum):
     MUTE = auto()
     UNMUTE = auto()
     FORGET_ME = auto()
+    EXPORT_ME = auto()
+    SUMMARIZE = auto()
     STATUS = auto()
     PRIVACY = auto()
     STATS = auto()
@@ -172,6 +176,14 @@ class Said:
     """The platform's own."""
     told: Told
     """What the author is told besides an answer: refusals, confirmations, notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text that the bot sent, or the files that came with it or after it."""
+
+    text: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +310,14 @@ class Group(Protocol):
 
     async def set_system_prompt(self, who: Who, text: str) -> Told:
         """Set it as people do; "" returns it to the default."""
+        ...
+
+    def direct(self, who: Who) -> list["Sent"]:
+        """What the bot sent this person in their direct message (`Can.DIRECT`), oldest first."""
+        ...
+
+    def close_direct(self, who: Who) -> None:
+        """The person takes no direct messages of the bot any more (`Can.DIRECT`)."""
         ...
 
     async def lose_connection(self) -> None:

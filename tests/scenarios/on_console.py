@@ -24,6 +24,7 @@ from tests.scenarios.driver import (
     Named,
     Press,
     Said,
+    Sent,
     Told,
     Variant,
     Where,
@@ -239,6 +240,12 @@ class ConsoleGroup:
     async def set_system_prompt(self, who: Who, text: str) -> Told:
         return self._type(f"/system {text or 'default'}")
 
+    def direct(self, who: Who) -> list[Sent]:
+        raise AssertionError("there are no direct messages")
+
+    def close_direct(self, who: Who) -> None:
+        raise AssertionError("there are no direct messages")
+
     async def lose_connection(self) -> None:
         raise AssertionError("there is no connection")
 
@@ -262,6 +269,9 @@ class ConsoleGroupPlatform:
 
     def set_topic(self, topic: str) -> None:
         raise AssertionError("there is no channel")
+
+    def answer_all(self, ignore_prefix: str = "//") -> None:
+        raise AssertionError("every line is a question")
 
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")

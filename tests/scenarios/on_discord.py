@@ -19,6 +19,7 @@ from tests.scenarios.driver import (
     Named,
     Press,
     Said,
+    Sent,
     Told,
     Variant,
     Where,
@@ -279,6 +280,14 @@ class DiscordGroup:
             return _told(opened)
         return _told(await self._discord.submit(self._platform.people[who], opened, text))
 
+    def direct(self, who: Who) -> list[Sent]:
+        channel = self._discord.world.direct(self._platform.people[who])
+        messages = self._discord.world.answers_in(channel)
+        return [Sent(message.content, message.files) for message in messages]
+
+    def close_direct(self, who: Who) -> None:
+        self._discord.world.direct(self._platform.people[who]).closed = True
+
     # ------------------------------------------------------------ the connection
 
     async def lose_connection(self) -> None:
@@ -321,6 +330,8 @@ _USED: dict[Command, tuple[str, dict[str, Any]]] = {
     Command.MUTE: ("mute", {}),
     Command.UNMUTE: ("unmute", {}),
     Command.FORGET_ME: ("forget me", {}),
+    Command.EXPORT_ME: ("export me", {}),
+    Command.SUMMARIZE: ("summarize", {}),
     Command.STATUS: ("status", {}),
     Command.PRIVACY: ("privacy", {}),
     Command.STATS: ("stats", {}),

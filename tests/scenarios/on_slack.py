@@ -22,6 +22,7 @@ from tests.scenarios.driver import (
     Named,
     Press,
     Said,
+    Sent,
     Told,
     Variant,
     Where,
@@ -114,7 +115,7 @@ class SlackGroupPlatform:
     `streaming`, answers in threads are streamed."""
 
     def __init__(
-        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool
+        self, slack: LoopbackSlack, *, threads: bool, streaming: bool, below: bool = False
     ) -> None:
         self.store = MemoryStore()
         self.slack = slack
@@ -379,6 +380,15 @@ class SlackGroup:
         await until(lambda: len(self._team.views) > windows or told.so_far)
         return told
 
+    def direct(self, who: Who) -> list[Sent]:
+        channel = _direct(self._platform.people[who])
+        texts = [Sent(message.shown) for message in self._team.answers(channel)]
+        files = [file for file in self._team.files.values() if file.channel == channel]
+        return [*texts, *(Sent("", {file.name: file.content}) for file in files)]
+
+    def close_direct(self, who: Who) -> None:
+        self._team.unreachable.add(self._platform.people[who].id)
+
     # ------------------------------------------------------------ the connection
 
     async def lose_connection(self) -> None:
@@ -412,6 +422,8 @@ _USED = {
     Command.MUTE: "/parley mute",
     Command.UNMUTE: "/parley unmute",
     Command.FORGET_ME: "/parley forget me",
+    Command.EXPORT_ME: "/parley export me",
+    Command.SUMMARIZE: "/parley summarize",
     Command.STATUS: "/parley status",
     Command.PRIVACY: "/parley privacy",
     Command.STATS: "/parley stats",

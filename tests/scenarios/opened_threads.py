@@ -31,9 +31,11 @@ Place = Where | str
 class Stage(Protocol):
     """A platform with a channel and people, before, between and after runs of Parley."""
 
-    store: Store
     needs: str
     """What Parley lacks, in words, after `deny`."""
+
+    @property
+    def store(self) -> Store: ...
 
     def running(self, generator: Generator) -> AbstractAsyncContextManager[Any]:
         """One run of Parley: a `Group` whose places may also be threads."""
@@ -138,7 +140,7 @@ class SlackStage:
         self, slack: LoopbackSlack, channel_context: int, conversation: dict[str, Any]
     ) -> None:
         threads = conversation.get("scope") == "thread"
-        self.platform = SlackGroupPlatform(slack, threads=threads, streaming=False)
+        self.platform = SlackGroupPlatform(slack, threads=threads, streaming=False, below=False)
         self.store = MemoryStore()
         self._slack = slack
         self._conversation = conversation

@@ -286,4 +286,5 @@ async def test_privacy_tells_reset_from_forget_by_the_platforms_own_commands(
         assert "until somebody deletes it" in told
         assert f"{chat.names.reset} (admins) restarts the conversation" in told
         assert "it stays stored" in told
-        assert f"{chat.names.forget} deletes everything that you ever asked" in told
+        export = chat.names.forget.replace("forget", "export")
+        assert f"{export} gives you all that is stored of you. {chat.names.forget} deletes" in told

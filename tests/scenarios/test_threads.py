@@ -1,12 +1,14 @@
 """What belongs to a question in a thread, word for word: the exchange or the message that the
 thread was opened on, and what people said in it."""
 
+from typing import Any
+
 import pytest
 
 from bot.engine.surroundings import CANNOT_READ, GONE
 from bot.messages import Exchange, Prompt
 from tests.scenarios.acting import answered, archived, ask, only, questions
-from tests.scenarios.driver import Command, Press, Where, Who
+from tests.scenarios.driver import Answer, Command, Press, Where, Who
 from tests.scenarios.opened_threads import PLATFORMS, DiscordStage, Opening, Stage, on_discord
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
@@ -30,13 +32,20 @@ def last(generator: ScriptedGenerator) -> Prompt:
     return generator.prompts[-1]
 
 
+def one(chat: Any, thread: str) -> Answer:
+    """The only answer in a thread."""
+    (answer,) = chat.answers(thread)
+    assert isinstance(answer, Answer)
+    return answer
+
+
 async def in_thread(
-    chat: object, generator: ScriptedGenerator, who: Who, text: str, thread: str
-) -> object:
+    chat: Any, generator: ScriptedGenerator, who: Who, text: str, thread: str
+) -> Any:
     """Ask in a thread, and wait until the answer is shown."""
     before = len(generator.prompts)
-    asked = await chat.say(who, f"@bot {text}", where=thread)  # type: ignore[attr-defined]
-    await answered(chat, generator, before + 1)  # type: ignore[arg-type]
+    asked = await chat.say(who, f"@bot {text}", where=thread)
+    await answered(chat, generator, before + 1)
     return asked
 
 
@@ -364,8 +373,8 @@ async def test_an_answer_that_is_taken_up_after_a_crash_reads_the_thread_again(
         async with stage.running(again) as chat:
             await answered(chat, again, 1)
             assert last(again).question == f"{said('Ana: Tabs are better.')}Ada: who is right?"
-            assert only(chat, thread).text == "Red and blue."
-            assert only(chat, thread).note == ""
+            assert one(chat, thread).text == "Red and blue."
+            assert one(chat, thread).note == ""
 
 
 # ---------------------------------------------------------------- what cannot be read
@@ -383,7 +392,7 @@ async def test_without_the_right_to_read_the_question_is_answered_and_the_person
             thread = await stage.thread_on(opinion)
             await in_thread(chat, generator, Who.ADA, "who is right?", thread)
             assert last(generator).question == "Ada: who is right?"
-            answer = only(chat, thread)
+            answer = one(chat, thread)
             assert answer.text == "Red and blue."
             assert answer.note == f"{CANNOT_READ}I lack {stage.needs}."
 
@@ -501,4 +510,4 @@ async def test_without_the_message_content_intent_the_person_is_told() -> None:
             stage.chatter(Who.BEN, ["Spaces!"], thread)
             await in_thread(chat, generator, Who.ADA, "who is right?", thread)
             assert last(generator).question == "Ada: who is right?"
-            assert "I lack the Message Content intent" in only(chat, thread).note
+            assert "I lack the Message Content intent" in one(chat, thread).note

@@ -4,7 +4,16 @@ names of the platform's own commands."""
 from collections import defaultdict
 
 from tests.scenarios.acting import COUNT, begin, counting, newest, stopped
-from tests.scenarios.driver import Can, Command, Group, GroupPlatform, Press, Where, Who
+from tests.scenarios.driver import (
+    Can,
+    Command,
+    CommandNames,
+    Group,
+    GroupPlatform,
+    Press,
+    Where,
+    Who,
+)
 from tests.scenarios.platforms import VARIANTS
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
@@ -36,11 +45,13 @@ async def _told(group: GroupPlatform, *, several: bool) -> dict[str, str]:
             told |= await _of_rights(chat)
             told |= await _of_settings(chat)
             told |= await _of_questions(chat)
-        names = chat.names
-        return {
-            operation: text.replace(names.reset, "(reset)").replace(names.forget, "(forget)")
-            for operation, text in told.items()
-        }
+        return {operation: _unnamed(text, chat.names) for operation, text in told.items()}
+
+
+def _unnamed(text: str, names: CommandNames) -> str:
+    export = names.forget.replace("forget", "export")
+    text = text.replace(names.reset, "(reset)").replace(names.forget, "(forget)")
+    return text.replace(export, "(export)")
 
 
 async def _of_admins(chat: Group, model: ScriptedGenerator) -> dict[str, str]:

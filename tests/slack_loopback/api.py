@@ -84,7 +84,7 @@ def delete(team: Team, args: JSON) -> JSON:
 
 
 def _posted(team: Team, args: JSON) -> Message:
-    channel = args["channel"]
+    channel = _direct_of(team, args["channel"])
     _may_post(team, channel)
     message = Message(team.next_ts(), channel, team.bot_user, team.bot_id)
     message.thread_ts = args.get("thread_ts") or ""
@@ -94,6 +94,16 @@ def _posted(team: Team, args: JSON) -> Message:
     team.messages[channel, message.ts] = message
     team.lines.pop((channel, message.thread_ts), None)
     return message
+
+
+def _direct_of(team: Team, channel: str) -> str:
+    """A person's id in place of a channel's is their direct message with the app."""
+    if channel not in team.users or channel in team.channels:
+        return channel
+    if channel in team.unreachable:
+        raise ApiError("messages_tab_disabled")
+    direct = f"D{channel[1:]}"
+    return direct if direct in team.channels else team.channel(direct, "im")
 
 
 def _fill(message: Message, args: JSON, *, keep_blocks: bool = False) -> None:

@@ -198,6 +198,8 @@ class Team:
         self.revoked = False
         self.users: dict[str, JSON] = {}
         self.channels: dict[str, Channel] = {}
+        self.unreachable: set[str] = set()
+        """People to whom the app cannot write directly."""
         self.messages: dict[tuple[str, str], Message] = {}
         self.files: dict[str, File] = {}
         self.prompts: list[JSON] = []

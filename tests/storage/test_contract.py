@@ -259,6 +259,7 @@ async def test_where_an_answer_is_shown_is_kept_with_its_question(store: Store) 
     assert accepted.question.shown_at == replace(CHANNEL, thread="m1")
     (found,) = await store.answers(conversation=CHANNEL)
     assert found.question == there
+    await store.close(accepted.id, AnswerState.DONE, "So.", Usage())
     (exchange,) = await store.exchanges(CHANNEL)
     assert exchange.question == there
 

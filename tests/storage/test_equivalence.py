@@ -189,7 +189,7 @@ async def _all_of(store: Store) -> object:
         held += [await store.settings(conversation), await store.answers(conversation=conversation)]
         held += [await store.answers(conversation=conversation, unfinished=True)]
         held += [await store.origin(conversation), await store.reset_at(conversation)]
-        held += [await store.known(conversation, ["m1", "m2"], ["e1", "e2", "e3"])]
+        held += [await store.known_messages(conversation, ["m1", "m2"], ["e1", "e2", "e3"])]
         held += [await store.use(By.PERSON, DAYS[0], within=conversation)]
     held += [await store.use(by, since) for by in By for since in DAYS]
     held += [await store.use(by, DAYS[0], limit=1) for by in By]

@@ -105,11 +105,17 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_MODELS = (
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
-    "UPDATE alembic_version SET version_num = '0006'",
+    "UPDATE alembic_version SET version_num = '0008'",
 )
 """Takes back the migration 0009."""
-BEFORE_THREADS = (
+BEFORE_SUMMARIES = (
     *BEFORE_MODELS,
+    "DROP TABLE summaries",
+    "UPDATE alembic_version SET version_num = '0006'",
+)
+"""Takes back the migration 0008, which is after 0006."""
+BEFORE_THREADS = (
+    *BEFORE_SUMMARIES,
     "ALTER TABLE questions DROP COLUMN shown_in",
     "UPDATE alembic_version SET version_num = '0007'",
 )

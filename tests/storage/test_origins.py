@@ -30,6 +30,7 @@ async def test_a_thread_hangs_on_the_question_or_on_any_message_of_the_answer(
     for message in ("10", "11", "12"):
         found = await store.origin(on(message))
         assert found is not None
+        assert found.exchange is not None
         assert (found.exchange.question_id, found.exchange.answer) == (first.question_id, "So.")
         assert not found.hidden
 
@@ -49,6 +50,7 @@ async def test_an_answer_that_was_regenerated_is_the_origin_with_its_new_text(st
     await store.close(new.id, AnswerState.DONE, "Better.", Usage())
     found = await store.origin(on("11"))
     assert found is not None
+    assert found.exchange is not None
     assert (found.exchange.answer_id, found.exchange.answer) == (new.id, "Better.")
 
 
@@ -57,6 +59,7 @@ async def test_an_edit_and_a_deletion_of_the_origin_follow(store: Store) -> None
     await store.edit_question(CHANNEL, "10", "Why not?")
     found = await store.origin(on("11"))
     assert found is not None
+    assert found.exchange is not None
     assert found.exchange.question.text == "Why not?"
     await store.delete_question(CHANNEL, "10")
     assert await store.origin(on("11")) is None
@@ -132,8 +135,8 @@ async def test_questions_are_known_by_their_message_those_that_are_hidden_too(
     await exchange(store, "20", where=THREAD)
     await exchange(store, "")
     await store.reset(CHANNEL)
-    assert await store.known(CHANNEL, ["10", "20", "30", ""], []) == {"10"}
-    assert await store.known(CHANNEL, [], []) == set()
+    assert await store.known_messages(CHANNEL, ["10", "20", "30", ""], []) == {"10"}
+    assert await store.known_messages(CHANNEL, [], []) == set()
 
 
 async def test_events_are_known_for_a_week_though_their_question_was_deleted(
@@ -141,14 +144,14 @@ async def test_events_are_known_for_a_week_though_their_question_was_deleted(
 ) -> None:
     await asked(store, "Why?", event_id="e1", message_id="10")
     await store.forget(person=ANN.key)
-    assert await store.known(THREAD, ["10"], ["e1", "e2"]) == {"e1"}
-    assert await store.known(replace(CHANNEL, platform="slack"), [], ["e1"]) == set()
+    assert await store.known_messages(THREAD, ["10"], ["e1", "e2"]) == {"e1"}
+    assert await store.known_messages(replace(CHANNEL, platform="slack"), [], ["e1"]) == set()
     clock.forward(days=7.1)
     await asked(store)
-    assert await store.known(CHANNEL, [], ["e1"]) == set()
+    assert await store.known_messages(CHANNEL, [], ["e1"]) == set()
 
 
 async def test_any_number_of_messages_may_be_asked_for(store: Store) -> None:
     await exchange(store, "10")
     many = [str(number) for number in range(2000)]
-    assert await store.known(CHANNEL, many, many) == {"10"}
+    assert await store.known_messages(CHANNEL, many, many) == {"10"}

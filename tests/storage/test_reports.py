@@ -9,6 +9,7 @@ from bot.measures import KEPT, By, Measure, RecordedPrompt, Series, Step
 from bot.messages import ConversationKey, Exchange, Person, Prompt, Usage
 from bot.ports import AnswerState, Store, StoredAnswer
 from storage import open_store, prompts
+from storage.in_memory import MemoryStore
 from tests.storage.samples import ANN, BOB, CHANNEL, SLACK, THREAD, SteppingClock, asked
 
 USAGE = Usage(30, 10, 11, 0.5, 1.5)
@@ -236,6 +237,14 @@ async def test_what_was_used_in_a_conversation_is_forgotten_with_it(store: Store
     await answered(store, where=SLACK)
     await store.forget(conversation=CHANNEL)
     assert [use.of for use in await store.use(By.PLACE, ALWAYS)] == [str(SLACK)]
+
+
+async def test_the_database_can_be_written_and_its_size_is_known(store: Store) -> None:
+    await answered(store)
+    await store.check_writable()
+    assert isinstance(await store.size(), int)
+    if not isinstance(store, MemoryStore):
+        assert await store.size() > 10_000
 
 
 # ---------------------------------------------------------------- ratings and prompts

@@ -134,12 +134,16 @@ def fill(file: Path, conversation: str, turns: int) -> None:
         ids = range(last + 1, last + turns + 1)
         at = "2026-01-01 00:00:00.000000"
         connection.executemany(
-            "INSERT INTO questions VALUES (?, ?, ?, ?, 'discord:1', 'Ann', 0, 0, ?, 'Why?', ?)",
+            "INSERT INTO questions (id, conversation_id, event_id, message_id, author, "
+            "author_name, author_admin, direct, asked_at, text, position) "
+            "VALUES (?, ?, ?, ?, 'discord:1', 'Ann', 0, 0, ?, 'Why?', ?)",
             ((n, row, f"old {n}", f"m {n}", at, n) for n in ids),
         )
         connection.executemany(
-            "INSERT INTO answers VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, "
-            "'So.', 0, '', 0, ?, NULL, NULL, NULL, NULL)",
+            "INSERT INTO answers (id, question_id, current, state, unfinished, created_at, "
+            "charged_to, prompt_tokens, cached_tokens, completion_tokens, first_token_seconds, "
+            "total_seconds, text, ended) "
+            "VALUES (?, ?, 1, 'done', 0, ?, 'discord:1', 1, 0, 1, 0, 0, 'So.', ?)",
             ((n, n, at, n) for n in ids),
         )
         connection.execute("UPDATE conversations SET moment = ? WHERE id = ?", (last + turns, row))

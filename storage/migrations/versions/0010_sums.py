@@ -79,5 +79,5 @@ def _add_up(by: str, monthly: bool, start: str, of: str) -> None:
         f'INSERT INTO sums ("by", monthly, start, "of", {", ".join(SUMMED)}) '  # noqa: S608
         f"SELECT '{by}', {str(monthly).lower()}, {start}, {of}, {sums} FROM activity "
         "JOIN conversations ON conversations.id = activity.conversation_id "
-        f"GROUP BY {start}, {of}"
+        f"GROUP BY {start}{f', {of}' if by != 'day' else ''}"  # PostgreSQL groups by no constant
     )

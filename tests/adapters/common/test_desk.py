@@ -68,6 +68,8 @@ class Anywhere:
 
     reset_command = "`/reset`"
     forget_command = "`/forget me`"
+    export_command = "`/export me`"
+    transcripts = None
 
     def __init__(self) -> None:
         self.threads: list[str] = []
@@ -80,6 +82,9 @@ class Anywhere:
         return place.thread(message.message_id)
 
     async def command(self, place: Place, person: Person, text: str) -> str | None:
+        return None
+
+    async def direct(self, person: Person) -> None:
         return None
 
 

@@ -51,10 +51,12 @@ class EngineOutside(Engine):
     def __init__(self, model: Generator, store: MemoryStore, clock: Clock) -> None:
         delivery = Delivery(clock, store, edit_interval=0.0)
         super().__init__(model, store, delivery, clock, options())
-        self._outside = copy_context()
+        outside, start = copy_context(), self._running.start
 
-    def _start(self, job: Job) -> Job:
-        return self._outside.run(super()._start, job)
+        def start_outside(job: Job) -> Job:
+            return outside.run(start, job)
+
+        self._running.start = start_outside  # type: ignore[method-assign]
 
 
 @dataclass

@@ -192,3 +192,21 @@ async def test_a_thread_in_a_direct_message_begins_with_its_exchange_and_is_not_
         assert prompt.history == (Exchange("Name two colours.", "Red and blue."),)
         assert prompt.question == "explain the second"
         assert len(b.calls("conversations.replies")) == before
+
+
+async def test_a_reply_below_an_answer_begins_with_the_exchange_of_the_channel() -> None:
+    """With answers in threads, the default: question and answer are the channel's."""
+    async with bench(lambda _: "Red and blue.", slack={"reply_in": "thread"}) as b:
+        first = await b.ana.mention("C1", "Name two colours.")
+        await until(lambda: b.scripted.prompts)
+        await b.answered()
+        await ben(b).mention("C1", "explain the second", thread=first.ts)
+        await until(lambda: len(b.scripted.prompts) == 2)
+        await b.answered()
+        prompt = b.scripted.prompts[-1]
+        assert prompt.history == (Exchange("Ana: Name two colours.", "Red and blue."),)
+        assert prompt.question == "Ben: explain the second"
+        await b.ana.mention("C1", "And now?")
+        await until(lambda: len(b.scripted.prompts) == 3)
+        await b.answered()
+        assert b.scripted.prompts[-1].history == prompt.history

@@ -179,7 +179,7 @@ async def test_an_edit_while_others_are_answered_is_given_what_has_ended_since()
         done = await begun(b, "short", BEN)
         b.generator.let(2)
         await done.ended()
-        edit = b.engine.question_edited(GENERAL, "message 1", "First", at(first.surface))  # type: ignore[arg-type]
+        edit = b.engine.question_edited(GENERAL, "message 1", "First", at(first.surface))
         await edit
         await until(lambda: len(b.generator.prompts) == 3)
         b.generator.let(100)

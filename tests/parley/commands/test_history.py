@@ -79,6 +79,29 @@ def test_an_export_has_a_line_of_json_for_each_exchange(kept: Program) -> None:
     assert (answer["text"], answer["state"], answer["current"]) == (SCRIPT, "done", True)
 
 
+def test_the_export_of_a_person_has_all_that_is_stored_of_them(kept: Program) -> None:
+    lines = kept.run("history", "export", "--person", ME.key).stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [line["question"] for line in found[:-1]] == ["First?", "Second", "Third", "Elsewhere"]
+    assert (found[-1]["kind"], found[-1]["answers"]) == ("usage", 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--person", "discord:1"), "nothing is stored of discord:1"),
+        (("--person", "discord:1", "--format", "md"), "exported as JSON only"),
+        (("notes", "--person", "discord:1"), "name either a conversation, or a person"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    kept: Program, arguments: tuple[str, ...], why: str
+) -> None:
+    result = kept.run("history", "export", *arguments)
+    assert result.returncode != 0
+    assert why in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_an_export_as_markdown_quotes_the_questions(kept: Program) -> None:
     text = kept.run("history", "export", "notes", "--format", "md").stdout
     assert f"> Elsewhere\n\n{SCRIPT}\n" in text
@@ -108,10 +131,14 @@ def test_a_conversation_is_forgotten_for_good(kept: Program) -> None:
     (left,) = json.loads(kept.run("history", "list", "--json").stdout)
     assert left["conversation"] == "console:/notes"
     assert b"Second" not in kept.database.read_bytes()
+    said = "[console:/terminal] admin (the operator) deleted the conversation: 3 questions"
+    assert said in kept.log.read_text()
 
 
 def test_a_person_is_forgotten_in_every_conversation(kept: Program) -> None:
     assert kept.run("history", "forget", "--person", ME.key, "-y").returncode == 0
+    said = "admin (the operator) deleted all data of console:ana: 4 questions"
+    assert said in kept.log.read_text()
     assert kept.run("history", "list").stdout == "Nothing is stored yet.\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.discord.checkup import COMMANDS
 from bot.checks import State
 from bot.config import load
 from parley.setup.asking import Left
@@ -97,7 +98,7 @@ async def test_commands_that_discord_does_not_know_are_registered(stage: Scene) 
     file, screen = written(stage.home, f'[discord]\ntoken = "{DISCORD_TOKEN}"\n', 0o600), Shown()
     asker = Scripted(("Register them?", True))
     assert (await mend_all(asker, screen, file, stage.environment)).done == 1
-    assert screen.of(State.OK) == ["13 slash commands are registered."]
+    assert screen.of(State.OK) == [f"{len(COMMANDS)} slash commands are registered."]
     assert stage.discord.rest.synced == [""]
     assert await find_mends(file, stage.environment) == []
 

@@ -1,15 +1,19 @@
 """What somebody without the password tries, and does not get."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from parley.web import server
 from parley.web.local import new_link
+from parley.web.now import MOST_STREAMS
 from parley.web.password import ATTEMPTS, SECONDS_FOR_ONE
 from parley.web.sessions import LINK
 from tests.parley.web.scene import PASSWORD, Browser, Scene, web_scene, web_settings
+from tests.until import until
 from tests.virtual_clock import VirtualClock
 
 PRIVATE = (
@@ -312,6 +316,83 @@ async def test_a_request_that_is_none_gets_nothing(tmp_path: Path, request_text:
         response = await raw(host, int(port), request_text)
         assert response.split(b" ")[1] in (b"400", b"421", b"431")
         assert (await (await scene.browser()).get("/healthz")).status == 200
+
+
+async def test_malformed_requests_leave_no_traceback_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with web_scene(web_settings(tmp_path)) as scene:
+        host, port = scene.url.removeprefix("http://").split(":")
+        for text in ("GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n", "\x16\x03\x01\r\n\r\n"):
+            assert (await raw(host, int(port), text)).split(b" ")[1] == b"400"
+        assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_another_website_embeds_nothing(tmp_path: Path, site: str) -> None:
+    """Its images and streams would keep the server busy, and a stream its place."""
+    async with web_scene(web_settings(tmp_path)) as scene:
+        browser = await scene.browser()
+        for path in ("/live", "/metrics", "/plots/questions.svg", "/static/live.js"):
+            for mode in ("no-cors", "cors"):
+                response = await browser.get(path, Sec_Fetch_Site=site, Sec_Fetch_Mode=mode)
+                assert response.status == 403
+        link = await browser.get("/", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate")
+        assert link.status == 200
+        own = await browser.get("/metrics", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors")
+        assert own.status == 200
+
+
+async def test_too_many_connections_are_closed_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 5)
+    async with web_scene(web_settings(tmp_path)) as scene, AsyncExitStack() as stack:
+        host, port = scene.url.removeprefix("http://").split(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+        for _, writer in held:
+            stack.callback(writer.close)
+        await until(lambda: _refused(host, int(port)))
+        reader, writer = held[0]
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        for _, writer in held:
+            writer.close()
+        await until(lambda: _served(host, int(port)))
+
+
+async def _refused(host: str, port: int) -> bool:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return not await reader.readline()
+    except ConnectionError:
+        return True
+    finally:
+        writer.close()
+
+
+async def _served(host: str, port: int) -> bool:
+    return not await _refused(host, port)
+
+
+async def test_no_more_streams_are_open_than_the_limit(tmp_path: Path) -> None:
+    async with web_scene(web_settings(tmp_path)) as scene, aiohttp.ClientSession() as http:
+        url = f"{scene.url}/live"
+        held = [await http.get(url) for _ in range(MOST_STREAMS)]
+        assert {response.status for response in held} == {200}
+        async with http.get(url) as further:
+            assert (further.status, further.headers["Retry-After"]) == (503, "30")
+        assert (await (await scene.browser()).get("/healthz")).status == 200
+        held[0].close()
+        await until(lambda: _streams(http, url))
+        for response in held:
+            response.close()
+
+
+async def _streams(http: aiohttp.ClientSession, url: str) -> bool:
+    async with http.get(url) as response:
+        return response.status == 200
 
 
 async def test_a_form_that_is_too_large_is_refused(tmp_path: Path) -> None:

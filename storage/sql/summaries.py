@@ -1,0 +1,66 @@
+"""Summaries that are being written, in SQL."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.messages import ConversationKey, Person
+from bot.ports import PendingSummary, Quota
+from storage.rules import Spent, check_quota, storable
+from storage.sql.part import SqlPart, charge, spent_on
+from storage.tables import SummaryRow
+
+
+class SqlSummaries(SqlPart):
+    """`bot.ports.SummaryLedger`."""
+
+    async def begin_summary(
+        self, conversation: ConversationKey, person: Person, first: str, last: str, quota: Quota
+    ) -> PendingSummary:
+        async def operation(session: AsyncSession) -> PendingSummary:
+            today = self._today()
+            check_quota(quota, await spent_on(session, person.key, today))
+            await charge(session, person.key, today, Spent(answers=1))
+            row = SummaryRow(
+                conversation=str(conversation),
+                person=person.key,
+                person_name=storable(person.name),
+                first_message=first,
+                last_message=last,
+                asked_at=self._now(),
+            )
+            session.add(row)
+            await session.flush()
+            return _pending(row)
+
+        return await self._database.write(operation)
+
+    async def charge_tokens(self, person: Person, tokens: int) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await charge(session, person.key, self._today(), Spent(tokens=tokens))
+
+        if tokens:
+            await self._database.write(operation)
+
+    async def end_summary(self, summary_id: int) -> None:
+        async def operation(session: AsyncSession) -> None:
+            await session.execute(delete(SummaryRow).where(SummaryRow.id == summary_id))
+
+        await self._database.write(operation)
+
+    async def pending_summaries(self, platform: str) -> list[PendingSummary]:
+        of_platform = SummaryRow.conversation.startswith(f"{platform}:", autoescape=True)
+        found = select(SummaryRow).where(of_platform).order_by(SummaryRow.id)
+        async with self._database.read() as session:
+            return [_pending(row) for row in await session.scalars(found)]
+
+
+def _pending(row: SummaryRow) -> PendingSummary:
+    platform, _, own = row.person.partition(":")
+    return PendingSummary(
+        row.id,
+        ConversationKey.parse(row.conversation),
+        Person(platform, own, row.person_name),
+        row.first_message,
+        row.last_message,
+        row.asked_at,
+    )
