@@ -75,6 +75,12 @@ class IpexSettings(_Section):
     optimize_model: bool = True
 
 
+class OpenVinoSettings(_Section):
+    """``[model.openvino]``: options of the openvino backend."""
+
+    kv_cache: Literal["auto", "int8"] = "auto"
+
+
 class TorchSettings(_Section):
     """``[model.torch]``: options of the torch backend."""
 
@@ -111,6 +117,7 @@ class ModelSettings(_Section):
     cache_dir: Annotated[FilePath, Field(examples=["/var/cache/parley"])] = ""
     reasoning: Reasoning = Reasoning.AUTO
     scripted: ScriptedSettings = ScriptedSettings()
+    openvino: OpenVinoSettings = OpenVinoSettings()
     torch: TorchSettings = TorchSettings()
     ipex: IpexSettings = IpexSettings()
     llamacpp: LlamaCppSettings = LlamaCppSettings()

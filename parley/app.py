@@ -167,6 +167,7 @@ def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
         python=interpreter(settings),
         environment=section.environment,
         cache_dir=settings.cache_folder,
+        kv_cache=section.openvino.kv_cache,
         compile=section.torch.compile == "on",
         cpu_embedding=None if section.ipex.cpu_embedding == "auto" else section.ipex.cpu_embedding,
         optimize_model=section.ipex.optimize_model,

@@ -7,11 +7,11 @@ asked, even where that was deleted since (after a restart it is read anew).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adapters.common.attachments import Composed, FileReader
 from adapters.common.control_words import control_word
+from adapters.common.known import Known
 from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, joined
 from adapters.common.question import Message
 from adapters.common.texts import NOTHING_ASKED
@@ -29,18 +29,6 @@ REMEMBERED = 512
 """Questions whose pointed text is remembered for their edits."""
 _ROOM = 300
 """Characters that the lines around one file need."""
-
-Ask = Callable[[str], Awaitable[bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the database knows of messages of a place, by their ids."""
-
-    asked: Ask
-    """Whether the message was asked as a question before."""
-    newest: Ask
-    """Whether it shows the newest answer."""
 
 
 class Composer:
@@ -63,13 +51,15 @@ class Composer:
     async def recompose(self, message: Message, known: Known) -> Composed:
         """The same after an edit: what it pointed at stays as it was. Raises NothingToDo."""
         kept = self._kept.get(message.event_id)
+        if kept is None and message.text.strip():
+            kept = await self._meant_before(message, known)
         if kept is None:
             message = await _with_answer(message, known)
         return await self._composed(message, kept)
 
     def keep(self, message: Message, composed: Composed) -> None:
         """Remember what a question that was accepted points at."""
-        if composed.pointed:
+        if composed.pointed or message.answer:
             self._kept.put(message.event_id, composed.pointed)
 
     # ------------------------------------------------------------ a mention alone
@@ -87,6 +77,18 @@ class Composer:
             raise NothingToDo(NOTHING_ASKED)
         composed = await self._composed(replace(meant, look=None), None)
         return replace(composed, pointed=composed.text)
+
+    async def _meant_before(self, message: Message, known: Known) -> str | None:
+        """What a question was about that began as a mention alone, before a restart: its stored
+        text begins with that. None where it was another kind of question."""
+        stored = await known.text(message.message_id) if message.look is not None else ""
+        if not stored:
+            return None
+        try:
+            before = (await self._earlier(message, known)).text
+        except NothingToDo:
+            return None
+        return before if f"{stored}\n\n".startswith(f"{before}\n\n") else None
 
     async def _looked(self, message: Message) -> Earlier:
         assert message.look is not None
@@ -145,7 +147,7 @@ async def _with_answer(message: Message, known: Known) -> Message:
         return message
     answer_id, about = message.answer
     said = message.text.strip() or message.files
-    if said and await known.newest(answer_id):
+    if said and await known.shows_newest(answer_id):
         return message
     return replace(message, quoted=about)
 

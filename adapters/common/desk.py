@@ -10,14 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from adapters.common import model_choice, texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
-from adapters.common.composing import Composer, Known
+from adapters.common.composing import Composer
 from adapters.common.control_words import ControlWord, control_word
 from adapters.common.export import Exports
+from adapters.common.known import KnownIn
 from adapters.common.place import Member, Place
 from adapters.common.platform import Heard, Platform, Read, Reply
 from adapters.common.progress import Progress
@@ -213,7 +213,7 @@ class Desk:
         author = _author(place, member)
         async with self._orders((place.key, author)):
             concerns = self.may_concern(place, heard)
-            if not (concerns or await self._known(place, heard.message_id)):
+            if not (concerns or await KnownIn(self._store, place).asked(heard.message_id)):
                 return ""
             message = await read()
             if _control_word(place, message.text):
@@ -221,7 +221,7 @@ class Desk:
             if self._left_alone(place, heard):
                 return await self._delete(place, message.message_id)
             try:
-                composed = await self._composer.recompose(message, self._known_of(place))
+                composed = await self._composer.recompose(message, KnownIn(self._store, place))
             except NothingToDo:
                 if not await self._emptied(place, message):
                     return ""
@@ -245,7 +245,7 @@ class Desk:
     async def _emptied(self, place: Place, message: Message) -> bool:
         """A message was edited down to nothing: if it was a question, it leaves the history.
         Whether it may be one now, as a mention alone of what was said before."""
-        was_question = await self._known(place, message.message_id)
+        was_question = await KnownIn(self._store, place).asked(message.message_id)
         await self._delete(place, message.message_id)
         return message.bare and message.look is not None and not was_question
 
@@ -289,7 +289,9 @@ class Desk:
         self, place: Place, person: Person, message: Message, coming: ComingQuestion
     ) -> tuple[str, ...] | None:
         """Notes for the person; None where it was asked before."""
-        composed = await coming.compose(self._composer.compose(message, self._known_of(place)))
+        composed = await coming.compose(
+            self._composer.compose(message, KnownIn(self._store, place))
+        )
         question = Question(
             place.key,
             person,
@@ -315,20 +317,6 @@ class Desk:
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
-
-    def _known_of(self, place: Place) -> Known:
-        return Known(partial(self._known, place), partial(self._shows_newest, place))
-
-    async def _shows_newest(self, place: Place, message_id: str) -> bool:
-        newest = await self._store.answers(conversation=place.key, limit=1)
-        return any(message_id in answer.messages for answer in newest)
-
-    async def _known(self, place: Place, message_id: str) -> bool:
-        """Whether a message of this place was asked as a question before."""
-        for there in place.holding(message_id):
-            if await self._store.find_question(there.key, message_id) is not None:
-                return True
-        return False
 
     async def _find(self, answer: StoredAnswer) -> Surface | None:
         return await self._platform.surface(answer.question)

@@ -8,12 +8,14 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.rules import Rules
+from adapters.common.since import parse_since
 from adapters.common.text_commands import typed_changes
 from adapters.console.export import write_export
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
 from adapters.console.slash import ends_chat, help_text, parse
+from adapters.console.summary import summarize_conversation
 from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
@@ -78,6 +80,7 @@ class Chat:
             "model": self._model,
             "context": self._context,
             "export": self._export,
+            "summarize": self._summarize,
             "status": self._status,
             "stats": self._stats,
             "help": self._help,
@@ -120,6 +123,7 @@ class Chat:
         self._interrupted = True
         for job in self._jobs:
             job.stop()
+        self._engine.summaries.stop(person=self._person.key)
 
     async def _respond(self, line: str) -> None:
         try:
@@ -220,6 +224,17 @@ class Chat:
     async def _export(self, name: str) -> None:
         file = await write_export(self._store, self._person.key, name)
         self._screen.say(f"All that is stored of you is in {file} now.")
+
+    async def _summarize(self, text: str) -> None:
+        summary = await summarize_conversation(
+            self._engine, self._store, self._conversation, self._person, parse_since(text)
+        )
+        self._interrupted = False
+        self.failed = self.failed or summary.failed
+        show = self._screen.warn if summary.failed else self._screen.say
+        show(summary.text)
+        if summary.note:
+            self._screen.note(summary.note)
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())

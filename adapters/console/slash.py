@@ -43,6 +43,7 @@ COMMANDS = (
     ),
     Command("model", "show the models, or choose the one that answers", "[NAME|default]"),
     Command("context", "what is in the context window, and how many tokens are left"),
+    Command("summarize", "sum up this conversation, of the last 2h or all of it", "[2h]"),
     Command("export", "write all that is stored of you to a file, as lines of JSON", "[FILE]"),
     Command("status", "the model, its device, the queue and the speed"),
     Command("stats", "answers, tokens and times of this conversation in the last days"),

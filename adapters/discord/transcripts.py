@@ -29,6 +29,10 @@ NO_HISTORY = (
     "I lack the permission Read Message History here, so I cannot read what was said. An admin can "
     "give it to me."
 )
+NO_MESSAGES = (
+    "Discord shows me no messages here: either there are none, or I lack the permission Read "
+    "Message History."
+)
 NO_CONTENT = (
     "I lack the Message Content intent, without which Discord shows me no text of other people. "
     "Whoever runs me can switch it on."
@@ -61,8 +65,10 @@ class DiscordTranscripts:
         channel = int(channel_id(place.key))
         self._check(channel)
         found: list[discord.Message] = []
+        number = 0
         try:
             async for message in self._newest_first(channel, place, last):
+                number += 1
                 if self._is_request(message, asker):
                     continue
                 if _is_before(message, since, asker):
@@ -77,8 +83,9 @@ class DiscordTranscripts:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"Discord cannot be reached ({error})"
             raise SurfaceBusy(text, retry_after=RETRY_SECONDS) from error
-        older = len(found) >= MOST_MESSAGES
-        return self._transcript(found, older=older)
+        if not number and not place.direct:
+            raise NotAllowed(NO_MESSAGES)
+        return self._transcript(found, older=number >= MOST_MESSAGES)
 
     def _is_request(self, message: discord.Message, asker: Person) -> bool:
         """Whether it is the message by which the asker asks for the summary."""

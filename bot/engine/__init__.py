@@ -4,6 +4,7 @@ engine    where a question enters: checks, the store, the queue
 options   what the configuration says to the engine, and the engine's status
 admission which questions may pass
 changes   questions that are edited or deleted
+meant     which answer a button or a command means
 running   the answers that wait or are being written
 job       one answer's life in memory
 runner    the steps of one answer: queue, prompt, model, record, show

@@ -26,6 +26,7 @@ from bot.engine.changes import QuestionChanges
 from bot.engine.checkpoints import Checkpoints
 from bot.engine.cleanup import Cleanup
 from bot.engine.job import Job, Outcome
+from bot.engine.meant import answer_in, answer_meant
 from bot.engine.models import Models, ModelSlots
 from bot.engine.options import EngineOptions, FurtherStatus, Status
 from bot.engine.packing import Packed
@@ -329,7 +330,7 @@ class Engine:
         if answer_id is not None:
             here = [job for job in self._running.at({conversation}) if job.id == answer_id]
             if not here:
-                await self._answer_in(conversation, answer_id)
+                await answer_in(self._store, conversation, answer_id)
         else:
             reach = await self._with_own_threads(conversation)
             here = [
@@ -392,7 +393,7 @@ class Engine:
     ) -> None:
         """Record a person's verdict on an answer of this conversation: +1, -1, or 0 to withdraw it.
         Raises NothingToDo where the conversation has no such answer."""
-        answer = await self._answer_in(conversation, answer_id)
+        answer = await answer_in(self._store, conversation, answer_id)
         prompt = await self._prompt_of(answer) if verdict < 0 else None
         await self._store.rate(answer.id, by, verdict, prompt)
         self.observer.observe(AnswerRated(conversation.platform, verdict))
@@ -413,7 +414,7 @@ class Engine:
     async def thought(self, conversation: ConversationKey, answer_id: int) -> str:
         """What the model thought before an answer of this conversation; "" for nothing. Raises
         NothingToDo where the conversation has no such answer."""
-        return (await self._answer_in(conversation, answer_id)).thought
+        return (await answer_in(self._store, conversation, answer_id)).thought
 
     async def forget(self, person: Person) -> int:
         """Delete all that this person asked, with the answers, for good; their unfinished answers
@@ -492,34 +493,6 @@ class Engine:
                     reach.add(thread)
         return reach
 
-    async def _answer_in(self, conversation: ConversationKey, answer_id: int) -> StoredAnswer:
-        """The answer of this conversation, or one that is shown in this thread. Raises NothingToDo:
-        a button that is pressed elsewhere reaches nothing, whatever number it carries."""
-        found = await self._store.answers(answer_id=answer_id, limit=1)
-        if not found or conversation not in found[0].question.places:
-            raise NothingToDo("There is no such answer any more.")
-        return found[0]
-
-    async def _newest(
-        self, conversation: ConversationKey, by: Person | None = None
-    ) -> StoredAnswer | None:
-        """The answer of the newest question, of this person or of anybody, since the last reset."""
-        person = by.key if by else None
-        found = await self._store.answers(conversation=conversation, person=person, limit=1)
-        return found[0] if found else None
-
-    async def _answer_meant(
-        self, conversation: ConversationKey, by: Person, answer_id: int | None
-    ) -> StoredAnswer:
-        """The answer with this id, or for None the one that a person means who names none: their
-        own newest, or else the newest. Raises NothingToDo where there is none."""
-        if answer_id is not None:
-            return await self._answer_in(conversation, answer_id)
-        newest = await self._newest(conversation, by) or await self._newest(conversation)
-        if newest is None:
-            raise NothingToDo("There is no such answer any more.")
-        return newest
-
     async def _again(
         self,
         conversation: ConversationKey,
@@ -529,7 +502,7 @@ class Engine:
         *,
         anew: bool,
     ) -> Job:
-        old = await self._answer_meant(conversation, by, answer_id)
+        old = await answer_meant(self._store, conversation, by, answer_id)
         if not _may(by, old):
             raise NotAllowed("Only who asked, or an admin, can have this answered again.")
         if old.id in self._running.jobs or old.state.open:

@@ -181,7 +181,7 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "mine"\nbackend = "openvino"\ndevice = "gpu"\nlow_bit = "sym_int8"\n'
         'context = 1024\nmax_parallel = 2\npython = "venv/bin/python"\ncache_dir = "cache"\n'
-        '[model.torch]\ncompile = "on"\n'
+        '[model.openvino]\nkv_cache = "int8"\n[model.torch]\ncompile = "on"\n'
         '[model.llamacpp]\nserver = "bin/llama-server"\ngpu_layers = 9\narguments = ["-t", "2"]\n'
     )
     (tmp_path / "mine").mkdir()
@@ -195,6 +195,7 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     assert options.server == str(tmp_path / "bin/llama-server")
     assert (options.gpu_layers, options.arguments) == (9, ("-t", "2"))
     assert options.compile
+    assert options.kv_cache == "int8"
 
 
 def test_the_demo_model_runs_on_the_cpu_unless_the_settings_say_otherwise() -> None:

@@ -63,6 +63,7 @@ class TypedLines:
 
 class ConsoleChatting:
     key = HERE
+    names_forwarded = False
 
     def __init__(self, engine: Engine, lines: TypedLines, out: io.StringIO) -> None:
         self.engine = engine
@@ -148,6 +149,7 @@ class ConsoleGroup:
     names = CommandNames(reset="/reset", forget="“parley history forget”")
     named = Named("no server", "a direct message", "Parley")
     key = HERE
+    names_forwarded = False
 
     def __init__(self, run: Terminal) -> None:
         self.engine = run.engine
@@ -186,6 +188,12 @@ class ConsoleGroup:
             return [said] if said and run.lines.idle else []
 
         return Told(texts)
+
+    async def forward(self, who: Who, said: Said, where: Where) -> Said:
+        raise AssertionError("nobody else is here")
+
+    async def machine_says(self, text: str) -> None:
+        raise AssertionError("nobody else is here")
 
     async def edit(self, said: Said, text: str) -> None:
         raise AssertionError("what is printed stays")
@@ -271,7 +279,7 @@ class ConsoleGroupPlatform:
         raise AssertionError("there is no channel")
 
     def answer_all(self, ignore_prefix: str = "//") -> None:
-        raise AssertionError("every line is a question")
+        raise AssertionError("there are no channels")
 
     def fold_thoughts(self) -> None:
         raise AssertionError("there are no buttons")

@@ -80,6 +80,21 @@ async def test_an_edit_of_a_mention_alone_keeps_what_it_means(group: GroupPlatfo
 
 
 @on_all_that_can(Can.EDITS, Can.OTHERS)
+async def test_an_edit_of_a_mention_alone_keeps_what_it_means_after_a_restart(
+    group: GroupPlatform,
+) -> None:
+    model = repeating()
+    async with group.running(model) as chat:
+        await chat.say(Who.ANA, "What is a llama?", where=Where.CHANNEL)
+        said = await chat.say(Who.ANA, "@bot", where=Where.CHANNEL)
+        await answered(chat, model, 1)
+    async with group.running(model) as chat:
+        await chat.edit(said, "@bot In one sentence.")
+        await answered(chat, model, 2)
+        assert given(model.prompts[1]) == ["Ana: What is a llama?\n\nIn one sentence."]
+
+
+@on_all_that_can(Can.EDITS, Can.OTHERS)
 async def test_a_message_that_is_edited_to_a_mention_alone_is_asked(group: GroupPlatform) -> None:
     model = repeating()
     async with group.running(model) as chat:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.common import composing
 from adapters.common.attachments import Attachment, Composed
-from adapters.common.composing import MOST_POINTED, Composer, Known
+from adapters.common.composing import MOST_POINTED, Composer
 from adapters.common.pointed import (
     NOT_FETCHED,
     UNREADABLE,
@@ -26,15 +27,25 @@ from bot.errors import NothingToDo, SurfaceError
 from tests.adapters.common.test_attachments import a_file
 
 
-async def no(_message_id: str) -> bool:
-    return False
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What is known of every message; `asked` names those that were questions."""
+
+    asked_in: frozenset[str] = frozenset()
+    newest: bool = False
+    stored: str = ""
+
+    async def asked(self, message_id: str, /) -> bool:
+        return message_id in self.asked_in
+
+    async def text(self, _message_id: str, /) -> str:
+        return self.stored
+
+    async def shows_newest(self, _message_id: str, /) -> bool:
+        return self.newest
 
 
-async def yes(_message_id: str) -> bool:
-    return True
-
-
-UNKNOWN = Known(no, no)
+UNKNOWN = Database()
 
 
 async def composed(message: Message, files: int = 1000, in_all: int = 20_000) -> Composed:
@@ -168,12 +179,11 @@ async def test_what_a_mention_alone_means(found: Earlier, asked: str) -> None:
     async def look() -> Earlier:
         return found
 
-    async def known(message_id: str) -> bool:
-        return message_id == "known"
-
     try:
         made = (
-            await Composer(1000, 1000).compose(Message("1", "1", "", look=look), Known(known, no))
+            await Composer(1000, 1000).compose(
+                Message("1", "1", "", look=look), Database(frozenset({"known"}))
+            )
         ).text
     except NothingToDo as nothing:
         made = nothing.user_text
@@ -183,13 +193,13 @@ async def test_what_a_mention_alone_means(found: Earlier, asked: str) -> None:
 @pytest.mark.parametrize(
     ("text", "known", "asked"),
     [
-        ("Why?", Known(no, yes), "Why?"),
-        ("Why?", Known(no, no), "Parley wrote:\nPi is 3.\n\nWhy?"),
-        ("", Known(no, yes), "Parley wrote:\nPi is 3."),
+        ("Why?", Database(newest=True), "Why?"),
+        ("Why?", Database(), "Parley wrote:\nPi is 3.\n\nWhy?"),
+        ("", Database(newest=True), "Parley wrote:\nPi is 3."),
     ],
 )
 async def test_an_answer_that_is_replied_to_is_quoted_where_it_is_not_the_newest(
-    text: str, known: Known, asked: str
+    text: str, known: Database, asked: str
 ) -> None:
     message = Message("1", "1", text, answer=("9", Quoted("Parley", "Pi is 3.")))
     assert (await Composer(1000, 1000).compose(message, known)).text == asked
@@ -207,6 +217,34 @@ async def test_an_edit_keeps_what_was_pointed_at_and_reads_it_anew_after_a_resta
     assert (kept.text, kept.notes) == ("Ben wrote:\nLook.\n\nHow?", ())
     anew = await Composer(1000, 20_000).recompose(gone, UNKNOWN)
     assert (anew.text, anew.notes) == ("How?", ("It is gone.",))
+
+
+@pytest.mark.parametrize(
+    ("stored", "edited"),
+    [
+        ("One?", "One?\n\nBriefly."),
+        ("One?\n\nIn short.", "One?\n\nBriefly."),
+        ("One? Tell me.", "Briefly."),
+        ("Two?", "Briefly."),
+        ("", "Briefly."),
+    ],
+)
+async def test_an_edit_after_a_restart_keeps_what_a_mention_alone_meant(
+    stored: str, edited: str
+) -> None:
+    async def look() -> Earlier:
+        return Earlier(Message("2", "2", "One?"))
+
+    message = Message("1", "1", "Briefly.", look=look)
+    made = await Composer(1000, 1000).recompose(message, Database(stored=stored))
+    assert made.text == edited
+
+
+async def test_an_edit_quotes_no_answer_that_was_the_newest_when_the_question_was_asked() -> None:
+    composer = Composer(1000, 1000)
+    message = Message("1", "1", "Why?", answer=("9", Quoted("Parley", "Pi is 3.")))
+    composer.keep(message, await composer.compose(message, Database(newest=True)))
+    assert (await composer.recompose(message, Database())).text == "Why?"
 
 
 # ---------------------------------------------------------------- texts

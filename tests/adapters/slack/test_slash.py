@@ -306,6 +306,7 @@ async def test_sub_commands_work_as_words_in_a_thread() -> None:
     async with bench() as b:
         first = await b.ana.say("C1", "thread")
         await b.ada.mention("C1", "/parley system Be short.", thread=first.ts)
+        await b.answered()
         await b.ana.mention("C1", "Hello", thread=first.ts)
         await b.answered()
         answer = b.joined("C1", first.ts)

@@ -1,0 +1,48 @@
+"""What the database knows of messages of a place."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.common.place import Place
+from bot.ports import Store, StoredAnswer
+
+
+class Known(Protocol):
+    """What is known of a message, by its id. Raises StorageError."""
+
+    async def asked(self, message_id: str, /) -> bool:
+        """Whether it was asked as a question."""
+        ...
+
+    async def text(self, message_id: str, /) -> str:
+        """The text of the question in it, as it is stored; "" where it holds none."""
+        ...
+
+    async def shows_newest(self, message_id: str, /) -> bool:
+        """Whether it shows the newest answer of the conversation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIn:
+    """`Known` of one place."""
+
+    store: Store
+    place: Place
+
+    async def asked(self, message_id: str, /) -> bool:
+        return await self._question(message_id) is not None
+
+    async def text(self, message_id: str, /) -> str:
+        stored = await self._question(message_id)
+        return stored.question.text if stored else ""
+
+    async def shows_newest(self, message_id: str, /) -> bool:
+        newest = await self.store.answers(conversation=self.place.key, limit=1)
+        return any(message_id in answer.messages for answer in newest)
+
+    async def _question(self, message_id: str) -> StoredAnswer | None:
+        for there in self.place.holding(message_id):
+            if found := await self.store.find_question(there.key, message_id):
+                return found
+        return None
