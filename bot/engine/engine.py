@@ -123,10 +123,9 @@ class Engine:
             delete_messages=remove,
         )
         self.summaries = Summaries(
-            generator,
+            self.models,
             store,
             self._queue,
-            self.models.default.window,
             clock,
             options.quota,
             self._running.spawn,

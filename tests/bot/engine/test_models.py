@@ -11,6 +11,8 @@ from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine, FurtherStatus
 from bot.engine.models import ModelSlots
+from bot.engine.summaries import Summary
+from bot.engine.transcript import Spoken, Transcript
 from bot.errors import GenerationError, ModelDown, NotAllowed
 from bot.messages import Completion, ModelInfo, Prompt
 from bot.observer import AnswerEnded
@@ -210,3 +212,23 @@ async def test_the_engine_ends_while_a_model_is_still_being_reached() -> None:
     async with bench(saying("small"), large=large) as b:
         await asyncio.sleep(0)
         assert not b.engine.status.further[0].up
+
+
+async def test_a_summary_is_written_by_the_model_of_its_place() -> None:
+    talk = Transcript((Spoken("Ben", "Meet at noon."),), "10", "12")
+    default, large = saying("small"), saying("LARGE")
+    ends: list[Summary] = []
+
+    async def deliver(summary: Summary) -> None:
+        ends.append(summary)
+
+    async with bench(default, large=large) as b:
+        await b.engine.change_settings(GENERAL, ADMIN, LARGE)
+        await b.engine.summaries.begin(GENERAL, ANA, talk, deliver)
+        await until(lambda: ends)
+        assert ends == [Summary("LARGE")]
+        assert (len(default.prompts), len(large.prompts)) == (0, 1)
+        await b.engine.change_settings(GENERAL, ADMIN, ConversationSettings())
+        await b.engine.summaries.begin(GENERAL, BEN, talk, deliver)
+        await until(lambda: len(ends) == 2)
+        assert ends[1] == Summary("small")
