@@ -1,4 +1,4 @@
-"""Further models in the numbers and on the operator's page: one that is down is told there, no more."""
+"""Further models in the numbers and on the operator's page; one that is down is told there."""
 
 from pathlib import Path
 
