@@ -8,10 +8,10 @@ from bot.ports import AnswerLedger, StoredAnswer
 async def answer_in(
     store: AnswerLedger, conversation: ConversationKey, answer_id: int
 ) -> StoredAnswer:
-    """The answer of this conversation. Raises NothingToDo: a button that is pressed elsewhere
-    reaches nothing, whatever number it carries."""
+    """The answer of this conversation, or one that is shown in this thread. Raises NothingToDo: a
+    button that is pressed elsewhere reaches nothing, whatever number it carries."""
     found = await store.answers(answer_id=answer_id, limit=1)
-    if not found or found[0].question.conversation != conversation:
+    if not found or conversation not in found[0].question.places:
         raise NothingToDo("There is no such answer any more.")
     return found[0]
 
