@@ -49,17 +49,17 @@ def from_a_person(message: discord.Message) -> bool:
 
 def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
     """What the person typed, without the mention of the bot, and what it points at."""
-    resolved = replied_to(message)
-    replied = resolved if isinstance(resolved, discord.Message) else None
-    about = quoted(replied, me) if replied else None
-    own = replied is not None and replied.author.id == me.id
+    replied = replied_to(message)
+    answered = replied if isinstance(replied, discord.Message) else None
+    about = quoted(answered, me) if answered else None
+    own = answered if answered and answered.author.id == me.id else None
     return Message(
         event_id=str(message.id),
         message_id=str(message.id),
         text=readable(message, me),
         files=attachments_of(message.attachments),
         quoted=None if own else about,
-        answer=(str(replied.id), about) if replied and about and own else None,
+        answer=(str(own.id), about) if about and own else None,
         carried=carried(message),
         find=_find(message, me) if _is_reply(message) and about is None else None,
         look=_look(message, me) if mentions(message, me) else None,

@@ -31,8 +31,7 @@ async def carried(workspace: Workspace, message: JSON) -> Pointed:
     """What a message holds beside its words and its own files."""
     parts: list[Pointed] = []
     for attachment in objects(message, "attachments")[:MOST_ATTACHMENTS]:
-        shared = attachment.get("is_share") or attachment.get("is_msg_unfurl")
-        read = _shared if shared else _card
+        read = _shared if is_shared(attachment) else _card
         parts.append(await read(workspace, attachment))
         if sum(len(part.text) for part in parts) > LONGEST:
             break
@@ -78,6 +77,11 @@ async def _words(workspace: Workspace, message: JSON) -> str:
 
 
 # ---------------------------------------------------------------- attachments
+
+
+def is_shared(attachment: JSON) -> bool:
+    """Whether an attachment is the copy of a message."""
+    return any(attachment.get(f"is_{how}") for how in ("share", "msg_unfurl", "reply_unfurl"))
 
 
 async def _shared(workspace: Workspace, attachment: JSON) -> Pointed:

@@ -22,7 +22,7 @@ from adapters.common.pointed import (
     Pointed,
 )
 from adapters.common.question import Message
-from adapters.slack.content import carried, field, objects, quoted
+from adapters.slack.content import carried, field, is_shared, objects, quoted
 from adapters.slack.payloads import JSON
 from adapters.slack.workspaces import Workspace
 from bot.recent import Recent
@@ -77,8 +77,7 @@ class Previews:
 
 
 def _has_copy(message: JSON) -> bool:
-    held = objects(message, "attachments")
-    return any(one.get("is_msg_unfurl") or one.get("is_share") for one in held)
+    return any(is_shared(one) for one in objects(message, "attachments"))
 
 
 # ---------------------------------------------------------------- a mention alone
@@ -97,10 +96,11 @@ async def earlier(
     method = "conversations.replies" if thread else "conversations.history"
     oldest = f"{float(ts) - timedelta(minutes=LOOK_MINUTES).total_seconds():.6f}"
     arguments: dict[str, Any] = {"channel": channel, "latest": ts, "oldest": oldest}
-    if thread:
-        arguments["ts"] = thread
+    limit = LOOK_MESSAGES
+    if thread:  # Slack lists the oldest of these minutes first
+        arguments["ts"], limit = thread, 4 * LOOK_MESSAGES
     await workspace.tiers.turn(method)
-    response = await workspace.gateway.call(method, limit=LOOK_MESSAGES, **arguments)
+    response = await workspace.gateway.call(method, limit=limit, **arguments)
     listed = sorted(objects(response, "messages"), key=lambda one: field(one, "ts"), reverse=True)
     for one in listed:
         if field(one, "user") == user and oldest <= field(one, "ts") < ts:

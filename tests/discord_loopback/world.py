@@ -79,6 +79,10 @@ class Channel:
     """The bot may not read what was said here, and in the threads of this channel: it lacks Read
     Message History."""
     forum: bool = False
+    category: "Channel | None" = None
+    """The category that it is in."""
+    is_category: bool = False
+    topic: str | None = None
     opened: str = field(default_factory=new_id)
     """Of a thread: the id of Discord's own first message in it."""
     overwrites: list[dict[str, Any]] = field(default_factory=list)
@@ -93,7 +97,9 @@ class Channel:
     def type(self) -> int:
         if self.direct_with:
             return 1
-        return 11 if self.parent else 15 if self.forum else 0
+        if self.parent:
+            return 11
+        return 4 if self.is_category else 15 if self.forum else 0
 
     def payload(self) -> dict[str, Any]:
         if self.direct_with:
@@ -118,9 +124,9 @@ class Channel:
         denied = [deny] if rights else []
         return common | {
             "position": 0,
-            "topic": None,
+            "topic": self.topic,
             "nsfw": False,
-            "parent_id": None,
+            "parent_id": self.category.id if self.category else None,
             "permission_overwrites": [*denied, *self.overwrites],
         }
 
@@ -280,6 +286,11 @@ class World:
             user.roles.append(role)
         self.users[user.id] = user
         return user
+
+    def category(self, name: str) -> Channel:
+        channel = Channel(name, is_category=True)
+        self.channels[channel.id] = channel
+        return channel
 
     def channel(self, name: str, *, closed: bool = False, forum: bool = False) -> Channel:
         channel = Channel(name, closed=closed, forum=forum)

@@ -4,8 +4,9 @@ from typing import Any
 
 from adapters.common.pointed import DELETED, NOT_FETCHED, UNREADABLE
 from adapters.common.texts import NOTHING_ASKED
-from tests.adapters.discord.scene import Scene, scene
+from tests.adapters.discord.scene import Scene, loopback, scene
 from tests.discord_loopback import BOT, Message
+from tests.discord_loopback.world import new_id
 from tests.until import until
 
 CARD: dict[str, Any] = {
@@ -238,3 +239,45 @@ async def test_where_nothing_can_be_read_before_a_mention_alone_parley_asks() ->
         await s.discord.say(s.general, s.ana, "Hidden?")
         assert await told(s, BOT.mention) == NOTHING_ASKED
         assert s.generator.prompts == []
+
+
+# ---------------------------------------------------------------- channels without a mention
+
+
+async def test_what_discord_hides_is_no_question_where_none_needs_a_mention() -> None:
+    async with loopback(message_content=False) as s:
+        settings = s.settings.discord.model_copy(
+            update={"answer_all_channels": frozenset({s.general.id})}
+        )
+        s.settings = s.settings.model_copy(update={"discord": settings})
+        async with s.running():
+            hidden = await s.discord.say(s.general, s.ana, "Do you see this?")
+            assert await question(s, f"{BOT.mention} And this?") == "Ana: And this?"
+            assert replies(s, hidden) == []
+
+
+async def test_a_category_and_a_forum_cover_what_is_in_them() -> None:
+    async with loopback() as s:
+        world = s.discord.world
+        category = s.general.category = world.category("questions")
+        forum = world.channel("help", forum=True)
+        ids = frozenset({category.id, forum.id})
+        settings = s.settings.discord.model_copy(update={"answer_all_channels": ids})
+        s.settings = s.settings.model_copy(update={"discord": settings})
+        post = world.thread(forum, new_id(), "How?", s.ana)
+        async with s.running():
+            await s.discord.say(s.general, s.ana, "One")
+            await s.answered()
+            await s.discord.say(post, s.ana, "Two")
+            await s.answered(post)
+            elsewhere = world.channel("elsewhere")
+            await s.discord.gateway.dispatch("CHANNEL_CREATE", elsewhere.payload())
+            await s.discord.say(elsewhere, s.ana, "Three")
+        s.discord.gateway.current = None
+        await s.discord.say(s.general, s.ana, "Four")
+        await s.discord.say(post, s.ana, "Five")
+        async with s.running():
+            await until(lambda: len(s.generator.prompts) == 4)
+            await s.engine.finish()
+    asked = [prompt.question for prompt in s.generator.prompts]
+    assert asked == ["Ana: One", "Ana: Two", "Ana: Four", "Ana: Five"]

@@ -6,10 +6,11 @@ import pytest
 
 from adapters.common.place import Place
 from adapters.discord import late_replies
-from adapters.discord.transcripts import DiscordTranscripts
+from adapters.discord.transcripts import YOU_MAY_NOT, DiscordTranscripts
 from bot.messages import ConversationKey
 from tests.adapters.discord.scene import Scene, scene
-from tests.discord_loopback.world import GUILD
+from tests.discord_loopback import BOT
+from tests.discord_loopback.world import GUILD, READ_MESSAGE_HISTORY
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
 
@@ -98,3 +99,20 @@ def test_a_link_is_recognised_in_its_own_place_only() -> None:
     assert reads(here, place, "<https://ptb.discord.com/channels/9/11/77>") == "77"
     assert reads(here, place, "https://discord.com/channels/9/10/77") == ""
     assert reads(here, place, "2h") == ""
+
+
+async def test_who_may_not_read_the_history_gets_no_summary_of_it() -> None:
+    async with scene(short()) as s:
+        await s.discord.say(s.general, s.ana, "Hello")
+        stranger = s.discord.world.user("Stranger")
+        s.general.overwrites.append(
+            {"id": stranger.id, "type": 1, "allow": "0", "deny": str(READ_MESSAGE_HISTORY)}
+        )
+        await s.discord.gateway.dispatch("CHANNEL_UPDATE", s.general.payload())
+        used = await s.discord.command(stranger, s.general, "summarize", since="1h")
+        await until(lambda: used.said)
+        assert used.said == [YOU_MAY_NOT]
+        await s.discord.say(s.general, stranger, f"{BOT.mention} summarize")
+        told = s.discord.world.messages.values()
+        await until(lambda: [one for one in told if one.content == YOU_MAY_NOT][1:])
+        assert s.generator.prompts == []
