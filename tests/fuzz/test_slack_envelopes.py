@@ -33,8 +33,8 @@ from adapters.slack.api import JSON, Gateway
 from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.modals import SYSTEM_VIEW
-from adapters.slack.transports import EVENTS_PATH, Events
 from adapters.slack.shortcuts import ASK, SUMMARIZE
+from adapters.slack.transports import EVENTS_PATH, Events
 from adapters.slack.workspaces import Installed, Workspaces
 from bot.clock import Clock
 from bot.config import SlackSettings
