@@ -1,5 +1,7 @@
 """The variables of system prompts, on every platform: the prompts word for word."""
 
+from dataclasses import replace
+
 from bot.ports import ConversationSettings
 from tests.scenarios.acting import answered, ask, newest, repeating
 from tests.scenarios.driver import Can, GroupPlatform, Where, Who
@@ -41,6 +43,7 @@ async def test_a_direct_message_has_no_channel_and_no_topic(group: GroupPlatform
         await chat.say(Who.ANA, "Hello", where=Where.DIRECT)
         await answered(chat, model, 1)
         key = (await newest(group.store)).question.conversation
+        key = replace(key, thread="")  # the next message may open another chat
         settings = ConversationSettings(system_prompt="{channel}, {topic}, {bot}")
         await group.store.change_settings(key, settings)
         await chat.say(Who.ANA, "Hello again", where=Where.DIRECT)
