@@ -50,8 +50,10 @@ def own_role(message: discord.Message) -> int | None:
 
 _TOKEN = re.compile(
     r"<(?:@!?(?P<user>\d+)|@&(?P<role>\d+)|#(?P<channel>\d+)|a?:(?P<emoji>\w+):\d+"
-    r"|/(?P<command>[^:>]+):\d+)>"
+    r"|/(?P<command>[^:<>]{1,100}):\d+)>"
 )
+"""A command's name has 32 characters at most, and those of its group and subcommand as many.
+Without a limit, a text of nothing but beginnings would be searched to its end from each of them."""
 
 
 def readable(message: discord.Message, me: discord.ClientUser) -> str:

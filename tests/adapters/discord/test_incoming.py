@@ -67,6 +67,8 @@ def mentioned(typed: str) -> list[int]:
         ("in <#700000000000000001> or <#700000000000000002>", "in #kitchen or #a channel"),
         ("so <:happy:700000000000000003> <a:wow:700000000000000004>", "so :happy: :wow:"),
         ("use </ask:700000000000000005>", "use /ask"),
+        ("use </parley settings set:700000000000000005>", "use /parley settings set"),
+        ("</ or </ask:700000000000000005>", "</ or /ask"),
         ("1 < 2 <b> <@x>", "1 < 2 <b> <@x>"),
     ],
 )
@@ -75,6 +77,12 @@ def test_mentions_and_emoji_are_read_as_people_see_them(typed: str, read: str) -
     parley = SimpleNamespace(id=ME.id, display_name="Parley")
     message = a_message(typed, mentions=[ana, parley], raw_mentions=mentioned(typed))
     assert readable(message, ME) == read
+
+
+def test_beginnings_of_commands_without_an_end_are_read_in_one_pass() -> None:
+    """With one search to the end of the text for each of them, this would take minutes."""
+    typed = "</" * 200_000
+    assert readable(a_message(typed), ME) == typed
 
 
 def test_a_mention_of_the_bots_own_role_is_one_of_the_bot() -> None:
