@@ -32,9 +32,10 @@ class Transcript:
 
     def lines(self, *, names: bool) -> list[str]:
         """The messages as the model reads them, ``Name: text``. Without `names`, people are
-        numbered in the order in which they speak."""
+        numbered in the order in which they speak. The further lines of a message are indented:
+        nobody can write one that looks like another person's, or like the end of the material."""
         named = zip(self._names(names), self.spoken, strict=True)
-        return [f"{name}: {one.text}" for name, one in named]
+        return [f"{name}: " + "\n  ".join(one.text.splitlines()) for name, one in named]
 
     def _names(self, shown: bool) -> Sequence[str]:
         numbers: dict[str, int] = {}
