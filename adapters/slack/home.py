@@ -1,17 +1,19 @@
 """The app's Home tab: what Parley is, who may do what, the model, and what is left of a quota.
 
 It is published anew whenever somebody opens it (app_home_opened, views.publish), for that person
-alone. Rights are looked up each time.
+alone. Rights are looked up each time. Slack takes markdown blocks in messages only, so the texts
+are sections of mrkdwn here.
 """
 
 import logging
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
-from adapters.slack.desk import USAGE, lines
-from adapters.slack.mrkdwn import harmless
+from adapters.slack.desk import USAGE
+from adapters.slack.mrkdwn import escaped
 from adapters.slack.payloads import JSON, text
 from adapters.slack.places import member_of, place_of
+from adapters.slack.rendering import section_pieces
 from adapters.slack.workspaces import Workspace
 from bot.errors import SurfaceError
 
@@ -33,9 +35,7 @@ class Home:
             about = self._desk.about(place, member_of(workspace, user))
             said = await self._desk.explained(place.key, about)
             try:
-                await workspace.gateway.call(
-                    "views.publish", user_id=user, view=_view(said, lines(USAGE))
-                )
+                await workspace.gateway.call("views.publish", user_id=user, view=_view(said, USAGE))
             except SurfaceError as error:
                 logger.warning("the Home tab cannot be shown: %s", error)
 
@@ -43,8 +43,12 @@ class Home:
 
 
 def _view(*texts: str) -> dict[str, object]:
+    """`texts` are Parley's own: of Markdown they hold bold words and code alone."""
     blocks: list[dict[str, object]] = []
     for one in texts:
         blocks += [{"type": "divider"}] if blocks else []
-        blocks.append({"type": "markdown", "text": harmless(one)})
+        blocks += [
+            {"type": "section", "text": {"type": "mrkdwn", "text": piece}}
+            for piece in section_pieces(escaped(one).replace("**", "*"))
+        ]
     return {"type": "home", "blocks": blocks}

@@ -89,12 +89,12 @@ def _plain(shown: str, note: str) -> JSON:
         return {"text": whole, "blocks": []}
     sections = [
         {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
-        for piece in _pieces(shown)
+        for piece in section_pieces(shown)
     ]
     return {"text": _summary(shown), "blocks": [*sections, *([_small(note)] if note else [])]}
 
 
-def _pieces(text: str) -> Iterator[str]:
+def section_pieces(text: str) -> Iterator[str]:
     """`text` in pieces that a section takes, cut at the end of a line or a word where there is
     one. White space alone is left out: Slack refuses a section without text."""
     while len(text) > MOST_SECTION_CHARACTERS:

@@ -351,6 +351,13 @@ def set_thread_title(team: Team, args: JSON) -> JSON:
     return {}
 
 
+_IN_HOME = frozenset(
+    {"actions", "context", "divider", "header", "image", "input", "rich_text", "section", "video"}
+)
+"""The blocks that a Home tab takes (https://docs.slack.dev/reference/block-kit/blocks): a markdown
+block, for one, is for messages only."""
+
+
 def publish_view(team: Team, args: JSON) -> JSON:
     """https://docs.slack.dev/reference/methods/views.publish"""
     if args["user_id"] not in team.users:
@@ -360,6 +367,8 @@ def publish_view(team: Team, args: JSON) -> JSON:
         raise ApiError("invalid_arguments")
     for block in view["blocks"]:
         if block["type"] == "section" and not 0 < len(block["text"]["text"]) <= SECTION_CHARACTERS:
+            raise ApiError("invalid_blocks")
+        if block["type"] not in _IN_HOME:
             raise ApiError("invalid_blocks")
     team.homes[args["user_id"]] = view
     return {"view": view}

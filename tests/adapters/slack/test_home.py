@@ -1,7 +1,11 @@
 """The app's Home tab, through the real Bolt app."""
 
+from dataclasses import replace
+
+from bot.messages import ModelInfo
 from bot.ports import Quota
 from tests.adapters.slack.bench import Bench, bench
+from tests.scripted_generator import ScriptedGenerator
 from tests.slack_loopback import ApiError, Someone
 from tests.until import until
 
@@ -11,7 +15,8 @@ async def home(b: Bench, person: Someone) -> str:
     b.team.homes.pop(person.id, None)
     await person.open_app("D1", tab="home")
     await until(lambda: person.id in b.team.homes)
-    return "\n".join(block.get("text", "") for block in b.team.homes[person.id]["blocks"])
+    sections = [one for one in b.team.homes[person.id]["blocks"] if one["type"] == "section"]
+    return "\n".join(one["text"]["text"] for one in sections)
 
 
 async def test_it_says_what_parley_is_what_one_may_and_what_is_left() -> None:
@@ -27,6 +32,21 @@ async def test_it_says_what_parley_is_what_one_may_and_what_is_left() -> None:
         await b.answered()
         assert "2 of 3 answers" in await home(b, b.ana)
         assert "3 of 3 answers" in await home(b, b.ada)  # each sees their own
+
+
+class Tagged(ScriptedGenerator):
+    """A server's model with a name that would ping everybody."""
+
+    async def start(self) -> ModelInfo:
+        return replace(await super().start(), name="<!channel> & <@U1>")
+
+
+async def test_its_words_are_bold_as_slack_writes_them_and_nothing_else_is_markup() -> None:
+    async with bench(generator=Tagged()) as b:
+        shown = await home(b, b.ana)
+        assert "*I am Parley:* I answer" in shown
+        assert "**" not in shown
+        assert "*Model:* &lt;!channel&gt; &amp; &lt;@U1&gt;, on " in shown
 
 
 async def test_admins_are_told_what_they_may() -> None:
