@@ -3,11 +3,10 @@
 import logging
 
 import aiohttp
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from adapters.common.direct import in_messages
-from adapters.slack.mrkdwn import escaped, harmless
 from adapters.slack.private_replies import LONGEST
+from adapters.slack.response_urls import respond
 from bot.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -33,18 +32,7 @@ class LateReply:
         if not self._url or late or len(parts) > MOST_MESSAGES:
             return False
         try:
-            return all([await self._sent(part) for part in parts])
+            return all([await respond(self._url, part) for part in parts])
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             logger.warning("a response URL failed: %s", type(error).__name__)
             return False
-
-    async def _sent(self, text: str) -> bool:
-        response = await AsyncWebhookClient(self._url).send(
-            text=escaped(text),
-            blocks=[{"type": "markdown", "text": harmless(text)}],
-            response_type="ephemeral",
-            replace_original=False,
-        )
-        if response.status_code != 200:
-            logger.warning("a response URL was refused: HTTP %d", response.status_code)
-        return response.status_code == 200

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from adapters.common.place import Place
 from adapters.slack.mrkdwn import escaped, harmless
+from adapters.slack.response_urls import respond
 from adapters.slack.workspaces import Workspace
 from bot.errors import SurfaceError
 
@@ -75,21 +75,17 @@ class PrivateReply:
         await self._send(text, {"type": "actions", "elements": [menu]})
 
     async def _send(self, text: str, *below: dict[str, Any]) -> None:
-        body: dict[str, Any] = {
-            "text": escaped(text),
-            "blocks": [{"type": "markdown", "text": harmless(text)}, *below],
-        }
         try:
             if self.response_url:
-                hook = AsyncWebhookClient(self.response_url)
-                await hook.send(**body, response_type="ephemeral", replace_original=False)
+                await respond(self.response_url, text, *below)
                 return
             await self.workspace.gateway.patiently(
                 "chat.postEphemeral",
                 channel=self.place.key.channel,
                 user=self.user,
                 thread_ts=self._thread,
-                **body,
+                text=escaped(text),
+                blocks=[{"type": "markdown", "text": harmless(text)}, *below],
             )
         except SurfaceError as error:
             logger.warning("%s: a private reply could not be delivered: %s", self.place.key, error)

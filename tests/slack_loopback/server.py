@@ -53,6 +53,8 @@ class LoopbackSlack:
         self.http: HttpEvents | None = None
         """Where events go instead of the socket, in HTTP mode."""
         self.responses: dict[str, list[JSON]] = {}
+        self.refuses_markdown = False
+        """Response URLs take no markdown blocks, as incoming webhooks do not."""
         """What was posted to each response URL."""
         self.connects = True
         """New sockets can be had; otherwise a request for one breaks off."""
@@ -215,6 +217,9 @@ class LoopbackSlack:
             check_blocks(body.get("blocks") or [])
         except ApiError:
             return web.Response(status=400, text="invalid_blocks")
+        kinds = {block["type"] for block in body.get("blocks") or []}
+        if self.refuses_markdown and "markdown" in kinds:
+            return web.Response(status=500)
         posted.append(body)
         return web.Response(text="ok")
 
