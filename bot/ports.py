@@ -206,7 +206,8 @@ class ConversationSettings:
     reasoning: Reasoning | None = None
     """How much the model should think."""
     model: str | None = None
-    """Which of the further models answers (``[models.NAME]``)."""
+    """Which of the further models answers (``[models.NAME]``); "default" in a thread that does not
+    follow its channel."""
 
 
 class QuestionStore(Protocol):

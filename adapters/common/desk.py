@@ -443,7 +443,9 @@ class Desk:
             return model_choice.models_text(effective, self.engine.status)
         if not person.admin:
             raise NotAllowed(texts.MODEL_FOR_ADMINS)
-        chosen = model_choice.with_model(settings, name, self.engine.status)
+        channel = replace(place.key, thread="")
+        above = (await self.engine.settings(channel)).model if place.key.thread else None
+        chosen = model_choice.with_model(settings, name, self.engine.status, above=above)
         await self._change(place, person, chosen)
         return model_choice.chosen_text(chosen)
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.engine import FurtherStatus, Status
+from bot.engine.models import DEFAULT
 from bot.errors import NotUnderstood
 from bot.ports import ConversationSettings
-
-DEFAULT = "default"
-"""What is typed for the model that answers where none is chosen."""
 
 
 def choices(status: Status) -> tuple[str, ...]:
@@ -27,27 +25,30 @@ def model_word(text: str) -> str | None:
     return words[1] if len(words) == 2 else ""
 
 
-def with_model(settings: ConversationSettings, typed: str, status: Status) -> ConversationSettings:
-    """`settings` with the model that was typed. Raises NotUnderstood, saying what there is."""
+def with_model(
+    settings: ConversationSettings, typed: str, status: Status, *, above: str | None = None
+) -> ConversationSettings:
+    """`settings` with the model that was typed. `above`: that of a thread's channel, in place of
+    which the default has to be named. Raises NotUnderstood, saying what there is."""
     name = typed.strip().lower()
     names = choices(status)
     if not names:
         raise NotUnderstood(only_one_text(status))
     if name not in names:
         raise NotUnderstood(f"There is no model {typed.strip()[:40]!r}. Choose {_listed(names)}.")
-    return replace(settings, model=None if name == DEFAULT else name)
+    return replace(settings, model=None if name == DEFAULT and above is None else name)
 
 
 def models_text(settings: ConversationSettings, status: Status) -> str:
     """The models, a line each, and which one answers with these settings."""
     if not status.further:
         return only_one_text(status)
-    lines = [_line(DEFAULT, status.model.name, chosen=settings.model is None)]
+    lines = [_line(DEFAULT, status.model.name, chosen=settings.model in (None, DEFAULT))]
     lines += [
         _line(further.name, _described(further), chosen=settings.model == further.name)
         for further in status.further
     ]
-    if settings.model not in (None, *(further.name for further in status.further)):
+    if settings.model not in (None, DEFAULT, *(further.name for further in status.further)):
         lines.append(gone_text(settings.model))
     return "\n".join(["The models here:", *lines, "Admins choose one by its name."])
 

@@ -177,7 +177,7 @@ def settings_text(settings: ConversationSettings, models: Collection[str] = ()) 
 
 
 def _model(name: str | None, models: Collection[str]) -> str:
-    if name is None or name in models:
+    if name is None or name in ("default", *models):
         return name or "default"
     return f"{name}, which is not there any more: the default answers"
 

@@ -21,6 +21,9 @@ from bot.ports import ConversationSettings, Generator, SettingsStore
 
 logger = logging.getLogger(__name__)
 
+DEFAULT = "default"
+"""The name of the default model; stored in a thread whose channel has another one."""
+
 RETRY_SECONDS = 30.0
 """Between two attempts to reach the servers of a further model that did not answer yet."""
 
@@ -103,7 +106,7 @@ class Models:
     def chosen(self, settings: ConversationSettings) -> Chosen:
         """The model that these settings choose."""
         name = settings.model
-        if name is None:
+        if name is None or name == DEFAULT:
             return Chosen(self.default)
         served = self.further.get(name)
         return Chosen(served) if served else Chosen(self.default, gone=name)

@@ -1,5 +1,7 @@
 """Several models on every platform: who may choose one, and who answers then."""
 
+from dataclasses import replace
+
 from bot.ports import ConversationSettings
 from tests.scenarios.acting import answered, ask, newest, repeating
 from tests.scenarios.driver import Can, Command, GroupPlatform, Where, Who
@@ -132,3 +134,25 @@ async def test_a_choice_is_the_places_own(group: GroupPlatform) -> None:
         await chat.say(Who.ADA, "@bot And here?", where=Where.ELSEWHERE)
         await answered(chat, model, 2)
         assert large.prompts == []
+
+
+@on_all_that_can(Can.OTHERS)
+async def test_a_thread_can_have_the_default_where_its_channel_has_another(
+    group: GroupPlatform,
+) -> None:
+    model, large = repeating(), large_model()
+    group.add_model("large", large)
+    async with group.running(model) as chat:
+        await chat.say(Who.ADA, "@bot Hello", where=Where.PEOPLES_THREAD)
+        await answered(chat, model, 1)
+        thread = (await newest(group.store)).question.conversation
+        channel = replace(thread, thread="")
+        await group.store.change_settings(channel, ConversationSettings(model="large"))
+        chosen = await chat.say(Who.ADA, "@bot model default", where=Where.PEOPLES_THREAD)
+        await chosen.told.text()
+        await chat.say(Who.ADA, "@bot Who are you?", where=Where.PEOPLES_THREAD)
+        await answered(chat, model, 2)
+        assert large.prompts == []
+        assert chat.answers(Where.PEOPLES_THREAD)[-1].note == ""
+        shows = await chat.say(Who.ADA, "@bot model", where=Where.PEOPLES_THREAD)
+        assert await shows.told.text() == shown(large=False)
