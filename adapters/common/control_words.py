@@ -6,6 +6,9 @@ from enum import StrEnum
 
 _SEPARATOR = re.compile(r"\s*(?:,\s*|[:;–—-](?=\s|$)\s*)+")
 _SPELLINGS = {"summarise": "summarize"}
+_LONGEST = 60
+"""Characters of the longest spelling of a command, and some more. `_POLITE` takes the square of the
+length of a text that is mostly spaces."""
 _POLITE = re.compile(r"^please[\s,]+|[\s,]+please$")
 
 
@@ -24,6 +27,8 @@ def control_word(text: str) -> ControlWord | None:
     "Stop!", "/stop" and "please stop" are STOP. "stop using emojis" and "stop?" are questions.
     """
     word = text.strip().rstrip(".!…").strip().lower()
+    if len(word) > _LONGEST:
+        return None
     word = _POLITE.sub("", word).removeprefix("/").rstrip(".!…").strip()
     word = _SPELLINGS.get(word, word)
     return next((known for known in ControlWord if known == word), None)

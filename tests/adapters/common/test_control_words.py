@@ -41,3 +41,9 @@ def test_reset_is_known_too() -> None:
 )
 def test_the_separator_after_a_mention_is_not_part_of_the_text(typed: str, text: str) -> None:
     assert after_mention(typed) == text
+
+
+def test_a_long_text_of_spaces_is_no_command_and_is_read_in_one_pass() -> None:
+    """Looked at with the square of its length, this text would take minutes."""
+    assert control_word("stop" + " " * 400_000 + "it") is None
+    assert control_word(" " * 400_000 + "stop") is ControlWord.STOP
