@@ -49,6 +49,24 @@ class People:
         return (await self.profile(user)).name
 
 
+class FewPeople(People):
+    """Looks up the names of the first `most` people that it is asked for, each once: a name that
+    Slack does not tell is not asked for again. For one reading of a place."""
+
+    def __init__(self, people: People, most: int) -> None:
+        self._people = people
+        self._most = most
+        self._names: dict[str, str] = {}
+
+    async def name(self, user: str) -> str:
+        known = self._names.get(user)
+        if known is None:
+            if len(self._names) >= self._most:
+                return f"user {user}"
+            known = self._names[user] = await self._people.name(user)
+        return known
+
+
 def _profile(user: str, data: dict[str, object]) -> Profile:
     profile = data.get("profile")
     names = profile if isinstance(profile, dict) else {}

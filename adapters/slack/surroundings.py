@@ -19,7 +19,7 @@ from adapters.slack.content import author, said
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
 from adapters.slack.payloads import Malformed, text
-from adapters.slack.people import People
+from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import SurfaceError, Unreadable
 from bot.messages import ConversationKey, Question
@@ -211,7 +211,7 @@ class _Reader:
 
     @classmethod
     def of(cls, workspace: Workspace, question: Question) -> "_Reader":
-        few = replace(workspace, people=_FewPeople(workspace.people))
+        few = replace(workspace, people=FewPeople(workspace.people, MOST_NAMES))
         return cls(few, question.conversation)
 
     async def around(self, newest_first: Sequence[JSON], characters: int, *, older: bool) -> Around:
@@ -241,17 +241,3 @@ class _Reader:
         event = Said("", self.key.channel, ts, "", "", (), "").event_id(self.workspace)
         name = await author(self.workspace, message)
         return Remark(ts, event, name, await said(self.workspace, message), _moment(message))
-
-
-class _FewPeople(People):
-    """Looks up the names of the first `MOST_NAMES` people that it is asked for."""
-
-    def __init__(self, people: People) -> None:
-        self._people = people
-        self._asked: set[str] = set()
-
-    async def name(self, user: str) -> str:
-        if user not in self._asked and len(self._asked) >= MOST_NAMES:
-            return f"user {user}"
-        self._asked.add(user)
-        return await self._people.name(user)

@@ -7,6 +7,7 @@ that the app is in the channel. To some apps Slack shows 15 messages a call, onc
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from adapters.common.place import Place
@@ -17,6 +18,7 @@ from adapters.slack import mrkdwn
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import moment_of
 from adapters.slack.payloads import JSON, Malformed, records, text
+from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.engine.transcript import Spoken, Transcript
 from bot.errors import NotAllowed, SurfaceBusy
@@ -26,6 +28,9 @@ from bot.names import clean_name
 PAGE, LARGE_PAGE = 200, 999
 """Messages of one call: of a channel, and of a thread, whose newest come last."""
 MOST_CALLS = 8
+MOST_NAMES = 100
+"""People whose names are looked up for one summary: about as many calls as Slack allows a
+minute."""
 SPOKEN = frozenset({"", "bot_message", "file_share", "me_message", "thread_broadcast"})
 """The subtypes of messages that somebody, or some app, wrote."""
 NOT_HERE = "I am not in this channel, so I cannot read it. Invite me with `/invite` and ask again."
@@ -57,7 +62,9 @@ class SlackTranscripts:
         wanted = listed[listed.index(begun[-1]) + 1 :] if begun else listed
         kept = wanted[-MOST_MESSAGES:]
         older = len(kept) < len(wanted) or (older and not begun)
-        spoken = [one for one in [await _spoken(workspace, each) for each in kept] if one]
+        few = replace(workspace, people=FewPeople(workspace.people, MOST_NAMES))
+        # the newest first: where there are too many people, theirs are the names that matter
+        spoken = [one for one in [await _spoken(few, each) for each in reversed(kept)] if one][::-1]
         first, newest = (str(kept[0]["ts"]), str(kept[-1]["ts"])) if kept else ("", "")
         return Transcript(tuple(spoken), first, newest, older=older, later=later)
 

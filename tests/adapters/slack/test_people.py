@@ -6,7 +6,7 @@ import pytest
 
 from adapters.common.place import Profile
 from adapters.slack.errors import Refused
-from adapters.slack.people import CACHE_SECONDS, CACHE_SIZE, People
+from adapters.slack.people import CACHE_SECONDS, CACHE_SIZE, FewPeople, People
 from bot.errors import SurfaceError
 from tests.virtual_clock import VirtualClock
 
@@ -87,3 +87,16 @@ async def test_the_cache_is_bounded() -> None:
     assert directory.asked == everybody, "the newest are remembered"
     await known.profile("U9")
     assert directory.asked[-1] == "U9", "those before are not"
+
+
+async def test_of_few_people_each_is_asked_for_once_even_where_slack_does_not_tell() -> None:
+    directory = Directory()
+    directory.trouble = Refused("no such user", "user_not_found")
+    few = FewPeople(people(directory), 2)
+    for _ in range(3):
+        assert [await few.name(user) for user in ("U1", "U2", "U3")] == [
+            "user U1",
+            "user U2",
+            "user U3",
+        ]
+    assert directory.asked == ["U1", "U2"]

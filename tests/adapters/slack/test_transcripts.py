@@ -3,11 +3,12 @@
 import pytest
 
 from adapters.common.place import Place
-from adapters.slack import late_replies
+from adapters.slack import late_replies, transcripts
 from adapters.slack.transcripts import SlackTranscripts
 from bot.messages import ConversationKey
 from tests.adapters.slack.bench import bench
 from tests.scripted_generator import ScriptedGenerator
+from tests.slack_loopback import Someone
 from tests.until import until
 
 
@@ -65,3 +66,20 @@ def test_a_link_is_recognised_in_its_own_place_only() -> None:
     assert reader.linked(thread, inside) == "1700000000.000200"
     assert reader.linked(channel, inside) == ""
     assert reader.linked(channel, "2h") == ""
+
+
+async def test_the_names_of_so_many_people_are_looked_up_the_newest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transcripts, "MOST_NAMES", 2)
+    model = short()
+    async with bench(generator=model) as at:
+        at.team.channel("C1")
+        for number in range(4):
+            Someone(at.slack, f"U{50 + number}", f"Person {number}").post("C1", f"Opinion {number}")
+        await at.ana.command("/parley", "summarize 1h", "C1")
+        await until(lambda: model.prompts)
+        question = model.prompts[0].question
+        assert (
+            "user U50: Opinion 0\nuser U51: Opinion 1\nPerson 2: Opinion 2\nPerson 3: Opinion 3\n"
+        ) in question
