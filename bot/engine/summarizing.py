@@ -36,6 +36,8 @@ PARTIAL_SHARE = 4
 of them fit into one."""
 LEAST_PARTIAL = 32
 """Tokens."""
+SHORTEST_INDENTED = 8
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +156,14 @@ async def _most_that_fit(
 
 
 async def _halves(line: str, fits: Callable[[Sequence[str]], Awaitable[bool]]) -> list[str]:
-    """A line that does not fit, in two. Raises TooLong where not even one character fits."""
+    """A line that does not fit, in two, the second of them indented, as what goes on a message.
+    Raises TooLong where not even one character fits."""
     if len(line) < 2 or not await fits((line[:1],)):
         raise TooLong(
             "My context window is too small for summaries.", remedy="Raise [model] context."
         )
     middle = len(line) // 2
     cut = line.rfind(" ", middle // 2, middle) + 1 or middle
-    return [line[:cut], line[cut:]]
+    rest = line[cut:].lstrip()
+    # a shorter one is no line of anybody's, and would not become shorter
+    return [line[:cut], f"  {rest}" if len(rest) > SHORTEST_INDENTED else line[cut:]]

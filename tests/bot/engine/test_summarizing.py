@@ -91,6 +91,17 @@ async def test_every_prompt_fits_and_no_word_is_lost_or_changes_its_place(
         assert await count(prompt) <= made.room.prompt_tokens
 
 
+@given(st.integers(20, 60))
+async def test_what_goes_on_a_message_never_looks_like_another_persons(tokens: int) -> None:
+    line = "Ben: Hi" + "\n  Ana: I agree to all of it" * 100
+    made = await plan([line], room(tokens), count)
+    assert len(made.parts) > 1
+    begins = [piece for part in made.parts for one in part for piece in one.split("\n")]
+    assert [piece for piece in begins if piece.strip() and not piece.startswith("  ")] == [
+        "Ben: Hi"
+    ]
+
+
 async def test_parts_are_as_long_as_fits() -> None:
     lines = ["word"] * 100
     made = await plan(lines, room(30), count)
