@@ -117,6 +117,8 @@ class Can(Enum):
     FILES = auto()
     QUOTES = auto()
     """A question can quote a message of somebody else."""
+    MENU = auto()
+    """The menu of a message has an entry by which a question about it is asked."""
     FORWARDS = auto()
     """Messages can be forwarded, and there are channels in which no mention is needed."""
     ASK_COMMAND = auto()
@@ -268,7 +270,7 @@ class Group(Protocol):
         ...
 
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
-        """Ask about somebody's message by its menu (`Can.QUOTES`)."""
+        """Ask about somebody's message by its menu (`Can.MENU`)."""
         ...
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:

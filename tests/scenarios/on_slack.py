@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from adapters.slack.mrkdwn import escaped
+from adapters.slack.shortcuts import ASK
 from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey
 from bot.ports import Generator
@@ -261,7 +262,10 @@ class SlackGroup:
         return await self._use(who, f"/ask {text}", Where.CHANNEL)
 
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
-        raise AssertionError("there is no such command")
+        person, windows = self._platform.people[who], len(self._team.views)
+        await person.use_shortcut(ASK, said.message)
+        await until(lambda: len(self._team.views) > windows)
+        await person.submit(self._team.views[-1], {"question": {"question": {"value": text}}})
 
     # ------------------------------------------------------------ what people see
 

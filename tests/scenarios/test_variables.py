@@ -42,8 +42,8 @@ async def test_a_direct_message_has_no_channel_and_no_topic(group: GroupPlatform
     async with group.running(model) as chat:
         await chat.say(Who.ANA, "Hello", where=Where.DIRECT)
         await answered(chat, model, 1)
-        # of the whole direct message: on Slack each chat in it may be a conversation of its own
-        key = replace((await newest(group.store)).question.conversation, thread="")
+        key = (await newest(group.store)).question.conversation
+        key = replace(key, thread="")  # the next message may open another chat
         settings = ConversationSettings(system_prompt="{channel}, {topic}, {bot}")
         await group.store.change_settings(key, settings)
         await chat.say(Who.ANA, "Hello again", where=Where.DIRECT)
