@@ -5,7 +5,7 @@
 Fills a database in a temporary folder within `--folder` with that many exchanges, half of them in
 one conversation and the others in 400, asked by 500 people within a year; with a year of use and
 full buckets. Prints for each page the median and the longest time of some requests over the
-loopback interface, and the size of what came.
+loopback interface, their processor time, and the size of what came.
 """
 
 import argparse
@@ -26,6 +26,8 @@ from bot.messages import ConversationKey
 from storage import open_store
 from tests.parley.web.page_bench import Scene, a_scene
 
+PAUSE = 0.2
+"""Seconds between two requests."""
 PEOPLE, PLACES, DAYS, REQUESTS = 500, 400, 365, 7
 LARGE = ConversationKey("discord", "1", workspace="1")
 QUESTION = "What did we say about the garden, and who was to water it? " * 2
@@ -34,6 +36,7 @@ PAGES = (
     "/",
     "/?period=day&by=model",
     "/?period=month&by=platform",
+    "/plots?period=day",
     "/plots/first-token.svg?period=hour",
     "/conversations",
     f"/conversation?key={quote(str(LARGE))}",
@@ -46,6 +49,8 @@ PAGES = (
     "/use?days=365",
     "/settings",
     "/problems",
+    "/doctor",
+    "/metrics",
 )
 
 
@@ -66,18 +71,25 @@ async def _measure(file: Path, turns: int) -> None:
     print(f"{turns:,} turns filled in {time.perf_counter() - started:.0f} s", flush=True)
     async with open_store(f"sqlite:///{file}") as store, a_scene(store=store) as scene:
         for path in PAGES:
-            times, size = await _timed(scene, path)
+            times, processor, size = await _timed(scene, path)
             median, longest = statistics.median(times) * 1e3, max(times) * 1e3
-            print(f"{median:7.1f} ms, longest {longest:7.1f} ms, {size:9,} B  {path}", flush=True)
+            print(
+                f"{median:7.1f} ms, longest {longest:7.1f} ms, {processor * 1e3:7.1f} ms of "
+                f"processor time, {size:9,} B  {path}",
+                flush=True,
+            )
 
 
-async def _timed(scene: Scene, path: str) -> tuple[list[float], int]:
-    times, page = [], ""
+async def _timed(scene: Scene, path: str) -> tuple[list[float], float, int]:
+    """The times of some requests, their mean processor time (of all threads, and of the client),
+    and the size."""
+    times, page, processor = [], "", time.process_time()
     for _ in range(REQUESTS):
+        await asyncio.sleep(PAUSE)
         started = time.perf_counter()
         page = await scene.get(path)
         times.append(time.perf_counter() - started)
-    return times, len(page)
+    return times, (time.process_time() - processor) / REQUESTS, len(page)
 
 
 def _fill(file: Path, turns: int) -> None:
@@ -86,32 +98,25 @@ def _fill(file: Path, turns: int) -> None:
     database = sqlite3.connect(file)
     keys = [str(LARGE), *(f"slack:T1/C{n}" for n in range(PLACES))]
     database.executemany(
-        "INSERT INTO conversations VALUES (?, ?, 0, 0, 0)", enumerate(keys, start=1)
+        "INSERT INTO conversations (id, key, hidden_to, moment) VALUES (?, ?, 0, ?)",
+        ((number, key, turns) for number, key in enumerate(keys, start=1)),
     )
     asked = _asked(drawn, now, turns)
     first, second = itertools.tee(asked)
     database.executemany(
-        "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)",
+        "INSERT INTO questions (id, position, conversation_id, event_id, message_id, author, "
+        "author_name, author_admin, direct, asked_at, text) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, 0, "
+        "0, ?7, ?8)",
         (
-            (
-                n,
-                place,
-                f"e{n}",
-                f"m{n}",
-                f"discord:{who}",
-                f"Person {who}",
-                at,
-                f"{n} {QUESTION}",
-                n,
-            )
+            (n, place, f"e{n}", f"m{n}", f"discord:{who}", f"Person {who}", at, f"{n} {QUESTION}")
             for n, place, who, at in first
         ),
     )
     database.executemany(
         "INSERT INTO answers (id, question_id, current, state, unfinished, created_at, charged_to, "
         "prompt_tokens, cached_tokens, completion_tokens, first_token_seconds, total_seconds, "
-        "text) VALUES (?, ?, 1, 'done', 0, ?, ?, 800, 600, 90, 0.4, 4.0, ?)",
-        ((n, n, at, f"discord:{who}", ANSWER) for n, _, who, at in second),
+        "text, ended) VALUES (?1, ?1, 1, 'done', 0, ?2, ?3, 800, 600, 90, 0.4, 4.0, ?4, ?1)",
+        ((n, at, f"discord:{who}", ANSWER) for n, _, who, at in second),
     )
     database.execute(
         "INSERT INTO activity SELECT date(a.created_at), q.conversation_id, a.charged_to, count(*),"
@@ -120,13 +125,39 @@ def _fill(file: Path, turns: int) -> None:
         " ON q.id = a.question_id GROUP BY 1, 2, 3"
     )
     database.executemany(
-        "INSERT INTO feedback (answer_id, person, verdict, rated_at) VALUES (?, 'discord:1', ?, ?)",
-        ((n, drawn.choice((1, 1, -1)), _text(now)) for n in range(1, turns, 50)),
+        "INSERT INTO feedback (answer_id, person, verdict) VALUES (?, ?, ?)",
+        (
+            (n, f"discord:{drawn.randint(1, PEOPLE)}", drawn.choice((1, 1, -1)))
+            for n in range(1, turns, 50)
+        ),
     )
+    database.execute(
+        "UPDATE feedback SET (rated_at, conversation_id) = (SELECT a.created_at, q.conversation_id"
+        " FROM answers a JOIN questions q ON q.id = a.question_id WHERE a.id = answer_id)"
+    )
+    _add_up(database)
     database.executemany("INSERT INTO buckets VALUES (?, ?, ?, ?, ?, ?, 3, 5.0)", _buckets(now))
     database.commit()
     database.execute("ANALYZE")
     database.close()
+
+
+def _add_up(database: sqlite3.Connection) -> None:
+    """As `storage.sql.sums` does."""
+    month = "date(day, 'start of month')"
+    for by, monthly, start, of in (
+        ("day", 0, "day", "''"),
+        ("person", 0, "day", "person"),
+        ("person", 1, month, "person"),
+        ("place", 0, "day", "key"),
+        ("place", 1, month, "key"),
+    ):
+        database.execute(
+            f"INSERT INTO sums SELECT '{by}', {monthly}, {start}, {of}, sum(answers), sum(failed),"
+            " sum(prompt_tokens), sum(completion_tokens), sum(timed), sum(first_token_seconds),"
+            " sum(generating_seconds) FROM activity JOIN conversations c ON c.id = conversation_id"
+            f" GROUP BY {start}, {of}"
+        )
 
 
 def _asked(drawn: random.Random, now: datetime, turns: int) -> Iterator[tuple[int, int, int, str]]:

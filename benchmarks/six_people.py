@@ -12,7 +12,7 @@ their first words can be read in the channel. Prints, and asserts nothing.
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 
 from adapters.discord import serve as discord_serving
@@ -139,7 +139,10 @@ class Channel:
     """Where the six ask, and what can be read there."""
 
     def __init__(
-        self, ask: Callable[[], object], read: Callable[[], list[str]], engine: Engine
+        self,
+        ask: Callable[[], Coroutine[None, None, None]],
+        read: Callable[[], list[str]],
+        engine: Engine,
     ) -> None:
         self.ask = ask
         self.read = read
@@ -152,8 +155,9 @@ async def measure(platform: str, parallel: int, words: int) -> tuple[list[float]
     opened = on_discord if platform == "Discord" else on_slack
     try:
         async with opened(parallel, generator) as channel:
-            asked, read = time.monotonic(), []
-            asking = asyncio.ensure_future(channel.ask())  # type: ignore[arg-type]
+            asked = time.monotonic()
+            read: list[float] = []
+            asking = asyncio.create_task(channel.ask())
             while len(read) < len(PEOPLE):
                 shown = sum("word0" in text for text in channel.read())
                 read += [time.monotonic() - asked] * (shown - len(read))

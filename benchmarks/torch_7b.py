@@ -1,7 +1,7 @@
 """Measures the torch backend with random weights in the shape of Llama 2 7B.
 
     python -m benchmarks.torch_7b [--device cuda] [--low-bit bf16] [--streams 1 16]
-        [--ways exact captured compiled] [--turn 3000] [--layers 32] [--tokens 128] [--context 512]
+        [--ways exact captured compiled] [--turn 3000] [--layers 32] [--tokens 256] [--context 512]
 
 Weights are generated on the device in place of a checkpoint, so that no 13 GB are written or read;
 KV cache, batching and sampling are the backend's own. For each way of decoding it prints a line for
@@ -95,9 +95,9 @@ class Speed:
     first: float
     """Seconds until all answers had their first token."""
     rate: float
-    """Tokens per second of all answers together, from then on."""
+    """Tokens per second of all answers together, while all of them are being written."""
     longest: float
-    """Seconds of the longest step from then on."""
+    """Seconds of the longest step in this time."""
 
 
 class Bench:
@@ -155,21 +155,21 @@ class Bench:
             self.add(self.prompt(), tokens, **SAMPLING)
         waiting = set(range(self._next - streams, self._next))
         start = time.perf_counter()
-        open_answers, begun, made, longest = streams, 0.0, 0, 0.0
+        open_answers, begun, made, longest, end = streams, 0.0, 0, 0.0, start
         while open_answers:
             before = time.perf_counter()
             step = self.backend.step()
             for note in step.notes:
                 say(f"    {note}")
-            if begun:
+            if begun and open_answers == streams:
+                end = time.perf_counter()
                 made += sum(len(ids) for _, ids in step.tokens)
-                longest = max(longest, time.perf_counter() - before)
+                longest = max(longest, end - before)
             waiting -= {number for number, _ in step.tokens}
             if not begun and not waiting:
                 begun = time.perf_counter()
             open_answers -= len(step.ended)
-        end = time.perf_counter()
-        return Speed(begun - start, made / (end - begun), longest)
+        return Speed(begun - start, made / max(end - begun, 1e-9), longest)
 
     def report(self, streams: int, tokens: int) -> None:
         """Measure, and print a line."""
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--low-bit", default="bf16")
     parser.add_argument("--layers", type=int, default=32)
     parser.add_argument("--small", action="store_true", help="a tiny hidden size")
-    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 16])
     ways = ["exact", "captured", "compiled"]

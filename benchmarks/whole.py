@@ -220,8 +220,8 @@ async def lag_of_the_loop(
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         watching.cancel()
     print(f"{len(callbacks):,} callbacks of the loop; processor time of the longest:")
-    for seconds, name in sorted(longest, reverse=True)[:LONGEST_CALLBACKS]:
-        print(f"    {1e3 * seconds:5.1f} ms  {name}")
+    for took, name in sorted(longest, reverse=True)[:LONGEST_CALLBACKS]:
+        print(f"    {1e3 * took:5.1f} ms  {name}")
     ordered = sorted(callbacks, reverse=True)
     print(f"    {1e3 * ordered[len(ordered) // 1000]:5.1f} ms  one in 1,000 is longer")
     p50, p99 = statistics.quantiles(lags, n=100)[49], statistics.quantiles(lags, n=100)[98]
@@ -251,7 +251,7 @@ def _time_callbacks(times: "array[float]", longest: list[tuple[float, str]]) -> 
 
 
 def _name_of(handle: asyncio.Handle) -> str:
-    called = handle._callback
+    called = getattr(handle, "_callback", None)
     task = getattr(called, "__self__", None)
     if isinstance(task, asyncio.Task):
         return f"task {task.get_name()}, {getattr(task.get_coro(), '__qualname__', '?')}"

@@ -51,3 +51,7 @@ class Seen(Generic[K]):
             return False
         self._recent.put(event, None)
         return True
+
+    def drop(self, event: K) -> None:
+        """Forget `event`. Idempotent."""
+        self._recent.drop(event)

@@ -19,6 +19,7 @@ from bot.ports import (
     Quota,
     RecentConversation,
     Snapshot,
+    Spent,
     StoredAnswer,
     StoredExchange,
 )
@@ -28,7 +29,6 @@ from storage.memory_summaries import MemorySummaries
 from storage.rules import (
     EVENT_DAYS,
     Now,
-    Spent,
     check_quota,
     check_verdict,
     cleaned,
@@ -75,6 +75,9 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
             itertools.takewhile(lambda item: item[1] <= until, self._events.items())
         ):
             del self._events[event]
+
+    async def spent(self, person: Person) -> Spent:
+        return self._spent_today(person.key)
 
     async def check_quota(self, person: Person, quota: Quota) -> None:
         check_quota(quota, self._spent_today(person.key))
@@ -228,6 +231,7 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
         answer = self._answer(answer_id)
         if answer is None or not answer.state.open:
             return
+        usage = replace(usage, model=storable(usage.model))
         answer.state, answer.text, answer.usage = state, storable(text), usage
         answer.thought, answer.snapshot = storable(thought), snapshot or answer.snapshot
         asked = self._asked[answer_id]

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
-from bot.ports import ArchivedExchange, DayOfUse, GivenRating, Quota
+from bot.ports import ArchivedExchange, DayOfUse, GivenRating, Quota, Spent
 from storage.memory_reports import MemoryReports
-from storage.rules import Now, Spent, check_quota
+from storage.rules import Now, check_quota
 
 
 class MemoryPersonal(MemoryReports):

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.messages import ConversationKey, Person
-from bot.ports import PendingSummary, Quota
+from bot.ports import PendingSummary, Quota, Spent
 from storage.memory_personal import MemoryPersonal
-from storage.rules import Now, Spent, storable
+from storage.rules import Now, storable
 
 
 class MemorySummaries(MemoryPersonal):

@@ -1,12 +1,12 @@
 """What both stores share: clock, quotas, retention of event ids, and text that can be stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.errors import OverQuota
 from bot.messages import Question, Usage
-from bot.ports import AnswerState, Quota
+from bot.ports import AnswerState, Quota, Spent
 
 Now = Callable[[], datetime]
 """Returns the current time, in UTC."""
@@ -16,14 +16,6 @@ EVENT_DAYS = 7
 at most."""
 
 MIDNIGHT = "The quota is renewed at midnight UTC."
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a person used on one day (UTC)."""
-
-    answers: int = 0
-    tokens: int = 0
 
 
 def utc_now() -> datetime:

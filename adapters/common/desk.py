@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapters.common import texts
+from adapters.common import model_choice, texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.composing import Composer
@@ -27,6 +27,7 @@ from adapters.common.settings import NAMES, with_changes, with_system_prompt
 from adapters.common.since import LAST_MESSAGE, Since, parse_since
 from adapters.common.summaries import Private, PrivateSummaries
 from bot.engine import Engine
+from bot.engine.settings import settings_in
 from bot.errors import (
     NotAllowed,
     NothingToDo,
@@ -180,6 +181,9 @@ class Desk:
         coming.is_command = True
         if word := _control_word(place, message.text):
             return await self.obey(word, place, person)
+        name = model_choice.model_word(message.text)
+        if name is not None and self.models and name in ("", *self.models):
+            return await self.model(place, person, name)
         said = await self._platform.command(place, person, message.text)
         if said is not None:
             return said
@@ -423,7 +427,25 @@ class Desk:
                 )
             settings = with_changes(settings, **changes)
             await self._change(place, person, settings)
-        return texts.settings_text(settings)
+        return texts.settings_text(settings, self.models)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that can be chosen, as people type them; () where there is only one."""
+        return model_choice.choices(self.engine.status)
+
+    async def model(self, place: Place, person: Person, name: str) -> str:
+        """Which models there are, or with a `name` the choice of one for this conversation; the
+        choice is for admins. Raises Refusal."""
+        settings = await self.engine.settings(place.key)
+        if not name.strip():
+            effective = await settings_in(self._store, place.key)
+            return model_choice.models_text(effective, self.engine.status)
+        if not person.admin:
+            raise NotAllowed(texts.MODEL_FOR_ADMINS)
+        chosen = model_choice.with_model(settings, name, self.engine.status)
+        await self._change(place, person, chosen)
+        return model_choice.chosen_text(chosen)
 
     async def mute(self, place: Place, person: Person, *, muted: bool) -> str:
         """Answer only admins here, or everybody again; for admins. Raises NotAllowed."""
@@ -476,6 +498,24 @@ class Desk:
         days = await self._store.use(By.DAY, since, within=place.key, limit=texts.STATS_DAYS)
         people = await self._store.use(By.PERSON, since, within=place.key, limit=texts.STATS_PEOPLE)
         return texts.stats_text(days, people)
+
+    async def about(self, place: Place, member: Member) -> str:
+        """What Parley is, whether this person may ask, what they may do, and what is left of their
+        quota, for a page that only they see. `place`: their direct message. Raises StorageError."""
+        may = self.rules.access.person(member.id, member.roles)
+        if not may:
+            return texts.about_text(self.engine.status, may=False)
+        profile = await member.profile()
+        admin = profile.admin or self.rules.access.named_admin(member.id, member.roles)
+        person = Person(place.key.platform, member.key or member.id, profile.name, admin=admin)
+        spent = await self._store.spent(person)
+        return texts.about_text(
+            self.engine.status,
+            may=True,
+            admin=admin,
+            direct=self.rules.direct_messages,
+            left=texts.quota_left_text(self.engine.quota, spent),
+        )
 
     def privacy(self) -> str:
         """What is stored, where, for how long, and what a person can do about it."""

@@ -35,10 +35,13 @@ class Place:
 
     def holding(self, message_id: str) -> tuple["Place", ...]:
         """The places whose conversation may hold the question in a message that was posted here:
-        this one, and the thread that the message may have opened."""
-        if self.key.thread or self.direct:
-            return (self,)
-        return (self, self.thread(message_id))
+        this one, and the thread that the message may have opened, or the channel of the thread that
+        it opened."""
+        if not self.key.thread:
+            return (self, self.thread(message_id))
+        if self.key.thread == message_id:
+            return (self, replace(self, key=replace(self.key, thread="")))
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True)

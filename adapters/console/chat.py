@@ -8,17 +8,19 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.rules import Rules
+from adapters.common.since import parse_since
 from adapters.common.text_commands import typed_changes
 from adapters.console.export import write_export
 from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
 from adapters.console.screen import Screen
 from adapters.console.slash import ends_chat, help_text, parse
+from adapters.console.summary import summarize_conversation
 from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer, Surface, SurfaceFinder
+from bot.ports import PlaceNames, Store, StoredAnswer, Surface, SurfaceFinder
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -67,6 +69,7 @@ class Chat:
         self._place = Place(conversation, direct=True)
         self._person = person
         self._desk = Desk(engine, store, ConsolePlatform(), Rules())
+        engine.variables.register(conversation.platform, place_names)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "reset": self._reset,
             "stop": self._stop,
@@ -74,8 +77,10 @@ class Chat:
             "continue": self._continue,
             "system": self._system,
             "settings": self._settings,
+            "model": self._model,
             "context": self._context,
             "export": self._export,
+            "summarize": self._summarize,
             "status": self._status,
             "stats": self._stats,
             "help": self._help,
@@ -118,6 +123,7 @@ class Chat:
         self._interrupted = True
         for job in self._jobs:
             job.stop()
+        self._engine.summaries.stop(person=self._person.key)
 
     async def _respond(self, line: str) -> None:
         try:
@@ -208,13 +214,27 @@ class Chat:
         changes = typed_changes(text)
         self._screen.say(await self._desk.settings(self._place, self._person, changes))
 
+    async def _model(self, name: str) -> None:
+        self._screen.say(await self._desk.model(self._place, self._person, name))
+
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
-        self._screen.say(context_text(packed, self._engine.status.model))
+        self._screen.say(context_text(packed))
 
     async def _export(self, name: str) -> None:
         file = await write_export(self._store, self._person.key, name)
         self._screen.say(f"All that is stored of you is in {file} now.")
+
+    async def _summarize(self, text: str) -> None:
+        summary = await summarize_conversation(
+            self._engine, self._store, self._conversation, self._person, parse_since(text)
+        )
+        self._interrupted = False
+        self.failed = self.failed or summary.failed
+        show = self._screen.warn if summary.failed else self._screen.say
+        show(summary.text)
+        if summary.note:
+            self._screen.note(summary.note)
 
     async def _status(self, _: str) -> None:
         self._screen.say(self._desk.status())
@@ -224,6 +244,12 @@ class Chat:
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())
+
+
+async def place_names(conversation: ConversationKey) -> PlaceNames:
+    """A `bot.ports.PlaceNamesFinder`: a terminal is no place with a name."""
+    del conversation
+    return PlaceNames(direct=True)
 
 
 def _finder_of(surface: Surface) -> SurfaceFinder:

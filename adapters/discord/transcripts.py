@@ -29,6 +29,10 @@ NO_HISTORY = (
     "I lack the permission Read Message History here, so I cannot read what was said. An admin can "
     "give it to me."
 )
+NO_MESSAGES = (
+    "Discord shows me no messages here: either there are none, or I lack the permission Read "
+    "Message History."
+)
 NO_CONTENT = (
     "I lack the Message Content intent, without which Discord shows me no text of other people. "
     "Whoever runs me can switch it on."
@@ -59,10 +63,12 @@ class DiscordTranscripts:
         self, place: Place, asker: Person, since: Since, *, last: str = ""
     ) -> Transcript:
         channel = int(channel_id(place.key))
-        self._check(channel)
         found: list[discord.Message] = []
+        number = 0
         try:
+            await self._check(channel, asker)
             async for message in self._newest_first(channel, place, last):
+                number += 1
                 if self._is_request(message, asker):
                     continue
                 if _is_before(message, since, asker):
@@ -77,8 +83,9 @@ class DiscordTranscripts:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"Discord cannot be reached ({error})"
             raise SurfaceBusy(text, retry_after=RETRY_SECONDS) from error
-        older = len(found) >= MOST_MESSAGES
-        return self._transcript(found, older=older)
+        if not number and not place.direct:
+            raise NotAllowed(NO_MESSAGES)
+        return self._transcript(found, older=number >= MOST_MESSAGES)
 
     def _is_request(self, message: discord.Message, asker: Person) -> bool:
         """Whether it is the message by which the asker asks for the summary."""
@@ -86,13 +93,21 @@ class DiscordTranscripts:
         assert me is not None, "the client is logged in"
         return str(message.author.id) == asker.id and asks_for_summary(readable(message, me))
 
-    def _check(self, channel: int) -> None:
-        """Raise NotAllowed where it is known that the bot may not read. Another answer is for
-        Discord to give."""
+    async def _check(self, channel: int, asker: Person) -> None:
+        """Raise NotAllowed where it is known that the bot, or the asker, may not read. Before the
+        gateway is connected nothing is known: a summary that is taken up was allowed when it was
+        asked for. Raises discord.py's exceptions."""
         cached = self._client.get_channel(channel)
-        guild = getattr(cached, "guild", None)
+        guild: discord.Guild | None = getattr(cached, "guild", None)
         if guild is None:
             return
+        number = int(asker.id)
+        try:
+            member = guild.get_member(number) or await guild.fetch_member(number)
+        except discord.NotFound as error:
+            raise NotAllowed(YOU_MAY_NOT) from error
+        if not permissions_in(cached, member).read_message_history:
+            raise NotAllowed(YOU_MAY_NOT)
         if not permissions_in(cached, guild.me).read_message_history:
             raise NotAllowed(NO_HISTORY)
         if not self._client.intents.message_content:

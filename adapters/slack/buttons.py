@@ -1,17 +1,15 @@
-"""Buttons below answers, the feedback, Slack's own stop button, and the opening of the app."""
+"""Buttons below answers, the feedback, and Slack's own stop button."""
 
 import logging
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
 from adapters.common.place import Place
-from adapters.slack.manifest import PROMPTS
 from adapters.slack.payloads import JSON, Malformed, record, text, texts
 from adapters.slack.places import member_of, place_of, place_of_message
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.rendering import RATE, action_of, reference
 from adapters.slack.workspaces import Workspace
-from bot.errors import SurfaceError
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +67,6 @@ class Buttons:
 
         self._handlers.start(handle())
 
-    def opened(self, workspace: Workspace, event: JSON) -> None:
-        """Somebody opened the app: suggest what to ask. Raises Malformed."""
-        if event.get("tab") == "messages":
-            self._handlers.start(_suggest(workspace, text(event, "channel")))
-
 
 def _place(workspace: Workspace, body: JSON) -> Place:
     """Where the message with the button stands."""
@@ -81,15 +74,3 @@ def _place(workspace: Workspace, body: JSON) -> Place:
     channel, ts = text(container, "channel_id"), text(container, "message_ts")
     thread = text(container, "thread_ts", "") or text(message, "thread_ts", "")
     return place_of_message(workspace.key, channel, ts, thread)
-
-
-async def _suggest(workspace: Workspace, channel: str) -> None:
-    try:
-        await workspace.gateway.call(
-            "assistant.threads.setSuggestedPrompts",
-            channel_id=channel,
-            title="Ask me something",
-            prompts=list(PROMPTS),
-        )
-    except SurfaceError as error:  # a decoration
-        logger.info("prompts cannot be suggested: %s", error)

@@ -20,12 +20,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
+from adapters.slack.agent_view import AgentView
 from adapters.slack.buttons import Buttons
+from adapters.slack.home import Home
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
 from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.model_menu import CHOOSE, ModelMenu
 from adapters.slack.payloads import JSON, Malformed, check, origin_of, record, text
 from adapters.slack.rendering import ACTION_IDS
+from adapters.slack.shortcuts import ASK, SUMMARIZE, Shortcuts
 from adapters.slack.slash import Slash
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.errors import ParleyError
@@ -44,6 +48,10 @@ class Listeners:
         self.incoming = Incoming(desk, handlers)
         self._slash = Slash(desk, handlers)
         self._buttons = Buttons(desk, handlers)
+        self._shortcuts = Shortcuts(desk, handlers)
+        self._agent_view = AgentView(handlers)
+        self._home = Home(desk, handlers)
+        self._menu = ModelMenu(desk, handlers)
         self._app = AsyncApp(
             name="parley",
             logger=_quiet_logger(),
@@ -79,13 +87,20 @@ class Listeners:
             app.event(event)(self._message)
         app.event("agent_session_stopped")(self._stopped)
         app.event("app_home_opened")(self._opened)
+        app.event("app_context_changed")(self._context_changed)
+        for event in ("assistant_thread_started", "assistant_thread_context_changed"):
+            app.event(event)(self._chat_started)
         for event in ("app_uninstalled", "tokens_revoked"):
             app.event(event)(self._uninstalled)
         for command in COMMANDS:
             app.command(command["command"])(self._command)
         for action_id in ACTION_IDS:
             app.action(action_id)(self._action)
+        app.action(CHOOSE)(self._choice)
         app.view(SYSTEM_VIEW)(self._view)
+        app.view(ASK)(self._asked)
+        app.shortcut(ASK)(self._ask_about)
+        app.shortcut(SUMMARIZE)(self._summarize)
         app.error(_failed)
 
     async def _message(self, event: JSON, context: AsyncBoltContext) -> None:
@@ -98,7 +113,18 @@ class Listeners:
 
     async def _opened(self, event: JSON, context: AsyncBoltContext) -> None:
         with _if_well_formed(event):
-            self._buttons.opened(_workspace(context), event)
+            if event.get("tab") == "messages":
+                self._agent_view.opened(_workspace(context), event)
+            elif event.get("tab") == "home":
+                self._home.opened(_workspace(context), event)
+
+    async def _context_changed(self, event: JSON, context: AsyncBoltContext) -> None:
+        with _if_well_formed(event):
+            self._agent_view.context_changed(_workspace(context), event)
+
+    async def _chat_started(self, event: JSON, context: AsyncBoltContext) -> None:
+        with _if_well_formed(event):
+            self._agent_view.started(_workspace(context), event)
 
     async def _uninstalled(self, event: JSON, body: JSON) -> None:
         with _if_well_formed(event):
@@ -126,11 +152,36 @@ class Listeners:
         with _if_well_formed(body):
             self._buttons.pressed(_workspace(context), body, action)
 
+    async def _choice(
+        self, ack: AsyncAck, body: JSON, action: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._menu.chosen(_workspace(context), body, action)
+
     async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
         await ack()
         with _if_well_formed(body):
             user = text(record(body, "user"), "id")
             self._slash.submitted(_workspace(context), user, view)
+
+    async def _asked(
+        self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        with _if_well_formed(body):
+            user = text(record(body, "user"), "id")
+            self._shortcuts.submitted(_workspace(context), user, view)
+
+    async def _ask_about(self, ack: AsyncAck, body: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._shortcuts.ask(_workspace(context), body)
+
+    async def _summarize(self, ack: AsyncAck, body: JSON, context: AsyncBoltContext) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._shortcuts.summarize(_workspace(context), body)
 
 
 async def _failed(

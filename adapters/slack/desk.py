@@ -4,6 +4,7 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.question import Message
 from adapters.common.text_commands import is_text_command, obey_text
+from adapters.slack.agent_view import set_title, title_of
 from adapters.slack.direct import SlackDirect
 from adapters.slack.surface import SlackSurface
 from adapters.slack.transcripts import SlackTranscripts
@@ -21,8 +22,10 @@ conversation with `/reset` or `@parley reset`.
 `/parley summarize 2h` in the last two hours; only you see it.
 **More:** `/parley status`, `/parley privacy`, `/parley export me`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
-`/parley system`, `/parley system default`, `/parley mute`, `/parley unmute`, `/parley stats`. \
-They apply to this conversation; in a thread say `@parley /parley …`."""
+`/parley system`, `/parley system default`, `/parley model`, `/parley mute`, `/parley unmute`, \
+`/parley stats`. They apply to this conversation; in a thread say `@parley /parley …`. In a \
+system prompt `{date}`, `{weekday}`, `{server}`, `{channel}`, `{topic}` and `{bot}` are filled \
+in."""
 
 
 class SlackPlatform:
@@ -49,7 +52,19 @@ class SlackPlatform:
         return SlackDirect(workspace, user) if workspace is not None else None
 
     async def surface(self, question: Question) -> SlackSurface | None:
-        return await self._surface(question)
+        surface = await self._surface(question)
+        if surface is not None:
+            await self._name_chat(question)
+        return surface
+
+    async def _name_chat(self, question: Question) -> None:
+        """Name a chat of ``assistant_view`` by the first question in it."""
+        place = question.conversation
+        workspace = await self._workspaces.by_key(place.workspace)
+        chat = (place.channel, place.thread)
+        if workspace is not None and chat in workspace.threads.chats:
+            workspace.threads.chats.drop(chat)
+            await set_title(workspace, *chat, question.text)
 
     async def find(self, answer: StoredAnswer) -> SlackSurface | None:
         """A `bot.ports.SurfaceFinder` for answers of an earlier run: None where the app is not
@@ -61,11 +76,13 @@ class SlackPlatform:
         if workspace is None:
             return None
         user = question.author.id.rpartition(".")[2]
+        opens = question.direct and question.conversation.thread == question.message_id
         return SlackSurface(
             workspace,
             question.shown_at,
             asker=user,
             seed=question.message_id,
+            title=title_of(question.text) if opens and question.message_id else "",
         )
 
     async def open_thread(self, place: Place, message: Message) -> Place:

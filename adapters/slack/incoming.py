@@ -16,7 +16,7 @@ from adapters.slack import mrkdwn
 from adapters.slack.content import carried
 from adapters.slack.files import attachments_of
 from adapters.slack.payloads import JSON, Malformed, record, records, text
-from adapters.slack.places import member_of, place_of_message
+from adapters.slack.places import member_of, place_of, place_of_message
 from adapters.slack.pointed import Previews, earlier
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.workspaces import Workspace
@@ -76,8 +76,10 @@ class Said:
     def place(self, workspace: Workspace) -> Place:
         """Where it stands, and where a question in it is answered."""
         place = place_of_message(workspace.key, self.channel, self.ts, self.thread_ts)
-        if place.key.thread or place.direct or not workspace.reply_in_thread:
+        if place.key.thread or not workspace.reply_in_thread:
             return place
+        if place.direct:  # it opens a chat
+            return place_of(workspace.key, self.channel, self.ts)
         return replace(place, answers_in=self.ts)
 
     def event_id(self, workspace: Workspace) -> str:
@@ -171,7 +173,7 @@ class Incoming:
             member_of(workspace, said.user),
             partial(said.message, workspace, self._previews),
             said.heard(workspace, mentioned=mentioned),
-            PrivateReply(workspace, place, said.user),
+            PrivateReply(workspace, place, said.user, asked=said.ts),
         )
 
     def _changed(self, workspace: Workspace, channel: str, event: JSON) -> None:
@@ -189,7 +191,10 @@ class Incoming:
     async def edit(self, workspace: Workspace, said: Said) -> None:
         """A message has a new text. Returns when the edit is applied or refused."""
         place, member = said.place(workspace), member_of(workspace, said.user)
-        heard, reply = said.heard(workspace), PrivateReply(workspace, place, said.user)
+        heard, reply = (
+            said.heard(workspace),
+            PrivateReply(workspace, place, said.user, asked=said.ts),
+        )
         if self._is_deleted(heard):
             return
         read = partial(said.message, workspace, self._previews)

@@ -18,6 +18,8 @@ SCOPES: dict[str, str] = {
     "im:history": "no direct messages",
     "mpim:history": "in group messages no threads without a mention, edits and deletions, and "
     "nothing of what people say around a question",
+    "channels:read": "system prompts do not know the names and topics of public channels",
+    "groups:read": "system prompts do not know the names and topics of private channels",
     "chat:write": "no answers",
     "chat:write.public": "/ask only in channels that Parley has joined",
     "commands": "no slash commands",
@@ -46,6 +48,7 @@ def missing_scopes(granted: Collection[str]) -> tuple[tuple[str, ...], dict[str,
 
 EVENTS = (
     "agent_session_stopped",
+    "app_context_changed",
     "app_home_opened",
     "app_mention",
     "app_uninstalled",
@@ -70,6 +73,22 @@ COMMANDS: tuple[JSON, ...] = (
         "usage_hint": "help | summarize | status | privacy | export me | forget me | settings",
     },
 )
+
+SHORTCUTS: tuple[JSON, ...] = (
+    {
+        "name": "Ask Parley about this",
+        "type": "message",
+        "callback_id": "parley_ask_about",
+        "description": "Ask the model about a message",
+    },
+    {
+        "name": "Summarize this thread",
+        "type": "message",
+        "callback_id": "parley_summarize_thread",
+        "description": "What was said in it, for you alone",
+    },
+)
+"""In the menu of each message."""
 
 PROMPTS = (
     {"title": "What can you do?", "message": "What can you do?"},
@@ -100,11 +119,12 @@ def app_manifest(*, request_url: str = "", redirect_url: str = "") -> JSON:
                 "suggested_prompts": list(PROMPTS),
             },
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "parley", "always_online": True},
+            "shortcuts": list(SHORTCUTS),
             "slash_commands": commands,
         },
         "oauth_config": oauth,

@@ -80,6 +80,8 @@ def check(body: JSON) -> None:
             if not (actions := records(body, "actions")):
                 raise Malformed("actions is empty")
             text(actions[0], "action_id")
+        case "message_action" | "shortcut":
+            text(body, "callback_id")
         case "view_submission" | "view_closed":
             view = record(body, "view")
             text(view, "callback_id")

@@ -50,6 +50,9 @@ class PrivateReply:
     """Of a command or a button: it reaches the person even where the bot may not write. Five uses
     in half an hour."""
 
+    asked: str = ""
+    """The ``ts`` of the message that is replied to."""
+
     async def __call__(self, text: str) -> None:
         """Raises nothing: what cannot be delivered is logged. A long text comes in several
         messages, as many as the response URL takes; the last of them says where more is left
@@ -61,14 +64,20 @@ class PrivateReply:
     def _thread(self) -> str | None:
         """The thread of the answer, as soon as it has a message: before that nobody would see what
         stands in it."""
-        key, opened = self.place.key, self.place.answers_in
-        begun = opened and self.workspace.threads.begun(key.channel, opened)
-        return key.thread or (opened if begun else None) or None
+        thread = self.place.key.thread or self.place.answers_in
+        opened = thread == self.asked or bool(self.place.answers_in)
+        if opened and not self.workspace.threads.begun(self.place.key.channel, thread):
+            return None
+        return thread or None
 
-    async def _send(self, text: str) -> None:
+    async def with_menu(self, text: str, menu: dict[str, Any]) -> None:
+        """The same with an element of Block Kit below a short text."""
+        await self._send(text, {"type": "actions", "elements": [menu]})
+
+    async def _send(self, text: str, *below: dict[str, Any]) -> None:
         body: dict[str, Any] = {
             "text": escaped(text),
-            "blocks": [{"type": "markdown", "text": harmless(text)}],
+            "blocks": [{"type": "markdown", "text": harmless(text)}, *below],
         }
         try:
             if self.response_url:

@@ -24,9 +24,18 @@ class Session:
     on what is shown beside it. One call at a time."""
 
     def __init__(
-        self, workspace: Workspace, channel: str, thread: str, asker: str, *, on: bool
+        self,
+        workspace: Workspace,
+        channel: str,
+        thread: str,
+        asker: str,
+        *,
+        on: bool,
+        title: str = "",
     ) -> None:
-        """`on`: whether sessions are used here at all."""
+        """`on`: whether sessions are used here at all. `title`: of a session that is created; ""
+        for none."""
+        self._title = title
         self._gateway = workspace.gateway
         self._tiers = workspace.tiers
         self._channel = channel
@@ -73,7 +82,8 @@ class Session:
         method = "agents.sessions.setStatus"
         if status == "processing" and not self._tiers.take(method):
             return False  # an end is never left out
-        return await self._call(method, status=status, initiator_user_id=asker)
+        title = self._title or None if status == "processing" else None
+        return await self._call(method, status=status, initiator_user_id=asker, title=title)
 
     async def _call(self, method: str, **arguments: str | None) -> bool:
         where = {"channel_id": self._channel, "thread_ts": self._thread}

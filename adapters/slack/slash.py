@@ -17,9 +17,11 @@ from adapters.slack import modals, mrkdwn
 from adapters.slack.desk import USAGE, lines
 from adapters.slack.errors import Refused
 from adapters.slack.late_replies import LateReply
+from adapters.slack.model_menu import menu
 from adapters.slack.payloads import JSON, text
 from adapters.slack.places import member_of, place_of
 from adapters.slack.private_replies import PrivateReply
+from adapters.slack.showing import show_question
 from adapters.slack.surface import SlackSurface
 from adapters.slack.workspaces import Workspace
 from bot.messages import Person
@@ -28,8 +30,6 @@ from bot.recent import Seen
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 1024
-LONGEST_QUESTION_SHOWN = 2500
-"""Characters of a question in the message that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,10 @@ class Slash:
                 return await desk.stop(place, person, everyone=typed.lower() in EVERYONE)
             case "/reset":
                 return await desk.obey(ControlWord.RESET, place, person)
+            case _ if typed.lower() == "model" and desk.models:
+                said = lines(await desk.model(place, person, ""))
+                await used.reply.with_menu(said, menu(desk.models))
+                return ""
             case _ if typed.lower() == "system":
                 return await self._open_window(used, person)
             case _:
@@ -103,7 +107,7 @@ class Slash:
 
     async def _ask(self, used: Used, person: Person, question: str) -> str:
         """Show the question, since nobody sees a command, and ask it."""
-        ts = await _show(used, person, question)
+        ts = await show_question(used.workspace, used.place.key.channel, person, question)
         event_id = f"{used.workspace.key}/{used.trigger}"
         surface = SlackSurface(used.workspace, used.place.key)
         return await self._desk.ask_shown(
@@ -135,20 +139,3 @@ class Slash:
                 await reply(said)
 
         self._handlers.start(handle())
-
-
-async def _show(used: Used, person: Person, question: str) -> str:
-    """Post the question; the ``ts`` of its message. Raises SurfaceError."""
-    channel = used.place.key.channel
-    await used.workspace.tiers.turn("chat.postMessage", channel)
-    shown = question
-    if len(shown) > LONGEST_QUESTION_SHOWN:
-        shown = f"{shown[:LONGEST_QUESTION_SHOWN]}…"
-    posted = await used.workspace.gateway.patiently(
-        "chat.postMessage",
-        channel=channel,
-        markdown_text=mrkdwn.harmless(f"**{person.name} asks:** {shown}"),
-        unfurl_links=False,
-        unfurl_media=False,
-    )
-    return str(posted["ts"])

@@ -48,9 +48,11 @@ class SlackSurface:
         *,
         asker: str = "",
         seed: str = "",
+        title: str = "",
     ) -> None:
         """`asker`: the id of the person who asked, to whom streams are addressed; "" for no
-        streams. `seed`: the ``ts`` of the question; messages before it are not searched."""
+        streams. `seed`: the ``ts`` of the question; messages before it are not searched.
+        `title`: of the chat that the question opens; "" for none."""
         self._workspace = workspace
         self._gateway = workspace.gateway
         self._place = place
@@ -66,6 +68,7 @@ class SlackSurface:
             place.thread,
             asker,
             on=workspace.streaming and bool(place.thread),
+            title=title,
         )
 
     @property

@@ -33,6 +33,8 @@ class Threads:
         self._speakers: Recent[tuple[str, str], frozenset[str]] = Recent(KEPT)
         """Who replied in a thread, without the bot, of threads of which that is known whole."""
         self._begun: Seen[tuple[str, str]] = Seen(KEPT)
+        self.chats: Seen[tuple[str, str]] = Seen(KEPT)
+        """Chats of ``assistant_view`` that were opened and have no title yet."""
         self.own: Seen[tuple[str, str]] = Seen(KEPT)
         """Channel and ``ts`` of the messages that this run of Parley posted for answers."""
 

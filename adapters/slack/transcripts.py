@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.common.place import Place
 from adapters.common.since import Since, asks_for_summary
+from adapters.common.texts import WORKING
 from adapters.common.transcripts import MOST_MESSAGES
 from adapters.slack import mrkdwn
 from adapters.slack.errors import Refused
@@ -177,7 +178,7 @@ async def _spoken(workspace: Workspace, message: JSON) -> Spoken | None:
             f"[file {file.get('name') or 'without a name'}]" for file in records(message, "files")
         ]
         said = " ".join(filter(None, (said, ", ".join(files))))
-        if not said.strip():
+        if not said.strip() or (user == workspace.bot_user and said == WORKING):
             return None
         name = await workspace.people.name(user) if user else text(message, "username", "")
     except Malformed:

@@ -46,6 +46,8 @@ class WorkerOptions:
     exporter: str = ""
     """The interpreter that exports models which the converter does not know; see
     `bot.worker.protocol.LoadOptions`."""
+    kv_cache: str = "auto"
+    """Of openvino; see `bot.worker.protocol.LoadOptions`."""
     compile: bool = False
     """Of torch; see `bot.worker.protocol.LoadOptions`."""
     cpu_embedding: bool | None = None

@@ -191,6 +191,7 @@ def load_options(options: WorkerOptions, codec: Codec, context: int) -> LoadOpti
         max_parallel=options.max_parallel,
         cache_dir=str(options.cache_dir or ""),
         exporter=options.exporter,
+        kv_cache=options.kv_cache,
         compile=options.compile,
         cpu_embedding=options.cpu_embedding,
         optimize_model=options.optimize_model,

@@ -65,6 +65,8 @@ class LoadOptions:
     """ipex only: keep the embedding table in main memory; None lets the backend decide."""
     optimize_model: bool = True
     """ipex only: use ipex-llm's optimized attention and layers."""
+    kv_cache: str = "auto"
+    """openvino only: the number format of the KV cache; "int8", or "auto" for the usual one."""
     compile: bool = False
     """torch only, on GPUs: compile the decoding steps while they are in use."""
     script: str = ""

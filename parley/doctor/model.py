@@ -239,7 +239,9 @@ def needed(
     in_layers, at_ends = _BITS[low_bit]
     ends = (1 if config.tied else 2) * config.vocab * config.hidden
     bits = (config.parameters - ends) * in_layers + ends * at_ends
-    token = config.cache_bytes(_element(config, low_bit, library, device))
+    small = library == "openvino" and section.openvino.kv_cache == "int8"
+    element = 1.0 + 8.0 / config.head_size if small else _element(config, low_bit, library, device)
+    token = config.cache_bytes(element)
     return MemoryNeed(bits / 8, token, context)
 
 

@@ -42,6 +42,7 @@ def svg(plot: Plot) -> bytes:
         truncate_label=-1,
         dots_size=2,
         margin=8,
+        margin_right=24,  # half a label of the time axis
         no_data_text="",
         value_formatter=lambda value: f"{value:g}",
         disable_xml_declaration=True,

@@ -18,9 +18,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Usage
-from bot.ports import AnswerState, Snapshot, StoredAnswer
+from bot.ports import AnswerState, Snapshot, Spent, StoredAnswer
 from storage.database import Database
-from storage.rules import Now, Spent
+from storage.rules import Now
 from storage.sql import rows
 from storage.sql.part import SqlPart, charge, insert_into
 from storage.sql.reports import count_use
@@ -248,7 +248,7 @@ def _context(snapshot: Snapshot | None) -> dict[str, int | None]:
     return {"context_to": snapshot.moment, "context_from": snapshot.start}
 
 
-def _columns(usage: Usage) -> dict[str, float]:
+def _columns(usage: Usage) -> dict[str, float | str]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
@@ -256,4 +256,5 @@ def _columns(usage: Usage) -> dict[str, float]:
         "first_token_seconds": usage.first_token_seconds,
         "total_seconds": usage.total_seconds,
         "thinking_tokens": usage.thinking_tokens,
+        "model": usage.model,
     }

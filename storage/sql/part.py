@@ -8,8 +8,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey
+from bot.ports import Spent
 from storage.database import Database
-from storage.rules import Now, Spent
+from storage.rules import Now
 from storage.tables import Base, ConversationRow, PromptRow, QuotedRow, UsageRow
 
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import AnswerState, Leftover, Quota, StoredAnswer, StoredExchange
-from storage.rules import EVENT_DAYS, Spent, check_quota, cleaned, storable
+from bot.ports import AnswerState, Leftover, Quota, Spent, StoredAnswer, StoredExchange
+from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
 from storage.sql import rows
 from storage.sql.part import (
     SqlPart,
@@ -89,6 +89,10 @@ class SqlQuestions(SqlPart):
         session.add(answer)
         await session.flush()
         return answer
+
+    async def spent(self, person: Person) -> Spent:
+        async with self._database.read() as session:
+            return await spent_on(session, person.key, self._today())
 
     async def check_quota(self, person: Person, quota: Quota) -> None:
         if quota != Quota():

@@ -4,8 +4,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.messages import ConversationKey, Person
-from bot.ports import PendingSummary, Quota
-from storage.rules import Spent, check_quota, storable
+from bot.ports import PendingSummary, Quota, Spent
+from storage.rules import check_quota, storable
 from storage.sql.part import SqlPart, charge, spent_on
 from storage.tables import SummaryRow
 

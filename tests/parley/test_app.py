@@ -54,6 +54,12 @@ async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
         assert exchange.answer == settings.model.scripted.text
 
 
+async def test_the_system_prompts_date_is_that_of_the_configured_time_zone(tmp_path: Path) -> None:
+    for zone, hours in (("Etc/GMT-14", 14), ("Etc/GMT+12", -12)):
+        chosen = configured(tmp_path, f'[conversation]\ntime_zone = "{zone}"\n')
+        assert engine_options(chosen).window.now().utcoffset() == timedelta(hours=hours)
+
+
 @pytest.mark.process
 async def test_the_models_process_ends_with_parley(tmp_path: Path) -> None:
     async with open_parley(configured(tmp_path)) as running:
@@ -156,7 +162,7 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
         configured(
             tmp_path,
             "[conversation]\nsystem_prompt = 'Be kind.'\nshow_names = false\n"
-            "channel_context = 7\n"
+            "channel_context = 7\nparallel = 3\n"
             "[limits]\nqueue = 7\nqueue_per_person = 2\nanswers_per_day = 3\ntokens_per_day = 4\n"
             "question_characters = 5\n[model]\nmax_parallel = 6\n"
             "[delivery]\ncheckpoint_interval = 8.0\n[generation]\nmax_new_tokens = 9\n",
@@ -166,6 +172,7 @@ def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
     assert options.window.channel_context == 7
     assert options.window.sampling.max_new_tokens == 9
     assert (options.queue, options.queue_per_person, options.slots) == (7, 2, 6)
+    assert options.parallel == 3
     assert options.quota == Quota(3, 4)
     assert (options.question_characters, options.checkpoint_interval) == (5, 8.0)
 
@@ -175,7 +182,7 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     file.write_text(
         '[model]\nname = "mine"\nbackend = "openvino"\ndevice = "gpu"\nlow_bit = "sym_int8"\n'
         'context = 1024\nmax_parallel = 2\npython = "venv/bin/python"\ncache_dir = "cache"\n'
-        '[model.torch]\ncompile = "on"\n'
+        '[model.openvino]\nkv_cache = "int8"\n[model.torch]\ncompile = "on"\n'
         '[model.llamacpp]\nserver = "bin/llama-server"\ngpu_layers = 9\narguments = ["-t", "2"]\n'
     )
     (tmp_path / "mine").mkdir()
@@ -189,6 +196,7 @@ def test_the_settings_reach_the_model(tmp_path: Path) -> None:
     assert options.server == str(tmp_path / "bin/llama-server")
     assert (options.gpu_layers, options.arguments) == (9, ("-t", "2"))
     assert options.compile
+    assert options.kv_cache == "int8"
 
 
 def test_the_demo_model_runs_on_the_cpu_unless_the_settings_say_otherwise() -> None:

@@ -116,7 +116,7 @@ async def test_a_direct_message_is_found(group: GroupPlatform) -> None:
     async with group.running(model) as chat:
         await answered(chat, model, 2)
         assert chat.posted(Where.DIRECT) == 2
-        assert given(model.prompts[-1]) == ["One", "Two"]
+        assert given(model.prompts[-1])[-1] == "Two"  # it may be a chat of its own
 
 
 @on_all_that_can(Can.HISTORY)

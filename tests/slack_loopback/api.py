@@ -39,6 +39,14 @@ def users_info(team: Team, args: JSON) -> JSON:
     return {"user": user}
 
 
+def conversations_info(team: Team, args: JSON) -> JSON:
+    channel = team.channels.get(args["channel"])
+    if channel is None:
+        raise ApiError("channel_not_found")
+    named = {"name": f"name-of-{channel.id.lower()}"} if channel.kind != "im" else {}
+    return {"channel": {"id": channel.id, "topic": {"value": channel.topic}, **named}}
+
+
 # ---------------------------------------------------------------- messages
 
 
@@ -150,7 +158,7 @@ def check_blocks(blocks: list[JSON]) -> None:
 
 def _check_block(block: JSON) -> None:
     kinds = {
-        "actions": {"button"},
+        "actions": {"button", "static_select"},
         "context_actions": {"feedback_buttons", "icon_button"},
         "context": {"mrkdwn", "plain_text"},
     }
@@ -164,6 +172,8 @@ def _check_block(block: JSON) -> None:
         good = 0 < len(elements) <= 25 and len(actions) == len(set(actions))
         good = good and all(element["type"] in kinds[block["type"]] for element in elements)
         good = good and all(len(e.get("value", "")) <= 2000 for e in elements)
+        menus = [element for element in elements if element["type"] == "static_select"]
+        good = good and all(0 < len(menu["options"]) <= 100 for menu in menus)
     else:
         good = False
     if not good:
@@ -329,8 +339,30 @@ def _open_stream(team: Team, args: JSON) -> Message:
 def set_session_status(team: Team, args: JSON) -> JSON:
     if args["status"] not in ("active", "processing", "suspended", "closed"):
         raise ApiError("invalid_arguments")
-    team.sessions[args["channel_id"], args["thread_ts"]] = args["status"]
+    where = args["channel_id"], args["thread_ts"]
+    if where not in team.sessions and args.get("title"):
+        team.titles[where] = args["title"]  # only where the session is created
+    team.sessions[where] = args["status"]
     return {}
+
+
+def set_thread_title(team: Team, args: JSON) -> JSON:
+    team.titles[args["channel_id"], args["thread_ts"]] = args["title"]
+    return {}
+
+
+def publish_view(team: Team, args: JSON) -> JSON:
+    """https://docs.slack.dev/reference/methods/views.publish"""
+    if args["user_id"] not in team.users:
+        raise ApiError("invalid_arguments")
+    view = args["view"]
+    if view["type"] != "home" or len(view["blocks"]) > 100:
+        raise ApiError("invalid_arguments")
+    for block in view["blocks"]:
+        if block["type"] == "section" and not 0 < len(block["text"]["text"]) <= SECTION_CHARACTERS:
+            raise ApiError("invalid_blocks")
+    team.homes[args["user_id"]] = view
+    return {"view": view}
 
 
 def set_thread_status(team: Team, args: JSON) -> JSON:
@@ -388,12 +420,15 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.startStream": (start_stream, "chat:write"),
     "chat.appendStream": (append_stream, "chat:write"),
     "chat.stopStream": (stop_stream, "chat:write"),
+    "conversations.info": (conversations_info, "channels:read"),
     "conversations.history": (history, ""),
     "conversations.replies": (replies, ""),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),
     "assistant.threads.setStatus": (set_thread_status, "chat:write"),
     "assistant.threads.setSuggestedPrompts": (set_prompts, "assistant:write"),
+    "assistant.threads.setTitle": (set_thread_title, "assistant:write"),
     "views.open": (open_view, ""),
+    "views.publish": (publish_view, ""),
     "files.getUploadURLExternal": (upload_url, "files:write"),
     "files.completeUploadExternal": (complete_upload, "files:write"),
     "files.delete": (delete_file, "files:write"),

@@ -225,6 +225,37 @@ class Someone:
         message = Message(team.next_ts(), channel, team.bot_user, team.bot_id)
         return await self._pressed(message, action)
 
+    async def choose(self, used: "Used", value: str) -> "Used":
+        """Choose an option of the menu in the message that only this person was shown."""
+        posted = self.slack.bodies(used.envelope.payload["response_url"])[-1]
+        (menu,) = [e for b in posted["blocks"] if b["type"] == "actions" for e in b["elements"]]
+        (option,) = [each for each in menu["options"] if each["value"] == value]
+        payload = {
+            "type": "block_actions",
+            "user": {"id": self.id, "team_id": self.team.id},
+            "api_app_id": "A1",
+            "token": "legacy",
+            "container": {
+                "type": "message",
+                "message_ts": self.team.next_ts(),
+                "channel_id": used.envelope.payload["channel_id"],
+                "is_ephemeral": True,
+            },
+            "trigger_id": self.team.trigger(),
+            **self._interaction_origin(),
+            "channel": {"id": used.envelope.payload["channel_id"], "name": "a-channel"},
+            "response_url": self.slack.response_url(),
+            "actions": [
+                {
+                    "type": menu["type"],
+                    "action_id": menu["action_id"],
+                    "block_id": "b",
+                    "selected_option": option,
+                }
+            ],
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
+
     async def _pressed(self, message: Message, action: JSON) -> "Used":
         container: JSON = {"type": "message", "message_ts": message.ts}
         container["channel_id"] = message.channel
@@ -273,10 +304,54 @@ class Someone:
         }
         await self._deliver(event)
 
-    async def open_app(self, channel: str) -> None:
-        """Open the app's messages tab."""
-        event = {"type": "app_home_opened", "user": self.id, "channel": channel, "tab": "messages"}
+    async def open_app(self, channel: str, tab: str = "messages") -> None:
+        """Open a tab of the app."""
+        event = {"type": "app_home_opened", "user": self.id, "channel": channel, "tab": tab}
         await self._deliver({**event, "event_ts": self.team.next_ts()})
+
+    async def look_at(self, channel: str) -> None:
+        """Look at a channel while the agent view is open."""
+        entities = [{"type": "slack#/types/channel_id", "value": channel, "team_id": self.team.id}]
+        event = {"type": "app_context_changed", "context": {"entities": entities}}
+        await self._deliver({**event, "user": self.id, "event_ts": self.team.next_ts()})
+
+    async def open_chat(self, direct: str, *, again_at: str = "") -> str:
+        """Open a chat of ``assistant_view``, whose first message is Slack's; its thread.
+        `again_at`: look at something else while this thread is open."""
+        thread = again_at or self.team.next_ts()
+        if not again_at:
+            first = Message(thread, direct, self.id, text="New chat", thread_ts=thread)
+            self.team.messages[direct, thread] = first
+        event = {
+            "type": f"assistant_thread_{'context_changed' if again_at else 'started'}",
+            "assistant_thread": {
+                "user_id": self.id,
+                "context": {"channel_id": "C1", "team_id": self.team.id, "enterprise_id": None},
+                "channel_id": direct,
+                "thread_ts": thread,
+            },
+            "event_ts": self.team.next_ts(),
+        }
+        await self._deliver(event)
+        return thread
+
+    async def use_shortcut(self, callback_id: str, message: Message) -> "Used":
+        """Use a shortcut from the menu of a message
+        (https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload)."""
+        payload = {
+            "type": "message_action",
+            "token": "legacy",
+            "action_ts": self.team.next_ts(),
+            **self._interaction_origin(),
+            "user": {"id": self.id, "team_id": self.team.id},
+            "channel": {"id": message.channel, "name": message.channel.lower()},
+            "callback_id": callback_id,
+            "trigger_id": self.team.trigger(),
+            "message_ts": message.ts,
+            "message": message.payload(),
+            "response_url": self.slack.response_url(),
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
 
     async def submit(self, view: JSON, values: JSON) -> "Used":
         """Submit a modal with these state values."""

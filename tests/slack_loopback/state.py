@@ -17,7 +17,7 @@ ALL_SCOPES = frozenset(
     (
         *("app_mentions:read", "assistant:write", "channels:history", "groups:history"),
         *("im:history", "mpim:history", "chat:write", "chat:write.public", "commands"),
-        *("files:read", "files:write", "users:read"),
+        *("files:read", "files:write", "users:read", "channels:read", "groups:read"),
     )
 )
 
@@ -120,6 +120,8 @@ class Channel:
     members: set[str]
     streams: bool = True
     """Native streams are allowed here."""
+    topic: str = ""
+    """As Slack keeps it: escaped."""
 
 
 @dataclass
@@ -203,6 +205,10 @@ class Team:
         self.prompts: list[JSON] = []
         self.statuses: list[tuple[str, str, str]] = []
         """Channel, thread and text of each status that was set."""
+        self.titles: dict[tuple[str, str], str] = {}
+        """By channel and thread: the titles of chats."""
+        self.homes: dict[str, JSON] = {}
+        """By person: the Home tab that was published last."""
         self.lines: dict[tuple[str, str], tuple[str, float]] = {}
         """By channel and thread: the status that was set last, and when."""
         self.sessions: dict[tuple[str, str], str] = {}

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Quota, Store, StoredAnswer
+from bot.ports import Quota, Spent, Store, StoredAnswer
 from storage.in_memory import MemoryStore
-from storage.rules import Spent
 from storage.sql import SqlStore
 from storage.sql.part import spent_on
 

@@ -22,12 +22,12 @@ from bot.ports import (
     ConversationSettings,
     ConversationSummary,
     Quota,
+    Spent,
     Store,
     StoredAnswer,
 )
 from storage import open_store
 from storage.inspection import Kept, count_kept, inspect_database, known_revisions
-from storage.rules import Spent
 from storage.upgrade import MIGRATIONS, config_for
 from tests.storage.samples import spent
 

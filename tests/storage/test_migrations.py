@@ -102,7 +102,14 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_MODELS = (
+    "ALTER TABLE settings DROP COLUMN model",
+    "ALTER TABLE answers DROP COLUMN model",
+    "UPDATE alembic_version SET version_num = '0008'",
+)
+"""Takes back the migration 0009."""
 BEFORE_SUMMARIES = (
+    *BEFORE_MODELS,
     "DROP TABLE summaries",
     "UPDATE alembic_version SET version_num = '0006'",
 )
@@ -225,6 +232,18 @@ async def test_answers_and_settings_of_0_2_0_have_no_thoughts(file: Path) -> Non
         (found,) = await store.answers()
         assert (found.position, found.snapshot) == (1, None)
         assert (found.text, found.thought, found.usage) == ("So.", "", Usage(3, 0, 2))
+        assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
+
+
+async def test_answers_and_settings_of_before_several_models_name_none(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        accepted = await asked(store)
+        await store.close(accepted.id, AnswerState.DONE, "So.", Usage(3, 0, 2, model="large"))
+        await store.change_settings(CHANNEL, ConversationSettings(muted=True, model="large"))
+    change(file, *BEFORE_MODELS)
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert found.usage == Usage(3, 0, 2)
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
 
 

@@ -59,8 +59,7 @@ async def test_an_edit_and_a_deletion_of_the_origin_follow(store: Store) -> None
     await store.edit_question(CHANNEL, "10", "Why not?")
     found = await store.origin(on("11"))
     assert found is not None
-    assert found.exchange is not None
-    assert found.exchange.question.text == "Why not?"
+    assert found.question.text == "Why not?"
     await store.delete_question(CHANNEL, "10")
     assert await store.origin(on("11")) is None
 
@@ -155,3 +154,13 @@ async def test_any_number_of_messages_may_be_asked_for(store: Store) -> None:
     await exchange(store, "10")
     many = [str(number) for number in range(2000)]
     assert await store.known_messages(CHANNEL, many, many) == {"10"}
+
+
+async def test_a_question_whose_answer_has_not_ended_is_an_origin_without_an_exchange(
+    store: Store,
+) -> None:
+    accepted = await asked(store, "Why?", message_id="10")
+    await store.checkpoint(accepted.id, AnswerState.WRITING, "Half of")
+    found = await store.origin(on("10"))
+    assert found is not None
+    assert (found.question.text, found.exchange, found.hidden) == ("Why?", None, False)

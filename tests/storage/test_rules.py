@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import OverQuota
-from bot.ports import Quota
-from storage.rules import Spent, check_quota, storable
+from bot.ports import Quota, Spent
+from storage.rules import check_quota, storable
 
 anything = st.text(alphabet=st.characters())  # surrogates included
 

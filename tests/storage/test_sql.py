@@ -15,9 +15,8 @@ from sqlalchemy import event
 
 from bot.errors import StorageError
 from bot.messages import Usage
-from bot.ports import AnswerState, Quota, Store
+from bot.ports import AnswerState, Quota, Spent, Store
 from storage import open_store
-from storage.rules import Spent
 from storage.sql import SqlStore
 from tests.limits import seconds
 from tests.storage.samples import (

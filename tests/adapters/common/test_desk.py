@@ -15,6 +15,7 @@ from adapters.common.place import Member, Place, Profile
 from adapters.common.platform import Heard
 from adapters.common.question import Message, Quoted
 from adapters.common.rules import Rules
+from adapters.common.since import Since
 from adapters.common.texts import DEFECT, NO_DIRECT_MESSAGES, NOT_HERE, NOT_YOU, NOTHING_ASKED
 from bot.errors import NotAllowed, NothingToDo, Refusal, ShuttingDown, StorageError
 from bot.messages import ConversationKey, Person, Question
@@ -347,3 +348,10 @@ async def test_a_button_of_another_database_reaches_nothing(action: str) -> None
     person = await desk.person(CHANNEL, a_member())
     with pytest.raises(NothingToDo, match="no such answer"):
         await desk.press(CHANNEL, person, action, 1, "0badcafe")
+
+
+async def test_summaries_are_refused_where_the_operator_switched_them_off() -> None:
+    desk, _ = a_desk(Rules(summaries=False))
+    person = Person("discord", "7", "Ana")
+    with pytest.raises(NotAllowed, match="Summaries are switched off here"):
+        await desk.summarize(CHANNEL, person, Since())

@@ -16,7 +16,7 @@ from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
 from bot.engine.window import WindowOptions
 from bot.errors import GenerationError
-from bot.messages import ConversationKey, ModelInfo, Person, Question, Sampling
+from bot.messages import ConversationKey, ModelInfo, Person, Prompt, Question, Sampling
 from bot.models.find import DEMO_NAME
 from bot.ports import AnswerState, Quota
 from storage.in_memory import MemoryStore
@@ -269,3 +269,22 @@ async def test_the_beginning_of_a_thought_is_shown_above_its_answer() -> None:
     assert above.count("Let me see.") < 25
     assert "Let me see." not in below
     assert below.count("Thinking: low") == 2
+
+
+def _in_short(prompt: Prompt) -> str:
+    return "In short." if "--- messages" in prompt.question else "Yes."
+
+
+async def test_summarize_sums_up_the_conversation_and_is_no_part_of_it() -> None:
+    desk = Desk(ScriptedGenerator(_in_short))
+    shown = await desk.chat("Is noon fine?", "/summarize", "/summarize 1h")
+    assert shown.count("In short.") == 2
+    assert "\nAna: Is noon fine?\nParley: Yes.\n" in desk.generator.prompts[-1].question
+    assert len(await desk.store.exchanges(HERE)) == 1
+    assert await desk.store.pending_summaries("console") == []
+
+
+async def test_an_empty_conversation_is_not_summed_up() -> None:
+    desk = Desk()
+    assert "nothing to sum up" in await desk.chat("/summarize")
+    assert desk.failed

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import adapters.slack as package
-from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, app_manifest
+from adapters.slack.manifest import COMMANDS, EVENTS, SCOPES, SHORTCUTS, app_manifest
 from adapters.slack.rendering import ACTION_IDS
+from adapters.slack.shortcuts import ASK, SUMMARIZE
 from tests.slack_loopback.api import METHODS
 
 # From Slack's reference: the scopes that each method and each event needs. A call is found as a
@@ -18,6 +19,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "apps.connections.open": set(),  # needs the app-level token
     "auth.test": set(),
     "views.open": set(),
+    "views.publish": set(),
     "users.info": {"users:read"},
     "chat.postMessage": {"chat:write", "chat:write.public"},
     "chat.postEphemeral": {"chat:write"},
@@ -29,6 +31,8 @@ METHOD_SCOPES: dict[str, set[str]] = {
     "agents.sessions.setStatus": {"chat:write"},
     "assistant.threads.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
+    "assistant.threads.setTitle": {"assistant:write"},
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
     "files.getUploadURLExternal": {"files:write"},
@@ -38,6 +42,7 @@ METHOD_SCOPES: dict[str, set[str]] = {
 }
 EVENT_SCOPES: dict[str, set[str]] = {
     "agent_session_stopped": {"assistant:write"},
+    "app_context_changed": {"assistant:write"},
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
     "app_uninstalled": set(),
@@ -100,6 +105,13 @@ def test_the_commands_are_exactly_those_that_are_handled() -> None:
     assert named == {"/ask", "/stop", "/reset", "/parley"}
     assert {"/ask", "/stop", "/reset"} <= texts_in_code()
     assert len(ACTION_IDS) == 5
+
+
+def test_the_shortcuts_are_exactly_those_that_are_handled() -> None:
+    named = {shortcut["callback_id"] for shortcut in SHORTCUTS}
+    assert named == {ASK, SUMMARIZE}
+    assert app_manifest()["features"]["shortcuts"] == list(SHORTCUTS)
+    assert all(len(shortcut["name"]) <= 24 for shortcut in SHORTCUTS)
 
 
 @pytest.mark.parametrize("url", ["", "https://parley.example.org/slack/events"])

@@ -67,13 +67,6 @@ async def test_an_ask_command_is_answered_in_the_channel() -> None:
         assert answer.shown == "[Be kind.] [] Ana: Hello"
 
 
-async def test_a_thread_below_a_direct_message_is_not_opened() -> None:
-    async with threaded() as b:
-        await b.ana.say("D1", "Hello")
-        await b.answered()
-        assert len(b.team.answers("D1")) == 1
-
-
 # ---------------------------------------------------------------- without a mention
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey, Person
 from bot.ports import ConversationSettings
 from tests.adapters.slack.bench import Bench, bench
+from tests.scripted_generator import ScriptedGenerator
 from tests.slack_loopback import ApiError, Someone, Used
 from tests.until import until
 
@@ -304,8 +306,27 @@ async def test_sub_commands_work_as_words_in_a_thread() -> None:
     async with bench() as b:
         first = await b.ana.say("C1", "thread")
         await b.ada.mention("C1", "/parley system Be short.", thread=first.ts)
+        await b.answered()  # messages of different people keep no order
         await b.ana.mention("C1", "Hello", thread=first.ts)
         await b.answered()
         answer = b.joined("C1", first.ts)
         assert answer.startswith("[Be short.] []")
         assert answer.endswith(" Ana: Hello")
+
+
+async def test_the_models_are_shown_with_a_menu_in_which_an_admin_chooses() -> None:
+    further = {"large": ModelSlots(ScriptedGenerator(lambda _: "LARGE"), 1)}
+    async with bench(further=further) as b:
+        shown = await b.ana.command("/parley", "model", "C1")
+        assert (await told(b, shown)).startswith("The models here:")
+        refused = await b.ana.choose(shown, "large")
+        assert await told(b, refused) == "Only an admin can choose the model of this conversation."
+        shown = await b.ada.command("/parley", "model", "C1")
+        await told(b, shown)
+        chosen = await b.ada.choose(shown, "large")
+        assert await told(b, chosen) == ("From the next question on, the model large answers here.")
+        assert (await b.store.settings(CHANNEL)).model == "large"
+        await b.ana.mention("C1", "Hello")
+        await b.answered()
+        (answer,) = [m for m in b.team.messages.values() if m.bot_id and m.shown == "LARGE"]
+        assert answer.channel == "C1"

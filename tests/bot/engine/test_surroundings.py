@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.engine.surroundings import (
     CANNOT_READ,
     GONE,
@@ -15,6 +16,7 @@ from bot.engine.surroundings import (
     SurroundingsReader,
     with_what_was_said,
 )
+from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import SurfaceBusy, SurfaceError, Unreadable
 from bot.messages import ConversationKey, Exchange, Person, Prompt, Question, Sampling, Usage
@@ -309,9 +311,10 @@ async def test_a_platform_that_does_not_answer_is_not_waited_for(
 
 def window(store: MemoryStore, platform: Platform, context: int = 600) -> ContextWindow:
     options = WindowOptions("Be kind.", True, Sampling(max_new_tokens=100))
-    made = ContextWindow(ScriptedGenerator(context=context), store, options)
-    made.surroundings.register("discord", platform)
-    return made
+    around = SurroundingsReader(store, options.channel_context)
+    around.register("discord", platform)
+    variables = PromptVariables(SystemClock())
+    return ContextWindow(ScriptedGenerator(context=context), store, options, variables, around)
 
 
 async def test_what_was_said_takes_a_third_of_the_window_beside_question_and_answer() -> None:
@@ -347,6 +350,25 @@ async def test_the_history_of_a_thread_begins_with_its_origin_as_long_as_it_fits
     await store.close(second.id, AnswerState.DONE, "So.", Usage())
     packed, *_ = await made.pack(await accepted(store, "long " * 250, message="903"))
     assert origin not in packed.prompt.history
+
+
+async def test_an_origin_that_was_cut_does_not_come_back() -> None:
+    """Its place in the channel's history says nothing of the thread's: it stands before all."""
+    store = MemoryStore()
+    for number in (196, 197, 198, 199, 200):
+        await accepted(store, f"Q{number}", CHANNEL, message=str(number), answer="A")
+    made = window(store, Platform())
+    first = await accepted(store, "long " * 200, message="901")
+    packed, *_ = await made.pack(first)
+    assert [one.question for one in packed.prompt.history] == ["Ann: Q200"]
+    await store.close(first.id, AnswerState.DONE, "So.", Usage())
+    too_much = await accepted(store, "long " * 293, message="902")
+    packed, *_ = await made.pack(too_much)
+    assert len(packed.prompt.history) == 1
+    await store.close(too_much.id, AnswerState.FAILED, "", Usage())  # it leaves room again
+    packed, *_ = await made.pack(await accepted(store, message="903"))
+    assert len(packed.prompt.history) == 1
+    assert packed.prompt.history[0].answer == "So."
 
 
 async def test_what_is_stored_of_a_prompt_is_all_of_it_where_nothing_was_read() -> None:

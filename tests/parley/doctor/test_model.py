@@ -59,6 +59,9 @@ def gpu(gigabytes: float) -> Device:
     return Device("GPU", "Arc", int(gigabytes * 1e9))
 
 
+INT8 = {"kv_cache": "int8"}
+
+
 def fit(folder: ModelFolder, device: Device, library: str = "openvino", **model: object) -> Result:
     return check_memory(folder, ModelSettings(**model), library, device)  # type: ignore[arg-type]
 
@@ -100,6 +103,13 @@ def test_graphics_that_share_the_machines_memory_have_what_is_free(
     assert fit(llama, shared).state is State.FAILED
     monkeypatch.setattr(model_checks, "available_memory", lambda: None)
     assert "of 24.0 GB on GPU" in fit(llama, shared).detail
+
+
+def test_a_kv_cache_of_8_bits_takes_half_of_a_gpus_memory(llama: ModelFolder) -> None:
+    config, small = read_config(llama.path), ModelSettings.model_validate({"openvino": INT8})
+    usual = needed(config, ModelSettings(), "openvino", gpu(12), 4096).one_context
+    assert needed(config, small, "openvino", gpu(12), 4096).one_context < 0.54 * usual
+    assert needed(config, small, "torch", gpu(12), 4096).one_context == usual
 
 
 def test_a_cpu_keeps_more_with_torch(llama: ModelFolder) -> None:

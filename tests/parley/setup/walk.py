@@ -12,6 +12,7 @@ from tests.until import until
 
 SLACK_CHANNEL = "C000001"
 DEMO = "the demo model of Parley"
+YES_OR_NO = ("y", "n")
 STEPS = (
     ("Which one should answer?", DEMO),
     ("Where should it answer?", "Discord and Slack"),
@@ -45,7 +46,7 @@ async def walk(stage: Scene) -> Walked:
     with stage.setup() as program:
         for question, answer in STEPS:
             await asyncio.to_thread(program.wait_for, question)
-            typed = _number(program, answer) or answer
+            typed = answer if answer in YES_OR_NO else _number(program, answer) or answer
             program.type(typed.format(slack=stage.slack_token) + "\r")
         await asyncio.to_thread(_to_the_end, program)
         discord, slack = await _ask_on_both(stage)

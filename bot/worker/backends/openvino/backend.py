@@ -84,6 +84,8 @@ class OpenVinoBackend:
     ) -> Any:
         scheduler = scheduler_config(self._genai, device, size, options.max_parallel)
         properties = _properties(device, source, Path(options.cache_dir))
+        if options.kv_cache == "int8":
+            properties |= {"KV_CACHE_PRECISION": "u8"}
         try:
             with tempfile.TemporaryDirectory() as empty:
                 # Token ids go in and out. Without this, GenAI would make a tokenizer of what the

@@ -36,7 +36,7 @@ def fitted(source: Source, device: Device, options: LoadOptions) -> LoadOptions:
     if cache is None:
         return options
     states = options.max_parallel * cache.state_bytes if cache.hybrid else 0
-    per_token = cache.token_bytes(*_element(source, device))
+    per_token = cache.token_bytes(*_element(source, device, options))
     context = context_that_fits(options, _room(source, device), per_token, states)
     return replace(options, context=context)
 
@@ -53,7 +53,7 @@ def cache_size(source: Source, device: Device, options: LoadOptions) -> CacheSiz
     room = _room(source, device)
     if room is None or cache is None:
         return CacheSize(wanted, block, states)
-    per_block = block * cache.token_bytes(*_element(source, device))
+    per_block = block * cache.token_bytes(*_element(source, device, options))
     usable = room * CACHE_SHARE - states * cache.state_bytes
     fitting = int(usable / per_block) if per_block else wanted
     if fitting < least:
@@ -72,9 +72,11 @@ def _room(source: Source, device: Device) -> int | None:
     return None if free is None else free - source.weight_bytes
 
 
-def _element(source: Source, device: Device) -> tuple[float, float]:
+def _element(source: Source, device: Device, options: LoadOptions) -> tuple[float, float]:
     """Bytes per element of the KV cache, and more bytes per head, with the backend's properties for
     this model."""
+    if options.kv_cache == "int8":
+        return 1.0, _PER_HEAD
     if device.kind == "GPU":
         return 2.0, 0.0
     return (4.0, 0.0) if source.exact else (1.0, _PER_HEAD)

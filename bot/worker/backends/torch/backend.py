@@ -11,6 +11,7 @@ forward passes of just the tokens that are needed.
 """
 
 import importlib
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.batch_slots import BatchSlots
 from bot.worker.backends.torch.answer import Answer, Row
 from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
-from bot.worker.backends.torch.graphs import Capture, graph_capture
+from bot.worker.backends.torch.graphs import Capture, graph_capture, one_line
 from bot.worker.backends.torch.layer_kinds import cannot_run, fix_positions
 from bot.worker.backends.torch.loading import Loaded, import_torch, load_model
 from bot.worker.context import context_that_fits
@@ -69,6 +70,8 @@ class TorchBackend:
         """The module that samples on the CPU, where it does."""
         self._fixed: Any = None
         """Decodes in captured steps; None where each step is a forward pass of its own."""
+        self._reads: Any = None
+        """Reads what is short in captured passes; None where nothing can be captured."""
         self._slots = BatchSlots(0)
         self._answers: dict[int, Answer] = {}
         self._waiting: deque[int] = deque()
@@ -155,9 +158,15 @@ class TorchBackend:
         if capture is None:
             self._notes.append(f"this version of torch has no graphs for {self._device}")
             return
+        with self._torch.inference_mode():
+            self._forward(0, [[0]], [0])  # the cache of each layer is allocated when it is written
         fixed = importlib.import_module("bot.worker.backends.torch.fixed_steps")
         self._fixed = fixed.FixedSteps(
             self._forward, capture, slots, self._context, vocabulary, self._device
+        )
+        reads = importlib.import_module("bot.worker.backends.torch.fixed_reads")
+        self._reads = reads.FixedReads(
+            self._forward, capture, self._context, vocabulary, self._device
         )
         if options.compile:
             self._fixed.compile()
@@ -218,11 +227,23 @@ class TorchBackend:
         request, cached = answer.request, self._slots.tokens(answer.request.id)
         start = len(cached)
         chunk = request.prompt[start : start + self._chunk]
-        logits = self._forward(self._slots.slot(request.id), [chunk], [start])
+        logits = self._read(self._slots.slot(request.id), chunk, start)
         cached += chunk
         if len(cached) == len(request.prompt):
             self._take_tokens([answer], self._sample([answer], logits), step)
         return True
+
+    def _read(self, slot: int, chunk: list[int], start: int) -> Any:
+        """The logits [1, vocabulary] after this chunk of a prompt."""
+        if self._reads is not None and self._reads.fits(len(chunk)):
+            try:
+                return self._reads.read(slot, chunk, start)
+            except Exception as exc:  # whatever a driver or an operator raises
+                # Decoding steps will fail, too, and tell the operator.
+                sys.stderr.write(f"reading is not captured: {one_line(exc)}\n")
+                self._reads.close()
+                self._reads = None
+        return self._forward(slot, [chunk], [start])
 
     def _admitted(self, answer: Answer) -> bool:
         return answer.request.id in self._slots.requests
@@ -265,14 +286,15 @@ class TorchBackend:
         return [tokens[slot] for slot in slots]
 
     def _give_up_capture(self, exc: Exception) -> None:
-        said = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
         self._fixed.close()
-        self._fixed = None
+        if self._reads is not None:
+            self._reads.close()
+        self._fixed = self._reads = None
         self._notes.append(
-            f"decoding steps cannot be captured as graphs on {self._device} ({said}); answers are "
-            "written without, more slowly"
+            f"decoding steps cannot be captured as graphs on {self._device} ({one_line(exc)}); "
+            "answers are written without, more slowly"
         )
-        module = getattr(self._torch, self._device.partition(":")[0], None)
+        module: Any = getattr(self._torch, self._device.partition(":")[0], None)
         if hasattr(module, "empty_cache"):
             module.empty_cache()  # what the graphs held
 

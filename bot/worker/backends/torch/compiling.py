@@ -20,6 +20,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bot.worker.backends.torch.graphs import one_line
+
 torch: Any = importlib.import_module("torch")
 
 Step = Callable[[], Any]
@@ -178,8 +180,3 @@ def compile_step(step: Step, backend: str) -> Step:
     except _Compiled as done:
         return done.run
     raise RuntimeError("torch.compile found nothing to compile")
-
-
-def one_line(exc: BaseException) -> str:
-    """An exception's type, and its text in one line of at most 200 characters."""
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

@@ -45,13 +45,27 @@ class Forward:
 
         return step
 
-    def _logits(self, ids: Any, positions: Any, mask: Any, cache: Any) -> Any:
+    def fixed_chunk(
+        self, tokens: Any, positions: Any, slot: Any, last: Any, length: int
+    ) -> Callable[[], Any]:
+        """A forward pass over some tokens of a prompt: a function that returns the logits [1,
+        vocabulary] after the token number `last` [1], for what the tensors `tokens` and
+        `positions` [count] and `slot` [1] hold then. It may be captured."""
+        rows = slot_cache.FixedChunk(self.cache, slot, positions, length)
+
+        def step() -> Any:
+            mask = rows.attention_mask()
+            return self._logits(tokens[None], positions[None], mask, rows, keep=last)
+
+        return step
+
+    def _logits(self, ids: Any, positions: Any, mask: Any, cache: Any, keep: Any = 1) -> Any:
         output = self._model(
             input_ids=ids,
             position_ids=positions,
             attention_mask=mask,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=keep,
             **{self._cache_argument: cache},
         )
         return output.logits[:, -1]

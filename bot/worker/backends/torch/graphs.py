@@ -73,16 +73,16 @@ class GraphCapture:
 
     @contextmanager
     def _refusing_to_wait(self) -> Iterator[None]:
-        """For the first work that is captured: raise RuntimeError where it waits for the device, as
+        """Until the first work is captured: raise RuntimeError where it waits for the device, as
         experts and some scaled positions do. Afterwards a capture would fail, which not every
         version of torch recovers from. Not for later ones: it holds for all threads."""
         if not self._first or not hasattr(self._module, "set_sync_debug_mode"):
             yield
             return
-        self._first = False
         self._module.set_sync_debug_mode("error")
         try:
             yield
+            self._first = False
         finally:
             self._module.set_sync_debug_mode("default")
 
@@ -114,3 +114,8 @@ class CapturedSteps:
     def clear(self) -> None:
         """Drop all steps."""
         self._steps.clear()
+
+
+def one_line(exc: BaseException) -> str:
+    """An exception's type, and its text in one line of at most 200 characters."""
+    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

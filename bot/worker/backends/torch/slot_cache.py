@@ -53,7 +53,7 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         self._at = torch.tensor(starts).to(self._device)
         self._each = torch.arange(len(starts), device=self._device)
         positions = self._at[:, None] + torch.arange(count, device=self._device)
-        return positions, attention_mask(self._masks, positions, self._length, self._dtype)
+        return positions, self.mask(positions, self._length)
 
     @property
     def bytes_per_token(self) -> int:
@@ -107,10 +107,58 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         heads, size = states.shape[1], states.shape[3]
         return states.new_zeros((self._slots, heads, self._context, size))
 
+    def mask(self, positions: Any, length: int) -> Any:
+        """What the model takes as its attention mask for tokens at these positions [batch, count],
+        which attend to `length` positions at most."""
+        return attention_mask(self._masks, positions, length, self._dtype)
+
+    def tensors(self, layer: int) -> tuple[Any, Any]:
+        """Keys and values of a layer that has been written."""
+        return self._keys[layer], self._values[layer]
+
     def fixed(self, positions: Any, length: int) -> "FixedRows":
         """The first slots, for decoding steps at the positions in this tensor [batch], which attend
         to `length` positions at most. Each layer must have been written before."""
         return FixedRows(self._keys, self._values, self._masks, self._dtype, length, positions)
+
+
+class FixedChunk(transformers.Cache):  # type: ignore[misc]
+    """One slot of a `SlotCache` in forward passes over some tokens of a prompt, of which each has
+    the same shapes: slot and positions are contents of tensors. A pass may be captured."""
+
+    def __init__(self, cache: SlotCache, slot: Any, positions: Any, length: int) -> None:
+        """`slot`: [1]; `positions`: [count]. Tokens attend to the first `length` positions at
+        most."""
+        super().__init__(layers=[])
+        self._cache = cache
+        self._slot = slot
+        self._positions = positions
+        self._length = length
+        self._before = length - int(positions.shape[0])
+
+    def attention_mask(self) -> Any:
+        """What the model takes as its attention mask, for the positions as they are now."""
+        return self._cache.mask(self._positions[None], self._length)
+
+    def update(
+        self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Any, Any]:
+        """Called by the model in each layer, as `SlotCache.update`."""
+        del args, kwargs
+        keys, values = self._cache.tensors(layer_idx)
+        return self._write(keys, key_states), self._write(values, value_states)
+
+    def _write(self, tensor: Any, new: Any) -> Any:
+        """[slots, heads, context, head size] and [1, heads, count, head size] to [1, heads, length,
+        head size]."""
+        slots = self._slot.expand(self._positions.shape[0])
+        tensor[slots, :, self._positions] = new[0].transpose(0, 1)
+        return tensor[:, :, : self._length].index_select(0, self._slot)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Called by the model: the number of cached tokens, which the slot has no more of."""
+        del layer_idx
+        return self._before
 
 
 class FixedRows(transformers.Cache):  # type: ignore[misc]

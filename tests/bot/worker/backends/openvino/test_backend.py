@@ -44,6 +44,14 @@ def bench(options: LoadOptions) -> Bench:
 # ---------------------------------------------------------------- answers
 
 
+def test_a_kv_cache_of_8_bits_answers(options: LoadOptions, bench: Bench) -> None:
+    small = Bench(OpenVinoBackend(), replace(options, kv_cache="int8"))
+    long = request(1, [1, *range(40, 240)], max_new_tokens=40, stop=[])
+    first, second = small.answer(long), small.answer(long)
+    assert first == second
+    assert first[:5] == bench.answer(long)[:5]
+
+
 def test_it_says_what_it_loaded(bench: Bench) -> None:
     assert bench.facts.device.startswith("CPU (")
     assert (bench.facts.low_bit, bench.facts.context) == ("fp16", CONTEXT)

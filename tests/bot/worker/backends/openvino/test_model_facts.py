@@ -1,5 +1,6 @@
 """What a model in OpenVINO's format says of its weights and caches."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,13 @@ def test_weights_leave_less_room() -> None:
         cache_size(source(cache, weights=size), GPU, options(1024)) for size in (0, 600 << 20)
     )
     assert full.blocks < empty.blocks
+
+
+def test_a_kv_cache_of_8_bits_holds_nearly_twice_as_many_tokens_on_a_gpu() -> None:
+    cache, narrow = CacheShape(((8, 128),) * 64), Device("GPU", "a GPU", 1 << 30)
+    usual = cache_size(source(cache), narrow, options(1024, 64)).blocks
+    small = cache_size(source(cache), narrow, replace(options(1024, 64), kv_cache="int8")).blocks
+    assert 1.8 * usual < small < 2 * usual
 
 
 def test_a_model_of_unknown_shape_gets_what_the_settings_want() -> None:

@@ -92,7 +92,8 @@ def test_few_steps_are_captured_and_repeated(captured: Bench, capture: TracedCap
     before, replayed = capture.captured, capture.replayed
     captured.answer(request(2, max_new_tokens=30, stop=[]))
     assert capture.captured == before
-    assert capture.replayed == replayed + 2 * 29  # the model and the sampling; the first is read
+    # Of each step the model and the sampling; the first token comes from reading.
+    assert capture.replayed == replayed + 2 * 29 + 1
 
 
 # ---------------------------------------------------------------- the same tokens
@@ -164,6 +165,30 @@ def test_prompts_that_are_read_between_two_steps_disturb_nothing(
         assert bench.tokens[given.id] == exact.answer(given)
 
 
+# ---------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 127, 128, 129, 300])
+def test_prompts_of_every_length_are_read_as_without_capture(
+    captured: Bench, exact: Bench, length: int
+) -> None:
+    prompt = [(3 * length + place) % 400 + 3 for place in range(length)]
+    given = request(1, prompt, max_new_tokens=4, stop=[])
+    assert captured.answer(given) == exact.answer(given)
+
+
+def test_a_turn_is_read_up_to_the_end_of_the_context(captured: Bench, exact: Bench) -> None:
+    first = [7, *range(30, 30 + CONTEXT - 60)]
+    turns = [first, [*first, *range(3, 60)]]  # the second one leaves room for two tokens
+    for prompt in turns:
+        given = request(1, prompt, max_new_tokens=2, stop=[])
+        assert captured.answer(given) == exact.answer(given)
+    assert captured.ended[1].usage.cached_tokens >= len(first)
+    # What filled up the chunk is not in the way of the conversation's other end.
+    given = request(2, [*first, 400, 401], max_new_tokens=40, stop=[])
+    assert captured.answer(given) == exact.answer(given)
+
+
 # ---------------------------------------------------------------- what cannot be captured
 
 
@@ -182,7 +207,7 @@ def test_a_capture_that_fails_later_costs_no_token(options: LoadOptions, exact: 
     kept = TracedCapture()
 
     def running_out(work: Callable[[], None]) -> Callable[[], None]:
-        if kept.captured == 3:  # one row, greedy and sampled; then the first batch of two
+        if kept.captured == 5:  # two reads; one row, greedy and sampled; then a batch of two
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return kept(work)
 
