@@ -124,6 +124,30 @@ async def test_options_answer_everything_without_a_question(stage: Scene) -> Non
     assert stage.discord.rest.synced == [""]
 
 
+async def test_a_script_that_asks_for_what_needs_a_platform_fails_without_one(
+    stage: Scene,
+) -> None:
+    answers = Answers(yes=True, model="demo", channels=("#general",), web=True, run=True)
+    with pytest.raises(ConfigError, match="--channel, --web, --run: not done"):
+        await go(stage, Defaults(), answers)
+    asker = Scripted(MODEL, ("Where should it answer?", "nowhere"))
+    screen = await go(stage, asker, Answers(run=True))
+    assert screen.of(State.WARNING)[0].startswith("--run: not done")
+
+
+async def test_each_channel_that_an_option_names_gets_the_first_message_once(
+    stage: Scene,
+) -> None:
+    other = stage.discord.world.channel("other")
+    stage.more["D"] = DISCORD_TOKEN
+    named = ("#general", "discord:other", "discord:#general")
+    answers = Answers(yes=True, model="demo", discord_token_env="D", channels=named)
+    screen = await go(stage, Defaults(), answers)
+    for channel in (stage.general, other):
+        assert [m.content for m in stage.discord.world.answers_in(channel)] == [FIRST_MESSAGE]
+    assert "Mention Parley in #general on Discord and #other on Discord" in screen.text
+
+
 async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> None:
     asker = Scripted(
         ("Which one should answer?", f"{OLLAMA_MODEL}, on Ollama here"),
