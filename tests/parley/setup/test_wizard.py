@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.discord.checkup import COMMANDS
+from bot import demo_model
 from bot.checks import State
 from bot.errors import ConfigError, ModelError, ParleyError
 from parley.setup.answers import Answers
@@ -326,6 +327,28 @@ async def test_a_model_that_cannot_be_had_is_asked_for_again(
     with pytest.raises(ModelError, match="no chat model llama9"):
         answers = Answers(yes=True, server=stage.ollama.url, server_model="llama9")
         await go(stage, Defaults(), answers)
+
+
+async def test_a_folder_is_taken_only_with_a_model_in_it(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = stage.home / "empty"
+    empty.mkdir()
+    (stage.home / "real").symlink_to(demo_model.directory())
+    monkeypatch.chdir(stage.home)
+    for wrong, named in ((str(empty), "empty"), ("empty", "empty"), ("~/no", "no such folder")):
+        with pytest.raises(ModelError, match=named):
+            await go(stage, Defaults(), Answers(yes=True, model=wrong))
+    assert not stage.config.exists()
+    await go(stage, Defaults(), Answers(yes=True, model="real"))
+    model = tomllib.loads(stage.config.read_text())["model"]
+    assert model == {"name": str(stage.home / "real")}, "relative to where it was typed"
+
+
+async def test_an_address_without_its_scheme_is_a_server(stage: Scene) -> None:
+    await go(stage, Defaults(), Answers(yes=True, model=f"{stage.ollama.host}/v1"))
+    model = tomllib.loads(stage.config.read_text())["model"]
+    assert model["openai"]["base_urls"] == [stage.ollama.url]
 
 
 ORDER: list[Line] = [
