@@ -18,9 +18,10 @@ PRIVATE = 0o600
 
 
 def replace_text(file: Path, text: str, *, private: bool) -> None:
-    """Write `text` (UTF-8) as the content of `file`. A file that exists keeps its line ends, and its
-    rights, unless `private`; a link to a file keeps pointing there. Missing folders are made for their owner
-    alone. Raises ConfigError where it cannot be written: the file is then as it was."""
+    """Write `text` (UTF-8) as the content of `file`. A file that exists keeps its line ends and,
+    unless `private`, its rights; a link to a file keeps pointing there. Missing folders are made
+    for their owner alone. Raises ConfigError where it cannot be written: the file is then as it
+    was."""
     try:
         target = file.resolve()
         make_private_folder(target.parent)

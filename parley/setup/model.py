@@ -27,7 +27,7 @@ _KEEP, _OTHER = "keep", "other"
 _NOT_HERE = ("openai", "scripted")
 """Backends that run no model of this machine."""
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+:\d{1,5}(?:/.*)?")
-"""Host and port, as ``localhost:11434``; in a name with a quantization a slash precedes the colon."""
+"""Host and port, as ``localhost:11434``; before a quantization's colon there is a slash."""
 
 
 @dataclass(frozen=True, slots=True)
