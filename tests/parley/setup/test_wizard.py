@@ -185,6 +185,7 @@ async def test_wrong_discord_tokens_are_named_and_asked_for_again(stage: Scene) 
     for line, (text, named) in zip(failed, WRONG, strict=True):
         assert named in line
         assert text not in screen.text
+    assert failed[-1].endswith("your application, Bot, Reset Token."), "not: set a variable"
     assert not stage.secrets.exists()
 
 
@@ -231,6 +232,7 @@ async def test_slacks_tokens_in_each_others_place_are_told_apart(stage: Scene) -
     assert "This is the app's signing secret or client secret" in third
     assert "bot_token: Slack refuses it (invalid_auth)" in fourth
     assert "https://api.slack.com/apps" in fourth
+    assert "PARLEY_" not in screen.text
 
 
 async def test_scopes_that_are_missing_are_shown_with_what_is_lost(stage: Scene) -> None:
