@@ -348,9 +348,14 @@ async def test_a_folder_is_taken_only_with_a_model_in_it(
 
 
 async def test_an_address_without_its_scheme_is_a_server(stage: Scene) -> None:
-    await go(stage, Defaults(), Answers(yes=True, model=f"{stage.ollama.host}/v1"))
-    model = tomllib.loads(stage.config.read_text())["model"]
-    assert model["openai"]["base_urls"] == [stage.ollama.url]
+    bare = f"{stage.ollama.host}/v1"
+    for answers in (Answers(yes=True, model=bare), Answers(yes=True, server=bare)):
+        await go(stage, Defaults(), answers)
+        model = tomllib.loads(stage.config.read_text())["model"]
+        assert model["openai"]["base_urls"] == [stage.ollama.url]
+        stage.config.unlink()
+    with pytest.raises(ModelError, match="ftp://a: the address of a server begins with http"):
+        await go(stage, Defaults(), Answers(yes=True, server="ftp://a"))
 
 
 ORDER: list[Line] = [
