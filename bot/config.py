@@ -34,10 +34,12 @@ from bot.config_types import (
     HostNames,
     ListenAddress,
     LowBit,
+    ModelName,
     Networks,
     PasswordHash,
     SlackIds,
     Texts,
+    TimeZone,
     VariableNames,
     WebAddress,
     WebSocketAddress,
@@ -50,7 +52,8 @@ from bot.messages import Reasoning, Sampling
 APP = "parley"
 ENV_PREFIX = "PARLEY_"
 DEFAULT_SYSTEM_PROMPT = (
-    "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly."
+    "You are Parley, a friendly assistant in a chat. Answer helpfully, honestly and briefly. "
+    "Today is {weekday}, {date}."
 )
 
 
@@ -121,6 +124,16 @@ class ModelSettings(_Section):
     openai: OpenAISettings = OpenAISettings()
 
 
+class ServerModelSettings(_Section):
+    """``[models.NAME]``: a further model, on servers with OpenAI's API."""
+
+    base_urls: Annotated[Texts, Field(min_length=1, examples=[["http://10.0.0.3:8000/v1"]])]
+    model: Annotated[str, Field(examples=["Qwen/Qwen3-32B"])] = ""
+    api_key: SecretStr = SecretStr("")
+    context: Annotated[int, Field(ge=0, examples=[8192]), Means("as large as the server says")] = 0
+    max_parallel: Annotated[int, Field(ge=1, le=256)] = 8
+
+
 class GenerationSettings(_Section):
     """``[generation]``: sampling parameters and the length limit of answers."""
 
@@ -143,6 +156,7 @@ class ConversationSection(_Section):
     """``[conversation]``: the system prompt, and what counts as one conversation."""
 
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
+    time_zone: TimeZone = ""
     scope: Literal["channel", "thread"] = "channel"
     parallel: Annotated[int, Field(ge=1, le=256)] = 8
     show_names: bool = True
@@ -262,6 +276,7 @@ class Settings(_Section):
     """All settings. `load` makes the one instance at startup; it is immutable."""
 
     model: ModelSettings = ModelSettings()
+    models: dict[ModelName, ServerModelSettings] = {}
     generation: GenerationSettings = GenerationSettings()
     conversation: ConversationSection = ConversationSection()
     storage: StorageSettings = StorageSettings()
@@ -355,6 +370,9 @@ def _secrets(section: BaseModel) -> Iterator[str]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _secrets(value)
+        elif isinstance(value, dict):
+            for table in value.values():
+                yield from _secrets(table)
         elif isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
 

@@ -28,6 +28,12 @@ token that was pasted into the wrong setting."""
 LONGEST_NAME = 80
 """Characters of an unknown key that a message repeats."""
 
+NAMES = (
+    "small letters and digits, at most 32, with single dots, dashes or underscores between them, "
+    "and not default"
+)
+"""What the name of a table ``[models.NAME]`` is made of."""
+
 Keys = tuple[str, ...]
 """Where a setting is, from the outermost section inwards: ``("model", "context")``."""
 
@@ -101,12 +107,17 @@ def explain(
     for details in error.errors(include_url=False):
         keys, field = _locate(settings, details["loc"])
         if keys not in lines:  # a list or a union has several errors for one setting
-            place = _place(keys, files, variables)
+            # what is missing is missing in its table
+            place = _place(keys[:-1] if _is_missing(details) else keys, files, variables)
             *section, key = (_printable(part) for part in keys)
             name = f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
             fault = _fault(details, keys, field) if field else _unknown(keys, settings)
             lines[keys] = f"{place}: {name}{fault}"
     return list(lines.values())
+
+
+def _is_missing(details: ErrorDetails) -> bool:
+    return details["type"] == "missing"
 
 
 def _locate(
@@ -118,12 +129,27 @@ def _locate(
     field: FieldInfo | None = None
     section: type[BaseModel] | None = settings
     for part in location:
-        if section is None:
+        tables = _tables_of(field)
+        if (section is None and tables is None) or part == _OF_NAME:
             break
         keys = (*keys, str(part))
-        field = section.model_fields.get(str(part))
+        if tables is not None:
+            field = FieldInfo(annotation=tables)
+        elif section is not None:
+            field = section.model_fields.get(str(part))
         section = _section_of(field)
     return keys, field
+
+
+_OF_NAME = "[key]"
+"""What pydantic appends to the location of a wrong name of a table."""
+
+
+def _tables_of(field: FieldInfo | None) -> type[BaseModel] | None:
+    """The section that each table of a field such as ``[models.NAME]`` is; None for other
+    fields."""
+    kind = field.annotation if field else None
+    return get_args(kind)[1] if get_origin(kind) is dict else None
 
 
 def _section_of(field: FieldInfo | None) -> type[BaseModel] | None:
@@ -132,8 +158,11 @@ def _section_of(field: FieldInfo | None) -> type[BaseModel] | None:
 
 
 def _unknown(keys: Keys, settings: type[BaseModel]) -> str:
+    field: FieldInfo | None = None
     for key in keys[:-1]:
-        settings = _section_of(settings.model_fields[key]) or settings
+        tables = _tables_of(field)
+        field = FieldInfo(annotation=tables) if tables else settings.model_fields[key]
+        settings = _section_of(field) or settings
     known = list(settings.model_fields)
     close = difflib.get_close_matches(keys[-1], known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}."
@@ -154,6 +183,14 @@ _TOO = {
 
 def _fault(details: ErrorDetails, keys: Keys, field: FieldInfo) -> str:
     value = details["input"]
+    if details["loc"][-1] == _OF_NAME:
+        return f" is not a name for it; give {NAMES}."
+    if tables := _tables_of(field):
+        known = ", ".join(tables.model_fields)
+        return (
+            f": {_kind_of(value)} is not a table; write a line [{keys[-1]}.NAME] and below it the "
+            f"settings of that one, of: {known}."
+        )
     if section := _section_of(field):
         known = ", ".join(section.model_fields)
         return (
@@ -161,6 +198,8 @@ def _fault(details: ErrorDetails, keys: Keys, field: FieldInfo) -> str:
             f"the settings that you change, of: {known}."
         )
     expected = expected_of(field)
+    if _is_missing(details):
+        return f" is not set; give {expected.remedy}."
     in_member = expected.member is not None and len(details["loc"]) > len(keys)
     kind = expected.member if in_member else expected.kind
     verdict = _TOO.get(details["type"], kind)

@@ -5,10 +5,11 @@
 
 from ipaddress import ip_network
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from bot.config_errors import Form
+from bot.config_errors import NAMES, Form
 from bot.files import parse_json
 
 BackendName = Literal["auto", "openvino", "torch", "ipex", "llamacpp", "openai", "scripted"]
@@ -165,6 +166,39 @@ VariableNames = Annotated[
     BeforeValidator(_list),
     Field(examples=[["NEOReadDebugKeys"]]),
 ]
+
+
+def _is_time_zone(name: str) -> str:
+    if name:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError, ValueError) as exc:  # OSError: a folder of zones
+            raise ValueError("not a time zone") from exc
+    return name
+
+
+TimeZone = Annotated[
+    str,
+    Form(
+        r"([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?",
+        "a time zone",
+        "a name of the IANA's list, or nothing for this computer's own",
+    ),
+    AfterValidator(_is_time_zone),
+    Field(examples=["Europe/Berlin"]),
+]
+
+ModelName = Annotated[
+    str,
+    Form(
+        r"(?!default$)[a-z0-9]+([._-][a-z0-9]+){0,7}",
+        "a model's name",
+        NAMES,
+    ),
+    Field(max_length=32),
+]
+"""The name of a table ``[models.NAME]``. Variables are read in small letters, and two underscores
+divide their parts."""
 
 FilePath = Annotated[
     str,

@@ -3,6 +3,7 @@
     ParleyError                 base class; one line for the operator
     ├── ConfigError             a setting is unknown, invalid or missing
     ├── ModelError              the model is missing, damaged, unsupported, or too large
+    │   └── ModelDown           the servers of one of several models do not answer
     ├── StorageError            the database is unreachable, damaged, locked, full, or too new
     ├── GenerationError         generation failed
     │   ├── WorkerLost          the worker process ended; the answer can be resumed
@@ -45,6 +46,22 @@ class ModelError(ParleyError):
     @property
     def user_text(self) -> str:
         return "The model is not available right now. The operator's log says why."
+
+
+class ModelDown(ModelError):
+    """The servers of one of several models do not answer, or do not have it."""
+
+    def __init__(self, message: str, name: str) -> None:
+        """`name`: that of ``[models.NAME]``."""
+        super().__init__(message)
+        self._name = name
+
+    @property
+    def user_text(self) -> str:
+        return (
+            f"The model {self._name} is not available right now. Try again later; an admin can "
+            "also choose another model here."
+        )
 
 
 class StorageError(ParleyError):

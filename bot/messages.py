@@ -192,6 +192,8 @@ class Usage:
     total_seconds: float = 0.0
     thinking_tokens: int = 0
     """How many of the generated tokens are the thought."""
+    model: str = ""
+    """The name of the model; "" where it is not known."""
 
     @property
     def answer_tokens(self) -> int:

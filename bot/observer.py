@@ -51,6 +51,8 @@ class AnswerEnded:
     """Seconds in the queue; None where it never left the queue."""
     window: int
     """The context window that the prompt was packed for, in tokens; 0 where none was packed."""
+    further: bool = False
+    """Whether `model` is one of ``[models.NAME]``, not the default one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,16 @@ class WorkerEnded:
 class ServersFailed:
     """None of the model servers answers any more."""
 
+    model: str = ""
+    """Which of ``[models.NAME]`` they serve; "" for the default model."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServersAnswer:
     """At least one of the model servers answers again."""
+
+    model: str = ""
+    """As in `ServersFailed`."""
 
 
 @dataclass(frozen=True, slots=True)

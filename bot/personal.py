@@ -59,6 +59,7 @@ def _answer(answer: ArchivedAnswer) -> dict[str, Any]:
         "verdicts": list(answer.verdicts),
         "text": answer.text,
         "thought": answer.thought,
+        "model": answer.model,
     }
 
 

@@ -205,6 +205,8 @@ class ConversationSettings:
     """The bot answers nothing here."""
     reasoning: Reasoning | None = None
     """How much the model should think."""
+    model: str | None = None
+    """Which of the further models answers (``[models.NAME]``)."""
 
 
 class QuestionStore(Protocol):
@@ -507,6 +509,8 @@ class ArchivedAnswer:
     """What the model thought before it."""
     prompt: RecordedPrompt | None = None
     """What the model got for it, where it was kept (`SettingsStore.rate`)."""
+    model: str = ""
+    """The name of the model that wrote it; "" where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -828,6 +832,36 @@ class SurfaceFinder(Protocol):
         """The surface, or None where the channel is known to be gone or closed to the bot. Where
         the platform cannot be asked at the moment, the surface: its own calls will tell. Raises
         nothing."""
+
+
+# ---------------------------------------------------------------- where a conversation takes place
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceNames:
+    """What people named the place of a conversation, and the bot in it, as the platform has it:
+    any text, of any length. "" where there is no such name, or it cannot be read."""
+
+    server: str = ""
+    """Discord's server, or Slack's workspace."""
+    channel: str = ""
+    """The channel; of a thread its channel, of a forum's post the forum."""
+    topic: str = ""
+    """The channel's topic, or a forum's guidelines."""
+    bot: str = ""
+    """How the bot is called there."""
+    direct: bool = False
+    """One person alone with the bot: there is no channel."""
+
+
+class PlaceNamesFinder(Protocol):
+    """Looks up the names for `bot.engine.variables.PromptVariables`. Each platform's adapter
+    registers one."""
+
+    async def __call__(self, conversation: ConversationKey) -> PlaceNames:
+        """The names of a conversation of this platform. May take its time, and raise
+        anything: the caller bounds both, and remembers what was found."""
+        ...
 
 
 # ---------------------------------------------------------------- what is said around a question

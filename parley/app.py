@@ -9,15 +9,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock, SystemClock
-from bot.config import Settings
+from bot.config import ServerModelSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.models import ModelSlots
+from bot.engine.variables import time_in
 from bot.engine.window import WindowOptions
 from bot.errors import StorageError
 from bot.generation import LoadProgress, WorkerGenerator, WorkerOptions
+from bot.generation.models import OnDemand
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.models.kind import require_suited
@@ -83,7 +87,9 @@ async def open_parley(
             fold=fold,
             observer=observer,
         )
-        engine = Engine(generator, store, delivery, clock, engine_options(settings), observer)
+        further = await stack.enter_async_context(open_further(settings, clock, observer))
+        options = engine_options(settings)
+        engine = Engine(generator, store, delivery, clock, options, observer, further)
         await stack.enter_async_context(engine)
         history.model = engine.status.model.name
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
@@ -117,6 +123,28 @@ async def open_generator(
         yield generator
     finally:
         await generator.aclose()
+
+
+@asynccontextmanager
+async def open_further(
+    settings: Settings, clock: Clock, observer: Observer | None = None
+) -> AsyncIterator[dict[str, ModelSlots]]:
+    """The models of ``[models.NAME]``, by name, closed after the body. None of them is reached
+    yet."""
+    async with AsyncExitStack() as stack:
+        further: dict[str, ModelSlots] = {}
+        for name, section in settings.models.items():
+            make = partial(_on_servers, further_options(name, section))
+            generator = OnDemand(name, make, clock, observer)
+            stack.push_async_callback(generator.aclose)
+            further[name] = ModelSlots(generator, section.max_parallel, generator.reachable)
+        yield further
+
+
+def _on_servers(options: "ServerOptions", observer: Observer) -> Generator:
+    from bot.generation.openai import OpenAIGenerator  # slow to import
+
+    return OpenAIGenerator(options, observer=observer)
 
 
 def worker_options(settings: Settings, *, chat: bool = True) -> WorkerOptions:
@@ -165,6 +193,19 @@ def server_options(settings: Settings) -> "ServerOptions":
     )
 
 
+def further_options(name: str, section: ServerModelSettings) -> "ServerOptions":
+    """One of ``[models.NAME]`` as OpenAIGenerator takes it."""
+    from bot.generation.openai import ServerOptions
+
+    return ServerOptions(
+        base_urls=section.base_urls,
+        model=section.model,
+        api_key=section.api_key.get_secret_value(),
+        context=section.context,
+        context_setting=f"[models.{name}] context",
+    )
+
+
 def engine_options(settings: Settings) -> EngineOptions:
     """The settings that concern the engine."""
     limits = settings.limits
@@ -174,6 +215,7 @@ def engine_options(settings: Settings) -> EngineOptions:
             show_names=settings.conversation.show_names,
             sampling=settings.generation.sampling(),
             reasoning=settings.model.reasoning,
+            now=partial(time_in, settings.conversation.time_zone),
             channel_context=settings.conversation.channel_context,
         ),
         slots=settings.model.max_parallel,

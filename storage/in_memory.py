@@ -231,6 +231,7 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
         answer = self._answer(answer_id)
         if answer is None or not answer.state.open:
             return
+        usage = replace(usage, model=storable(usage.model))
         answer.state, answer.text, answer.usage = state, storable(text), usage
         answer.thought, answer.snapshot = storable(thought), snapshot or answer.snapshot
         asked = self._asked[answer_id]

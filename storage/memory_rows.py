@@ -59,6 +59,7 @@ class MemoryAnswer:
             self.given,
             self.thought,
             self.prompt,
+            self.usage.model,
         )
 
     @property

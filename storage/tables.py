@@ -67,6 +67,8 @@ class SettingsRow(Base):
     muted: Mapped[bool]
     reasoning: Mapped[str | None] = mapped_column(StoredText)
     """A `Reasoning`; NULL is the configuration's."""
+    model: Mapped[str | None] = mapped_column(StoredText)
+    """A name of ``[models.NAME]``; NULL is the default model."""
 
 
 class QuestionRow(Base):
@@ -133,6 +135,8 @@ class AnswerRow(Base):
     """What the model thought before the text, as of the same moment."""
     thinking_tokens: Mapped[int] = mapped_column(default=0, server_default="0")
     """Those of `completion_tokens` that are the thought."""
+    model: Mapped[str] = mapped_column(StoredText, default="", server_default="")
+    """The name of the model that wrote it; "" for an answer of before this was recorded."""
     ended: Mapped[int | None] = mapped_column(RowId)
     """The moment at which it ended for the first time; NULL while it has not, and once its question
     has another text."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapters.common import texts
+from adapters.common import model_choice, texts
 from adapters.common.buttons import Action
 from adapters.common.coming import ComingQuestion, ComingQuestions
 from adapters.common.composing import Composer
@@ -27,6 +27,7 @@ from adapters.common.settings import NAMES, with_changes, with_system_prompt
 from adapters.common.since import LAST_MESSAGE, Since, parse_since
 from adapters.common.summaries import Private, PrivateSummaries
 from bot.engine import Engine
+from bot.engine.settings import settings_in
 from bot.errors import (
     NotAllowed,
     NothingToDo,
@@ -180,6 +181,9 @@ class Desk:
         coming.is_command = True
         if word := _control_word(place, message.text):
             return await self.obey(word, place, person)
+        name = model_choice.model_word(message.text)
+        if name is not None and self.models and name in ("", *self.models):
+            return await self.model(place, person, name)
         said = await self._platform.command(place, person, message.text)
         if said is not None:
             return said
@@ -343,8 +347,8 @@ class Desk:
 
     async def stop_shown(self, place: Place, person: Person, messages: Collection[str]) -> str:
         """Stop the answers that are being written into these messages of the place, as a button of
-        the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
-        NotAllowed."""
+        the platform's own asks; without messages, those of the place that show nothing yet. Where
+        there are none, as `stop`. Raises NothingToDo, NotAllowed."""
         unfinished = [
             answer
             for key in dict.fromkeys((place.key, replace(place.key, thread="")))
@@ -352,6 +356,7 @@ class Desk:
             if answer.question.shown_at == place.key
         ]
         shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
+        shown = shown or [answer.id for answer in unfinished if not answer.messages]
         if not shown:
             return await self.stop(place, person)
         for answer_id in shown:
@@ -423,7 +428,25 @@ class Desk:
                 )
             settings = with_changes(settings, **changes)
             await self._change(place, person, settings)
-        return texts.settings_text(settings)
+        return texts.settings_text(settings, self.models)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that can be chosen, as people type them; () where there is only one."""
+        return model_choice.choices(self.engine.status)
+
+    async def model(self, place: Place, person: Person, name: str) -> str:
+        """Which models there are, or with a `name` the choice of one for this conversation; the
+        choice is for admins. Raises Refusal."""
+        settings = await self.engine.settings(place.key)
+        if not name.strip():
+            effective = await settings_in(self._store, place.key)
+            return model_choice.models_text(effective, self.engine.status)
+        if not person.admin:
+            raise NotAllowed(texts.MODEL_FOR_ADMINS)
+        chosen = model_choice.with_model(settings, name, self.engine.status)
+        await self._change(place, person, chosen)
+        return model_choice.chosen_text(chosen)
 
     async def mute(self, place: Place, person: Person, *, muted: bool) -> str:
         """Answer only admins here, or everybody again; for admins. Raises NotAllowed."""

@@ -61,6 +61,8 @@ async def obey_text(
             return await desk.set_system_prompt(place, person, "" if default else rest)
         case "system":
             return system_prompt_text(await desk.system_prompt(place, person))
+        case "model":
+            return await desk.model(place, person, rest)
         case "mute" | "unmute":
             return await desk.mute(place, person, muted=verb == "mute")
         case "stop":

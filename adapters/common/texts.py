@@ -1,7 +1,8 @@
 """Every text that people read on a platform, in one wording for all. Knows no platform."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from adapters.common.model_choice import further_lines
 from bot.delivery import PLACEHOLDER
 from bot.engine import Status
 from bot.engine.summaries import Summary
@@ -22,6 +23,7 @@ NOT_YOU = "You are not among the people whom I answer here."
 NO_DIRECT_MESSAGES = "I don't answer direct messages here. Ask me in a channel."
 MAY_NOT_WRITE = "I may not write in this channel. An admin here can allow it."
 ADMINS_ONLY = "Only an admin can see or change the system prompt of this conversation."
+MODEL_FOR_ADMINS = "Only an admin can choose the model of this conversation."
 STATS_FOR_ADMINS = "Only an admin can see the statistics of this place."
 STATS_DAYS = 7
 """Days that /stats sums up."""
@@ -156,8 +158,9 @@ def system_prompt_set_text(prompt: str | None) -> str:
     return "The system prompt is set, from the next question on."
 
 
-def settings_text(settings: ConversationSettings) -> str:
-    """The settings of one conversation, a line each."""
+def settings_text(settings: ConversationSettings, models: Collection[str] = ()) -> str:
+    """The settings of one conversation, a line each. `models`: those that can be chosen, where
+    there are several."""
     names = {None: "default", True: "on", False: "off"}[settings.show_names]
     prompt = "default" if settings.system_prompt is None else "its own"
     return "\n".join(
@@ -167,9 +170,16 @@ def settings_text(settings: ConversationSettings) -> str:
             f"Thinking: {settings.reasoning or 'default'}",
             f"Names shown to the model: {names}",
             f"System prompt: {prompt}",
+            *((f"Model: {_model(settings.model, models)}",) if models or settings.model else ()),
             f"Muted: {'yes' if settings.muted else 'no'}",
         )
     )
+
+
+def _model(name: str | None, models: Collection[str]) -> str:
+    if name is None or name in models:
+        return name or "default"
+    return f"{name}, which is not there any more: the default answers"
 
 
 def _or_default(value: float | None, unit: str = "") -> str:
@@ -218,6 +228,7 @@ def status_text(status: Status) -> str:
             f"Now: {writing} being written, {waiting} waiting",
             f"Speed of the last answer: {speed if status.tokens_per_second else 'not known yet'}",
             f"Generated since the start: {tokens_text(status.generated, status.thinking)}",
+            *further_lines(status),
         )
     )
 

@@ -20,7 +20,7 @@ from bot.engine import Engine
 from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
-from bot.ports import Store, StoredAnswer, Surface, SurfaceFinder
+from bot.ports import PlaceNames, Store, StoredAnswer, Surface, SurfaceFinder
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -69,6 +69,7 @@ class Chat:
         self._place = Place(conversation, direct=True)
         self._person = person
         self._desk = Desk(engine, store, ConsolePlatform(), Rules())
+        engine.variables.register(conversation.platform, place_names)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "reset": self._reset,
             "stop": self._stop,
@@ -76,6 +77,7 @@ class Chat:
             "continue": self._continue,
             "system": self._system,
             "settings": self._settings,
+            "model": self._model,
             "context": self._context,
             "export": self._export,
             "summarize": self._summarize,
@@ -212,9 +214,12 @@ class Chat:
         changes = typed_changes(text)
         self._screen.say(await self._desk.settings(self._place, self._person, changes))
 
+    async def _model(self, name: str) -> None:
+        self._screen.say(await self._desk.model(self._place, self._person, name))
+
     async def _context(self, _: str) -> None:
         packed = await self._engine.context(self._conversation)
-        self._screen.say(context_text(packed, self._engine.status.model))
+        self._screen.say(context_text(packed))
 
     async def _export(self, name: str) -> None:
         file = await write_export(self._store, self._person.key, name)
@@ -239,6 +244,12 @@ class Chat:
 
     async def _help(self, _: str) -> None:
         self._screen.say(help_text())
+
+
+async def place_names(conversation: ConversationKey) -> PlaceNames:
+    """A `bot.ports.PlaceNamesFinder`: a terminal is no place with a name."""
+    del conversation
+    return PlaceNames(direct=True)
 
 
 def _finder_of(surface: Surface) -> SurfaceFinder:

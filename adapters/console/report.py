@@ -3,7 +3,7 @@
 from adapters.common.texts import counted, tokens_text
 from bot.engine.job import Outcome
 from bot.engine.packing import Packed
-from bot.messages import Exchange, ModelInfo
+from bot.messages import Exchange
 from bot.ports import AnswerState
 
 LISTED = 10
@@ -44,13 +44,13 @@ def earlier_text(number: int, most: int) -> str:
     return f"{counted(number, 'earlier exchange')} in this conversation; /reset restarts it."
 
 
-def context_text(packed: Packed, model: ModelInfo) -> str:
+def context_text(packed: Packed) -> str:
     """Answers /context: what the prompt of the next question would hold, in tokens and as the
     newest exchanges."""
     history = packed.prompt.history
     system = clip(packed.prompt.system) or "none"
-    room = model.context - packed.tokens
-    tokens = f"Tokens: {packed.tokens:,} of {model.context:,}; {room:,} are left for your question"
+    room = packed.window - packed.tokens
+    tokens = f"Tokens: {packed.tokens:,} of {packed.window:,}; {room:,} are left for your question"
     lines = [
         f"{tokens} and the answer (at most {packed.max_new_tokens:,}).",
         f"System prompt: {system}",

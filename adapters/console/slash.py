@@ -32,7 +32,8 @@ COMMANDS = (
     Command("continue", "continue an answer that hit the length limit, was stopped or failed"),
     Command(
         "system",
-        "show or set the system prompt; default returns it to config.toml's",
+        "show or set the system prompt ({date} and {weekday} are filled in); default returns it to "
+        "config.toml's",
         "[TEXT|default]",
     ),
     Command(
@@ -40,6 +41,7 @@ COMMANDS = (
         "show or change how this conversation is answered",
         "[reasoning=low temperature=0.7 length=300]",
     ),
+    Command("model", "show the models, or choose the one that answers", "[NAME|default]"),
     Command("context", "what is in the context window, and how many tokens are left"),
     Command("summarize", "sum up this conversation, of the last 2h or all of it", "[2h]"),
     Command("export", "write all that is stored of you to a file, as lines of JSON", "[FILE]"),

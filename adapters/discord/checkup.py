@@ -30,9 +30,9 @@ ADMINISTRATOR, READ_MESSAGE_HISTORY = 1 << 3, 1 << 16
 """https://discord.com/developers/docs/topics/permissions."""
 COMMANDS = frozenset(
     {
-        *("Ask Parley about this", "Summarize from here", "ask", "export", "forget", "mute"),
-        *("privacy", "reset", "settings", "stats", "status", "stop", "summarize", "system"),
-        "unmute",
+        *("Ask Parley about this", "Summarize from here", "ask", "export", "forget", "model"),
+        *("mute", "privacy", "reset", "settings", "stats", "status", "stop", "summarize"),
+        *("system", "unmute"),
     }
 )
 """The names of the commands that `adapters.discord.slash` defines; a test compares them."""

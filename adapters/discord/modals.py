@@ -8,6 +8,7 @@ from adapters.common.settings import LONGEST_SYSTEM_PROMPT
 from adapters.discord.interactions import Interaction, Typed, ask_aloud, carry_out
 from adapters.discord.malformed import guarded_task, reading
 from adapters.discord.pointed import quoted
+from bot.engine.variables import VARIABLES
 from bot.messages import Person
 
 LONGEST_QUESTION = 2000
@@ -60,6 +61,7 @@ class SystemPrompt(_Window, title="System prompt of this channel"):
         self.prompt: discord.ui.TextInput[SystemPrompt] = discord.ui.TextInput(
             label="System prompt (empty: the default)",
             style=discord.TextStyle.paragraph,
+            placeholder=f"Filled in: {' '.join(VARIABLES)}",
             default=now,
             required=False,
             max_length=LONGEST_SYSTEM_PROMPT,

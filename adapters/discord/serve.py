@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 import discord
@@ -13,6 +14,7 @@ from adapters.discord.api import HttpWire, MessageWrites
 from adapters.discord.checkup import PORTAL
 from adapters.discord.client import ParleyClient, use_addresses
 from adapters.discord.commands import register_changed
+from adapters.discord.place_names import place_names
 from adapters.discord.places import PLATFORM, access_of
 from adapters.discord.surroundings import DiscordSurroundings
 from bot.clock import Clock, SystemClock
@@ -105,6 +107,8 @@ class _Connection:
             on_up=self._ready,
             guild_ready_timeout=GUILDS_SETTLE,
         )
+        find = partial(place_names, client)
+        self._parley.engine.variables.register(PLATFORM, find)
         async with client, client.beside:
             await log_in(client, self._settings)
             self._parley.engine.read_surroundings(PLATFORM, DiscordSurroundings(client))

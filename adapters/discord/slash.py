@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 LONGEST_QUESTION = 6000
 """Characters. The most that Discord takes in an option."""
 
+MOST_CHOICES = 25
+"""Suggestions that Discord takes for an option."""
+
 OUTDATED = "This command is out of date. Whoever runs me has to tell Discord of the new ones."
 
 Tree = app_commands.CommandTree[discord.Client]
@@ -150,6 +153,19 @@ def _add_settings(tree: Tree, desk: DeskNow) -> None:
             return await desk().settings(place, person, changes)
 
         await carry_out(desk(), interaction, work)
+
+    @tree.command(name="model", description="Show the models, or choose one for here (admins).")
+    @app_commands.describe(name="The model that answers here; nothing shows them all")
+    async def model(interaction: Interaction, name: str = "") -> None:
+        async def work(place: Place, person: Person) -> str:
+            return await desk().model(place, person, name)
+
+        await carry_out(desk(), interaction, work)
+
+    @model.autocomplete("name")
+    async def names(_interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        found = [name for name in desk().models if typed.strip().lower() in name]
+        return [app_commands.Choice(name=name, value=name) for name in found[:MOST_CHOICES]]
 
     async def set_muted(interaction: Interaction, *, muted: bool) -> None:
         async def work(place: Place, person: Person) -> str:

@@ -18,6 +18,7 @@ JSON = dict[str, Any]
 _FORM_ONLY = frozenset(
     {
         "users.info",
+        "conversations.info",
         "conversations.history",
         "conversations.replies",
         "files.getUploadURLExternal",

@@ -26,6 +26,7 @@ from adapters.slack.home import Home
 from adapters.slack.incoming import Incoming
 from adapters.slack.manifest import COMMANDS
 from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.model_menu import CHOOSE, ModelMenu
 from adapters.slack.payloads import JSON, Malformed, check, origin_of, record, text
 from adapters.slack.rendering import ACTION_IDS
 from adapters.slack.shortcuts import ASK, SUMMARIZE, Shortcuts
@@ -50,6 +51,7 @@ class Listeners:
         self._shortcuts = Shortcuts(desk, handlers)
         self._agent_view = AgentView(handlers)
         self._home = Home(desk, handlers)
+        self._menu = ModelMenu(desk, handlers)
         self._app = AsyncApp(
             name="parley",
             logger=_quiet_logger(),
@@ -94,6 +96,7 @@ class Listeners:
             app.command(command["command"])(self._command)
         for action_id in ACTION_IDS:
             app.action(action_id)(self._action)
+        app.action(CHOOSE)(self._choice)
         app.view(SYSTEM_VIEW)(self._view)
         app.view(ASK)(self._asked)
         app.shortcut(ASK)(self._ask_about)
@@ -148,6 +151,13 @@ class Listeners:
         await ack()
         with _if_well_formed(body):
             self._buttons.pressed(_workspace(context), body, action)
+
+    async def _choice(
+        self, ack: AsyncAck, body: JSON, action: JSON, context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        with _if_well_formed(body):
+            self._menu.chosen(_workspace(context), body, action)
 
     async def _view(self, ack: AsyncAck, body: JSON, view: JSON, context: AsyncBoltContext) -> None:
         await ack()

@@ -22,8 +22,10 @@ conversation with `/reset` or `@parley reset`.
 `/parley summarize 2h` in the last two hours; only you see it.
 **More:** `/parley status`, `/parley privacy`, `/parley export me`, `/parley forget me`.
 **Admins:** `/parley settings temperature=0.7 length=300 names=on reasoning=low`, \
-`/parley system`, `/parley system default`, `/parley mute`, `/parley unmute`, `/parley stats`. \
-They apply to this conversation; in a thread say `@parley /parley …`."""
+`/parley system`, `/parley system default`, `/parley model`, `/parley mute`, `/parley unmute`, \
+`/parley stats`. They apply to this conversation; in a thread say `@parley /parley …`. In a \
+system prompt `{date}`, `{weekday}`, `{server}`, `{channel}`, `{topic}` and `{bot}` are filled \
+in."""
 
 
 class SlackPlatform:

@@ -18,6 +18,8 @@ SCOPES: dict[str, str] = {
     "im:history": "no direct messages",
     "mpim:history": "in group messages no threads without a mention, edits and deletions, and "
     "nothing of what people say around a question",
+    "channels:read": "system prompts do not know the names and topics of public channels",
+    "groups:read": "system prompts do not know the names and topics of private channels",
     "chat:write": "no answers",
     "chat:write.public": "/ask only in channels that Parley has joined",
     "commands": "no slash commands",

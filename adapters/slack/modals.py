@@ -9,6 +9,7 @@ from adapters.common.place import Place
 from adapters.common.settings import LONGEST_SYSTEM_PROMPT
 from adapters.slack.payloads import JSON, Malformed, record, text
 from adapters.slack.places import place_of
+from bot.engine.variables import VARIABLES
 from bot.messages import ConversationKey
 
 SYSTEM_VIEW = "parley_system"
@@ -39,7 +40,10 @@ def system_prompt(place: Place, prompt: str) -> dict[str, Any]:
                 "block_id": _BLOCK,
                 "optional": True,
                 "label": {"type": "plain_text", "text": "System prompt of this conversation"},
-                "hint": {"type": "plain_text", "text": "Empty: as the configuration says."},
+                "hint": {
+                    "type": "plain_text",
+                    "text": f"Empty: as the configuration says. Filled in: {' '.join(VARIABLES)}",
+                },
                 "element": field,
             }
         ],

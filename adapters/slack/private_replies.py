@@ -70,10 +70,14 @@ class PrivateReply:
             return None
         return thread or None
 
-    async def _send(self, text: str) -> None:
+    async def with_menu(self, text: str, menu: dict[str, Any]) -> None:
+        """The same with an element of Block Kit below a short text."""
+        await self._send(text, {"type": "actions", "elements": [menu]})
+
+    async def _send(self, text: str, *below: dict[str, Any]) -> None:
         body: dict[str, Any] = {
             "text": escaped(text),
-            "blocks": [{"type": "markdown", "text": harmless(text)}],
+            "blocks": [{"type": "markdown", "text": harmless(text)}, *below],
         }
         try:
             if self.response_url:

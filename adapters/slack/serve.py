@@ -18,6 +18,7 @@ from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.history import SlackHistory
 from adapters.slack.installations import InstallationBook, open_installations
+from adapters.slack.place_names import place_names
 from adapters.slack.places import PLATFORM, access_of
 from adapters.slack.socket_mode import socket_address, socket_mode
 from adapters.slack.surroundings import SlackSurroundings
@@ -141,6 +142,8 @@ class _Connection:
         rules = Rules.of(self._settings, access_of(slack), answer_all=slack.answer_all_channels)
         desk = Desk(self._parley.engine, self._parley.store, platform, rules)
         platform.desk = desk
+        find = partial(place_names, workspaces)
+        self._parley.engine.variables.register(PLATFORM, find)
         self._parley.engine.read_surroundings(PLATFORM, SlackSurroundings(workspaces))
         await resume_answers(self._parley.engine, self._settings, PLATFORM, platform.find)
         resume = self._settings.delivery.after_restart == "continue"

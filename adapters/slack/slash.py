@@ -17,6 +17,7 @@ from adapters.slack import modals, mrkdwn
 from adapters.slack.desk import USAGE, lines
 from adapters.slack.errors import Refused
 from adapters.slack.late_replies import LateReply
+from adapters.slack.model_menu import menu
 from adapters.slack.payloads import JSON, text
 from adapters.slack.places import member_of, place_of
 from adapters.slack.private_replies import PrivateReply
@@ -91,6 +92,10 @@ class Slash:
                 return await desk.stop(place, person, everyone=typed.lower() in EVERYONE)
             case "/reset":
                 return await desk.obey(ControlWord.RESET, place, person)
+            case _ if typed.lower() == "model" and desk.models:
+                said = lines(await desk.model(place, person, ""))
+                await used.reply.with_menu(said, menu(desk.models))
+                return ""
             case _ if typed.lower() == "system":
                 return await self._open_window(used, person)
             case _:

@@ -11,6 +11,8 @@ runner    the steps of one answer: queue, prompt, model, record, show
 queue     fair queueing over conversations and people
 window    the context window: which prompt fits, and whether a question does
 packing   chooses the exchanges that fit a number of tokens
+models    the default model and those on further servers; which one answers where
+variables what a system prompt's {date}, {channel} … are
 surroundings  what a thread was opened on, and what people said around a question
 settings  a thread's settings over its channel's
 summaries summaries of what was said: the queue, the quota, crashes
@@ -20,6 +22,6 @@ resume    a stream that goes on when the worker process is lost
 """
 
 from bot.engine.engine import Engine
-from bot.engine.options import EngineOptions, Status
+from bot.engine.options import EngineOptions, FurtherStatus, Status
 
-__all__ = ["Engine", "EngineOptions", "Status"]
+__all__ = ["Engine", "EngineOptions", "FurtherStatus", "Status"]

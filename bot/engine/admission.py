@@ -1,7 +1,7 @@
 """Which questions may pass."""
 
+from bot.engine.models import Models
 from bot.engine.settings import settings_in
-from bot.engine.window import ContextWindow
 from bot.errors import NotAllowed, NothingToDo, TooLong
 from bot.messages import Question
 from bot.ports import SettingsStore
@@ -10,10 +10,10 @@ from bot.ports import SettingsStore
 class Admission:
     """Refuses questions that are empty, too long, or asked where nobody may ask."""
 
-    def __init__(self, store: SettingsStore, window: ContextWindow, characters: int) -> None:
+    def __init__(self, store: SettingsStore, models: Models, characters: int) -> None:
         """`characters`: of the longest question."""
         self._store = store
-        self._window = window
+        self._models = models
         self._characters = characters
 
     def check_text(self, question: Question) -> None:
@@ -32,8 +32,8 @@ class Admission:
 
     async def check(self, question: Question) -> None:
         """Raise NotAllowed in a muted conversation, and TooLong where the question does not fit the
-        context window. Raises StorageError."""
+        model's context window. Raises StorageError."""
         settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
-        await self._window.check(question, settings)
+        await self._models.chosen(settings).served.window.check(question, settings)

@@ -12,7 +12,7 @@ at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -27,12 +27,15 @@ from bot.engine.checkpoints import Checkpoints
 from bot.engine.cleanup import Cleanup
 from bot.engine.job import Job, Outcome
 from bot.engine.meant import answer_in, answer_meant
-from bot.engine.options import EngineOptions, Status
+from bot.engine.models import Models, ModelSlots
+from bot.engine.options import EngineOptions, FurtherStatus, Status
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue, Ticket
 from bot.engine.runner import Runner
 from bot.engine.running import Running
 from bot.engine.summaries import Summaries
+from bot.engine.surroundings import SurroundingsReader
+from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow
 from bot.errors import Busy, NotAllowed, NothingToDo, ParleyError, Refusal
 from bot.locks import KeyedLocks
@@ -73,27 +76,42 @@ class Engine:
         clock: Clock,
         options: EngineOptions,
         observer: Observer | None = None,
+        further: Mapping[str, ModelSlots] | None = None,
     ) -> None:
+        """`further`: the models of ``[models.NAME]``, which are reached by themselves."""
         self.observer: Observer = observer or NoObserver()
         """Is told what happens; adapters tell it of their connections."""
         self._generator = generator
         self._store = store
         self._options = options
+        self._clock = clock
+        self.variables = PromptVariables(clock, options.window.now)
+        """Of system prompts; adapters register what their places are called."""
+        self._surroundings = SurroundingsReader(store, options.window.channel_context)
+        self.models = Models(
+            ModelSlots(generator, options.slots),
+            further or {},
+            store,
+            lambda model: ContextWindow(
+                model, store, options.window, self.variables, self._surroundings
+            ),
+        )
+        """The models that answer."""
+        self._reaching: asyncio.Task[None] | None = None
         self._queue = FairQueue(
             slots=options.slots,
             bound=options.queue,
             bound_per_person=options.queue_per_person,
             parallel=options.parallel,
+            lanes=self.models.lanes,
         )
-        self._window = ContextWindow(generator, store, options.window)
-        self._admission = Admission(store, self._window, options.question_characters)
-        self._runner = Runner(
-            generator, store, delivery, self._queue, self._window, clock, self.observer
-        )
+        self._admission = Admission(store, self.models, options.question_characters)
+        self._runner = Runner(self.models, store, delivery, self._queue, clock, self.observer)
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
         checkpoints = Checkpoints(store, self._runner, clock, options.checkpoint_interval)
-        self._running = Running(self._queue, self._runner, checkpoints)
+        lane = None if further else ""  # which model answers is looked up first
+        self._running = Running(self._queue, self._runner, checkpoints, lane)
         remove = options.delete_with_question
         self._cleanup = Cleanup(store, clock, delete_messages=remove)
         self._changes = QuestionChanges(
@@ -106,10 +124,9 @@ class Engine:
             delete_messages=remove,
         )
         self.summaries = Summaries(
-            generator,
+            self.models,
             store,
             self._queue,
-            self._window,
             clock,
             options.quota,
             self._running.spawn,
@@ -119,8 +136,9 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         """Load the model. Raises ModelError."""
-        self._window.use(await self._generator.start())
+        self.models.default.window.use(await self._generator.start())
         await self._running.__aenter__()
+        self._reaching = asyncio.create_task(self.models.reach_further(self._clock))
         self.summaries.open = True
         return self
 
@@ -130,6 +148,9 @@ class Engine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._reaching is not None:
+            self._reaching.cancel()
+            await asyncio.wait([self._reaching])
         self.summaries.open = False
         await self.summaries.leave()
         await self._running.__aexit__(exc_type, exc, traceback)
@@ -156,7 +177,7 @@ class Engine:
     def read_surroundings(self, platform: str, source: Surroundings) -> None:
         """Read with `source` what people said around questions on this platform, in place of the
         one before. To be called before `recover`."""
-        self._window.surroundings.register(platform, source)
+        self._surroundings.register(platform, source)
 
     async def check(self, question: Question) -> None:
         """Raise what `ask` would raise now, and change nothing: before something else is done for
@@ -362,6 +383,15 @@ class Engine:
         old = await self._store.settings(conversation)
         await self._store.change_settings(conversation, settings)
         admin_log.settings_changed(by, conversation, old, settings)
+        await self._assign_anew(conversation)
+
+    async def _assign_anew(self, place: ConversationKey) -> None:
+        """Let the questions that wait here, and in its threads, wait for the model that is chosen
+        now."""
+        for job in list(self._running.jobs.values()):
+            where = job.answer.question.conversation
+            if job.ticket is not None and place in (where, replace(where, thread="")):
+                self._queue.assign(job.ticket, (await self.models.of(where)).served.name)
 
     async def rate(
         self, conversation: ConversationKey, by: Person, answer_id: int, verdict: int
@@ -380,7 +410,8 @@ class Engine:
             return kept
         try:
             async with asyncio.timeout(PROMPT_SECONDS):
-                return await self._window.recorded(answer)
+                chosen = await self.models.of(answer.question.conversation)
+                return await chosen.served.window.recorded(answer)
         except (ParleyError, TimeoutError) as error:
             logger.warning("answer %d: its prompt cannot be kept: %s", answer.id, error)
             return None
@@ -426,19 +457,29 @@ class Engine:
 
     async def context(self, conversation: ConversationKey) -> Packed:
         """The prompt before the next question of this conversation."""
-        return await self._window.preview(conversation)
+        return await (await self.models.of(conversation)).served.window.preview(conversation)
 
     @property
     def status(self) -> Status:
         """Raises nothing; only for an engine that was entered."""
         queue, runner = self._queue, self._runner
         return Status(
-            self._window.model,
+            self.models.default.window.model,
             queue.granted,
             queue.waiting,
             runner.last_speed,
             runner.generated,
             runner.thinking,
+            tuple(
+                FurtherStatus(
+                    name,
+                    served.window.known,
+                    served.up,
+                    queue.granted_in(name),
+                    served.slots,
+                )
+                for name, served in self.models.further.items()
+            ),
         )
 
     # ------------------------------------------------------------ inside

@@ -8,6 +8,7 @@ copy of its own, piece by piece.
 import asyncio
 from dataclasses import dataclass, field
 
+from bot.engine.models import Chosen
 from bot.engine.queue import Ticket
 from bot.errors import ParleyError
 from bot.messages import Prompt, Thought, Usage
@@ -59,6 +60,8 @@ class Job:
         self.prompt: Prompt | None = None
         """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
         run."""
+        self.chosen: Chosen | None = None
+        """Which model writes it, once its prompt was packed."""
         self.packed = asyncio.Event()
         """Set once `prompt` and `snapshot` are known."""
         self.waited: float | None = None

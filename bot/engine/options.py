@@ -31,6 +31,21 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherStatus:
+    """One of the further models."""
+
+    name: str
+    """That of ``[models.NAME]``."""
+    model: ModelInfo | None
+    """None as long as its servers never answered."""
+    up: bool
+    """Whether its servers answered when they were last asked."""
+    writing: int
+    slots: int
+    """Answers that it may generate at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What Parley is doing now."""
 
@@ -45,3 +60,5 @@ class Status:
     """Tokens that were generated since the start, those of thoughts included."""
     thinking: int = 0
     """How many of them were thought."""
+    further: tuple[FurtherStatus, ...] = ()
+    """The further models."""

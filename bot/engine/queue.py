@@ -10,12 +10,15 @@ and than that of the question before it in its conversation, and never below the
 last. Which question comes before it in its conversation is decided in the same way between the
 people there; with ``parallel=1`` it is the one that came before it.
 
+With several models each has slots of its own: a *lane*. Tickets of one lane never wait for a slot
+of another.
+
 Knows nothing of models or messages. For one event loop, not thread-safe.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.errors import Busy
@@ -37,6 +40,8 @@ class Ticket:
     granted: asyncio.Event = field(default_factory=asyncio.Event)
     ahead: int = -1
     """The last value that `on_place` was called with."""
+    lane: str | None = ""
+    """The model whose slot it waits for; None while that is not known."""
 
     @property
     def asker(self) -> tuple[str, str]:
@@ -46,10 +51,19 @@ class Ticket:
 
 class FairQueue:
     """At most `slots` tickets are granted at a time, at most `parallel` of them for one
-    conversation, and at most `bound` wait."""
+    conversation, and at most `bound` wait. `lanes` are the slots of further lanes, by name; `slots`
+    are those of the lane ""."""
 
-    def __init__(self, *, slots: int, bound: int, bound_per_person: int, parallel: int = 1) -> None:
-        self._slots = slots
+    def __init__(
+        self,
+        *,
+        slots: int,
+        bound: int,
+        bound_per_person: int,
+        parallel: int = 1,
+        lanes: Mapping[str, int] | None = None,
+    ) -> None:
+        self._slots = {"": slots, **(lanes or {})}
         self._bound = bound
         self._bound_per_person = bound_per_person
         self._parallel = parallel
@@ -72,14 +86,25 @@ class FairQueue:
         """Tickets that hold a slot."""
         return len(self._granted)
 
-    def join(self, conversation: str, person: str, *, replacing: Ticket | None = None) -> Ticket:
-        """A ticket at its fair place. Raises as `check` does. The ticket must be released by
-        `leave`, granted or not."""
+    def granted_in(self, lane: str) -> int:
+        """Tickets that hold a slot of this lane."""
+        return sum(ticket.lane == lane for ticket in self._granted)
+
+    def join(
+        self,
+        conversation: str,
+        person: str,
+        *,
+        replacing: Ticket | None = None,
+        lane: str | None = "",
+    ) -> Ticket:
+        """A ticket at its fair place, which with ``lane=None`` is not granted before `assign`.
+        Raises as `check` does. The ticket must be released by `leave`, granted or not."""
         self.check(person, replacing=replacing)
         earliest = max(self._now, self._next_of_person.get(person, 0))
         asker = (conversation, person)
         this_round = max(self._rounds.get(conversation, 0), self._next_round.get(asker, 0))
-        ticket = Ticket(conversation, person, self._count, earliest, this_round)
+        ticket = Ticket(conversation, person, self._count, earliest, this_round, lane=lane)
         self._count += 1
         self._next_round[asker] = this_round + (self._parallel > 1)
         self._waiting.append(ticket)
@@ -91,7 +116,7 @@ class FairQueue:
     def check(self, person: str, *, replacing: Ticket | None = None) -> None:
         """Raise Busy where the queue, or the person's share of it, is full; `replacing`, which is
         about to leave, is not counted."""
-        free = self._slots - len(self._granted)
+        free = sum(self._slots.values()) - len(self._granted)
         waiting = len([ticket for ticket in self._waiting if ticket is not replacing])
         if waiting >= self._bound + max(0, free):
             raise Busy(
@@ -114,6 +139,13 @@ class FairQueue:
         self._report(ticket)
         await ticket.granted.wait()
 
+    def assign(self, ticket: Ticket, lane: str) -> None:
+        """Let the ticket wait for a slot of `lane`, at its place. Without effect on one that is
+        granted or released."""
+        if ticket in self._waiting and ticket.lane != lane:
+            ticket.lane = lane
+            self._serve()
+
     def leave(self, ticket: Ticket) -> None:
         """Release the ticket. Idempotent."""
         if ticket in self._granted:
@@ -133,15 +165,18 @@ class FairQueue:
 
     def _serve(self) -> None:
         running = Counter(ticket.conversation for ticket in self._granted)
+        lanes = Counter(ticket.lane for ticket in self._granted)
         passed = {ticket.asker for ticket in self._granted}
         for ticket in list(self._waiting):
-            if len(self._granted) >= self._slots:
-                break
-            if ticket.asker in passed or running[ticket.conversation] >= self._parallel:
+            here = running[ticket.conversation]
+            if here >= self._parallel or ticket.asker in passed:
                 passed.add(ticket.asker)
                 continue
-            running[ticket.conversation] += 1
+            running[ticket.conversation] += 1  # also without a slot: it keeps its place here
             passed.add(ticket.asker)
+            if lanes[ticket.lane] >= self._slots_of(ticket.lane):
+                continue
+            lanes[ticket.lane] += 1
             self._grant(ticket)
         self._forget_the_past()
         for ticket in (*self._granted, *self._waiting):
@@ -177,8 +212,14 @@ class FairQueue:
             if asker[0] in kept and later > self._rounds.get(asker[0], 0)
         }
 
+    def _slots_of(self, lane: str | None) -> int:
+        return 0 if lane is None else self._slots[lane]
+
     def _report(self, ticket: Ticket) -> None:
-        ahead = 0 if ticket in self._granted else self._waiting.index(ticket) + 1
+        ahead = 0
+        if ticket not in self._granted:
+            before = self._waiting[: self._waiting.index(ticket)]
+            ahead = 1 + sum(one.lane == ticket.lane for one in before)
         if ahead != ticket.ahead:
             ticket.ahead = ahead
             ticket.on_place(ahead)

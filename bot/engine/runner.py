@@ -15,16 +15,16 @@ from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
 from bot.engine.job import Job, Outcome
 from bot.engine.kept_prompts import KeptPrompts
+from bot.engine.models import Models, Served
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
-from bot.engine.window import ContextWindow
 from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
 from bot.measures import RecordedPrompt
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
 from bot.observer import AnswerEnded, NoObserver, Observer
-from bot.ports import AnswerState, Generator, Store
+from bot.ports import AnswerState, Store
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ ONLY_THOUGHT_LENGTH = (
 )
 SHORT = "Memory ran out: from now on I see less of a conversation at a time."
 """For the person whose answer continued with a smaller context window."""
+GONE = "The model {name} is not there any more, so the default one answered."
+"""For the person in whose conversation a model is chosen that is not configured any more."""
 
 
 class Runner:
@@ -52,21 +54,19 @@ class Runner:
 
     def __init__(
         self,
-        generator: Generator,
+        models: Models,
         store: Store,
         delivery: Delivery,
         queue: FairQueue,
-        window: ContextWindow,
         clock: Clock,
         observer: Observer | None = None,
     ) -> None:
         self._clock = clock
         self._observer = observer or NoObserver()
-        self._generator = generator
+        self._models = models
         self._store = store
         self._delivery = delivery
         self._queue = queue
-        self._window = window
         self.prompts = KeptPrompts()
         """What the model got for the newest answers."""
         self.last_speed = 0.0
@@ -119,13 +119,24 @@ class Runner:
             AnswerEnded(
                 answer_id=job.id,
                 platform=job.answer.question.conversation.platform,
-                model=self._window.model.name,
+                model=self._served(job).label,
                 state=job.outcome.state,
                 usage=job.outcome.usage,
                 waited=job.waited,
                 window=job.window,
+                further=bool(self._served(job).name),
             )
         )
+
+    def _served(self, job: Job) -> Served:
+        """The model that writes the answer; before one was chosen the default one."""
+        return job.chosen.served if job.chosen else self._models.default
+
+    async def _assign(self, job: Job) -> None:
+        """Let the answer wait for a slot of its model."""
+        if job.ticket is not None and self._models.further:
+            chosen = await self._models.of(job.answer.question.conversation)
+            self._queue.assign(job.ticket, chosen.served.name)
 
     def _leave(self, job: Job) -> None:
         if job.ticket is not None:
@@ -153,12 +164,13 @@ class Runner:
         try:
             assert job.ticket is not None, "only an answer that has ended has no ticket"
             joined = self._clock.monotonic()
+            await self._assign(job)
             await self._queue.turn(job.ticket, live.place)
             job.waited = self._clock.monotonic() - joined
             job.state = AnswerState.WRITING
             prompt, sampling = await self._ready(job)
             repack = partial(self._packed_anew, job)
-            resumed = resuming_stream(self._generator, prompt, sampling, repack)
+            resumed = resuming_stream(self._served(job).generator, prompt, sampling, repack)
             async with aclosing(resumed) as stream:
                 async for piece in stream:
                     if isinstance(piece, Finished):
@@ -191,7 +203,8 @@ class Runner:
         return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
-        packed, sampling, job.snapshot = await self._window.pack(job.answer)
+        job.chosen = await self._models.of(job.answer.question.conversation)
+        packed, sampling, job.snapshot = await self._served(job).window.pack(job.answer)
         job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.packed.set()
@@ -213,10 +226,11 @@ class Runner:
         """The prompt for a model that was started again with a smaller window, with `text` and
         `thought` as the answer so far; None where the window is as before. Raises TooLong where
         nothing fits."""
-        if (await self._generator.start()).context >= job.window:
+        served = self._served(job)
+        if (await served.generator.start()).context >= job.window:
             return None
         so_far = replace(job.answer, text=text, thought=thought, snapshot=job.snapshot)
-        packed, sampling, job.snapshot = await self._window.pack(so_far)
+        packed, sampling, job.snapshot = await served.window.pack(so_far)
         logger.warning(
             "answer %d goes on with a window of %d tokens, not %d",
             job.id,
@@ -231,7 +245,7 @@ class Runner:
 
     def _ended(self, job: Job, finished: Finished) -> Outcome:
         self.last_speed = finished.usage.tokens_per_second or self.last_speed
-        note = " ".join(filter(None, (SHORT if job.short else "", job.note)))
+        note = _note(job)
         if not job.text.strip():
             note = _nothing_said(job, finished.reason)
         return Outcome(AnswerState.after(finished.reason), finished.usage, note)
@@ -242,7 +256,7 @@ class Runner:
             return Usage()
         longer = replace(job.prompt, answer=job.text, thought=job.thought)
         try:
-            return await usage_between(self._generator, job.prompt, longer)
+            return await usage_between(self._served(job).generator, job.prompt, longer)
         except Exception as error:  # of whatever kind: the answer's end must not depend on it
             logger.warning("answer %d: its tokens could not be counted: %s", job.id, error)
             return Usage()
@@ -273,8 +287,11 @@ class Runner:
         raised."""
         assert job.outcome is not None
         try:
+            usage = job.outcome.usage
+            if job.chosen is not None:
+                usage = replace(usage, model=job.chosen.served.label)
             await self._store.close(
-                job.id, job.outcome.state, job.text, job.outcome.usage, job.thought, job.snapshot
+                job.id, job.outcome.state, job.text, usage, job.thought, job.snapshot
             )
         except StorageError:
             raise
@@ -333,6 +350,13 @@ class Runner:
                 problem = refused
                 break
         logger.warning("answer %d: nobody could be told: %s", job.id, problem)
+
+
+def _note(job: Job) -> str:
+    """What the person has to know about an answer that came to its end."""
+    gone = job.chosen.gone if job.chosen else ""
+    notes = [SHORT if job.short else "", GONE.format(name=gone) if gone else "", job.note]
+    return " ".join(filter(None, notes))
 
 
 def _nothing_said(job: Job, reason: FinishReason) -> str:

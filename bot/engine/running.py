@@ -19,8 +19,16 @@ class Running:
     """Starts answers and ends them with the engine. An async context manager: leaving it saves
     unfinished answers."""
 
-    def __init__(self, queue: FairQueue, runner: Runner, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        queue: FairQueue,
+        runner: Runner,
+        checkpoints: Checkpoints,
+        lane: str | None = "",
+    ) -> None:
+        """`lane`: that in which answers begin to wait (`FairQueue.join`)."""
         self.queue = queue
+        self._lane = lane
         self.jobs: dict[int, Job] = {}
         """By answer id, in the order in which they were taken up."""
         self.open = False
@@ -80,7 +88,7 @@ class Running:
         self, conversation: ConversationKey, person: Person, *, replacing: Ticket | None = None
     ) -> Ticket:
         """A place in the queue. Raises Busy."""
-        return self.queue.join(str(conversation), person.key, replacing=replacing)
+        return self.queue.join(str(conversation), person.key, replacing=replacing, lane=self._lane)
 
     @contextlib.contextmanager
     def joining(

@@ -23,6 +23,7 @@ async def settings_in(store: SettingsStore, conversation: ConversationKey) -> Co
         show_names=_first(own.show_names, channel.show_names),
         muted=own.muted or channel.muted,
         reasoning=_first(own.reasoning, channel.reasoning),
+        model=_first(own.model, channel.model),
     )
 
 

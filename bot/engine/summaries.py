@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from bot.clock import Clock
+from bot.engine.models import Models, Served
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream
 from bot.engine.summarizing import Plan, Room, plan, write
 from bot.engine.transcript import Transcript
-from bot.engine.window import ContextWindow
 from bot.errors import (
     Busy,
     GenerationError,
@@ -27,7 +27,7 @@ from bot.errors import (
 )
 from bot.logs import conversation_logged
 from bot.messages import ConversationKey, Finished, FinishReason, Person, Prompt
-from bot.ports import Generator, PendingSummary, Quota, SummaryLedger
+from bot.ports import PendingSummary, Quota, SummaryLedger
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class _Running:
 
     where: ConversationKey
     person: Person
+    served: Served
+    """The model that is chosen where it was asked for, as of the plan."""
     work: asyncio.Future[str] | None = None
     task: asyncio.Task[None] | None = None
     stopped: bool = False
@@ -81,19 +83,17 @@ class Summaries:
 
     def __init__(
         self,
-        generator: Generator,
+        models: Models,
         store: SummaryLedger,
         queue: FairQueue,
-        window: ContextWindow,
         clock: Clock,
         quota: Quota,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None],
     ) -> None:
         """`spawn` starts a task that the engine waits for at its end; None where it is ending."""
-        self._generator = generator
+        self._models = models
         self._store = store
         self._queue = queue
-        self._window = window
         self._clock = clock
         self._quota = quota
         self._spawn = spawn
@@ -111,7 +111,7 @@ class Summaries:
         """
         with self._reserved(where, person) as running:
             self._queue.check(person.key)
-            made = await self._plan(where, said)
+            made = await self._plan(running, said)
             pending = await self._store.begin_summary(
                 where, person, said.first, said.last, self._quota
             )
@@ -121,19 +121,19 @@ class Summaries:
 
     def take_up(self, pending: PendingSummary, read: Reading, deliver: Deliver) -> None:
         """Write a summary that an earlier run left pending. It was charged for as an answer."""
-        running = _Running(pending.conversation, pending.person)
+        running = _Running(pending.conversation, pending.person, self._models.default)
         if self._running.setdefault(pending.person.key, running) is not running:
             return  # another one of theirs is being written: this stays for the next start
 
         async def work() -> str:
             said = await read()
-            return await self._write(running, said, await self._plan(running.where, said))
+            return await self._write(running, said, await self._plan(running, said))
 
         self._start(running, self._run(running, pending, work, deliver))
 
     def give_up(self, pending: PendingSummary, deliver: Deliver) -> None:
         """Tell the person that a summary which an earlier run left pending does not come."""
-        running = _Running(pending.conversation, pending.person)
+        running = _Running(pending.conversation, pending.person, self._models.default)
         if self._running.setdefault(pending.person.key, running) is not running:
             return
 
@@ -175,7 +175,7 @@ class Summaries:
             raise ShuttingDown("a summary was asked for during shutdown")
         if person.key in self._running:
             raise NothingToDo(RUNS)
-        running = self._running[person.key] = _Running(where, person)
+        running = self._running[person.key] = _Running(where, person, self._models.default)
         try:
             yield running
         except BaseException:
@@ -221,39 +221,41 @@ class Summaries:
             return Summary(STOPPED, failed=True)
         return _outcome(future, running.note)
 
-    async def _plan(self, where: ConversationKey, said: Transcript) -> Plan:
-        bounds = await self._window.bounds(where)
+    async def _plan(self, running: _Running, said: Transcript) -> Plan:
+        running.served = (await self._models.of(running.where)).served
+        bounds = await running.served.window.bounds(running.where)
         wanted = bounds.sampling.max_new_tokens
         thinking = bounds.thinking
         reserved = thinking.most if thinking.reserved else 0
         window = bounds.tokens
         prompt = window - min(wanted + reserved, window // 2)
         room = Room(prompt, min(wanted, window // 2), thinking.reasoning)
-        return await plan(said.lines(names=bounds.names), room, self._generator.count)
+        return await plan(said.lines(names=bounds.names), room, running.served.generator.count)
 
     async def _write(self, running: _Running, said: Transcript, made: Plan) -> str:
         step = partial(self._step, running)
         try:
-            return await write(made, step, self._generator.count)
+            return await write(made, step, running.served.generator.count)
         except NoRoom:  # the model was started again with a smaller window
-            made = await self._plan(running.where, said)
-            return await write(made, step, self._generator.count)
+            made = await self._plan(running, said)
+            return await write(made, step, running.served.generator.count)
 
     async def _step(self, running: _Running, prompt: Prompt, most: int) -> str:
         """One answer of the model, at its place in the queue."""
-        async with self._turn(running.person):
-            text, finished = await self._generate(running.where, prompt, most)
+        async with self._turn(running):
+            text, finished = await self._generate(running, prompt, most)
         await self._store.charge_tokens(running.person, finished.usage.tokens)
         running.note = LENGTH if finished.reason is FinishReason.LENGTH else ""
         return text
 
     @asynccontextmanager
-    async def _turn(self, person: Person) -> AsyncIterator[None]:
+    async def _turn(self, running: _Running) -> AsyncIterator[None]:
         """A place in the queue while the body runs. One that is full is waited for: the summary has
         begun."""
+        person, lane = running.person.key, running.served.name
         while True:
             try:
-                ticket = self._queue.join(f"summary for {person.key}", person.key)
+                ticket = self._queue.join(f"summary for {person}", person, lane=lane)
                 break
             except Busy:
                 await self._clock.sleep(FULL_SECONDS)
@@ -263,13 +265,12 @@ class Summaries:
         finally:
             self._queue.leave(ticket)
 
-    async def _generate(
-        self, where: ConversationKey, prompt: Prompt, most: int
-    ) -> tuple[str, Finished]:
-        bounds = await self._window.bounds(where)
-        sampling = bounds.sampling_of(await self._generator.count(prompt), most)
+    async def _generate(self, running: _Running, prompt: Prompt, most: int) -> tuple[str, Finished]:
+        generator = running.served.generator
+        bounds = await running.served.window.bounds(running.where)
+        sampling = bounds.sampling_of(await generator.count(prompt), most)
         pieces: list[str] = []
-        stream = resuming_stream(self._generator, prompt, sampling, _never_smaller)
+        stream = resuming_stream(generator, prompt, sampling, _never_smaller)
         async with aclosing(stream):
             async for piece in stream:
                 if isinstance(piece, Finished):

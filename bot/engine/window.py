@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bot.engine.packing import Packed, Thinking, as_question, least_answer, pack
 from bot.engine.settings import settings_in
 from bot.engine.surroundings import GONE, SHARE, Before, SurroundingsReader, with_what_was_said
+from bot.engine.variables import Now, PromptVariables, time_in
 from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, ModelInfo, Prompt, Question, Reasoning, Sampling
 from bot.ports import (
@@ -34,6 +35,8 @@ class WindowOptions:
     show_names: bool
     sampling: Sampling
     reasoning: Reasoning = Reasoning.AUTO
+    now: Now = time_in
+    """Tells the time in the time zone in which the system prompt's ``{date}`` changes."""
     channel_context: int = 0
     """How many messages before a question in a channel the model is given."""
 
@@ -60,14 +63,27 @@ class Bounds:
 class ContextWindow:
     """Packs prompts for one model."""
 
-    def __init__(self, generator: Generator, store: Store, options: WindowOptions) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        store: Store,
+        options: WindowOptions,
+        variables: PromptVariables,
+        surroundings: SurroundingsReader,
+    ) -> None:
         self._generator = generator
         self._store = store
+        self._variables = variables
         self._options = options
-        self.surroundings = SurroundingsReader(store, options.channel_context)
+        self._surroundings = surroundings
         self._cuts: Recent[ConversationKey, int] = Recent(REMEMBERED)
         self._model: ModelInfo | None = None
         self._tokens = 0
+
+    @property
+    def known(self) -> ModelInfo | None:
+        """The model of the last prompt; None before `use`."""
+        return self._model
 
     @property
     def model(self) -> ModelInfo:
@@ -91,10 +107,10 @@ class ContextWindow:
         settings = await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         snapshot = answer.snapshot or await self._present(question.conversation)
-        before = await self.surroundings.before(answer, self._tokens)
+        before = await self._surroundings.before(answer, self._tokens)
         asked = as_question(question, show_names=self._names(settings))
         packed = await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=await self._with_what_was_said(before, answer, asked, settings),
             answer=answer.text,
             thought=answer.thought,
@@ -133,9 +149,12 @@ class ContextWindow:
         )
 
     async def check(self, question: Question, settings: ConversationSettings) -> None:
-        """Raises TooLong, with the numbers, where the question alone does not fit the window."""
+        """Raises TooLong, with the numbers, where the question alone does not fit the window. A
+        model that was not reached yet takes every question: its answer fails."""
+        if self._model is None:
+            return
         await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             pages=_nothing(),
             count=self._generator.count,
@@ -145,12 +164,13 @@ class ContextWindow:
         )
 
     async def preview(self, conversation: ConversationKey) -> Packed:
-        """The prompt before the next, still empty, question."""
+        """The prompt before the next, still empty, question. Raises ModelError."""
+        self.use(await self._generator.start())
         settings = await settings_in(self._store, conversation)
         return await pack(
-            system=self._system(settings),
+            system=await self._system(settings, conversation),
             question="",
-            pages=self._pages(conversation, origin=await self.surroundings.origin(conversation)),
+            pages=self._pages(conversation, origin=await self._surroundings.origin(conversation)),
             count=self._generator.count,
             window=self._tokens,
             wanted=self._sampling(settings).max_new_tokens,
@@ -162,17 +182,18 @@ class ContextWindow:
     async def recorded(self, answer: StoredAnswer) -> RecordedPrompt:
         """The prompt of an answer that has ended, packed again for the record, as far as the
         settings and the history that are stored now tell it. Raises what `pack` raises."""
+        self.use(await self._generator.start())
         question = answer.question
         settings = await settings_in(self._store, question.conversation)
         snapshot = answer.snapshot or await self._present(question.conversation)
         packed = await pack(
-            system=self._system(settings),
+            system=await self._system(settings, question.conversation),
             question=as_question(question, show_names=self._names(settings)),
             pages=self._pages(
                 question.conversation,
                 answer.position,
                 snapshot.moment,
-                origin=await self.surroundings.origin(question.conversation),
+                origin=await self._surroundings.origin(question.conversation),
             ),
             count=self._generator.count,
             window=self._tokens,
@@ -199,7 +220,7 @@ class ContextWindow:
         if not (before.remarks or before.starter):
             return asked
         # Without the answer so far: one that is taken up gets the same prompt as at first.
-        alone = Prompt(self._system(settings), (), asked)
+        alone = Prompt(await self._system(settings, answer.question.conversation), (), asked)
         wanted, thinking = self._sampling(settings).max_new_tokens, self._thinking(settings)
         least = least_answer(self._tokens, wanted)
         answering = max(least, min(wanted + thinking.most, self._tokens // 2))
@@ -237,9 +258,11 @@ class ContextWindow:
         else:
             self._cuts.put(conversation, cut)
 
-    def _system(self, settings: ConversationSettings) -> str:
+    async def _system(self, settings: ConversationSettings, where: ConversationKey) -> str:
         own = settings.system_prompt
-        return self._options.system_prompt if own is None else own
+        return await self._variables.fill(
+            self._options.system_prompt if own is None else own, where
+        )
 
     def _names(self, settings: ConversationSettings) -> bool:
         own = settings.show_names

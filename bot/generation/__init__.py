@@ -17,6 +17,7 @@ come back. No module here imports an inference library.
     answer_stream     the token ids of one answer, from the worker to its consumer
     process           starts the process; explains how it ended
     openai            models behind an OpenAI-compatible server
+    models            one of several models on servers, started on demand
 """
 
 from bot.generation.options import LoadProgress, Timeouts, WorkerOptions

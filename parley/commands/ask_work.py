@@ -10,6 +10,7 @@ from uuid import uuid4
 from rich.console import Console
 
 from adapters.common.settings import with_system_prompt
+from adapters.console.chat import place_names
 from adapters.console.plain import PlainSurface, PlainText
 from bot.config import Settings
 from bot.engine.job import Outcome
@@ -49,6 +50,7 @@ async def ask(
     with conversation_lock(settings, conversation), _standard_output() as out:
         async with AsyncExitStack() as stack:
             parley = await load_parley(stack, settings, Console(stderr=True))
+            parley.engine.variables.register(conversation.platform, place_names)
             if system is not None:
                 await _set_system_prompt(parley, conversation, system)
             told = PrintedThought(PlainText(sys.stderr)) if thinking else None

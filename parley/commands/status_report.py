@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from parley.runtime import log_file
 from parley.web.local import ask_status
 from storage.inspection import NEWEST, Kept, count_kept, name_of
 
+FIRST_LISTED = "the first that the server lists"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
@@ -45,6 +48,16 @@ class ModelStatus:
     """ "" if unknown."""
     errors: tuple[str, ...]
     """Why it cannot run, one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherModelStatus:
+    """One of ``[models.NAME]``."""
+
+    name: str
+    model: str
+    """What its servers call it; "" is the first chat model that they list."""
+    servers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,7 @@ class Status:
     log: str
     platforms: tuple[PlatformStatus, ...]
     web: WebStatus
+    further_models: tuple[FurtherModelStatus, ...] = ()
 
 
 async def report_status(config: Path | None, *, as_json: bool) -> None:
@@ -124,6 +138,10 @@ async def _collect(settings: Settings) -> Status:
             for name, on in configured_platforms(settings).items()
         ),
         web=web,
+        further_models=tuple(
+            FurtherModelStatus(name, section.model, section.base_urls)
+            for name, section in settings.models.items()
+        ),
     )
 
 
@@ -138,7 +156,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
     section = settings.model
     if section.backend == "openai":
         where = ", ".join(section.openai.base_urls)
-        name = section.openai.model or "the first that the server lists"
+        name = section.openai.model or FIRST_LISTED
         errors = () if where else ("[model.openai] base_urls is empty: set a server's address",)
         return ModelStatus(name, "", "openai", "openai", "", where, errors)
     if section.backend == "scripted":
@@ -210,6 +228,8 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
     lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
+    up = {one["name"]: one["up"] for one in (found.web.now or {}).get("further", ())}
+    lines += [(f"Model {one.name}", _further(one, up)) for one in found.further_models]
     lines += [("Database", f"{database.name}: {_stored(database)}")]
     lines += [("Converted models", found.converted), ("Log file", found.log)]
     lines += [(platform.name, _running(platform)) for platform in found.platforms]
@@ -217,6 +237,14 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     if found.web.now is not None:
         lines += [("Now", _doing(found.web.now))]
     return lines
+
+
+def _further(model: FurtherModelStatus, up: Mapping[str, bool]) -> str:
+    """With what the running Parley knows of its servers."""
+    name = model.model or FIRST_LISTED
+    answers = {True: "; it answers", False: "; ✗ it does not answer"}
+    known = answers[up[model.name]] if model.name in up else ""
+    return f"{name}, on {', '.join(model.servers)}{known}"
 
 
 def _web(web: WebStatus) -> str:

@@ -1,10 +1,12 @@
 """Checks of backends: which can run under the model's interpreter, and on which devices."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings
+from bot.generation.models import settings_named
 from bot.messages import Reasoning
 from parley.doctor.interpreter import Device, Probe
 from parley.doctor.resolve import Resolved
@@ -149,6 +151,31 @@ async def check_servers(settings: Settings) -> list[Result]:
         context=settings.model.context,
     )
     return [_tried(trial, settings.model.reasoning) for trial in await try_servers(options)]
+
+
+async def check_further(settings: Settings) -> list[Result]:
+    """Whether each server of ``[models.NAME]`` answers a tiny question with its model."""
+    if not settings.models:
+        return []
+    from bot.generation.openai import try_servers
+    from parley.app import further_options
+
+    results: list[Result] = []
+    for name, section in settings.models.items():
+        trials = await try_servers(further_options(name, section))
+        tried = [_tried(trial, settings.model.reasoning) for trial in trials]
+        results += [_of_model(result, name) for result in tried]
+    return results
+
+
+def _of_model(result: Result, name: str) -> Result:
+    """The same about ``[models.NAME]``."""
+    return replace(
+        result,
+        what=f"{name}: {result.what}",
+        detail=settings_named(result.detail, name),
+        remedy=settings_named(result.remedy, name),
+    )
 
 
 def _tried(trial: "Trial", reasoning: Reasoning) -> Result:

@@ -65,6 +65,7 @@ async def run_checks(config: Path | None, findings: Findings | None = None) -> l
             "Checking Slack": tasks.create_task(check_slack(settings.slack)),
         }
         await _check_inference(settings, findings)
+        await _check_further(settings, findings)
         for what, task in others.items():
             with findings.running(what):
                 results = await task
@@ -108,6 +109,14 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     with findings.running(f"Examining the model {settings.model.name}"):
         results = await asyncio.to_thread(_check_on_device, settings, used, probes)
     findings.add(results)
+
+
+async def _check_further(settings: Settings, findings: Findings) -> None:
+    """The servers of ``[models.NAME]``."""
+    if settings.models:
+        with findings.running(f"Asking the servers of {', '.join(settings.models)}"):
+            results = await backends.check_further(settings)
+        findings.add(results)
 
 
 async def _probe_libraries(

@@ -21,7 +21,7 @@ from parley.commands.model_work import download
 from parley.setup import toml_edit
 from parley.setup.asking import Asker, Screen
 from parley.setup.files import keep_private, replace_text, unwritable
-from parley.setup.session import SECRETS, config_place, secret_in
+from parley.setup.session import config_place, secret_in, secrets_of
 from parley.setup.toml_edit import Value
 
 
@@ -117,7 +117,7 @@ def _secrets_in_config(file: Path) -> Mend | None:
     content = read_text(file)
     plain: dict[Keys, Value] = {
         keys: secret
-        for keys in SECRETS
+        for keys in secrets_of(settings)
         if (secret := secret_in(settings, keys)) and secret in content
     }
     if not plain:

@@ -8,7 +8,7 @@ from typing import Any
 from bot.checks import State
 from bot.config_errors import Keys
 from bot.errors import ConfigError, ParleyError
-from parley.setup.session import SECRETS, Session, variable
+from parley.setup.session import Session, secrets_of, variable
 from parley.setup.toml_edit import Value
 
 WORK = "parley.commands.service_work"
@@ -67,7 +67,8 @@ async def _install(session: Session) -> None:
 
 async def _keep_secrets(session: Session) -> None:
     """A service does not see the variables of this terminal: offer to save their secrets."""
-    here = {keys: session.secret(keys) for keys in SECRETS if session.from_environment(keys)}
+    every = secrets_of(session.settings)
+    here = {keys: session.secret(keys) for keys in every if session.from_environment(keys)}
     missing: dict[Keys, Value] = {keys: secret for keys, secret in here.items() if secret}
     if not missing:
         return

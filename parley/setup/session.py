@@ -139,14 +139,20 @@ SECRETS: tuple[Keys, ...] = (
     ("web", "password_hash"),
     ("web", "metrics_token"),
 )
-"""The settings that belong into the file of secrets; a test compares them with `Settings`."""
+"""The settings that belong into the file of secrets, besides those of ``[models.NAME]``; a test
+compares them with `Settings`."""
+
+
+def secrets_of(settings: Settings) -> tuple[Keys, ...]:
+    """`SECRETS`, and those of the models that `settings` name."""
+    return (*SECRETS, *(("models", name, "api_key") for name in settings.models))
 
 
 def secret_in(settings: Settings, keys: Keys) -> str:
     """The secret at `keys`; "" for none."""
     value: object = settings
     for key in keys:
-        value = getattr(value, key)
+        value = value[key] if isinstance(value, dict) else getattr(value, key)
     return value.get_secret_value() if isinstance(value, SecretStr) else ""
 
 

@@ -69,6 +69,8 @@ class Measurements:
     """Answers that failed in a row, the last one within `RECENT` seconds."""
     connected: Mapping[str, bool] = field(default_factory=dict)
     """Whether each configured platform is connected now."""
+    further: Mapping[str, ModelState] = field(default_factory=dict)
+    """The states of the servers of further models that were told, by name."""
 
 
 class Recorder:
@@ -82,6 +84,7 @@ class Recorder:
         self._counts: Counter[str] = Counter()
         self._answers: Counter[AnswerState] = Counter()
         self._model = ModelState.NONE
+        self._further: dict[str, ModelState] = {}
         self._failures = 0
         self._failed_at = self._started
         self._connected = dict.fromkeys(platforms, False)
@@ -105,14 +108,20 @@ class Recorder:
                 self._counts["restarts"] += again
             case WorkerEnded(given_up=given_up):
                 self._model = ModelState.GIVEN_UP if given_up else ModelState.RESTARTING
-            case ServersFailed():
-                self._model = ModelState.UNREACHABLE
-            case ServersAnswer():
-                self._model = ModelState.UP
+            case ServersFailed(model=name):
+                self._set_model(name, ModelState.UNREACHABLE)
+            case ServersAnswer(model=name):
+                self._set_model(name, ModelState.UP)
             case PlatformConnected(platform=platform):
                 self._connected[platform] = True
             case PlatformLost(platform=platform):
                 self._connected[platform] = False
+
+    def _set_model(self, name: str, state: ModelState) -> None:
+        if name:
+            self._further[name] = state
+        else:
+            self._model = state
 
     def _answer(self, ended: AnswerEnded) -> None:
         usage = ended.usage
@@ -121,6 +130,8 @@ class Recorder:
         self._counts["cached_tokens"] += usage.cached_tokens
         self._counts["completion_tokens"] += usage.completion_tokens
         self._counts["thinking_tokens"] += usage.thinking_tokens
+        if ended.further:  # its failures are no sign of the default model
+            return
         if ended.state is AnswerState.FAILED:
             self._failures += 1
             self._failed_at = self._now()
@@ -146,5 +157,6 @@ class Recorder:
             restarts=counts["restarts"],
             model_state=self._model,
             failures=self._failures if recent else 0,
+            further=dict(self._further),
             connected=dict(self._connected),
         )

@@ -206,6 +206,14 @@ class _Gauges:
         now = self._state.live.parley.engine.status
         yield GaugeMetricFamily("parley_queue_length", "Questions that wait.", now.waiting)
         yield GaugeMetricFamily("parley_answers_writing", "Answers being generated.", now.writing)
+        further = GaugeMetricFamily(
+            "parley_further_model_up",
+            "Whether a server of this further model answers.",
+            labels=["model"],
+        )
+        for one in now.further:
+            further.add_metric([one.name], one.up)
+        yield further
         yield GaugeMetricFamily(
             "parley_context_window_tokens", "The context window.", now.model.context
         )

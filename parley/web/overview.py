@@ -85,6 +85,7 @@ async def overview(request: web.Request) -> web.Response:
         "periods": list(Period),
         "groups": list(Group),
         "model": live.parley.engine.status.model if live.parley else None,
+        "further": live.parley.engine.status.further if live.parley else (),
         "plots": [],
         "can_draw": CAN_DRAW,
         "drawn_at": _drawn_at(),

@@ -106,6 +106,9 @@ def _settings(whole: Settings, section: BaseModel, keys: tuple[str, ...]) -> Ite
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _settings(whole, value, (*keys, name))
+        elif isinstance(value, dict):  # tables by name
+            for each, table in value.items():
+                yield from _settings(whole, table, (*keys, name, each))
         else:
             origin = whole.origin(*keys, name)
             yield InForce(".".join(keys), name, _shown(value), origin)

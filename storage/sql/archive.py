@@ -284,6 +284,7 @@ def _archived(row: QuestionRow) -> ArchivedExchange:
             tuple(verdict.verdict for verdict in answer.feedback),
             answer.thought,
             recorded(answer.prompt),
+            answer.model,
         )
         for answer in row.answers
     )

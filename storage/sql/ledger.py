@@ -248,7 +248,7 @@ def _context(snapshot: Snapshot | None) -> dict[str, int | None]:
     return {"context_to": snapshot.moment, "context_from": snapshot.start}
 
 
-def _columns(usage: Usage) -> dict[str, float]:
+def _columns(usage: Usage) -> dict[str, float | str]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
@@ -256,4 +256,5 @@ def _columns(usage: Usage) -> dict[str, float]:
         "first_token_seconds": usage.first_token_seconds,
         "total_seconds": usage.total_seconds,
         "thinking_tokens": usage.thinking_tokens,
+        "model": usage.model,
     }

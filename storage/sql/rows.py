@@ -57,6 +57,7 @@ def answer(row: AnswerRow) -> StoredAnswer:
             row.first_token_seconds,
             row.total_seconds,
             row.thinking_tokens,
+            row.model,
         ),
         settled=row.settled,
         thought=row.thought,

@@ -44,6 +44,7 @@ class SqlSettings(SqlPart):
             row.show_names,
             row.muted,
             None if row.reasoning is None else Reasoning(row.reasoning),
+            row.model,
         )
 
     async def change_settings(
@@ -63,6 +64,7 @@ class SqlSettings(SqlPart):
                     show_names=settings.show_names,
                     muted=settings.muted,
                     reasoning=settings.reasoning,
+                    model=settings.model,
                 )
             )
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from bot.config import Settings, load
+from bot.config import ServerModelSettings, Settings, load
 from bot.config_errors import TomlFile, expected_of, explain
 from bot.database_url import sqlite_file
 from bot.errors import ConfigError
@@ -69,7 +69,7 @@ def test_an_unknown_setting_is_named_with_its_line_and_the_likely_one(tmp_path: 
 
 def test_an_unknown_section_is_named_with_the_known_ones(tmp_path: Path) -> None:
     said = fault(write(tmp_path, "[telegram]\ntoken = 'x'\n"))
-    assert ":1: [telegram] is not a setting; known here: model, generation" in said
+    assert ":1: [telegram] is not a setting; known here: model, models, generation" in said
 
 
 def test_a_wrong_type_is_named_with_its_line(tmp_path: Path) -> None:
@@ -267,9 +267,12 @@ Keys = tuple[str, ...]
 
 
 def fields(model: type[BaseModel] = Settings, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
-    """Every setting with its field, sections too."""
+    """Every setting with its field, sections too; of further models those of one table."""
     for name, field in model.model_fields.items():
         keys = (*above, name)
+        if keys == ("models",):
+            yield from fields(ServerModelSettings, (*keys, "large"))
+            continue
         yield keys, field
         if is_section(field):
             yield from fields(typing.cast("type[BaseModel]", field.annotation), keys)
@@ -299,6 +302,8 @@ def faults_of(keys: Keys, value: object) -> list[str]:
     nested = value
     for key in reversed(keys):
         nested = {key: nested}
+        if keys[0] == "models" and key == keys[-1] != "base_urls":
+            nested["base_urls"] = ["http://10.0.0.3:8000/v1"]  # which every table needs
     try:
         Settings.model_validate(nested)
     except ValidationError as error:
@@ -378,7 +383,8 @@ def test_every_list_takes_json_and_commas_from_the_environment(keys: Keys) -> No
     for value in (json.dumps(example), ", ".join(example)):
         settings: Any = load(None, {variable: value})
         for key in keys:
-            settings = getattr(settings, key)
+            of_tables = isinstance(settings, dict)
+            settings = settings[key] if of_tables else getattr(settings, key)
         loaded.append(sorted(settings))
     assert loaded == [sorted(example)] * 2
 
@@ -392,3 +398,53 @@ def test_a_broken_list_in_the_environment_is_reported() -> None:
 def test_a_choice_that_is_nearly_right_is_suggested() -> None:
     said = faults_of(("model", "backend"), "openvin")[0]
     assert '"openvin" is not one of the choices (did you mean "openvino"?); give "auto", ' in said
+
+
+# ---------------------------------------------------------------- further models
+
+
+def test_the_example_of_a_further_model_names_every_setting_of_it() -> None:
+    import tomllib
+
+    lines = EXAMPLE.read_text(encoding="utf-8").split("[models.large]\n")[1].split("\n\n")[0]
+    settings = re.findall(r"^# ([a-z_]+ = .*)$", lines, re.MULTILINE)
+    written = tomllib.loads("\n".join(settings))
+    defaults = ServerModelSettings.model_validate({"base_urls": written["base_urls"]})
+    assert ServerModelSettings.model_validate(written) == defaults
+    assert set(written) == set(ServerModelSettings.model_fields)
+
+
+def test_further_models_come_from_the_file_the_secrets_and_variables(tmp_path: Path) -> None:
+    file = write(tmp_path, '[models.large]\nbase_urls = "http://a/v1"\nmax_parallel = 2\n')
+    (tmp_path / "secrets.toml").write_text('[models.large]\napi_key = "hidden"\n')
+    settings = load(file, {"PARLEY_MODELS__TINY__BASE_URLS": "http://b/v1,http://c/v1"})
+    assert set(settings.models) == {"large", "tiny"}
+    large = settings.models["large"]
+    assert (large.base_urls, large.max_parallel) == (("http://a/v1",), 2)
+    assert large.api_key.get_secret_value() == "hidden"
+    assert settings.secrets == ("hidden",)
+    assert settings.models["tiny"].base_urls == ("http://b/v1", "http://c/v1")
+    assert settings.origin("models", "large", "api_key") == "secrets.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[models.a]\nmodel = 'x'\n", ":1: [models.a] base_urls is not set; give a list such as"),
+        ("[models.a]\nbase_urls = []\n", ":2: [models.a] base_urls: a list is too short;"),
+        (
+            "[models.a]\nbase_urls = 'u'\ncontxt = 3\n",
+            ":3: [models.a] contxt is not a setting; did you mean context?",
+        ),
+        (
+            "[models.Large]\nbase_urls = 'u'\n",
+            ":1: [models] Large is not a name for it; give small letters and digits",
+        ),
+        ("[models.default]\nbase_urls = 'u'\n", ":1: [models] default is not a name for it;"),
+        ("[models]\na = 3\n", ":2: [models] a: this number is not a section; write a line [models"),
+        ("models = 3\n", ":1: [models]: this number is not a table; write a line [models.NAME]"),
+    ],
+)
+def test_a_wrong_further_model_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = write(tmp_path, text)
+    assert fault(file).startswith(f"{file}{said}")

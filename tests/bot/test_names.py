@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.names import LONGEST_NAME, clean_name
+from bot.names import LONGEST_NAME, clean_line, clean_name
 
 
 def test_a_name_cannot_look_like_a_turn_of_the_conversation() -> None:
@@ -22,3 +22,18 @@ def test_a_cleaned_name_is_short_and_on_one_line(name: str) -> None:
 
 def test_an_ordinary_name_stays_as_it_is() -> None:
     assert clean_name("Ådne O'Neil-Łuk 3rd 😀") == "Ådne O'Neil-Łuk 3rd 😀"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_a_cleaned_line_is_one_short_line_without_brackets(text: str, longest: int) -> None:
+    line = clean_line(text, longest)
+    assert len(line) <= longest
+    assert not line or line.isprintable()
+    assert not set(line) & set("[]<>{}|\n\r\t\u2028\u202e")
+
+
+def test_a_line_keeps_what_people_write_in_topics() -> None:
+    assert clean_line("Rules: see #help, https://x.org (50 %)", 100) == (
+        "Rules: see #help, https://x.org (50 %)"
+    )
+    assert clean_line("one two three", 8) == "one two…"

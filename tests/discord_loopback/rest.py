@@ -18,6 +18,8 @@ from tests.discord_loopback.world import BOT, TOKEN, Channel, Interaction, Messa
 
 MESSAGE, DEFERRED = 4, 5
 """Types of an interaction's callback."""
+GATEWAY_ONLY = ("channels", "threads", "members", "presences", "voice_states", "member_count")
+"""What a server's payload has in the gateway's event alone."""
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, MISSING_PERMISSIONS = 10003, 10008, 50013
 
 
@@ -94,6 +96,7 @@ class Rest:
             web.post("/webhooks/{app}/{token}", self.follow_up),
             web.delete(original, self.delete_original),
             web.get("/users/@me/guilds", self.my_guilds),
+            web.get("/guilds/{guild}", self.get_guild),
             web.get("/guilds/{guild}/roles", self.roles),
             web.get("/guilds/{guild}/channels", self.channels),
             web.get("/applications/{app}/commands", self.commands),
@@ -187,6 +190,9 @@ class Rest:
         whole = self.world.guild()
         mine = [{"id": whole["id"], "name": whole["name"]}] if self.invited else []
         return _json(mine)
+
+    async def get_guild(self, _: web.Request) -> web.Response:
+        return _json({k: v for k, v in self.world.guild().items() if k not in GATEWAY_ONLY})
 
     async def roles(self, _: web.Request) -> web.Response:
         return _json(self.world.guild()["roles"])

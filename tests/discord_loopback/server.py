@@ -117,7 +117,7 @@ class Loopback:
         return await self._interact(user, channel, 3, data, extra)
 
     async def command(
-        self, user: User, channel: Channel, name: str, *, sub: str = "", **options: Any
+        self, user: User, channel: Channel, name: str, /, *, sub: str = "", **options: Any
     ) -> Interaction:
         """Use a slash command."""
         kinds = {bool: 5, str: 3}
@@ -129,6 +129,14 @@ class Loopback:
             values = [{"name": sub, "type": 1, "options": values}]
         data = {"id": new_id(), "name": name, "type": 1, "options": values}
         return await self._interact(user, channel, 2, data)
+
+    async def suggestions(
+        self, user: User, channel: Channel, name: str, option: str, typed: str
+    ) -> Interaction:
+        """Type into an option of a slash command that is completed by the bot."""
+        values = [{"name": option, "type": 3, "value": typed, "focused": True}]
+        data = {"id": new_id(), "name": name, "type": 1, "options": values}
+        return await self._interact(user, channel, 4, data)
 
     async def message_command(self, user: User, message: Message, name: str) -> Interaction:
         """Use a command of a message's menu."""

@@ -82,6 +82,7 @@ class Channel:
     category: "Channel | None" = None
     """The category that it is in."""
     is_category: bool = False
+    topic: str | None = None
     opened: str = field(default_factory=new_id)
     """Of a thread: the id of Discord's own first message in it."""
     overwrites: list[dict[str, Any]] = field(default_factory=list)
@@ -123,7 +124,7 @@ class Channel:
         denied = [deny] if rights else []
         return common | {
             "position": 0,
-            "topic": None,
+            "topic": self.topic,
             "nsfw": False,
             "parent_id": self.category.id if self.category else None,
             "permission_overwrites": [*denied, *self.overwrites],

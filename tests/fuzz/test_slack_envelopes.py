@@ -33,6 +33,7 @@ from adapters.slack.api import JSON, Gateway
 from adapters.slack.client import Listeners
 from adapters.slack.desk import SlackPlatform
 from adapters.slack.modals import SYSTEM_VIEW
+from adapters.slack.shortcuts import ASK, SUMMARIZE
 from adapters.slack.transports import EVENTS_PATH, Events
 from adapters.slack.workspaces import Installed, Workspaces
 from bot.clock import Clock
@@ -247,6 +248,17 @@ EVENTS: list[dict[str, Any]] = [
         "streaming_message_ts": ["1700000000.000100"],
     },
     {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"},
+    {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"},
+    {
+        "type": "app_context_changed", "user": "U1", "channel": "D1",
+        "context": {"entities": [{"type": "slack#/types/channel_id", "value": "C1"}]},
+    },
+    {
+        "type": "assistant_thread_started", "assistant_thread": {
+            "user_id": "U1", "context": {"channel_id": "C1"}, "channel_id": "D1",
+            "thread_ts": "1700000000.000100",
+        },
+    },
     {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}},
     {"type": "app_uninstalled"},
     {"type": "reaction_added", "user": "U1"},
@@ -288,6 +300,21 @@ INTERACTIONS: list[dict[str, Any]] = [
             "state": {"values": {"text": {"text": {"value": "Be brief."}}}},
         },
     },
+    {
+        "type": "view_submission", "user": {"id": "U1", "team_id": "T1"}, "team": {"id": "T1"},
+        "view": {
+            "type": "modal", "callback_id": ASK, "private_metadata": "00",
+            "state": {"values": {"question": {"question": {"value": "Why?"}}}},
+        },
+    },
+] + [
+    {
+        "type": "message_action", "user": {"id": "U1", "team_id": "T1"}, "team": {"id": "T1"},
+        "channel": {"id": "C1"}, "callback_id": callback, "trigger_id": "1.2",
+        "message": {**MESSAGE, "attachments": [SHARE]}, "message_ts": MESSAGE["ts"],
+        "response_url": "https://hooks.slack.com/x",
+    }
+    for callback in (ASK, SUMMARIZE)
 ]  # fmt: skip
 VALID = WRAPPED + COMMANDS + INTERACTIONS
 

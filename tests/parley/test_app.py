@@ -54,6 +54,12 @@ async def test_a_question_is_answered_and_kept(tmp_path: Path) -> None:
         assert exchange.answer == settings.model.scripted.text
 
 
+async def test_the_system_prompts_date_is_that_of_the_configured_time_zone(tmp_path: Path) -> None:
+    for zone, hours in (("Etc/GMT-14", 14), ("Etc/GMT+12", -12)):
+        chosen = configured(tmp_path, f'[conversation]\ntime_zone = "{zone}"\n')
+        assert engine_options(chosen).window.now().utcoffset() == timedelta(hours=hours)
+
+
 @pytest.mark.process
 async def test_the_models_process_ends_with_parley(tmp_path: Path) -> None:
     async with open_parley(configured(tmp_path)) as running:

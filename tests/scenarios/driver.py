@@ -117,6 +117,8 @@ class Can(Enum):
     FILES = auto()
     QUOTES = auto()
     """A question can quote a message of somebody else."""
+    MENU = auto()
+    """The menu of a message has an entry by which a question about it is asked."""
     FORWARDS = auto()
     """Messages can be forwarded, and there are channels in which no mention is needed."""
     ASK_COMMAND = auto()
@@ -146,6 +148,8 @@ class Command(Enum):
     STATUS = auto()
     PRIVACY = auto()
     STATS = auto()
+    MODEL = auto()
+    """Shows the models, or with the change ``name`` chooses one."""
 
 
 class Told:
@@ -205,12 +209,23 @@ class CommandNames:
     forget: str
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the platform calls things, as the system prompt's variables tell it."""
+
+    server: str
+    channel: str
+    """That of `Where.CHANNEL`."""
+    bot: str
+
+
 class Group(Protocol):
     """A Parley that runs, and people in a channel. What a variant cannot do (`Can`) may raise
     AssertionError."""
 
     engine: Engine
     names: CommandNames
+    named: Named
     names_forwarded: bool
     """A forward says whose message it is (`Can.FORWARDS`)."""
 
@@ -255,7 +270,7 @@ class Group(Protocol):
         ...
 
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
-        """Ask about somebody's message by its menu (`Can.QUOTES`)."""
+        """Ask about somebody's message by its menu (`Can.MENU`)."""
         ...
 
     def answers(self, where: Where = Where.HERE) -> list[Answer]:
@@ -339,6 +354,14 @@ class GroupPlatform(Protocol):
 
     def configure(self, **delivery: Any) -> None:
         """Change the section ``[delivery]`` for the runs that follow (`Can.HISTORY`)."""
+        ...
+
+    def add_model(self, name: str, generator: Generator) -> None:
+        """A further model, for the runs that follow."""
+        ...
+
+    def set_topic(self, topic: str) -> None:
+        """Give `Where.CHANNEL` a topic, for the runs that follow (`Can.OTHERS`)."""
         ...
 
     def answer_all(self, ignore_prefix: str = "//") -> None:

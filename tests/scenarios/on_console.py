@@ -12,6 +12,7 @@ from adapters.console.plain import PlainScreen
 from bot.clock import SystemClock
 from bot.delivery import Delivery
 from bot.engine import Engine
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey, Person
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -20,6 +21,7 @@ from tests.scenarios.driver import (
     Answer,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Sent,
@@ -109,6 +111,7 @@ class Terminal:
 class ConsolePlatform:
     def __init__(self) -> None:
         self.store = MemoryStore()
+        self.further: dict[str, ModelSlots] = {}
 
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator[ConsoleChatting]:
@@ -119,7 +122,8 @@ class ConsolePlatform:
     async def terminal(self, generator: Generator) -> AsyncIterator[Terminal]:
         clock, lines, out, aside = SystemClock(), TypedLines(), io.StringIO(), io.StringIO()
         delivery = Delivery(clock, self.store, edit_interval=0.0)
-        async with Engine(generator, self.store, delivery, clock, options()) as engine:
+        engine = Engine(generator, self.store, delivery, clock, options(), further=self.further)
+        async with engine:
             chat = Chat(engine, self.store, PlainScreen(out, aside), HERE, ANA)
             task = asyncio.create_task(chat.run(lines, resume=True))
             try:
@@ -142,6 +146,7 @@ class ConsoleGroup:
     """The person at the terminal, who is the admin of their own conversation."""
 
     names = CommandNames(reset="/reset", forget="“parley history forget”")
+    named = Named("no server", "a direct message", "Parley")
     key = HERE
     names_forwarded = False
 
@@ -227,7 +232,7 @@ class ConsoleGroup:
         *,
         where: Where = Where.HERE,
     ) -> Told:
-        return self._type(f"/{command.name.lower()}")
+        return self._type(" ".join([f"/{command.name.lower()}", *(changes or {}).values()]))
 
     def _type(self, line: str) -> Told:
         told = self._printed()
@@ -265,6 +270,12 @@ class ConsoleGroupPlatform:
 
     def configure(self, **_delivery: Any) -> None:
         raise AssertionError("there is no history")
+
+    def add_model(self, name: str, generator: Generator) -> None:
+        self._platform.further[name] = ModelSlots(generator, 8)
+
+    def set_topic(self, topic: str) -> None:
+        raise AssertionError("there is no channel")
 
     def answer_all(self, ignore_prefix: str = "//") -> None:
         raise AssertionError("every line is a question")

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from tests.adapters.discord.scene import Scene, loopback, whole
@@ -15,6 +16,7 @@ from tests.scenarios.driver import (
     Can,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Sent,
@@ -104,6 +106,12 @@ class DiscordGroupPlatform:
         changed = self.scene.settings.delivery.model_copy(update=delivery)
         self.scene.settings = self.scene.settings.model_copy(update={"delivery": changed})
 
+    def add_model(self, name: str, generator: Generator) -> None:
+        self.scene.further[name] = ModelSlots(generator, 8)
+
+    def set_topic(self, topic: str) -> None:
+        self.scene.general.topic = topic
+
     def answer_all(self, ignore_prefix: str = "//") -> None:
         settings, here = self.scene.settings, frozenset({self.scene.general.id})
         self.scene.settings = settings.model_copy(
@@ -127,6 +135,7 @@ class DiscordGroupPlatform:
 
 class DiscordGroup:
     names = CommandNames(reset="`/reset`", forget="`/forget me`")
+    named = Named("Loopback", "general", "Parley")
     names_forwarded = False
 
     def __init__(self, platform: DiscordGroupPlatform) -> None:
@@ -251,7 +260,7 @@ class DiscordGroup:
         name, options = _USED[command]
         return _told(await self._use(who, name, where, **{**options, **(changes or {})}))
 
-    async def _use(self, who: Who, name: str, where: Where, **options: Any) -> Interaction:
+    async def _use(self, who: Who, name: str, where: Where, /, **options: Any) -> Interaction:
         name, _, sub = name.partition(" ")
         user, channel = self._platform.people[who], self._channel(where, who)
         used = await self._discord.command(user, channel, name, sub=sub, **options)
@@ -326,6 +335,7 @@ _USED: dict[Command, tuple[str, dict[str, Any]]] = {
     Command.STATUS: ("status", {}),
     Command.PRIVACY: ("privacy", {}),
     Command.STATS: ("stats", {}),
+    Command.MODEL: ("model", {}),
 }
 
 

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from adapters.slack.mrkdwn import escaped
+from adapters.slack.shortcuts import ASK
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey
 from bot.ports import Generator
 from storage.in_memory import MemoryStore
@@ -18,6 +20,7 @@ from tests.scenarios.driver import (
     Can,
     Command,
     CommandNames,
+    Named,
     Press,
     Said,
     Sent,
@@ -118,6 +121,7 @@ class SlackGroupPlatform:
         self.store = MemoryStore()
         self.slack = slack
         self.threads = threads
+        self._further: dict[str, ModelSlots] = {}
         self.below = below
         self._settings: dict[str, Any] = {
             "slack": {"streaming": streaming, "reply_in": "thread" if below else "channel"},
@@ -140,6 +144,12 @@ class SlackGroupPlatform:
     def configure(self, **delivery: Any) -> None:
         self._settings["delivery"] = delivery
 
+    def add_model(self, name: str, generator: Generator) -> None:
+        self._further[name] = ModelSlots(generator, 8)
+
+    def set_topic(self, topic: str) -> None:
+        self.slack.team.channels["C1"].topic = escaped(topic)
+
     def answer_all(self, ignore_prefix: str = "//") -> None:
         self._settings["slack"]["answer_all_channels"] = ["C1"]
         self._settings["conversation"]["ignore_prefix"] = ignore_prefix
@@ -150,13 +160,18 @@ class SlackGroupPlatform:
     @asynccontextmanager
     async def running(self, generator: Generator) -> AsyncIterator["SlackGroup"]:
         async with bench(
-            generator=generator, at=self.slack, store=self.store, **self._settings
+            generator=generator,
+            at=self.slack,
+            store=self.store,
+            further=self._further,
+            **self._settings,
         ) as running:
             yield SlackGroup(self, running)
 
 
 class SlackGroup:
     names = CommandNames(reset="`/reset`", forget="`/parley forget me`")
+    named = Named("T1", "name-of-c1", "parley")
     names_forwarded = True
 
     def __init__(self, platform: SlackGroupPlatform, running: Bench) -> None:
@@ -247,7 +262,10 @@ class SlackGroup:
         return await self._use(who, f"/ask {text}", Where.CHANNEL)
 
     async def ask_about(self, who: Who, said: Said, text: str) -> None:
-        raise AssertionError("there is no such command")
+        person, windows = self._platform.people[who], len(self._team.views)
+        await person.use_shortcut(ASK, said.message)
+        await until(lambda: len(self._team.views) > windows)
+        await person.submit(self._team.views[-1], {"question": {"question": {"value": text}}})
 
     # ------------------------------------------------------------ what people see
 
@@ -323,7 +341,11 @@ class SlackGroup:
         *,
         where: Where = Where.HERE,
     ) -> Told:
-        typed = " ".join([_USED[command], *(f"{k}={v}" for k, v in (changes or {}).items())])
+        if command is Command.MODEL:
+            changed = list((changes or {}).values())
+        else:
+            changed = [f"{name}={value}" for name, value in (changes or {}).items()]
+        typed = " ".join([_USED[command], *changed])
         return await self._use(who, typed, where)
 
     async def _use(self, who: Who, typed: str, where: Where = Where.HERE) -> Told:
@@ -409,6 +431,7 @@ _USED = {
     Command.STATUS: "/parley status",
     Command.PRIVACY: "/parley privacy",
     Command.STATS: "/parley stats",
+    Command.MODEL: "/parley model",
 }
 
 

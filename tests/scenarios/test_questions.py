@@ -93,7 +93,7 @@ async def test_a_message_that_is_replied_to_stands_above_the_question(group: Gro
         assert given(model.prompts[0]) == ["Ana: Ben wrote:\nThe moon is made of cheese.\n\nIs it?"]
 
 
-@on_all_that_can(Can.QUOTES)
+@on_all_that_can(Can.MENU)
 async def test_a_message_that_is_asked_about_stands_above_the_question(
     group: GroupPlatform,
 ) -> None:

@@ -149,3 +149,20 @@ async def test_the_word_alone_to_the_bot_brings_one_by_direct_message(
         await until(lambda: chat.direct(Who.ANA))
         assert "In short." in chat.direct(Who.ANA)[0].text
         assert material(model.prompts[0]) == ["Ben: Meet at noon"]
+
+
+@on_all_that_can(Can.HISTORY, Can.OTHERS)
+async def test_more_than_may_be_read_is_the_newest_with_a_word(
+    group: GroupPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for platform in ("discord", "slack"):
+        monkeypatch.setattr(f"adapters.{platform}.transcripts.MOST_MESSAGES", 5)
+    model = shortening()
+    async with group.running(model) as chat:
+        await chat.say(Who.ANA, "Bye")
+        for number in range(12):
+            await chat.say(Who.BEN, f"Number {number}")
+        told = await chat.command(Who.ANA, Command.SUMMARIZE)
+        text = await summary(told)
+        assert text == "**Summary of 5 messages** (earlier ones are left out)\n\nIn short."
+        assert material(model.prompts[0]) == [f"Ben: Number {number}" for number in range(7, 12)]

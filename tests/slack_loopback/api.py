@@ -39,6 +39,14 @@ def users_info(team: Team, args: JSON) -> JSON:
     return {"user": user}
 
 
+def conversations_info(team: Team, args: JSON) -> JSON:
+    channel = team.channels.get(args["channel"])
+    if channel is None:
+        raise ApiError("channel_not_found")
+    named = {"name": f"name-of-{channel.id.lower()}"} if channel.kind != "im" else {}
+    return {"channel": {"id": channel.id, "topic": {"value": channel.topic}, **named}}
+
+
 # ---------------------------------------------------------------- messages
 
 
@@ -150,7 +158,7 @@ def check_blocks(blocks: list[JSON]) -> None:
 
 def _check_block(block: JSON) -> None:
     kinds = {
-        "actions": {"button"},
+        "actions": {"button", "static_select"},
         "context_actions": {"feedback_buttons", "icon_button"},
         "context": {"mrkdwn", "plain_text"},
     }
@@ -164,6 +172,8 @@ def _check_block(block: JSON) -> None:
         good = 0 < len(elements) <= 25 and len(actions) == len(set(actions))
         good = good and all(element["type"] in kinds[block["type"]] for element in elements)
         good = good and all(len(e.get("value", "")) <= 2000 for e in elements)
+        menus = [element for element in elements if element["type"] == "static_select"]
+        good = good and all(0 < len(menu["options"]) <= 100 for menu in menus)
     else:
         good = False
     if not good:
@@ -410,6 +420,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.startStream": (start_stream, "chat:write"),
     "chat.appendStream": (append_stream, "chat:write"),
     "chat.stopStream": (stop_stream, "chat:write"),
+    "conversations.info": (conversations_info, "channels:read"),
     "conversations.history": (history, ""),
     "conversations.replies": (replies, ""),
     "agents.sessions.setStatus": (set_session_status, "chat:write"),

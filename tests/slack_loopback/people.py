@@ -225,6 +225,37 @@ class Someone:
         message = Message(team.next_ts(), channel, team.bot_user, team.bot_id)
         return await self._pressed(message, action)
 
+    async def choose(self, used: "Used", value: str) -> "Used":
+        """Choose an option of the menu in the message that only this person was shown."""
+        posted = self.slack.bodies(used.envelope.payload["response_url"])[-1]
+        (menu,) = [e for b in posted["blocks"] if b["type"] == "actions" for e in b["elements"]]
+        (option,) = [each for each in menu["options"] if each["value"] == value]
+        payload = {
+            "type": "block_actions",
+            "user": {"id": self.id, "team_id": self.team.id},
+            "api_app_id": "A1",
+            "token": "legacy",
+            "container": {
+                "type": "message",
+                "message_ts": self.team.next_ts(),
+                "channel_id": used.envelope.payload["channel_id"],
+                "is_ephemeral": True,
+            },
+            "trigger_id": self.team.trigger(),
+            **self._interaction_origin(),
+            "channel": {"id": used.envelope.payload["channel_id"], "name": "a-channel"},
+            "response_url": self.slack.response_url(),
+            "actions": [
+                {
+                    "type": menu["type"],
+                    "action_id": menu["action_id"],
+                    "block_id": "b",
+                    "selected_option": option,
+                }
+            ],
+        }
+        return Used(self.slack, await self.slack.send("interactive", payload))
+
     async def _pressed(self, message: Message, action: JSON) -> "Used":
         container: JSON = {"type": "message", "message_ts": message.ts}
         container["channel_id"] = message.channel

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from bot.clock import Clock
-from tests.slack_loopback.api import METHODS
+from tests.slack_loopback.api import METHODS, check_blocks
 from tests.slack_loopback.state import JSON, ApiError, Message, Team, TooFast
 from tests.until import until
 
@@ -210,7 +210,12 @@ class LoopbackSlack:
         posted = self.responses.setdefault(request.match_info["id"], [])
         if len(posted) >= 5:
             return web.Response(status=404, text="used_url")
-        posted.append(await request.json())
+        body = await request.json()
+        try:
+            check_blocks(body.get("blocks") or [])
+        except ApiError:
+            return web.Response(status=400, text="invalid_blocks")
+        posted.append(body)
         return web.Response(text="ok")
 
     def response_url(self) -> str:
@@ -218,9 +223,13 @@ class LoopbackSlack:
         self.responses[number] = []
         return f"{self.origin}/response/{number}"
 
+    def bodies(self, response_url: str) -> list[JSON]:
+        """What was posted to a response URL."""
+        return self.responses[response_url.rsplit("/", 1)[1]]
+
     def responded(self, response_url: str) -> list[str]:
         """The texts posted to a response URL."""
-        posted = self.responses[response_url.rsplit("/", 1)[1]]
+        posted = self.bodies(response_url)
         return [str(body.get("text") or body.get("markdown_text")) for body in posted]
 
     # ---------------------------------------------------------------- events

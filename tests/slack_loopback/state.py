@@ -17,7 +17,7 @@ ALL_SCOPES = frozenset(
     (
         *("app_mentions:read", "assistant:write", "channels:history", "groups:history"),
         *("im:history", "mpim:history", "chat:write", "chat:write.public", "commands"),
-        *("files:read", "files:write", "users:read"),
+        *("files:read", "files:write", "users:read", "channels:read", "groups:read"),
     )
 )
 
@@ -120,6 +120,8 @@ class Channel:
     members: set[str]
     streams: bool = True
     """Native streams are allowed here."""
+    topic: str = ""
+    """As Slack keeps it: escaped."""
 
 
 @dataclass

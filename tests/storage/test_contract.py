@@ -32,7 +32,7 @@ from tests.storage.samples import (
     spent,
 )
 
-USAGE = Usage(30, 10, 12, 0.25, 1.5)
+USAGE = Usage(30, 10, 12, 0.25, 1.5, model="large")
 
 
 @pytest.fixture(autouse=True)
@@ -554,7 +554,9 @@ async def test_of_two_who_reopen_an_answer_at_once_one_does(store: Store) -> Non
 
 async def test_settings_are_replaced_whole_and_outlive_a_reset(store: Store) -> None:
     assert await store.settings(CHANNEL) == ConversationSettings()
-    first = ConversationSettings("Be brief. \N{GRINNING FACE}", 0.0, 64, False, True, Reasoning.LOW)
+    first = ConversationSettings(
+        "Brief. \N{GRINNING FACE}", 0.0, 64, False, True, Reasoning.LOW, "m"
+    )
     await store.change_settings(CHANNEL, first)
     await asked(store)
     await store.reset(CHANNEL)
@@ -634,6 +636,13 @@ async def test_the_archive_holds_all_in_order_and_tells_what_was_forgotten(
     assert [answer.current for answer in last.answers] == [True]
     assert before < archived[0].asked_at < last.asked_at <= last.answers[0].created_at
     assert newest.asked_at == archived[-2].asked_at
+
+
+async def test_the_archive_names_the_model_of_each_answer(store: Store) -> None:
+    accepted = await asked(store)
+    await store.close(accepted.id, AnswerState.DONE, "So.", USAGE)
+    (archived,) = [one async for one in store.archived(CHANNEL)]
+    assert [answer.model for answer in archived.answers] == ["large"]
 
 
 async def test_an_archived_answer_is_as_far_as_it_got(store: Store) -> None:

@@ -56,6 +56,8 @@ class ServerOptions:
     context: int = 0
     """The context window in tokens, at most what the server gives the model; 0 is that, or 4,096
     where it is not told."""
+    context_setting: str = "[model] context"
+    """Where `context` comes from, for the operator."""
     connect_seconds: float = 5.0
     """Timeout for connecting, for listing models, and for counting tokens."""
     silence_seconds: float = 120.0
@@ -154,8 +156,9 @@ class OpenAIGenerator:
         wanted = self._options.context
         if wanted and window.tokens and window.in_effect and wanted > window.tokens:
             logger.warning(
-                "[model] context = %d is more than the %d tokens that the model server gives the "
-                "model, which are used",
+                "%s = %d is more than the %d tokens that the model server gives the model, which "
+                "are used",
+                self._options.context_setting,
                 wanted,
                 window.tokens,
             )

@@ -6,7 +6,7 @@ from adapters.console.report import clip, context_text, earlier_text, outcome_te
 from bot.engine.job import Outcome
 from bot.engine.packing import Packed
 from bot.errors import StorageError
-from bot.messages import Exchange, ModelInfo, Prompt, Usage
+from bot.messages import Exchange, Prompt, Usage
 from bot.ports import AnswerState
 
 USAGE = Usage(prompt_tokens=10, completion_tokens=21, first_token_seconds=1.0, total_seconds=3.0)
@@ -39,8 +39,8 @@ def test_earlier_exchanges_are_counted_up_to_a_bound() -> None:
 
 def test_the_context_is_shown_in_tokens_and_as_its_newest_exchanges() -> None:
     history = tuple(Exchange(f"question {n}", "long " * 100) for n in range(12))
-    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512, 2048)
-    text = context_text(packed, ModelInfo("m", "b", "CPU", "fp16", 4096))
+    packed = Packed(Prompt("Be kind.", history, ""), 1000, 1, True, 512, 4096)
+    text = context_text(packed)
     assert "1,000 of 4,096; 3,096 are left" in text
     assert "System prompt: Be kind." in text
     assert "12, older ones are left out" in text

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from discord.gateway import DiscordWebSocket
@@ -18,6 +19,7 @@ from bot.clock import SystemClock
 from bot.config import DiscordSettings, Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.models import ModelSlots
 from bot.engine.window import WindowOptions
 from bot.messages import Sampling
 from bot.ports import Generator, Quota, Store
@@ -26,6 +28,9 @@ from tests.discord_loopback import TOKEN, Channel, Loopback, Message, User, Wind
 from tests.fake_surface import join
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+"""A Friday; what ``{date}`` in a system prompt says."""
 
 
 async def _at_once(*_: object, **__: object) -> None:
@@ -58,6 +63,7 @@ class Scene:
     slots: int = 64
     """Answers that are generated at once."""
     engine: Engine = field(init=False)
+    further: dict[str, ModelSlots] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     """What `ready` was told."""
 
@@ -83,7 +89,14 @@ class Scene:
         fold = self.settings.conversation.thinking == "fold"
         delivery = Delivery(clock, self.store, edit_interval=0.0, max_messages=8, fold=fold)
         chosen = options(self.slots, self.settings.conversation.channel_context)
-        engine = Engine(generator or self.generator, self.store, delivery, clock, chosen)
+        engine = Engine(
+            generator or self.generator,
+            self.store,
+            delivery,
+            clock,
+            chosen,
+            further=self.further,
+        )
         ups = len(self.said)
         async with engine, asyncio.TaskGroup() as tasks:
             self.engine = engine
@@ -116,6 +129,7 @@ def options(slots: int = 64, channel_context: int = 0) -> EngineOptions:
         "Be kind.",
         True,
         Sampling(max_new_tokens=5000, max_thinking_tokens=1000),
+        now=lambda: NOON,
         channel_context=channel_context,
     )
     return EngineOptions(

@@ -2,9 +2,11 @@
 
 import pytest
 
-from tests.adapters.discord.scene import Scene, scene
+from bot.engine.models import ModelSlots
+from tests.adapters.discord.scene import Scene, loopback, scene
 from tests.adapters.discord.texts import TextGenerator
 from tests.discord_loopback import Interaction, User
+from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
 
 
@@ -22,7 +24,13 @@ async def said(interaction: Interaction) -> str:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("reset", {}), ("mute", {}), ("unmute", {}), ("settings", {"names": "off"})],
+    [
+        ("reset", {}),
+        ("mute", {}),
+        ("unmute", {}),
+        ("settings", {"names": "off"}),
+        ("model", {"name": "x"}),
+    ],
 )
 async def test_admins_commands_are_refused_to_others_in_private(
     name: str, options: dict[str, str]
@@ -45,6 +53,24 @@ async def test_a_muted_channel_answers_only_admins_until_it_is_unmuted() -> None
         assert await s.answer(s.general, mod, "Hello?")
         await said(await s.discord.command(mod, s.general, "unmute"))
         assert await s.answer(s.general, s.ana, "Hello again?")
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [("", ["default", "large", "tiny", "large-2"]), ("LAR", ["large", "large-2"]), ("x", [])],
+)
+async def test_the_models_are_suggested_while_a_name_is_typed(
+    typed: str, suggested: list[str]
+) -> None:
+    async with loopback() as s:
+        for name in ("large", "tiny", "large-2"):
+            s.further[name] = ModelSlots(ScriptedGenerator(), 1)
+        async with s.running():
+            asked = await s.discord.suggestions(s.ana, s.general, "model", "name", typed)
+            await until(lambda: asked.callback)
+            assert asked.callback is not None
+            choices = asked.callback["data"]["choices"]
+            assert [choice["value"] for choice in choices] == suggested
 
 
 async def test_the_system_prompt_is_set_in_a_window_and_shown_there_again() -> None:

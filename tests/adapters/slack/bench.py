@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.common.handlers import Handlers
@@ -11,6 +12,7 @@ from adapters.slack.serve import serve
 from bot.config import Settings
 from bot.delivery import Delivery
 from bot.engine import Engine, EngineOptions
+from bot.engine.models import ModelSlots
 from bot.engine.window import WindowOptions
 from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Quota, Store
@@ -24,6 +26,9 @@ FEW = 12
 """Refusals that the jitter of a busy machine may cause (5 were seen with three jobs beside): a
 millisecond of the wall's clock is a sixteenth of a second here. Without pacing there are hundreds;
 the exact limits are tested in virtual time (test_tiers, tests/bot/delivery)."""
+
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+"""A Friday; what ``{date}`` in a system prompt says."""
 
 POEM = " ".join(f"word{n}" for n in range(400))
 
@@ -84,7 +89,10 @@ def settings_for(where: LoopbackSlack, team: Team, /, **changes: Any) -> Setting
 def options(**changes: Any) -> EngineOptions:
     values: dict[str, Any] = {
         "window": WindowOptions(
-            "Be kind.", True, Sampling(max_new_tokens=20_000, max_thinking_tokens=1000)
+            "Be kind.",
+            True,
+            Sampling(max_new_tokens=20_000, max_thinking_tokens=1000),
+            now=lambda: NOON,
         ),
         "slots": 64,
         "queue": 100,
@@ -107,6 +115,7 @@ async def bench(
     at: LoopbackSlack | None = None,
     engine: dict[str, Any] | None = None,
     edit_interval: float = 0.5,
+    further: dict[str, ModelSlots] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Bench]:
     """A Parley that serves one team, on a Slack of its own or `at` one. `factor`: seconds of the
@@ -120,7 +129,7 @@ async def bench(
         if at is None:
             at = await stack.enter_async_context(LoopbackSlack(clock))
             at.team.trigger_seconds *= factor  # three of the wall's: the machine may be busy
-        serving = _serving(at, generator, store, delivery, engine or {}, settings)
+        serving = _serving(at, generator, store, delivery, engine or {}, settings, further)
         yield await stack.enter_async_context(serving)
 
 
@@ -132,6 +141,7 @@ async def _serving(
     delivery: Delivery,
     changes: dict[str, Any],
     settings: dict[str, Any],
+    further: dict[str, ModelSlots] | None,
 ) -> AsyncIterator[Bench]:
     team = slack.team
     ana, ada = Someone(slack, "U1", "Ana"), Someone(slack, "U2", "Ada", is_admin=True)
@@ -148,7 +158,8 @@ async def _serving(
             slack.http = HttpEvents(f"{how.rpartition(' ')[2]}/slack/events", secret)
         up.set()
 
-    engine = Engine(generator, store, delivery, slack.clock, options(**changes))
+    chosen_options = options(**changes)
+    engine = Engine(generator, store, delivery, slack.clock, chosen_options, further=further)
     failure: BaseException | None = None
     async with engine:
         handlers = Handlers()

@@ -2,9 +2,11 @@
 
 import pytest
 
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey, Person
 from bot.ports import ConversationSettings
 from tests.adapters.slack.bench import Bench, bench
+from tests.scripted_generator import ScriptedGenerator
 from tests.slack_loopback import ApiError, Someone, Used
 from tests.until import until
 
@@ -310,3 +312,21 @@ async def test_sub_commands_work_as_words_in_a_thread() -> None:
         answer = b.joined("C1", first.ts)
         assert answer.startswith("[Be short.] []")
         assert answer.endswith(" Ana: Hello")
+
+
+async def test_the_models_are_shown_with_a_menu_in_which_an_admin_chooses() -> None:
+    further = {"large": ModelSlots(ScriptedGenerator(lambda _: "LARGE"), 1)}
+    async with bench(further=further) as b:
+        shown = await b.ana.command("/parley", "model", "C1")
+        assert (await told(b, shown)).startswith("The models here:")
+        refused = await b.ana.choose(shown, "large")
+        assert await told(b, refused) == "Only an admin can choose the model of this conversation."
+        shown = await b.ada.command("/parley", "model", "C1")
+        await told(b, shown)
+        chosen = await b.ada.choose(shown, "large")
+        assert await told(b, chosen) == ("From the next question on, the model large answers here.")
+        assert (await b.store.settings(CHANNEL)).model == "large"
+        await b.ana.mention("C1", "Hello")
+        await b.answered()
+        (answer,) = [m for m in b.team.messages.values() if m.bot_id and m.shown == "LARGE"]
+        assert answer.channel == "C1"

@@ -338,7 +338,7 @@ async def test_stop_halts_the_model_within_one_step() -> None:
         stored = await b.stored(job)
         assert stored.text == "word0 word1 word2 word3 word4 "
         assert b.surfaces[job.id].joined() == stored.text.rstrip()
-        assert stored.usage == Usage(prompt_tokens=5, completion_tokens=5)
+        assert stored.usage == Usage(prompt_tokens=5, completion_tokens=5, model="scripted")
         assert b.surfaces[job.id].visible[-1].state is AnswerState.STOPPED
         assert generator.writing == 0
 

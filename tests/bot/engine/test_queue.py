@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,16 @@ from bot.engine.queue import FairQueue, Ticket
 from bot.errors import Busy
 
 
-def queue(slots: int = 1, bound: int = 100, per_person: int = 100, parallel: int = 1) -> FairQueue:
-    return FairQueue(slots=slots, bound=bound, bound_per_person=per_person, parallel=parallel)
+def queue(
+    slots: int = 1,
+    bound: int = 100,
+    per_person: int = 100,
+    parallel: int = 1,
+    lanes: Mapping[str, int] | None = None,
+) -> FairQueue:
+    return FairQueue(
+        slots=slots, bound=bound, bound_per_person=per_person, parallel=parallel, lanes=lanes
+    )
 
 
 def served(fair: FairQueue, tickets: list[Ticket]) -> list[int]:
@@ -198,3 +207,54 @@ def test_nobody_waits_while_there_is_a_place_for_them(
         fair.leave(running[0])
         tickets.remove(running[0])
     assert not tickets
+
+
+# ---------------------------------------------------------------- several models
+
+
+def test_a_full_lane_keeps_nobody_of_another_lane_waiting() -> None:
+    fair = queue(slots=1, lanes={"large": 2})
+    tickets = [fair.join(f"channel {n}", f"person {n}", lane="large") for n in range(4)]
+    tickets += [fair.join("general", "ana"), fair.join("random", "ben")]
+    granted = [ticket.granted.is_set() for ticket in tickets]
+    assert granted == [True, True, False, False, True, False]
+    assert (fair.granted_in("large"), fair.granted_in("")) == (2, 1)
+    fair.leave(tickets[0])
+    assert tickets[2].granted.is_set()
+    assert not tickets[5].granted.is_set()
+
+
+def test_a_ticket_without_a_lane_waits_at_its_place_until_it_has_one() -> None:
+    fair = queue(slots=2, lanes={"large": 1})
+    first, second = (fair.join("general", person, lane=None) for person in ("ana", "ben"))
+    fair.assign(second, "")
+    assert [first.granted.is_set(), second.granted.is_set()] == [False, False]
+    fair.assign(first, "large")
+    assert first.granted.is_set()
+    fair.leave(first)
+    assert second.granted.is_set()
+
+
+def test_a_waiting_ticket_can_change_its_lane_and_a_granted_one_stays() -> None:
+    fair = queue(slots=1, lanes={"large": 1})
+    busy, waiting = fair.join("general", "ana"), fair.join("random", "ben")
+    fair.assign(busy, "large")
+    assert (busy.lane, waiting.granted.is_set()) == ("", False)
+    fair.assign(waiting, "large")
+    assert waiting.granted.is_set()
+    fair.leave(waiting)
+    fair.assign(waiting, "")
+    assert fair.granted == 1
+
+
+async def test_the_place_counts_only_those_who_wait_for_the_same_model() -> None:
+    fair = queue(slots=1, lanes={"large": 1})
+    fair.join("a", "ana")
+    fair.join("b", "ben", lane="large")
+    for n in range(3):
+        fair.join(f"c{n}", f"p{n}", lane="large")
+    places: list[int] = []
+    waiting = asyncio.create_task(fair.turn(fair.join("d", "dan"), places.append))
+    await asyncio.sleep(0)
+    assert places == [1]
+    waiting.cancel()

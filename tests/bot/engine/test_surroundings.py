@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.engine.surroundings import (
     CANNOT_READ,
     GONE,
@@ -15,6 +16,7 @@ from bot.engine.surroundings import (
     SurroundingsReader,
     with_what_was_said,
 )
+from bot.engine.variables import PromptVariables
 from bot.engine.window import ContextWindow, WindowOptions
 from bot.errors import SurfaceBusy, SurfaceError, Unreadable
 from bot.messages import ConversationKey, Exchange, Person, Prompt, Question, Sampling, Usage
@@ -309,9 +311,10 @@ async def test_a_platform_that_does_not_answer_is_not_waited_for(
 
 def window(store: MemoryStore, platform: Platform, context: int = 600) -> ContextWindow:
     options = WindowOptions("Be kind.", True, Sampling(max_new_tokens=100))
-    made = ContextWindow(ScriptedGenerator(context=context), store, options)
-    made.surroundings.register("discord", platform)
-    return made
+    around = SurroundingsReader(store, options.channel_context)
+    around.register("discord", platform)
+    variables = PromptVariables(SystemClock())
+    return ContextWindow(ScriptedGenerator(context=context), store, options, variables, around)
 
 
 async def test_what_was_said_takes_a_third_of_the_window_beside_question_and_answer() -> None:

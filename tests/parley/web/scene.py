@@ -14,6 +14,7 @@ from bot.config import Settings, load
 from bot.delivery import Delivery
 from bot.engine import Engine
 from bot.engine.job import Job
+from bot.engine.models import ModelSlots
 from bot.messages import ConversationKey, Person, Question
 from bot.observer import PlatformConnected
 from bot.ports import Store, SurfaceLimits
@@ -128,6 +129,7 @@ async def web_scene(
     clock: Clock | None = None,
     loaded: bool = True,
     engine_clock: Clock | None = None,
+    further: dict[str, ModelSlots] | None = None,
 ) -> AsyncIterator[Scene]:
     """A server with `settings`; with ``loaded=False`` the model is still being loaded."""
     store = store or MemoryStore()
@@ -145,6 +147,7 @@ async def web_scene(
                 engine_clock,
                 engine_options(settings),
                 live.observers,
+                further,
             )
             await stack.enter_async_context(engine)
             live.parley = Parley(engine, store, generator)
