@@ -243,8 +243,18 @@ async def _use_server(session: Session, url: str, model: str) -> None:
     if model and not any(_same(model, each) for each in server.models):
         shown = ", ".join(server.models[:12])
         raise ModelError(f"{url} has no chat model {model}; it has: {shown}.")
+    if _is_set(session, Chosen(server=url, server_model=model)):
+        session.screen.mark(State.OK, f"Answers come from {_title(_current(session.settings))}.")
+        return
     model = model or await _one_of(session, server)
     await _save(session, Chosen(server=server.url, server_model=model))
+
+
+def _is_set(session: Session, chosen: Chosen) -> bool:
+    """Whether the files say this already: then nothing is written, which would leave one of several
+    servers."""
+    in_files = not session.is_new and not session.from_environment(("model", "openai", "base_urls"))
+    return in_files and chosen == _current(session.settings)
 
 
 def _same(wanted: str, listed: str) -> bool:
