@@ -61,7 +61,7 @@ async def choose_model(session: Session) -> None:
     session.screen.heading("1 · The model that answers")
     answers = session.answers
     if answers.server:
-        await _use_server(session, answers.server, answers.server_model)
+        await _use_server(session, _address(answers.server), answers.server_model)
         return
     if answers.model and answers.model != RECOMMENDED:
         await _use(session, _typed(answers.model))
@@ -169,13 +169,20 @@ async def _named(session: Session) -> Chosen:
             return _typed(typed)
 
 
+def _address(text: str) -> str:
+    """The address of a server, with its scheme. Raises ModelError for another scheme."""
+    address = text.strip().rstrip("/")
+    address = address if "://" in address else f"http://{address}"
+    if not re.match("https?://", address):
+        raise ModelError(f"{text}: the address of a server begins with http:// or https://")
+    return address
+
+
 def _typed(text: str) -> Chosen:
     """An address is a server, also without its scheme; a folder is meant from where somebody types,
     while a relative path in the settings is relative to their file."""
-    if _HOST.fullmatch(text):
-        text = f"http://{text}"
-    if text.startswith(("http://", "https://")):
-        return Chosen(server=text.rstrip("/"))
+    if _HOST.fullmatch(text) or "://" in text:
+        return Chosen(server=_address(text))
     here = Path(text)
     return Chosen(str(here.absolute()) if text != DEMO and here.exists() else text)
 
@@ -236,8 +243,18 @@ async def _use_server(session: Session, url: str, model: str) -> None:
     if model and not any(_same(model, each) for each in server.models):
         shown = ", ".join(server.models[:12])
         raise ModelError(f"{url} has no chat model {model}; it has: {shown}.")
+    if _is_set(session, Chosen(server=url, server_model=model)):
+        session.screen.mark(State.OK, f"Answers come from {_title(_current(session.settings))}.")
+        return
     model = model or await _one_of(session, server)
     await _save(session, Chosen(server=server.url, server_model=model))
+
+
+def _is_set(session: Session, chosen: Chosen) -> bool:
+    """Whether the files say this already: then nothing is written, which would leave one of several
+    servers."""
+    in_files = not session.is_new and not session.from_environment(("model", "openai", "base_urls"))
+    return in_files and chosen == _current(session.settings)
 
 
 def _same(wanted: str, listed: str) -> bool:

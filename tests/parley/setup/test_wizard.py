@@ -347,10 +347,28 @@ async def test_a_folder_is_taken_only_with_a_model_in_it(
     assert model == {"name": str(stage.home / "real")}, "relative to where it was typed"
 
 
+async def test_several_servers_stay_several_when_the_model_is_kept(stage: Scene) -> None:
+    urls = [stage.ollama.url, "http://127.0.0.1:9/v1"]
+    stage.config.parent.mkdir(parents=True)
+    stage.config.write_text(
+        f'[model]\nbackend = "openai"\n[model.openai]\nbase_urls = {urls}\n', encoding="utf-8"
+    )
+    before = stage.config.read_text()
+    await go(stage, Defaults(), Answers(yes=True))
+    asker = Scripted(("Which one should answer?", ""), ("Where should it answer?", "nowhere"))
+    await go(stage, asker)
+    assert stage.config.read_text() == before
+
+
 async def test_an_address_without_its_scheme_is_a_server(stage: Scene) -> None:
-    await go(stage, Defaults(), Answers(yes=True, model=f"{stage.ollama.host}/v1"))
-    model = tomllib.loads(stage.config.read_text())["model"]
-    assert model["openai"]["base_urls"] == [stage.ollama.url]
+    bare = f"{stage.ollama.host}/v1"
+    for answers in (Answers(yes=True, model=bare), Answers(yes=True, server=bare)):
+        await go(stage, Defaults(), answers)
+        model = tomllib.loads(stage.config.read_text())["model"]
+        assert model["openai"]["base_urls"] == [stage.ollama.url]
+        stage.config.unlink()
+    with pytest.raises(ModelError, match="ftp://a: the address of a server begins with http"):
+        await go(stage, Defaults(), Answers(yes=True, server="ftp://a"))
 
 
 ORDER: list[Line] = [
