@@ -347,8 +347,8 @@ class Desk:
 
     async def stop_shown(self, place: Place, person: Person, messages: Collection[str]) -> str:
         """Stop the answers that are being written into these messages of the place, as a button of
-        the platform's own asks. Where none is known there yet, as `stop`. Raises NothingToDo,
-        NotAllowed."""
+        the platform's own asks; without messages, those of the place that show nothing yet. Where
+        there are none, as `stop`. Raises NothingToDo, NotAllowed."""
         unfinished = [
             answer
             for key in dict.fromkeys((place.key, replace(place.key, thread="")))
@@ -356,6 +356,7 @@ class Desk:
             if answer.question.shown_at == place.key
         ]
         shown = [answer.id for answer in unfinished if set(answer.messages) & set(messages)]
+        shown = shown or [answer.id for answer in unfinished if not answer.messages]
         if not shown:
             return await self.stop(place, person)
         for answer_id in shown:

@@ -1,6 +1,6 @@
 """What the database knows of messages of a place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from adapters.common.place import Place
@@ -42,7 +42,10 @@ class KnownIn:
         return any(message_id in answer.messages for answer in newest)
 
     async def _question(self, message_id: str) -> StoredAnswer | None:
-        for there in self.place.holding(message_id):
-            if found := await self.store.find_question(there.key, message_id):
+        keys = [there.key for there in self.place.holding(message_id)]
+        if self.place.key.thread == message_id:  # the message that the thread hangs on
+            keys.append(replace(self.place.key, thread=""))
+        for key in keys:
+            if found := await self.store.find_question(key, message_id):
                 return found
         return None

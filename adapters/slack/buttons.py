@@ -54,7 +54,8 @@ class Buttons:
         user, thread = text(event, "user"), text(event, "thread_ts", "")
         place = place_of(workspace.key, text(event, "channel"), thread)
         shown = texts(event, "streaming_message_ts")
-        reply = PrivateReply(workspace, place, user)
+        # before an answer's first text its thread may have no message, and shows nothing
+        reply = PrivateReply(workspace, place, user, asked=thread)
 
         async def stop() -> str:
             person = await self._desk.person(place, member_of(workspace, user))

@@ -31,11 +31,14 @@ class Session:
         asker: str,
         *,
         on: bool,
+        question: str = "",
         title: str = "",
     ) -> None:
-        """`on`: whether sessions are used here at all. `title`: of a session that is created; ""
-        for none."""
+        """`on`: whether sessions are used here at all. `question`: its ``ts``. `title`: of a
+        session that is created; "" for none."""
         self._title = title
+        self._question = question
+        self._working = workspace.threads.working
         self._gateway = workspace.gateway
         self._tiers = workspace.tiers
         self._channel = channel
@@ -52,18 +55,34 @@ class Session:
         Slack does not take that."""
         if not self._processing:
             self._processing = await self._status("processing") or None
+        if self._processing:
+            self._working.setdefault((self._channel, self._thread), set()).add(self._question)
         return bool(self._processing)
 
+    def leave(self) -> bool:
+        """This answer ends. Returns whether it was the last one in the thread, so that the session
+        is not "processing" any more."""
+        here = (self._channel, self._thread)
+        others = self._working.get(here, set()) - {self._question}
+        if others:
+            self._working[here] = others
+        else:
+            self._working.pop(here, None)
+        return not others
+
     async def end(self) -> None:
-        """Set the status to "active" where it may be "processing", and remove the line."""
+        """Set the status to "active" where it may be "processing" and no other answer is on its
+        way in the thread, and remove the line."""
+        last = self.leave()
         if self._processing is not False:
             self._processing = False
-            await self._status("active")
+            if last:
+                await self._status("active")
         if self._said:
             await self.say("")
 
     def ended(self) -> None:
-        """Slack was told by another call."""
+        """Slack was told by another call, as far as it had to be."""
         self._processing = False
 
     async def say(self, text: str) -> bool:

@@ -63,9 +63,9 @@ class Stream:
             self.sent = text
         return done
 
-    async def finish(self, text: str, blocks: Sequence[Any], *, last: bool) -> bool:
-        """Append up to `text`, end the stream, and add `blocks` below the text. With `last` the
-        answer has ended too, not only this message. Returns and raises as `append` does."""
+    async def finish(self, text: str, blocks: Sequence[Any], *, ends: bool) -> bool:
+        """Append up to `text`, end the stream, and add `blocks` below the text. With `ends` nothing
+        more is written in the thread's session. Returns and raises as `append` does."""
         if not self._tiers.take("chat.stopStream"):
             if not await self.append(text):  # show the text before the wait for the rate limit
                 return False
@@ -74,7 +74,7 @@ class Stream:
             "chat.stopStream",
             markdown_text=text[len(self.sent) :] or None,
             blocks=list(blocks) or None,
-            session_status="active" if last else None,
+            session_status="active" if ends else None,
         )
         self.open = self.open and not done
         return done

@@ -68,6 +68,7 @@ class SlackSurface:
             place.thread,
             asker,
             on=workspace.streaming and bool(place.thread),
+            question=seed,
             title=title,
         )
 
@@ -270,7 +271,8 @@ class SlackSurface:
             return False
         if part.last and part.state.open:
             return await stream.append(text)
-        done = await stream.finish(text, rendering.footer(part), last=part.last)
+        ends = part.last and self._session.leave()
+        done = await stream.finish(text, rendering.footer(part), ends=ends)
         if done and part.last:
             self._session.ended()
         return done

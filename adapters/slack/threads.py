@@ -35,6 +35,9 @@ class Threads:
         self._begun: Seen[tuple[str, str]] = Seen(KEPT)
         self.chats: Seen[tuple[str, str]] = Seen(KEPT)
         """Chats of ``assistant_view`` that were opened and have no title yet."""
+        self.working: dict[tuple[str, str], set[str]] = {}
+        """By channel and thread: the questions whose answers have set the session's status to
+        "processing", by their ``ts``."""
         self.own: Seen[tuple[str, str]] = Seen(KEPT)
         """Channel and ``ts`` of the messages that this run of Parley posted for answers."""
 

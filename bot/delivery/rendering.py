@@ -185,7 +185,8 @@ class Pages:
         held = (len(splitter.closed), until) if until < whole else None
         if held != self._held:
             self._held, self._held_since = held, now
-        return whole if held and now - self._held_since >= MAX_HOLD_SECONDS else until
+        # as in `held_until`: a difference may be rounded to the other side of the same moment
+        return whole if held and now >= self._held_since + MAX_HOLD_SECONDS else until
 
     @property
     def held_until(self) -> float | None:

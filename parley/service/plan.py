@@ -25,8 +25,13 @@ FOLDERS = (
     "HF_HOME", "HF_HUB_CACHE",
 )  # fmt: skip
 """Variables that say where things are: the service needs those of the terminal."""
-NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables without which the network cannot be reached. A proxy's may hold a password."""
+NETWORK = (
+    "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+"""Variables without which the network cannot be reached. A proxy's may hold a password. Small
+letters are usual on Linux, and count first (https://docs.python.org/3/library/urllib.request.html).
+"""
 _FIXED = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 """Lines are logged at once; and where a signal ends a stuck process, its stacks are logged."""
 

@@ -73,32 +73,38 @@ async def say_first_words(session: Session, on: Platforms) -> list[str]:
     return places
 
 
-def _for(platform: str, wishes: list[Wish]) -> str:
-    """The first channel that is meant for this platform; "" for none."""
-    return next((wish.channel for wish in wishes if wish.platform in ("", platform)), "")
+def _for(platform: str, wishes: list[Wish]) -> list[str]:
+    """The channels that are meant for this platform, each once."""
+    meant = [wish.channel for wish in wishes if wish.platform in ("", platform)]
+    return list(dict.fromkeys(meant))
 
 
 # ---------------------------------------------------------------- Discord
 
 
-async def _on_discord(session: Session, wish: str) -> list[str]:
+async def _on_discord(session: Session, wishes: list[str]) -> list[str]:
     with session.screen.busy("Looking for channels"):
         servers = await discord.servers_of(session.settings.discord)
     channels = [channel for server in servers for channel in server.channels]
-    if wish:
-        chosen = _named(channels, wish)
-        await discord.say_in(session.settings.discord, chosen.id, _first(session, chosen.id))
-        return [_sent(session, f"#{chosen.name} on Discord")]
+    if wishes:
+        return [
+            await _say_on_discord(session, chosen)
+            for chosen in [_named(channels, wish) for wish in wishes]
+        ]
     if session.answers.yes or not channels:
         _say_none(session, "Discord", yes=session.answers.yes)
         return []
     while (channel := await _choose(session, channels)) is not None:
         try:
-            await discord.say_in(session.settings.discord, channel.id, _first(session, channel.id))
-            return [_sent(session, f"#{channel.name} on Discord")]
+            return [await _say_on_discord(session, channel)]
         except ParleyError as error:
             session.screen.mark(State.FAILED, str(error))
     return []
+
+
+async def _say_on_discord(session: Session, channel: discord.Channel) -> str:
+    await discord.say_in(session.settings.discord, channel.id, _first(session, channel.id))
+    return _sent(session, f"#{channel.name} on Discord")
 
 
 def _named(channels: list[discord.Channel], wish: str) -> discord.Channel:
@@ -141,26 +147,28 @@ def _hint(channel: discord.Channel) -> str:
 # ---------------------------------------------------------------- Slack
 
 
-async def _on_slack(session: Session, wish: str) -> list[str]:
+async def _on_slack(session: Session, wishes: list[str]) -> list[str]:
     """Slack's channels cannot be listed with the scopes that Parley has: one is named."""
     settings = session.settings.slack
     if not settings.bot_token.get_secret_value():  # several workspaces, each with its own
         return []
-    if wish:
-        await slack.say_in(settings, wish, _first(session, wish))
-        return [_sent(session, f"{wish} on Slack")]
+    if wishes:
+        return [await _say_on_slack(session, wish) for wish in wishes]
     if session.answers.yes:
         _say_none(session, "Slack", yes=True)
         return []
     question = "Slack channel for the first message, as #general or its id (Enter sends none):"
     while typed := await session.asker.text(question):
         try:
-            channel = parse_channel(typed).channel
-            await slack.say_in(settings, channel, _first(session, channel))
-            return [_sent(session, f"{channel} on Slack")]
+            return [await _say_on_slack(session, parse_channel(typed).channel)]
         except ParleyError as error:
             session.screen.mark(State.FAILED, str(error))
     return []
+
+
+async def _say_on_slack(session: Session, channel: str) -> str:
+    await slack.say_in(session.settings.slack, channel, _first(session, channel))
+    return _sent(session, f"{channel} on Slack")
 
 
 def _first(session: Session, channel: str) -> str:

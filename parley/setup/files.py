@@ -18,17 +18,19 @@ PRIVATE = 0o600
 
 
 def replace_text(file: Path, text: str, *, private: bool) -> None:
-    """Write `text` (UTF-8) as the content of `file`. A file that exists keeps its rights, unless
-    `private`; a link to a file keeps pointing there. Missing folders are made for their owner
-    alone. Raises ConfigError where it cannot be written: the file is then as it was."""
+    """Write `text` (UTF-8) as the content of `file`. A file that exists keeps its line ends and,
+    unless `private`, its rights; a link to a file keeps pointing there. Missing folders are made
+    for their owner alone. Raises ConfigError where it cannot be written: the file is then as it
+    was."""
     try:
         target = file.resolve()
         make_private_folder(target.parent)
         mode = PRIVATE if private else _mode(target)
+        line_end = _line_end(target)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         part = Path(name)  # mkstemp makes it with mode 0600
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            with os.fdopen(handle, "w", encoding="utf-8", newline=line_end) as out:
                 out.write(text)
                 out.flush()
                 os.fsync(out.fileno())
@@ -93,3 +95,12 @@ def _mode(file: Path) -> int:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+def _line_end(file: Path) -> str:
+    """How the lines of `file` end: as its first one does."""
+    try:
+        with file.open("rb") as lines:
+            return "\r\n" if lines.readline().endswith(b"\r\n") else "\n"
+    except FileNotFoundError:
+        return "\n"

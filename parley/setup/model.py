@@ -1,12 +1,15 @@
 """The model: one that fits this machine, one that a server here has, or the demo model."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.checks import State
 from bot.config import Settings
 from bot.errors import ConfigError, ModelError
 from bot.models.catalogue import load_catalogue
 from bot.models.find import DEMO, find_model
+from bot.models.kind import require_suited
 from bot.models.machine import Machine
 from bot.models.recommend import Recommendation, recommend
 from parley.commands.model_choice import described, find_machine
@@ -21,6 +24,10 @@ MODELS_SHOWN = 5
 """Models of one server that are offered; more of them can be named."""
 
 _KEEP, _OTHER = "keep", "other"
+_NOT_HERE = ("openai", "scripted")
+"""Backends that run no model of this machine."""
+_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+:\d{1,5}(?:/.*)?")
+"""Host and port, as ``localhost:11434``; before a quantization's colon there is a slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Chosen:
                 changes["model", "openai", "model"] = self.server_model
             return changes
         changes = {("model", "name"): self.name}
-        if settings.model.backend in ("openai", "scripted"):
+        if settings.model.backend in _NOT_HERE:
             changes["model", "backend"] = "auto"
         return changes
 
@@ -54,10 +61,10 @@ async def choose_model(session: Session) -> None:
     session.screen.heading("1 · The model that answers")
     answers = session.answers
     if answers.server:
-        await _use_server(session, answers.server, answers.server_model)
+        await _use_server(session, _address(answers.server), answers.server_model)
         return
     if answers.model and answers.model != RECOMMENDED:
-        await _use(session, Chosen(answers.model))
+        await _use(session, _typed(answers.model))
         return
     with session.screen.busy("Looking at this machine"):
         machine = await find_machine(session.settings)
@@ -158,10 +165,26 @@ async def _named(session: Session) -> Chosen:
         typed = await session.asker.text(
             "Name at the Hub (owner/model), folder, or address of a server (http://…/v1):"
         )
-        if typed.startswith(("http://", "https://")):
-            return Chosen(server=typed.rstrip("/"))
         if typed:
-            return Chosen(typed)
+            return _typed(typed)
+
+
+def _address(text: str) -> str:
+    """The address of a server, with its scheme. Raises ModelError for another scheme."""
+    address = text.strip().rstrip("/")
+    address = address if "://" in address else f"http://{address}"
+    if not re.match("https?://", address):
+        raise ModelError(f"{text}: the address of a server begins with http:// or https://")
+    return address
+
+
+def _typed(text: str) -> Chosen:
+    """An address is a server, also without its scheme; a folder is meant from where somebody types,
+    while a relative path in the settings is relative to their file."""
+    if _HOST.fullmatch(text) or "://" in text:
+        return Chosen(server=_address(text))
+    here = Path(text)
+    return Chosen(str(here.absolute()) if text != DEMO and here.exists() else text)
 
 
 # ---------------------------------------------------------------- using
@@ -176,8 +199,18 @@ async def _use(session: Session, chosen: Chosen) -> None:
         session.screen.mark(State.OK, "The scripted backend answers: a rehearsal without a model.")
         return
     if not _is_here(session.settings, chosen.name):
+        _require_no_path(chosen.name)
         await _downloading(session, chosen.name)
+    backend = session.settings.model.backend
+    found = find_model(with_model(session.settings, chosen.name))
+    require_suited(found, "auto" if backend in _NOT_HERE else backend)
     await _save(session, chosen)
+
+
+def _require_no_path(name: str) -> None:
+    """Raise ModelError for a path where nothing is: it is no name of the Hub, either."""
+    if name.startswith(("/", "~", ".")) or "\\" in name:
+        raise ModelError(f"{name}: there is no such folder, and no such file.")
 
 
 async def _downloading(session: Session, name: str) -> None:
@@ -210,8 +243,18 @@ async def _use_server(session: Session, url: str, model: str) -> None:
     if model and not any(_same(model, each) for each in server.models):
         shown = ", ".join(server.models[:12])
         raise ModelError(f"{url} has no chat model {model}; it has: {shown}.")
+    if _is_set(session, Chosen(server=url, server_model=model)):
+        session.screen.mark(State.OK, f"Answers come from {_title(_current(session.settings))}.")
+        return
     model = model or await _one_of(session, server)
     await _save(session, Chosen(server=server.url, server_model=model))
+
+
+def _is_set(session: Session, chosen: Chosen) -> bool:
+    """Whether the files say this already: then nothing is written, which would leave one of several
+    servers."""
+    in_files = not session.is_new and not session.from_environment(("model", "openai", "base_urls"))
+    return in_files and chosen == _current(session.settings)
 
 
 def _same(wanted: str, listed: str) -> bool:

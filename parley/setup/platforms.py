@@ -1,9 +1,10 @@
 """Which platforms Parley answers on, and a token that was pasted or given by a variable."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.checks import Result, State
+from bot.config import ENV_PREFIX
 from bot.errors import ConfigError
 from parley.setup.asking import Choice, show_results
 from parley.setup.session import Session
@@ -83,6 +84,12 @@ async def _checked(session: Session, wanted: Wanted, text: str, check: Check) ->
     if pasted.removed:
         session.screen.mark(State.WARNING, f"Removed {pasted.removed}: that is not part of it.")
     with session.screen.busy(f"Checking {wanted.value}"):
-        results = await check(pasted.token)
+        results = [pasted_here(each, wanted) for each in await check(pasted.token)]
     show_results(session.screen, results)
     return "" if any(result.state is State.FAILED for result in results) else pasted.token
+
+
+def pasted_here(result: Result, wanted: Wanted) -> Result:
+    """A finding whose remedy is not to set a variable, as outside the set-up: the token is asked
+    for here."""
+    return replace(result, remedy=WHERE[wanted]) if ENV_PREFIX in result.remedy else result

@@ -7,12 +7,13 @@ from typing import Any
 
 from bot.checks import State
 from bot.config_errors import Keys
-from bot.errors import ParleyError
+from bot.errors import ConfigError, ParleyError
 from parley.setup.session import Session, secrets_of, variable
 from parley.setup.toml_edit import Value
 
 WORK = "parley.commands.service_work"
-"""The module whose function ``install(config)`` installs the service, starts it, and says so."""
+"""The module whose function ``install(config)`` installs the service, starts it, and says so; and
+whose ``service_manager`` raises ConfigError where this machine has none."""
 
 
 def can_install() -> bool:
@@ -29,6 +30,9 @@ async def offer_service(session: Session) -> bool:
             session.screen.mark(State.WARNING, "This version cannot install a service.")
         return False
     session.screen.heading("5 · Always on")
+    if wanted is None and (absent := _absent()):
+        session.screen.mark(State.SKIPPED, f"No service: {absent}")
+        return False
     if wanted is None:
         question = "Install Parley as a service, which starts with this machine?"
         wanted = await session.asker.confirm(question, default=not session.answers.yes)
@@ -44,6 +48,15 @@ async def offer_service(session: Session) -> bool:
         session.screen.mark(State.FAILED, str(error))
         return False
     return True
+
+
+def _absent() -> str:
+    """Why this machine can have no service, and the way on; "" where it can."""
+    try:
+        import_module(WORK).service_manager(system=False)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 async def _install(session: Session) -> None:

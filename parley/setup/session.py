@@ -45,10 +45,16 @@ class Session:
         self.secrets_file = secrets_beside(file)
         self.environment = environment
         self._said: set[Path] = set()
+        self._beside_secrets()
         self.settings = self._load()
         self.before = self.settings
         """The settings at the beginning."""
         require_writable(file)
+
+    def _beside_secrets(self) -> None:
+        """Secrets are read only beside a configuration file: make one where somebody deleted it."""
+        if self.is_new and self.secrets_file.exists():
+            replace_text(self.file, toml_edit.CONFIG_HEADER, private=False)
 
     def _load(self) -> Settings:
         """The settings of the files; of the environment alone as long as there is no file."""
@@ -78,6 +84,7 @@ class Session:
         saved = await self._save_config(changes)
         self.settings = self._load()
         self._warn_of_variables([*(changes if saved else ()), *(secrets or ())])
+        self._warn_of_secrets(changes if saved else {})
         return saved
 
     def _save_secrets(self, secrets: Changes) -> None:
@@ -86,8 +93,7 @@ class Session:
         if after != before:
             replace_text(self.secrets_file, after, private=True)
             self._say_saved(self.secrets_file, ", which only you can read")
-        if not self.file.exists():  # secrets are read only beside it
-            replace_text(self.file, toml_edit.CONFIG_HEADER, private=False)
+        self._beside_secrets()
 
     async def _save_config(self, changes: Changes) -> bool:
         before = _text(self.file)
@@ -122,6 +128,18 @@ class Session:
                     State.WARNING,
                     f"The environment variable {name} is set, and counts before what was saved. "
                     "Unset it to use that.",
+                )
+
+    def _warn_of_secrets(self, saved: Changes) -> None:
+        """Any setting may stand in the file of secrets, which counts before the other."""
+        others = toml_edit.places(_text(self.secrets_file)) if saved else set()
+        for keys in saved:
+            if keys in others and not self.from_environment(keys):
+                place = f"[{'.'.join(keys[:-1])}] {keys[-1]}"
+                self.screen.mark(
+                    State.WARNING,
+                    f"{self.secrets_file} sets {place} too, and counts before what was saved. "
+                    "Delete it there to use that.",
                 )
 
     def from_environment(self, keys: Keys) -> bool:

@@ -12,7 +12,7 @@ from bot.checks import Result, State
 from bot.config import SlackSettings
 from bot.config_errors import Keys
 from parley.setup.asking import show_results
-from parley.setup.platforms import ask_token
+from parley.setup.platforms import ask_token, pasted_here
 from parley.setup.session import Session
 from parley.setup.tokens import Wanted, slack_app_page
 
@@ -117,7 +117,8 @@ async def _ask(session: Session, kind: _Kind, given: str) -> bool:
         if kind is APP:
             return [await check_transport(candidate)]
         page = slack_app_page(APP.in_settings(current), "oauth")
-        return [_linked(result, page) for result in await check_bot_token(candidate)]
+        results = await check_bot_token(candidate)
+        return [_linked(pasted_here(result, kind.wanted), page) for result in results]
 
     token = await ask_token(session, kind.wanted, given, kind.option, check)
     if token:

@@ -91,7 +91,9 @@ def _bare(text: str) -> tuple[str, str]:
     for _ in range(3):  # "Bot " in quotes, quotes after a variable's name …
         token = without("quotes", token.strip(_QUOTES).strip(), token)
         token = without("the name of a variable", _ASSIGNED.sub("", token, count=1), token)
-        token = without("“Bot ” before it", _SCHEME.sub("", token, count=1), token)
+        scheme = _SCHEME.match(token)
+        word = "“Bearer ”" if scheme and "bearer" in scheme[0].lower() else "“Bot ”"
+        token = without(f"{word} before it", _SCHEME.sub("", token, count=1), token)
     return token, " and ".join(removed)
 
 

@@ -4,7 +4,7 @@ tomlkit keeps comments, order and white space (https://tomlkit.readthedocs.io).
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tomlkit
@@ -45,6 +45,19 @@ def edited(text: str, changes: Changes, header: str = "") -> str:
         if keys[-1] not in table or _plain(table[keys[-1]]) != value:
             table[keys[-1]] = value
     return tomlkit.dumps(document)
+
+
+def places(text: str) -> set[Keys]:
+    """The places of all settings in `text`. Raises ConfigError."""
+
+    def inside(table: Mapping[str, Any], above: Keys) -> Iterator[Keys]:
+        for name, value in table.items():
+            if isinstance(value, Mapping):
+                yield from inside(value, (*above, name))
+            else:
+                yield (*above, name)
+
+    return set(inside(_parsed(text), ()))
 
 
 def without(text: str, settings: Iterable[Keys]) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.checks import State
+from bot.errors import ConfigError
 from bot.models.find import DEMO
 from parley.setup.answers import Answers
 from parley.setup.asking import Asker, Screen
-from parley.setup.channels import parse_channel, say_first_words
+from parley.setup.channels import say_first_words
+from parley.setup.consistent import require_consistent, undone
 from parley.setup.discord import set_up_discord
 from parley.setup.model import choose_model
 from parley.setup.page import offer_page
@@ -31,8 +33,7 @@ async def run_setup(
 ) -> tuple[Session, bool]:
     """Set Parley up; the session with the settings that are then in effect, and whether to start
     answering now. Raises Left, and ParleyError with one line: what was saved before stays."""
-    for channel in answers.channels:
-        parse_channel(channel)  # a wrong one is named before anything is done
+    require_consistent(answers)
     session = Session(asker, screen, answers, config_place(config), environment)
     _greet(session)
     await choose_model(session)
@@ -41,6 +42,7 @@ async def run_setup(
         wanted.discord and await set_up_discord(session),
         wanted.slack and await set_up_slack(session),
     )
+    _say_undone(session, on)
     places: list[str] = []
     page, serving = "", False
     if on.discord or on.slack:
@@ -50,6 +52,14 @@ async def run_setup(
     start = await _ask_to_start(session, on, serving=serving)
     _end(session, on, places, page, serving=serving, start=start)
     return session, start
+
+
+def _say_undone(session: Session, on: Platforms) -> None:
+    """Name options that cannot be followed. Raises ConfigError where nobody reads on."""
+    if line := undone(session.answers, on):
+        if session.answers.yes:
+            raise ConfigError(line)
+        session.screen.mark(State.WARNING, line)
 
 
 def stopped(config: Path | None) -> str:

@@ -123,7 +123,7 @@ class SlackStage:
         await self._ana.delete(self._questions[-1])
 
     async def press(self, action: str) -> None:
-        for message in reversed(self._team.answers("C1")):
+        for message in reversed(self._answers()):
             for element in message.elements():
                 if element.get("action_id") == f"parley_{action}":
                     await self._ana.press(message, element["text"]["text"])
@@ -138,8 +138,14 @@ class SlackStage:
                 tuple(e["action_id"].removeprefix("parley_") for e in message.elements()),
                 message.streaming,
             )
-            for message in self._team.answers("C1")
+            for message in self._answers()
         ]
+
+    def _answers(self) -> list[slack_loopback.Message]:
+        """In the channel, and in the threads below its questions."""
+        threads = ["", *dict.fromkeys(self.asked)]
+        shown = [message for ts in threads for message in self._team.answers("C1", ts)]
+        return sorted(shown, key=lambda message: message.ts)
 
 
 @asynccontextmanager

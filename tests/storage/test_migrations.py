@@ -105,26 +105,26 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
 BEFORE_MODELS = (
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
-    "UPDATE alembic_version SET version_num = '0008'",
+    "UPDATE alembic_version SET version_num = '0009'",
 )
-"""Takes back the migration 0009."""
+"""Takes back the migration 0010."""
 BEFORE_SUMMARIES = (
     *BEFORE_MODELS,
     "DROP TABLE summaries",
-    "UPDATE alembic_version SET version_num = '0006'",
+    "UPDATE alembic_version SET version_num = '0008'",
 )
-"""Takes back the migration 0008, which is after 0006."""
+"""Takes back the migration 0009."""
 BEFORE_THREADS = (
     *BEFORE_SUMMARIES,
     "ALTER TABLE questions DROP COLUMN shown_in",
     "UPDATE alembic_version SET version_num = '0007'",
 )
-"""Takes back the migration 0006, which is after 0007."""
+"""Takes back the migration 0008."""
 BEFORE_ORIGINS = (
     *BEFORE_THREADS,
     "DROP INDEX ix_shown_message",
     "ALTER TABLE conversations DROP COLUMN reset_time",
-    "UPDATE alembic_version SET version_num = '0010'",
+    "UPDATE alembic_version SET version_num = '0006'",
 )
 """Takes back the migration 0007."""
 BEFORE_SUMS = (
@@ -135,7 +135,7 @@ BEFORE_SUMS = (
     "CREATE INDEX ix_feedback_rated_at ON feedback (rated_at)",
     "UPDATE alembic_version SET version_num = '0005'",
 )
-"""Takes back the migrations from 0010 on."""
+"""Takes back the migrations from 0006 on."""
 BEFORE_HISTORY = (
     *BEFORE_SUMS,
     "DROP INDEX ix_questions_history",

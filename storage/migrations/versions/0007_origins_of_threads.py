@@ -1,13 +1,13 @@
 """When a conversation was reset, and an index that finds the answer that a message shows.
 
-Revision: 0007, after 0010.
+Revision: 0007, after 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0010"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -358,6 +358,21 @@ async def test_the_session_of_an_answer_of_a_killed_run_does_not_stay_processing
             assert b.team.sessions["C1", thread] == "active"
 
 
+async def test_a_session_goes_on_while_another_answer_is_written_in_the_thread() -> None:
+    async with bench(poem, paced=True) as b:
+        thread = (await b.ana.say("C1", "A thread")).ts
+        await b.ana.mention("C1", "Hello", thread=thread)
+        await b.ada.mention("C1", "Hello", thread=thread)
+        b.scripted.let(20)
+        await until(lambda: b.team.answers("C1", thread) and b.team.line("C1", thread))
+        await b.ana.say("C1", "stop", thread=thread)
+        await until(lambda: any(labels(answer) for answer in b.team.answers("C1", thread)))
+        assert b.team.sessions["C1", thread] == "processing"
+        b.scripted.let(3000)
+        await b.answered()
+        assert b.team.sessions["C1", thread] == "active"
+
+
 async def test_the_session_of_an_answer_whose_message_is_deleted_does_not_stay_processing() -> None:
     async with bench(poem, paced=True) as b:
         thread = await in_thread(b)

@@ -61,7 +61,7 @@ async def test_only_what_is_new_is_sent(opened: Opened) -> None:
 
 async def test_it_ends_with_the_rest_of_the_text_and_buttons(opened: Opened) -> None:
     await opened.stream.append("One")
-    assert await opened.stream.finish("One two", BUTTONS, last=True)
+    assert await opened.stream.finish("One two", BUTTONS, ends=True)
     assert (opened.message.shown, opened.message.streaming) == ("One two", False)
     assert opened.message.blocks == BUTTONS
     assert not opened.stream.open
@@ -130,6 +130,6 @@ async def test_the_text_is_shown_before_the_wait_to_stop(opened: Opened) -> None
         await turn(method, channel)
 
     tiers.turn = noted  # type: ignore[method-assign]
-    assert await opened.stream.finish("One two", BUTTONS, last=True)
+    assert await opened.stream.finish("One two", BUTTONS, ends=True)
     assert seen == ["One two"]
     assert opened.message.blocks == BUTTONS

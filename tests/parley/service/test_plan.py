@@ -148,3 +148,12 @@ def test_an_installation_that_may_vanish_is_refused(prefix: str) -> None:
         "/home/a/.cache/pypoetry/virtualenvs/x",
     ):
         _refuse_passing_installation(Path(lasting))
+
+
+def test_a_proxy_in_small_letters_is_passed_on_too() -> None:
+    environment, lines = passed_on({"https_proxy": "http://proxy:1", "no_proxy": "localhost"})
+    assert (environment["https_proxy"], environment["no_proxy"]) == ("http://proxy:1", "localhost")
+    assert lines == ()
+    environment, (line,) = passed_on({"https_proxy": "http://me:secret@proxy:1"})
+    assert "https_proxy" not in environment
+    assert line.startswith("https_proxy holds a password")

@@ -6,6 +6,13 @@ from bot.errors import ConfigError
 
 installed: list[Path] = []
 fails: list[str] = []
+absent: list[str] = []
+
+
+def service_manager(*, system: bool) -> None:
+    assert not system
+    if absent:
+        raise ConfigError(absent[0])
 
 
 async def install(config: Path) -> None:

@@ -42,6 +42,15 @@ def test_another_file_keeps_its_rights(tmp_path: Path) -> None:
     assert mode(fresh) == 0o666 & ~mask
 
 
+def test_the_line_ends_of_an_editor_on_windows_stay(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"# mine\r\n[model]\r\n")
+    replace_text(file, "# mine\n[model]\nname = 'demo'\n", private=False)
+    assert file.read_bytes() == b"# mine\r\n[model]\r\nname = 'demo'\r\n"
+    replace_text(fresh := tmp_path / "fresh.toml", "a\nb\n", private=False)
+    assert fresh.read_bytes() == b"a\nb\n"
+
+
 @posix
 def test_a_link_keeps_pointing_to_its_file(tmp_path: Path) -> None:
     file, link = tmp_path / "file.toml", tmp_path / "link.toml"

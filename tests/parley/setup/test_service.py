@@ -20,6 +20,7 @@ def _fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     fake_service.installed.clear()
     yield
     fake_service.fails.clear()
+    fake_service.absent.clear()
 
 
 async def test_a_service_is_installed_for_the_settings_that_were_written(tmp_path: Path) -> None:
@@ -59,6 +60,18 @@ async def test_a_service_that_cannot_be_installed_is_shown_or_ends_a_script(
     made, _, _ = session(tmp_path / "config.toml", answers=Answers(yes=True, service=True))
     with pytest.raises(ConfigError, match="no systemd"):
         await service.offer_service(made)
+
+
+async def test_where_there_can_be_no_service_nothing_is_asked_and_the_way_on_is_shown(
+    tmp_path: Path,
+) -> None:
+    fake_service.absent.append("systemd does not run here. Let the init start: parley run")
+    made, asker, screen = session(tmp_path / "config.toml")
+    assert not await service.offer_service(made)
+    assert asker.asked == []
+    (line,) = screen.of(State.SKIPPED)
+    assert line.startswith("No service: systemd does not run here.")
+    assert "parley run" in line
 
 
 async def test_a_version_without_services_says_so_only_where_one_was_asked_for(

@@ -98,3 +98,30 @@ def test_every_secret_of_the_settings_is_kept_apart() -> None:
 
     assert secrets(Settings()) == set(SECRETS)
     assert secret_in(Settings(), TOKEN) == ""
+
+
+def test_secrets_whose_config_file_was_deleted_are_read_again(tmp_path: Path) -> None:
+    config, secrets = tmp_path / "config.toml", tmp_path / "secrets.toml"
+    secrets.write_text('[discord]\ntoken = "kept"\n')
+    made, _, _ = session(config)
+    assert made.secret(TOKEN) == "kept"
+    assert config.read_text() == CONFIG_HEADER
+    config.unlink()
+    secrets.write_text("garbage [")
+    with pytest.raises(ConfigError, match=r"secrets\.toml:1: this is not valid TOML"):
+        session(config)
+
+
+async def test_a_setting_that_the_file_of_secrets_overrides_is_named(tmp_path: Path) -> None:
+    config, secrets = tmp_path / "config.toml", tmp_path / "secrets.toml"
+    config.write_text("")
+    secrets.write_text('[model]\nname = "other/model"\n')
+    made, _, screen = session(config)
+    await made.save({NAME: "org/model"})
+    assert made.settings.model.name == "other/model"
+    (line,) = screen.of(State.WARNING)
+    assert line.startswith(f"{secrets} sets [model] name too, and counts before")
+    secrets.write_text("")
+    made, _, screen = session(config)
+    await made.save({NAME: "org/new"})
+    assert screen.of(State.WARNING) == []

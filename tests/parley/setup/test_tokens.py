@@ -25,7 +25,7 @@ def test_a_token_of_the_wanted_kind_passes_as_it_is(wanted: Wanted) -> None:
     [
         ("Bot {}", "“Bot ” before it"),
         ("bot  {}", "“Bot ” before it"),
-        ("Bearer {}", "“Bot ” before it"),
+        ("Bearer {}", "“Bearer ” before it"),
         ("Authorization: Bot {}", "“Bot ” before it"),
         ('"{}"', "quotes"),
         ("'{}' ", "quotes"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.discord.checkup import COMMANDS
+from bot import demo_model
 from bot.checks import State
 from bot.errors import ConfigError, ModelError, ParleyError
 from parley.setup.answers import Answers
@@ -124,6 +125,30 @@ async def test_options_answer_everything_without_a_question(stage: Scene) -> Non
     assert stage.discord.rest.synced == [""]
 
 
+async def test_a_script_that_asks_for_what_needs_a_platform_fails_without_one(
+    stage: Scene,
+) -> None:
+    answers = Answers(yes=True, model="demo", channels=("#general",), web=True, run=True)
+    with pytest.raises(ConfigError, match="--channel, --web, --run: not done"):
+        await go(stage, Defaults(), answers)
+    asker = Scripted(MODEL, ("Where should it answer?", "nowhere"))
+    screen = await go(stage, asker, Answers(run=True))
+    assert screen.of(State.WARNING)[0].startswith("--run: not done")
+
+
+async def test_each_channel_that_an_option_names_gets_the_first_message_once(
+    stage: Scene,
+) -> None:
+    other = stage.discord.world.channel("other")
+    stage.more["D"] = DISCORD_TOKEN
+    named = ("#general", "discord:other", "discord:#general")
+    answers = Answers(yes=True, model="demo", discord_token_env="D", channels=named)
+    screen = await go(stage, Defaults(), answers)
+    for channel in (stage.general, other):
+        assert [m.content for m in stage.discord.world.answers_in(channel)] == [FIRST_MESSAGE]
+    assert "Mention Parley in #general on Discord and #other on Discord" in screen.text
+
+
 async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> None:
     asker = Scripted(
         ("Which one should answer?", f"{OLLAMA_MODEL}, on Ollama here"),
@@ -160,6 +185,7 @@ async def test_wrong_discord_tokens_are_named_and_asked_for_again(stage: Scene) 
     for line, (text, named) in zip(failed, WRONG, strict=True):
         assert named in line
         assert text not in screen.text
+    assert failed[-1].endswith("your application, Bot, Reset Token."), "not: set a variable"
     assert not stage.secrets.exists()
 
 
@@ -206,6 +232,7 @@ async def test_slacks_tokens_in_each_others_place_are_told_apart(stage: Scene) -
     assert "This is the app's signing secret or client secret" in third
     assert "bot_token: Slack refuses it (invalid_auth)" in fourth
     assert "https://api.slack.com/apps" in fourth
+    assert "PARLEY_" not in screen.text
 
 
 async def test_scopes_that_are_missing_are_shown_with_what_is_lost(stage: Scene) -> None:
@@ -302,6 +329,46 @@ async def test_a_model_that_cannot_be_had_is_asked_for_again(
     with pytest.raises(ModelError, match="no chat model llama9"):
         answers = Answers(yes=True, server=stage.ollama.url, server_model="llama9")
         await go(stage, Defaults(), answers)
+
+
+async def test_a_folder_is_taken_only_with_a_model_in_it(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = stage.home / "empty"
+    empty.mkdir()
+    (stage.home / "real").symlink_to(demo_model.directory())
+    monkeypatch.chdir(stage.home)
+    for wrong, named in ((str(empty), "empty"), ("empty", "empty"), ("~/no", "no such folder")):
+        with pytest.raises(ModelError, match=named):
+            await go(stage, Defaults(), Answers(yes=True, model=wrong))
+    assert not stage.config.exists()
+    await go(stage, Defaults(), Answers(yes=True, model="real"))
+    model = tomllib.loads(stage.config.read_text())["model"]
+    assert model == {"name": str(stage.home / "real")}, "relative to where it was typed"
+
+
+async def test_several_servers_stay_several_when_the_model_is_kept(stage: Scene) -> None:
+    urls = [stage.ollama.url, "http://127.0.0.1:9/v1"]
+    stage.config.parent.mkdir(parents=True)
+    stage.config.write_text(
+        f'[model]\nbackend = "openai"\n[model.openai]\nbase_urls = {urls}\n', encoding="utf-8"
+    )
+    before = stage.config.read_text()
+    await go(stage, Defaults(), Answers(yes=True))
+    asker = Scripted(("Which one should answer?", ""), ("Where should it answer?", "nowhere"))
+    await go(stage, asker)
+    assert stage.config.read_text() == before
+
+
+async def test_an_address_without_its_scheme_is_a_server(stage: Scene) -> None:
+    bare = f"{stage.ollama.host}/v1"
+    for answers in (Answers(yes=True, model=bare), Answers(yes=True, server=bare)):
+        await go(stage, Defaults(), answers)
+        model = tomllib.loads(stage.config.read_text())["model"]
+        assert model["openai"]["base_urls"] == [stage.ollama.url]
+        stage.config.unlink()
+    with pytest.raises(ModelError, match="ftp://a: the address of a server begins with http"):
+        await go(stage, Defaults(), Answers(yes=True, server="ftp://a"))
 
 
 ORDER: list[Line] = [

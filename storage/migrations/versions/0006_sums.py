@@ -1,13 +1,13 @@
 """What was used, added up by day and month, and the conversation of a verdict beside it, so that
 reports on a long time read few rows.
 
-Revision: 0010, after 0005.
+Revision: 0006, after 0005.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

@@ -1,13 +1,13 @@
 """Summaries that are being written are recorded, so that they are taken up after a crash.
 
-Revision: 0008, after 0006.
+Revision: 0009, after 0008.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
