@@ -25,6 +25,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook import WebhookResponse
 
 from adapters.common.desk import Desk
 from adapters.common.handlers import Handlers
@@ -181,8 +182,8 @@ def run(work: Callable[[Parley], Awaitable[None]]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_response_urls(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def send(self: object, **body: Any) -> None:
-        return None
+    async def send(self: object, **body: Any) -> WebhookResponse:
+        return WebhookResponse(url="", status_code=200, body="ok", headers={})
 
     monkeypatch.setattr("slack_sdk.webhook.async_client.AsyncWebhookClient.send", send)
 
