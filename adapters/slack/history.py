@@ -16,6 +16,7 @@ from adapters.common.text_commands import is_text_command
 from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Incoming, Said, moment_of
+from adapters.slack.pages import page_of
 from adapters.slack.payloads import Malformed, record, text
 from adapters.slack.places import PLATFORM, place_of, place_of_message
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -112,9 +113,8 @@ class SlackHistory:
         """One page, with the cursor of the next; "" where there is none. Raises SurfaceError."""
         await workspace.tiers.turn(method)
         response = await workspace.gateway.patiently(method, limit=MOST_MESSAGES, **arguments)
-        messages = [one for one in response.get("messages") or () if moment_of(one.get("ts"))]
-        cursor = (response.get("response_metadata") or {}).get("next_cursor")
-        return messages, str(cursor or "")
+        messages, cursor = page_of(response)
+        return list(messages), cursor
 
     def _found(
         self, workspace: Workspace, key: ConversationKey, listed: Sequence[JSON]

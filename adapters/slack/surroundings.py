@@ -18,6 +18,7 @@ from adapters.slack.api import JSON
 from adapters.slack.content import author, said
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
+from adapters.slack.pages import page_of
 from adapters.slack.payloads import Malformed, text
 from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -180,12 +181,8 @@ class _Pages:
         """One page, and the cursor of the next; "" where there is none. Raises SurfaceError."""
         await self.workspace.tiers.turn(method)
         response = await self.workspace.gateway.patiently(method, **arguments)
-        listed = response.get("messages")
-        messages = listed if isinstance(listed, list) else []
-        metadata = response.get("response_metadata")
-        cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else ""
-        shown = [one for one in messages if isinstance(one, dict) and moment_of(one.get("ts"))]
-        return shown, str(cursor or "")
+        messages, following = page_of(response)
+        return list(messages), following
 
 
 def _moment(message: JSON) -> datetime:

@@ -17,6 +17,7 @@ from adapters.common.transcripts import MOST_MESSAGES
 from adapters.slack import mrkdwn
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import moment_of
+from adapters.slack.pages import page_of
 from adapters.slack.payloads import JSON, Malformed, records, text
 from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -137,9 +138,8 @@ async def _page(
     await workspace.tiers.turn(method)
     given = {name: value for name, value in arguments.items() if value}
     response = await workspace.gateway.patiently(method, channel=place.key.channel, **given)
-    messages = [one for one in response.get("messages") or () if moment_of(one.get("ts"))]
-    cursor = (response.get("response_metadata") or {}).get("next_cursor")
-    return messages, str(cursor or "")
+    messages, following = page_of(response)
+    return list(messages), following
 
 
 def _explained(refused: Refused) -> Exception:
