@@ -75,7 +75,11 @@ def check(body: JSON) -> None:
         text(body, name, "")
     match body.get("type"):
         case "event_callback":
-            text(record(body, "event"), "type")
+            event = record(body, "event")
+            if text(event, "type").startswith("assistant_thread_"):
+                thread = record(event, "assistant_thread")
+                text(thread, "channel_id")
+                text(thread, "thread_ts")
         case "block_actions":
             if not (actions := records(body, "actions")):
                 raise Malformed("actions is empty")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.slack.payloads import Malformed, record, records, text, texts
+from adapters.slack.payloads import Malformed, check, record, records, text, texts
 
 WRONG: dict[Callable[[dict[str, Any], str], object], tuple[object, ...]] = {
     text: (5, [], {}, True),
@@ -42,3 +42,22 @@ def test_another_type_is_malformed_and_the_message_names_the_field_alone(
 
 def test_what_a_database_cannot_store_is_replaced() -> None:
     assert text({"a": "x\ud800y\0z\ud83d\ude00"}, "a") == "x\ufffdy\ufffdz\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "thread",
+    [
+        None,
+        "x",
+        {"user_id": "U1", "channel_id": "D1"},
+        {"channel_id": "D1", "thread_ts": 5},
+        {"thread_ts": "1.000001"},
+    ],
+)
+def test_a_chat_of_the_agent_view_is_checked_before_bolt_reads_it(thread: object) -> None:
+    """Bolt itself raises ValueError for one without a place."""
+    event = {"type": "assistant_thread_started", "assistant_thread": thread}
+    with pytest.raises(Malformed):
+        check({"type": "event_callback", "event": event})
+    whole = event | {"assistant_thread": {"channel_id": "D1", "thread_ts": "1.000001"}}
+    check({"type": "event_callback", "event": whole})
