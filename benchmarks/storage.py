@@ -234,7 +234,7 @@ def _fill_by_many(file: Path, megabytes: int) -> None:
             connection.execute(insert(AnswerRow), rows)
             for share in (0.3, 0.6, 1.0):
                 texts = [
-                    {"number": n, "grown": _grown(share, rng.expovariate(1 / 900))} for n in ids
+                    {"number": n, "longer": _grown(share, rng.expovariate(1 / 900))} for n in ids
                 ]
                 connection.execute(_GROW, texts)
         if file.stat().st_size >= megabytes * 1e6:
@@ -245,7 +245,7 @@ def _fill_by_many(file: Path, megabytes: int) -> None:
 
 
 _GROW = update(AnswerRow.__table__).where(AnswerRow.id == bindparam("number"))
-_GROW = _GROW.values(text=bindparam("grown"))
+_GROW = _GROW.values(text=bindparam("longer"))
 
 
 def _grown(share: float, characters: float) -> str:
