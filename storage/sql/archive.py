@@ -21,13 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.messages import ConversationKey
-from bot.ports import ArchivedAnswer, ArchivedExchange, ConversationSummary
+from bot.ports import ArchivedExchange, ConversationSummary
 from storage.database import Database
 from storage.gaps import count_deletion
 from storage.rules import Now
 from storage.sql import rows, sums
 from storage.sql.part import SqlPart, prompts_quoting
-from storage.sql.reports import recorded
 from storage.tables import (
     ActivityRow,
     AnswerRow,
@@ -76,7 +75,7 @@ class SqlArchive(SqlPart):
         done_to = 0
         while page := await self._page(conversation, done_to):
             for row in page:
-                yield _archived(row)
+                yield rows.archived(row)
             done_to = page[-1].id
 
     async def _page(self, conversation: ConversationKey, after: int) -> list[QuestionRow]:
@@ -272,21 +271,3 @@ def _timed(
         return await batch(session, limit), started
 
     return operation
-
-
-def _archived(row: QuestionRow) -> ArchivedExchange:
-    answers = (
-        ArchivedAnswer(
-            answer.state,
-            answer.text,
-            answer.created_at,
-            answer.current,
-            tuple(verdict.verdict for verdict in answer.feedback),
-            answer.thought,
-            recorded(answer.prompt),
-            answer.model,
-        )
-        for answer in row.answers
-    )
-    forgotten = row.id <= row.conversation.hidden_to
-    return ArchivedExchange(rows.question(row), row.asked_at, forgotten, tuple(answers))

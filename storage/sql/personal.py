@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.messages import ConversationKey
-from bot.ports import ArchivedAnswer, ArchivedExchange, DayOfUse, GivenRating
+from bot.ports import ArchivedExchange, DayOfUse, GivenRating
 from storage.sql import rows
 from storage.sql.part import SqlPart
 from storage.tables import AnswerRow, ConversationRow, FeedbackRow, QuestionRow, UsageRow
@@ -22,7 +22,7 @@ class SqlPersonal(SqlPart):
         done_to = 0
         while page := await self._asked(person, done_to):
             for row in page:
-                yield _archived(row, person)
+                yield rows.archived(row, person=person)
             done_to = page[-1].id
 
     async def _asked(self, person: str, after: int) -> list[QuestionRow]:
@@ -77,19 +77,3 @@ class SqlPersonal(SqlPart):
             ]
         for day in found:
             yield day
-
-
-def _archived(row: QuestionRow, person: str) -> ArchivedExchange:
-    answers = (
-        ArchivedAnswer(
-            answer.state,
-            answer.text,
-            answer.created_at,
-            answer.current,
-            tuple(given.verdict for given in answer.feedback if given.person == person),
-            answer.thought,
-        )
-        for answer in row.answers
-    )
-    forgotten = row.id <= row.conversation.hidden_to
-    return ArchivedExchange(rows.question(row), row.asked_at, forgotten, tuple(answers))

@@ -10,12 +10,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot.measures import By, RatedAnswer, RecordedPrompt, Use
+from bot.measures import By, RatedAnswer, Use
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState
-from storage import prompts
 from storage.rules import use_of
-from storage.sql import sums
+from storage.sql import rows, sums
 from storage.sql.part import SqlPart, insert_into
 from storage.tables import (
     ActivityRow,
@@ -82,18 +81,10 @@ class SqlUse(SqlPart):
                     answer.text,
                     feedback.verdict,
                     feedback.rated_at or answer.created_at,
-                    recorded(prompt) if feedback.verdict < 0 else None,
+                    rows.recorded(prompt) if feedback.verdict < 0 else None,
                 )
                 for feedback, answer, asked, key, prompt in await session.execute(found)
             ]
-
-
-def recorded(row: PromptRow | None) -> RecordedPrompt | None:
-    """The prompt of a row whose `quoted` are loaded."""
-    if row is None:
-        return None
-    quoted = tuple(one.question_id for one in row.quoted)
-    return RecordedPrompt(prompts.from_json(row.messages), quoted, row.exact)
 
 
 # ---------------------------------------------------------------- counting

@@ -3,9 +3,17 @@
 from sqlalchemy import Select, func, select, true
 from sqlalchemy.orm import aliased, contains_eager, selectinload
 
+from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, Person, Question, Usage
-from bot.ports import Snapshot, StoredAnswer, StoredExchange
-from storage.tables import AnswerRow, QuestionRow
+from bot.ports import (
+    ArchivedAnswer,
+    ArchivedExchange,
+    Snapshot,
+    StoredAnswer,
+    StoredExchange,
+)
+from storage import prompts
+from storage.tables import AnswerRow, PromptRow, QuestionRow
 
 
 def current_answers() -> Select[AnswerRow]:
@@ -89,3 +97,32 @@ def exchange(row: AnswerRow, at: int | None) -> StoredExchange:
     longer = row.grown is not None and at is not None and at < row.grown
     text = row.text[: row.kept] if row.state.open or longer else row.text
     return StoredExchange(asked.id, question(asked), asked.asked_at, row.id, text, asked.position)
+
+
+def recorded(row: PromptRow | None) -> RecordedPrompt | None:
+    """The prompt of a row whose `quoted` are loaded."""
+    if row is None:
+        return None
+    quoted = tuple(one.question_id for one in row.quoted)
+    return RecordedPrompt(prompts.from_json(row.messages), quoted, row.exact)
+
+
+def archived(row: QuestionRow, *, person: str = "") -> ArchivedExchange:
+    """The exchange of a row whose conversation, answers and ratings are loaded, with the prompts
+    that were kept. For one `person` (`Person.key`) only their own ratings and no prompts, which
+    need not be loaded then: those concern others."""
+    answers = (
+        ArchivedAnswer(
+            state=one.state,
+            text=one.text,
+            created_at=one.created_at,
+            current=one.current,
+            verdicts=tuple(given.verdict for given in one.feedback if person in ("", given.person)),
+            thought=one.thought,
+            prompt=None if person else recorded(one.prompt),
+            model=one.model,
+        )
+        for one in row.answers
+    )
+    forgotten = row.id <= row.conversation.hidden_to
+    return ArchivedExchange(question(row), row.asked_at, forgotten, tuple(answers))

@@ -41,6 +41,15 @@ async def test_replaced_answers_thoughts_and_what_a_reset_hid_are_in_it(store: S
     ]
 
 
+async def test_an_answer_names_the_model_that_wrote_it(store: Store) -> None:
+    answer = await asked(store, "Why?", CHANNEL, ANN)
+    await store.close(answer.id, AnswerState.DONE, "So.", Usage(30, 10, 11, model="large"))
+    (one,) = [one async for one in store.asked_by(ANN.key)]
+    (archived,) = [one async for one in store.archived(CHANNEL)]
+    assert [each.model for each in one.answers] == ["large"]
+    assert one == archived
+
+
 async def test_other_peoples_ratings_are_not_in_it(store: Store) -> None:
     answer = await asked(store, "Why?", CHANNEL, ANN)
     await store.rate(answer.id, BOB, -1)
