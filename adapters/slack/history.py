@@ -9,14 +9,13 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from adapters.common.catch_up import MOST_MESSAGES, Found, Page
 from adapters.common.text_commands import is_text_command
 from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Incoming, Said, moment_of
-from adapters.slack.pages import page_of
+from adapters.slack.pages import fetch_page
 from adapters.slack.payloads import Malformed, record, text
 from adapters.slack.places import PLATFORM, place_of, place_of_message
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -70,13 +69,19 @@ class SlackHistory:
 
     async def _channel(self, workspace: Workspace, key: ConversationKey, since: datetime) -> Page:
         """The newest messages. Where Slack returns few at a time, back to `since`."""
-        listed, cursor = await self._call(workspace, "conversations.history", channel=key.channel)
+        listed, cursor = await fetch_page(
+            workspace, "conversations.history", limit=MOST_MESSAGES, channel=key.channel
+        )
         for _ in range(MOST_PAGES - 1):
             oldest = moment_of(listed[-1]["ts"]) if listed else None
             if not cursor or len(listed) >= MOST_MESSAGES or oldest is None or oldest < since:
                 break
-            more, cursor = await self._call(
-                workspace, "conversations.history", channel=key.channel, cursor=cursor
+            more, cursor = await fetch_page(
+                workspace,
+                "conversations.history",
+                limit=MOST_MESSAGES,
+                channel=key.channel,
+                cursor=cursor,
             )
             listed += more
         listed.reverse()
@@ -95,26 +100,17 @@ class SlackHistory:
         """The first messages of a thread from `known` on, and where there are more, those since
         `since`. Slack adds the thread's first message to each."""
         method = "conversations.replies"
-        thread = {"channel": key.channel, "ts": key.thread}
-        listed, cursor = await self._call(workspace, method, **thread, oldest=_before(known))
+        thread = {"limit": MOST_MESSAGES, "channel": key.channel, "ts": key.thread}
+        listed, cursor = await fetch_page(workspace, method, **thread, oldest=_before(known))
         whole_to = moment_of(listed[-1]["ts"]) if listed and cursor else None
         arguments: JSON = {"oldest": _before(since)}
         for _ in range(MOST_PAGES - 1):
             if not cursor:
                 break
-            more, cursor = await self._call(workspace, method, **thread, **arguments)
+            more, cursor = await fetch_page(workspace, method, **thread, **arguments)
             listed += [one for one in more if one not in listed]
             arguments = {"cursor": cursor}
         return Page(self._found(workspace, key, listed), known, whole_to)
-
-    async def _call(
-        self, workspace: Workspace, method: str, **arguments: Any
-    ) -> tuple[list[JSON], str]:
-        """One page, with the cursor of the next; "" where there is none. Raises SurfaceError."""
-        await workspace.tiers.turn(method)
-        response = await workspace.gateway.patiently(method, limit=MOST_MESSAGES, **arguments)
-        messages, cursor = page_of(response)
-        return list(messages), cursor
 
     def _found(
         self, workspace: Workspace, key: ConversationKey, listed: Sequence[JSON]

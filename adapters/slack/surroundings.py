@@ -18,7 +18,7 @@ from adapters.slack.api import JSON
 from adapters.slack.content import author, said
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
-from adapters.slack.pages import page_of
+from adapters.slack.pages import fetch_page
 from adapters.slack.payloads import Malformed, text
 from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
@@ -107,8 +107,12 @@ class _Pages:
         listed: list[JSON] = []
         arguments: dict[str, Any] = {"latest": self.question.message_id}
         for _ in range(MOST_CALLS):
-            page, cursor = await self._page(
-                "conversations.history", limit=self.most, channel=channel, **arguments
+            page, cursor = await fetch_page(
+                self.workspace,
+                "conversations.history",
+                limit=self.most,
+                channel=channel,
+                **arguments,
             )
             listed += page
             if not cursor or len(listed) >= self.most:
@@ -165,7 +169,8 @@ class _Pages:
         """The thread's first message, which Slack adds to each page, one page of replies after
         `oldest`, and the cursor of the next, where there are more before the question."""
         key = self.question.conversation
-        page, following = await self._page(
+        page, following = await fetch_page(
+            self.workspace,
             "conversations.replies",
             limit=limit,
             channel=key.channel,
@@ -176,13 +181,6 @@ class _Pages:
         )
         first = next((one for one in page if one["ts"] == key.thread), None)
         return first, [one for one in page if one["ts"] != key.thread], following
-
-    async def _page(self, method: str, **arguments: Any) -> tuple[list[JSON], str]:
-        """One page, and the cursor of the next; "" where there is none. Raises SurfaceError."""
-        await self.workspace.tiers.turn(method)
-        response = await self.workspace.gateway.patiently(method, **arguments)
-        messages, following = page_of(response)
-        return list(messages), following
 
 
 def _moment(message: JSON) -> datetime:

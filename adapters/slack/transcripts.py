@@ -15,10 +15,11 @@ from adapters.common.since import Since, asks_for_summary
 from adapters.common.texts import WORKING
 from adapters.common.transcripts import MOST_MESSAGES
 from adapters.slack import mrkdwn
+from adapters.slack.api import JSON
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import moment_of
-from adapters.slack.pages import page_of
-from adapters.slack.payloads import JSON, Malformed, records, text
+from adapters.slack.pages import fetch_page
+from adapters.slack.payloads import Malformed, records, text
 from adapters.slack.people import FewPeople
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.engine.transcript import Spoken, Transcript
@@ -135,11 +136,8 @@ async def _page(
     workspace: Workspace, method: str, place: Place, **arguments: Any
 ) -> tuple[list[JSON], str]:
     """One page, with the cursor of the next; "" where there is none. Raises SurfaceError."""
-    await workspace.tiers.turn(method)
     given = {name: value for name, value in arguments.items() if value}
-    response = await workspace.gateway.patiently(method, channel=place.key.channel, **given)
-    messages, following = page_of(response)
-    return list(messages), following
+    return await fetch_page(workspace, method, channel=place.key.channel, **given)
 
 
 def _explained(refused: Refused) -> Exception:
