@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import aiohttp
 import discord
 
 from adapters.common.pointed import joined
 from adapters.common.surroundings import newest_within
+from adapters.discord.busy import busy_where_it_fails
 from adapters.discord.content import carried, readable
 from adapters.discord.incoming import heard_in
 from adapters.discord.malformed import Malformed, reading
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-RETRY_SECONDS = 5.0
 HISTORY = "the permission Read Message History here"
 PARENTS_HISTORY = "the permission Read Message History in the channel that this thread belongs to"
 CONTENT = "the Message Content intent, without which Discord shows me no text of other people"
@@ -192,16 +191,11 @@ async def _answer_of(call: Awaitable[T]) -> T:
     """What Discord answers. Raises Unreadable, MessageGone, SurfaceBusy, SurfaceError, and
     Malformed."""
     try:
-        with reading("page of messages"):
+        with busy_where_it_fails(), reading("page of messages"):
             return await call
     except discord.Forbidden as error:
         raise Unreadable(f"Discord refused to show messages: {error}", HISTORY) from error
     except discord.NotFound as error:
         raise MessageGone("the message or its channel no longer exists") from error
-    except discord.DiscordServerError as error:
-        raise SurfaceBusy(f"Discord failed: {error}", retry_after=RETRY_SECONDS) from error
     except discord.HTTPException as error:
         raise SurfaceError(f"Discord refused to show messages: {error}") from error
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        text = f"Discord cannot be reached ({error})"
-        raise SurfaceBusy(text, retry_after=RETRY_SECONDS) from error

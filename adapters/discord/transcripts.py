@@ -10,18 +10,18 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-import aiohttp
 import discord
 
 from adapters.common.place import Place
 from adapters.common.since import Since, asks_for_summary
 from adapters.common.texts import WORKING
 from adapters.common.transcripts import MOST_MESSAGES
+from adapters.discord.busy import busy_where_it_fails
 from adapters.discord.content import readable
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import channel_id, permissions_in
 from bot.engine.transcript import Spoken, Transcript
-from bot.errors import NotAllowed, SurfaceBusy, SurfaceError
+from bot.errors import NotAllowed, SurfaceError
 from bot.messages import Person
 from bot.names import clean_name
 
@@ -38,7 +38,6 @@ NO_CONTENT = (
     "Whoever runs me can switch it on."
 )
 YOU_MAY_NOT = "You may not read the history of this channel, so I don't sum it up for you."
-RETRY_SECONDS = 5.0
 SPOKEN = frozenset(
     {
         discord.MessageType.default,
@@ -66,23 +65,19 @@ class DiscordTranscripts:
         found: list[discord.Message] = []
         number = 0
         try:
-            await self._check(channel, asker)
-            async for message in self._newest_first(channel, place, last):
-                number += 1
-                if self._is_request(message, asker):
-                    continue
-                if _is_before(message, since, asker):
-                    return self._transcript(found)
-                found.append(message)
+            with busy_where_it_fails():
+                await self._check(channel, asker)
+                async for message in self._newest_first(channel, place, last):
+                    number += 1
+                    if self._is_request(message, asker):
+                        continue
+                    if _is_before(message, since, asker):
+                        return self._transcript(found)
+                    found.append(message)
         except discord.Forbidden as error:
             raise NotAllowed(NO_HISTORY) from error
-        except discord.DiscordServerError as error:
-            raise SurfaceBusy(f"Discord failed: {error}", retry_after=RETRY_SECONDS) from error
         except discord.HTTPException as error:
             raise SurfaceError(f"Discord refused to show the messages: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            text = f"Discord cannot be reached ({error})"
-            raise SurfaceBusy(text, retry_after=RETRY_SECONDS) from error
         if not number and not place.direct:
             raise NotAllowed(NO_MESSAGES)
         return self._transcript(found, older=number >= MOST_MESSAGES)
