@@ -11,6 +11,7 @@ from bot.config import Settings
 from bot.generation import LoadProgress
 from bot.messages import Person
 from parley.app import Parley, open_parley
+from parley.loading import first_status, progress_text
 from parley.options import PLATFORM
 
 EDIT_INTERVAL = 1 / 15
@@ -27,19 +28,13 @@ def local_person() -> Person:
     return Person(PLATFORM, name, name, admin=True)
 
 
-async def load_parley(
-    stack: AsyncExitStack, settings: Settings, console: Console, *, fold_thoughts: bool = False
-) -> Parley:
+async def load_parley(stack: AsyncExitStack, settings: Settings, console: Console) -> Parley:
     """Open everything that answers questions, on `stack`, with the model's progress on `console`.
-    `fold_thoughts`: the beginning of what a model thinks is shown above its answer. Raises what
-    `open_parley` raises."""
+    Raises what `open_parley` raises."""
     with load_progress(console, settings) as on_progress:
         return await stack.enter_async_context(
             open_parley(
-                settings,
-                on_progress=on_progress,
-                edit_interval=EDIT_INTERVAL,
-                fold_thoughts=fold_thoughts,
+                settings, on_progress=on_progress, edit_interval=EDIT_INTERVAL, fold_thoughts=False
             )
         )
 
@@ -48,7 +43,7 @@ async def load_parley(
 def load_progress(console: Console, settings: Settings) -> Iterator[Callable[[LoadProgress], None]]:
     """Show a spinner for the model's loading while the body runs, if `console` is a terminal.
     Yields the function that updates it."""
-    status = console.status(Text(_first_status(settings), style="dim"), spinner_style="dim")
+    status = console.status(Text(first_status(settings), style="dim"), spinner_style="dim")
 
     def report(progress: LoadProgress) -> None:
         status.update(Text(progress_text(progress), style="dim"))
@@ -56,15 +51,3 @@ def load_progress(console: Console, settings: Settings) -> Iterator[Callable[[Lo
     drawable = console.is_terminal and not console.is_dumb_terminal
     with status if drawable else nullcontext():
         yield report
-
-
-def progress_text(progress: LoadProgress) -> str:
-    """How far loading is, in one line."""
-    share = f" {100 * progress.done // progress.total} %" if progress.total else " …"
-    return f"{progress.what}{share}"
-
-
-def _first_status(settings: Settings) -> str:
-    if settings.model.backend == "openai":
-        return f"Connecting to the server of {settings.model.openai.model or 'the model'} …"
-    return f"Loading {settings.model.name} …"

@@ -14,6 +14,7 @@ from adapters.console.lines import PipedLines, TypedLines
 from bot.config import Settings
 from bot.messages import ConversationKey
 from parley.commands.early_prompt import EarlyPrompt
+from parley.loading import first_status, progress_text
 from parley.locks import conversation_lock
 from parley.options import conversation_named
 
@@ -37,7 +38,7 @@ async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -
     """The prompt comes first. What answers is imported and loaded behind it."""
     with TypedLines.open() as lines:
         async with AsyncExitStack() as stack:
-            prompt = EarlyPrompt(lines, f"Loading {settings.model.name} …")
+            prompt = EarlyPrompt(lines, first_status(settings))
             async with prompt:
                 await asyncio.to_thread(_import_the_rest)
                 session = await _loaded(stack, settings, conversation, prompt)
@@ -62,7 +63,7 @@ async def _loaded(
     from adapters.console.chat import Chat
     from adapters.console.screen import RichScreen
     from parley.app import open_parley
-    from parley.terminal import EDIT_INTERVAL, local_person, progress_text
+    from parley.terminal import EDIT_INTERVAL, local_person
 
     parley = await stack.enter_async_context(
         open_parley(

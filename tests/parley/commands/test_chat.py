@@ -214,3 +214,16 @@ def test_a_model_that_cannot_be_loaded_removes_the_prompt(program: Program) -> N
         assert chat.ended() == 1
         (line,) = [line for line in chat.terminal.lines if line]
         assert line.startswith("parley: ")
+
+
+def test_the_line_below_an_early_prompt_names_the_server_that_is_connected_to(
+    program: Program,
+) -> None:
+    program.settings |= {
+        "PARLEY_MODEL__BACKEND": "openai",
+        "PARLEY_MODEL__OPENAI__MODEL": "qwen3:8b",
+        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://127.0.0.1:9/v1",
+    }
+    with program.in_terminal("chat", columns=300) as chat:
+        chat.wait_for_written("Connecting to the server of qwen3:8b")
+        assert chat.ended() == 1
