@@ -12,6 +12,7 @@ backend only when a model is loaded.
     loop        runs decoding steps and applies the commands that arrive between two steps
     memory      how much memory this machine has available
     backends    the ways to run a model: OpenVINO, torch, ipex-llm, llama.cpp, and a stand-in
+    gguf        reads the headers of GGUF files, for the backends and for `bot.models`
     conversion  Hugging Face models converted (and quantized) for a backend, and their cache
 
 Scripts that `parley.doctor` runs by their path, in the worker's interpreter:
