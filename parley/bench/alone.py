@@ -5,12 +5,11 @@ from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from bot import worker
 from bot.environment import worker_environment
 from bot.errors import ModelError
+from bot.generation.process import WORKER
 from bot.worker.alone import MARK
 from bot.worker.protocol import LoadOptions
 from parley.bench.samples import Sample
@@ -63,7 +62,7 @@ async def alone(
     Unavailable."""
     try:
         async with started(
-            str(Path(worker.__file__).with_name("__main__.py")),
+            WORKER,
             "alone",
             python=python,
             environment=worker_environment(os.environ, passed_on),

@@ -19,7 +19,7 @@ from bot.models.choose import interpreter
 from bot.models.find import find_model
 from bot.models.kind import CONVERTED, kind_of
 from bot.models.repository import read_repository
-from parley.doctor.interpreter import run_script
+from parley.doctor.interpreter import run_command
 from parley.python_process import ProcessFailed
 
 LOW_BITS = ("bf16", "sym_int8", "asym_int4", "sym_int4")
@@ -101,8 +101,7 @@ async def _facts(settings: Settings, folder: Path, low_bits: Sequence[str]) -> d
             "scratch": scratch.name,
         }
         try:
-            facts = await run_script(
-                "__main__.py",
+            facts = await run_command(
                 "compare",
                 python=interpreter(settings),
                 passed_on=settings.model.environment,

@@ -1,4 +1,4 @@
-"""Runs the worker's scripts in the model's Python interpreter, to find out what it has.
+"""Runs the worker's commands in the model's Python interpreter, to find out what it has.
 
 Parley's own process imports no library that runs models. Each query is a process of its own.
 """
@@ -7,11 +7,10 @@ import os
 from asyncio.subprocess import PIPE
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from bot import worker
 from bot.environment import worker_environment
+from bot.generation.process import WORKER
 from parley.python_process import ProcessFailed, result_of
 
 TIMEOUT = 120.0
@@ -58,9 +57,9 @@ async def probe(
     under the interpreter `python`, "" for this one, in the worker's environment with the variables
     `passed_on`. `server` is the path of the llama-server, "" for the one on the PATH. Never raises:
     a failure is in `Probe.error`."""
-    query = ("__main__.py", library, server) if library == "llamacpp" else ("probe.py", library)
+    query = ("llamacpp", server) if library == "llamacpp" else ("probe", library)
     try:
-        facts = await run_script(*query, python=python, passed_on=passed_on, timeout=TIMEOUT)
+        facts = await run_command(*query, python=python, passed_on=passed_on, timeout=TIMEOUT)
         devices = tuple(Device(**device) for device in facts["devices"])
         return Probe(
             library,
@@ -74,21 +73,22 @@ async def probe(
         return Probe(library, error=str(exc))
 
 
-async def run_script(
-    script: str,
+async def run_command(
+    command: str,
     *arguments: str,
     python: str = "",
     passed_on: Collection[str] = (),
     request: Any = None,
     timeout: float | None = None,
 ) -> dict[str, Any]:
-    """Run ``bot/worker/<script>`` under the interpreter `python` ("" for this one), with `request`
-    as JSON on its standard input, and return the JSON object in its last line of output. It gets
-    the worker's environment (`bot.environment.worker_environment`) with the variables `passed_on`.
-    `timeout` is in seconds; None waits for ever. Raises ProcessFailed where there is no such
-    object."""
+    """Run one of the worker's commands (`bot.worker.__main__`) under the interpreter `python` (""
+    for this one), with `request` as JSON on its standard input, and return the JSON object in its
+    last line of output. It gets the worker's environment (`bot.environment.worker_environment`)
+    with the variables `passed_on`. `timeout` is in seconds; None waits for ever. Raises
+    ProcessFailed where there is no such object."""
     facts = await result_of(
-        str(Path(worker.__file__).with_name(script)),
+        WORKER,
+        command,
         *arguments,
         python=python,
         environment=worker_environment(os.environ, passed_on),
@@ -96,6 +96,6 @@ async def run_script(
         seconds=timeout,
         stderr=PIPE,
     )
-    if not isinstance(facts, dict) or "error" not in facts:  # every script's result has that field
+    if not isinstance(facts, dict) or "error" not in facts:  # every command's result has that field
         raise ProcessFailed("the process ended without a result (exit code 0)")
     return facts

@@ -8,7 +8,7 @@ from bot.config import Settings
 from bot.errors import ModelError
 from bot.models.choose import DEMO_REASON, backend_and_device, interpreter
 from bot.models.find import find_model
-from parley.doctor.interpreter import TIMEOUT, run_script
+from parley.doctor.interpreter import TIMEOUT, run_command
 from parley.environments.llamacpp import server_path
 from parley.python_process import ProcessFailed
 
@@ -52,8 +52,7 @@ async def resolve_backend(settings: Settings) -> Resolved:
         }
     )
     try:
-        choice = await run_script(
-            "__main__.py",
+        choice = await run_command(
             "choose",
             options,
             python=interpreter(settings),

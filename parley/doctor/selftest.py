@@ -22,7 +22,7 @@ from bot.messages import Prompt, Usage
 from bot.models.choose import interpreter
 from bot.worker.protocol import LoadOptions
 from parley.doctor.backends import LIBRARIES, device_for
-from parley.doctor.interpreter import probe, run_script
+from parley.doctor.interpreter import probe, run_command
 from parley.doctor.resolve import Resolved, resolve_backend
 from parley.environments.llamacpp import server_path
 from parley.python_process import ProcessFailed
@@ -187,8 +187,8 @@ async def _compare(
             "sequences": [each.prompt + each.answer for each in answers],
         }
         try:
-            facts = await run_script(
-                "logits.py",
+            facts = await run_command(
+                "logits",
                 python=python,
                 passed_on=passed_on,
                 request=request,
