@@ -66,21 +66,33 @@ class Metadata:
     def cache_values(self) -> int:
         """The numbers that the KV cache keeps for each token, all layers together, as if no layer
         had a sliding window: an upper bound. 0 where the metadata does not say."""
+        layers = max(0, self.layers - self.of_model("attention.shared_kv_layers"))
+        # only every n-th layer of a hybrid has attention
+        interval = self.of_model("full_attention_interval") or 1
+        return self._key_heads(layers, interval) * self._values_per_head
+
+    @property
+    def most_cache_values(self) -> int:
+        """The same as if every layer had a KV cache of its own, which leaves room for the states of
+        fixed size that the other layers of a hybrid keep."""
+        return self._key_heads(self.layers, 1) * self._values_per_head
+
+    @property
+    def _values_per_head(self) -> int:
+        """Key and value of one head, for one token."""
         heads = self.of_model("attention.head_count")
         head = self.width // heads if heads else 0
         key = self.of_model("attention.key_length") or head
-        value = self.of_model("attention.value_length") or head
-        shared = self.of_model("attention.shared_kv_layers")
-        return self._key_heads(heads, max(0, self.layers - shared)) * (key + value)
+        return key + (self.of_model("attention.value_length") or head)
 
-    def _key_heads(self, heads: int, layers: int) -> int:
-        """The key heads of the first `layers` layers together. Only every n-th layer of a hybrid
-        (``full_attention_interval``) has attention."""
-        given = self.values.get(f"{self.architecture}.attention.head_count_kv", heads)
+    def _key_heads(self, layers: int, interval: int) -> int:
+        """The key heads of the first `layers` layers together, of which each `interval`-th has
+        some; where the file names those of each layer, they are added up."""
+        given = self.values.get(f"{self.architecture}.attention.head_count_kv")
         if isinstance(given, Sequence) and not isinstance(given, str):
             return sum(map(_count, given[:layers]))
-        heads = self.of_model("attention.head_count_kv") or heads
-        return heads * (layers // (self.of_model("full_attention_interval") or 1))
+        heads = self.of_model("attention.head_count_kv") or self.of_model("attention.head_count")
+        return heads * (layers // interval)
 
     # ------------------------------------------------------------ values
 

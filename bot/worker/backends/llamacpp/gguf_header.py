@@ -23,7 +23,7 @@ class GgufHeader:
     layers: int
     cache_elements: int
     """Numbers in the KV cache for one token, as if every layer attended to the whole context: with
-    sliding windows fewer are kept. 0 where the file does not say."""
+    sliding windows or recurrent layers fewer are kept. 0 where the file does not say."""
     file_bytes: int
     """The size of the file, and of the others of a split model."""
 
@@ -45,6 +45,6 @@ def read_header(file: Path) -> GgufHeader:
         file_type=found.file_type,
         context=found.context,
         layers=found.layers,
-        cache_elements=found.cache_values,
+        cache_elements=found.most_cache_values,
         file_bytes=size,
     )

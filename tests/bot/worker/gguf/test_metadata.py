@@ -32,6 +32,7 @@ def test_of_a_hybrid_only_the_layers_with_attention_have_a_cache() -> None:
     assert metadata(full_attention_interval=2).cache_values == 2 * 2 * (8 + 8)
     assert metadata(**{"attention.head_count_kv": [2, 0, 0, 4]}).cache_values == 6 * (8 + 8)
     assert metadata(**{"attention.shared_kv_layers": 3}).cache_values == 1 * 2 * (8 + 8)
+    assert metadata(full_attention_interval=2).most_cache_values == 4 * 2 * (8 + 8)
 
 
 def test_a_file_type_that_the_converter_guessed_has_the_same_name() -> None:
@@ -44,6 +45,7 @@ def test_what_is_no_number_of_anything_counts_as_not_said(wrong: Any) -> None:
     keys = ("context_length", "block_count", "embedding_length", "attention.head_count_kv")
     found = metadata(**dict.fromkeys(keys, wrong))
     assert (found.context, found.layers, found.width, found.cache_values) == (0, 0, 0, 0)
+    assert found.most_cache_values == 0
 
 
 def test_a_file_without_metadata_says_nothing() -> None:
