@@ -31,8 +31,9 @@ from bot.engine import Engine, EngineOptions
 from bot.engine.window import WindowOptions
 from bot.generation import WorkerGenerator, WorkerOptions
 from bot.messages import ConversationKey, Person, Question, Sampling
-from bot.ports import Part, Quota, SurfaceLimits
+from bot.ports import Quota, SurfaceLimits
 from parley.app import Parley
+from parley.bench.delivered import MemorySurface
 from parley.web.live import Live
 from parley.web.server import serving_web
 from storage import open_store
@@ -57,31 +58,6 @@ async def main():
         print("imports of models' libraries:", ", ".join(foreign) or "none")
 asyncio.run(main())
 """
-
-
-class Nowhere:
-    """A surface that takes everything at once, so many edits a second for each answer."""
-
-    def __init__(self, name: str, rate: float) -> None:
-        self._limits = SurfaceLimits(1900, budget=name, edits_per_second=rate, burst=5)
-        self.calls = 0
-
-    @property
-    def limits(self) -> SurfaceLimits:
-        return self._limits
-
-    async def send(self, part: Part) -> str:
-        self.calls += 1
-        return part.key
-
-    async def edit(self, message: str, part: Part) -> None:
-        self.calls += 1
-
-    async def remove(self, message: str) -> None:
-        self.calls += 1
-
-    async def attach(self, name: str, text: str) -> str | None:
-        return None
 
 
 @asynccontextmanager
@@ -122,7 +98,9 @@ async def answer(running: Engine, conversation: int, edits_per_second: float) ->
     key = ConversationKey("benchmark", f"channel-{conversation}")
     person = Person("benchmark", str(conversation), "Ana")
     question = Question(key, person, "Go on.", f"{conversation}-{time.monotonic_ns()}")
-    job = await running.ask(question, Nowhere(f"channel-{conversation}", edits_per_second))
+    name = f"channel-{conversation}"
+    limits = SurfaceLimits(1900, budget=name, edits_per_second=edits_per_second, burst=5)
+    job = await running.ask(question, MemorySurface(limits))
     assert job is not None
     await job.ended()
 

@@ -1,7 +1,9 @@
 """The store of conversations, `bot.ports.Store`, in SQL or in memory. `open_store` opens it.
 
-- `in_memory`: MemoryStore, in plain dictionaries; `memory_rows`, `memory_origins`,
-  `memory_reports`, `memory_personal` and `memory_summaries` are parts.
+- `in_memory`: MemoryStore, in plain dictionaries: questions, answers, settings. Its base classes
+  are the other parts of the port: `memory_edits` (edited and deleted questions), `memory_missed`
+  (catching up), `memory_archive` (listing and deleting), `memory_origins` (threads),
+  `memory_summaries`, `memory_personal` and `memory_reports`; `memory_rows` is what they hold.
 - `sql`: SqlStore, in one module for each part of the port.
 - `database`: engine, connections and transactions; SQLite's settings.
 - `writer`: the single task that writes, with group commit.

@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,21 +11,16 @@ from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, Person, Question, Usage
 from bot.ports import (
     AnswerState,
-    ArchivedExchange,
     ConversationSettings,
-    ConversationSummary,
-    KnownQuestion,
-    Leftover,
     Quota,
-    RecentConversation,
     Snapshot,
     Spent,
     StoredAnswer,
     StoredExchange,
 )
-from storage.memory_origins import MemoryOrigins
+from storage.memory_edits import MemoryEdits
+from storage.memory_missed import MemoryMissed
 from storage.memory_rows import MemoryAnswer, MemoryConversation, MemoryQuestion
-from storage.memory_summaries import MemorySummaries
 from storage.rules import (
     EVENT_DAYS,
     Now,
@@ -37,17 +32,14 @@ from storage.rules import (
 )
 
 
-class MemoryStore(MemoryOrigins, MemorySummaries):
-    """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError."""
+class MemoryStore(MemoryEdits, MemoryMissed):
+    """`bot.ports.Store` in plain dictionaries: not durable, and never raises StorageError.
+    Questions, answers, settings and ratings are here; its base classes are the rest of the port."""
 
     def __init__(self, now: Now = utc_now) -> None:
         super().__init__(now)
         self._question_ids = itertools.count(1)
         self._answer_ids = itertools.count(1)
-        self._asked: dict[int, MemoryQuestion] = {}
-        """Questions by the id of each of their answers."""
-        self._leftovers: dict[tuple[ConversationKey, str], Leftover] = {}
-        self._handled_to: dict[str, datetime] = {}
         self.tag = secrets.token_hex(4)
 
     def _in(self, conversation: ConversationKey) -> MemoryConversation:
@@ -128,53 +120,6 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
         if hidden:
             kept.hidden_to = kept.questions[-1].id
         return hidden
-
-    async def find_question(
-        self, conversation: ConversationKey, message_id: str
-    ) -> StoredAnswer | None:
-        asked = self._in_message(conversation, message_id)
-        return asked[-1].stored() if asked else None
-
-    async def edit_question(
-        self, conversation: ConversationKey, message_id: str, text: str
-    ) -> StoredAnswer | None:
-        asked = self._in_message(conversation, message_id)
-        if not asked:
-            return None
-        newest = asked[-1]
-        newest.question = replace(newest.question, text=storable(text))
-        self._drop_prompts([newest])
-        return newest.stored()
-
-    async def delete_question(
-        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
-    ) -> StoredAnswer | None:
-        asked = self._in_message(conversation, message_id)
-        if not asked:
-            return None
-        newest = asked[-1].stored()
-        for message in newest.messages:
-            unread = remove or not newest.text.strip()
-            await self.leave(Leftover(newest.question.shown_at, message, unread))
-        self._drop(lambda one: any(one is unwanted for unwanted in asked))
-        return newest
-
-    async def leftovers(self, platform: str) -> list[Leftover]:
-        return [
-            leftover
-            for leftover in self._leftovers.values()
-            if leftover.conversation.platform == platform
-        ]
-
-    async def leave(self, leftover: Leftover) -> None:
-        self._leftovers.setdefault((leftover.conversation, leftover.message), leftover)
-
-    async def cleared(self, leftover: Leftover) -> None:
-        self._leftovers.pop((leftover.conversation, leftover.message), None)
-
-    def _in_message(self, conversation: ConversationKey, message_id: str) -> list[MemoryQuestion]:
-        asked = self._of(conversation).questions
-        return [one for one in asked if message_id and one.question.message_id == message_id]
 
     # ------------------------------------------------------------ the ledger
 
@@ -272,7 +217,7 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
             return self._of(conversation).visible()
         return iter(sorted(self._all(), key=lambda asked: asked.id, reverse=True))
 
-    # ------------------------------------------------------------ settings, ratings, usage
+    # ------------------------------------------------------------ settings and ratings
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
         return self._of(conversation).settings
@@ -304,102 +249,6 @@ class MemoryStore(MemoryOrigins, MemorySummaries):
                 answer.prompt = answer.prompt or prompt
         elif -1 not in answer.given:
             answer.prompt = None
-
-    # ------------------------------------------------------------ missed questions
-
-    async def recent_conversations(
-        self, platform: str, since: datetime, *, limit: int
-    ) -> list[RecentConversation]:
-        newest = [
-            (kept.questions[-1], key)
-            for key, kept in self._conversations.items()
-            if key.platform == platform and kept.questions
-        ]
-        newest.sort(key=lambda one: one[0].id, reverse=True)
-        found = [
-            RecentConversation(key, asked.question.direct)
-            for asked, key in newest
-            if asked.asked_at >= since or asked.question.direct
-        ]
-        return found[:limit]
-
-    async def known_questions(
-        self, conversation: ConversationKey, *, limit: int
-    ) -> list[KnownQuestion]:
-        found = itertools.islice(self._of(conversation).visible(), limit)
-        return [
-            KnownQuestion(asked.question.message_id, asked.asked_at, asked.question.shown_in)
-            for asked in found
-        ]
-
-    async def handled_to(self, platform: str) -> datetime | None:
-        return self._handled_to.get(platform)
-
-    async def record_handled(self, platform: str, moment: datetime) -> None:
-        self._handled_to[platform] = moment
-
-    # ------------------------------------------------------------ the archive
-
-    async def conversations(self) -> list[ConversationSummary]:
-        found = [(key, kept.questions) for key, kept in self._conversations.items()]
-        held = [(key, asked) for key, asked in found if asked]
-        held.sort(key=lambda one: (max(q.asked_at for q in one[1]), one[1][-1].id), reverse=True)
-        return [
-            ConversationSummary(
-                key, len(asked), min(q.asked_at for q in asked), max(q.asked_at for q in asked)
-            )
-            for key, asked in held
-        ]
-
-    async def archived(self, conversation: ConversationKey) -> AsyncIterator[ArchivedExchange]:
-        kept = self._of(conversation)
-        for asked in list(kept.questions):
-            *old, current = asked.answers
-            answers = [answer.archived(current=False) for answer in old]
-            answers.append(current.archived(current=True))
-            forgotten = asked.id <= kept.hidden_to
-            yield ArchivedExchange(asked.question, asked.asked_at, forgotten, tuple(answers))
-
-    async def forget(
-        self, *, conversation: ConversationKey | None = None, person: str | None = None
-    ) -> int:
-        if (conversation is None) == (person is None):
-            raise ValueError("forget takes either a conversation or a person")
-        if conversation is not None:
-            gone = self._drop(lambda asked: asked.question.conversation == conversation)
-            self._conversations.pop(conversation, None)
-            self._drop_use(lambda _, where, __: where == conversation)
-            self._drop_summaries(lambda one: one.conversation == conversation)
-            return gone
-        assert person is not None
-        self._spent.pop(person, None)
-        self._drop_use(lambda _, __, who: who == person)
-        self._drop_summaries(lambda one: one.person.key == person)
-        for answer in [answer for asked in self._all() for answer in asked.answers]:
-            answer.verdicts.pop(person, None)
-            answer.charged_to = None if answer.charged_to == person else answer.charged_to
-        return self._drop(lambda asked: asked.question.author.key == person)
-
-    async def purge(self, before: datetime) -> int:
-        if before.tzinfo is None:
-            raise ValueError("purge needs a time with a timezone")
-        self._drop_use(lambda day, _, __: day < before.date())
-        self._drop_days_of_use(before.date())
-        self._drop_summaries(lambda one: one.asked_at < before)
-        self._drop_buckets(before)
-        gone = self._drop(lambda asked: asked.asked_at < before)
-        self._drop_resets(before)
-        return gone
-
-    def _drop(self, unwanted: Callable[[MemoryQuestion], bool]) -> int:
-        """Delete questions with their answers. Returns their number."""
-        gone = [asked for asked in self._all() if unwanted(asked)]
-        self._drop_prompts(gone)
-        for asked in gone:
-            self._conversations[asked.question.conversation].questions.remove(asked)
-            for answer in asked.answers:
-                del self._asked[answer.id]
-        return len(gone)
 
     # ------------------------------------------------------------ condition
 

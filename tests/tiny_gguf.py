@@ -11,8 +11,8 @@ import gguf
 import numpy as np
 
 from bot.models.gguf import Gguf
-from bot.models.gguf_header import read_header
 from bot.prompting.sentencepiece import Piece, PieceType, SentencePieceModel
+from bot.worker.gguf.header import read_header
 from tests.tiny_tokenizer import byte_level_spec, sentencepiece_model
 
 CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -126,10 +126,10 @@ def as_gguf(values: Mapping[str, Any], *, architecture: str = "llama") -> Gguf:
         for key, value in values.items()
     }
     path = Path("tiny.gguf")
-    return Gguf(path, (path,), {"general.architecture": architecture, **encoded}, (), 0)
+    return Gguf({"general.architecture": architecture, **encoded}, path, (path,), (), 0)
 
 
 def read_vocabulary(file: Path) -> Gguf:
     """A GGUF file that may hold a vocabulary alone, which `read_gguf` refuses."""
     header = read_header(file)
-    return Gguf(file, (file,), header.values, header.tensors, header.size)
+    return Gguf(header.values, file, (file,), header.tensors, header.size)

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from adapters.common.connect import FIRST_RETRY, LONGEST_RETRY
 from adapters.common.control_words import control_word
 from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.platform import Heard
 from adapters.common.texts import counted
+from bot.clock import Clock, SystemClock
 from bot.errors import ParleyError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import RecentConversation, Store
@@ -50,7 +52,7 @@ class Found:
     """None where no person wrote it."""
     post: Callable[[], Awaitable[None]]
     """Handle it as the event of a new message. Raises nothing that a person or the platform
-    causes; `edit` neither."""
+    causes, but SurfaceBusy where the platform has to be asked first and fails; `edit` neither."""
     edit: Callable[[], Awaitable[None]]
     """Handle it as the event of an edit."""
 
@@ -87,8 +89,8 @@ class History(Protocol):
     ) -> Page | None:
         """Up to about `MOST_MESSAGES` messages of the place, oldest first: those since `since`
         above all, and those since `known`, which is no later, where there is room. None where the
-        place cannot be read. Raises SurfaceBusy where the platform cannot be reached, and
-        SurfaceError."""
+        place cannot be read. Raises SurfaceBusy where the platform fails or cannot be reached, so
+        that a later try may succeed, and SurfaceError where it refuses."""
         ...
 
     def always_read(self, answer_all: frozenset[str]) -> list[RecentConversation]:
@@ -121,6 +123,8 @@ class _Pass:
     places: int = 0
     asked: int = 0
     edited: int = 0
+    busy: SurfaceBusy | None = None
+    """Why a part of the pass has to be tried again; None where it was complete."""
 
     @property
     def start(self) -> datetime:
@@ -141,12 +145,14 @@ class CatchUp:
         store: Store,
         history: History,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
-        """`now` returns the current time, in UTC."""
+        """`now` returns the current time, in UTC; `clock` is what waits between two tries."""
         self._desk = desk
         self._store = store
         self._history = history
         self._now = now
+        self._clock = clock or SystemClock()
         self._since: datetime | None = None
         self._wanted = False
         self._running = False
@@ -162,17 +168,16 @@ class CatchUp:
 
     async def run(self) -> None:
         """Find and handle what was missed. Returns when every question that was found is accepted
-        or refused; where another run is under way, that one does it. Raises nothing but
-        CancelledError."""
+        or refused; where another run is under way, that one does it. Where the platform fails it is
+        tried again, with backoff, for ``catch_up_minutes``: afterwards what was missed is too old
+        to be answered. Raises nothing but CancelledError."""
         if self._running:
             return
         self._running = True
         try:
             while self._wanted:
-                self._wanted = False
-                await self._once()
+                await self._until_complete()
         except ParleyError as error:
-            self._wanted = True  # the next connection begins at the same moment
             logger.warning("%s: cannot look for missed questions now: %s", self._platform, error)
         except Exception:
             logger.exception("%s: catching up failed: a defect of Parley", self._platform)
@@ -183,12 +188,31 @@ class CatchUp:
     def _platform(self) -> str:
         return self._history.platform
 
-    async def _once(self) -> None:
+    async def _until_complete(self) -> None:
+        """Pass through the places until the platform has shown all of them. Where that fails, the
+        next run begins at the same moment."""
+        self._wanted, since = False, self._since
+        delay, patience = FIRST_RETRY, self._desk.rules.catch_up_minutes * 60.0
+        try:
+            while (busy := await self._once(since)) is not None:
+                patience -= delay
+                if patience < 0:
+                    raise busy
+                text = "%s: a part of what was missed is looked for again in %.0f s: %s"
+                logger.warning(text, self._platform, delay, busy)
+                await self._clock.sleep(delay)
+                delay = min(LONGEST_RETRY, delay * 2)
+        except BaseException:
+            self._wanted, self._since = True, since
+            raise
+
+    async def _once(self, since: datetime | None) -> SurfaceBusy | None:
+        """One pass; returns why another one is needed, None where it was complete."""
         rules = self._desk.rules
         if rules.catch_up_days and rules.catch_up_minutes:
             now = self._now()
             floor = now - timedelta(minutes=rules.catch_up_minutes)
-            since = self._since or await self._store.handled_to(self._platform)
+            since = since or await self._store.handled_to(self._platform)
             found = _Pass(since or floor, floor, since is not None)
             await self._read(found, now - timedelta(days=rules.catch_up_days))
             await self._apply(found)
@@ -200,13 +224,17 @@ class CatchUp:
                 counted(found.edited, "edit"),
                 counted(len(found.gone), "deletion"),
             )
+            if found.busy is not None:
+                return found.busy
         if not self._wanted:
             await self._desk.progress.resume(self._platform)
+        return None
 
     # ------------------------------------------------------------ reading
 
     async def _read(self, found: _Pass, earliest: datetime) -> None:
-        """Read the places and note what is to be done."""
+        """Read the places and note what is to be done. One that fails is left out; a second one
+        ends it: then it is the platform that fails."""
         recent = await self._store.recent_conversations(self._platform, earliest, limit=MOST_PLACES)
         known = await self._places(recent, earliest, found)
         always = self._history.always_read(self._desk.rules.answer_all) if found.ran_before else []
@@ -216,7 +244,13 @@ class CatchUp:
         while places and found.places < MOST_PLACES:
             place = places.popleft()
             found.places += 1
-            page = await self._page(place, found)
+            try:
+                page = await self._page(place, found)
+            except SurfaceBusy as busy:
+                if found.busy is not None:
+                    return
+                found.busy = busy
+                continue
             if page is None:
                 continue
             self._compare(place, page, found)
@@ -305,4 +339,7 @@ class CatchUp:
         for place, message_id in found.gone:
             await self._desk.deleted(place, [message_id])
         for _, change in sorted(found.changes, key=lambda change: change[0]):
-            await change()
+            try:
+                await change()
+            except SurfaceBusy as busy:
+                found.busy = busy

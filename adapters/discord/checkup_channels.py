@@ -2,16 +2,21 @@
 read in it what mentions nobody. One GET request for each id; nothing is posted."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
 
+from adapters.common import checkup as common
 from adapters.discord.places import access_of
 from bot.checks import Result, State
 from bot.config import DiscordSettings
 
 AREA = "Discord"
-WHAT = "answer_all_channels"
+REMEDY = (
+    "Check the ids (Copy ID with Developer Mode on), give Parley's role View Channel and Read "
+    "Message History there, and compare allowed_channels and blocked_channels."
+)
 CATEGORY = 4
 _WITH_MESSAGES = frozenset({0, 2, 5, 10, 11, 12, 13, 15, 16, CATEGORY})
 """The types of channels with messages, or with channels or posts that have some
@@ -23,25 +28,16 @@ async def check_channels(
 ) -> list[Result]:
     """One result, none where the setting is empty. `reads_all`: the Message Content intent is on
     and used. Raises aiohttp.ClientError, TimeoutError and ValueError."""
-    ids = sorted(settings.answer_all_channels)
-    if not ids:
-        return []
-    if not reads_all:
+    ids = settings.answer_all_channels
+    if ids and not reads_all:
         return [_cannot_read()]
-    wrong = [line for number in ids if (line := await _wrong(http, base, settings, number))]
-    if not wrong:
-        return [Result(AREA, WHAT, State.OK, f"{len(ids)} can be read")]
-    remedy = (
-        "Check the ids (Copy ID with Developer Mode on), give Parley's role View Channel and Read "
-        "Message History there, and compare allowed_channels and blocked_channels."
-    )
-    return [Result(AREA, WHAT, State.WARNING, "; ".join(wrong), remedy)]
+    return await common.check_channels(AREA, ids, partial(_wrong, http, base, settings), REMEDY)
 
 
 def _cannot_read() -> Result:
     return Result(
         AREA,
-        WHAT,
+        common.CHANNELS_CHECK,
         State.FAILED,
         "the Message Content intent is off: there a mention is needed all the same",
         "Switch the intent on in the Developer Portal (Bot, Privileged Gateway Intents) and set "

@@ -11,21 +11,20 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-import aiohttp
 import discord
 from discord.utils import snowflake_time
 
 from adapters.common.catch_up import MOST_MESSAGES, Found, Page
+from adapters.discord.busy import busy_where_it_fails
 from adapters.discord.incoming import Incoming, heard_in, place_in
 from adapters.discord.places import PLATFORM, channel_id, place_of
 from adapters.discord.pointed import from_a_person
-from bot.errors import SurfaceBusy, SurfaceError
+from bot.errors import SurfaceError
 from bot.messages import ConversationKey
 from bot.ports import RecentConversation
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 5.0
 FIRST = datetime(2015, 1, 1, tzinfo=UTC)
 """The beginning of Discord's ids: before every message."""
 
@@ -55,13 +54,10 @@ class DiscordHistory:
         if channel is None:
             return None
         try:
-            messages = [message async for message in channel.history(limit=MOST_MESSAGES)]
+            with busy_where_it_fails():
+                messages = [message async for message in channel.history(limit=MOST_MESSAGES)]
         except discord.HTTPException as error:
             raise SurfaceError(f"Discord refused to show the messages: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SurfaceBusy(
-                f"Discord cannot be reached ({error})", retry_after=RETRY_SECONDS
-            ) from error
         messages.reverse()
         whole = len(messages) < MOST_MESSAGES
         return Page(
@@ -116,11 +112,13 @@ class DiscordHistory:
     async def _as_event(
         self, message: discord.Message, handle: Callable[[discord.Message], Awaitable[None]]
     ) -> None:
-        """Handle it as an event. Events name the author's roles in the server, history does not."""
+        """Handle it as an event. Events name the author's roles in the server, history does not.
+        Raises SurfaceBusy where Discord fails to tell them."""
         if message.guild is not None and not isinstance(message.author, discord.Member):
             try:
-                message.author = await message.guild.fetch_member(message.author.id)
-            except (discord.HTTPException, aiohttp.ClientError, TimeoutError, OSError) as error:
+                with busy_where_it_fails():
+                    message.author = await message.guild.fetch_member(message.author.id)
+            except discord.HTTPException as error:
                 logger.warning(
                     "channel %s: a missed question is left out, its author %s is not known: %s",
                     message.channel.id,

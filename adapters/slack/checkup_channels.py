@@ -2,6 +2,9 @@
 since Slack sends it the messages of no others. One message of each is asked for
 (conversations.history); nothing is posted."""
 
+from functools import partial
+
+from adapters.common import checkup as common
 from adapters.slack.api import Gateway
 from adapters.slack.errors import Refused
 from adapters.slack.places import access_of
@@ -10,7 +13,10 @@ from bot.config import SlackSettings
 from bot.errors import SurfaceError
 
 AREA = "Slack"
-WHAT = "answer_all_channels"
+REMEDY = (
+    "Check the ids, invite Parley there (/invite @Parley), and compare allowed_channels and "
+    "blocked_channels."
+)
 _WHY = {
     "channel_not_found": "Parley can see no channel {}",
     "not_in_channel": "Parley is no member of {}",
@@ -20,20 +26,12 @@ _WHY = {
 
 async def check_channels(gateway: Gateway, settings: SlackSettings) -> list[Result]:
     """One result, none where the setting is empty. Raises nothing."""
-    ids = sorted(settings.answer_all_channels)
-    if not ids:
-        return []
+    ids, wrong_with = settings.answer_all_channels, partial(_wrong, gateway, settings)
     try:
-        wrong = [line for channel in ids if (line := await _wrong(gateway, settings, channel))]
+        return await common.check_channels(AREA, ids, wrong_with, REMEDY)
     except SurfaceError as error:
-        return [Result(AREA, WHAT, State.FAILED, str(error), "Try again later.")]
-    if not wrong:
-        return [Result(AREA, WHAT, State.OK, f"{len(ids)} can be read")]
-    remedy = (
-        "Check the ids, invite Parley there (/invite @Parley), and compare allowed_channels and "
-        "blocked_channels."
-    )
-    return [Result(AREA, WHAT, State.WARNING, "; ".join(wrong), remedy)]
+        what = common.CHANNELS_CHECK
+        return [Result(AREA, what, State.FAILED, str(error), "Try again later.")]
 
 
 async def _wrong(gateway: Gateway, settings: SlackSettings, channel: str) -> str:

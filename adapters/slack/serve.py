@@ -128,7 +128,7 @@ class _Connection:
             desk = await self._desk(workspaces)
             listeners = Listeners(desk, workspaces, self._handlers, client)
             history = SlackHistory(workspaces, listeners.incoming)
-            catch_up = CatchUp(desk, self._parley.store, history)
+            catch_up = CatchUp(desk, self._parley.store, history, clock=self._clock)
             events = self._events(listeners, client, book, socket, catch_up)
             where = await stack.enter_async_context(events)
             team = f"workspace {only.key}" if only else "every workspace that installed the app"

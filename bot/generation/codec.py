@@ -22,11 +22,11 @@ from bot.generation.thinking import (
 )
 from bot.messages import Completion, Prompt, Reasoning, Sampling
 from bot.models.folder import ModelFolder
-from bot.models.gguf import is_gguf
 from bot.prompting.formats import PromptFormat, count, encode, format_for
 from bot.prompting.gguf_samples import tokenizer_samples
 from bot.prompting.tokenizer import StreamDecoder
 from bot.prompting.tokenizer_json import ControlToken
+from bot.worker.gguf.files import is_gguf
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,8 @@ from bot.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
+WORKER = str(Path(worker.__file__).with_name("__main__.py"))
+"""The path of the worker's program."""
 _READ_BYTES = 16 * 1024
 _OUTPUT_CHARACTERS = 300
 
@@ -22,13 +24,12 @@ async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subproc
     """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr, in
     the environment that `bot.environment.worker_environment` returns for the variables `passed_on`.
     Raises ModelError where it cannot be started."""
-    main = str(Path(worker.__file__).with_name("__main__.py"))
     try:
         return await asyncio.create_subprocess_exec(
             python,
             "-X",
             "utf8",
-            main,
+            WORKER,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

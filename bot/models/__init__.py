@@ -3,8 +3,7 @@
 folder          what a model's folder says of it: context window, special tokens, chat template
 special_tokens  the special and added tokens that a folder declares beside its tokenizer
 json_values     values in a model's JSON files, any of which may be of the wrong type
-gguf            what a GGUF file says of its model: the same, and its dimensions
-gguf_header     reads the header of a GGUF file within bounds
+gguf            what a GGUF file says of its model: the same (`bot.worker.gguf` reads the file)
 gguf_ends       the texts of tokens that always end an answer
 gguf_files      which of a repository's GGUF files make up a model
 find            which folder `[model] name` means; Hugging Face's cache

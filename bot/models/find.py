@@ -11,9 +11,10 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import ModelError
 from bot.files import parse_json
-from bot.models.gguf_files import choose_gguf, gguf_models, is_model_file, parts_of
+from bot.models.gguf_files import choose_gguf, gguf_models, is_model_file
 from bot.models.repository import files_in
 from bot.models.unsuited import VISION_EXPORT
+from bot.worker.gguf.files import parts_of
 
 DEMO = "demo"
 """The name of the model that comes with Parley."""

@@ -18,10 +18,11 @@ from typing import Any
 
 from bot.errors import ModelError
 from bot.files import NotText, decode, parse_json
-from bot.models.gguf import Gguf, is_gguf, read_gguf
+from bot.models.gguf import Gguf, read_gguf
 from bot.models.json_values import is_id, whole
 from bot.models.special_tokens import AddedToken, SpecialTokens
 from bot.worker.backends.openvino.library import exported_file
+from bot.worker.gguf.files import is_gguf
 
 DEFAULT_CONTEXT = 2048
 """Tokens of the context window where no file names it: even small chat models have that many."""

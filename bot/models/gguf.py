@@ -1,32 +1,22 @@
-"""What a GGUF file says of its model: architecture, context, special tokens, templates, size.
+"""What a GGUF file says of its model: special tokens, templates, size, and all of `Metadata`.
 
 Sources of the names: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md ("Standardized
 key-value pairs") and gguf-py/gguf/constants.py in ggml-org/llama.cpp.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import ModelError
 from bot.models.gguf_ends import end_texts
-from bot.models.gguf_files import SUFFIX, parts_of, quantization_of
-from bot.models.gguf_header import Header, NotGguf, Tensor, Truncated, Value, read_header
+from bot.models.gguf_files import quantization_of
+from bot.worker.gguf.files import parts_of
+from bot.worker.gguf.header import Header, NotGguf, Tensor, Truncated, read_header
+from bot.worker.gguf.metadata import Metadata
 
 _TOKENS = "tokenizer.ggml.tokens"
 _TEMPLATE = "tokenizer.chat_template"
-
-# fmt: off
-FILE_TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
-    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
-    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
-    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
-    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0",
-    38: "MXFP4", 39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
-}
-# fmt: on
-"""Names of ``general.file_type``. Source: ``LlamaFileType`` in llama.cpp's constants.py."""
 
 _EMBEDDING = frozenset(
     {
@@ -45,24 +35,19 @@ _OTHER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Gguf:
-    """A model in one GGUF file, or in one that was split."""
+class Gguf(Metadata):
+    """A model in one GGUF file, or in one that was split. `values` are the metadata of the first
+    part."""
 
     path: Path
     """The file that was named; of a split one, its first part."""
     parts: tuple[Path, ...]
-    values: Mapping[str, Value]
-    """The metadata, from the first part."""
     tensors: tuple[Tensor, ...]
     """Of all parts."""
     size: int
     """Bytes of all parts."""
 
     # ------------------------------------------------------------ identity
-
-    @property
-    def architecture(self) -> str:
-        return self.text("general.architecture")
 
     @property
     def name(self) -> str:
@@ -72,30 +57,12 @@ class Gguf:
     @property
     def quantization(self) -> str:
         """Such as "Q4_K_M"; "" where neither metadata nor the file's name says it."""
-        named = quantization_of(self.path.name)
-        number = self.number("general.file_type", -1) & ~1024  # 1024: guessed from the tensors
-        return named or FILE_TYPES.get(number, "")
+        return quantization_of(self.path.name) or self.file_type
 
     @property
     def parameters(self) -> int:
         """The number of weights."""
         return sum(tensor.weights for tensor in self.tensors)
-
-    # ------------------------------------------------------------ dimensions
-
-    @property
-    def context(self) -> int:
-        """The context window that the model was trained with, in tokens; 0 where it is missing."""
-        return self.of_model("context_length")
-
-    @property
-    def layers(self) -> int:
-        return self.of_model("block_count")
-
-    @property
-    def width(self) -> int:
-        """The size of a hidden state."""
-        return self.of_model("embedding_length")
 
     @property
     def vocabulary(self) -> int:
@@ -104,26 +71,6 @@ class Gguf:
             if tensor.name == "token_embd.weight" and len(tensor.shape) == 2:
                 return tensor.shape[1]
         return len(self.texts(_TOKENS))
-
-    @property
-    def cache_values(self) -> int:
-        """The numbers that the KV cache keeps for each token, all layers together, as if no layer
-        had a sliding window: an upper bound. 0 where the metadata does not say."""
-        heads = self.of_model("attention.head_count")
-        head = self.width // heads if heads else 0
-        key = self.of_model("attention.key_length") or head
-        value = self.of_model("attention.value_length") or head
-        shared = self.of_model("attention.shared_kv_layers")
-        return self._key_heads(heads, max(0, self.layers - shared)) * (key + value)
-
-    def _key_heads(self, heads: int, layers: int) -> int:
-        """The key heads of the first `layers` layers together. Only every n-th layer of a hybrid
-        (``full_attention_interval``) has attention."""
-        given = self.values.get(f"{self.architecture}.attention.head_count_kv", heads)
-        if isinstance(given, Sequence) and not isinstance(given, str):
-            return sum(n for n in given[:layers] if isinstance(n, int) and n >= 0)
-        heads = self.of_model("attention.head_count_kv") or heads
-        return heads * (layers // (self.of_model("full_attention_interval") or 1))
 
     # ------------------------------------------------------------ tokens
 
@@ -185,22 +132,6 @@ class Gguf:
 
     # ------------------------------------------------------------ values
 
-    def text(self, key: str) -> str:
-        value = self.values.get(key)
-        return value if isinstance(value, str) else ""
-
-    def number(self, key: str, default: int = 0) -> int:
-        value = self.values.get(key)
-        return value if isinstance(value, int) else default
-
-    def of_model(self, key: str) -> int:
-        """A whole number of this architecture; 0 where it is missing, the largest of a list that
-        has one for each layer."""
-        value = self.values.get(f"{self.architecture}.{key}", 0)
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            value = max((entry for entry in value if isinstance(entry, int)), default=0)
-        return value if isinstance(value, int) and 0 <= value < 1 << 40 else 0
-
     def texts(self, key: str) -> Sequence[bytes]:
         value = self.values.get(key)
         return value if isinstance(value, list) else []
@@ -208,11 +139,6 @@ class Gguf:
     def numbers(self, key: str) -> Sequence[int | float]:
         value = self.values.get(key)
         return [] if value is None or isinstance(value, (str, int, float, list)) else value  # type: ignore[return-value]
-
-
-def is_gguf(path: Path) -> bool:
-    """Whether `path` is named as a GGUF file."""
-    return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
 def read_gguf(path: Path) -> Gguf:

@@ -12,10 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.errors import ModelError
-
-SUFFIX = ".gguf"
-
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+from bot.worker.gguf.files import SUFFIX, parts_of, stem_of
 
 _QUANTIZATION = re.compile(
     r"(?<![A-Za-z0-9])"
@@ -97,7 +94,7 @@ def gguf_models(files: Iterable[str]) -> list[GgufModel]:
     for path in sorted(given):
         parts = parts_of(path)
         model = GgufModel(
-            stem=_stem(path),
+            stem=stem_of(path),
             quantization=quantization_of(path),
             parts=parts,
             missing=tuple(part for part in parts if part not in given),
@@ -112,29 +109,13 @@ def is_model_file(path: str) -> bool:
     return path.lower().endswith(SUFFIX) and not _NO_MODEL.search(_base(path))
 
 
-def parts_of(path: str) -> tuple[str, ...]:
-    """The paths of all parts of the file to which `path` belongs, in order; `path` alone where its
-    name has no ``-00001-of-0000N``."""
-    match = _PART.fullmatch(path)
-    if match is None or not 1 <= int(match["number"]) <= int(match["count"]):
-        return (path,)
-    ending = path[-len(SUFFIX) :]
-    numbers = range(1, int(match["count"]) + 1)
-    return tuple(f"{match['stem']}-{n:05}-of-{match['count']}{ending}" for n in numbers)
-
-
 def quantization_of(path: str) -> str:
     """The quantization that a file's name, else its folder's, says: "Q4_K_M"; "" where neither
     does."""
-    for part in reversed(_stem(path).split("/")):
+    for part in reversed(stem_of(path).split("/")):
         if found := _QUANTIZATION.findall(part):
             return str(found[-1]).upper()
     return ""
-
-
-def _stem(path: str) -> str:
-    match = _PART.fullmatch(path)
-    return match["stem"] if match else path[: -len(SUFFIX)]
 
 
 def _base(path: str) -> str:

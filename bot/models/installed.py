@@ -17,9 +17,10 @@ from bot.models.find import (
     missing_weights,
     split_name,
 )
-from bot.models.gguf_files import is_model_file, parts_of
+from bot.models.gguf_files import is_model_file
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.repository import files_in, read_repository
+from bot.worker.gguf.files import parts_of
 
 
 @dataclass(frozen=True, slots=True)

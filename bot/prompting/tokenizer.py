@@ -22,7 +22,7 @@ import tokenizers
 
 from bot.errors import ModelError
 from bot.files import parse_json
-from bot.models.gguf import is_gguf, read_gguf
+from bot.models.gguf import read_gguf
 from bot.models.special_tokens import AddedToken
 from bot.prompting.gguf_tokenizer import UnsupportedTokenizer, gguf_spec
 from bot.prompting.sentencepiece import SPACE, tokenizer_spec
@@ -39,6 +39,7 @@ from bot.prompting.tokenizer_json import (
     text_only,
     with_added,
 )
+from bot.worker.gguf.files import is_gguf
 
 _SAMPLE = "Hello, 12 <s> \t\nñ \U0010fffd"
 """A text with letters, digits, white space and a character that is in no vocabulary."""

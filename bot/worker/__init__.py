@@ -12,10 +12,13 @@ backend only when a model is loaded.
     loop        runs decoding steps and applies the commands that arrive between two steps
     memory      how much memory this machine has available
     backends    the ways to run a model: OpenVINO, torch, ipex-llm, llama.cpp, and a stand-in
+    gguf        reads the headers of GGUF files, for the backends and for `bot.models`
     conversion  Hugging Face models converted (and quantized) for a backend, and their cache
 
-Scripts that `parley.doctor` runs by their path, in the worker's interpreter:
+What else is asked of the worker's interpreter (`__main__.COMMANDS`):
 
     probe       which libraries and devices a backend finds
     logits      compares a device's logits with the CPU's
+    compare     compares a model's quantizations with its weights in 16 bits
+    alone       generates without Parley around it
 """

@@ -5,17 +5,27 @@ site-packages) is kept off ``sys.path``: the worker's interpreter must find its 
 Parley's. Written so that an old Python can at least say that it is too old.
 """
 
+import importlib
 import os
 import sys
 import types
 
+COMMANDS = {
+    "choose": "bot.worker.backends.choose",
+    "probe": "bot.worker.probe",
+    "llamacpp": "bot.worker.backends.llamacpp.probe",
+    "logits": "bot.worker.logits",
+    "compare": "bot.worker.compare",
+    "alone": "bot.worker.alone",
+}
+"""What is asked of this interpreter instead of serving a model, by the first argument: a module
+whose ``run`` does it."""
+WORKER = "bot.worker.process"
+
 
 def main():  # type: () -> int
-    """Run the worker. With the argument ``choose`` print the backend that it would choose, with
-    ``llamacpp`` which llama-server there is; ``compare`` and ``alone`` are in the modules of these
-    names.
-
-    Returns the process's exit code; 2 where this Python is older than 3.10."""
+    """Run the worker, or one of `COMMANDS`. Returns the process's exit code; 2 where this Python is
+    older than 3.10."""
     if sys.version_info < (3, 10):  # noqa: UP036
         message = "the model's process needs Python 3.10 or newer; {} is Python {}\n"
         sys.stderr.write(message.format(sys.executable, sys.version.split()[0]))
@@ -27,18 +37,8 @@ def main():  # type: () -> int
     package.__path__ = [os.path.dirname(worker_dir)]  # noqa: PTH120
     sys.modules["bot"] = package
 
-    if sys.argv[1:2] == ["choose"]:
-        from bot.worker.backends.choose import run
-    elif sys.argv[1:2] == ["llamacpp"]:
-        from bot.worker.backends.llamacpp.probe import run
-    elif sys.argv[1:2] == ["compare"]:
-        from bot.worker.compare import run
-    elif sys.argv[1:2] == ["alone"]:
-        from bot.worker.alone import run
-    else:
-        from bot.worker.process import run
-
-    return run()
+    module = importlib.import_module(COMMANDS[sys.argv[1]] if sys.argv[1:] else WORKER)
+    return int(module.run())
 
 
 if __name__ == "__main__":

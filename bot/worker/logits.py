@@ -1,6 +1,10 @@
 """Compares the logits that a device computes with those of this machine's CPU.
 
-Run by its path, in the worker's interpreter, with one JSON object on stdin:
+A command, run in the worker's interpreter, with one JSON object on stdin:
+
+    python …/bot/worker/__main__.py logits
+
+The object's fields:
 
     library    "openvino", "torch", "ipex" or "llamacpp"
     model      the folder of a Llama model, small enough for the CPU
@@ -30,7 +34,6 @@ import importlib
 import json
 import os
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +41,9 @@ Logits = Any
 """A float32 array [tokens, vocabulary]."""
 
 
-def main() -> int:
-    """Read stdin, compare, print. Returns exit code 0 also where the comparison failed."""
-    worker_dir = str(Path(__file__).resolve().parent)
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != worker_dir]  # noqa: PTH100
-    package = types.ModuleType("bot")  # as in __main__.py: bot itself stays unimported
-    package.__path__ = [str(Path(worker_dir).parent)]
-    sys.modules["bot"] = package
+def run() -> int:
+    """The command ``logits``: read stdin, compare, print. Returns exit code 0 also where the
+    comparison failed."""
     asked = json.load(sys.stdin)
     try:
         facts = compare(asked)
@@ -189,7 +188,3 @@ def torch_pairs(
         return result.float().cpu().numpy()
 
     return [(logits(there, ids), logits(here, ids)) for ids in asked["sequences"]]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

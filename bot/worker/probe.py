@@ -1,8 +1,8 @@
 """Finds out whether a backend's libraries can be imported, and which devices they see.
 
-Run by its path, in the worker's interpreter:
+A command, run in the worker's interpreter, that loads no model:
 
-    python …/bot/worker/probe.py openvino|torch|ipex
+    python …/bot/worker/__main__.py probe openvino|torch|ipex
 
 The last line on stdout is one JSON object:
 
@@ -20,7 +20,6 @@ interpreter ends this process and no other.
 import importlib
 import importlib.util
 import json
-import os
 import platform
 import sys
 from typing import Any
@@ -32,12 +31,10 @@ PACKAGES = {
 }
 
 
-def main() -> int:
-    """Print the JSON object. Returns exit code 0 also where a library is missing: see ``error``."""
-    # The script's own folder: its modules would shadow others of the same name.
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # noqa: PTH100
-    library = sys.argv[1]
+def run() -> int:
+    """The command ``probe``: print the JSON object for the second argument. Returns exit code 0
+    also where a library is missing: see ``error``."""
+    library = sys.argv[2]
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": installed(PACKAGES[library]),
@@ -145,6 +142,3 @@ def devices_of(torch: Any, kinds: "tuple[str, ...]") -> "list[dict[str, Any]]":
 
 
 FIND = {"openvino": openvino_devices, "torch": torch_devices, "ipex": ipex_devices}
-
-if __name__ == "__main__":
-    sys.exit(main())

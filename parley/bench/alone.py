@@ -1,24 +1,19 @@
 """A process that generates without Parley around it: `bot.worker.alone`, driven line by line."""
 
-import asyncio
-import contextlib
-import json
 import os
-import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from bot import worker
 from bot.environment import worker_environment
 from bot.errors import ModelError
+from bot.generation.process import WORKER
 from bot.worker.alone import MARK
 from bot.worker.protocol import LoadOptions
 from parley.bench.samples import Sample
-
-LONGEST_LINE = 2**24
-"""Bytes of one answer of the process; a library may print long lines, too."""
+from parley.python_process import Conversation, ProcessFailed, started
 
 
 class Unavailable(ModelError):
@@ -28,8 +23,8 @@ class Unavailable(ModelError):
 class Alone:
     """A running process with its model loaded."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
         self.title = ""
         """What it loaded, for people."""
 
@@ -44,23 +39,16 @@ class Alone:
         return Sample(found["seconds"], found["tokens"], tuple(found["first"]))
 
     async def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-            await self._process.stdin.drain()
-            while line := (await self._process.stdout.readline()).decode(errors="replace"):
-                if line.startswith(MARK):
-                    answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
-                    if answer["error"]:
-                        raise Unavailable(answer["error"])
-                    return answer
-        except (OSError, ValueError) as exc:
-            raise Unavailable(f"its process gave no answer ({exc})") from exc
-        raise Unavailable("its process ended; --verbose shows what it printed")
+            answer: dict[str, Any] = await self._conversation.ask(asked, MARK)
+        except ProcessFailed as exc:
+            raise Unavailable(f"{exc}; --verbose shows what it printed") from exc
+        if answer["error"]:
+            raise Unavailable(answer["error"])
+        return answer
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def alone(
     way: str,
     options: LoadOptions,
@@ -73,26 +61,15 @@ async def alone(
     the interpreter `python` ("" for this one). `verbose` shows what it prints. Raises
     Unavailable."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            python or sys.executable,
-            "-X",
-            "utf8",
-            str(Path(worker.__file__).with_name("__main__.py")),
+        async with started(
+            WORKER,
             "alone",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=None if verbose else asyncio.subprocess.DEVNULL,
-            env=worker_environment(os.environ, passed_on),
-            limit=LONGEST_LINE,
-        )
-    except OSError as exc:
-        raise Unavailable(f"{python} cannot be started ({exc.strerror})") from exc
-    try:
-        running = Alone(process)
-        await running.load(way, options)
-        yield running
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
+            python=python,
+            environment=worker_environment(os.environ, passed_on),
+            stderr=None if verbose else DEVNULL,
+        ) as process:
+            running = Alone(Conversation(process))
+            await running.load(way, options)
+            yield running
+    except ProcessFailed as exc:
+        raise Unavailable(str(exc)) from exc

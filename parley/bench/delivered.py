@@ -32,12 +32,14 @@ from parley.bench.samples import Sample
 from storage import open_store
 
 PLATFORM = "bench"
+NO_LIMITS = SurfaceLimits(1_000_000, budget="bench", edits_per_second=1e6, burst=1000)
 
 
 class MemorySurface:
     """A surface that takes everything at once."""
 
-    limits = SurfaceLimits(1_000_000, budget="bench", edits_per_second=1e6, burst=1000)
+    def __init__(self, limits: SurfaceLimits = NO_LIMITS) -> None:
+        self.limits = limits
 
     async def send(self, part: Part) -> str:
         return part.key

@@ -19,7 +19,8 @@ from bot.models.choose import interpreter
 from bot.models.find import find_model
 from bot.models.kind import CONVERTED, kind_of
 from bot.models.repository import read_repository
-from parley.doctor.interpreter import QueryFailed, run_script
+from parley.doctor.interpreter import run_command
+from parley.python_process import ProcessFailed
 
 LOW_BITS = ("bf16", "sym_int8", "asym_int4", "sym_int4")
 """What is compared unless something else is asked for."""
@@ -100,14 +101,13 @@ async def _facts(settings: Settings, folder: Path, low_bits: Sequence[str]) -> d
             "scratch": scratch.name,
         }
         try:
-            facts = await run_script(
-                "__main__.py",
+            facts = await run_command(
                 "compare",
                 python=interpreter(settings),
                 passed_on=settings.model.environment,
-                request=json.dumps(request).encode(),
+                request=request,
             )
-        except QueryFailed as exc:
+        except ProcessFailed as exc:
             raise ModelError(f"{folder} cannot be compared: {exc}.") from exc
     if facts["error"]:
         raise ModelError(f"{folder} cannot be compared: {facts['error']}.")

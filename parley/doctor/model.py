@@ -17,18 +17,18 @@ from bot.generation.thinking import families_in
 from bot.messages import Reasoning
 from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
-from bot.models.gguf import is_gguf, read_gguf
+from bot.models.gguf import read_gguf
 from bot.models.kind import kind_of, require_suited
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
-from bot.worker.backends.llamacpp import gguf_header
 from bot.worker.backends.openvino.exporter import HOW, find_exported, resolve_export_low_bit
 from bot.worker.backends.openvino.library import exported_file
 from bot.worker.backends.torch.device import choose_precision
 from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.decoder_config import DecoderConfig
+from bot.worker.gguf.files import is_gguf
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
@@ -209,7 +209,7 @@ def _is_exported(model: Path, section: ModelSettings, cache: Path) -> bool:
 
 
 def _require_gguf(path: Path) -> None:
-    if not gguf_header.is_gguf(str(path)):
+    if not is_gguf(path):
         raise LoadError(
             f'{path} is no GGUF file, and backend = "llamacpp" runs nothing else. Set [model] '
             'backend = "auto", or name a .gguf file'

@@ -8,8 +8,9 @@ from bot.config import Settings
 from bot.errors import ModelError
 from bot.models.choose import DEMO_REASON, backend_and_device, interpreter
 from bot.models.find import find_model
-from parley.doctor.interpreter import TIMEOUT, QueryFailed, run_script
+from parley.doctor.interpreter import TIMEOUT, run_command
 from parley.environments.llamacpp import server_path
+from parley.python_process import ProcessFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,7 @@ async def resolve_backend(settings: Settings) -> Resolved:
         }
     )
     try:
-        choice = await run_script(
-            "__main__.py",
+        choice = await run_command(
             "choose",
             options,
             python=interpreter(settings),
@@ -62,7 +62,7 @@ async def resolve_backend(settings: Settings) -> Resolved:
         if choice["error"]:
             return Resolved(settings, error=choice["error"])
         return Resolved(_with_backend(settings, choice["backend"], device), choice["reason"])
-    except (QueryFailed, LookupError) as exc:
+    except (ProcessFailed, LookupError) as exc:
         return Resolved(settings, error=str(exc))
 
 

@@ -7,7 +7,6 @@ batching. Speed is what the backend itself reports: time to first token, and thr
 """
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -23,9 +22,10 @@ from bot.messages import Prompt, Usage
 from bot.models.choose import interpreter
 from bot.worker.protocol import LoadOptions
 from parley.doctor.backends import LIBRARIES, device_for
-from parley.doctor.interpreter import QueryFailed, probe, run_script
+from parley.doctor.interpreter import probe, run_command
 from parley.doctor.resolve import Resolved, resolve_backend
 from parley.environments.llamacpp import server_path
+from parley.python_process import ProcessFailed
 
 QUESTIONS = (
     "Hello, who are you?",
@@ -187,13 +187,13 @@ async def _compare(
             "sequences": [each.prompt + each.answer for each in answers],
         }
         try:
-            facts = await run_script(
-                "logits.py",
+            facts = await run_command(
+                "logits",
                 python=python,
                 passed_on=passed_on,
-                request=json.dumps(request).encode(),
+                request=request,
             )
-        except QueryFailed as exc:
+        except ProcessFailed as exc:
             raise ModelError(f"The comparison with the CPU failed: {exc}") from exc
     if facts["error"]:
         raise ModelError(f"The comparison with the CPU failed: {facts['error']}")

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.checks import Result, State
 from bot.config import Settings
-from parley.web.processes import ProcessFailed, result_of
+from parley.python_process import ProcessFailed, result_of
 from parley.web.state import STATE
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from bot.clock import Clock
 from bot.environment import worker_environment
 from bot.errors import ConfigError
 from bot.token_bucket import TokenBucket
-from parley.web.processes import ProcessFailed, result_of
+from parley.python_process import ProcessFailed, result_of
 
 logger = logging.getLogger(__name__)
 

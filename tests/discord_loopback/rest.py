@@ -75,6 +75,8 @@ class Rest:
     """The application's: 1 << 19 is the Message Content intent."""
     logins_refused: int = 0
     """How many of the next logins meet a server that is down."""
+    members_refused: int = 0
+    """How many of the next requests for a member meet one."""
 
     def routes(self) -> list[web.AbstractRouteDef]:
         message = "/channels/{channel}/messages/{message}"
@@ -181,6 +183,9 @@ class Rest:
         return _json(channel.payload())
 
     async def get_member(self, request: web.Request) -> web.Response:
+        if self.members_refused:
+            self.members_refused -= 1
+            return _error(503, 0, "down")
         user = self.world.users.get(request.match_info["user"])
         if user is None:
             return _error(404, 10007, "Unknown Member")

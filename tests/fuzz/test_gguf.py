@@ -14,6 +14,9 @@ from bot.errors import ModelError
 from bot.models.folder import ModelFolder
 from bot.models.gguf import read_gguf
 from bot.prompting.tokenizer import TextTokenizer
+from bot.worker.backends.llamacpp.gguf_header import read_header
+from bot.worker.backends.openvino import gguf_file
+from bot.worker.protocol import LoadError
 from tests.chat_templates import CHATML
 from tests.fuzz.mutations import damaged_bytes
 from tests.fuzz.test_files import ends_in_one_line
@@ -31,7 +34,8 @@ def whole(kind: str) -> bytes:
 
 
 def examine(data: bytes) -> None:
-    """Read the file as the bot does: the model's properties, then its tokenizer."""
+    """Read the file as the bot does, the model's properties and then its tokenizer, and as the
+    backends do."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "a.gguf")
         file.write_bytes(data)
@@ -46,6 +50,8 @@ def examine(data: bytes) -> None:
             assert gguf.cache_values >= 0
             assert gguf.parameters >= 0
             ends_in_one_line(lambda: TextTokenizer.load(file), ModelError)
+        ends_in_one_line(lambda: read_header(file), LoadError)
+        ends_in_one_line(lambda: gguf_file.read_gguf(file), LoadError)
 
 
 DAMAGED = st.sampled_from(["gpt2", "llama"]).flatmap(lambda kind: damaged_bytes(whole(kind)))

@@ -1,11 +1,11 @@
 """What several scenarios do and look at."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from bot.messages import Prompt
 from bot.ports import ArchivedAnswer, Store, StoredAnswer
-from tests.scenarios.driver import Answer, Group, Press, Said, Where, Who
+from tests.scenarios.driver import Answer, Group, GroupPlatform, Press, Said, Where, Who
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
 
@@ -20,6 +20,18 @@ def counting(*, paced: bool = True) -> ScriptedGenerator:
 def repeating() -> ScriptedGenerator:
     """A model that repeats the question."""
     return ScriptedGenerator(lambda prompt: f"On {prompt.question}", context=100_000)
+
+
+@asynccontextmanager
+async def with_two_models(
+    group: GroupPlatform,
+) -> AsyncIterator[tuple[Group, ScriptedGenerator, ScriptedGenerator]]:
+    """One run of Parley with the default model, which repeats the question, and the model "large",
+    which always says LARGE; and both of them."""
+    model, large = repeating(), ScriptedGenerator(lambda _: "LARGE", context=5000)
+    group.add_model("large", large)
+    async with group.running(model) as chat:
+        yield chat, model, large
 
 
 async def ask(
@@ -38,6 +50,13 @@ async def answered(chat: Group, model: ScriptedGenerator, prompts: int) -> None:
     await until(lambda: len(model.prompts) >= prompts)
     await chat.settled()
     assert len(model.prompts) == prompts
+
+
+async def asked_of(chat: Group, model: ScriptedGenerator, prompts: int) -> list[str]:
+    """`answered`, and the questions that the model was given with the last of them, oldest
+    first."""
+    await answered(chat, model, prompts)
+    return given(model.prompts[-1])
 
 
 async def begin(
@@ -66,12 +85,6 @@ def stopped(answer: Answer) -> bool:
 def given(prompt: Prompt) -> list[str]:
     """The questions that the model was given, oldest first."""
     return [*(exchange.question for exchange in prompt.history), prompt.question]
-
-
-async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
-    """As `until`, for a condition that has to be asked for."""
-    while not await condition():
-        await asyncio.sleep(0.002)
 
 
 async def newest(store: Store) -> StoredAnswer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.engine.window import WindowOptions
-from bot.messages import Sampling
+from bot.messages import Prompt, Sampling
 from bot.ports import Generator, Store
 from storage.in_memory import MemoryStore
 from tests.adapters.discord.scene import loopback
@@ -18,9 +18,11 @@ from tests.adapters.slack.bench import bench
 from tests.discord_loopback import Channel
 from tests.discord_loopback import Message as DiscordMessage
 from tests.scaled_clock import ScaledClock
+from tests.scenarios.acting import answered
 from tests.scenarios.driver import Answer, Said, Where, Who
 from tests.scenarios.on_discord import DiscordGroup, DiscordGroupPlatform
 from tests.scenarios.on_slack import FACTOR, SlackGroup, SlackGroupPlatform
+from tests.scripted_generator import ScriptedGenerator
 from tests.slack_loopback import LoopbackSlack
 from tests.slack_loopback import Message as SlackMessage
 
@@ -185,12 +187,81 @@ async def on_slack(*, channel_context: int = 0, **conversation: Any) -> AsyncIte
         yield SlackStage(slack, channel_context, conversation)
 
 
+# ---------------------------------------------------------------- what people do there
+
+
+def red_and_blue(**options: Any) -> ScriptedGenerator:
+    """A model that always gives the same answer."""
+    return ScriptedGenerator(lambda _: "Red and blue.", context=100_000, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One run of Parley on a stage: what people do in its threads, and what the model was given."""
+
+    stage: Stage
+    chat: Any
+    """The `Group`; its places may also be threads."""
+    model: ScriptedGenerator
+
+    async def ask(self, who: Who, text: str, thread: Place = Where.HERE) -> Said:
+        """Ask, and wait until the answer is shown."""
+        before = len(self.model.prompts)
+        said: Said = await self.chat.say(who, f"@bot {text}", where=thread)
+        await self.answered(before + 1)
+        return said
+
+    async def answered(self, prompts: int) -> None:
+        """Wait until the model was given so many prompts, and all answers are shown."""
+        await answered(self.chat, self.model, prompts)
+
+    async def thread_on_answer(self) -> str:
+        """Ana asks for two colours in the channel; a thread on the answer."""
+        await self.ask(Who.ANA, "Name two colours.")
+        return await self.stage.thread_on(self.only())
+
+    async def thread_among_people(self, text: str) -> tuple[Said, str]:
+        """Ana says this in the channel, and to nobody; it, and a thread on it."""
+        said = await self.chat.say(Who.ANA, text, where=Where.CHANNEL)
+        return said, await self.stage.thread_on(said)
+
+    def last(self) -> Prompt:
+        """What the model was given last."""
+        return self.model.prompts[-1]
+
+    def only(self, where: Place = Where.HERE) -> Answer:
+        """The only answer in a place."""
+        (answer,) = self.chat.answers(where)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def note(self, thread: str) -> str:
+        """The small print below the newest answer in a thread."""
+        return str(self.chat.answers(thread)[-1].note)
+
+
+@asynccontextmanager
+async def talking(stage: Stage, model: ScriptedGenerator | None = None) -> AsyncIterator[Talk]:
+    """One run of Parley; by default with `red_and_blue`."""
+    model = model or red_and_blue()
+    async with stage.running(model) as chat:
+        yield Talk(stage, chat, model)
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """One platform, and how its stage is opened: with ``[conversation]`` settings."""
 
     name: str
     open: Callable[..., AbstractAsyncContextManager[Stage]]
+
+    @asynccontextmanager
+    async def talk(
+        self, model: ScriptedGenerator | None = None, **conversation: Any
+    ) -> AsyncIterator[Talk]:
+        """A stage and one run of Parley on it."""
+        async with self.open(**conversation) as stage, talking(stage, model) as talk:
+            yield talk
 
 
 PLATFORMS = (Opening("discord", on_discord), Opening("slack", on_slack))

@@ -11,7 +11,6 @@ from tests.scenarios.acting import (
     ask,
     begin,
     counting,
-    eventually,
     newest,
     only,
     repeating,
@@ -170,5 +169,5 @@ async def test_the_last_rating_of_each_person_is_stored(group: GroupPlatform) ->
             async def is_stored(expected: tuple[int, ...] = stored) -> bool:
                 return await verdicts() == expected
 
-            await eventually(is_stored)
+            await until(is_stored)
         assert only(chat).text == "On Ana: Hello"

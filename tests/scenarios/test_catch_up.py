@@ -8,7 +8,6 @@ import pytest
 from tests.scenarios.acting import (
     answered,
     ask,
-    eventually,
     given,
     questions,
     repeating,
@@ -16,6 +15,7 @@ from tests.scenarios.acting import (
 from tests.scenarios.driver import Can, Command, Group, GroupPlatform, Where, Who
 from tests.scenarios.platforms import on_all_that_can
 from tests.scripted_generator import ScriptedGenerator
+from tests.until import until
 
 OLD = 20 * 60
 """Seconds; more than ``catch_up_minutes``."""
@@ -196,7 +196,7 @@ async def test_a_question_that_was_edited_unheard_is_answered_again_in_its_place
 
 
 async def edited(chat: Group, group: GroupPlatform) -> None:
-    await eventually(lambda: _is_edited(group))
+    await until(lambda: _is_edited(group))
     await chat.settled()
     assert [answer.text for answer in chat.answers()] == ["On Ana: Another"]
 
@@ -218,13 +218,13 @@ async def test_a_question_that_was_deleted_unheard_leaves_the_history(
         if running:
             async with chat.unheard():
                 await chat.delete(said)
-            await eventually(lambda: _is_deleted(group))
+            await until(lambda: _is_deleted(group))
             await chat.settled()
     if not running:
         async with chat.unheard():
             await chat.delete(said)
         async with group.running(model) as chat:
-            await eventually(lambda: _is_deleted(group))
+            await until(lambda: _is_deleted(group))
             await chat.settled()
     assert asked(model) == ["Ana: One", "Ana: Two"]
 

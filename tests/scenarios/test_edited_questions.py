@@ -6,7 +6,6 @@ from tests.scenarios.acting import (
     ask,
     begin,
     counting,
-    eventually,
     given,
     only,
     questions,
@@ -73,7 +72,7 @@ async def test_an_edit_of_an_older_question_changes_the_history_alone(group: Gro
         said = await ask(chat, model, Who.ANA, "What is a llama?")
         await ask(chat, model, Who.ANA, "And a parrot?")
         await chat.edit(said, "@bot What is an alpaca?")
-        await eventually(lambda: _holds(group, "What is an alpaca?"))
+        await until(lambda: _holds(group, "What is an alpaca?"))
         await ask(chat, model, Who.BEN, "Which is larger?")
         assert given(model.prompts[-1]) == [
             "Ana: What is an alpaca?",
@@ -92,7 +91,7 @@ async def test_a_question_edited_down_to_nothing_leaves_the_history_with_its_ans
         said = await ask(chat, model, Who.ANA, "My secret is 42.")
         await ask(chat, model, Who.BEN, "What is a llama?")
         await chat.edit(said, "@bot")
-        await eventually(lambda: _lacks(group, "My secret is 42."))
+        await until(lambda: _lacks(group, "My secret is 42."))
         await ask(chat, model, Who.BEN, "What is the secret?")
         assert given(model.prompts[-1]) == ["Ben: What is a llama?", "Ben: What is the secret?"]
         assert not any("42" in exchange.answer for exchange in model.prompts[-1].history)
@@ -119,7 +118,7 @@ async def test_a_deleted_question_leaves_the_history_with_its_answer(group: Grou
         await ask(chat, model, Who.BEN, "What is a llama?")
         said = await ask(chat, model, Who.ANA, "My secret is 42.")
         await chat.delete(said)
-        await eventually(lambda: _lacks(group, "My secret is 42."))
+        await until(lambda: _lacks(group, "My secret is 42."))
         await ask(chat, model, Who.BEN, "What is the secret?")
         assert given(model.prompts[-1]) == ["Ben: What is a llama?", "Ben: What is the secret?"]
         assert not any("42" in exchange.answer for exchange in model.prompts[-1].history)

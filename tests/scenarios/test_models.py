@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from bot.ports import ConversationSettings
-from tests.scenarios.acting import answered, ask, newest, repeating
+from tests.scenarios.acting import answered, ask, newest, repeating, with_two_models
 from tests.scenarios.driver import Can, Command, GroupPlatform, Where, Who
 from tests.scenarios.platforms import on_all_that_can
-from tests.scripted_generator import ScriptedGenerator
 
 REFUSED = "Only an admin can choose the model of this conversation."
 CHOSEN = "From the next question on, the model large answers here."
@@ -14,10 +13,6 @@ ONLY_ONE = (
     "There is nothing to choose: I have one model, scripted. Whoever runs me can add others that "
     "run on model servers."
 )
-
-
-def large_model() -> ScriptedGenerator:
-    return ScriptedGenerator(lambda _: "LARGE", context=5000)
 
 
 def shown(*, large: bool) -> str:
@@ -34,9 +29,7 @@ def shown(*, large: bool) -> str:
 async def test_an_admin_chooses_the_model_that_answers_and_takes_it_back(
     group: GroupPlatform,
 ) -> None:
-    model, large = repeating(), large_model()
-    group.add_model("large", large)
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, large):
         await ask(chat, model, Who.ADA, "Hello")
         assert await (await chat.command(Who.ADA, Command.MODEL)).text() == shown(large=False)
         told = await chat.command(Who.ADA, Command.MODEL, {"name": "Large"})
@@ -55,9 +48,7 @@ async def test_an_admin_chooses_the_model_that_answers_and_takes_it_back(
 
 @on_all_that_can(Can.SETTINGS)
 async def test_nobody_else_chooses_but_everybody_sees(group: GroupPlatform) -> None:
-    model = repeating()
-    group.add_model("large", large_model())
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, _):
         await ask(chat, model, Who.ANA, "Hello")
         told = await chat.command(Who.ANA, Command.MODEL, {"name": "large"})
         assert await told.text() == REFUSED
@@ -80,9 +71,7 @@ async def test_with_one_model_the_command_says_why_there_is_no_choice(
 
 @on_all_that_can()
 async def test_a_name_that_is_none_is_told_with_those_that_are(group: GroupPlatform) -> None:
-    model = repeating()
-    group.add_model("large", large_model())
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, _):
         await ask(chat, model, Who.ADA, "Hello")
         told = await chat.command(Who.ADA, Command.MODEL, {"name": "huge"})
         assert await told.text() == "There is no model 'huge'. Choose default or large."
@@ -93,9 +82,7 @@ async def test_a_name_that_is_none_is_told_with_those_that_are(group: GroupPlatf
 async def test_a_mention_chooses_too_and_only_the_names_of_models_are_choices(
     group: GroupPlatform,
 ) -> None:
-    model, large = repeating(), large_model()
-    group.add_model("large", large)
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, large):
         await ask(chat, model, Who.ANA, "model trains")
         refused = await chat.say(Who.BEN, "@bot model large")
         assert await refused.told.text() == REFUSED
@@ -108,9 +95,7 @@ async def test_a_mention_chooses_too_and_only_the_names_of_models_are_choices(
 
 @on_all_that_can(Can.SETTINGS)
 async def test_the_settings_show_the_model_and_one_that_is_gone(group: GroupPlatform) -> None:
-    model = repeating()
-    group.add_model("large", large_model())
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, _):
         await ask(chat, model, Who.ANA, "Hello")
         for name, said in (
             (None, "Model: default"),
@@ -126,9 +111,7 @@ async def test_the_settings_show_the_model_and_one_that_is_gone(group: GroupPlat
 
 @on_all_that_can(Can.OTHERS)
 async def test_a_choice_is_the_places_own(group: GroupPlatform) -> None:
-    model, large = repeating(), large_model()
-    group.add_model("large", large)
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, large):
         await ask(chat, model, Who.ADA, "Hello")
         await (await chat.command(Who.ADA, Command.MODEL, {"name": "large"})).text()
         await chat.say(Who.ADA, "@bot And here?", where=Where.ELSEWHERE)
@@ -140,9 +123,7 @@ async def test_a_choice_is_the_places_own(group: GroupPlatform) -> None:
 async def test_a_thread_can_have_the_default_where_its_channel_has_another(
     group: GroupPlatform,
 ) -> None:
-    model, large = repeating(), large_model()
-    group.add_model("large", large)
-    async with group.running(model) as chat:
+    async with with_two_models(group) as (chat, model, large):
         await chat.say(Who.ADA, "@bot Hello", where=Where.PEOPLES_THREAD)
         await answered(chat, model, 1)
         thread = (await newest(group.store)).question.conversation

@@ -1,7 +1,7 @@
 """What a question refers to, as the model is given it, on every platform."""
 
 from adapters.common.texts import NOTHING_ASKED
-from tests.scenarios.acting import answered, ask, given, repeating
+from tests.scenarios.acting import answered, ask, asked_of, repeating
 from tests.scenarios.driver import Can, Group, GroupPlatform, Where, Who
 from tests.scenarios.platforms import on_all_that_can
 
@@ -23,8 +23,7 @@ async def test_a_mention_alone_means_ones_own_message_just_before(group: GroupPl
         await chat.say(Who.ANA, "What is a llama?", where=Where.CHANNEL)
         await chat.say(Who.BEN, "No idea.", where=Where.CHANNEL)
         await chat.say(Who.ANA, "@bot", where=Where.CHANNEL)
-        await answered(chat, model, 1)
-        assert given(model.prompts[0]) == ["Ana: What is a llama?"]
+        assert await asked_of(chat, model, 1) == ["Ana: What is a llama?"]
 
 
 @on_all_that_can(Can.OTHERS)
@@ -61,8 +60,7 @@ async def test_a_mention_alone_means_the_files_of_that_message_too(group: GroupP
         files = {"notes.txt": b"Buy milk.\n"}
         await chat.say(Who.ANA, "What shall I buy?", where=Where.CHANNEL, files=files)
         await chat.say(Who.ANA, "@bot", where=Where.CHANNEL)
-        await answered(chat, model, 1)
-        assert given(model.prompts[0]) == [
+        assert await asked_of(chat, model, 1) == [
             "Ana: What shall I buy?\n\nFile notes.txt:\nBuy milk.\n(end of notes.txt)"
         ]
 
@@ -75,8 +73,7 @@ async def test_an_edit_of_a_mention_alone_keeps_what_it_means(group: GroupPlatfo
         said = await chat.say(Who.ANA, "@bot", where=Where.CHANNEL)
         await answered(chat, model, 1)
         await chat.edit(said, "@bot In one sentence.")
-        await answered(chat, model, 2)
-        assert given(model.prompts[1]) == ["Ana: What is a llama?\n\nIn one sentence."]
+        assert await asked_of(chat, model, 2) == ["Ana: What is a llama?\n\nIn one sentence."]
 
 
 @on_all_that_can(Can.EDITS, Can.OTHERS)
@@ -90,8 +87,7 @@ async def test_an_edit_of_a_mention_alone_keeps_what_it_means_after_a_restart(
         await answered(chat, model, 1)
     async with group.running(model) as chat:
         await chat.edit(said, "@bot In one sentence.")
-        await answered(chat, model, 2)
-        assert given(model.prompts[1]) == ["Ana: What is a llama?\n\nIn one sentence."]
+        assert await asked_of(chat, model, 2) == ["Ana: What is a llama?\n\nIn one sentence."]
 
 
 @on_all_that_can(Can.EDITS, Can.OTHERS)
@@ -101,8 +97,7 @@ async def test_a_message_that_is_edited_to_a_mention_alone_is_asked(group: Group
         await chat.say(Who.ANA, "What is a llama?", where=Where.CHANNEL)
         said = await chat.say(Who.ANA, "Anybody?", where=Where.CHANNEL)
         await chat.edit(said, "@bot")
-        await answered(chat, model, 1)
-        assert given(model.prompts[0]) == ["Ana: What is a llama?"]
+        assert await asked_of(chat, model, 1) == ["Ana: What is a llama?"]
 
 
 # ---------------------------------------------------------------- replies and forwards
@@ -115,8 +110,7 @@ async def test_a_mention_alone_in_a_reply_means_that_message(group: GroupPlatfor
         said = await chat.say(Who.BEN, "The moon is made of cheese.", where=Where.CHANNEL)
         await chat.say(Who.ANA, "Hm.", where=Where.CHANNEL)
         await chat.say(Who.ANA, "@bot", where=Where.CHANNEL, quoting=said)
-        await answered(chat, model, 1)
-        assert given(model.prompts[0]) == ["Ana: Ben wrote:\nThe moon is made of cheese."]
+        assert await asked_of(chat, model, 1) == ["Ana: Ben wrote:\nThe moon is made of cheese."]
 
 
 @on_all_that_can(Can.QUOTES, Can.EDITS)
@@ -130,8 +124,7 @@ async def test_an_edit_keeps_what_the_question_points_at_even_if_it_was_deleted(
         await answered(chat, model, 1)
         await chat.delete(theirs)
         await chat.edit(said, "@bot Really?")
-        await answered(chat, model, 2)
-        assert given(model.prompts[1]) == [
+        assert await asked_of(chat, model, 2) == [
             "Ana: Ben wrote:\nThe moon is made of cheese.\n\nReally?"
         ]
         assert said.told.so_far == []
@@ -143,8 +136,7 @@ async def test_a_forward_to_the_bot_is_the_question(group: GroupPlatform) -> Non
     async with group.running(model) as chat:
         said = await chat.say(Who.BEN, "What is a llama?", where=Where.ELSEWHERE)
         await chat.forward(Who.ANA, said, Where.DIRECT)
-        await answered(chat, model, 1)
-        assert given(model.prompts[0]) == [forwarded(chat, Who.BEN, "What is a llama?")]
+        assert await asked_of(chat, model, 1) == [forwarded(chat, Who.BEN, "What is a llama?")]
 
 
 @on_all_that_can(Can.FORWARDS)
@@ -154,9 +146,8 @@ async def test_a_mention_alone_means_ones_own_forward_before_it(group: GroupPlat
         said = await chat.say(Who.BEN, "What is a llama?", where=Where.ELSEWHERE)
         await chat.forward(Who.ANA, said, Where.CHANNEL)
         await chat.say(Who.ANA, "@bot", where=Where.CHANNEL)
-        await answered(chat, model, 1)
         quoted = forwarded(chat, Who.BEN, "What is a llama?")
-        assert given(model.prompts[0]) == [f"Ana: {quoted}"]
+        assert await asked_of(chat, model, 1) == [f"Ana: {quoted}"]
 
 
 @on_all_that_can(Can.FORWARDS)

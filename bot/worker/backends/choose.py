@@ -24,9 +24,9 @@ from typing import Any
 
 from bot.worker.backends.ipex.low_bit import LOW_BITS
 from bot.worker.backends.llamacpp.binary import NoServer, find_server, inspect_server
-from bot.worker.backends.llamacpp.gguf_header import is_gguf
 from bot.worker.backends.openvino.gguf_file import read_gguf
 from bot.worker.backends.openvino.library import exported_file
+from bot.worker.gguf.files import is_gguf
 from bot.worker.protocol import LoadError, LoadOptions
 
 
@@ -62,7 +62,7 @@ def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" 
     `detect_installed`) and is only called where that decides. Raises LoadError where nothing here
     runs the model, with what to install."""
     device = options.device
-    if is_gguf(options.model):
+    if is_gguf(Path(options.model)):
         return _for_gguf(options)
     if exported_file(Path(options.model)) is not None:
         return Choice("openvino", "the model is in OpenVINO's format")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -20,6 +21,7 @@ from bot.errors import ShuttingDown, StorageError, SurfaceBusy, SurfaceError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import Quota, RecentConversation
 from storage.in_memory import MemoryStore
+from tests.virtual_clock import VirtualClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANA = Person("chat", "1", "Ana")
@@ -97,9 +99,11 @@ class Deletions:
         return True
 
 
-def scene(store: MemoryStore, book: Book, rules: Rules | None = None) -> tuple[CatchUp, Desk]:
+def scene(
+    store: MemoryStore, book: Book, rules: Rules | None = None, clock: VirtualClock | None = None
+) -> tuple[CatchUp, Desk]:
     desk = Desk(cast("Engine", Deletions(book)), store, cast("Platform", None), rules or Rules())
-    return CatchUp(desk, store, book, now=lambda: NOW), desk
+    return CatchUp(desk, store, book, now=lambda: NOW, clock=clock or VirtualClock()), desk
 
 
 async def caught_up(store: MemoryStore, book: Book, rules: Rules | None = None) -> list[str]:
@@ -253,17 +257,72 @@ async def test_a_place_that_cannot_be_read_does_not_keep_the_others_from_being_r
     assert await caught_up(store, book) == ["post 2"]
 
 
-async def test_where_the_platform_cannot_be_reached_the_next_run_begins_at_the_same_moment(
+async def test_a_platform_that_fails_is_asked_again_until_it_answers(
     store: MemoryStore, book: Book
 ) -> None:
     await asked(store, 9)
     await store.record_handled("chat", at(8))
     catching, desk = scene(store, book)
     book.pages[HERE] = SurfaceBusy("down", retry_after=1.0)
+
+    def comes_back() -> None:
+        if len(book.read) == 3:
+            book.pages[HERE] = page([book.message(9), book.message(5)])
+
+    book.on_read = comes_back
     catching.begin()
     await catching.run()
+    assert len(book.read) == 3
+    assert book.done == ["post 5"]
     async with desk.progress.handling("chat", at(1)):
-        pass  # a live message, newer than the missed one
+        pass
+    assert await store.handled_to("chat") == at(1)
+
+
+async def test_one_place_that_fails_keeps_no_other_one_waiting(
+    store: MemoryStore, book: Book
+) -> None:
+    there = ConversationKey("chat", "c2", workspace="w")
+    await asked(store, 9, key=there)
+    await asked(store, 9)
+    book.pages[HERE] = SurfaceBusy("down", retry_after=1.0)
+    book.pages[there] = page([book.message(9), book.message(5)])
+    assert (await caught_up(store, book))[:1] == ["post 5"]
+    assert book.read[:2] == [HERE, there]
+
+
+async def test_one_question_that_cannot_be_handled_yet_keeps_no_other_one_waiting(
+    store: MemoryStore, book: Book
+) -> None:
+    await asked(store, 9)
+    refused = [SurfaceBusy("down", retry_after=1.0)]
+
+    async def post() -> None:
+        if refused:
+            raise refused.pop()
+        book.done.append("post 5")
+
+    first = replace(book.message(5), post=post)
+    book.pages[HERE] = page([book.message(9), first, book.message(4)])
+    assert (await caught_up(store, book))[:2] == ["post 4", "post 5"]
+
+
+async def test_where_the_platform_fails_for_too_long_the_next_run_begins_at_the_same_moment(
+    store: MemoryStore, book: Book
+) -> None:
+    await asked(store, 9)
+    await store.record_handled("chat", at(8))
+    clock = VirtualClock()
+    catching, desk = scene(store, book, clock=clock)
+    book.pages[HERE] = SurfaceBusy("down", retry_after=1.0)
+    catching.begin()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(catching.run())
+        await clock.sleep(60)
+        async with desk.progress.handling("chat", at(1)):
+            pass  # a live message, newer than the missed one
+        catching.begin()  # and a further gap
+    assert 10 < len(book.read) < 30  # for 15 minutes
     assert await store.handled_to("chat") == at(8)
     book.pages[HERE] = page([book.message(9), book.message(5)])
     catching.begin()

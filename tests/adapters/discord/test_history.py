@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from adapters.common import catch_up
 from tests.adapters.discord.scene import Scene, loopback
 from tests.discord_loopback import Channel
 from tests.discord_loopback.world import new_id
@@ -84,6 +85,31 @@ async def test_a_channel_that_refuses_is_passed_over(monkeypatch: pytest.MonkeyP
         await s.discord.ask(s.general, s.ana, "closed")
         s.discord.trouble("GET", 403)
         assert await asked(s, 3) == ["first", "first", "second"]
+
+
+async def test_a_discord_that_fails_while_history_is_read_loses_no_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catch_up, "FIRST_RETRY", 0.01)
+    async with loopback() as s:
+        other = s.discord.world.channel("other")
+        await began(s, other)
+        await began(s)
+        await s.discord.ask(other, s.ana, "second")
+        await s.discord.ask(s.general, s.ana, "third")
+        s.discord.trouble("GET", 503, times=3)
+        assert await asked(s, 4) == ["first", "first", "second", "third"]
+
+
+async def test_a_discord_that_does_not_tell_who_asked_loses_no_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catch_up, "FIRST_RETRY", 0.01)
+    async with loopback() as s:
+        await began(s)
+        await s.discord.ask(s.general, s.ana, "second")
+        s.discord.rest.members_refused = 2
+        assert await asked(s, 2) == ["first", "second"]
 
 
 async def test_at_most_the_newest_hundred_messages_are_read() -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from adapters.slack.api import TRIES
 from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import bench
 from tests.scaled_clock import ScaledClock
@@ -59,6 +60,13 @@ async def test_a_channel_that_is_closed_to_the_bot_is_passed_over() -> None:
 async def test_a_rate_limit_is_waited_for() -> None:
     async with LoopbackSlack(ScaledClock()) as slack:
         slack.team.fail("conversations.history", ApiError("ratelimited"))
+        assert await missing(slack, MemoryStore(), "missed") == ["and there", "missed"]
+
+
+async def test_a_slack_that_fails_for_longer_loses_no_question() -> None:
+    async with LoopbackSlack(ScaledClock()) as slack:
+        down = [ApiError("internal_error")] * (2 * TRIES + 1)
+        slack.team.fail("conversations.history", *down)
         assert await missing(slack, MemoryStore(), "missed") == ["and there", "missed"]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ModelError
-from bot.models.gguf_files import choose_gguf, gguf_models, parts_of, quantization_of
+from bot.models.gguf_files import choose_gguf, gguf_models, quantization_of
 
 REPOSITORY = [
     "README.md",
@@ -121,11 +121,6 @@ def test_a_repository_without_a_models_file_is_refused() -> None:
 
 def test_a_models_own_name_may_contain_mtp() -> None:
     assert choose_gguf(["mtp-Q8_0.gguf", "Qwen-MTP-Q8_0.gguf"], "") == ["Qwen-MTP-Q8_0.gguf"]
-
-
-def test_the_part_zero_is_a_file_of_its_own() -> None:
-    assert parts_of("a-00000-of-00002.gguf") == ("a-00000-of-00002.gguf",)
-    assert parts_of("a-00003-of-00002.gguf") == ("a-00003-of-00002.gguf",)
 
 
 NAMES = st.lists(

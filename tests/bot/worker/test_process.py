@@ -1,5 +1,6 @@
 """The worker process: clean pipes, one line for each failure, exit when the bot is gone."""
 
+import importlib
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import bot.worker
+from bot.worker.__main__ import COMMANDS
 from bot.worker.frames import MAGIC, FrameReader, Message, encode
 from bot.worker.protocol import LoadOptions, to_message
 
@@ -211,3 +213,8 @@ finally:
     imported = next(line for line in stderr.splitlines() if line.startswith("imported: "))
     assert all(m == "bot" or m.startswith("bot.worker") for m in imported.split()[1:])
     assert "file: None" in stderr  # bot/__init__.py itself was not run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_worker_is_there(command: str) -> None:
+    assert callable(importlib.import_module(COMMANDS[command]).run)

@@ -102,8 +102,8 @@ async def test_a_model_that_cannot_be_loaded_alone_is_one_line(tmp_path: Path) -
 async def test_a_process_that_ends_is_no_endless_wait(scripted: Settings) -> None:
     del scripted
     async with alone("engine", LoadOptions(backend="scripted", script=SCRIPT)) as running:
-        running._process.kill()
-        await running._process.wait()
+        running._conversation.process.kill()
+        await running._conversation.process.wait()
         async with asyncio.timeout(60):
             with pytest.raises(Unavailable):
                 await running.run([[1]], [], 3)

@@ -28,7 +28,7 @@ def given(folder: Path, **model: str) -> Settings:
 async def test_a_back_end_of_the_settings_is_taken_and_nobody_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(resolve, "run_script")
+    monkeypatch.delattr(resolve, "run_command")
     found = await resolve_backend(
         given(tmp_path, backend="torch", device="xpu", python="/no/python")
     )

@@ -8,7 +8,7 @@
     device       the device of the settings among those that the server sees
     arguments    the server's command line
     sizing       how many context windows fit the memory
-    gguf_header  a GGUF file's metadata, as far as the above need it
+    gguf_header  what the above need to know of a GGUF file
     probe        what the doctor asks: the binary, its version and its devices
 
 The server gets and returns token ids: chat format and tokenizer are those of the bot's process. No

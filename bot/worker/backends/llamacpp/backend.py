@@ -14,7 +14,7 @@ from bot.worker.backends import warm_up
 from bot.worker.backends.llamacpp.arguments import server_arguments
 from bot.worker.backends.llamacpp.binary import Server, find_server, inspect_server
 from bot.worker.backends.llamacpp.device import Target, choose_device
-from bot.worker.backends.llamacpp.gguf_header import GgufHeader, is_gguf, read_header
+from bot.worker.backends.llamacpp.gguf_header import GgufHeader, read_header
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError
 from bot.worker.backends.llamacpp.sizing import Sizes, choose_sizes, fitted, free_main_memory
 from bot.worker.backends.llamacpp.stream import (
@@ -25,6 +25,7 @@ from bot.worker.backends.llamacpp.stream import (
     StreamEvent,
     completion_body,
 )
+from bot.worker.gguf.files import is_gguf
 from bot.worker.protocol import (
     END,
     ERROR,
@@ -72,7 +73,7 @@ class LlamaCppBackend:
     # ------------------------------------------------------------ loading
 
     def load(self, options: LoadOptions, report: Progress) -> Facts:
-        if not is_gguf(options.model):
+        if not is_gguf(Path(options.model)):
             raise LoadError(
                 f'{options.model} is no GGUF file, and backend = "llamacpp" runs nothing else: set '
                 '[model] backend = "auto", or name the .gguf file'

@@ -3,18 +3,18 @@
 GenAI builds the graphs of three architectures itself (its src/cpp/src/gguf_utils: gguf_modeling.cpp
 for the graph, gguf.cpp for metadata and tensors, building_blocks.cpp for quantizations). What it
 does not look at (RoPE scaling, experts) would silently change what the model computes, so such a
-file is refused here. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+file is refused here.
 """
 
-import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from bot.worker.backends.openvino.model_facts import CacheShape
+from bot.worker.gguf.files import parts_of
+from bot.worker.gguf.header import Tensor, read_header
 from bot.worker.protocol import LoadError
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
@@ -34,11 +34,7 @@ _OTHER_TYPES = {
 
 LLAMA_CPP = "run it with llama.cpp (parley backend install llamacpp), which reads every GGUF file"
 
-_STRING, _ARRAY = 8, 9
-_FORMATS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _MOST_LAYERS = 4096
-_MOST = 1 << 24
-"""More elements, or bytes of a text, are damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +55,25 @@ class GgufModel:
 def read_gguf(file: Path) -> GgufModel:
     """What the GGUF file (of a split model: its first file) says. Raises LoadError where it is
     damaged, and where GenAI would not compute what its model means, with the way that works."""
-    values: dict[str, Any] = {}
-    types: Counter[int] = Counter()
-    names: set[str] = set()
-    parts = _parts(file)
     try:
-        for part in parts:
-            with part.open("rb") as stream:
-                found, tensors = _read(stream)
-            values = values or found
-            names |= {name for name, _, _ in tensors}
-            for name, elements, kind in tensors:
-                types[kind] += elements if _is_matrix(name) else 0
-        size = sum(part.stat().st_size for part in parts)
-        _require_supported(file, values, names, types)
-        return _model(values, types, size)
+        headers = [read_header(file.with_name(part)) for part in parts_of(file.name)]
+        values = headers[0].values
+        tensors = [tensor for header in headers for tensor in header.tensors]
+        types = _types(tensors)
+        _require_supported(file, values, {tensor.name for tensor in tensors}, types)
+        return _model(values, types, sum(header.size for header in headers))
     except OSError as exc:
-        raise LoadError(f"{file} cannot be read: {exc.strerror}") from exc
-    except (struct.error, ValueError, LookupError, TypeError, ArithmeticError) as exc:
+        raise LoadError(f"{exc.filename or file} cannot be read: {exc.strerror}") from exc
+    except (ValueError, LookupError, TypeError, ArithmeticError) as exc:
         raise LoadError(f"{file} is damaged, or no GGUF file: download it again") from exc
+
+
+def _types(tensors: Sequence[Tensor]) -> Counter[int]:
+    """By type, how many weights the layers' matrices and the output matrix have."""
+    types: Counter[int] = Counter()
+    for tensor in tensors:
+        types[tensor.type] += tensor.weights if _is_matrix(tensor.name) else 0
+    return types
 
 
 def _model(values: Mapping[str, Any], types: Counter[int], size: int) -> GgufModel:
@@ -132,69 +128,3 @@ def _is_matrix(name: str) -> bool:
     any type.)"""
     matrix = name.startswith("blk.") or name == "output.weight"
     return matrix and name.endswith(".weight") and "norm" not in name
-
-
-# ---------------------------------------------------------------- the format
-
-
-def _parts(file: Path) -> list[Path]:
-    """The files of a split model (``name-00001-of-00003.gguf``), or `file` alone."""
-    before, _, count = file.stem.rpartition("-of-")
-    if not (count.isdigit() and len(count) == 5 and before[-5:].isdigit()):
-        return [file]
-    stem = before[:-5]
-    return [file.with_name(f"{stem}{n:05}-of-{count}.gguf") for n in range(1, int(count) + 1)]
-
-
-def _read(stream: BinaryIO) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
-    """Metadata, and (name, number of elements, type) of each tensor. Raises ValueError,
-    struct.error and KeyError."""
-    if stream.read(4) != b"GGUF":
-        raise ValueError("not a GGUF file")
-    version, tensors, count = struct.unpack("<IQQ", stream.read(20))
-    if version not in (2, 3) or max(tensors, count) > _MOST:
-        raise ValueError("an unknown version")
-    values = {}
-    for _ in range(count):
-        key = _text(stream)
-        values[key] = _value(stream, _number(stream, "I"))
-    return values, [_tensor(stream) for _ in range(tensors)]
-
-
-def _tensor(stream: BinaryIO) -> tuple[str, int, int]:
-    name, dimensions = _text(stream), _number(stream, "I")
-    if dimensions > 8:
-        raise ValueError("a tensor of too many dimensions")
-    shape = [_number(stream, "Q") for _ in range(dimensions)]
-    kind = _number(stream, "I")
-    _number(stream, "Q")  # where its data begins
-    return name, prod(shape), kind
-
-
-def _value(stream: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _text(stream)
-    if kind != _ARRAY:
-        return _number(stream, _FORMATS[kind])
-    of, count = _number(stream, "I"), _number(stream, "Q")
-    if count > _MOST or of == _ARRAY:
-        raise ValueError("an array that no metadata has")
-    if of == _STRING:
-        return [_text(stream) for _ in range(count)]
-    stream.seek(struct.calcsize(f"<{_FORMATS[of]}") * count, 1)
-    return None  # no array of numbers is needed
-
-
-def _text(stream: BinaryIO) -> str:
-    length = _number(stream, "Q")
-    if length > _MOST:
-        raise ValueError("a text that no metadata has")
-    data = stream.read(length)
-    if len(data) < length:
-        raise ValueError("the file ends in the middle of a text")
-    return data.decode("utf-8", "replace")
-
-
-def _number(stream: BinaryIO, form: str) -> Any:
-    (value,) = struct.unpack(f"<{form}", stream.read(struct.calcsize(f"<{form}")))
-    return value

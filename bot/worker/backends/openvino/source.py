@@ -22,6 +22,7 @@ from bot.worker.backends.openvino.model_facts import CacheShape, read_facts
 from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.model_cache import converted
+from bot.worker.gguf.files import is_gguf
 from bot.worker.protocol import LoadError, LoadOptions, NotConvertible, Progress
 
 _INSTALL = "install it with parley backend install llamacpp"
@@ -58,7 +59,7 @@ def find_source(options: LoadOptions, report: Progress, memory: int | None = Non
     is in bytes what the device has in all; None where it is not known. Raises LoadError where
     nothing can be loaded, with the way that works."""
     model = Path(options.model)
-    if model.suffix.lower() == ".gguf":
+    if is_gguf(model):
         return _gguf(model)
     if exported_file(model) is not None:
         return _ready(model, model.name, options, report)

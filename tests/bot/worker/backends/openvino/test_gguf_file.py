@@ -103,7 +103,7 @@ def test_all_files_of_a_split_model_are_read(tmp_path: Path) -> None:
     first = tmp_path / "m-00001-of-00002.gguf"
     assert read_gguf(first).weight_bytes == sum(f.stat().st_size for f in tmp_path.iterdir())
     (tmp_path / "m-00002-of-00002.gguf").unlink()
-    assert "m-00001-of-00002.gguf cannot be read: No such file" in refusal(first)
+    assert "m-00002-of-00002.gguf cannot be read: No such file" in refusal(first)
 
 
 def test_another_architecture_is_for_llama_cpp(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.models.gguf_header import NotGguf, Truncated, read_header
+from bot.worker.gguf.header import NotGguf, Truncated, read_header
 
 U8, I8, U32, F32, BOOL, TEXT, ARRAY, U64 = 0, 1, 4, 6, 7, 8, 9, 10
 
