@@ -110,6 +110,8 @@ class Status:
     platforms: tuple[PlatformStatus, ...]
     web: WebStatus
     further_models: tuple[FurtherModelStatus, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What should be changed although it works, such as secrets that others can read."""
 
 
 async def report_status(config: Path | None, *, as_json: bool) -> None:
@@ -142,6 +144,7 @@ async def _collect(settings: Settings) -> Status:
             FurtherModelStatus(name, section.model, section.base_urls)
             for name, section in settings.models.items()
         ),
+        warnings=settings.warnings,
     )
 
 
@@ -222,8 +225,9 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     model, database = found.model, found.database
     backend = model.backend + (f" on {model.device}" if model.device else "")
     no_file = "no file: defaults and environment variables"
-    lines = [
-        ("Settings", found.settings or no_file),
+    lines = [("Settings", found.settings or no_file)]
+    lines += [("", f"! {warning}") for warning in found.warnings]
+    lines += [
         ("Model", f"{model.name}, in {model.folder}" if model.folder else model.name),
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
