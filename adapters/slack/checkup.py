@@ -120,6 +120,7 @@ def _failed(what: str, error: SurfaceError, remedy: str) -> Result:
         return Result(AREA, what, State.FAILED, detail, remedy)
     if isinstance(error, Refused):
         return Result(AREA, what, State.FAILED, f"Slack refuses it ({error.code})", remedy)
-    if isinstance(error, SurfaceBusy):
+    busy = isinstance(error, SurfaceBusy)
+    if busy:
         remedy = "Check the network, the proxy (HTTPS_PROXY) or [slack] base_url."
-    return Result(AREA, what, State.FAILED, str(error), remedy)
+    return Result(AREA, what, State.FAILED, str(error), remedy, unreachable=busy)

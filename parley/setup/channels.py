@@ -66,10 +66,15 @@ async def say_first_words(session: Session, on: Platforms) -> list[str]:
         session.screen.mark(State.SKIPPED, "No message is sent.")
         return []
     places = []
-    if on.discord:
-        places += await _on_discord(session, _for("discord", wishes))
-    if on.slack:
-        places += await _on_slack(session, _for("slack", wishes))
+    for platform, name, on_it, say in (
+        ("discord", "Discord", on.discord, _on_discord),
+        ("slack", "Slack", on.slack, _on_slack),
+    ):
+        if on_it and platform in session.unchecked:
+            line = f"No message on {name}, which cannot be reached. Send it later: parley setup"
+            session.screen.mark(State.SKIPPED, line)
+        elif on_it:
+            places += await say(session, _for(platform, wishes))
     return places
 
 

@@ -49,6 +49,9 @@ class Session:
         self.settings = self._load()
         self.before = self.settings
         """The settings at the beginning."""
+        self.unchecked: set[str] = set()
+        """Platforms that cannot be reached now, and whose tokens are to be saved all the same: what
+        needs the platform is left for another run."""
         require_writable(file)
 
     def _beside_secrets(self) -> None:

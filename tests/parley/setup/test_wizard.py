@@ -310,6 +310,81 @@ async def test_no_network_is_one_line_and_what_was_saved_stays(stage: Scene) -> 
     assert tomllib.loads(stage.config.read_text())["model"]["name"] == "demo"
 
 
+UNREACHED = "That could not be checked. What now?"
+NOWHERE = "http://127.0.0.1:9/api/"
+
+
+async def test_a_token_is_kept_while_the_network_is_away_and_checked_when_it_is_back(
+    stage: Scene,
+) -> None:
+    stage.discord.rest.logins_refused = 2
+    asker = Scripted(
+        MODEL,
+        ("Paste Discord's bot token", DISCORD_TOKEN),
+        (UNREACHED, "try again"),
+        (UNREACHED, ""),
+        ("Register", True),
+        ("Where should the first", "#general"),
+        NOT_NOW,
+    )
+    screen = await go(stage, asker, Answers(discord=True, service=False, web=False))
+    assert asker.left_over == []
+    assert [line.partition(".")[0] for line in screen.of(State.FAILED)] == [
+        "token: Discord answers HTTP 503"
+    ] * 2
+    assert tomllib.loads(stage.secrets.read_text())["discord"] == {"token": DISCORD_TOKEN}
+
+
+async def test_the_set_up_goes_on_without_the_check_where_somebody_wants_it_so(
+    stage: Scene,
+) -> None:
+    stage.more |= {"PARLEY_DISCORD__API_URL": NOWHERE, "PARLEY_SLACK__BASE_URL": NOWHERE}
+    asker = Scripted(
+        MODEL,
+        ("Where should it answer?", "Discord and Slack"),
+        ("Paste Discord's bot token", DISCORD_TOKEN),
+        (UNREACHED, "without the check"),
+        ("created the Slack app", True),
+        ("Paste Slack's app-level token", APP_TOKEN),
+        (UNREACHED, "without the check"),
+        ("Paste Slack's bot token", APP_TOKEN),  # of the wrong form: that is seen all the same
+        ("Paste Slack's bot token", stage.slack_token),
+        NOT_NOW,
+    )
+    screen = await go(stage, asker)
+    assert asker.left_over == []
+    assert tomllib.loads(stage.secrets.read_text()) == {
+        "discord": {"token": DISCORD_TOKEN},
+        "slack": {"app_token": APP_TOKEN, "bot_token": stage.slack_token},
+    }
+    left = screen.of(State.SKIPPED)
+    assert left[0].startswith("Discord cannot be reached: run parley setup again later")
+    assert left[1].startswith("Slack cannot be reached: run parley setup again later")
+    assert left[2:4] == [
+        "No message on Discord, which cannot be reached. Send it later: parley setup",
+        "No message on Slack, which cannot be reached. Send it later: parley setup",
+    ]
+    again = Scripted(  # what is saved is not asked for again, either
+        ("Which one should answer?", ""),
+        ("Where should it answer?", ""),
+        (UNREACHED, "without the check"),
+        (UNREACHED, "without the check"),
+        NOT_NOW,
+    )
+    await go(stage, again)
+    assert again.left_over == []
+
+
+async def test_a_token_that_could_not_be_checked_is_not_saved_where_somebody_stops(
+    stage: Scene,
+) -> None:
+    stage.more["PARLEY_DISCORD__API_URL"] = NOWHERE
+    asker = Scripted(MODEL, ("Paste Discord's bot token", DISCORD_TOKEN), (UNREACHED, "stop here"))
+    with pytest.raises(Left):
+        await go(stage, asker, Answers(discord=True))
+    assert not stage.secrets.exists()
+
+
 async def test_a_model_that_cannot_be_had_is_asked_for_again(
     stage: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
