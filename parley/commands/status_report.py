@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
 from bot.models.find import find_model
+from bot.url_passwords import without_passwords
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.resolve import resolve_backend
@@ -141,7 +142,7 @@ async def _collect(settings: Settings) -> Status:
         ),
         web=web,
         further_models=tuple(
-            FurtherModelStatus(name, section.model, section.base_urls)
+            FurtherModelStatus(name, section.model, _shown(section.base_urls))
             for name, section in settings.models.items()
         ),
         warnings=settings.warnings,
@@ -158,7 +159,7 @@ async def _web_status(settings: Settings) -> WebStatus:
 async def _model_status(settings: Settings) -> ModelStatus:
     section = settings.model
     if section.backend == "openai":
-        where = ", ".join(section.openai.base_urls)
+        where = ", ".join(_shown(section.openai.base_urls))
         name = section.openai.model or FIRST_LISTED
         errors = () if where else ("[model.openai] base_urls is empty: set a server's address",)
         return ModelStatus(name, "", "openai", "openai", "", where, errors)
@@ -190,6 +191,11 @@ async def _model_status(settings: Settings) -> ModelStatus:
         device=device,
         errors=tuple(problems),
     )
+
+
+def _shown(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Addresses without the passwords in them."""
+    return tuple(without_passwords(address) for address in addresses)
 
 
 def _device(found: Probe, wanted: str) -> tuple[str, str]:

@@ -118,13 +118,13 @@ def test_what_is_against_it_is_said(program: Program, fault: str) -> None:
 def test_servers_are_named_and_no_secret_is(program: Program) -> None:
     program.settings |= {
         "PARLEY_MODEL__BACKEND": "openai",
-        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://127.0.0.1:9/v1",
+        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://me:secret@127.0.0.1:9/v1",
         "PARLEY_MODEL__OPENAI__API_KEY": "sk-secret",
         "PARLEY_STORAGE__URL": "postgresql+asyncpg://me:secret@127.0.0.1:9/parley",
         "PARLEY_DISCORD__TOKEN": "secret",
     }
     found = told(program)
-    assert found["model"]["device"] == "http://127.0.0.1:9/v1"
+    assert found["model"]["device"] == "http://****@127.0.0.1:9/v1"
     assert found["database"]["error"]
     assert found["platforms"][0] == {"name": "Discord", "on": True, "run": None}
     assert "secret" not in json.dumps(found)

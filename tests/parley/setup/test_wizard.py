@@ -164,6 +164,19 @@ async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> No
     assert (model["name"], model["backend"]) == ("demo", "auto")
 
 
+async def test_a_password_in_a_servers_address_is_neither_shown_nor_in_config_toml(
+    stage: Scene,
+) -> None:
+    address = stage.ollama.url.replace("://", "://me:s3cret@")
+    answers = Answers(yes=True, server=address, server_model=OLLAMA_MODEL)
+    screen = await go(stage, Defaults(), answers)
+    assert tomllib.loads(stage.secrets.read_text())["model"]["openai"]["base_urls"] == [address]
+    assert "s3cret" not in stage.config.read_text() + screen.text
+    with pytest.raises(ModelError) as caught:
+        await go(stage, Defaults(), replace(answers, server_model="llama9"))
+    assert "s3cret" not in str(caught.value)
+
+
 WRONG = [
     ("500000000000000001", "This is an id"),
     ("0123456789abcdef" * 4, "This is the application's public key"),
