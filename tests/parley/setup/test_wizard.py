@@ -13,7 +13,7 @@ from bot.checks import State
 from bot.errors import ConfigError, ModelError, ParleyError
 from parley.setup.answers import Answers
 from parley.setup.asking import Asker, Defaults, Left
-from parley.setup.channels import FIRST_MESSAGE
+from parley.setup.channels import FIRST_MESSAGE, NO_MENTION
 from parley.setup.wizard import run_setup
 from tests.parley.setup.scene import APP_TOKEN, DISCORD_TOKEN, OLLAMA_MODEL, Scene, scene
 from tests.parley.setup.script import Scripted, Shown
@@ -147,6 +147,20 @@ async def test_each_channel_that_an_option_names_gets_the_first_message_once(
     for channel in (stage.general, other):
         assert [m.content for m in stage.discord.world.answers_in(channel)] == [FIRST_MESSAGE]
     assert "Mention Parley in #general on Discord and #other on Discord" in screen.text
+
+
+async def test_where_every_message_is_a_question_no_mention_is_asked_for(stage: Scene) -> None:
+    stage.more["PARLEY_DISCORD__ANSWER_ALL_CHANNELS"] = stage.general.id
+    screen = await both(stage)
+    assert [m.content for m in stage.discord.world.answers_in(stage.general)] == [NO_MENTION]
+    assert "Mention Parley in C000001 on Slack to ask something." in screen.lines
+    free = "In #general on Discord, write without a mention: each message is answered."
+    assert free in screen.lines
+    stage.more["D"] = DISCORD_TOKEN
+    answers = Answers(yes=True, discord_token_env="D", slack=False, message=False)
+    screen = await go(stage, Defaults(), answers)
+    assert "Mention Parley in a channel on Discord to ask something." in screen.lines
+    assert "In the channel of answer_all_channels each message is answered." in screen.lines
 
 
 async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> None:
