@@ -2,7 +2,7 @@
 
 From top to bottom: the message that it replies to and what was forwarded, with their files; what
 was typed; the question's own files. An edit of the question keeps what it pointed at when it was
-asked, even where that was deleted since (after a restart it is read anew).
+asked, even where that was deleted since.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, joined
 from adapters.common.question import Message
 from adapters.common.texts import NOTHING_ASKED
 from bot.errors import NothingToDo, ParleyError
-from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +24,6 @@ MOST_POINTED = 6_000
 embeds in one message, and three times an ordinary message."""
 LOOK_SECONDS = 10.0
 """The time limit for asking the platform what a question points at."""
-REMEMBERED = 512
-"""Questions whose pointed text is remembered for their edits."""
 _ROOM = 300
 """Characters that the lines around one file need."""
 
@@ -38,7 +35,6 @@ class Composer:
     def __init__(self, files: int, in_all: int) -> None:
         self._files = files
         self._in_all = in_all
-        self._kept: Recent[str, str] = Recent(REMEMBERED)
 
     async def compose(self, message: Message, known: Known) -> Composed:
         """The question in `message`. Where it is a mention alone, what it refers to: the asker's
@@ -50,17 +46,12 @@ class Composer:
 
     async def recompose(self, message: Message, known: Known) -> Composed:
         """The same after an edit: what it pointed at stays as it was. Raises NothingToDo."""
-        kept = self._kept.get(message.event_id)
+        kept = await known.pointed(message.message_id)
         if kept is None and message.text.strip():
             kept = await self._meant_before(message, known)
         if kept is None:
             message = await _with_answer(message, known)
         return await self._composed(message, kept)
-
-    def keep(self, message: Message, composed: Composed) -> None:
-        """Remember what a question that was accepted points at."""
-        if composed.pointed or message.answer:
-            self._kept.put(message.event_id, composed.pointed)
 
     # ------------------------------------------------------------ a mention alone
 
@@ -79,8 +70,9 @@ class Composer:
         return replace(composed, pointed=composed.text)
 
     async def _meant_before(self, message: Message, known: Known) -> str | None:
-        """What a question was about that began as a mention alone, before a restart: its stored
-        text begins with that. None where it was another kind of question."""
+        """What a question was about that began as a mention alone, where that was not stored beside
+        it (asked before the migration 0011): its stored text begins with that. None where it was
+        another kind of question."""
         stored = await known.text(message.message_id) if message.look is not None else ""
         if not stored:
             return None

@@ -300,6 +300,7 @@ class Desk:
             message.message_id,
             place.direct,
             place.answers_in,
+            len(composed.pointed) if composed.pointed or message.answer else None,
         )
         if self.rules.thread_per_question and not (place.key.thread or place.direct):
             await self.engine.check(question)  # what is refused opens no thread
@@ -312,8 +313,6 @@ class Desk:
             raise NotAllowed(texts.MAY_NOT_WRITE)
         coming.check()
         asked = await self.engine.ask(question, surface)
-        if asked is not None:
-            self._composer.keep(message, composed)
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes
