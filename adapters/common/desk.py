@@ -19,7 +19,7 @@ from adapters.common.control_words import ControlWord, control_word
 from adapters.common.export import Exports
 from adapters.common.known import KnownIn
 from adapters.common.place import Member, Place
-from adapters.common.platform import Heard, Platform, Read, Reply
+from adapters.common.platform import Heard, Notes, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message
 from adapters.common.rules import Rules
@@ -84,7 +84,7 @@ class Desk:
 
     async def _told(self, where: object, reply: Reply, work: Awaitable[str]) -> None:
         if text := await self.explained(where, work):
-            await reply(text)
+            await reply(text, answered=isinstance(text, Notes))
 
     # ------------------------------------------------------------ who and where
 
@@ -188,7 +188,7 @@ class Desk:
         if said is not None:
             return said
         coming.is_command = False
-        return "\n".join(await self._ask(place, person, message, coming) or ())
+        return Notes("\n".join(await self._ask(place, person, message, coming) or ()))
 
     async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
         """Do what a control word says. Raises Refusal."""
