@@ -303,7 +303,8 @@ def _reading(asked: Asked) -> Callable[[], Awaitable[Message]]:
 
 
 def _replies(said: list[str]) -> Callable[[str], Awaitable[None]]:
-    async def reply(text: str) -> None:
+    async def reply(text: str, /, *, answered: bool = False) -> None:
+        del answered
         said.append(text)
 
     return reply
