@@ -14,6 +14,7 @@ from pathlib import PurePath
 import aiohttp
 
 from bot.errors import SurfaceError
+from bot.names import clean_file_name
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +173,4 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _shown(file: Attachment) -> str:
-    """The file's name, at most 80 characters, without any that could format or break a line."""
-    name = "".join(letter for letter in file.name if letter.isalnum() or letter in " ._-+()")
-    return name.strip()[-80:] or "a file"
+    return clean_file_name(file.name)

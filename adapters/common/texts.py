@@ -295,7 +295,8 @@ def privacy_text(
     )
     read = (
         "**What I read:** for an answer in a thread, the newest messages of that thread and the "
-        "message that it was opened on, whoever wrote them, with the names. "
+        "message that it was opened on, whoever wrote them, with the names; of files only the "
+        "names. "
         f"{_channel_read(channel_context)}"
         "The model gets them with the question; they are read again for each answer, and stored "
         "nowhere.\n"

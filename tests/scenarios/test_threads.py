@@ -200,6 +200,24 @@ async def test_a_thread_among_people_is_read_with_the_message_it_was_opened_on(
 
 
 @on_both
+async def test_of_files_in_a_thread_among_people_the_names_are_known(at: Opening) -> None:
+    generator = model()
+    async with at.open() as stage, stage.running(generator) as chat:
+        opinion = await chat.say(Who.ANA, "Look at this.", where=Where.CHANNEL)
+        thread = await stage.thread_on(opinion)
+        files = {"plan.png": b"x", "a.md": b"Buy."}
+        await chat.say(Who.BEN, "The plan.", where=thread, files=files)
+        await chat.say(Who.BEN, "", where=thread, files={"more.txt": b"Milk."})
+        await in_thread(chat, generator, Who.ADA, "what is this?", thread)
+        above = said(
+            "Ana: Look at this.",
+            "Ben: The plan. [file plan.png], [file a.md]",
+            "Ben: [file more.txt]",
+        )
+        assert last(generator).question == f"{above}Ada: what is this?"
+
+
+@on_both
 async def test_what_is_said_later_comes_with_the_next_question_once(at: Opening) -> None:
     generator = model()
     async with at.open() as stage, stage.running(generator) as chat:
