@@ -124,7 +124,7 @@ async def _content(file: Attachment, deadline: float) -> tuple[str | None, str]:
     """The text of a file, None where it is left out, and a note, "" where there is nothing to
     say. `deadline` is a time of the event loop's clock."""
     name = _shown(file)
-    if not _looks_like_text(file):
+    if not looks_like_text(file):
         return None, f"{name} was left out: I read text files only."
     if file.size > MOST_BYTES:
         return None, _too_large(name, f"{file.size / MOST_BYTES:,.1f} MB")
@@ -150,7 +150,8 @@ def _too_large(name: str, size: str) -> str:
     return f"{name} was left out: it has {size}, and I read text up to 1 MB."
 
 
-def _looks_like_text(file: Attachment) -> bool:
+def looks_like_text(file: Attachment) -> bool:
+    """Whether a file is worth reading, by its type and its name."""
     kind = file.content_type.partition(";")[0].strip().lower()
     return (
         kind.startswith("text/")

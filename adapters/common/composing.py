@@ -1,18 +1,19 @@
 """Makes one text of a question and of all that it points at, within limits of characters.
 
-From top to bottom: the message that it replies to and what was forwarded, with their files; what
-was typed; the question's own files. An edit of the question keeps what it pointed at when it was
-asked, even where that was deleted since.
+From top to bottom: the message that it replies to and what was forwarded, with their files (or the
+text files of the message that its thread hangs on); what was typed; the question's own files.
+An edit of the question keeps what it pointed at when it was asked, even where that was deleted
+since.
 """
 
 import asyncio
 import logging
 from dataclasses import replace
 
-from adapters.common.attachments import Composed, FileReader
+from adapters.common.attachments import Composed, FileReader, looks_like_text
 from adapters.common.control_words import control_word
 from adapters.common.known import Known
-from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, joined
+from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, Quoted, joined
 from adapters.common.question import Message
 from adapters.common.texts import NOTHING_ASKED
 from bot.errors import NothingToDo, ParleyError
@@ -42,7 +43,8 @@ class Composer:
         NothingToDo, with a text for the person, where nothing is left of it."""
         if message.bare and message.look is not None:
             return await self._earlier(message, known)
-        return await self._composed(await _with_answer(message, known), None)
+        message = await _with_answer(message, known)
+        return await self._composed(await _with_files_of_thread(message, known), None)
 
     async def recompose(self, message: Message, known: Known) -> Composed:
         """The same after an edit: what it pointed at stays as it was. Raises NothingToDo."""
@@ -142,6 +144,23 @@ async def _with_answer(message: Message, known: Known) -> Message:
     if said and await known.shows_newest(answer_id):
         return message
     return replace(message, quoted=about)
+
+
+async def _with_files_of_thread(message: Message, known: Known) -> Message:
+    """`message` with the text files of the message that its thread hangs on, where it is the first
+    question there and replies to no other message: what is asked below a file is about that file.
+    The words of that message are not quoted: they stand among what was said before."""
+    pointing = message.quoted or message.answer or message.find
+    if message.root is None or pointing or not await known.new_thread():
+        return message
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            root = await message.root()
+    except (ParleyError, TimeoutError) as error:
+        logger.warning("the message that a thread hangs on cannot be read: %r", error)
+        return message
+    files = [file for file in root.files if looks_like_text(file)] if root else []
+    return replace(message, quoted=Quoted(root.author, "", files)) if root and files else message
 
 
 def _cut(text: str, most: int) -> tuple[str, list[str]]:

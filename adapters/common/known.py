@@ -23,6 +23,11 @@ class Known(Protocol):
         None where it pointed at nothing, or where that is not known."""
         ...
 
+    async def new_thread(self) -> bool:
+        """Whether the place is a thread in which nothing was asked yet, and that was not opened on
+        a question."""
+        ...
+
     async def shows_newest(self, message_id: str, /) -> bool:
         """Whether it shows the newest answer of the conversation."""
         ...
@@ -47,6 +52,12 @@ class KnownIn:
         if stored is None or stored.question.pointed is None:
             return None
         return stored.question.text[: stored.question.pointed]
+
+    async def new_thread(self) -> bool:
+        key = self.place.key
+        if not key.thread or await self._question(key.thread) is not None:
+            return False
+        return not await self.store.answers(conversation=key, limit=1)
 
     async def shows_newest(self, message_id: str, /) -> bool:
         newest = await self.store.answers(conversation=self.place.key, limit=1)

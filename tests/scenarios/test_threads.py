@@ -218,6 +218,23 @@ async def test_of_files_in_a_thread_among_people_the_names_are_known(at: Opening
 
 
 @on_both
+async def test_the_first_question_below_a_file_brings_the_file_along(at: Opening) -> None:
+    generator = model()
+    async with at.open() as stage, stage.running(generator) as chat:
+        files = {"list.txt": b"Buy milk."}
+        posted = await chat.say(Who.BEN, "The list.", where=Where.CHANNEL, files=files)
+        thread = await stage.thread_on(posted)
+        await in_thread(chat, generator, Who.ADA, "what is to buy?", thread)
+        file = "File list.txt:\nBuy milk.\n(end of list.txt)\n\n"
+        first = f"Ada: {file}what is to buy?"
+        assert last(generator).question == f"{said('Ben: The list. [file list.txt]')}{first}"
+        await in_thread(chat, generator, Who.ADA, "And else?", thread)
+        assert last(generator).history == (Exchange(first, "Red and blue."),)
+        assert last(generator).question.endswith("\n\nAda: And else?")
+        assert "Buy milk." not in last(generator).question
+
+
+@on_both
 async def test_what_is_said_later_comes_with_the_next_question_once(at: Opening) -> None:
     generator = model()
     async with at.open() as stage, stage.running(generator) as chat:
@@ -292,7 +309,7 @@ async def test_a_thread_of_5000_messages_is_bounded_and_its_newest_are_read(at: 
         stage.chatter(Who.BEN, [f"Opinion number {n} of mine." for n in range(5000)], thread)
         before = stage.reads()
         await in_thread(chat, generator, Who.ADA, "who is right?", thread)
-        assert stage.reads() - before <= 6
+        assert stage.reads() - before <= 7, "six, and one for a file to which the thread belongs"
         lines = last(generator).question.split("\n")
         assert lines[1:3] == ["Ana: Tabs are better.", "(older messages are left out)"]
         numbers = [int(line.split()[3]) for line in lines[3:] if line.startswith("Ben: ")]

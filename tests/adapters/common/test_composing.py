@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,7 @@ class Database:
     newest: bool = False
     stored: str = ""
     above: str | None = None
+    new: bool = False
 
     async def asked(self, message_id: str, /) -> bool:
         return message_id in self.asked_in
@@ -44,6 +46,9 @@ class Database:
 
     async def pointed(self, _message_id: str, /) -> str | None:
         return self.above
+
+    async def new_thread(self) -> bool:
+        return self.new
 
     async def shows_newest(self, _message_id: str, /) -> bool:
         return self.newest
@@ -207,6 +212,42 @@ async def test_an_answer_that_is_replied_to_is_quoted_where_it_is_not_the_newest
 ) -> None:
     message = Message("1", "1", text, answer=("9", Quoted("Parley", "Pi is 3.")))
     assert (await Composer(1000, 1000).compose(message, known)).text == asked
+
+
+# ---------------------------------------------------------------- below a file
+
+
+@pytest.mark.parametrize(
+    ("changes", "known", "asked"),
+    [
+        ({}, Database(new=True), "File a.md:\nBuy.\n(end of a.md)\n\nWhat is it?"),
+        ({}, Database(), "What is it?"),
+        (
+            {"quoted": Quoted("Ben", "Look.")},
+            Database(new=True),
+            "Ben wrote:\nLook.\n\nWhat is it?",
+        ),
+    ],
+)
+async def test_the_first_question_below_a_file_is_about_it(
+    changes: dict[str, Any], known: Database, asked: str
+) -> None:
+    files = [a_file("plan.png", b"x", "image/png"), a_file("a.md", b"Buy.")]
+
+    async def root() -> Quoted | None:
+        return Quoted("Ana", "Look at this.", files, ("A note about what is not asked.",))
+
+    message = Message("1", "1", "What is it?", root=root, **changes)
+    made = await Composer(1000, 1000).compose(message, known)
+    assert (made.text, made.notes) == (asked, ())
+
+
+async def test_a_thread_that_cannot_be_read_keeps_no_question_from_being_asked() -> None:
+    async def root() -> Quoted | None:
+        raise SurfaceError("not now")
+
+    message = Message("1", "1", "What is it?", root=root)
+    assert (await Composer(1000, 1000).compose(message, Database(new=True))).text == "What is it?"
 
 
 # ---------------------------------------------------------------- edits
