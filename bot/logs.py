@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bot.messages import ConversationKey
+from bot.url_passwords import USERINFO
 
 PACKAGES = ("parley", "adapters", "storage", "bot")
 """The packages whose loggers are Parley's own."""
@@ -33,7 +34,7 @@ _TOKEN_SHAPES = (
     r"xapp-[\w-]{10,}",  # Slack's app tokens
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}",  # Discord's bot tokens
     r"hf_[A-Za-z0-9]{20,}",  # Hugging Face's
-    r"(?<=://)[^\s/?#@:]*:[^\s/?#@]+(?=@)",  # name and password in an address
+    USERINFO,  # name and password in an address
 )
 
 

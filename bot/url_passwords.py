@@ -5,7 +5,9 @@ What stands before the ``@`` is treated as one secret: some servers take a key i
 
 import re
 
-_USERINFO = re.compile(r"(?<=://)[^\s/?#\"'<>]+@")
+USERINFO = r"(?<=://)[^\s/?#\"'<>]+(?=@)"
+"""A pattern of it, up to the last ``@`` of the host's part."""
+_USERINFO = re.compile(USERINFO)
 
 
 def has_password(value: object) -> bool:
@@ -18,4 +20,4 @@ def has_password(value: object) -> bool:
 def without_passwords(text: str) -> str:
     """`text`, an address or one that has addresses in it, with stars in place of what stands before
     the ``@`` of each."""
-    return _USERINFO.sub("****@", text)
+    return _USERINFO.sub("****", text)

@@ -62,13 +62,13 @@ def test_what_looks_like_a_secret_is_redacted(secret: str) -> None:
 
 
 def test_passwords_of_addresses_are_redacted_and_the_host_stays() -> None:
-    text = "http://me:s3cret@10.0.0.2/v1 and postgresql://u:p@db/x, not http://10.0.0.3:80/a@b"
+    text = "http://me:s@cret@10.0.0.2/v1 and https://key@db/x, not http://10.0.0.3:80/a@b"
     record = logging.LogRecord("bot", logging.INFO, "f", 1, text, (), None)
     assert (
         Redacting()
         .format(record)
         .endswith(
-            "http://[secret]@10.0.0.2/v1 and postgresql://[secret]@db/x, not http://10.0.0.3:80/a@b"
+            "http://[secret]@10.0.0.2/v1 and https://[secret]@db/x, not http://10.0.0.3:80/a@b"
         )
     )
 
