@@ -100,13 +100,18 @@ async def reached(
     """What `ask` finds, which is shown. Where the platform cannot be reached, the person decides
     whether it is tried again, whether the set-up goes on without the check (no results, and then
     nothing of this platform is checked any more), or stops: raises Left. What was typed is kept
-    meanwhile. With ``--yes`` it is a failed check."""
+    meanwhile. Raises ConfigError with ``--yes``."""
     while platform not in session.unchecked:
         with session.screen.busy(what):
             results = await ask()
         show_results(session.screen, results)
-        if session.answers.yes or not any(result.unreachable for result in results):
+        if not any(result.unreachable for result in results):
             return results
+        if session.answers.yes:
+            raise ConfigError(
+                f"{platform.capitalize()} cannot be reached; the line above says why. What was "
+                "saved stays: run the same command again later."
+            )
         key = await session.asker.choose(UNREACHED, _UNREACHED_CHOICES, _AGAIN)
         if key == _STOP:
             raise Left

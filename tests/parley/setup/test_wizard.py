@@ -332,9 +332,15 @@ async def test_a_channel_that_refuses_is_shown_and_another_can_be_chosen(stage: 
 async def test_no_network_is_one_line_and_what_was_saved_stays(stage: Scene) -> None:
     stage.more |= {"PARLEY_DISCORD__API_URL": "http://127.0.0.1:9/api/v10", "D": "some-token"}
     answers = Answers(yes=True, model="demo", discord_token_env="D")
-    with pytest.raises(ConfigError, match="this token cannot be used"):
+    with pytest.raises(ConfigError, match="Discord cannot be reached; the line above says why"):
         await go(stage, Defaults(), answers)
     assert tomllib.loads(stage.config.read_text())["model"]["name"] == "demo"
+    assert not stage.secrets.exists()
+    # nor is a token that is saved already said to be missing
+    stage.secrets.write_text(f'[discord]\ntoken = "{DISCORD_TOKEN}"\n')
+    stage.secrets.chmod(0o600)
+    with pytest.raises(ConfigError, match="Discord cannot be reached; the line above says why"):
+        await go(stage, Defaults(), Answers(yes=True))
 
 
 UNREACHED = "That could not be checked. What now?"
