@@ -29,3 +29,6 @@ class Result:
     """What was found."""
     remedy: str = ""
     """What to do about it; "" for nothing."""
+    unreachable: bool = False
+    """Whether it failed because what was to be asked cannot be reached or does not answer now: what
+    was to be checked may be right all the same."""

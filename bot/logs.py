@@ -2,7 +2,8 @@
 
 The text of messages is logged at DEBUG only; callers are responsible for that. Tokens are never
 passed to a logger; as a second defence, the formatters replace registered secrets and whatever has
-the form of a Discord, Slack or Hugging Face token, in tracebacks too.
+the form of a Discord, Slack or Hugging Face token or of a password in an address, in tracebacks
+too.
 """
 
 import json
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bot.messages import ConversationKey
+from bot.url_passwords import USERINFO
 
 PACKAGES = ("parley", "adapters", "storage", "bot")
 """The packages whose loggers are Parley's own."""
@@ -32,6 +34,7 @@ _TOKEN_SHAPES = (
     r"xapp-[\w-]{10,}",  # Slack's app tokens
     r"[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}",  # Discord's bot tokens
     r"hf_[A-Za-z0-9]{20,}",  # Hugging Face's
+    USERINFO,  # name and password in an address
 )
 
 

@@ -245,6 +245,8 @@ class Found:
     exchanges: list[ReadExchange] = field(default_factory=list)
     older: int | None = None
     """Where the search is to be continued (`before`); None where everything was looked at."""
+    back_to: datetime | None = None
+    """When the oldest question was asked that was looked at; None where everything was."""
 
 
 class Reports(Protocol):

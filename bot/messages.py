@@ -83,6 +83,9 @@ class Question:
     shown_in: str = ""
     """The thread in which the answer is shown, where the conversation is the channel around that
     thread; "" where the answer stands in the conversation's own place."""
+    pointed: int | None = None
+    """How many characters of `text`, from the first, quote what the question points at: an edit
+    keeps them. None where it points at nothing, or where that is not known."""
 
     @property
     def shown_at(self) -> ConversationKey:

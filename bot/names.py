@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 LONGEST_NAME = 40
+LONGEST_FILE_NAME = 80
 """Characters."""
 
 
@@ -12,6 +14,18 @@ def clean_name(name: str, fallback: str = "") -> str:
     so that it cannot look like the start of another turn. `fallback` where nothing is left."""
     plain = re.sub(r"[\[\]<>:|{}`@#*\\]", "", _printed(name))
     return " ".join(plain.split())[:LONGEST_NAME].strip() or fallback
+
+
+def clean_file_name(name: str) -> str:
+    """The name of a file, at most `LONGEST_FILE_NAME` characters of its end, without any that could
+    format or break a line."""
+    plain = "".join(letter for letter in name if letter.isalnum() or letter in " ._-+()")
+    return plain.strip()[-LONGEST_FILE_NAME:] or "a file"
+
+
+def file_marks(names: Iterable[str]) -> str:
+    """What stands in a text for files that are not read: "[file notes.txt], [file plan.png]"."""
+    return ", ".join(f"[file {clean_file_name(name)}]" for name in names)
 
 
 def clean_line(text: str, longest: int) -> str:

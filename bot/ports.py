@@ -881,6 +881,13 @@ class Remark:
     """As people see it; "" where it has no text, or it may not be read."""
     at: datetime
     """When it was posted, by the platform's clock."""
+    files: tuple[str, ...] = ()
+    """The names of the files beside it, which are not read."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has neither text nor files."""
+        return not (self.text.strip() or self.files)
 
 
 @dataclass(frozen=True, slots=True)

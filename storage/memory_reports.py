@@ -169,8 +169,10 @@ class MemoryReports:
         looked = list(islice(wanted, examined))
         found = [self._read(one) for one in looked if _holds(one, storable(text))][:limit]
         if len(found) == limit:
-            return Found(found, found[-1].question_id)
-        return Found(found, looked[-1].id if len(looked) == examined else None)
+            return Found(found, found[-1].question_id, found[-1].asked_at)
+        if len(looked) < examined:
+            return Found(found)
+        return Found(found, looked[-1].id, looked[-1].asked_at)
 
     def _read(self, asked: MemoryQuestion) -> ReadExchange:
         question, answer = asked.question, asked.answers[-1]

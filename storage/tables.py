@@ -94,6 +94,8 @@ class QuestionRow(Base):
     """The thread of the conversation in which the answer is shown; "" for its own place."""
     asked_at: Mapped[datetime] = mapped_column(Instant, index=True)
     text: Mapped[str] = mapped_column(StoredText)
+    pointed: Mapped[int | None] = mapped_column()
+    """`Question.pointed`."""
     position: Mapped[int | None] = mapped_column(RowId)
     """Its place in the conversation's history: the moment at which its first answer ended. NULL
     until then."""

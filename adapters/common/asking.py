@@ -44,6 +44,7 @@ class Asking:
             message.message_id,
             place.direct,
             place.answers_in,
+            len(composed.pointed) if composed.pointed or message.answer else None,
         )
         if self._thread_per_question and not (place.key.thread or place.direct):
             await self._engine.check(question)  # what is refused opens no thread
@@ -56,8 +57,6 @@ class Asking:
             raise NotAllowed(texts.MAY_NOT_WRITE)
         coming.check()
         asked = await self._engine.ask(question, surface)
-        if asked is not None:
-            self._composer.keep(message, composed)
         if asked is not None and coming.withdrawn:  # while it was being recorded
             asked.stop()
         return None if asked is None else composed.notes

@@ -14,6 +14,7 @@ from pathlib import PurePath
 import aiohttp
 
 from bot.errors import SurfaceError
+from bot.names import clean_file_name
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ async def _content(file: Attachment, deadline: float) -> tuple[str | None, str]:
     """The text of a file, None where it is left out, and a note, "" where there is nothing to
     say. `deadline` is a time of the event loop's clock."""
     name = _shown(file)
-    if not _looks_like_text(file):
+    if not looks_like_text(file):
         return None, f"{name} was left out: I read text files only."
     if file.size > MOST_BYTES:
         return None, _too_large(name, f"{file.size / MOST_BYTES:,.1f} MB")
@@ -149,7 +150,8 @@ def _too_large(name: str, size: str) -> str:
     return f"{name} was left out: it has {size}, and I read text up to 1 MB."
 
 
-def _looks_like_text(file: Attachment) -> bool:
+def looks_like_text(file: Attachment) -> bool:
+    """Whether a file is worth reading, by its type and its name."""
     kind = file.content_type.partition(";")[0].strip().lower()
     return (
         kind.startswith("text/")
@@ -172,6 +174,4 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _shown(file: Attachment) -> str:
-    """The file's name, at most 80 characters, without any that could format or break a line."""
-    name = "".join(letter for letter in file.name if letter.isalnum() or letter in " ._-+()")
-    return name.strip()[-80:] or "a file"
+    return clean_file_name(file.name)

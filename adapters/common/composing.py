@@ -1,22 +1,22 @@
 """Makes one text of a question and of all that it points at, within limits of characters.
 
-From top to bottom: the message that it replies to and what was forwarded, with their files; what
-was typed; the question's own files. An edit of the question keeps what it pointed at when it was
-asked, even where that was deleted since (after a restart it is read anew).
+From top to bottom: the message that it replies to and what was forwarded, with their files (or the
+text files of the message that its thread hangs on); what was typed; the question's own files.
+An edit of the question keeps what it pointed at when it was asked, even where that was deleted
+since.
 """
 
 import asyncio
 import logging
 from dataclasses import replace
 
-from adapters.common.attachments import Composed, FileReader
+from adapters.common.attachments import Composed, FileReader, looks_like_text
 from adapters.common.control_words import control_word
 from adapters.common.known import Known
-from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, joined
+from adapters.common.pointed import NOT_FETCHED, Earlier, Pointed, Quoted, joined
 from adapters.common.question import Message
 from adapters.common.texts import NOTHING_ASKED
 from bot.errors import NothingToDo, ParleyError
-from bot.recent import Recent
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ MOST_POINTED = 6_000
 embeds in one message, and three times an ordinary message."""
 LOOK_SECONDS = 10.0
 """The time limit for asking the platform what a question points at."""
-REMEMBERED = 512
-"""Questions whose pointed text is remembered for their edits."""
 _ROOM = 300
 """Characters that the lines around one file need."""
 
@@ -38,7 +36,6 @@ class Composer:
     def __init__(self, files: int, in_all: int) -> None:
         self._files = files
         self._in_all = in_all
-        self._kept: Recent[str, str] = Recent(REMEMBERED)
 
     async def compose(self, message: Message, known: Known) -> Composed:
         """The question in `message`. Where it is a mention alone, what it refers to: the asker's
@@ -46,21 +43,17 @@ class Composer:
         NothingToDo, with a text for the person, where nothing is left of it."""
         if message.bare and message.look is not None:
             return await self._earlier(message, known)
-        return await self._composed(await _with_answer(message, known), None)
+        message = await _with_answer(message, known)
+        return await self._composed(await _with_files_of_thread(message, known), None)
 
     async def recompose(self, message: Message, known: Known) -> Composed:
         """The same after an edit: what it pointed at stays as it was. Raises NothingToDo."""
-        kept = self._kept.get(message.event_id)
+        kept = await known.pointed(message.message_id)
         if kept is None and message.text.strip():
             kept = await self._meant_before(message, known)
         if kept is None:
             message = await _with_answer(message, known)
         return await self._composed(message, kept)
-
-    def keep(self, message: Message, composed: Composed) -> None:
-        """Remember what a question that was accepted points at."""
-        if composed.pointed or message.answer:
-            self._kept.put(message.event_id, composed.pointed)
 
     # ------------------------------------------------------------ a mention alone
 
@@ -79,8 +72,9 @@ class Composer:
         return replace(composed, pointed=composed.text)
 
     async def _meant_before(self, message: Message, known: Known) -> str | None:
-        """What a question was about that began as a mention alone, before a restart: its stored
-        text begins with that. None where it was another kind of question."""
+        """What a question was about that began as a mention alone, where that was not stored beside
+        it (asked before the migration 0011): its stored text begins with that. None where it was
+        another kind of question."""
         stored = await known.text(message.message_id) if message.look is not None else ""
         if not stored:
             return None
@@ -150,6 +144,23 @@ async def _with_answer(message: Message, known: Known) -> Message:
     if said and await known.shows_newest(answer_id):
         return message
     return replace(message, quoted=about)
+
+
+async def _with_files_of_thread(message: Message, known: Known) -> Message:
+    """`message` with the text files of the message that its thread hangs on, where it is the first
+    question there and replies to no other message: what is asked below a file is about that file.
+    The words of that message are not quoted: they stand among what was said before."""
+    pointing = message.quoted or message.answer or message.find
+    if message.root is None or pointing or not await known.new_thread():
+        return message
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            root = await message.root()
+    except (ParleyError, TimeoutError) as error:
+        logger.warning("the message that a thread hangs on cannot be read: %r", error)
+        return message
+    files = [file for file in root.files if looks_like_text(file)] if root else []
+    return replace(message, quoted=Quoted(root.author, "", files)) if root and files else message
 
 
 def _cut(text: str, most: int) -> tuple[str, list[str]]:

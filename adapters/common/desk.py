@@ -18,7 +18,7 @@ from adapters.common.control_words import ControlWord, control_word
 from adapters.common.known import KnownIn
 from adapters.common.operations import Operations
 from adapters.common.place import Member, Place
-from adapters.common.platform import Heard, Platform, Read, Reply
+from adapters.common.platform import Heard, Notes, Platform, Read, Reply
 from adapters.common.progress import Progress
 from adapters.common.question import Message
 from adapters.common.rules import Rules
@@ -74,7 +74,7 @@ class Desk(Operations):
 
     async def _told(self, where: object, reply: Reply, work: Awaitable[str]) -> None:
         if text := await self.explained(where, work):
-            await reply(text)
+            await reply(text, answered=isinstance(text, Notes))
 
     # ------------------------------------------------------------ who and where
 
@@ -147,7 +147,7 @@ class Desk(Operations):
         if said is not None:
             return said
         coming.is_command = False
-        return "\n".join(await self._asking.ask(place, person, message, coming) or ())
+        return Notes("\n".join(await self._asking.ask(place, person, message, coming) or ()))
 
     async def obey(self, word: ControlWord, place: Place, person: Person) -> str:
         """Do what a control word says. Raises Refusal."""

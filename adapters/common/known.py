@@ -18,6 +18,16 @@ class Known(Protocol):
         """The text of the question in it, as it is stored; "" where it holds none."""
         ...
 
+    async def pointed(self, message_id: str, /) -> str | None:
+        """What the question in it pointed at when it was asked: the first part of its stored text.
+        None where it pointed at nothing, or where that is not known."""
+        ...
+
+    async def new_thread(self) -> bool:
+        """Whether the place is a thread in which nothing was asked yet, and that was not opened on
+        a question."""
+        ...
+
     async def shows_newest(self, message_id: str, /) -> bool:
         """Whether it shows the newest answer of the conversation."""
         ...
@@ -36,6 +46,18 @@ class KnownIn:
     async def text(self, message_id: str, /) -> str:
         stored = await self._question(message_id)
         return stored.question.text if stored else ""
+
+    async def pointed(self, message_id: str, /) -> str | None:
+        stored = await self._question(message_id)
+        if stored is None or stored.question.pointed is None:
+            return None
+        return stored.question.text[: stored.question.pointed]
+
+    async def new_thread(self) -> bool:
+        key = self.place.key
+        if not key.thread or await self._question(key.thread) is not None:
+            return False
+        return not await self.store.answers(conversation=key, limit=1)
 
     async def shows_newest(self, message_id: str, /) -> bool:
         newest = await self.store.answers(conversation=self.place.key, limit=1)

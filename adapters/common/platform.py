@@ -12,8 +12,22 @@ from adapters.common.transcripts import Transcripts
 from bot.messages import Person, Question
 from bot.ports import Surface
 
-Reply = Callable[[str], Awaitable[None]]
-"""Tells the person something, as privately as the platform can. Raises nothing."""
+
+class Reply(Protocol):
+    """Tells the person something, as privately as the platform can. Raises nothing."""
+
+    def __call__(self, text: str, /, *, answered: bool = False) -> Awaitable[None]:
+        """`answered`: it is about a question that was accepted. It may wait for the beginning of
+        the answer, so that both stand in the same place."""
+        ...
+
+
+class Notes(str):
+    """What a person is told about a question that was accepted."""
+
+    __slots__ = ()
+
+
 Read = Callable[[], Awaitable[Message]]
 """Reads a message as people see it; may ask the platform for names. Called in the order in which
 messages came. May raise ParleyError."""

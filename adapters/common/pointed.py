@@ -81,6 +81,10 @@ class Earlier:
 Look = Callable[[], Awaitable[Earlier]]
 """Asks the platform for it. Raises ParleyError."""
 
+Root = Callable[[], Awaitable[Quoted | None]]
+"""Asks the platform for the message that a thread hangs on; None where it is gone, or is one of the
+bot's own. Raises ParleyError."""
+
 LOOK_MINUTES = 5
 """A message that is older is not meant by a mention alone."""
 LOOK_MESSAGES = 25

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.common.attachments import Attachment
-from adapters.common.pointed import NOTHING, Find, Look, Pointed, Quoted, joined
+from adapters.common.pointed import NOTHING, Find, Look, Pointed, Quoted, Root, joined
 
 __all__ = ["Message", "Quoted"]
 
@@ -31,6 +31,9 @@ class Message:
     """For what it points at and the event does not hold."""
     look: Look | None = None
     """For what it refers to where it is a mention alone."""
+    root: Root | None = None
+    """For the message that its thread hangs on; None where it stands in no thread, or is that
+    message."""
 
     @property
     def whole_text(self) -> str:

@@ -295,7 +295,8 @@ def privacy_text(
     )
     read = (
         "**What I read:** for an answer in a thread, the newest messages of that thread and the "
-        "message that it was opened on, whoever wrote them, with the names. "
+        "message that it was opened on, whoever wrote them, with the names; of files only the "
+        "names. "
         f"{_channel_read(channel_context)}"
         "The model gets them with the question; they are read again for each answer, and stored "
         "nowhere.\n"
@@ -312,8 +313,8 @@ def privacy_text(
         "**What I store:** the questions that people ask me, with their names and ids, my answers "
         "to them with what the model thought before it answered, and 👍 👎, "
         f"{kept}. What a question points at is stored as a part of it: a message that is replied "
-        "to or forwarded, and what was said just before a mention alone. Other messages are not "
-        "stored.\n"
+        "to or forwarded, what was said just before a mention alone, and the text files on which a "
+        "thread was opened. Other messages are not stored.\n"
         f"{read}{missed if catches_up else ''}{summed_up if summarizes else ''}"
         "**Where:** in the database of whoever runs me. The model runs on their own machine, "
         "unless they set up a server of theirs for it; nothing is sent to a third party.\n"

@@ -95,13 +95,16 @@ def _refused(status: int) -> Result:
             "PARLEY_DISCORD__TOKEN."
         )
         return Result(AREA, "token", State.FAILED, "Discord does not accept it", remedy)
-    return Result(AREA, "token", State.FAILED, f"Discord answers HTTP {status}", "Try again later.")
+    detail, remedy = f"Discord answers HTTP {status}", "Try again later."
+    later = status == 429 or status >= 500
+    return Result(AREA, "token", State.FAILED, detail, remedy, unreachable=later)
 
 
 def _unreachable(base: str, error: BaseException) -> Result:
     why = str(error) or type(error).__name__
     remedy = "Check the network, the proxy (HTTPS_PROXY) or [discord] api_url."
-    return Result(AREA, "connection", State.FAILED, f"{base} cannot be reached ({why})", remedy)
+    detail = f"{base} cannot be reached ({why})"
+    return Result(AREA, "connection", State.FAILED, detail, remedy, unreachable=True)
 
 
 def _commands(registered: list[Any]) -> Result:

@@ -93,7 +93,8 @@ class Incoming:
     def _reply(self, message: discord.Message) -> Reply:
         """A short reply; into the thread of the question, where it has one."""
 
-        async def reply(text: str) -> None:
+        async def reply(text: str, /, *, answered: bool = False) -> None:
+            del answered  # it stands beside the question in any case
             if not _may_answer(message):
                 await self._tell_directly(message)
             elif message.thread is not None and self._desk.rules.thread_per_question:

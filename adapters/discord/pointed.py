@@ -21,6 +21,7 @@ from adapters.common.pointed import (
     Look,
     Pointed,
     Quoted,
+    Root,
     joined,
 )
 from adapters.common.question import Message
@@ -63,6 +64,7 @@ def message_of(message: discord.Message, me: discord.ClientUser) -> Message:
         carried=carried(message),
         find=_find(message, me) if _is_reply(message) and about is None else None,
         look=_look(message, me) if mentions(message, me) else None,
+        root=_root(message, me) if _in_thread(message) else None,
     )
 
 
@@ -159,6 +161,24 @@ def _look(message: discord.Message, me: discord.ClientUser) -> Look:
             return Earlier(root=Message(number, number, "", quoted=quoted(first, me)))
 
     return look
+
+
+def _in_thread(message: discord.Message) -> bool:
+    """Whether it stands in a thread, and is not the post of a forum that the thread begins with."""
+    return isinstance(message.channel, discord.Thread) and message.id != message.channel.id
+
+
+def _root(message: discord.Message, me: discord.ClientUser) -> Root:
+    """Reads the message that the thread hangs on."""
+
+    async def root() -> Quoted | None:
+        first = await _first_of_thread(message)
+        if first is None or first.author.id == me.id:
+            return None
+        with reading("message"):
+            return quoted(first, me)
+
+    return root
 
 
 async def _own_before(message: discord.Message) -> discord.Message | None:

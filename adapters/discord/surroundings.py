@@ -17,7 +17,7 @@ import discord
 from adapters.common.pointed import joined
 from adapters.common.surroundings import newest_within
 from adapters.discord.busy import busy_where_it_fails
-from adapters.discord.content import carried, readable
+from adapters.discord.content import attachments_of, carried, readable
 from adapters.discord.incoming import heard_in
 from adapters.discord.malformed import Malformed, reading
 from adapters.discord.places import permissions_in
@@ -109,7 +109,7 @@ class DiscordSurroundings:
     ) -> Around:
         said = [one for message in newest_first if (one := self._remark(question, message))]
         remarks, dropped = newest_within(said, characters, lambda one: len(one.text))
-        unread = any(not one.text for one in remarks) and not self._client.intents.message_content
+        unread = any(one.empty for one in remarks) and not self._client.intents.message_content
         return Around(tuple(remarks), older=older or dropped, lacking=CONTENT if unread else "")
 
     def _remark(self, question: Question, message: discord.Message) -> Remark | None:
@@ -126,8 +126,11 @@ class DiscordSurroundings:
                 name = clean_name(message.author.display_name, f"user {author}")
                 if author == question.author.id:  # the name in this server, which history lacks
                     name = question.author.name
-                said = joined((readable(message, me), carried(message).text))
-                return Remark(number, number, name, said, message.created_at)
+                beside = carried(message)
+                said = joined((readable(message, me), beside.text))
+                files = [*attachments_of(message.attachments), *beside.files]
+                names = tuple(file.name for file in files)
+                return Remark(number, number, name, said, message.created_at, names)
         except Malformed as error:
             logger.warning("%s", error)
             return None
@@ -163,7 +166,7 @@ class DiscordSurroundings:
         starter = self._remark(question, message)
         if starter is None:
             return around
-        unread = not starter.text and not self._client.intents.message_content
+        unread = starter.empty and not self._client.intents.message_content
         lacking = around.lacking or (CONTENT if unread else "")
         return replace(around, starter=starter, lacking=lacking)
 

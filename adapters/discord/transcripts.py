@@ -23,7 +23,7 @@ from adapters.discord.places import channel_id, permissions_in
 from bot.engine.transcript import Spoken, Transcript
 from bot.errors import NotAllowed, SurfaceError
 from bot.messages import Person
-from bot.names import clean_name
+from bot.names import clean_name, file_marks
 
 NO_HISTORY = (
     "I lack the permission Read Message History here, so I cannot read what was said. An admin can "
@@ -139,7 +139,7 @@ class DiscordTranscripts:
                 if message.author.id == me.id:
                     text = _SMALL_PRINT.sub("", text).strip()
                     text = "" if text == WORKING else text
-                files = ", ".join(f"[file {file.filename}]" for file in message.attachments)
+                files = file_marks(str(file.filename) for file in message.attachments)
                 text = " ".join(filter(None, (text, files)))
                 name = clean_name(message.author.display_name, f"user {message.author.id}")
         except Malformed:

@@ -17,6 +17,19 @@ from bot.errors import SurfaceBusy, SurfaceError
 AREA = "Slack"
 TIMEOUT = 15.0
 """Seconds for each request."""
+FEATURES = "manifest"
+"""The name of the line about what cannot be checked."""
+_UNSEEN = Result(
+    AREA,
+    FEATURES,
+    State.SKIPPED,
+    "Slack does not tell a bot whether the app's events, slash commands, message shortcuts, Home "
+    "tab and agent view are set up",
+    "After an update of Parley, or where one of them is missing, compare parley slack manifest "
+    "with the page App Manifest of your app at https://api.slack.com/apps.",
+)
+"""apps.manifest.export takes an app configuration token alone, which belongs to a person and ends
+after twelve hours (https://docs.slack.dev/app-manifests/configuring-apps-with-app-manifests)."""
 
 
 async def check_slack(settings: SlackSettings) -> list[Result]:
@@ -26,7 +39,9 @@ async def check_slack(settings: SlackSettings) -> list[Result]:
     if not settings.on:
         detail = "Slack is off: [slack] bot_token is not set"
         return [Result(AREA, "tokens", State.SKIPPED, detail)]
-    return [*await check_bot_token(settings), await check_transport(settings)]
+    found = [*await check_bot_token(settings), await check_transport(settings)]
+    works = all(result.state is not State.FAILED for result in found)
+    return [*found, _UNSEEN] if works else found
 
 
 async def check_bot_token(settings: SlackSettings) -> list[Result]:
@@ -120,6 +135,7 @@ def _failed(what: str, error: SurfaceError, remedy: str) -> Result:
         return Result(AREA, what, State.FAILED, detail, remedy)
     if isinstance(error, Refused):
         return Result(AREA, what, State.FAILED, f"Slack refuses it ({error.code})", remedy)
-    if isinstance(error, SurfaceBusy):
+    busy = isinstance(error, SurfaceBusy)
+    if busy:
         remedy = "Check the network, the proxy (HTTPS_PROXY) or [slack] base_url."
-    return Result(AREA, what, State.FAILED, str(error), remedy)
+    return Result(AREA, what, State.FAILED, str(error), remedy, unreachable=busy)

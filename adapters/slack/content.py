@@ -60,6 +60,12 @@ async def said(workspace: Workspace, message: JSON) -> str:
     return joined((words, (await carried(workspace, message)).text))
 
 
+def names_of_files(message: JSON) -> tuple[str, ...]:
+    """The names of the files beside a message."""
+    files = objects(message, "files")
+    return tuple(field(file, "name") or field(file, "title") for file in files)
+
+
 async def author(workspace: Workspace, message: JSON) -> str:
     """The name of whoever wrote it, a person or an app, made harmless."""
     said = field(message, "username") or field(_object(message, "bot_profile"), "name")

@@ -17,7 +17,7 @@ from adapters.slack.content import carried
 from adapters.slack.files import attachments_of
 from adapters.slack.payloads import JSON, Malformed, record, records, text
 from adapters.slack.places import member_of, place_of, place_of_message
-from adapters.slack.pointed import Previews, earlier
+from adapters.slack.pointed import Previews, earlier, root_of
 from adapters.slack.private_replies import PrivateReply
 from adapters.slack.workspaces import Workspace
 from bot.recent import Seen
@@ -108,6 +108,7 @@ class Said:
         typed = mrkdwn.without_mention(self.text, workspace.bot_user)
         plain = await mrkdwn.plain(typed, workspace.people.name)
         event_id = self.event_id(workspace)
+        in_thread = self.thread_ts not in ("", self.ts) and workspace.reads_freely
         return Message(
             event_id=event_id,
             message_id=self.ts,
@@ -116,6 +117,7 @@ class Said:
             carried=await carried(workspace, self.raw),
             find=previews.find(workspace, event_id, self.raw) if previews else None,
             look=partial(self._earlier, workspace) if self._mentions(workspace) else None,
+            root=partial(root_of, workspace, self.channel, self.thread_ts) if in_thread else None,
         )
 
     def _mentions(self, workspace: Workspace) -> bool:

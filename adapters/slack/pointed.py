@@ -20,6 +20,7 @@ from adapters.common.pointed import (
     Earlier,
     Find,
     Pointed,
+    Quoted,
 )
 from adapters.common.question import Message
 from adapters.slack.content import carried, field, is_shared, objects, quoted
@@ -109,6 +110,21 @@ async def earlier(
                 return Earlier(own=own)
     root = next((one for one in listed if thread and field(one, "ts") == thread), None)
     return Earlier(root=await _root(workspace, root) if root is not None else None)
+
+
+async def root_of(workspace: Workspace, channel: str, thread: str) -> Quoted | None:
+    """The message that a thread hangs on, unless it is the bot's own or was deleted. Raises
+    SurfaceError."""
+    await workspace.tiers.turn("conversations.replies")
+    response = await workspace.gateway.call(
+        "conversations.replies", channel=channel, ts=thread, limit=1
+    )
+    listed = objects(response, "messages")
+    first = next((one for one in listed if field(one, "ts") == thread), None)
+    if first is None or field(first, "user") == workspace.bot_user:
+        return None
+    found = await _root(workspace, first)
+    return found.quoted if found else None
 
 
 async def _root(workspace: Workspace, message: JSON) -> Message | None:

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 LONGEST = 9000
 """Characters of one message; a markdown block takes 12,000."""
 MOST_PIECES = 5
+ANSWER_SECONDS = 60.0
+"""Wait for an answer's first message, before a note about its question stands in the channel."""
 
 
 def split(text: str) -> list[str]:
@@ -53,10 +55,13 @@ class PrivateReply:
     asked: str = ""
     """The ``ts`` of the message that is replied to."""
 
-    async def __call__(self, text: str) -> None:
-        """Raises nothing: what cannot be delivered is logged. A long text comes in several
-        messages, as many as the response URL takes; the last of them says where more is left
-        out."""
+    async def __call__(self, text: str, /, *, answered: bool = False) -> None:
+        """With `answered` it stands in the answer's thread, which is waited for. Raises nothing:
+        what cannot be delivered is logged. A long text comes in several messages, as many as the
+        response URL takes; the last of them says where more is left out."""
+        if answered and (thread := self._unopened):
+            key, workspace = self.place.key, self.workspace
+            await workspace.threads.begins(key.channel, thread, workspace.clock, ANSWER_SECONDS)
         for piece in shortened(split(text)):
             await self._send(piece)
 
@@ -64,11 +69,21 @@ class PrivateReply:
     def _thread(self) -> str | None:
         """The thread of the answer, as soon as it has a message: before that nobody would see what
         stands in it."""
-        thread = self.place.key.thread or self.place.answers_in
-        opened = thread == self.asked or bool(self.place.answers_in)
-        if opened and not self.workspace.threads.begun(self.place.key.channel, thread):
-            return None
-        return thread or None
+        return None if self._unopened else self._answers_in or None
+
+    @property
+    def _answers_in(self) -> str:
+        return self.place.key.thread or self.place.answers_in
+
+    @property
+    def _unopened(self) -> str:
+        """The thread of the answer, where it is the question's own and has no message yet; else
+        ""."""
+        thread = self._answers_in
+        own = thread == self.asked or bool(self.place.answers_in)
+        if own and not self.workspace.threads.begun(self.place.key.channel, thread):
+            return thread
+        return ""
 
     async def with_menu(self, text: str, menu: dict[str, Any]) -> None:
         """The same with an element of Block Kit below a short text."""

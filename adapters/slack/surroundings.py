@@ -15,7 +15,7 @@ from typing import Any
 from adapters.common.surroundings import MOST_CALLS, newest_within
 from adapters.slack import mrkdwn
 from adapters.slack.api import JSON
-from adapters.slack.content import author, said
+from adapters.slack.content import author, names_of_files, said
 from adapters.slack.errors import Refused
 from adapters.slack.incoming import Said, moment_of
 from adapters.slack.pages import fetch_page
@@ -235,4 +235,5 @@ class _Reader:
         ts = str(message["ts"])
         event = Said("", self.key.channel, ts, "", "", (), "").event_id(self.workspace)
         name = await author(self.workspace, message)
-        return Remark(ts, event, name, await said(self.workspace, message), _moment(message))
+        words = await said(self.workspace, message)
+        return Remark(ts, event, name, words, _moment(message), names_of_files(message))

@@ -5,10 +5,12 @@ The first message of a thread says who replied: ``reply_users`` (five at most) a
 for it once, and follows the events of the thread from then on.
 """
 
+import asyncio
 import logging
 
 from adapters.slack.api import JSON, Gateway
 from adapters.slack.rate_limits import Tiers
+from bot.clock import Clock, sleep_unless
 from bot.errors import SurfaceError
 from bot.recent import Recent, Seen
 
@@ -33,6 +35,8 @@ class Threads:
         self._speakers: Recent[tuple[str, str], frozenset[str]] = Recent(KEPT)
         """Who replied in a thread, without the bot, of threads of which that is known whole."""
         self._begun: Seen[tuple[str, str]] = Seen(KEPT)
+        self._waited: dict[tuple[str, str], asyncio.Event] = {}
+        """Threads without a message in which somebody is to be told something."""
         self.chats: Seen[tuple[str, str]] = Seen(KEPT)
         """Chats of ``assistant_view`` that were opened and have no title yet."""
         self.working: dict[tuple[str, str], set[str]] = {}
@@ -44,6 +48,8 @@ class Threads:
     def replied(self, channel: str, thread: str, user: str) -> None:
         """Somebody, or the bot itself, has posted a message in this thread."""
         self._begun.add((channel, thread))
+        if (waited := self._waited.pop((channel, thread), None)) is not None:
+            waited.set()
         known = self._speakers.get((channel, thread))
         if known is not None and user not in self._bot and len(known) < MOST_SPEAKERS:
             self._speakers.put((channel, thread), known | {user})
@@ -52,6 +58,17 @@ class Threads:
         """Whether the thread is known to have a message. Slack shows no ephemeral message in a
         thread that has none (https://docs.slack.dev/reference/methods/chat.postEphemeral)."""
         return (channel, thread) in self._begun
+
+    async def begins(self, channel: str, thread: str, clock: Clock, seconds: float) -> None:
+        """Returns when the thread has a message, or after `seconds`."""
+        if self.begun(channel, thread):
+            return
+        event = self._waited.setdefault((channel, thread), asyncio.Event())
+        try:
+            await sleep_unless(clock, seconds, event)
+        finally:
+            if self._waited.get((channel, thread)) is event:
+                del self._waited[channel, thread]
 
     async def alone(self, channel: str, thread: str, user: str) -> bool:
         """Whether nobody but `user` and the bot has replied in this thread. True where Slack does

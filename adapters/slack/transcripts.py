@@ -25,7 +25,7 @@ from adapters.slack.workspaces import Workspace, Workspaces
 from bot.engine.transcript import Spoken, Transcript
 from bot.errors import NotAllowed, SurfaceBusy
 from bot.messages import Person
-from bot.names import clean_name
+from bot.names import clean_name, file_marks
 
 PAGE, LARGE_PAGE = 200, 999
 """Messages of one call: of a channel, and of a thread, whose newest come last."""
@@ -179,10 +179,8 @@ async def _spoken(workspace: Workspace, message: JSON) -> Spoken | None:
             return None
         user = text(message, "user", "")
         said = await mrkdwn.plain(text(message, "text", ""), workspace.people.name)
-        files = [
-            f"[file {file.get('name') or 'without a name'}]" for file in records(message, "files")
-        ]
-        said = " ".join(filter(None, (said, ", ".join(files))))
+        files = file_marks(str(file.get("name") or "") for file in records(message, "files"))
+        said = " ".join(filter(None, (said, files)))
         if not said.strip() or (user == workspace.bot_user and said == WORKING):
             return None
         name = await workspace.people.name(user) if user else text(message, "username", "")

@@ -47,6 +47,10 @@ class Workspace:
     threads: Threads
     reply_in_thread: bool = True
     """Whether mentions in channels are answered in the thread below them."""
+    reads_freely: bool = True
+    """False for an app that is installed in several workspaces: where it is not from Slack's
+    Marketplace, it may read one page of messages a minute
+    (https://docs.slack.dev/apis/web-api/rate-limits)."""
 
     def __repr__(self) -> str:
         return f"Workspace({self.key!r})"  # without the token
@@ -197,7 +201,7 @@ class Workspaces:
         slack = self._settings
         return Workspace(
             key, team, bot.bot_user, bot.bot_id, bot.token, slack.streaming, self._clock, gateway,
-            tiers, people, threads, slack.reply_in == "thread",
+            tiers, people, threads, slack.reply_in == "thread", self._installations is None,
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from bot.clock import Clock
 from bot.engine.models import Models, Served
@@ -35,6 +35,14 @@ Deliver = Callable[["Summary"], Awaitable[None]]
 """Tells the person. May raise ParleyError: SurfaceBusy leaves the summary to the next start."""
 Reading = Callable[[], Awaitable[Transcript]]
 """Reads the messages again. May raise ParleyError."""
+
+
+class SummaryStore(SummaryLedger, Protocol):
+    """What is kept of summaries, and the quotas, as `bot.ports.QuestionStore` has them."""
+
+    async def check_quota(self, person: Person, quota: Quota) -> None:
+        """Raise OverQuota where the person's quota of the day is used up. Changes nothing."""
+
 
 FULL_SECONDS = 2.0
 """Wait of a step for which the queue has no room."""
@@ -84,7 +92,7 @@ class Summaries:
     def __init__(
         self,
         models: Models,
-        store: SummaryLedger,
+        store: SummaryStore,
         queue: FairQueue,
         clock: Clock,
         quota: Quota,
@@ -235,14 +243,20 @@ class Summaries:
     async def _write(self, running: _Running, said: Transcript, made: Plan) -> str:
         step = partial(self._step, running)
         try:
-            return await write(made, step, running.served.generator.count)
+            written = await write(made, step, running.served.generator.count)
         except NoRoom:  # the model was started again with a smaller window
             made = await self._plan(running, said)
-            return await write(made, step, running.served.generator.count)
+            written = await write(made, step, running.served.generator.count)
+        running.note = written.note or running.note
+        return written.text
 
     async def _step(self, running: _Running, prompt: Prompt, most: int) -> str:
-        """One answer of the model, at its place in the queue."""
+        """One answer of the model, at its place in the queue. Raises OverQuota where the person has
+        used up their tokens by then; answers are counted where a summary begins."""
         async with self._turn(running):
+            await self._store.check_quota(
+                running.person, Quota(tokens_per_day=self._quota.tokens_per_day)
+            )
             text, finished = await self._generate(running, prompt, most)
         await self._store.charge_tokens(running.person, finished.usage.tokens)
         running.note = LENGTH if finished.reason is FinishReason.LENGTH else ""

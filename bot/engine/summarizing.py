@@ -11,7 +11,7 @@ Knows nothing of queues, stores and platforms: `Write` runs one prompt.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.errors import TooLong
+from bot.errors import OverQuota, TooLong
 from bot.messages import Prompt, Reasoning
 
 Count = Callable[[Prompt], Awaitable[int]]
@@ -28,6 +28,9 @@ SYSTEM = (
 WHOLE = "Sum up these messages, oldest first:"
 PART = "Sum up these messages, oldest first. They are part {number} of {parts} of a longer chat:"
 JOIN = "These are summaries of the parts of one chat, oldest first. Make one summary of them:"
+COVERED = "So this covers the first {number} of {parts} parts of what was said."
+NOT_JOINED = "So the summaries of the parts stand one below the other."
+"""What a person is told after `OverQuota.user_text`."""
 BEGINS, ENDS = "--- messages ---", "--- end of messages ---"
 """Lines around the material."""
 
@@ -58,6 +61,15 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A summary."""
+
+    text: str
+    note: str = ""
+    """Why it is not whole, for the person; "" where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How a text is summed up: the lines of each part."""
 
@@ -80,30 +92,47 @@ async def plan(lines: Sequence[str], room: Room, count: Count) -> Plan:
     return Plan(room, tuple(await _divided(lines, head, room, count)))
 
 
-async def write(made: Plan, step: Write, count: Count) -> str:
-    """The summary, by `Plan.steps` calls of `step` or more; "" where the model says nothing. Raises
-    what `step` and `count` raise."""
+async def write(made: Plan, step: Write, count: Count) -> Written:
+    """The summary, by `Plan.steps` calls of `step` or more; "" where the model says nothing. Where
+    `step` raises OverQuota, it ends with what there is by then. Raises what else `step` and `count`
+    raise, and OverQuota where there is nothing yet."""
     if len(made.parts) == 1:
-        return await step(_prompt(WHOLE, made.parts[0], made.room), made.room.answer_tokens)
+        return Written(
+            await step(_prompt(WHOLE, made.parts[0], made.room), made.room.answer_tokens)
+        )
     partial: list[str] = []
     for number, part in enumerate(made.parts, 1):
         head = PART.format(number=number, parts=len(made.parts))
-        partial.append(await step(_prompt(head, part, made.room), made.room.partial_tokens))
-    return await _joined([text for text in partial if text.strip()], made.room, step, count)
+        try:
+            text = await step(_prompt(head, part, made.room), made.room.partial_tokens)
+        except OverQuota as error:
+            if not partial:
+                raise
+            covered = COVERED.format(number=number - 1, parts=len(made.parts))
+            return Written("\n\n".join(partial), f"{error.user_text} {covered}")
+        partial += [text] if text.strip() else []
+    return await _joined(partial, made.room, step, count)
 
 
-async def _joined(partial: list[str], room: Room, step: Write, count: Count) -> str:
-    """One summary of several. Where they do not become fewer by being joined, they stand one below
-    the other."""
+async def _joined(partial: list[str], room: Room, step: Write, count: Count) -> Written:
+    """One summary of several. Where they do not become fewer by being joined, or the quota is used
+    up, they stand one below the other."""
     while len(partial) > 1:
         if await count(_prompt(JOIN, partial, room)) <= room.prompt_tokens:
-            return await step(_prompt(JOIN, partial, room), room.answer_tokens)
-        groups = await _divided(partial, JOIN, room, count)
-        if len(groups) >= len(partial):
-            break
-        texts = [await step(_prompt(JOIN, group, room), room.partial_tokens) for group in groups]
+            groups, most = [tuple(partial)], room.answer_tokens
+        else:
+            groups, most = await _divided(partial, JOIN, room, count), room.partial_tokens
+            if len(groups) >= len(partial):
+                break
+        texts: list[str] = []
+        for number, group in enumerate(groups):
+            try:
+                texts.append(await step(_prompt(JOIN, group, room), most))
+            except OverQuota as error:
+                left = [text for later in groups[number:] for text in later]
+                return Written("\n\n".join([*texts, *left]), f"{error.user_text} {NOT_JOINED}")
         partial = [text for text in texts if text.strip()]
-    return "\n\n".join(partial)
+    return Written("\n\n".join(partial))
 
 
 def _prompt(head: str, lines: Sequence[str], room: Room) -> Prompt:

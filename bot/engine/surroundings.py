@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from bot.errors import ParleyError, SurfaceBusy, Unreadable
 from bot.messages import ConversationKey, Question
-from bot.names import clean_name
+from bot.names import clean_file_name, clean_name, file_marks
 from bot.ports import (
     Around,
     Origin,
@@ -140,7 +140,7 @@ class SurroundingsReader:
         return tuple(
             one
             for one in remarks
-            if one.text.strip()
+            if not one.empty
             and (reset is None or one.at > reset)
             and not known & {one.message_id, one.event_id}
             and not _repeats(question, one)
@@ -149,7 +149,7 @@ class SurroundingsReader:
     async def _starter(self, question: Question, starter: Remark | None) -> Remark | None:
         """The same for the message that the thread was opened on, which stands in the channel."""
         for key in (question.conversation, _channel(question)):
-            if starter is None or not starter.text.strip() or _repeats(question, starter):
+            if starter is None or starter.empty or _repeats(question, starter):
                 return None
             reset = await self._store.reset_at(key)
             if (reset is not None and starter.at <= reset) or await self._known(key, [starter]):
@@ -163,8 +163,11 @@ class SurroundingsReader:
 
 def _repeats(question: Question, remark: Remark) -> bool:
     """Whether the question holds the message already: it quotes it, or a mention alone meant it."""
-    said = remark.text.strip()
-    return question.text.strip() == said or f" wrote:\n{said}\n" in f"{question.text}\n"
+    said, text = remark.text.strip(), question.text.strip()
+    if not said:
+        return all(f"File {clean_file_name(name)}:\n" in text for name in remark.files)
+    alone = text == said or text.startswith(f"{said}\n\nFile ")
+    return alone or f" wrote:\n{said}\n" in f"{text}\n"
 
 
 def _channel(question: Question) -> ConversationKey:
@@ -283,6 +286,7 @@ class _Block:
     def _line(self, remark: Remark) -> str:
         text = remark.text.strip()
         text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        text = " ".join(filter(None, (text, file_marks(remark.files))))
         name = clean_name(remark.author, "somebody") if self.show_names else "-"
         mark = ": " if self.show_names else " "
         return f"{name}{mark}" + "\n  ".join(text.splitlines())

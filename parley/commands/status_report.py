@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
 from bot.models.find import find_model
+from bot.url_passwords import without_passwords
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
 from parley.doctor.resolve import resolve_backend
@@ -110,6 +111,8 @@ class Status:
     platforms: tuple[PlatformStatus, ...]
     web: WebStatus
     further_models: tuple[FurtherModelStatus, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What should be changed although it works, such as secrets that others can read."""
 
 
 async def report_status(config: Path | None, *, as_json: bool) -> None:
@@ -139,9 +142,10 @@ async def _collect(settings: Settings) -> Status:
         ),
         web=web,
         further_models=tuple(
-            FurtherModelStatus(name, section.model, section.base_urls)
+            FurtherModelStatus(name, section.model, _shown(section.base_urls))
             for name, section in settings.models.items()
         ),
+        warnings=settings.warnings,
     )
 
 
@@ -155,7 +159,7 @@ async def _web_status(settings: Settings) -> WebStatus:
 async def _model_status(settings: Settings) -> ModelStatus:
     section = settings.model
     if section.backend == "openai":
-        where = ", ".join(section.openai.base_urls)
+        where = ", ".join(_shown(section.openai.base_urls))
         name = section.openai.model or FIRST_LISTED
         errors = () if where else ("[model.openai] base_urls is empty: set a server's address",)
         return ModelStatus(name, "", "openai", "openai", "", where, errors)
@@ -187,6 +191,11 @@ async def _model_status(settings: Settings) -> ModelStatus:
         device=device,
         errors=tuple(problems),
     )
+
+
+def _shown(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Addresses without the passwords in them."""
+    return tuple(without_passwords(address) for address in addresses)
 
 
 def _device(found: Probe, wanted: str) -> tuple[str, str]:
@@ -222,8 +231,9 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     model, database = found.model, found.database
     backend = model.backend + (f" on {model.device}" if model.device else "")
     no_file = "no file: defaults and environment variables"
-    lines = [
-        ("Settings", found.settings or no_file),
+    lines = [("Settings", found.settings or no_file)]
+    lines += [("", f"! {warning}") for warning in found.warnings]
+    lines += [
         ("Model", f"{model.name}, in {model.folder}" if model.folder else model.name),
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]

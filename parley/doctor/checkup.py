@@ -12,6 +12,7 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.errors import ConfigError, ParleyError
 from bot.models.choose import interpreter
+from bot.url_passwords import without_passwords
 from parley.doctor import backends, model
 from parley.doctor.import_names import check_import_names
 from parley.doctor.interpreter import Probe, probe
@@ -89,7 +90,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     """Everything that running the model needs: driver, backend, device, model, memory."""
     section = settings.model
     if section.backend == "openai":
-        urls = ", ".join(section.openai.base_urls)
+        urls = without_passwords(", ".join(section.openai.base_urls))
         with findings.running(f"Asking the model servers {urls}"):
             results = await backends.check_servers(settings)
         findings.add(results)

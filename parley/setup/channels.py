@@ -57,19 +57,34 @@ _FORMS = (
 )
 
 
-async def say_first_words(session: Session, on: Platforms) -> list[str]:
-    """Post the first message on each platform, in a channel of the operator's choice; the places,
-    for people. Raises ParleyError where a channel that an option names cannot be written in."""
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A place where the first message was posted."""
+
+    name: str
+    """For people: "#general on Discord"."""
+    mention: bool
+    """Whether questions need a mention there."""
+
+
+async def say_first_words(session: Session, on: Platforms) -> list[Greeted]:
+    """Post the first message on each platform, in a channel of the operator's choice. Raises
+    ParleyError where a channel that an option names cannot be written in."""
     session.screen.heading("3 · The first message")
     wishes = [parse_channel(each) for each in session.answers.channels]
     if session.answers.message is False:
         session.screen.mark(State.SKIPPED, "No message is sent.")
         return []
-    places = []
-    if on.discord:
-        places += await _on_discord(session, _for("discord", wishes))
-    if on.slack:
-        places += await _on_slack(session, _for("slack", wishes))
+    places: list[Greeted] = []
+    for platform, name, on_it, say in (
+        ("discord", "Discord", on.discord, _on_discord),
+        ("slack", "Slack", on.slack, _on_slack),
+    ):
+        if on_it and platform in session.unchecked:
+            line = f"No message on {name}, which cannot be reached. Send it later: parley setup"
+            session.screen.mark(State.SKIPPED, line)
+        elif on_it:
+            places += await say(session, _for(platform, wishes))
     return places
 
 
@@ -82,7 +97,7 @@ def _for(platform: str, wishes: list[Wish]) -> list[str]:
 # ---------------------------------------------------------------- Discord
 
 
-async def _on_discord(session: Session, wishes: list[str]) -> list[str]:
+async def _on_discord(session: Session, wishes: list[str]) -> list[Greeted]:
     with session.screen.busy("Looking for channels"):
         servers = await discord.servers_of(session.settings.discord)
     channels = [channel for server in servers for channel in server.channels]
@@ -102,9 +117,9 @@ async def _on_discord(session: Session, wishes: list[str]) -> list[str]:
     return []
 
 
-async def _say_on_discord(session: Session, channel: discord.Channel) -> str:
+async def _say_on_discord(session: Session, channel: discord.Channel) -> Greeted:
     await discord.say_in(session.settings.discord, channel.id, _first(session, channel.id))
-    return _sent(session, f"#{channel.name} on Discord")
+    return _sent(session, channel.id, f"#{channel.name} on Discord")
 
 
 def _named(channels: list[discord.Channel], wish: str) -> discord.Channel:
@@ -147,7 +162,7 @@ def _hint(channel: discord.Channel) -> str:
 # ---------------------------------------------------------------- Slack
 
 
-async def _on_slack(session: Session, wishes: list[str]) -> list[str]:
+async def _on_slack(session: Session, wishes: list[str]) -> list[Greeted]:
     """Slack's channels cannot be listed with the scopes that Parley has: one is named."""
     settings = session.settings.slack
     if not settings.bot_token.get_secret_value():  # several workspaces, each with its own
@@ -166,21 +181,25 @@ async def _on_slack(session: Session, wishes: list[str]) -> list[str]:
     return []
 
 
-async def _say_on_slack(session: Session, channel: str) -> str:
+async def _say_on_slack(session: Session, channel: str) -> Greeted:
     await slack.say_in(session.settings.slack, channel, _first(session, channel))
-    return _sent(session, f"{channel} on Slack")
+    return _sent(session, channel, f"{channel} on Slack")
 
 
 def _first(session: Session, channel: str) -> str:
-    """The first message for a channel: whether a mention is needed there."""
+    """The first message for a channel."""
+    return NO_MENTION if channel in answer_all(session) else FIRST_MESSAGE
+
+
+def answer_all(session: Session) -> frozenset[str]:
+    """The channels, of both platforms, where every message is a question."""
     settings = session.settings
-    answer_all = settings.discord.answer_all_channels | settings.slack.answer_all_channels
-    return NO_MENTION if channel in answer_all else FIRST_MESSAGE
+    return settings.discord.answer_all_channels | settings.slack.answer_all_channels
 
 
-def _sent(session: Session, place: str) -> str:
+def _sent(session: Session, channel: str, place: str) -> Greeted:
     session.screen.mark(State.OK, f"The first message is in {place}.")
-    return place
+    return Greeted(place, channel not in answer_all(session))
 
 
 def _say_none(session: Session, platform: str, *, yes: bool) -> None:

@@ -11,10 +11,11 @@ from bot.checks import Result, State
 from bot.config import DiscordSettings
 from bot.errors import ParleyError
 from parley.setup.asking import show_results
-from parley.setup.platforms import ask_token
+from parley.setup.platforms import ask_token, reached
 from parley.setup.session import Session
 from parley.setup.tokens import Wanted
 
+PLATFORM = "discord"
 TOKEN = ("discord", "token")
 OPTION = "--discord-token-env"
 
@@ -30,6 +31,13 @@ async def set_up_discord(session: Session) -> bool:
     if not await _token(session):
         session.screen.mark(State.SKIPPED, "Discord is left out. Run parley setup again for it.")
         return False
+    if PLATFORM in session.unchecked:
+        session.screen.mark(
+            State.SKIPPED,
+            "Discord cannot be reached: run parley setup again later, to check the token, to add "
+            "the bot to a server and to register its commands.",
+        )
+        return True
     await _intent(session)
     await _invite(session)
     await _register(session)
@@ -40,7 +48,7 @@ async def set_up_discord(session: Session) -> bool:
 
 
 async def _token(session: Session) -> bool:
-    """Make sure that a token that works is saved."""
+    """Make sure that a token is saved that works, or that could not be checked."""
     given = session.answers.secret(session.answers.discord_token_env, OPTION)
     current = session.settings.discord
     if current.token.get_secret_value() and not given and await _keep(session, current):
@@ -58,12 +66,16 @@ async def _token(session: Session) -> bool:
 
 
 async def _keep(session: Session, current: DiscordSettings) -> bool:
-    """Whether the token that is set works and stays."""
-    with session.screen.busy("Checking Discord's token"):
-        results = _about_token(await check_discord(current))
-    show_results(session.screen, results)
+    """Whether the token that is set works and stays. One that could not be checked stays."""
+
+    async def ask() -> Sequence[Result]:
+        return _about_token(await check_discord(current))
+
+    results = await reached(session, PLATFORM, "Checking Discord's token", ask)
     if any(result.state is State.FAILED for result in results):
         return False
+    if PLATFORM in session.unchecked:
+        return True
     return not await session.asker.confirm("Replace this token?", default=False)
 
 

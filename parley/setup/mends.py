@@ -120,6 +120,7 @@ def _secrets_in_config(file: Path) -> Mend | None:
         for keys in secrets_of(settings)
         if (secret := secret_in(settings, keys)) and secret in content
     }
+    plain |= toml_edit.addresses_in(content)
     if not plain:
         return None
     beside = secrets_beside(file)

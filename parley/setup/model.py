@@ -12,6 +12,7 @@ from bot.models.find import DEMO, find_model
 from bot.models.kind import require_suited
 from bot.models.machine import Machine
 from bot.models.recommend import Recommendation, recommend
+from bot.url_passwords import without_passwords
 from parley.commands.model_choice import described, find_machine
 from parley.commands.model_work import download
 from parley.setup.answers import RECOMMENDED
@@ -144,7 +145,9 @@ def _offers(session: Session, found: list[Recommendation], servers: list[FoundSe
 
 def _title(chosen: Chosen) -> str:
     if chosen.server:
-        return f"{chosen.server_model or 'the first chat model'} on {chosen.server}"
+        return (
+            f"{chosen.server_model or 'the first chat model'} on {without_passwords(chosen.server)}"
+        )
     return "the demo model" if chosen.name == DEMO else chosen.name
 
 
@@ -174,7 +177,9 @@ def _address(text: str) -> str:
     address = text.strip().rstrip("/")
     address = address if "://" in address else f"http://{address}"
     if not re.match("https?://", address):
-        raise ModelError(f"{text}: the address of a server begins with http:// or https://")
+        raise ModelError(
+            f"{without_passwords(text)}: the address of a server begins with http:// or https://"
+        )
     return address
 
 
@@ -236,13 +241,14 @@ def _is_here(settings: Settings, name: str) -> bool:
 async def _use_server(session: Session, url: str, model: str) -> None:
     """Ask the server whether it has the model; without a name take its first one, or ask."""
     key = session.settings.model.openai.api_key.get_secret_value()
-    with session.screen.busy(f"Asking {url}"):
+    shown = without_passwords(url)
+    with session.screen.busy(f"Asking {shown}"):
         server = await ask_server(url.rstrip("/"), api_key=key)
     if not server.models:
-        raise ModelError(f"{url} lists no chat model. Load one into it, then go on.")
+        raise ModelError(f"{shown} lists no chat model. Load one into it, then go on.")
     if model and not any(_same(model, each) for each in server.models):
-        shown = ", ".join(server.models[:12])
-        raise ModelError(f"{url} has no chat model {model}; it has: {shown}.")
+        has = ", ".join(server.models[:12])
+        raise ModelError(f"{shown} has no chat model {model}; it has: {has}.")
     if _is_set(session, Chosen(server=url, server_model=model)):
         session.screen.mark(State.OK, f"Answers come from {_title(_current(session.settings))}.")
         return

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from bot.checks import Result, State
 from bot.config import ENV_PREFIX
 from bot.errors import ConfigError
-from parley.setup.asking import Choice, show_results
+from parley.setup.asking import Choice, Left, show_results
 from parley.setup.session import Session
 from parley.setup.tokens import WHERE, Wanted, examine
 
 TRIES = 5
 """Tokens that are asked for at most, before the platform is left out."""
+
+UNREACHED = "That could not be checked. What now?"
+_AGAIN, _WITHOUT, _STOP = "again", "without", "stop"
 
 Check = Callable[[str], Awaitable[Sequence[Result]]]
 """Asks the platform about a token. Results that failed refuse it."""
@@ -83,10 +86,45 @@ async def _checked(session: Session, wanted: Wanted, text: str, check: Check) ->
         return ""
     if pasted.removed:
         session.screen.mark(State.WARNING, f"Removed {pasted.removed}: that is not part of it.")
-    with session.screen.busy(f"Checking {wanted.value}"):
-        results = [pasted_here(each, wanted) for each in await check(pasted.token)]
-    show_results(session.screen, results)
+
+    async def ask() -> Sequence[Result]:
+        return [pasted_here(each, wanted) for each in await check(pasted.token)]
+
+    results = await reached(session, wanted.platform, f"Checking {wanted.value}", ask)
     return "" if any(result.state is State.FAILED for result in results) else pasted.token
+
+
+async def reached(
+    session: Session, platform: str, what: str, ask: Callable[[], Awaitable[Sequence[Result]]]
+) -> Sequence[Result]:
+    """What `ask` finds, which is shown. Where the platform cannot be reached, the person decides
+    whether it is tried again, whether the set-up goes on without the check (no results, and then
+    nothing of this platform is checked any more), or stops: raises Left. What was typed is kept
+    meanwhile. Raises ConfigError with ``--yes``."""
+    while platform not in session.unchecked:
+        with session.screen.busy(what):
+            results = await ask()
+        show_results(session.screen, results)
+        if not any(result.unreachable for result in results):
+            return results
+        if session.answers.yes:
+            raise ConfigError(
+                f"{platform.capitalize()} cannot be reached; the line above says why. What was "
+                "saved stays: run the same command again later."
+            )
+        key = await session.asker.choose(UNREACHED, _UNREACHED_CHOICES, _AGAIN)
+        if key == _STOP:
+            raise Left
+        if key == _WITHOUT:
+            session.unchecked.add(platform)
+    return ()
+
+
+_UNREACHED_CHOICES = (
+    Choice(_AGAIN, "try again; what was pasted is kept"),
+    Choice(_WITHOUT, "go on without the check"),
+    Choice(_STOP, "stop here, and save nothing more"),
+)
 
 
 def pasted_here(result: Result, wanted: Wanted) -> Result:

@@ -1,7 +1,7 @@
 """What the steps of the set-up share: asking and showing, the files, the settings in effect."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -11,6 +11,7 @@ from bot.config import ENV_PREFIX, Settings, default_files, read_settings, secre
 from bot.config_errors import Keys
 from bot.errors import ConfigError
 from bot.files import NotText, read_text
+from bot.url_passwords import has_password
 from parley.setup import toml_edit
 from parley.setup.answers import Answers
 from parley.setup.asking import Asker, Screen
@@ -49,6 +50,9 @@ class Session:
         self.settings = self._load()
         self.before = self.settings
         """The settings at the beginning."""
+        self.unchecked: set[str] = set()
+        """Platforms that cannot be reached now, and whose tokens are to be saved all the same: what
+        needs the platform is left for another run."""
         require_writable(file)
 
     def _beside_secrets(self) -> None:
@@ -77,28 +81,39 @@ class Session:
 
     async def save(self, changes: Changes, secrets: Changes | None = None) -> bool:
         """Write `changes` to the configuration file and `secrets` to the file beside it, and load
-        the settings anew. A configuration file that the set-up did not write is changed only after
-        its diff was shown and confirmed: False where it was not. Raises ConfigError."""
+        the settings anew. Addresses with a password are secrets, among the changes too. A
+        configuration file that the set-up did not write is changed only after its diff was shown
+        and confirmed: False where it was not. Raises ConfigError."""
         if secrets:
             self._save_secrets(secrets)
-        saved = await self._save_config(changes)
+        addresses = {keys: value for keys, value in changes.items() if has_password(value)}
+        plain = {keys: value for keys, value in changes.items() if keys not in addresses}
+        saved = await self._save_config(plain, elsewhere=addresses)
+        if saved:
+            kept = toml_edit.addresses_in(_text(self.secrets_file))
+            self._save_secrets(addresses, elsewhere=kept.keys() & plain.keys())
         self.settings = self._load()
         self._warn_of_variables([*(changes if saved else ()), *(secrets or ())])
-        self._warn_of_secrets(changes if saved else {})
+        self._warn_of_secrets(plain if saved else {})
         return saved
 
-    def _save_secrets(self, secrets: Changes) -> None:
+    def _save_secrets(self, secrets: Changes, elsewhere: Iterable[Keys] = ()) -> None:
+        """Save `secrets`, and remove what stands `elsewhere` from now on."""
         before = _text(self.secrets_file)
+        if not secrets and not before:
+            return
         after = toml_edit.edited(before, secrets, toml_edit.SECRETS_HEADER)
+        after = toml_edit.without(after, elsewhere)
         if after != before:
             replace_text(self.secrets_file, after, private=True)
             self._say_saved(self.secrets_file, ", which only you can read")
         self._beside_secrets()
 
-    async def _save_config(self, changes: Changes) -> bool:
+    async def _save_config(self, changes: Changes, elsewhere: Iterable[Keys]) -> bool:
         before = _text(self.file)
         try:
             after = toml_edit.edited(before, changes, toml_edit.CONFIG_HEADER)
+            after = toml_edit.without(after, elsewhere)
         except ConfigError as error:
             raise ConfigError(f"{self.file}: {error}") from error
         if after == before:
@@ -132,7 +147,7 @@ class Session:
 
     def _warn_of_secrets(self, saved: Changes) -> None:
         """Any setting may stand in the file of secrets, which counts before the other."""
-        others = toml_edit.places(_text(self.secrets_file)) if saved else set()
+        others = toml_edit.settings_in(_text(self.secrets_file)) if saved else {}
         for keys in saved:
             if keys in others and not self.from_environment(keys):
                 place = f"[{'.'.join(keys[:-1])}] {keys[-1]}"

@@ -12,10 +12,11 @@ from bot.checks import Result, State
 from bot.config import SlackSettings
 from bot.config_errors import Keys
 from parley.setup.asking import show_results
-from parley.setup.platforms import ask_token, pasted_here
+from parley.setup.platforms import ask_token, pasted_here, reached
 from parley.setup.session import Session
 from parley.setup.tokens import Wanted, slack_app_page
 
+PLATFORM = "slack"
 BOT_OPTION, APP_OPTION = "--slack-bot-token-env", "--slack-app-token-env"
 
 _CREATE = """\
@@ -65,6 +66,9 @@ async def set_up_slack(session: Session) -> bool:
         if kind in needed and not await _ask(session, kind, given[kind]):
             session.screen.mark(State.SKIPPED, "Slack is left out. Run parley setup again for it.")
             return False
+    if PLATFORM in session.unchecked:
+        later = "Slack cannot be reached: run parley setup again later, to check the tokens."
+        session.screen.mark(State.SKIPPED, later)
     session.screen.say("In each channel where it should answer, type: /invite @parley")
     return True
 
@@ -92,9 +96,11 @@ async def _needed(session: Session, given: Mapping[_Kind, str]) -> set[_Kind]:
     needed = {kind for kind in KINDS if given[kind] or not kind.in_settings(slack)}
     if needed:
         return needed
-    with session.screen.busy("Checking Slack's tokens"):
-        results = await check_slack(slack)
-    show_results(session.screen, results)
+    results = await reached(
+        session, PLATFORM, "Checking Slack's tokens", lambda: check_slack(slack)
+    )
+    if PLATFORM in session.unchecked:
+        return set()
     failed = [result.what for result in results if result.state is State.FAILED]
     if failed:
         return (

@@ -23,6 +23,11 @@ class Wanted(Enum):
     SLACK_BOT = "Slack's bot token"
     SLACK_APP = "Slack's app-level token"
 
+    @property
+    def platform(self) -> str:
+        """ "discord" or "slack"."""
+        return "discord" if self is Wanted.DISCORD else "slack"
+
 
 @dataclass(frozen=True, slots=True)
 class Pasted:

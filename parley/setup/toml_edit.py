@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from bot.config_errors import Keys
 from bot.errors import ConfigError
+from bot.url_passwords import has_password, without_passwords
 
 Value = str | int | float | bool | list[str]
 Changes = Mapping[Keys, Value]
@@ -47,17 +48,22 @@ def edited(text: str, changes: Changes, header: str = "") -> str:
     return tomlkit.dumps(document)
 
 
-def places(text: str) -> set[Keys]:
-    """The places of all settings in `text`. Raises ConfigError."""
+def settings_in(text: str) -> dict[Keys, Any]:
+    """All settings in `text` by their places. Raises ConfigError."""
 
-    def inside(table: Mapping[str, Any], above: Keys) -> Iterator[Keys]:
+    def inside(table: Mapping[str, Any], above: Keys) -> Iterator[tuple[Keys, Any]]:
         for name, value in table.items():
             if isinstance(value, Mapping):
                 yield from inside(value, (*above, name))
             else:
-                yield (*above, name)
+                yield (*above, name), _plain(value)
 
-    return set(inside(_parsed(text), ()))
+    return dict(inside(_parsed(text), ()))
+
+
+def addresses_in(text: str) -> dict[Keys, Any]:
+    """Those settings in `text` that are addresses with a password. Raises ConfigError."""
+    return {keys: value for keys, value in settings_in(text).items() if has_password(value)}
 
 
 def without(text: str, settings: Iterable[Keys]) -> str:
@@ -73,11 +79,12 @@ def without(text: str, settings: Iterable[Keys]) -> str:
 
 
 def difference(before: str, after: str, name: str, hidden: Sequence[str] = ()) -> str:
-    """A unified diff of both texts, in which each of `hidden` is replaced by stars."""
+    """A unified diff of both texts, in which each of `hidden`, and the passwords of addresses, are
+    replaced by stars."""
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), f"{name} (now)", f"{name} (then)", lineterm=""
     )
-    text = "\n".join(lines)
+    text = without_passwords("\n".join(lines))
     for secret in hidden:
         text = text.replace(secret, "****") if secret else text
     return text

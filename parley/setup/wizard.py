@@ -10,7 +10,7 @@ from bot.errors import ConfigError
 from bot.models.find import DEMO
 from parley.setup.answers import Answers
 from parley.setup.asking import Asker, Screen
-from parley.setup.channels import say_first_words
+from parley.setup.channels import Greeted, answer_all, say_first_words
 from parley.setup.consistent import require_consistent, undone
 from parley.setup.discord import set_up_discord
 from parley.setup.model import choose_model
@@ -43,7 +43,7 @@ async def run_setup(
         wanted.slack and await set_up_slack(session),
     )
     _say_undone(session, on)
-    places: list[str] = []
+    places: list[Greeted] = []
     page, serving = "", False
     if on.discord or on.slack:
         places = await say_first_words(session, on)
@@ -124,10 +124,28 @@ async def _ask_to_start(session: Session, on: Platforms, *, serving: bool) -> bo
     return await session.asker.confirm("Start answering now, until Ctrl-C?", default=True)
 
 
+def _how_to_ask(session: Session, names: list[str], places: list[Greeted]) -> list[str]:
+    """Sentences that say where questions are asked, and whether with a mention; `names` are the
+    platforms."""
+    mentioned = [place.name for place in places if place.mention]
+    free = [place.name for place in places if not place.mention]
+    lines = []
+    if mentioned:
+        lines.append(f"Mention Parley in {' and '.join(mentioned)} to ask something.")
+    if free:
+        lines.append(f"In {' and '.join(free)}, write without a mention: each message is answered.")
+    if names and not places:
+        lines.append(f"Mention Parley in a channel on {' or '.join(names)} to ask something.")
+        if others := answer_all(session):
+            where = "the channel" if len(others) == 1 else f"the {len(others)} channels"
+            lines.append(f"In {where} of answer_all_channels each message is answered.")
+    return lines
+
+
 def _end(
     session: Session,
     on: Platforms,
-    places: list[str],
+    places: list[Greeted],
     page: str,
     *,
     serving: bool,
@@ -138,10 +156,8 @@ def _end(
     screen.heading("Done")
     names = [name for name, there in (("Discord", on.discord), ("Slack", on.slack)) if there]
     option = _option(None if session.is_found else session.file)
-    if places:
-        screen.say(f"Mention Parley in {' and '.join(places)} to ask something.")
-    elif names:
-        screen.say(f"Mention Parley in a channel on {' or '.join(names)} to ask something.")
+    for line in _how_to_ask(session, names, places):
+        screen.say(line)
     lines = [
         (f"parley run{option}", "answer on " + " and ".join(names) if names else ""),
         (f"parley chat{option}", "talk to the model here"),

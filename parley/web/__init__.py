@@ -14,6 +14,8 @@ and answering goes on.
   numbers.
 - `periods`, `drawing`: the numbers of the plots; the plots as SVG.
 - `memory`, `problems`: the memory of Parley's processes; the last warnings and errors.
+- `patience`: how long the server waits for what a client sends.
+- `searching`: a search whose time is bounded.
 - `plain`: how values look on a page, and what makes texts inert.
 - `local`: the file through which `parley status` and `parley web link` reach a running Parley.
 

@@ -21,6 +21,7 @@ from parley.web.access import (
 )
 from parley.web.forms import SESSION_COOKIE
 from parley.web.live import Live
+from parley.web.patience import FORMS, PATIENCE, Patience, form_in_time
 from parley.web.state import STATE, WebState
 
 logger = logging.getLogger(__name__)
@@ -52,15 +53,17 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Server": "Parley",
 }
-CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def create_app(live: Live, clock: Clock | None = None) -> web.Application:
+def create_app(
+    live: Live, clock: Clock | None = None, patience: Patience | None = None
+) -> web.Application:
     """The application that shows `live`. It starts nothing before it is run."""
     app = web.Application(
-        middlewares=[_bounded, _by_known_name, _permitted, _from_own_pages],
+        middlewares=[_bounded, _by_known_name, _permitted, form_in_time, _from_own_pages],
         client_max_size=LARGEST_REQUEST,
     )
+    app[PATIENCE] = patience or Patience()
     app[STATE] = WebState.of(live, clock or SystemClock())
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close)
@@ -129,7 +132,7 @@ async def _permitted(request: web.Request, handler: Handler) -> web.StreamRespon
 async def _from_own_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a change that does not come from a page of this server."""
     state = request.app[STATE]
-    changing = request.method in CHANGING and not bearer(request, state.local_token)
+    changing = request.method in FORMS and not bearer(request, state.local_token)
     if changing and not await state.forms.accepted(request):
         raise web.HTTPForbidden(
             text="This form is no longer valid. Open the page again, and repeat.\n"

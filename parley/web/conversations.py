@@ -11,16 +11,15 @@ from aiohttp import web
 
 from bot.admin_log import operator_forgot
 from bot.errors import StorageError
-from bot.measures import Found
 from bot.messages import ConversationKey, Person
 from bot.ports import ConversationSettings
 from parley.exports import as_json, as_markdown
 from parley.web.overview import store_of
+from parley.web.searching import PAGE, search
 from parley.web.state import STATE
 
 logger = logging.getLogger(__name__)
 
-PAGE = 25
 LARGEST_ID = 2**62
 LONGEST_ID = 100
 """Digits: Python refuses to read a number of thousands."""
@@ -42,10 +41,15 @@ async def listed(request: web.Request) -> web.Response:
     store = store_of(state)
     text = request.query.get("search", "").strip()[:LONGEST_SEARCH]
     values: dict[str, Any] = {"search": text, "found": None, "conversations": [], "older": None}
+    values["back_to"] = None
     try:
         if text:
-            found: Found = await store.search(text, before=before, limit=PAGE)
-            values |= {"found": found.exchanges, "older": found.older}
+            found = await search(store, state.clock, text, before)
+            values |= {
+                "found": found.exchanges,
+                "older": found.older,
+                "back_to": found.back_to,
+            }
         else:
             page = await store.listed(before=before, limit=PAGE + 1)
             values["conversations"] = page[:PAGE]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from bot.config import Settings
 from bot.errors import StorageError
 from bot.measures import By
+from bot.url_passwords import without_passwords
 from parley.web.overview import PROBLEMS, store_of
 from parley.web.state import STATE
 from storage import prompts
@@ -120,8 +121,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, frozenset | tuple | list):
-        return ", ".join(sorted(map(str, value)))
-    return str(value)
+        return ", ".join(sorted(without_passwords(str(each)) for each in value))
+    return without_passwords(str(value))
 
 
 async def settings(request: web.Request) -> web.Response:

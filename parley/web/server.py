@@ -14,19 +14,23 @@ from bot.clock import Clock
 from parley.web.app import create_app
 from parley.web.live import Live
 from parley.web.local import published
+from parley.web.patience import Patience
 from parley.web.state import STATE
 
 logger = logging.getLogger(__name__)
 
 SHUTDOWN = 2.0
 """Seconds for which requests that are being answered may go on at the end."""
-KEEP_ALIVE = 30.0
+LINGER = 2.0
+"""Seconds for which the rest of a request is read that was answered already."""
 MOST_CONNECTIONS = 128
 """Connections at a time; more are closed at once."""
 
 
 @asynccontextmanager
-async def serving_web(live: Live, clock: Clock | None = None) -> AsyncIterator[str]:
+async def serving_web(
+    live: Live, clock: Clock | None = None, patience: Patience | None = None
+) -> AsyncIterator[str]:
     """Serve ``[web] listen`` while the body runs; yields the address on this computer.
 
     Yields "" where the setting is empty. Also where the server cannot start: one line in the log
@@ -37,15 +41,15 @@ async def serving_web(live: Live, clock: Clock | None = None) -> AsyncIterator[s
         return
     async with AsyncExitStack() as stack:
         try:
-            url = await _start(live, clock, stack)
+            url = await _start(live, clock, patience or Patience(), stack)
         except Exception as error:
             _log_failure(live, error)
             url = ""
         yield url
 
 
-async def _start(live: Live, clock: Clock | None, stack: AsyncExitStack) -> str:
-    app = create_app(live, clock)
+async def _start(live: Live, clock: Clock | None, patience: Patience, stack: AsyncExitStack) -> str:
+    app = create_app(live, clock, patience)
     # No access log: addresses may name conversations.
     runner = web.AppRunner(
         app,
@@ -53,7 +57,8 @@ async def _start(live: Live, clock: Clock | None, stack: AsyncExitStack) -> str:
         access_log=None,
         handle_signals=False,
         shutdown_timeout=SHUTDOWN,
-        keepalive_timeout=KEEP_ALIVE,
+        keepalive_timeout=patience.idle,
+        lingering_time=min(LINGER, patience.body),
     )
     stack.push_async_callback(runner.cleanup)
     await runner.setup()

@@ -66,6 +66,7 @@ class SqlQuestions(SqlPart):
             author_admin=question.author.admin,
             direct=question.direct,
             shown_in=question.shown_in,
+            pointed=question.pointed,
             asked_at=self._now(),
             text=question.text,
         )

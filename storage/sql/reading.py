@@ -48,18 +48,18 @@ class SqlReading(SqlPart):
     async def search(
         self, text: str, *, before: int | None = None, examined: int = 20_000, limit: int = 50
     ) -> Found:
-        newest = select(QuestionRow.id).order_by(QuestionRow.id.desc())
+        newest = select(QuestionRow.id, QuestionRow.asked_at).order_by(QuestionRow.id.desc())
         if before is not None:
             newest = newest.where(QuestionRow.id < before)
         async with self._database.read() as session:
-            last = await session.scalar(newest.offset(examined - 1).limit(1))
-            page = _holding(text).where(QuestionRow.id >= (last or 0)).limit(limit)
+            last = (await session.execute(newest.offset(examined - 1).limit(1))).one_or_none()
+            page = _holding(text).where(QuestionRow.id >= (last.id if last else 0)).limit(limit)
             if before is not None:
                 page = page.where(QuestionRow.id < before)
             found = [_exchange(row) for row in await session.scalars(page)]
         if len(found) == limit:
-            return Found(found, found[-1].question_id)
-        return Found(found, last)
+            return Found(found, found[-1].question_id, found[-1].asked_at)
+        return Found(found, last.id, last.asked_at) if last else Found(found)
 
 
 def _exchanges() -> Select[AnswerRow]:

@@ -46,6 +46,7 @@ def question(row: QuestionRow) -> Question:
         message_id=row.message_id,
         direct=row.direct,
         shown_in=row.shown_in,
+        pointed=row.pointed,
     )
 
 

@@ -61,6 +61,18 @@ def test_what_looks_like_a_secret_is_redacted(secret: str) -> None:
     assert Redacting(["registered"]).format(record).endswith("got [secret] here")
 
 
+def test_passwords_of_addresses_are_redacted_and_the_host_stays() -> None:
+    text = "http://me:s@cret@10.0.0.2/v1 and https://key@db/x, not http://10.0.0.3:80/a@b"
+    record = logging.LogRecord("bot", logging.INFO, "f", 1, text, (), None)
+    assert (
+        Redacting()
+        .format(record)
+        .endswith(
+            "http://[secret]@10.0.0.2/v1 and https://[secret]@db/x, not http://10.0.0.3:80/a@b"
+        )
+    )
+
+
 def test_a_traceback_is_redacted_too() -> None:
     try:
         raise RuntimeError("login failed with xoxb-1234567890-abcdefghijkl")

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.names import LONGEST_NAME, clean_line, clean_name
+from bot.names import (
+    LONGEST_FILE_NAME,
+    LONGEST_NAME,
+    clean_file_name,
+    clean_line,
+    clean_name,
+    file_marks,
+)
 
 
 def test_a_name_cannot_look_like_a_turn_of_the_conversation() -> None:
@@ -30,6 +37,14 @@ def test_a_cleaned_line_is_one_short_line_without_brackets(text: str, longest: i
     assert len(line) <= longest
     assert not line or line.isprintable()
     assert not set(line) & set("[]<>{}|\n\r\t\u2028\u202e")
+
+
+@given(st.text())
+def test_a_files_name_cannot_close_its_mark_nor_its_line(name: str) -> None:
+    cleaned = clean_file_name(name)
+    assert 0 < len(cleaned) <= LONGEST_FILE_NAME
+    assert not set(cleaned) & set("[]<>{}|:`*\n\r\t\u2028\u202e")
+    assert file_marks([name, "a.md"]) == f"[file {cleaned}], [file a.md]"
 
 
 def test_a_line_keeps_what_people_write_in_topics() -> None:

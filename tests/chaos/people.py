@@ -7,7 +7,7 @@ from random import Random
 
 from adapters.common.desk import Desk
 from adapters.common.place import Place
-from adapters.common.platform import Heard
+from adapters.common.platform import Heard, Reply
 from adapters.common.question import Message
 from tests.chaos.faults import Faults
 from tests.chaos.model import WORD
@@ -302,8 +302,9 @@ def _reading(asked: Asked) -> Callable[[], Awaitable[Message]]:
     return read
 
 
-def _replies(said: list[str]) -> Callable[[str], Awaitable[None]]:
-    async def reply(text: str) -> None:
+def _replies(said: list[str]) -> Reply:
+    async def reply(text: str, /, *, answered: bool = False) -> None:
+        del answered
         said.append(text)
 
     return reply

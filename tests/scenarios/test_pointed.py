@@ -130,6 +130,21 @@ async def test_an_edit_keeps_what_the_question_points_at_even_if_it_was_deleted(
         assert said.told.so_far == []
 
 
+@on_all_that_can(Can.QUOTES, Can.EDITS)
+async def test_an_edit_after_a_restart_keeps_what_was_deleted_since(group: GroupPlatform) -> None:
+    model = repeating()
+    async with group.running(model) as chat:
+        theirs = await chat.say(Who.BEN, "The moon is made of cheese.", where=Where.CHANNEL)
+        said = await chat.say(Who.ANA, "@bot Is it?", where=Where.CHANNEL, quoting=theirs)
+        await answered(chat, model, 1)
+    async with group.running(model) as chat:
+        await chat.delete(theirs)
+        await chat.edit(said, "@bot Really?")
+        assert await asked_of(chat, model, 2) == [
+            "Ana: Ben wrote:\nThe moon is made of cheese.\n\nReally?"
+        ]
+
+
 @on_all_that_can(Can.FORWARDS)
 async def test_a_forward_to_the_bot_is_the_question(group: GroupPlatform) -> None:
     model = repeating()

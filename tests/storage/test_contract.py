@@ -265,6 +265,20 @@ async def test_where_an_answer_is_shown_is_kept_with_its_question(store: Store) 
     assert exchange.question == there
 
 
+async def test_how_much_of_a_question_points_elsewhere_is_kept_with_it(store: Store) -> None:
+    for number, pointed in enumerate((None, 0, 14)):
+        sent = replace(question(f"Ben wrote:\nHi. {number}?", message_id=f"m{number}"))
+        sent = replace(sent, event_id=f"e{number}", pointed=pointed)
+        await store.accept(sent, NO_LIMIT)
+        found = await store.find_question(CHANNEL, f"m{number}")
+        assert found is not None
+        assert found.question == sent
+    await store.edit_question(CHANNEL, "m2", "Ben wrote:\nHi.\n\nReally?")
+    edited = await store.find_question(CHANNEL, "m2")
+    assert edited is not None
+    assert edited.question.pointed == 14
+
+
 async def test_what_a_person_has_spent_today_is_known(store: Store) -> None:
     assert await store.spent(ANN) == Spent()
     accepted = await asked(store)

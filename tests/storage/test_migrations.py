@@ -102,7 +102,13 @@ async def test_a_database_that_is_up_to_date_is_left_alone(file: Path) -> None:
     assert content(file) == before
 
 
+BEFORE_POINTED = (
+    "ALTER TABLE questions DROP COLUMN pointed",
+    "UPDATE alembic_version SET version_num = '0010'",
+)
+"""Takes back the migration 0011."""
 BEFORE_MODELS = (
+    *BEFORE_POINTED,
     "ALTER TABLE settings DROP COLUMN model",
     "ALTER TABLE answers DROP COLUMN model",
     "UPDATE alembic_version SET version_num = '0009'",
@@ -245,6 +251,15 @@ async def test_answers_and_settings_of_before_several_models_name_none(file: Pat
         (found,) = await store.answers()
         assert found.usage == Usage(3, 0, 2)
         assert await store.settings(CHANNEL) == ConversationSettings(muted=True)
+
+
+async def test_of_questions_of_before_it_is_not_known_what_they_point_at(file: Path) -> None:
+    async with open_store(f"sqlite:///{file}") as store:
+        await asked(store)
+    change(file, *BEFORE_POINTED)
+    async with open_store(f"sqlite:///{file}") as store:
+        (found,) = await store.answers()
+        assert found.question.pointed is None
 
 
 async def test_answers_of_before_stand_in_the_place_of_their_conversation(file: Path) -> None:

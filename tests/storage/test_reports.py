@@ -393,7 +393,11 @@ async def test_a_search_goes_on_where_it_ended(store: Store) -> None:
         await answered(store, f"word {number}" if number % 2 else "other")
     first = await store.search("word", examined=2)
     assert [one.question for one in first.exchanges] == ["word 5"]
+    (fifth,) = [one for one in await store.read(CHANNEL) if one.question == "other"][:1]
+    assert (first.older, first.back_to) == (fifth.question_id, fifth.asked_at)
     second = await store.search("word", before=first.older, limit=1)
     assert [one.question for one in second.exchanges] == ["word 3"]
+    assert second.back_to == second.exchanges[0].asked_at
     last = await store.search("word", before=second.older)
     assert ([one.question for one in last.exchanges], last.older) == (["word 1"], None)
+    assert last.back_to is None

@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from bot.errors import GenerationError
+from bot.url_passwords import without_passwords
 
 SETTING = "[model.openai] base_urls"
 MOST_JSON = 4 << 20
@@ -43,7 +44,8 @@ class HttpError(GenerationError):
         self.status = status
         self.said, self.parameter = error_message(body)
         """What the server says about the error, and the parameter that it names as the cause."""
-        super().__init__(f"{url} answers HTTP {status}: {self.said}".rstrip(": ."))
+        said = f"{url} answers HTTP {status}: {self.said}".rstrip(": .")
+        super().__init__(without_passwords(said))
 
     @property
     def retryable(self) -> bool:
@@ -147,10 +149,10 @@ class ServerClient:
             while piece := await self._piece(url, response, deadline):
                 content += piece
                 if len(content) > MOST_JSON:
-                    raise GenerationError(f"{url} answers with over {MOST_JSON >> 20} MB")
+                    raise _failure(url, f"answers with over {MOST_JSON >> 20} MB")
             return parse_json(content)
         except ValueError as error:
-            raise GenerationError(f"{url} does not answer with JSON") from error
+            raise _failure(url, "does not answer with JSON") from error
         finally:
             response.close()
 
@@ -166,21 +168,23 @@ class ServerClient:
                     method, url, json=body, allow_redirects=False
                 )
         except _FAILURES as error:
-            raise GenerationError(f"{url}: {self._hidden(why(error))}") from error
+            raise _failure(f"{url}:", self._hidden(why(error))) from error
         try:
             if response.status in _REDIRECTS:
                 target = shown(response.headers.get("Location", "another address"))
-                raise GenerationError(
-                    f"{url} redirects to {target}, which is not followed: set {SETTING} to the "
-                    "address that answers itself."
+                raise _failure(
+                    url,
+                    f"redirects to {target}, which is not followed: set {SETTING} to the address "
+                    "that answers itself.",
                 )
             if response.status != 200:
                 raise HttpError(url, response.status, await self._error_body(response))
             encoding = response.headers.get("Content-Encoding", "identity")
             if encoding.lower() != "identity":
-                raise GenerationError(
-                    f"{url} sends a compressed response ({shown(encoding)}), though it was asked "
-                    "not to: switch compression off in the server or the proxy before it."
+                raise _failure(
+                    url,
+                    f"sends a compressed response ({shown(encoding)}), though it was asked not to: "
+                    "switch compression off in the server or the proxy before it.",
                 )
         except BaseException:
             response.close()
@@ -193,7 +197,7 @@ class ServerClient:
             async with asyncio.timeout_at(deadline):
                 return await response.content.readany()
         except _FAILURES as error:
-            raise GenerationError(f"{url}: {self._hidden(why(error))}") from error
+            raise _failure(f"{url}:", self._hidden(why(error))) from error
 
     async def _error_body(self, response: aiohttp.ClientResponse) -> str:
         """What can be read of it, in a short time and without the API key."""
@@ -209,6 +213,11 @@ class ServerClient:
     def _hidden(self, text: str) -> str:
         """`text` without the API key, which some servers repeat when they refuse it."""
         return text.replace(self._key, "[key]") if self._key else text
+
+
+def _failure(url: str, text: str) -> GenerationError:
+    """The error for the operator about the server at `url`, without a password of the address."""
+    return GenerationError(without_passwords(f"{url} {text}"))
 
 
 def parse_json(text: bytes | bytearray | str) -> Any:

@@ -36,6 +36,7 @@ from bot.generation.openai.windows import Window, ask_window
 from bot.generation.thinking import ThoughtFilter
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 from bot.observer import Observer
+from bot.url_passwords import without_passwords
 
 logger = logging.getLogger(__name__)
 
@@ -333,7 +334,7 @@ class OpenAIGenerator:
                 async for piece in answer:
                     yield piece
         except BadStream as error:
-            raise GenerationError(f"{url} {error}") from error
+            raise GenerationError(f"{without_passwords(url)} {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from bot.errors import GenerationError, ModelError
 from bot.generation.openai.client import SETTING, HttpError, ServerClient, shown
 from bot.generation.openai.events import number
+from bot.url_passwords import without_passwords
 
 Listed = list[dict[str, Any]]
 """OpenAI's model objects. Each has an ``id`` that is a string."""
@@ -38,26 +39,27 @@ async def listed(client: ServerClient, url: str, seconds: float) -> Listed:
     """The models of the server at `url`, with a timeout in `seconds`. Raises ModelError, with one
     line for the operator, where the server does not answer, refuses the API key, or is no
     OpenAI-compatible server."""
+    at = without_passwords(url)
     try:
         models = entries(await client.get_json(f"{url}/models", seconds), "data")
     except HttpError as error:
         if error.status in (401, 403):
             raise ModelError(
-                f"{url} refuses the key (HTTP {error.status}): set PARLEY_MODEL__OPENAI__API_KEY."
+                f"{at} refuses the key (HTTP {error.status}): set PARLEY_MODEL__OPENAI__API_KEY."
             ) from error
         raise ModelError(
-            f"{url}/models answers HTTP {error.status}: correct {SETTING}, which "
+            f"{at}/models answers HTTP {error.status}: correct {SETTING}, which "
             "ends in /v1 for most servers."
         ) from error
     except GenerationError as error:
         if SETTING in str(error):
             raise ModelError(str(error)) from error
         raise ModelError(
-            f"{url} does not answer as a model server ({error}): start it, or correct {SETTING}."
+            f"{at} does not answer as a model server ({error}): start it, or correct {SETTING}."
         ) from error
     if models is None:
         raise ModelError(
-            f"{url} does not answer as a model server (/models has no list of models): correct "
+            f"{at} does not answer as a model server (/models has no list of models): correct "
             f"{SETTING}, which ends in /v1 for most servers."
         )
     return models

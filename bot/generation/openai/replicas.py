@@ -15,6 +15,7 @@ from bot.errors import ModelError
 from bot.generation.openai.client import ServerClient
 from bot.generation.openai.listing import listed, serves
 from bot.observer import NoObserver, Observer, ServersAnswer, ServersFailed
+from bot.url_passwords import without_passwords
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,8 @@ class HealthChecks:
         was_healthy = self._replicas.healthy(url)
         try:
             if not serves(await listed(client, url, self._patience), self._model):
-                raise ModelError(f"{url} no longer serves the model {self._model!r}.")
+                address = without_passwords(url)
+                raise ModelError(f"{address} no longer serves the model {self._model!r}.")
         except ModelError as error:
             self._replicas.failed(url)
             if was_healthy:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bot.errors import GenerationError, ModelError
 from bot.generation.openai.generator import OpenAIGenerator, ServerOptions
 from bot.messages import Prompt, Sampling
+from bot.url_passwords import without_passwords
 
 TINY = Prompt("", (), "Say OK.")
 MOST_TOKENS = 8
@@ -84,11 +85,11 @@ async def _try(options: ServerOptions, url: str) -> Trial:
             pass
         info = await generator.start()  # it may have learned that the model thinks
     except (ModelError, GenerationError) as error:
-        return _failed(url, str(error))
+        return _failed(without_passwords(url), str(error))
     finally:
         await generator.aclose()
     return Trial(
-        url,
+        without_passwords(url),
         info.name,
         info.context,
         product=generator.product,

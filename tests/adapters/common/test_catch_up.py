@@ -412,7 +412,8 @@ async def test_a_question_that_came_during_shutdown_is_not_counted_as_handled(
     async def profile() -> Profile:
         return Profile("Ana")
 
-    async def reply(text: str) -> None:
+    async def reply(text: str, /, *, answered: bool = False) -> None:
+        del answered
         raise AssertionError(text)
 
     closing = Closing()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,12 +35,20 @@ class Database:
     asked_in: frozenset[str] = frozenset()
     newest: bool = False
     stored: str = ""
+    above: str | None = None
+    new: bool = False
 
     async def asked(self, message_id: str, /) -> bool:
         return message_id in self.asked_in
 
     async def text(self, _message_id: str, /) -> str:
         return self.stored
+
+    async def pointed(self, _message_id: str, /) -> str | None:
+        return self.above
+
+    async def new_thread(self) -> bool:
+        return self.new
 
     async def shows_newest(self, _message_id: str, /) -> bool:
         return self.newest
@@ -205,16 +214,50 @@ async def test_an_answer_that_is_replied_to_is_quoted_where_it_is_not_the_newest
     assert (await Composer(1000, 1000).compose(message, known)).text == asked
 
 
+# ---------------------------------------------------------------- below a file
+
+
+@pytest.mark.parametrize(
+    ("changes", "known", "asked"),
+    [
+        ({}, Database(new=True), "File a.md:\nBuy.\n(end of a.md)\n\nWhat is it?"),
+        ({}, Database(), "What is it?"),
+        (
+            {"quoted": Quoted("Ben", "Look.")},
+            Database(new=True),
+            "Ben wrote:\nLook.\n\nWhat is it?",
+        ),
+    ],
+)
+async def test_the_first_question_below_a_file_is_about_it(
+    changes: dict[str, Any], known: Database, asked: str
+) -> None:
+    files = [a_file("plan.png", b"x", "image/png"), a_file("a.md", b"Buy.")]
+
+    async def root() -> Quoted | None:
+        return Quoted("Ana", "Look at this.", files, ("A note about what is not asked.",))
+
+    message = Message("1", "1", "What is it?", root=root, **changes)
+    made = await Composer(1000, 1000).compose(message, known)
+    assert (made.text, made.notes) == (asked, ())
+
+
+async def test_a_thread_that_cannot_be_read_keeps_no_question_from_being_asked() -> None:
+    async def root() -> Quoted | None:
+        raise SurfaceError("not now")
+
+    message = Message("1", "1", "What is it?", root=root)
+    assert (await Composer(1000, 1000).compose(message, Database(new=True))).text == "What is it?"
+
+
 # ---------------------------------------------------------------- edits
 
 
-async def test_an_edit_keeps_what_was_pointed_at_and_reads_it_anew_after_a_restart() -> None:
-    before = Composer(1000, 20_000)
-    message = asking("Why?", Quoted("Ben", "Look."))
-    before.keep(message, await before.compose(message, UNKNOWN))
+async def test_an_edit_keeps_what_was_pointed_at_where_that_is_known() -> None:
     gone = Message("1", "1", "How?", carried=Pointed(notes=("It is gone.",)))
-    kept = await before.recompose(gone, UNKNOWN)
+    kept = await Composer(1000, 20_000).recompose(gone, Database(above="Ben wrote:\nLook."))
     assert (kept.text, kept.notes) == ("Ben wrote:\nLook.\n\nHow?", ())
+    assert kept.pointed == "Ben wrote:\nLook."
     anew = await Composer(1000, 20_000).recompose(gone, UNKNOWN)
     assert (anew.text, anew.notes) == ("How?", ("It is gone.",))
 
@@ -229,7 +272,7 @@ async def test_an_edit_keeps_what_was_pointed_at_and_reads_it_anew_after_a_resta
         ("", "Briefly."),
     ],
 )
-async def test_an_edit_after_a_restart_keeps_what_a_mention_alone_meant(
+async def test_an_edit_keeps_what_a_mention_alone_meant_also_where_that_is_not_known(
     stored: str, edited: str
 ) -> None:
     async def look() -> Earlier:
@@ -241,10 +284,9 @@ async def test_an_edit_after_a_restart_keeps_what_a_mention_alone_meant(
 
 
 async def test_an_edit_quotes_no_answer_that_was_the_newest_when_the_question_was_asked() -> None:
-    composer = Composer(1000, 1000)
     message = Message("1", "1", "Why?", answer=("9", Quoted("Parley", "Pi is 3.")))
-    composer.keep(message, await composer.compose(message, Database(newest=True)))
-    assert (await composer.recompose(message, Database())).text == "Why?"
+    made = await Composer(1000, 1000).recompose(message, Database(above=""))
+    assert made.text == "Why?"
 
 
 # ---------------------------------------------------------------- texts

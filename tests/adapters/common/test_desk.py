@@ -114,7 +114,8 @@ class Said:
         await self.readable.wait()
         return self.message
 
-    async def reply(self, text: str) -> None:
+    async def reply(self, text: str, /, *, answered: bool = False) -> None:
+        del answered
         self.told.append(text)
 
     async def post(self, desk: Desk, place: Place, **facts: Any) -> None:

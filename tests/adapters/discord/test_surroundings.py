@@ -109,6 +109,7 @@ async def test_a_thread_on_a_notice_of_the_bot_has_no_beginning() -> None:
 async def test_a_refusal_is_a_note(status: int, told: str) -> None:
     async with scene() as s:
         _, thread = await opened(s)
+        s.discord.trouble("GET", status)  # the message that the thread hangs on, for its files
         s.discord.trouble("GET", status)
         lines, note = await asked(s, thread)
         assert lines == []

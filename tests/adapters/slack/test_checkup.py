@@ -64,9 +64,14 @@ async def checked(url: str, **settings: Any) -> dict[str, Result]:
 async def test_valid_tokens_with_all_scopes_are_ok() -> None:
     async with slack() as url:
         results = await checked(url)
+    unseen = results.pop("manifest")
     assert {result.state for result in results.values()} == {State.OK}
     assert results["bot_token"].detail == "belongs to parley in Home"
     assert set(results) == {"bot_token", "scopes", "app_token"}
+    assert unseen.state is State.SKIPPED
+    for part in ("message shortcuts", "Home tab", "agent view"):
+        assert part in unseen.detail
+    assert "parley slack manifest" in unseen.remedy
 
 
 async def test_a_scope_without_which_nothing_works_is_a_failed_result() -> None:

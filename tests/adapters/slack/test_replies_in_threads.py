@@ -245,6 +245,17 @@ async def test_a_refusal_stands_in_the_channel_as_long_as_the_thread_has_no_mess
         assert told.thread_ts == ""
 
 
+async def test_a_note_about_a_question_stands_in_the_thread_of_its_answer() -> None:
+    async with threaded() as b:
+        picture = File("F1", "a.png", b"x", "image/png")
+        asked = await b.ana.mention("C1", "What is this?", files=[picture])
+        await b.answered()
+        await until(lambda: b.team.whispers("U1"))
+        (told,) = b.team.whispers("U1")
+        assert "a.png" in told.shown
+        assert told.thread_ts == asked.ts
+
+
 async def test_a_note_stands_in_the_thread_that_has_begun() -> None:
     async with threaded() as b:
         asked = await b.ana.mention("C1", "Hello")

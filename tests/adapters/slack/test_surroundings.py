@@ -99,7 +99,7 @@ async def test_a_deleted_first_message_is_said() -> None:
 async def test_what_slack_refuses_for_another_reason_is_in_the_log() -> None:
     async with bench() as b:
         first = b.ana.post("C1", "Tabs are better.")
-        b.team.fail("conversations.replies", ApiError("invalid_ts_latest"))
+        b.team.fail("conversations.replies", *[ApiError("invalid_ts_latest")] * 2)
         lines, note = await asked(b, "C1", first.ts)
         assert (lines, note) == ([], f"{CANNOT_READ}the operator's log says why.")
 

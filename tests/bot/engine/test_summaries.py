@@ -128,6 +128,23 @@ async def test_whose_quota_is_used_up_gets_none() -> None:
             await begin(b, told)
 
 
+async def test_a_long_one_ends_where_the_tokens_of_the_day_are_used_up() -> None:
+    model, told = ScriptedGenerator(short, context=1000), Told()
+    async with bench(model, quota=Quota(answers_per_day=1, tokens_per_day=600)) as b:
+        steps = await begin(b, told, LONG)
+        await until(lambda: told.ends)
+        (summary,) = told.ends
+        done = len(model.prompts)
+        assert 0 < done < steps
+        assert (summary.failed, summary.text) == (False, "\n\n".join(["In short."] * done))
+        assert summary.note.startswith("You have used up your 600 tokens for today.")
+        assert summary.note.endswith(
+            f"So this covers the first {done} of {steps - 1} parts of what was said."
+        )
+        await until(lambda: not b.engine.summaries._running)
+        assert await b.store.pending_summaries("test") == []
+
+
 async def test_one_that_was_being_written_at_the_end_is_taken_up_by_the_next_run() -> None:
     store, told = MemoryStore(), Told()
     async with bench(ScriptedGenerator(short, paced=True), store) as b:

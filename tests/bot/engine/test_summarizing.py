@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.summarizing import BEGINS, ENDS, SYSTEM, Plan, Room, plan, write
-from bot.errors import TooLong
+from bot.engine.summarizing import BEGINS, ENDS, SYSTEM, Plan, Room, Written, plan, write
+from bot.errors import OverQuota, TooLong
 from bot.messages import Completion, Prompt
 
 FIXED = len(SYSTEM.split()) + 40
@@ -45,7 +45,7 @@ async def test_what_fits_is_summed_up_in_one_prompt_word_for_word() -> None:
     made = await plan(lines, room(100), count)
     assert made.steps == 1
     model = Writer()
-    assert await write(made, model, count) == "Ana: Ben:"
+    assert await write(made, model, count) == Written("Ana: Ben:")
     (prompt,) = model.prompts
     assert (prompt.system, prompt.history) == (SYSTEM, ())
     assert prompt.question == (
@@ -59,7 +59,7 @@ async def test_what_is_longer_is_summed_up_in_parts_and_these_in_one() -> None:
     lines = [f"{n}: {'word ' * 9}".strip() for n in range(30)]
     made = await plan(lines, room(100), count)
     model = Writer()
-    text = await write(made, model, count)
+    text = (await write(made, model, count)).text
     *parts, joined = model.prompts
     assert len(parts) == len(made.parts) == 3
     assert [line for prompt in parts for line in material(prompt)] == lines
@@ -115,7 +115,7 @@ async def test_summaries_that_do_not_become_fewer_stand_one_below_the_other() ->
         return "word " * 1000
 
     made = Plan(room(100), (("one",), ("two",)))
-    text = await write(made, endless, count)
+    text = (await write(made, endless, count)).text
     assert text.count("word") == 2000
 
 
@@ -126,7 +126,46 @@ async def test_parts_about_which_nothing_is_said_are_left_out() -> None:
         return next(answers)
 
     made = Plan(room(100), (("one",), ("two",)))
-    assert await write(made, step, count) == "second"
+    assert await write(made, step, count) == Written("second")
+
+
+class Bounded(Writer):
+    """Writes so many answers, and then the quota is used up."""
+
+    def __init__(self, answers: int) -> None:
+        super().__init__()
+        self.left = answers
+
+    async def __call__(self, prompt: Prompt, most: int) -> str:
+        if not self.left:
+            raise OverQuota("Used up.")
+        self.left -= 1
+        return await super().__call__(prompt, most)
+
+
+THREE = Plan(room(100), (("one 1",), ("two 2",), ("three 3",)))
+
+
+async def test_where_the_quota_ends_there_is_what_was_written_and_why_it_is_not_all() -> None:
+    covers = "Used up. So this covers the first 2 of 3 parts of what was said."
+    assert await write(THREE, Bounded(2), count) == Written("one\n\ntwo", covers)
+    below = "Used up. So the summaries of the parts stand one below the other."
+    assert await write(THREE, Bounded(3), count) == Written("one\n\ntwo\n\nthree", below)
+    assert await write(THREE, Bounded(4), count) == Written("one two three")
+    for made in (THREE, Plan(room(100), (("one 1",),))):
+        with pytest.raises(OverQuota):
+            await write(made, Bounded(0), count)
+
+
+async def test_where_the_quota_ends_between_joined_groups_none_is_lost() -> None:
+    parts = tuple((f"{n}{'x' * 3}",) for n in range(8))
+    made = Plan(Room(len(SYSTEM.split()) + 29, 20), parts)  # some, not all, fit into one prompt
+    whole, half = Writer(), Bounded(len(parts) + 1)
+    await write(made, whole, count)
+    assert len(whole.prompts) >= len(parts) + 2, "they are joined in several steps"
+    written = await write(made, half, count)
+    assert [word[0] for word in written.text.split()] == [str(n) for n in range(8)]
+    assert written.note.endswith("stand one below the other.")
 
 
 async def test_a_window_without_room_for_a_word_is_refused() -> None:

@@ -413,6 +413,11 @@ async def test_servers_that_cannot_be_used_get_one_clear_line() -> None:
     with pytest.raises(ModelError, match="does not answer as a model server"):
         async with asking(Server(url="http://127.0.0.1:9/v1")):
             pass
+    with pytest.raises(ModelError) as caught:
+        async with asking(Server(url="http://me:s3cret@127.0.0.1:9/v1")):
+            pass
+    assert "http://****@127.0.0.1:9/v1 does not answer" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
     with pytest.raises(ModelError, match="names no server"):
         async with asking():
             pass

@@ -40,6 +40,23 @@ def test_it_says_where_all_lies_and_makes_nothing(program: Program) -> None:
     assert told(program)["settings"] == str(config)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows' rights are not in the mode")
+def test_secrets_that_others_can_read_are_warned_of_with_the_remedy(program: Program) -> None:
+    (program.folder / "config.toml").write_text("")
+    secrets = program.folder / "secrets.toml"
+    secrets.write_text('[discord]\ntoken = "not-to-be-shown"\n')
+    secrets.chmod(0o644)
+    (warning,) = told(program)["warnings"]
+    assert warning.startswith(f"{secrets}: other users of this machine can read these secrets")
+    assert warning.endswith(f"chmod 600 {secrets}")
+    said = shown(program)
+    assert f"! {warning} Model" in said
+    assert "not-to-be-shown" not in said
+    secrets.chmod(0o600)
+    assert told(program)["warnings"] == []
+    assert "other users" not in shown(program)
+
+
 def test_what_is_kept_is_counted(program: Program) -> None:
     for name in ("one", "two", "two"):
         assert program.run("ask", "Hello", "--conversation", name).returncode == 0
@@ -101,13 +118,13 @@ def test_what_is_against_it_is_said(program: Program, fault: str) -> None:
 def test_servers_are_named_and_no_secret_is(program: Program) -> None:
     program.settings |= {
         "PARLEY_MODEL__BACKEND": "openai",
-        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://127.0.0.1:9/v1",
+        "PARLEY_MODEL__OPENAI__BASE_URLS": "http://me:secret@127.0.0.1:9/v1",
         "PARLEY_MODEL__OPENAI__API_KEY": "sk-secret",
         "PARLEY_STORAGE__URL": "postgresql+asyncpg://me:secret@127.0.0.1:9/parley",
         "PARLEY_DISCORD__TOKEN": "secret",
     }
     found = told(program)
-    assert found["model"]["device"] == "http://127.0.0.1:9/v1"
+    assert found["model"]["device"] == "http://****@127.0.0.1:9/v1"
     assert found["database"]["error"]
     assert found["platforms"][0] == {"name": "Discord", "on": True, "run": None}
     assert "secret" not in json.dumps(found)

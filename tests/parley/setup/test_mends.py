@@ -70,6 +70,21 @@ async def test_secrets_in_a_settings_file_that_others_can_read_are_moved(tmp_pat
 
 
 @posix
+async def test_an_address_with_a_password_that_others_can_read_is_moved_too(
+    tmp_path: Path,
+) -> None:
+    url = "postgresql+asyncpg://me:s3cret@host/parley"
+    file = written(tmp_path, f'[storage]\nurl = "{url}"\nretention_days = 9\n')
+    screen = Shown()
+    asker = Scripted(("Move them to secrets.toml?", True))
+    assert (await mend_all(asker, screen, file, {})).done == 1
+    assert file.read_text() == "[storage]\nretention_days = 9\n"
+    assert load(file, {}).storage.url == url
+    assert "[storage] url" in screen.text
+    assert "s3cret" not in screen.text
+
+
+@posix
 async def test_secrets_that_only_their_owner_can_read_stay(tmp_path: Path) -> None:
     file = written(tmp_path, '[slack]\nbot_token = "xoxb-1"\n', 0o600)
     assert await find_mends(file, {}) == []

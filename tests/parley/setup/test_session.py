@@ -100,6 +100,40 @@ def test_every_secret_of_the_settings_is_kept_apart() -> None:
     assert secret_in(Settings(), TOKEN) == ""
 
 
+BACKEND, SERVERS = ("model", "backend"), ("model", "openai", "base_urls")
+CLOSED, OPEN = ["http://me:s3cret@10.0.0.2/v1"], ["http://10.0.0.3/v1"]
+
+
+async def test_an_address_with_a_password_is_a_secret(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    made, _, screen = session(config)
+    await made.save({BACKEND: "openai", SERVERS: OPEN})
+    assert await made.save({BACKEND: "openai", SERVERS: CLOSED})
+    assert made.settings.model.openai.base_urls == tuple(CLOSED)
+    assert "base_urls" not in config.read_text()
+    assert "s3cret" in made.secrets_file.read_text()
+    assert "s3cret" not in screen.text
+    if sys.platform != "win32":
+        assert stat.S_IMODE(made.secrets_file.stat().st_mode) == 0o600
+    # An address without a password counts again: no other is left in the file of secrets.
+    assert await made.save({BACKEND: "openai", SERVERS: OPEN})
+    assert made.settings.model.openai.base_urls == tuple(OPEN)
+    assert "base_urls" not in made.secrets_file.read_text()
+    assert screen.of(State.WARNING) == []
+
+
+async def test_an_address_with_a_password_is_not_saved_where_the_change_is_not_wanted(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.toml"
+    mine = '[model.openai]\nbase_urls = ["http://old:pw@host/v1"]\n'
+    config.write_text(mine)
+    made, _, screen = session(config, ("Change it so?", False))
+    assert not await made.save({SERVERS: CLOSED})
+    assert (config.read_text(), made.secrets_file.exists()) == (mine, False)
+    assert '-base_urls = ["http://****@host/v1"]' in screen.text
+
+
 def test_secrets_whose_config_file_was_deleted_are_read_again(tmp_path: Path) -> None:
     config, secrets = tmp_path / "config.toml", tmp_path / "secrets.toml"
     secrets.write_text('[discord]\ntoken = "kept"\n')

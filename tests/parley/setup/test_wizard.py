@@ -13,7 +13,7 @@ from bot.checks import State
 from bot.errors import ConfigError, ModelError, ParleyError
 from parley.setup.answers import Answers
 from parley.setup.asking import Asker, Defaults, Left
-from parley.setup.channels import FIRST_MESSAGE
+from parley.setup.channels import FIRST_MESSAGE, NO_MENTION
 from parley.setup.wizard import run_setup
 from tests.parley.setup.scene import APP_TOKEN, DISCORD_TOKEN, OLLAMA_MODEL, Scene, scene
 from tests.parley.setup.script import Scripted, Shown
@@ -149,6 +149,20 @@ async def test_each_channel_that_an_option_names_gets_the_first_message_once(
     assert "Mention Parley in #general on Discord and #other on Discord" in screen.text
 
 
+async def test_where_every_message_is_a_question_no_mention_is_asked_for(stage: Scene) -> None:
+    stage.more["PARLEY_DISCORD__ANSWER_ALL_CHANNELS"] = stage.general.id
+    screen = await both(stage)
+    assert [m.content for m in stage.discord.world.answers_in(stage.general)] == [NO_MENTION]
+    assert "Mention Parley in C000001 on Slack to ask something." in screen.lines
+    free = "In #general on Discord, write without a mention: each message is answered."
+    assert free in screen.lines
+    stage.more["D"] = DISCORD_TOKEN
+    answers = Answers(yes=True, discord_token_env="D", slack=False, message=False)
+    screen = await go(stage, Defaults(), answers)
+    assert "Mention Parley in a channel on Discord to ask something." in screen.lines
+    assert "In the channel of answer_all_channels each message is answered." in screen.lines
+
+
 async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> None:
     asker = Scripted(
         ("Which one should answer?", f"{OLLAMA_MODEL}, on Ollama here"),
@@ -162,6 +176,19 @@ async def test_a_server_on_this_machine_is_offered_and_taken(stage: Scene) -> No
     await go(stage, asker)
     model = tomllib.loads(stage.config.read_text())["model"]
     assert (model["name"], model["backend"]) == ("demo", "auto")
+
+
+async def test_a_password_in_a_servers_address_is_neither_shown_nor_in_config_toml(
+    stage: Scene,
+) -> None:
+    address = stage.ollama.url.replace("://", "://me:s3cret@")
+    answers = Answers(yes=True, server=address, server_model=OLLAMA_MODEL)
+    screen = await go(stage, Defaults(), answers)
+    assert tomllib.loads(stage.secrets.read_text())["model"]["openai"]["base_urls"] == [address]
+    assert "s3cret" not in stage.config.read_text() + screen.text
+    with pytest.raises(ModelError) as caught:
+        await go(stage, Defaults(), replace(answers, server_model="llama9"))
+    assert "s3cret" not in str(caught.value)
 
 
 WRONG = [
@@ -305,9 +332,90 @@ async def test_a_channel_that_refuses_is_shown_and_another_can_be_chosen(stage: 
 async def test_no_network_is_one_line_and_what_was_saved_stays(stage: Scene) -> None:
     stage.more |= {"PARLEY_DISCORD__API_URL": "http://127.0.0.1:9/api/v10", "D": "some-token"}
     answers = Answers(yes=True, model="demo", discord_token_env="D")
-    with pytest.raises(ConfigError, match="this token cannot be used"):
+    with pytest.raises(ConfigError, match="Discord cannot be reached; the line above says why"):
         await go(stage, Defaults(), answers)
     assert tomllib.loads(stage.config.read_text())["model"]["name"] == "demo"
+    assert not stage.secrets.exists()
+    # nor is a token that is saved already said to be missing
+    stage.secrets.write_text(f'[discord]\ntoken = "{DISCORD_TOKEN}"\n')
+    stage.secrets.chmod(0o600)
+    with pytest.raises(ConfigError, match="Discord cannot be reached; the line above says why"):
+        await go(stage, Defaults(), Answers(yes=True))
+
+
+UNREACHED = "That could not be checked. What now?"
+NOWHERE = "http://127.0.0.1:9/api/"
+
+
+async def test_a_token_is_kept_while_the_network_is_away_and_checked_when_it_is_back(
+    stage: Scene,
+) -> None:
+    stage.discord.rest.logins_refused = 2
+    asker = Scripted(
+        MODEL,
+        ("Paste Discord's bot token", DISCORD_TOKEN),
+        (UNREACHED, "try again"),
+        (UNREACHED, ""),
+        ("Register", True),
+        ("Where should the first", "#general"),
+        NOT_NOW,
+    )
+    screen = await go(stage, asker, Answers(discord=True, service=False, web=False))
+    assert asker.left_over == []
+    assert [line.partition(".")[0] for line in screen.of(State.FAILED)] == [
+        "token: Discord answers HTTP 503"
+    ] * 2
+    assert tomllib.loads(stage.secrets.read_text())["discord"] == {"token": DISCORD_TOKEN}
+
+
+async def test_the_set_up_goes_on_without_the_check_where_somebody_wants_it_so(
+    stage: Scene,
+) -> None:
+    stage.more |= {"PARLEY_DISCORD__API_URL": NOWHERE, "PARLEY_SLACK__BASE_URL": NOWHERE}
+    asker = Scripted(
+        MODEL,
+        ("Where should it answer?", "Discord and Slack"),
+        ("Paste Discord's bot token", DISCORD_TOKEN),
+        (UNREACHED, "without the check"),
+        ("created the Slack app", True),
+        ("Paste Slack's app-level token", APP_TOKEN),
+        (UNREACHED, "without the check"),
+        ("Paste Slack's bot token", APP_TOKEN),  # of the wrong form: that is seen all the same
+        ("Paste Slack's bot token", stage.slack_token),
+        NOT_NOW,
+    )
+    screen = await go(stage, asker)
+    assert asker.left_over == []
+    assert tomllib.loads(stage.secrets.read_text()) == {
+        "discord": {"token": DISCORD_TOKEN},
+        "slack": {"app_token": APP_TOKEN, "bot_token": stage.slack_token},
+    }
+    left = screen.of(State.SKIPPED)
+    assert left[0].startswith("Discord cannot be reached: run parley setup again later")
+    assert left[1].startswith("Slack cannot be reached: run parley setup again later")
+    assert left[2:4] == [
+        "No message on Discord, which cannot be reached. Send it later: parley setup",
+        "No message on Slack, which cannot be reached. Send it later: parley setup",
+    ]
+    again = Scripted(  # what is saved is not asked for again, either
+        ("Which one should answer?", ""),
+        ("Where should it answer?", ""),
+        (UNREACHED, "without the check"),
+        (UNREACHED, "without the check"),
+        NOT_NOW,
+    )
+    await go(stage, again)
+    assert again.left_over == []
+
+
+async def test_a_token_that_could_not_be_checked_is_not_saved_where_somebody_stops(
+    stage: Scene,
+) -> None:
+    stage.more["PARLEY_DISCORD__API_URL"] = NOWHERE
+    asker = Scripted(MODEL, ("Paste Discord's bot token", DISCORD_TOKEN), (UNREACHED, "stop here"))
+    with pytest.raises(Left):
+        await go(stage, asker, Answers(discord=True))
+    assert not stage.secrets.exists()
 
 
 async def test_a_model_that_cannot_be_had_is_asked_for_again(

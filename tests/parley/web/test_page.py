@@ -316,6 +316,18 @@ async def test_use_is_shown_by_day_person_and_place(scene: Scene) -> None:
     await scene.get("/use?days=none")
 
 
+def test_the_settings_in_force_show_no_password_of_an_address() -> None:
+    settings = Settings.model_validate(
+        {
+            "model": {"openai": {"base_urls": ["http://me:swordfish@10.0.0.2/v1"]}},
+            "storage": {"url": "postgresql+asyncpg://me:swordfish@host/parley"},
+        }
+    )
+    shown = {(one.section, one.name): one.value for one in in_force(settings)}
+    assert shown["model.openai", "base_urls"] == "http://****@10.0.0.2/v1"
+    assert shown["storage", "url"] == "postgresql+asyncpg://****@host/parley"
+
+
 async def test_problems_show_warnings_without_secrets() -> None:
     settings = Settings.model_validate(
         {"web": {"listen": "127.0.0.1:0"}, "discord": {"token": "swordfish"}}
