@@ -71,8 +71,8 @@ class Way:
 
     name: str
     source: Source
-    draft: Source | None = None
-    tokenizers: Path | None = None
+    draft: Path | None = None
+    """The folder of a draft model, with its tokenizer."""
     pipeline: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,16 +88,14 @@ class Way:
         if self.draft is not None:
             more["draft_model"] = self._draft(self.draft, device, dict(more))
         with tempfile.TemporaryDirectory() as empty:
-            tokenizer = self._genai.Tokenizer(str(self.tokenizers or empty))
+            tokenizer = self._genai.Tokenizer(str(self.draft or empty))
             self.pipeline = self._genai.ContinuousBatchingPipeline(
                 str(self.source.path), tokenizer, scheduler, "CPU", **more
             )
 
-    def _draft(self, draft: Source, device: Any, properties: dict[str, Any]) -> Any:
+    def _draft(self, draft: Path, device: Any, properties: dict[str, Any]) -> Any:
         scheduler = scheduler_config(self._genai, device, self._size, PARALLEL)
-        return self._genai.draft_model(
-            str(draft.path), "CPU", scheduler_config=scheduler, **properties
-        )
+        return self._genai.draft_model(str(draft), "CPU", scheduler_config=scheduler, **properties)
 
     def run(self, prompts: list[Ids], tokens: int, **sampling: Any) -> Run:
         """Generate for all prompts at once."""
@@ -140,20 +138,18 @@ def chatml(tokenizer: Any, text: str) -> Ids:
     return ids
 
 
-def measure(way: Way, prompts: list[Ids], tokens: int) -> list[list[Ids]]:
-    """Print what one way gives. Returns its texts: greedy ones, and those with a seed."""
+def measure(way: Way, tokenizer: Any, tokens: int, say: bool = True) -> list[list[Ids]]:
+    """The texts of one way, greedy and with a seed; with `say`, prints how fast they were."""
+    prompts = [chatml(tokenizer, text) for text in PROMPTS.values()]
     way.run(prompts[:1], 4)
     texts = []
     for name, ids in zip(PROMPTS, prompts, strict=True):
-        greedy, seeded = way.run([ids], tokens), way.run([ids], tokens, **SAMPLED)
-        print(
-            f"  {name:10} greedy {greedy.rate:5.1f} tokens/s, {len(greedy.tokens[0])} in "
-            f"{greedy.steps} steps; with a seed {seeded.rate:5.1f}, {len(seeded.tokens[0])} in "
-            f"{seeded.steps}",
-            flush=True,
-        )
-        texts.append([greedy.tokens[0], seeded.tokens[0]])
-    for count in (2, 8):
+        both = [way.run([ids], tokens), way.run([ids], tokens, **SAMPLED)]
+        said = [f"{run.rate:.1f} tokens/s, {len(run.tokens[0])} in {run.steps}" for run in both]
+        if say:
+            print(f"  {name:10} greedy {said[0]} steps; with a seed {said[1]}", flush=True)
+        texts.append([run.tokens[0] for run in both])
+    for count in (2, 8) if say else ():
         several = list(itertools.islice(itertools.cycle(prompts[2:]), count))
         print(f"  {count} at once: {way.run(several, tokens).rate:.1f} tokens/s", flush=True)
     return texts
@@ -180,18 +176,18 @@ def wrong_blocks(way: Way, plain: Way, tokenizer: Any, tries: int) -> tuple[int,
         seen = phrase + phrase[:24]
         # The first token that is generated is the last but one of a block, which a guess fills up.
         prompt = ids(-(len(seen) + 2) % BLOCK) + seen
-        first, second = way.run([prompt], 3).tokens[0][:2]
-        guess = _guess([*prompt, first])
-        if not guess or guess[0] == second:
+        written = way.run([prompt], 3).tokens[0]
+        first, guessed = written[0], guess(prompt + written[:1])
+        if not guessed or guessed[:1] == written[1:2]:
             continue
-        asked = [*prompt, first, *guess, *ids(5)]
+        asked = [*prompt, first, *guessed, *ids(5)]
         found += 1
         difference = way.run([asked], 1).chances[0] - plain.run([asked], 1).chances[0]
         wrong += abs(difference) > SAME
     return found, wrong
 
 
-def _guess(ids: Ids) -> Ids:
+def guess(ids: Ids) -> Ids:
     """What prompt lookup guesses after `ids`."""
     for size in range(NGRAM, 0, -1):
         for at in range(len(ids) - size):
@@ -200,12 +196,15 @@ def _guess(ids: Ids) -> Ids:
     return []
 
 
-def tokenizers_of(folder: Path, target: Path) -> Path:
-    """Its tokenizer in OpenVINO's format, in the folder `target`."""
+def with_tokenizers(folder: Path, source: Source, target: Path) -> Path:
+    """The converted model of `folder` in the folder `target`, with its tokenizer in OpenVINO's
+    format: GenAI compares the draft model's with the model's."""
     from openvino_tokenizers import convert_tokenizer
     from transformers import AutoTokenizer
 
     ov = import_openvino()
+    for file in source.path.glob("openvino_model.*"):
+        (target / file.name).symlink_to(file.resolve())
     both = convert_tokenizer(AutoTokenizer.from_pretrained(folder), with_detokenizer=True)
     for model, name in zip(both, ("tokenizer", "detokenizer"), strict=True):
         ov.save_model(model, target / f"openvino_{name}.xml")
@@ -226,29 +225,39 @@ def main() -> None:
 
 
 def report(asked: argparse.Namespace) -> None:
-    """Measure all the ways that were asked for."""
+    """Measure all the ways that were asked for. A way in which GenAI fails gets a line."""
     tokenizer = Tokenizer.from_file(str(asked.folder / "tokenizer.json"))
     source = _source(asked.folder, asked)
-    prompts = [chatml(tokenizer, text) for text in PROMPTS.values()]
-    plain, expected = Way("plain", source), None
+    plain, expected = Way("plain", source), []
     with tempfile.TemporaryDirectory() as scratch:
         for name in asked.ways:
+            print(f"{name}: {source.low_bit}, {asked.tokens} tokens", flush=True)
             way = plain
             if name == "lookup":
                 way = Way(name, source)
             elif name == "draft":
-                made = tokenizers_of(asked.folder, Path(scratch))
-                way = Way(name, source, _source(asked.draft or asked.folder, asked), made)
-            print(f"{name}: {source.low_bit}, {asked.tokens} tokens")
-            texts = measure(way, prompts, asked.tokens)
-            expected = expected or texts
-            for at, kind in enumerate(("greedy", "with a seed")):
-                same = sum(a[at] == b[at] for a, b in zip(texts, expected, strict=True))
-                print(f"  same texts, {kind}: {same} of {len(texts)}")
-            print(f"  next turn: first token after {next_turn(way, tokenizer, 200):.3f} s")
-            if source.exact:
-                found, wrong = wrong_blocks(way, plain, tokenizer, asked.tries)
-                print(f"  wrong values from the prefix cache: {wrong} of {found}", flush=True)
+                folder = asked.draft or asked.folder
+                made = with_tokenizers(folder, _source(folder, asked), Path(scratch))
+                way = Way(name, source, made)
+            try:
+                expected = expected or measure(plain, tokenizer, asked.tokens, say=way is plain)
+                compare(way, plain, tokenizer, expected, asked)
+            except RuntimeError as exc:
+                print(f"  GenAI failed: {' '.join(str(exc).split())[:200]}", flush=True)
+
+
+def compare(
+    way: Way, plain: Way, tokenizer: Any, expected: list[list[Ids]], asked: argparse.Namespace
+) -> None:
+    """Print what one way gives beside the texts that the plain way has."""
+    texts = expected if way is plain else measure(way, tokenizer, asked.tokens)
+    for at, kind in enumerate(("greedy", "with a seed")):
+        same = sum(a[at] == b[at] for a, b in zip(texts, expected, strict=True))
+        print(f"  same texts, {kind}: {same} of {len(texts)}")
+    print(f"  next turn: first token after {next_turn(way, tokenizer, asked.tokens):.3f} s")
+    if way.source.exact:
+        found, wrong = wrong_blocks(way, plain, tokenizer, asked.tries)
+        print(f"  wrong values from the prefix cache: {wrong} of {found}", flush=True)
 
 
 def _source(folder: Path, asked: argparse.Namespace) -> Source:
