@@ -12,6 +12,7 @@ transformers. Without ``--draft`` the model drafts for itself, so that every gue
 """
 
 import argparse
+import importlib
 import itertools
 import tempfile
 import time
@@ -199,13 +200,13 @@ def guess(ids: Ids) -> Ids:
 def with_tokenizers(folder: Path, source: Source, target: Path) -> Path:
     """The converted model of `folder` in the folder `target`, with its tokenizer in OpenVINO's
     format: GenAI compares the draft model's with the model's."""
-    from openvino_tokenizers import convert_tokenizer
     from transformers import AutoTokenizer
 
-    ov = import_openvino()
+    ov, tokenizers = import_openvino(), importlib.import_module("openvino_tokenizers")
     for file in source.path.glob("openvino_model.*"):
         (target / file.name).symlink_to(file.resolve())
-    both = convert_tokenizer(AutoTokenizer.from_pretrained(folder), with_detokenizer=True)
+    original = AutoTokenizer.from_pretrained(folder)
+    both = tokenizers.convert_tokenizer(original, with_detokenizer=True)
     for model, name in zip(both, ("tokenizer", "detokenizer"), strict=True):
         ov.save_model(model, target / f"openvino_{name}.xml")
     return target
@@ -228,7 +229,8 @@ def report(asked: argparse.Namespace) -> None:
     """Measure all the ways that were asked for. A way in which GenAI fails gets a line."""
     tokenizer = Tokenizer.from_file(str(asked.folder / "tokenizer.json"))
     source = _source(asked.folder, asked)
-    plain, expected = Way("plain", source), []
+    plain = Way("plain", source)
+    expected: list[list[Ids]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in asked.ways:
             print(f"{name}: {source.low_bit}, {asked.tokens} tokens", flush=True)

@@ -9,6 +9,7 @@ reading the converted file takes when the system has it in memory already.
 """
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -122,9 +123,8 @@ class Clock:
 def one_start(folder: str, cache: str, low_bit: str) -> None:
     """Load the model as the worker does, and print where the time goes."""
     clock = Clock()
-    from bot.worker.backends.openvino import backend as module
-
-    clock.step("imports of our own and numpy")
+    module: Any = importlib.import_module("bot.worker.backends.openvino.backend")
+    clock.step("imports of our own")
     options = LoadOptions("openvino", folder, "cpu", low_bit, context=2048, cache_dir=cache)
     module.import_genai()
     clock.step("import of OpenVINO")

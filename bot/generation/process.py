@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bot import worker
-from bot.environment import worker_environment
+from bot.environment import model_environment
 from bot.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _OUTPUT_CHARACTERS = 300
 
 async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subprocess.Process:
     """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr, in
-    the environment that `bot.environment.worker_environment` returns for the variables `passed_on`.
+    the environment that `bot.environment.model_environment` returns for the variables `passed_on`.
     Raises ModelError where it cannot be started."""
     main = str(Path(worker.__file__).with_name("__main__.py"))
     try:
@@ -32,7 +32,7 @@ async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subproc
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ, passed_on),
+            env=model_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise ModelError(

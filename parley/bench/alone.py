@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import worker
-from bot.environment import worker_environment
+from bot.environment import model_environment
 from bot.errors import ModelError
 from bot.worker.alone import MARK
 from bot.worker.protocol import LoadOptions
@@ -82,7 +82,7 @@ async def alone(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=None if verbose else asyncio.subprocess.DEVNULL,
-            env=worker_environment(os.environ, passed_on),
+            env=model_environment(os.environ, passed_on),
             limit=LONGEST_LINE,
         )
     except OSError as exc:
