@@ -42,6 +42,10 @@ _SECRET = re.compile(
 _INSTALLING = re.compile(
     r"(HTTPS?|NO|ALL|FTP)_PROXY|PIP_.*|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|NETRC"
 )
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+"""For GLIBC_TUNABLES: malloc calls madvise(MADV_HUGEPAGE). From glibc 2.35 on, and where
+/sys/kernel/mm/transparent_hugepage/enabled is "madvise"; elsewhere it changes nothing.
+Source: the manual of glibc, "Memory Allocation Tunables"."""
 _FIXED = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -63,6 +67,15 @@ def worker_environment(
         if name in passed_on or _is_passed_on(name.upper())
     }
     return kept | _FIXED
+
+
+def model_environment(
+    environment: Mapping[str, str], passed_on: Collection[str] = ()
+) -> dict[str, str]:
+    """`worker_environment` for a process that holds a model. glibc (Linux) then asks for huge pages
+    where it allocates megabytes, so that reading the weights misses fewer address translations:
+    docs/benchmarks.md has the figures. A GLIBC_TUNABLES that is set already stays as it is."""
+    return {"GLIBC_TUNABLES": HUGE_PAGES} | worker_environment(environment, passed_on)
 
 
 def installer_environment(environment: Mapping[str, str]) -> dict[str, str]:

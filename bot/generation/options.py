@@ -40,7 +40,7 @@ class WorkerOptions:
     python: str = ""
     """The worker's interpreter; "" is this process's own."""
     environment: tuple[str, ...] = ()
-    """Variables that the worker gets besides those of `bot.environment.worker_environment`."""
+    """Variables that the worker gets besides those of `bot.environment.model_environment`."""
     cache_dir: Path | None = None
     """The folder of converted models. Needed by backends that convert."""
     exporter: str = ""

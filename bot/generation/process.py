@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bot import worker
-from bot.environment import worker_environment
+from bot.environment import model_environment
 from bot.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _OUTPUT_CHARACTERS = 300
 
 async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subprocess.Process:
     """Start the worker under the interpreter `python`, with pipes for stdin, stdout and stderr, in
-    the environment that `bot.environment.worker_environment` returns for the variables `passed_on`.
+    the environment that `bot.environment.model_environment` returns for the variables `passed_on`.
     Raises ModelError where it cannot be started."""
     try:
         return await asyncio.create_subprocess_exec(
@@ -33,7 +33,7 @@ async def spawn(python: str, passed_on: Collection[str] = ()) -> asyncio.subproc
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=worker_environment(os.environ, passed_on),
+            env=model_environment(os.environ, passed_on),
         )
     except OSError as exc:
         raise ModelError(

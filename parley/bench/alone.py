@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from bot.environment import worker_environment
+from bot.environment import model_environment
 from bot.errors import ModelError
 from bot.generation.process import WORKER
 from bot.worker.alone import MARK
@@ -65,7 +65,7 @@ async def alone(
             WORKER,
             "alone",
             python=python,
-            environment=worker_environment(os.environ, passed_on),
+            environment=model_environment(os.environ, passed_on),
             stderr=None if verbose else DEVNULL,
         ) as process:
             running = Alone(Conversation(process))

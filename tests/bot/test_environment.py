@@ -2,7 +2,12 @@
 
 import pytest
 
-from bot.environment import installer_environment, worker_environment
+from bot.environment import (
+    HUGE_PAGES,
+    installer_environment,
+    model_environment,
+    worker_environment,
+)
 
 SECRETS = [
     "HF_TOKEN",
@@ -83,3 +88,15 @@ def test_libraries_are_told_to_stay_offline() -> None:
 def test_pip_reaches_its_index_as_it_does_in_the_shell(name: str) -> None:
     assert installer_environment({name: "x"})[name] == "x"
     assert name not in worker_environment({name: "x"})
+
+
+def test_a_model_gets_huge_pages_unless_the_variable_is_set() -> None:
+    assert model_environment({"PATH": "/bin"})["GLIBC_TUNABLES"] == HUGE_PAGES
+    own = "glibc.malloc.hugetlb=0"
+    assert model_environment({"GLIBC_TUNABLES": own})["GLIBC_TUNABLES"] == own
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_reaches_no_model(name: str) -> None:
+    assert name not in model_environment({name: "x"})
+    assert name in model_environment({name: "x"}, [name])

@@ -1,0 +1,170 @@
+"""Where the time of a start goes with OpenVINO: a model of 1.1 billion random weights at 4 bits.
+
+    python -m benchmarks.openvino_start [--low-bit sym_int4] [--times 3]
+
+Makes a Hugging Face folder in TinyLlama's shape (2.2 GB) and converts it, once, below ``--cache``.
+Then each start is a process of its own, as a worker is one. Prints for each step the seconds that
+passed, and the processor's seconds (all cores together), which other programs change less; and what
+reading the converted file takes when the system has it in memory already.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from bot.worker.backends.openvino.library import MODEL_FILE
+from bot.worker.backends.openvino.source import find_source
+from bot.worker.protocol import LoadOptions
+
+HIDDEN, INNER, LAYERS, VOCABULARY, KEYS = 2048, 5632, 22, 32000, 256
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "hidden_act": "silu",
+    "hidden_size": HIDDEN,
+    "intermediate_size": INNER,
+    "max_position_embeddings": 2048,
+    "num_attention_heads": 32,
+    "num_hidden_layers": LAYERS,
+    "num_key_value_heads": 4,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": False,
+    "torch_dtype": "float16",
+    "vocab_size": VOCABULARY,
+}
+START = "--one-start"
+"""Makes the command one of the processes that are measured."""
+
+
+def make_model(folder: Path) -> Path:
+    """The folder of the model; made where it is not there yet."""
+    if (folder / "config.json").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+
+    def matrix(out: int, into: int, scale: float = 1.0) -> Any:
+        values = random.standard_normal((out, into), np.float32)
+        return (values * np.float32(scale / np.sqrt(into))).astype(np.float16)
+
+    norm = np.ones(HIDDEN, np.float16)
+    tensors = {
+        "model.embed_tokens.weight": matrix(VOCABULARY, HIDDEN, 8.0),
+        "lm_head.weight": matrix(VOCABULARY, HIDDEN),
+        "model.norm.weight": norm,
+    }
+    shapes = {"q": (HIDDEN, HIDDEN), "k": (KEYS, HIDDEN), "v": (KEYS, HIDDEN)}
+    for layer in range(LAYERS):
+        at = f"model.layers.{layer}."
+        tensors |= {f"{at}{name}_layernorm.weight": norm for name in _NORMS}
+        for name, shape in (shapes | {"o": (HIDDEN, HIDDEN)}).items():
+            tensors[f"{at}self_attn.{name}_proj.weight"] = matrix(*shape)
+        for name in ("gate", "up"):
+            tensors[f"{at}mlp.{name}_proj.weight"] = matrix(INNER, HIDDEN)
+        tensors[f"{at}mlp.down_proj.weight"] = matrix(HIDDEN, INNER)
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    return folder
+
+
+_NORMS = ("input", "post_attention")
+
+
+def seconds_to_read(file: Path) -> tuple[float, float]:
+    """Seconds to read a file that was read before: into new memory, and into 16 MB that are used
+    again and again."""
+    begun = time.perf_counter()
+    whole = file.read_bytes()
+    into_new = time.perf_counter() - begun
+    del whole
+    buffer = bytearray(16 << 20)
+    begun = time.perf_counter()
+    with file.open("rb", buffering=0) as stream:
+        while stream.readinto(buffer):
+            pass
+    return into_new, time.perf_counter() - begun
+
+
+class Clock:
+    """Prints what passed since the step before."""
+
+    def __init__(self) -> None:
+        self._last = self._begun = self._now()
+        self._parts: list[str] = []
+
+    def _now(self) -> tuple[float, float]:
+        times = os.times()
+        return time.perf_counter(), times.user + times.system
+
+    def step(self, name: str) -> None:
+        now = self._now()
+        self._parts.append(self._said(name, self._last, now))
+        self._last = now
+
+    def report(self) -> None:
+        print(", ".join([*self._parts, self._said("all", self._begun, self._last)]), flush=True)
+
+    def _said(self, name: str, begun: tuple[float, float], end: tuple[float, float]) -> str:
+        return f"{name} {end[0] - begun[0]:.2f} s ({end[1] - begun[1]:.2f})"
+
+
+def one_start(folder: str, cache: str, low_bit: str) -> None:
+    """Load the model as the worker does, and print where the time goes."""
+    clock = Clock()
+    module: Any = importlib.import_module("bot.worker.backends.openvino.backend")
+    clock.step("imports of our own")
+    options = LoadOptions("openvino", folder, "cpu", low_bit, context=2048, cache_dir=cache)
+    module.import_genai()
+    clock.step("import of OpenVINO")
+    warm_up = module.warm_up
+
+    def timed(backend: Any) -> None:
+        clock.step("pipeline")
+        warm_up(backend)
+        clock.step("first answer")
+
+    module.warm_up = timed
+    module.OpenVinoBackend().load(options, lambda what, *_: _reached(clock, what))
+    clock.report()
+
+
+def _reached(clock: Clock, what: str) -> None:
+    """A step of `load` begins: the one before has ended."""
+    if what == "Loading the model":
+        clock.step("device and model's facts")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--low-bit", default="sym_int4")
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--cache", type=Path, default=Path(".cache/openvino"))
+    asked = parser.parse_args()
+    model, cache = make_model(asked.cache / "random-1.1b"), str(asked.cache / "converted")
+    options = LoadOptions("openvino", str(model), "cpu", asked.low_bit, cache_dir=cache)
+    file = (find_source(options, lambda *_: None).path / MODEL_FILE).with_suffix(".bin")
+    size = file.stat().st_size / 1e6
+    for _ in range(asked.times):
+        into_new, again = seconds_to_read(file)
+        print(f"reading {size:.0f} MB: into new memory {into_new:.2f} s, else {again:.2f} s")
+        command = [sys.executable, "-m", "benchmarks.openvino_start", START]
+        subprocess.run([*command, str(model), cache, asked.low_bit], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [START]:
+        one_start(*sys.argv[2:])
+    else:
+        main()
