@@ -1,6 +1,7 @@
 """The delivery ledger in SQL: the state and text of answers, and which messages show them."""
 
 import asyncio
+import threading
 from typing import Any
 
 from sqlalchemy import (
@@ -15,7 +16,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState, Snapshot, Spent, StoredAnswer
@@ -60,27 +61,30 @@ class SqlLedger(SqlPart):
     ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
-        if self._batch is None or self._batch.started:
-            self._batch = _CheckpointBatch(self._database)
-        await self._batch.save(answer_id, state, text, thought, snapshot)
+        checkpoint = (answer_id, state, text, thought, snapshot)
+        batch = self._batch
+        if batch is None or not batch.join(*checkpoint):
+            batch = self._batch = _CheckpointBatch(self._database)
+            batch.join(*checkpoint)
+        await batch.written()
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
     ) -> None:
-        async def operation(session: AsyncSession) -> None:
+        def operation(session: Session) -> None:
             known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
-            if await session.scalar(known) is None:
+            if session.scalar(known) is None:
                 return  # deleted during generation
             if settled is not None:
-                await session.execute(_settling(answer_id, settled))
+                session.execute(_settling(answer_id, settled))
             if not message:
                 here = (ShownRow.answer_id == answer_id, ShownRow.part == index)
-                await session.execute(delete(ShownRow).where(*here))
+                session.execute(delete(ShownRow).where(*here))
                 return
             insert = insert_into(session, ShownRow).values(
                 answer_id=answer_id, part=index, message=message
             )
-            await session.execute(
+            session.execute(
                 insert.on_conflict_do_update(
                     index_elements=["answer_id", "part"],
                     set_={"message": insert.excluded.message},
@@ -90,8 +94,8 @@ class SqlLedger(SqlPart):
         await self._database.write(operation)
 
     async def settle(self, answer_id: int, settled: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(_settling(answer_id, settled))
+        def operation(session: Session) -> None:
+            session.execute(_settling(answer_id, settled))
 
         await self._database.write(operation)
 
@@ -107,7 +111,7 @@ class SqlLedger(SqlPart):
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
 
-        async def operation(session: AsyncSession) -> None:
+        def operation(session: Session) -> None:
             closed = (
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, STILL_OPEN)
@@ -116,23 +120,23 @@ class SqlLedger(SqlPart):
                 .returning(AnswerRow.charged_to, AnswerRow.question_id, AnswerRow.context_to)
                 .execution_options(synchronize_session=False)
             )
-            found = (await session.execute(closed)).one_or_none()
+            found = (session.execute(closed)).one_or_none()
             if found is None:
                 return
             person, question, begun = found
             if begun is not None or text.strip():
-                await _place(session, answer_id, question)
+                _place(session, answer_id, question)
             if person is None:
                 return
             if usage.tokens:
-                await charge(session, person, self._today(), Spent(tokens=usage.tokens))
-            await count_use(session, self._today(), question, person, state, usage)
+                charge(session, person, self._today(), Spent(tokens=usage.tokens))
+            count_use(session, self._today(), question, person, state, usage)
 
         await self._database.write(operation)
 
     async def delivered(self, answer_id: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(
+        def operation(session: Session) -> None:
+            session.execute(
                 update(AnswerRow)
                 .where(AnswerRow.id == answer_id, ~STILL_OPEN)
                 .values(unfinished=False)
@@ -165,8 +169,9 @@ class SqlLedger(SqlPart):
             found = found.where(QuestionRow.author == person)
         if answer_id is not None:
             found = found.where(AnswerRow.id == answer_id)
-        async with self._database.read() as session:
-            return [rows.answer(row) for row in await session.scalars(found)]
+        return await self._database.read(
+            lambda session: [rows.answer(row) for row in session.scalars(found)]
+        )
 
 
 class _CheckpointBatch:
@@ -175,33 +180,42 @@ class _CheckpointBatch:
 
     def __init__(self, database: Database) -> None:
         self._rows: dict[int, dict[str, Any]] = {}
-        self._written = asyncio.ensure_future(database.write(self._write))
-        self.started = False
+        self._started = False
         """Whether it is being written, so that no checkpoint can join any more."""
+        self._lock = threading.Lock()  # it is written in another thread
+        self._written = asyncio.ensure_future(database.write(self._write))
 
-    async def save(
+    def join(
         self,
         answer_id: int,
         state: AnswerState,
         text: str,
         thought: str,
         snapshot: Snapshot | None,
-    ) -> None:
-        before = self._rows.get(answer_id, {"new_to": None, "new_from": None})
-        self._rows[answer_id] = {
-            "answer": answer_id,
-            "new_state": state,
-            "new_text": text,
-            "new_thought": thought,
-            "new_to": snapshot.moment if snapshot else before["new_to"],
-            "new_from": snapshot.start if snapshot else before["new_from"],
-        }
+    ) -> bool:
+        """Add a checkpoint. False, and it is not added, where the batch is being written."""
+        with self._lock:
+            if self._started:
+                return False
+            before = self._rows.get(answer_id, {"new_to": None, "new_from": None})
+            self._rows[answer_id] = {
+                "answer": answer_id,
+                "new_state": state,
+                "new_text": text,
+                "new_thought": thought,
+                "new_to": snapshot.moment if snapshot else before["new_to"],
+                "new_from": snapshot.start if snapshot else before["new_from"],
+            }
+            return True
+
+    async def written(self) -> None:
+        """Wait until it is committed. Raises StorageError."""
         await asyncio.shield(self._written)  # others wait for the same batch
 
-    async def _write(self, session: AsyncSession) -> None:
-        self.started = True
-        connection = await session.connection()
-        await connection.execute(_CHECKPOINT, list(self._rows.values()))
+    def _write(self, session: Session) -> None:
+        with self._lock:
+            self._started = True
+        session.connection().execute(_CHECKPOINT, list(self._rows.values()))
 
 
 def _settling(answer_id: int, settled: int) -> Update:
@@ -213,7 +227,7 @@ def _settling(answer_id: int, settled: int) -> Update:
     )
 
 
-async def _place(session: AsyncSession, answer_id: int, question_id: int) -> None:
+def _place(session: Session, answer_id: int, question_id: int) -> None:
     """Put an answer that has ended into the conversation's history: at the place of its question,
     which gets the next one where it has none."""
     here = select(QuestionRow.conversation_id).where(QuestionRow.id == question_id)
@@ -224,14 +238,14 @@ async def _place(session: AsyncSession, answer_id: int, question_id: int) -> Non
         .returning(ConversationRow.moment)
         .execution_options(synchronize_session=False)
     )
-    moment = (await session.scalars(counted)).one()
-    await session.execute(
+    moment = (session.scalars(counted)).one()
+    session.execute(
         update(QuestionRow)
         .where(QuestionRow.id == question_id, QuestionRow.position.is_(None))
         .values(position=moment)
         .execution_options(synchronize_session=False)
     )
-    await session.execute(
+    session.execute(
         update(AnswerRow)
         .where(AnswerRow.id == answer_id)
         .values(

@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import Delete, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey
 from bot.ports import Spent
@@ -25,35 +25,35 @@ class SqlPart:
         return self._now().date()
 
 
-def insert_into(session: AsyncSession, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+def insert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that supports ON CONFLICT, in the dialect of the session's database."""
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
 
-async def conversation_id(session: AsyncSession, conversation: ConversationKey) -> int:
+def conversation_id(session: Session, conversation: ConversationKey) -> int:
     """The id of a conversation's row, which is inserted where there is none."""
     insert = insert_into(session, ConversationRow).values(key=str(conversation), hidden_to=0)
     # An update that changes nothing: DO NOTHING would return no id.
     made = insert.on_conflict_do_update(
         index_elements=["key"], set_={"key": insert.excluded.key}
     ).returning(ConversationRow.id)
-    return (await session.scalars(made)).one()
+    return (session.scalars(made)).one()
 
 
-async def spent_on(session: AsyncSession, person: str, day: date) -> Spent:
+def spent_on(session: Session, person: str, day: date) -> Spent:
     """What the person (`Person.key`) has used on that day."""
-    row = await session.get(UsageRow, (person, day))
+    row = session.get(UsageRow, (person, day))
     return Spent() if row is None else Spent(row.answers, row.tokens)
 
 
-async def charge(session: AsyncSession, person: str, day: date, cost: Spent) -> None:
+def charge(session: Session, person: str, day: date, cost: Spent) -> None:
     """Add `cost` to what the person (`Person.key`) has used on that day."""
     insert = insert_into(session, UsageRow).values(
         person=person, day=day, answers=cost.answers, tokens=cost.tokens
     )
-    await session.execute(
+    session.execute(
         insert.on_conflict_do_update(
             index_elements=["person", "day"],
             set_={

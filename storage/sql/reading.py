@@ -1,7 +1,7 @@
 """Paging through what is stored, in SQL."""
 
 from sqlalchemy import Select, func, or_, select, true
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from bot.measures import COUNTED, Found, Listed, ReadExchange
 from bot.messages import ConversationKey
@@ -27,14 +27,17 @@ class SqlReading(SqlPart):
         )
         if before is not None:
             page = page.where(QuestionRow.id < before)
-        listed = []
-        async with self._database.read() as session:
-            for row, key, last_at, last in (await session.execute(page)).all():
+
+        def work(session: Session) -> list[Listed]:
+            listed = []
+            for row, key, last_at, last in (session.execute(page)).all():
                 some = select(QuestionRow.id).where(QuestionRow.conversation_id == row)
                 counted = select(func.count()).select_from(some.limit(COUNTED).subquery())
-                number = await session.scalar(counted)
+                number = session.scalar(counted)
                 listed.append(Listed(ConversationKey.parse(key), number or 0, last_at, last))
-        return listed
+            return listed
+
+        return await self._database.read(work)
 
     async def read(
         self, conversation: ConversationKey, *, before: int | None = None, limit: int = 50
@@ -42,8 +45,9 @@ class SqlReading(SqlPart):
         page = _exchanges().where(ConversationRow.key == str(conversation)).limit(limit)
         if before is not None:
             page = page.where(QuestionRow.id < before)
-        async with self._database.read() as session:
-            return [_exchange(row) for row in await session.scalars(page)]
+        return await self._database.read(
+            lambda session: [_exchange(row) for row in session.scalars(page)]
+        )
 
     async def search(
         self, text: str, *, before: int | None = None, examined: int = 20_000, limit: int = 50
@@ -51,15 +55,16 @@ class SqlReading(SqlPart):
         newest = select(QuestionRow.id).order_by(QuestionRow.id.desc())
         if before is not None:
             newest = newest.where(QuestionRow.id < before)
-        async with self._database.read() as session:
-            last = await session.scalar(newest.offset(examined - 1).limit(1))
+
+        def work(session: Session) -> Found:
+            last = session.scalar(newest.offset(examined - 1).limit(1))
             page = _holding(text).where(QuestionRow.id >= (last or 0)).limit(limit)
             if before is not None:
                 page = page.where(QuestionRow.id < before)
-            found = [_exchange(row) for row in await session.scalars(page)]
-        if len(found) == limit:
-            return Found(found, found[-1].question_id)
-        return Found(found, last)
+            found = [_exchange(row) for row in session.scalars(page)]
+            return Found(found, found[-1].question_id if len(found) == limit else last)
+
+        return await self._database.read(work)
 
 
 def _exchanges() -> Select[AnswerRow]:

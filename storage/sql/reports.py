@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, case, column, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from bot.measures import By, RatedAnswer, Use
 from bot.messages import ConversationKey, Usage
@@ -40,19 +39,21 @@ class SqlUse(SqlPart):
         within: ConversationKey | None = None,
         limit: int = 100,
     ) -> list[Use]:
-        async with self._database.read() as session:
+        def work(session: Session) -> list[Use]:
             if within is None:
-                found = await sums.read(session, by, since, limit)
+                found = sums.read(session, by, since, limit)
             else:
-                found = await _activity(session, by, since, within)
-            verdicts = await _verdicts(session, by, since, within)
+                found = _activity(session, by, since, within)
+            verdicts = _verdicts(session, by, since, within)
             for of in verdicts.keys() - found.keys():
                 found[of] = {}
             ordered = sorted(found, key=lambda of: _rank(by, of, found[of]), reverse=True)[:limit]
-            names = await _names(session, ordered) if by is By.PERSON else {}
+            names = _names(session, ordered) if by is By.PERSON else {}
             return [
                 Use(of, names.get(of, ""), **found[of], **verdicts.get(of, {})) for of in ordered
             ]
+
+        return await self._database.read(work)
 
     async def rated(
         self, verdict: int, *, before: datetime | None = None, limit: int = 50
@@ -71,8 +72,8 @@ class SqlUse(SqlPart):
             found = found.where(FeedbackRow.verdict == verdict)
         if before is not None:
             found = found.where(FeedbackRow.rated_at < before)
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 RatedAnswer(
                     answer.id,
                     ConversationKey.parse(key),
@@ -83,15 +84,16 @@ class SqlUse(SqlPart):
                     feedback.rated_at or answer.created_at,
                     rows.recorded(prompt) if feedback.verdict < 0 else None,
                 )
-                for feedback, answer, asked, key, prompt in await session.execute(found)
+                for feedback, answer, asked, key, prompt in session.execute(found)
             ]
+        )
 
 
 # ---------------------------------------------------------------- counting
 
 
-async def count_use(
-    session: AsyncSession,
+def count_use(
+    session: Session,
     day: date,
     question_id: int,
     person: str,
@@ -104,16 +106,16 @@ async def count_use(
         .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
         .where(QuestionRow.id == question_id)
     )
-    conversation, key = (await session.execute(asked)).one()
+    conversation, key = (session.execute(asked)).one()
     added: dict[str, Any] = use_of(state, usage)
     insert = insert_into(session, ActivityRow).values(
         day=day, conversation_id=conversation, person=person, **added
     )
     more = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
-    await session.execute(
+    session.execute(
         insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=more)
     )
-    await sums.add(session, day, person, key, added)
+    sums.add(session, day, person, key, added)
 
 
 # ---------------------------------------------------------------- summing up
@@ -123,8 +125,8 @@ def _rank(by: By, of: str, sums: dict[str, Any]) -> tuple[Any, ...]:
     return (of,) if by is By.DAY else (sums.get("answers", 0), of)
 
 
-async def _activity(
-    session: AsyncSession, by: By, since: date, within: ConversationKey
+def _activity(
+    session: Session, by: By, since: date, within: ConversationKey
 ) -> dict[str, dict[str, Any]]:
     """The use within one conversation."""
     # Expressions, not columns: SQLite would read the whole index of a column to group by it.
@@ -139,16 +141,16 @@ async def _activity(
         .where(ActivityRow.day >= since, ActivityRow.conversation_id.in_(_here(within)))
         .group_by(group[by])
     )
-    rows = (await session.execute(found)).all()
-    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
+    rows = (session.execute(found)).all()
+    keys = _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
         str(keys.get(of, of)): dict(zip(sums.SUMMED, map(sums.plain, values), strict=True))
         for of, *values in rows
     }
 
 
-async def _verdicts(
-    session: AsyncSession, by: By, since: date, within: ConversationKey | None
+def _verdicts(
+    session: Session, by: By, since: date, within: ConversationKey | None
 ) -> dict[str, dict[str, int]]:
     group: dict[By, Any] = {
         By.DAY: _day_of(session),
@@ -163,15 +165,15 @@ async def _verdicts(
     )
     if within is not None:
         found = found.where(FeedbackRow.conversation_id.in_(_here(within)))
-    rows = (await session.execute(found)).all()
-    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
+    rows = (session.execute(found)).all()
+    keys = _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
         str(keys.get(of, of)): {"up": int(up), "down": int(number) - int(up)}
         for of, up, number in rows
     }
 
 
-def _day_of(session: AsyncSession) -> Any:
+def _day_of(session: Session) -> Any:
     """The day of a verdict, in UTC."""
     if session.get_bind().dialect.name == "sqlite":
         return func.date(FeedbackRow.rated_at)
@@ -187,16 +189,16 @@ def _here(within: ConversationKey) -> Any:
     return select(ConversationRow.id).where(wanted)
 
 
-async def _keys(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+def _keys(session: Session, ids: Collection[int]) -> dict[int, str]:
     """The keys of conversations."""
     keys: dict[int, str] = {}
     for some in _some(sorted(ids)):
         found = select(ConversationRow.id, ConversationRow.key).where(ConversationRow.id.in_(some))
-        keys |= {row[0]: row[1] for row in await session.execute(found)}
+        keys |= {row[0]: row[1] for row in session.execute(found)}
     return keys
 
 
-async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]:
+def _names(session: Session, people: Sequence[str]) -> dict[str, str]:
     """Names as of the newest questions."""
     # One parameter for all people, so that the statement is compiled once.
     if session.get_bind().dialect.name == "sqlite":
@@ -214,7 +216,7 @@ async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]
         .correlate(listed)
         .scalar_subquery()
     )
-    rows = await session.execute(select(person, newest).select_from(listed))
+    rows = session.execute(select(person, newest).select_from(listed))
     return {one: name or "" for one, name in rows}
 
 
