@@ -1,7 +1,9 @@
 """The delivery ledger in SQL: the state and text of answers, and which messages show them."""
 
 import asyncio
+import functools
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -20,28 +22,69 @@ from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState, Snapshot, Spent, StoredAnswer
+from storage.columns import RowId
 from storage.database import Database
 from storage.rules import Now
 from storage.sql import rows
-from storage.sql.part import SqlPart, charge, insert_into
+from storage.sql.part import SqlPart, charge, core, insert_in
 from storage.sql.reports import count_use
 from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
 
+# On tables, not mapped classes, and made once: for each answer they are executed several times.
+_ANSWERS, _SHOWN = core(AnswerRow), core(ShownRow)
+_THIS = _ANSWERS.c.id == bindparam("answer")
+
 _TO, _FROM = (cast(bindparam(name), BigInteger) for name in ("new_to", "new_from"))
-# On the table, not the mapped class: executed once with many rows (executemany).
 _CHECKPOINT = (
-    update(AnswerRow.__table__)  # type: ignore[arg-type]
-    .where(AnswerRow.id == bindparam("answer"), STILL_OPEN)
+    update(_ANSWERS)
+    .where(_THIS, STILL_OPEN)
     .values(
         state=bindparam("new_state"),
         text=bindparam("new_text"),
         thought=bindparam("new_thought"),
-        context_to=func.coalesce(_TO, AnswerRow.context_to),
-        context_from=case((_TO.is_(None), AnswerRow.context_from), else_=_FROM),
+        context_to=func.coalesce(_TO, _ANSWERS.c.context_to),
+        context_from=case((_TO.is_(None), _ANSWERS.c.context_from), else_=_FROM),
     )
 )
+_CLOSED = update(_ANSWERS).where(_THIS, STILL_OPEN)
+_RETURNED = (_ANSWERS.c.charged_to, _ANSWERS.c.question_id, _ANSWERS.c.context_to)
+_DELIVERED = update(_ANSWERS).where(_THIS, ~STILL_OPEN).values(unfinished=False)
+_SETTLED = update(_ANSWERS).where(_THIS).values(settled=bindparam("count"))
+_KNOWN = select(_ANSWERS.c.id).where(_THIS)
+_NOT_SHOWN = delete(_SHOWN).where(
+    _SHOWN.c.answer_id == bindparam("answer"), _SHOWN.c.part == bindparam("at")
+)
+
+_QUESTIONS, _CONVERSATIONS = core(QuestionRow), core(ConversationRow)
+_ASKED = _QUESTIONS.c.id == bindparam("asked")
+_NOW = bindparam("moment", type_=RowId)
+_MOMENT = (
+    update(_CONVERSATIONS)
+    .where(
+        _CONVERSATIONS.c.id == select(_QUESTIONS.c.conversation_id).where(_ASKED).scalar_subquery()
+    )
+    .values(moment=_CONVERSATIONS.c.moment + 1)
+    .returning(_CONVERSATIONS.c.moment)
+)
+_POSITION = update(_QUESTIONS).where(_ASKED, _QUESTIONS.c.position.is_(None)).values(position=_NOW)
+_ENDED = (
+    update(_ANSWERS)
+    .where(_THIS)
+    .values(
+        ended=func.coalesce(_ANSWERS.c.ended, _NOW),
+        grown=case((_ANSWERS.c.ended.is_not(None), _NOW), else_=_ANSWERS.c.grown),
+    )
+)
+
+
+@functools.cache
+def _shown(dialect: str) -> Any:
+    insert = insert_in(dialect, ShownRow)
+    return insert.on_conflict_do_update(
+        index_elements=["answer_id", "part"], set_={"message": insert.excluded.message}
+    )
 
 
 class SqlLedger(SqlPart):
@@ -72,32 +115,23 @@ class SqlLedger(SqlPart):
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
     ) -> None:
         def operation(session: Session) -> None:
-            known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
-            if session.scalar(known) is None:
+            connection = session.connection()
+            here = {"answer": answer_id, "at": index, "count": settled}
+            if connection.execute(_KNOWN, here).first() is None:
                 return  # deleted during generation
             if settled is not None:
-                session.execute(_settling(answer_id, settled))
+                connection.execute(_SETTLED, here)
             if not message:
-                here = (ShownRow.answer_id == answer_id, ShownRow.part == index)
-                session.execute(delete(ShownRow).where(*here))
+                connection.execute(_NOT_SHOWN, here)
                 return
-            insert = insert_into(session, ShownRow).values(
-                answer_id=answer_id, part=index, message=message
-            )
-            session.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["answer_id", "part"],
-                    set_={"message": insert.excluded.message},
-                )
-            )
+            shown = {"answer_id": answer_id, "part": index, "message": message}
+            connection.execute(_shown(connection.dialect.name), shown)
 
         await self._database.write(operation)
 
     async def settle(self, answer_id: int, settled: int) -> None:
-        def operation(session: Session) -> None:
-            session.execute(_settling(answer_id, settled))
-
-        await self._database.write(operation)
+        here = {"answer": answer_id, "count": settled}
+        await self._database.write(lambda session: _run(session, _SETTLED, here))
 
     async def close(
         self,
@@ -111,16 +145,12 @@ class SqlLedger(SqlPart):
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
 
+        values: dict[str, Any] = {"state": state, "text": text, "thought": thought}
+        values |= _columns(usage) | _context(snapshot)
+
         def operation(session: Session) -> None:
-            closed = (
-                update(AnswerRow)
-                .where(AnswerRow.id == answer_id, STILL_OPEN)
-                .values(state=state, text=text, thought=thought, **_columns(usage))
-                .values(**_context(snapshot))
-                .returning(AnswerRow.charged_to, AnswerRow.question_id, AnswerRow.context_to)
-                .execution_options(synchronize_session=False)
-            )
-            found = (session.execute(closed)).one_or_none()
+            closed = _CLOSED.values(values).returning(*_RETURNED)
+            found = session.connection().execute(closed, {"answer": answer_id}).one_or_none()
             if found is None:
                 return
             person, question, begun = found
@@ -135,15 +165,8 @@ class SqlLedger(SqlPart):
         await self._database.write(operation)
 
     async def delivered(self, answer_id: int) -> None:
-        def operation(session: Session) -> None:
-            session.execute(
-                update(AnswerRow)
-                .where(AnswerRow.id == answer_id, ~STILL_OPEN)
-                .values(unfinished=False)
-                .execution_options(synchronize_session=False)
-            )
-
-        await self._database.write(operation)
+        here = {"answer": answer_id}
+        await self._database.write(lambda session: _run(session, _DELIVERED, here))
 
     async def answers(
         self,
@@ -218,42 +241,18 @@ class _CheckpointBatch:
         session.connection().execute(_CHECKPOINT, list(self._rows.values()))
 
 
-def _settling(answer_id: int, settled: int) -> Update:
-    return (
-        update(AnswerRow)
-        .where(AnswerRow.id == answer_id)
-        .values(settled=settled)
-        .execution_options(synchronize_session=False)
-    )
+def _run(session: Session, statement: Update, values: Mapping[str, object]) -> None:
+    session.connection().execute(statement, values)
 
 
 def _place(session: Session, answer_id: int, question_id: int) -> None:
     """Put an answer that has ended into the conversation's history: at the place of its question,
     which gets the next one where it has none."""
-    here = select(QuestionRow.conversation_id).where(QuestionRow.id == question_id)
-    counted = (
-        update(ConversationRow)
-        .where(ConversationRow.id == here.scalar_subquery())
-        .values(moment=ConversationRow.moment + 1)
-        .returning(ConversationRow.moment)
-        .execution_options(synchronize_session=False)
-    )
-    moment = (session.scalars(counted)).one()
-    session.execute(
-        update(QuestionRow)
-        .where(QuestionRow.id == question_id, QuestionRow.position.is_(None))
-        .values(position=moment)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(AnswerRow)
-        .where(AnswerRow.id == answer_id)
-        .values(
-            ended=func.coalesce(AnswerRow.ended, moment),
-            grown=case((AnswerRow.ended.is_not(None), moment), else_=AnswerRow.grown),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    connection = session.connection()
+    here = {"asked": question_id, "answer": answer_id}
+    moment = connection.execute(_MOMENT, here).scalar_one()
+    connection.execute(_POSITION, here | {"moment": moment})
+    connection.execute(_ENDED, here | {"moment": moment})
 
 
 def _context(snapshot: Snapshot | None) -> dict[str, int | None]:

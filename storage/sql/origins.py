@@ -34,13 +34,13 @@ class SqlOrigins(SqlPart):
                 if not found:
                     continue
                 asked = max(found, key=lambda row: row.question_id).question
-                ended = rows.ended_answers(None).where(QuestionRow.id == asked.id)
+                ended = rows.ended_answers().where(QuestionRow.id == asked.id)
                 answered = session.scalar(ended)
                 hidden = asked.id <= asked.conversation.hidden_to
                 return Origin(
                     rows.question(asked),
                     asked.asked_at,
-                    None if answered is None else rows.exchange(answered, None),
+                    None if answered is None else rows.exchange(answered),
                     hidden or session.scalar(own) is not None,
                 )
             return None

@@ -1,19 +1,34 @@
 """Questions in SQL: accepting them, the history that they form, edits and deletions."""
 
+import functools
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Delete, Select, delete, func, select, update
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Leftover, Quota, Spent, StoredAnswer, StoredExchange
 from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
-from storage.sql import rows
+from storage.sql import history, rows
 from storage.sql.part import (
     SqlPart,
     charge,
     conversation_id,
+    core,
+    insert_in,
     insert_into,
     prompts_quoting,
     spent_on,
@@ -42,13 +57,14 @@ class SqlQuestions(SqlPart):
 
     def _is_new(self, session: Session, question: Question) -> bool:
         now = self._now()
-        old = EventRow.seen_at <= now - timedelta(days=EVENT_DAYS)
-        session.execute(delete(EventRow).where(old))
-        insert = insert_into(session, EventRow).values(
-            platform=question.conversation.platform, event_id=question.event_id, seen_at=now
-        )
-        inserted = insert.on_conflict_do_nothing().returning(EventRow.event_id)
-        return (session.scalars(inserted)).one_or_none() is not None
+        connection = session.connection()
+        connection.execute(_forgetting(), {"old": now - timedelta(days=EVENT_DAYS)})
+        event = {
+            "platform": question.conversation.platform,
+            "event_id": question.event_id,
+            "seen_at": now,
+        }
+        return connection.execute(_event(connection.dialect.name), event).first() is not None
 
     def _charge_answer(self, session: Session, person: Person, quota: Quota) -> None:
         today = self._today()
@@ -57,36 +73,33 @@ class SqlQuestions(SqlPart):
         charge(session, person.key, today, Spent(answers=1))
 
     def _record(self, session: Session, question: Question) -> StoredAnswer:
-        asked = QuestionRow(
-            conversation_id=conversation_id(session, question.conversation),
-            event_id=question.event_id,
-            message_id=question.message_id,
-            author=question.author.key,
-            author_name=question.author.name,
-            author_admin=question.author.admin,
-            direct=question.direct,
-            shown_in=question.shown_in,
-            asked_at=self._now(),
-            text=question.text,
-        )
-        session.add(asked)
-        session.flush()
-        answer = self._queue_answer(session, asked.id, question.author)
-        return StoredAnswer(answer.id, asked.id, question, answer.state, "")
+        asked = {
+            "conversation_id": conversation_id(session, question.conversation),
+            "event_id": question.event_id,
+            "message_id": question.message_id,
+            "author": question.author.key,
+            "author_name": question.author.name,
+            "author_admin": question.author.admin,
+            "direct": question.direct,
+            "shown_in": question.shown_in,
+            "asked_at": self._now(),
+            "text": question.text,
+        }
+        question_id = _inserted(session, _QUESTION, asked)
+        answer_id = self._queue_answer(session, question_id, question.author)
+        return StoredAnswer(answer_id, question_id, question, AnswerState.QUEUED, "")
 
-    def _queue_answer(self, session: Session, question_id: int, person: Person) -> AnswerRow:
-        answer = AnswerRow(
-            question_id=question_id,
-            current=True,
-            state=AnswerState.QUEUED,
-            unfinished=True,
-            created_at=self._now(),
-            charged_to=person.key,
-            text="",
-        )
-        session.add(answer)
-        session.flush()
-        return answer
+    def _queue_answer(self, session: Session, question_id: int, person: Person) -> int:
+        answer = {
+            "question_id": question_id,
+            "current": True,
+            "state": AnswerState.QUEUED,
+            "unfinished": True,
+            "created_at": self._now(),
+            "charged_to": person.key,
+            "text": "",
+        }
+        return _inserted(session, _ANSWER, answer)
 
     async def spent(self, person: Person) -> Spent:
         return await self._database.read(
@@ -131,23 +144,25 @@ class SqlQuestions(SqlPart):
         session.execute(
             update(ShownRow)
             .where(ShownRow.answer_id == old.id)
-            .values(answer_id=new.id)
+            .values(answer_id=new)
             .execution_options(synchronize_session=False)
         )
         before = rows.answer(old)
         return StoredAnswer(
-            new.id,
+            new,
             before.question_id,
             before.question,
-            new.state,
+            AnswerState.QUEUED,
             "",
             before.messages,
             position=before.position,
         )
 
     async def moment(self, conversation: ConversationKey) -> int:
-        here = select(ConversationRow.moment).where(ConversationRow.key == str(conversation))
-        return await self._database.read(lambda session: session.scalar(here) or 0)
+        here = {"key": str(conversation)}
+        return await self._database.read(
+            lambda session: session.connection().execute(_moment(), here).scalar() or 0
+        )
 
     async def exchanges(
         self,
@@ -157,20 +172,8 @@ class SqlQuestions(SqlPart):
         at: int | None = None,
         limit: int = 32,
     ) -> list[StoredExchange]:
-        newest = (
-            rows.ended_answers(at)
-            .where(
-                ConversationRow.key == str(conversation),
-                QuestionRow.id > ConversationRow.hidden_to,
-                QuestionRow.position > ConversationRow.reset_at,
-            )
-            .order_by(QuestionRow.position.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            newest = newest.where(QuestionRow.position < before)
         return await self._database.read(
-            lambda session: [rows.exchange(row, at) for row in session.scalars(newest)]
+            lambda session: history.exchanges(session, conversation, before, at, limit)
         )
 
     async def reset(self, conversation: ConversationKey) -> int:
@@ -187,6 +190,34 @@ class SqlQuestions(SqlPart):
             return int(number)
 
         return await self._database.write(operation)
+
+
+_QUESTION, _ANSWER = insert(core(QuestionRow)), insert(core(AnswerRow))
+
+
+def _inserted(session: Session, statement: Insert, row: Mapping[str, object]) -> int:
+    """The id of the row that the statement inserts."""
+    result = session.connection().execute(statement, row)
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+@functools.cache
+def _forgetting() -> Delete:
+    """Deletes the events that need not be known any more."""
+    return delete(core(EventRow)).where(core(EventRow).c.seen_at <= bindparam("old"))
+
+
+@functools.cache
+def _event(dialect: str) -> Any:
+    """Inserts an event; returns nothing where it is there already."""
+    unknown = insert_in(dialect, EventRow).on_conflict_do_nothing()
+    return unknown.returning(core(EventRow).c.event_id)
+
+
+@functools.cache
+def _moment() -> Select[Any]:
+    return select(ConversationRow.moment).where(ConversationRow.key == bindparam("key"))
 
 
 class SqlQuestionEdits(SqlPart):

@@ -1,11 +1,23 @@
 """Reports in SQL: who used how much, and which answers people rated. `reading` has the others."""
 
+import functools
 import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, column, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, selectinload
 
@@ -14,7 +26,7 @@ from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState
 from storage.rules import use_of
 from storage.sql import rows, sums
-from storage.sql.part import SqlPart, insert_into
+from storage.sql.part import SqlPart, adding, core, insert_in
 from storage.tables import (
     ActivityRow,
     AnswerRow,
@@ -101,21 +113,28 @@ def count_use(
     usage: Usage,
 ) -> None:
     """Add an answer that ended to the activity of the day, and to its sums."""
-    asked = (
-        select(ConversationRow.id, ConversationRow.key)
-        .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
-        .where(QuestionRow.id == question_id)
-    )
-    conversation, key = (session.execute(asked)).one()
+    connection = session.connection()
+    conversation, key = connection.execute(_asked_in(), {"asked": question_id}).one()
     added: dict[str, Any] = use_of(state, usage)
-    insert = insert_into(session, ActivityRow).values(
-        day=day, conversation_id=conversation, person=person, **added
-    )
-    more = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
-    session.execute(
-        insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=more)
-    )
+    counted = {"day": day, "conversation_id": conversation, "person": person, **added}
+    connection.execute(_counted(connection.dialect.name), counted)
     sums.add(session, day, person, key, added)
+
+
+@functools.cache
+def _asked_in() -> Select[Any]:
+    asked, conversation = core(QuestionRow), core(ConversationRow)
+    return (
+        select(conversation.c.id, conversation.c.key)
+        .join_from(asked, conversation, asked.c.conversation_id == conversation.c.id)
+        .where(asked.c.id == bindparam("asked"))
+    )
+
+
+@functools.cache
+def _counted(dialect: str) -> Any:
+    key = ["day", "conversation_id", "person"]
+    return adding(insert_in(dialect, ActivityRow), key, sums.SUMMED)
 
 
 # ---------------------------------------------------------------- summing up

@@ -1,9 +1,11 @@
 """Settings and ratings in SQL."""
 
+import functools
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Select, bindparam, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from bot.errors import NothingToDo
@@ -28,25 +30,13 @@ class SqlSettings(SqlPart):
     """`bot.ports.SettingsStore`."""
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
-        found = (
-            select(SettingsRow)
-            .join(ConversationRow, ConversationRow.id == SettingsRow.conversation_id)
-            .where(ConversationRow.key == str(conversation))
-        )
-
         def work(session: Session) -> ConversationSettings:
-            row = session.scalar(found)
+            here = {"key": str(conversation)}
+            row = session.connection().execute(_settings(), here).one_or_none()
             if row is None:
                 return ConversationSettings()
-            return ConversationSettings(
-                row.system_prompt,
-                row.temperature,
-                row.max_new_tokens,
-                row.show_names,
-                row.muted,
-                None if row.reasoning is None else Reasoning(row.reasoning),
-                row.model,
-            )
+            reasoning = None if row.reasoning is None else Reasoning(row.reasoning)
+            return ConversationSettings(**{**row._mapping, "reasoning": reasoning})
 
         return await self._database.read(work)
 
@@ -100,6 +90,16 @@ class SqlSettings(SqlPart):
             _keep_prompt(session, answer_id, prompt if verdict < 0 else None)
 
         await self._database.write(operation)
+
+
+@functools.cache
+def _settings() -> Select[Any]:
+    names = [one.name for one in fields(ConversationSettings)]
+    return (
+        select(*(getattr(SettingsRow, name) for name in names))
+        .join(ConversationRow, ConversationRow.id == SettingsRow.conversation_id)
+        .where(ConversationRow.key == bindparam("key"))
+    )
 
 
 def _save_verdict(session: Session, row: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ Each row of `activity` is part of five sums: those of its day, of its person's d
 its conversation's day and month. A report adds up whole months, and days before the first of them.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from bot.measures import By
-from storage.sql.part import insert_into
+from storage.sql.part import adding, insert_in, insert_into
 from storage.tables import ActivityRow, ConversationRow, SumRow
 
 SUMMED = (
@@ -74,7 +75,7 @@ def add(
         for kind in _KINDS
     ]
     connection = session.connection()
-    connection.execute(_adding(session), rows)
+    connection.execute(_added(connection.dialect.name), rows)
 
 
 def subtract(session: Session, condition: ColumnElement[bool]) -> None:
@@ -155,13 +156,15 @@ def _since(since: date) -> Iterator[tuple[ColumnElement[bool], ...]]:
     yield (SumRow.monthly == true(), SumRow.start >= month)
 
 
-def _adding(session: Session, taken: Select[Any] | None = None) -> Any:
-    """INSERT whose values are added to a row that is there."""
-    insert: Any = insert_into(session, SumRow)
-    if taken is not None:
-        insert = insert.from_select([*_KEY, *SUMMED], taken)
-    sums = {name: getattr(SumRow, name) + insert.excluded[name] for name in SUMMED}
-    return insert.on_conflict_do_update(index_elements=_KEY, set_=sums)
+@functools.cache
+def _added(dialect: str) -> Any:
+    return adding(insert_in(dialect, SumRow), _KEY, SUMMED)
+
+
+def _adding(session: Session, taken: Select[Any]) -> Any:
+    """INSERT of what was read, whose values are added to a row that is there."""
+    insert: Any = insert_into(session, SumRow).from_select([*_KEY, *SUMMED], taken)
+    return adding(insert, _KEY, SUMMED)
 
 
 def _deleting(condition: ColumnElement[bool]) -> Any:
