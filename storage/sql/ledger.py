@@ -48,8 +48,11 @@ _CHECKPOINT = (
         context_from=case((_TO.is_(None), _ANSWERS.c.context_from), else_=_FROM),
     )
 )
-_CLOSED = update(_ANSWERS).where(_THIS, STILL_OPEN)
-_RETURNED = (_ANSWERS.c.charged_to, _ANSWERS.c.question_id, _ANSWERS.c.context_to)
+_CLOSED = (
+    update(_ANSWERS)  # of the columns that are among its parameters
+    .where(_THIS, STILL_OPEN)
+    .returning(_ANSWERS.c.charged_to, _ANSWERS.c.question_id, _ANSWERS.c.context_to)
+)
 _DELIVERED = update(_ANSWERS).where(_THIS, ~STILL_OPEN).values(unfinished=False)
 _SETTLED = update(_ANSWERS).where(_THIS).values(settled=bindparam("count"))
 _KNOWN = select(_ANSWERS.c.id).where(_THIS)
@@ -145,12 +148,11 @@ class SqlLedger(SqlPart):
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
 
-        values: dict[str, Any] = {"state": state, "text": text, "thought": thought}
-        values |= _columns(usage) | _context(snapshot)
+        values: dict[str, Any] = {"answer": answer_id, "state": state, "text": text}
+        values |= {"thought": thought} | _columns(usage) | _context(snapshot)
 
         def operation(session: Session) -> None:
-            closed = _CLOSED.values(values).returning(*_RETURNED)
-            found = session.connection().execute(closed, {"answer": answer_id}).one_or_none()
+            found = session.connection().execute(_CLOSED, values).one_or_none()
             if found is None:
                 return
             person, question, begun = found
