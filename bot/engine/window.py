@@ -249,11 +249,12 @@ class ContextWindow:
     ) -> AsyncIterator[list[StoredExchange]]:
         """The history at a moment, the last exchange first; only what stands before a position.
         Last of all comes `origin`, which a thread was opened on, before every position."""
-        while at != 0 and (  # at 0 nothing had ended
-            page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE)
-        ):
+        more = at != 0  # at 0 nothing had ended
+        while more:
+            page = await self._store.exchanges(conversation, before=before, at=at, limit=PAGE)
+            if more := len(page) == PAGE:
+                before = page[-1].position
             yield page
-            before = page[-1].position
         if origin is not None:
             yield [replace(origin, position=0)]
 
