@@ -5,10 +5,11 @@ Prints, and asserts nothing: how long a machine takes is no test.
     python -m benchmarks.whole
     python -m benchmarks.whole web     # the lag alone, with a scraped web server and an open page
 
-Three measurements, with the scripted backend and a SQLite database in a temporary folder:
-the cost of a token when one answer comes as fast as it can; the lag of the event loop while two
-hundred conversations stream at once; the time and the memory that the bot's process needs until
-it is ready.
+Four measurements, with the scripted backend and a SQLite database in a temporary folder: the time
+and the memory that the bot's process needs until it is ready; the cost of a token when one answer
+comes as fast as it can; the lag of the event loop while two hundred conversations stream at once;
+and with two thousand conversations, of which fifty write at once (``python -m benchmarks.whole
+many`` measures that alone).
 """
 
 import asyncio
@@ -179,18 +180,12 @@ async def lag_of_the_loop(
     callbacks: array[float] = array("d")
     longest: list[tuple[float, str]] = []
 
-    async def watch() -> None:
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(TICK)
-            lags.append(time.perf_counter() - begun - TICK)
-
     words = int(rate * seconds)
     async with engine(words, rate, conversations, live) as running:
         gc.collect()
         gc.freeze()  # as `parley run` does
         _time_callbacks(callbacks, longest)
-        watching = asyncio.create_task(watch())
+        watching = asyncio.create_task(_watch(lags))
         wall, cpu = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as tasks:
             for conversation in range(conversations):
@@ -202,13 +197,26 @@ async def lag_of_the_loop(
         print(f"    {1e3 * took:5.1f} ms  {name}")
     ordered = sorted(callbacks, reverse=True)
     print(f"    {1e3 * ordered[len(ordered) // 1000]:5.1f} ms  one in 1,000 is longer")
-    p50, p99 = statistics.quantiles(lags, n=100)[49], statistics.quantiles(lags, n=100)[98]
     tokens = conversations * words
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{conversations} conversations at {rate:g} tokens a second for {wall:.1f} s: lag of the "
-        f"loop p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms, worst {1e3 * max(lags):.1f} ms; "
-        f"{1e6 * cpu / tokens:.0f} µs a token; {size:.0f} MB at most"
+        f"{conversations} conversations at {rate:g} tokens a second for {wall:.1f} s: "
+        f"{_of_lags(lags)}; {1e6 * cpu / tokens:.0f} µs a token; {size:.0f} MB at most"
+    )
+
+
+async def _watch(lags: list[float]) -> None:
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(TICK)
+        lags.append(time.perf_counter() - begun - TICK)
+
+
+def _of_lags(lags: list[float]) -> str:
+    parts = statistics.quantiles(lags, n=100)
+    return (
+        f"lag of the loop p50 {1e3 * parts[49]:.1f} ms, p99 {1e3 * parts[98]:.1f} ms, "
+        f"worst {1e3 * max(lags):.1f} ms"
     )
 
 
@@ -248,10 +256,48 @@ def time_to_be_ready() -> None:
             subprocess.run([sys.executable, "-c", code], check=True)
 
 
+async def many_conversations(
+    conversations: int = 2000, writing: int = 50, rate: float = 20.0, words: int = 20
+) -> None:
+    """A turn of each conversation, so many at a time."""
+    lags: list[float] = []
+    async with engine(words, rate, writing) as running:
+        gc.collect()
+        gc.freeze()
+        watching = asyncio.create_task(_watch(lags))
+        places = asyncio.Semaphore(writing)
+
+        async def turn(conversation: int) -> None:
+            async with places:
+                await answer(running, conversation, 2.0)
+
+        begun, cpu = time.perf_counter(), time.process_time()
+        async with asyncio.TaskGroup() as tasks:
+            for conversation in range(conversations):
+                tasks.create_task(turn(conversation))
+        wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        watching.cancel()
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{conversations:,} conversations, {writing} writing at once, for {wall:.1f} s: "
+        f"{_of_lags(lags)}; {1e3 * cpu / conversations:.1f} ms of processor time an answer "
+        f"of {words} tokens; {size:.0f} MB at most"
+    )
+
+
+def many_in_a_process_of_their_own() -> None:
+    """The peak of memory is that of a process: not of one that measured other things before."""
+    subprocess.run([sys.executable, "-m", "benchmarks.whole", "many"], check=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["web"]:
         asyncio.run(lag_with_the_web_server())
         sys.exit()
+    if sys.argv[1:] == ["many"]:
+        asyncio.run(many_conversations())
+        sys.exit()
     time_to_be_ready()
     asyncio.run(cost_of_a_token())
     asyncio.run(lag_of_the_loop())
+    many_in_a_process_of_their_own()

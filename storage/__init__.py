@@ -5,7 +5,8 @@
   (catching up), `memory_archive` (listing and deleting), `memory_origins` (threads),
   `memory_summaries`, `memory_personal` and `memory_reports`; `memory_rows` is what they hold.
 - `sql`: SqlStore, in one module for each part of the port.
-- `database`: engine, connections and transactions; SQLite's settings.
+- `database`: reading and writing one database; SQLite's settings.
+- `transactions`: runs a transaction, in a thread or on the event loop.
 - `writer`: the single task that writes, with group commit.
 - `scrub`, `gaps`: overwriting what SQLite leaves of deleted rows in the file.
 - `tables`, `columns`: the schema, and its column types.
@@ -47,12 +48,12 @@ async def open_store(url: str, *, now: Now = utc_now) -> AsyncIterator[Store]:
     if not url:
         raise ConfigError('[storage] url is empty; write "sqlite:///path/to/file" or "memory://"')
     # SQLAlchemy and Alembic take most of a second to import, which "memory://" does without.
-    from storage.database import Database, locate, new_engine
+    from storage.database import Database, locate, open_transactions
     from storage.sql import open_sql_store
     from storage.upgrade import migrate
 
     parsed, location = locate(url)
     await migrate(parsed, location)
-    database = Database(new_engine(parsed), location)
+    database = Database(open_transactions(parsed), location)
     async with database.running():
         yield await open_sql_store(database, now)

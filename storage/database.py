@@ -1,14 +1,12 @@
 """Access to an SQL database: concurrent short reads, a single writer, and SQLite's settings."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.database_url import sqlite_file
@@ -16,63 +14,47 @@ from bot.errors import ConfigError, StorageError
 from storage.errors import Location
 from storage.gaps import descriptors
 from storage.scrub import Scrubber
-from storage.writer import Operation, Result, Writer, uninterrupted
+from storage.transactions import (
+    READERS,
+    InThreads,
+    OnLoop,
+    Result,
+    Transactions,
+    Work,
+    begin,
+)
+from storage.writer import Writer
 
 BUSY_SECONDS = 5.0
 """Seconds to wait for another process that holds the write lock of the same SQLite file."""
-READERS = 4
-"""Connections for reading, besides the writer's; with SQLite each has a thread."""
 
 # synchronous=FULL: a commit is on the disk when it returns, so that it survives a power cut.
 # secure_delete: deleted content is overwritten with zeros in the file.
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
-class _Session(AsyncSession):
-    """A session whose statements run to their end where the caller is cancelled. A connection that
-    is interrupted in the middle of one cannot be used again, nor be closed without a traceback."""
-
-    async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        return await uninterrupted(super().execute(*args, **kwargs))
-
-    async def scalar(self, *args: Any, **kwargs: Any) -> Any:
-        return await uninterrupted(super().scalar(*args, **kwargs))
-
-    async def scalars(self, *args: Any, **kwargs: Any) -> Any:
-        return await uninterrupted(super().scalars(*args, **kwargs))
-
-    async def get(self, *args: Any, **kwargs: Any) -> Any:
-        return await uninterrupted(super().get(*args, **kwargs))
-
-    async def connection(self, *args: Any, **kwargs: Any) -> Any:
-        return await uninterrupted(super().connection(*args, **kwargs))
-
-    async def commit(self) -> None:
-        await uninterrupted(super().commit())
-
-    async def __aexit__(self, *_: object) -> None:
-        await uninterrupted(self.close())
-
-
 class Database:
-    """Transactions for reading, and a queue for writing, on one engine."""
+    """Transactions for reading, and a queue for writing."""
 
-    def __init__(self, engine: AsyncEngine, location: Location) -> None:
-        self._engine = engine
+    def __init__(self, transactions: Transactions, location: Location) -> None:
+        self._transactions = transactions
         self.location = location
         self._closed = False
         self._identity = (0, 0)
         self._scrubber = (
             Scrubber(location.file, location, self._turn) if location.file is not None else None
         )
-        self._writer = Writer(
-            lambda: self._transaction("BEGIN IMMEDIATE"), lambda: self._transaction("")
-        )
+        self._writer = Writer(self._write, self._outside)
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine."""
+        return self._transactions.engine
 
     @property
     def sqlite(self) -> bool:
         """Whether it is an SQLite file."""
-        return self._engine.dialect.name == "sqlite"
+        return self.engine.dialect.name == "sqlite"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -87,7 +69,7 @@ class Database:
             finally:
                 self._closed = True
                 with self.location.translated_errors():
-                    await uninterrupted(self._engine.dispose())
+                    await self._transactions.aclose()
 
     @contextlib.asynccontextmanager
     async def _scrubbing(self) -> AsyncIterator[None]:
@@ -97,13 +79,14 @@ class Database:
         async with self._scrubber.running():
             yield
 
-    def read(self) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
-        """A read transaction: one snapshot of the database. Keep it short, because an open snapshot
-        keeps deleted text in the write-ahead log. Raises StorageError. Where the caller is
-        cancelled, the statement that runs ends first."""
-        return self._transaction("BEGIN")
+    async def read(self, work: Work[Result]) -> Result:
+        """Run `work` in a read transaction: one snapshot of the database. Keep it short, because an
+        open snapshot keeps deleted text in the write-ahead log. Raises StorageError. Where the
+        caller is cancelled, the transaction ends first."""
+        with self._usable():
+            return await self._transactions.read(work)
 
-    async def write(self, operation: Operation[Result]) -> Result:
+    async def write(self, operation: Work[Result]) -> Result:
         """See `Writer.write`."""
         return await self._writer.write(operation)
 
@@ -125,7 +108,7 @@ class Database:
 
     async def _turn(self, work: Callable[[], Result]) -> Result:
         """Run blocking work in a thread while no operation writes."""
-        return await self._writer.outside(lambda _: asyncio.to_thread(work))
+        return await self._writer.outside(work)
 
     def _identify(self) -> tuple[int, int]:
         """Which file the path names now. Blocking, but takes microseconds."""
@@ -147,22 +130,25 @@ class Database:
                 "stop Parley, put the file back with its -wal file, and start again"
             )
 
-    @contextlib.asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[AsyncSession]:
+    async def _write(self, work: Work[Result]) -> Result:
+        with self._usable():
+            return await self._transactions.write(work)
+
+    async def _outside(self, work: Callable[[], Result]) -> Result:
+        with self._usable():
+            return await self._transactions.outside(work)
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Whatever the database raises in the context is a StorageError; so is one that is closed,
+        or whose file is not there any more."""
         if self._closed:
             raise StorageError(
                 f"the database {self.location.name} is closed: Parley is shutting down"
             )
         with self.location.translated_errors():
             self._check_file()
-            async with _Session(self._engine, expire_on_commit=False) as session:
-                await session.connection(execution_options={BEGIN: begin})
-                yield session
-                await session.commit()
-
-
-BEGIN = "parley_begin"
-"""Execution option: the statement that begins a transaction in SQLite; "" for autocommit."""
+            yield
 
 
 def locate(url: str) -> tuple[URL, Location]:
@@ -183,23 +169,23 @@ def locate(url: str) -> tuple[URL, Location]:
             'or "memory://" to keep nothing'
         )
     file = named.expanduser()
-    return URL.create("sqlite+aiosqlite", database=str(file)), Location(str(file), file)
+    return URL.create("sqlite", database=str(file)), Location(str(file), file)
 
 
-def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
-    """An engine, not yet connected. Raises ConfigError where its driver is not installed."""
+def open_transactions(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> Transactions:
+    """The database at `url`, not yet connected. Raises ConfigError where its driver is not
+    installed."""
+    if url.get_backend_name() == "sqlite":
+        return InThreads(_file_engine(url, busy_seconds))
+    return OnLoop(server_engine(url))
+
+
+def server_engine(url: URL) -> AsyncEngine:
+    """An engine for a database on a server, not yet connected. Raises ConfigError where its driver
+    is not installed."""
     try:
-        if url.get_backend_name() != "sqlite":
-            return create_async_engine(
-                url, hide_parameters=True, pool_size=READERS + 1, pool_pre_ping=True
-            )
-        engine = create_async_engine(
-            url,
-            hide_parameters=True,  # errors are logged, and must not contain messages
-            pool_size=READERS + 1,
-            max_overflow=0,
-            # None: the driver must not begin transactions by itself (see `begin`)
-            connect_args={"timeout": busy_seconds, "isolation_level": None},
+        return create_async_engine(
+            url, hide_parameters=True, pool_size=READERS + 1, pool_pre_ping=True
         )
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
         raise ConfigError(
@@ -207,8 +193,23 @@ def new_engine(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
             f'({exc}); for PostgreSQL: pip install "parley-chat[postgres]", and write '
             "postgresql+asyncpg://"
         ) from exc
-    event.listen(engine.sync_engine, "connect", _set_up)
-    event.listen(engine.sync_engine, "begin", begin)
+
+
+def _file_engine(url: URL, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,  # errors are logged, and must not contain messages
+        pool_size=READERS + 1,
+        max_overflow=0,
+        # isolation_level None: the driver must not begin transactions by itself (see `begin`)
+        connect_args={
+            "timeout": busy_seconds,
+            "isolation_level": None,
+            "check_same_thread": False,
+        },
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", begin)
     return engine
 
 
@@ -221,14 +222,3 @@ def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     except BaseException:
         connection.close()  # it is not in the pool yet, which would close it
         raise
-
-
-def begin(connection: Connection) -> None:
-    """Begin a transaction in SQLite with the statement in the execution option `BEGIN`.
-
-    After a plain BEGIN, a read followed by a write fails at once, whatever the timeout, where
-    another process has written in between. BEGIN IMMEDIATE takes the write lock first and waits for
-    it.
-    """
-    if statement := connection.get_execution_options().get(BEGIN, "BEGIN"):
-        connection.exec_driver_sql(statement)

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 CHUNK = 4 << 20
 """Bytes of the file that are scrubbed at a time, which bounds how long a writer waits."""
@@ -64,11 +64,11 @@ class UnknownFormat(Exception):
     """The file is of a kind whose pages are not scrubbed; VACUUM does it."""
 
 
-async def count_deletion(session: AsyncSession) -> None:
+def count_deletion(session: Session) -> None:
     """Record, in the session's transaction, that a pass must follow. On a server does nothing."""
     if session.get_bind().dialect.name == "sqlite":
-        version = await session.scalar(text("PRAGMA user_version")) or 0
-        await session.execute(text(f"PRAGMA user_version = {version + 1}"))
+        version = session.scalar(text("PRAGMA user_version")) or 0
+        session.execute(text(f"PRAGMA user_version = {version + 1}"))
 
 
 def unused_gap(page: bytes, header: int = 0) -> tuple[int, int]:

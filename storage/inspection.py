@@ -13,7 +13,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
-from storage.database import locate, new_engine
+from storage.database import locate, server_engine
 from storage.errors import Location
 
 FULL_BELOW = 100_000_000
@@ -89,7 +89,7 @@ async def count_kept(url: str) -> Kept | None:
 @asynccontextmanager
 async def _connect(url: URL, location: Location) -> AsyncIterator[AsyncConnection]:
     """A connection to a server's database. Raises StorageError, in the context too."""
-    engine = new_engine(url)
+    engine = server_engine(url)
     try:
         with location.translated_errors():
             async with engine.connect() as connection:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from bot.errors import StorageError
 from storage.errors import Location
 from storage.gaps import Busy, DatabaseFile, ScrubPass, TrackLost, UnknownFormat, scrub_pending
-from storage.writer import uninterrupted
+from storage.transactions import uninterrupted
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect,
 
 from bot.errors import StorageError
 from bot.files import make_private_folder
-from storage.database import BEGIN, BUSY_SECONDS, PRAGMAS, begin, new_engine
+from storage.database import BUSY_SECONDS, PRAGMAS, server_engine
 from storage.errors import Location
+from storage.transactions import BEGIN, begin
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,6 @@ def _make_file(file: Path) -> None:
 
 
 def _in_file(file: Path, location: Location, busy_seconds: float) -> None:
-    # Not through aiosqlite: where a file cannot be opened, its thread may outlive the event loop
-    # and print a warning.
     engine = create_engine(
         "sqlite://",
         creator=lambda: _connect(file, busy_seconds),
@@ -85,7 +84,7 @@ def _connect(file: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 async def _on_server(url: URL, location: Location) -> None:
-    engine = new_engine(url)
+    engine = server_engine(url)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade, location)

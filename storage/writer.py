@@ -10,56 +10,42 @@ transaction of its own, so that only that one fails.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.errors import StorageError
 from storage.errors import StatementFailed
+from storage.transactions import Result, Work
 
-Result = TypeVar("Result")
-Operation = Callable[[AsyncSession], Awaitable[Result]]
+Operation = Work[Result]
 """Changes rows. Must not commit, must have no effect outside the session, and may be run again
 from the start after a rollback."""
-Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
-"""Opens a session; commits it at the end of the context, or rolls back where it raises."""
+Transaction = Callable[[Work[list[Any]]], Awaitable[list[Any]]]
+"""Runs it in a session; commits at its end, or rolls back where it raises."""
+Outside = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs blocking work without a session."""
 
 MAX_GROUP = 256
 """Operations in one transaction, which bounds how long one of them waits for the others."""
 
 
-async def uninterrupted(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` to its end even where the caller is cancelled, who gets CancelledError then: for
-    what must not stop half-way, such as a statement that a driver's thread executes."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # else asyncio reports that nobody looked at it
-        raise
-
-
 @dataclass(slots=True)
 class _Job:
-    operation: Operation[Any]
-    alone: bool
     done: asyncio.Future[Any]
+    operation: Operation[Any] | None = None
+    alone: Callable[[], Any] | None = None
+    """What runs by itself and outside any transaction, in place of `operation`."""
 
 
 class Writer:
     """Runs write operations in the order of the calls, within transactions."""
 
-    def __init__(self, transaction: Transaction, autocommit: Transaction) -> None:
-        """`transaction` opens a session in a transaction, `autocommit` one without."""
+    def __init__(self, transaction: Transaction, outside: Outside) -> None:
         self._transaction = transaction
-        self._autocommit = autocommit
+        self._outside = outside
         self._waiting: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closed = False
@@ -71,19 +57,21 @@ class Writer:
         completed all the same. Raises what the operation raises, or StorageError where the database
         fails or is closed; nothing of the operation is kept then.
         """
-        return await self._put(operation, alone=False)
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._put(_Job(done, operation))
+        return await done
 
-    async def outside(self, operation: Operation[Result]) -> Result:
-        """Run `operation` alone and outside any transaction. Otherwise as `write`."""
-        return await self._put(operation, alone=True)
+    async def outside(self, work: Callable[[], Result]) -> Result:
+        """Run blocking work alone and outside any transaction. Otherwise as `write`."""
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._put(_Job(done, alone=work))
+        return await done
 
-    async def _put(self, operation: Operation[Result], *, alone: bool) -> Result:
+    def _put(self, job: _Job) -> None:
         if self._closed:
             raise StorageError("the database is closed: Parley is shutting down")
-        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(operation, alone, done))
+        self._waiting.append(job)
         self._wake.set()
-        return await done
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -119,20 +107,20 @@ class Writer:
         jobs = [job for job in jobs if not job.done.cancelled()]
         if not jobs:
             return
-        opened = self._autocommit if jobs[0].alone else self._transaction
-        results = []
         try:
-            async with opened() as session:
-                for job in jobs:
-                    results.append(await job.operation(session))
-                    await session.flush()
-                    session.expunge_all()  # the next one must read rows from the database
+            results = await self._results(jobs)
         except Exception as exc:
             await self._failed(jobs, exc)
         else:
             for job, result in zip(jobs, results, strict=True):
                 if not job.done.done():
                     job.done.set_result(result)
+
+    async def _results(self, jobs: list[_Job]) -> list[Any]:
+        if jobs[0].alone is not None:
+            return [await self._outside(jobs[0].alone)]
+        operations = [job.operation for job in jobs if job.operation is not None]
+        return await self._transaction(lambda session: _in_order(session, operations))
 
     async def _failed(self, jobs: list[_Job], exc: Exception) -> None:
         if len(jobs) > 1 and (
@@ -144,3 +132,12 @@ class Writer:
         for job in jobs:  # a single one, or the database itself fails and would for each
             if not job.done.done():
                 job.done.set_exception(exc)
+
+
+def _in_order(session: Session, operations: Sequence[Operation[Any]]) -> list[Any]:
+    results = []
+    for operation in operations:
+        results.append(operation(session))
+        session.flush()
+        session.expunge_all()  # the next one must read rows from the database
+    return results

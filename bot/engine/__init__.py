@@ -10,6 +10,7 @@ job       one answer's life in memory
 runner    the steps of one answer: queue, prompt, model, record, show
 queue     fair queueing over conversations and people
 window    the context window: which prompt fits, and whether a question does
+ahead     packing a prompt while its question is being recorded
 packing   chooses the exchanges that fit a number of tokens
 models    the default model and those on further servers; which one answers where
 variables what a system prompt's {date}, {channel} … are

@@ -4,7 +4,7 @@ from bot.engine.models import Models
 from bot.engine.settings import settings_in
 from bot.errors import NotAllowed, NothingToDo, TooLong
 from bot.messages import Question
-from bot.ports import SettingsStore
+from bot.ports import ConversationSettings, SettingsStore
 
 
 class Admission:
@@ -30,10 +30,11 @@ class Admission:
                 f"{self._characters:,}."
             )
 
-    async def check(self, question: Question) -> None:
-        """Raise NotAllowed in a muted conversation, and TooLong where the question does not fit the
-        model's context window. Raises StorageError."""
+    async def check(self, question: Question) -> ConversationSettings:
+        """The settings of the question's conversation. Raises NotAllowed in a muted one, TooLong
+        where the question does not fit the model's context window, and StorageError."""
         settings = await settings_in(self._store, question.conversation)
         if settings.muted and not question.author.admin:
             raise NotAllowed("I am muted here.")
         await self._models.chosen(settings).served.window.check(question, settings)
+        return settings

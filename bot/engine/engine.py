@@ -22,6 +22,7 @@ from bot.admin_log import questions
 from bot.clock import Clock
 from bot.delivery import Delivery
 from bot.engine.admission import Admission
+from bot.engine.ahead import Ahead, begin_ahead
 from bot.engine.changes import QuestionChanges
 from bot.engine.checkpoints import Checkpoints
 from bot.engine.cleanup import Cleanup
@@ -265,13 +266,26 @@ class Engine:
         self._admission.check_text(question)
         with self._running.joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):
-                await self._admission.check(question)
-                answer = await self._store.accept(question, self._options.quota)
+                settings = await self._admission.check(question)
+                ahead = begin_ahead(self._runner.pack, question, settings, ticket)
+                answer = await self._recorded(question, ahead)
         self._seen.add(event)
         if answer is None:
             self._queue.leave(ticket)
             return None
-        return self._running.start(Job(answer, surface, ticket))
+        job = Job(answer, surface, ticket)
+        job.ahead = ahead
+        return self._running.start(job)
+
+    async def _recorded(self, question: Question, ahead: Ahead | None) -> StoredAnswer | None:
+        """Record the question; one that is refused needs no prompt."""
+        answer = None
+        try:
+            answer = await self._store.accept(question, self._options.quota)
+        finally:
+            if answer is None and ahead is not None:
+                ahead.drop()
+        return answer
 
     async def regenerate(
         self,

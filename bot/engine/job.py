@@ -8,6 +8,7 @@ copy of its own, piece by piece.
 import asyncio
 from dataclasses import dataclass, field
 
+from bot.engine.ahead import Ahead
 from bot.engine.models import Chosen
 from bot.engine.queue import Ticket
 from bot.errors import ParleyError
@@ -57,6 +58,9 @@ class Job:
         """The database may not know the messages of `answer`."""
         self.doubtful = False
         """Once it has ended: there may be a message that `messages` lacks."""
+        self.ahead: Ahead | None = None
+        """Its prompt, which was begun to be packed before it was recorded; None where its turn had
+        not come yet."""
         self.prompt: Prompt | None = None
         """The prompt, once it was packed; its `answer` and `thought` are those of an earlier
         run."""
@@ -142,6 +146,8 @@ class Job:
 
     def mark_ended(self) -> None:
         """Nothing more happens to this answer in this run of Parley."""
+        if self.ahead is not None:
+            self.ahead.drop()
         if self.outcome is None:
             self.outcome = Outcome(AnswerState.INTERRUPTED)
         self.changed.set()

@@ -13,18 +13,20 @@ from functools import partial
 
 from bot.clock import Clock, sleep_unless
 from bot.delivery import Delivery, LiveAnswer
+from bot.engine.ahead import Ready, make_ready
 from bot.engine.job import Job, Outcome
 from bot.engine.kept_prompts import KeptPrompts
 from bot.engine.models import Models, Served
 from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
+from bot.engine.settings import settings_in
 from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
 from bot.logs import conversation_logged
 from bot.measures import RecordedPrompt
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
 from bot.observer import AnswerEnded, NoObserver, Observer
-from bot.ports import AnswerState, Store
+from bot.ports import AnswerState, ConversationSettings, Store, StoredAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -203,13 +205,23 @@ class Runner:
         return Outcome(AnswerState.FAILED, usage, error.user_text, error)
 
     async def _ready(self, job: Job) -> tuple[Prompt, Sampling]:
-        job.chosen = await self._models.of(job.answer.question.conversation)
-        packed, sampling, job.snapshot = await self._served(job).window.pack(job.answer)
+        ready = await self._packed(job)
+        job.chosen, packed, job.snapshot = ready.chosen, ready.packed, ready.snapshot
         job.prompt, job.window, job.note = packed.prompt, packed.window, packed.note
         self._keep_prompt(job, packed)
         job.packed.set()
         logger.debug("answer %d: %d tokens of context", job.id, packed.tokens)
-        return packed.prompt, sampling
+        return packed.prompt, ready.sampling
+
+    async def _packed(self, job: Job) -> Ready:
+        if job.ahead is not None and (ready := await job.ahead.ready(job.answer)) is not None:
+            return ready
+        settings = await settings_in(self._store, job.answer.question.conversation)
+        return await self.pack(job.answer, settings)
+
+    async def pack(self, answer: StoredAnswer, settings: ConversationSettings) -> Ready:
+        """Pack the prompt of an answer. Raises what `ContextWindow.pack` raises."""
+        return await make_ready(self._models, answer, settings)
 
     def _keep_prompt(self, job: Job, packed: Packed) -> None:
         """Keep the prompt for a verdict, without what is stored nowhere."""

@@ -95,8 +95,11 @@ class ContextWindow:
         """Pack for this model's context window from now on."""
         self._model, self._tokens = model, model.context
 
-    async def pack(self, answer: StoredAnswer) -> tuple[Packed, Sampling, Snapshot]:
-        """The prompt for this answer; how to sample it (`max_new_tokens` and `max_thinking_tokens`
+    async def pack(
+        self, answer: StoredAnswer, settings: ConversationSettings | None = None
+    ) -> tuple[Packed, Sampling, Snapshot]:
+        """The prompt for this answer, with the settings of its conversation, which are read where
+        they are not given; how to sample it (`max_new_tokens` and `max_thinking_tokens`
         are what the window leaves); and the history that is in it, with which the same answer gets
         the same prompt again. It is the answer's own `snapshot` where it was begun before, else
         what has ended until now; in both, only what stands before the answer's own place. Waits
@@ -104,7 +107,7 @@ class ContextWindow:
         # looked up each time: a model that was restarted after it ran out of memory has less room
         self.use(await self._generator.start())
         question = answer.question
-        settings = await settings_in(self._store, question.conversation)
+        settings = settings or await settings_in(self._store, question.conversation)
         sampling = self._sampling(settings)
         snapshot = answer.snapshot or await self._present(question.conversation)
         before = await self._surroundings.before(answer, self._tokens)
@@ -246,9 +249,12 @@ class ContextWindow:
     ) -> AsyncIterator[list[StoredExchange]]:
         """The history at a moment, the last exchange first; only what stands before a position.
         Last of all comes `origin`, which a thread was opened on, before every position."""
-        while page := await self._store.exchanges(conversation, before=before, at=at, limit=PAGE):
+        more = at != 0  # at 0 nothing had ended
+        while more:
+            page = await self._store.exchanges(conversation, before=before, at=at, limit=PAGE)
+            if more := len(page) == PAGE:
+                before = page[-1].position
             yield page
-            before = page[-1].position
         if origin is not None:
             yield [replace(origin, position=0)]
 

@@ -1,6 +1,7 @@
 """Prompts to token ids, and token ids to text: one codec for each kind of model."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from bot.generation.thinking import (
 )
 from bot.messages import Completion, Prompt, Reasoning, Sampling
 from bot.models.folder import ModelFolder
-from bot.prompting.formats import PromptFormat, count, encode, format_for
+from bot.prompting.formats import PromptFormat, encode, format_for
 from bot.prompting.gguf_samples import tokenizer_samples
 from bot.prompting.tokenizer import StreamDecoder
 from bot.prompting.tokenizer_json import ControlToken
@@ -30,6 +31,8 @@ from bot.worker.gguf.files import is_gguf
 
 logger = logging.getLogger(__name__)
 
+_ENCODED = 16
+"""Prompts whose ids are kept: one that was packed by count is encoded next."""
 _TAIL = 16
 """Token ids at the end of a prompt in which a closed thought is looked for."""
 
@@ -113,6 +116,7 @@ class ModelCodec:
         ends_thought = (t.id for f in self._families for t in self._control(*f.closings))
         self.stops = self.ends - frozenset(ends_thought)
         self._refused: set[Reasoning] = set()
+        self._encoded: deque[tuple[Prompt | Completion, list[int]]] = deque(maxlen=_ENCODED)
         levels = {level: self._variables(level) for level in Reasoning}
         self.reasoning_levels = frozenset(level for level, known in levels.items() if known)
         self.thinks_at = self._levels_that_think()
@@ -136,10 +140,15 @@ class ModelCodec:
         return self._format.ends
 
     async def encode(self, prompt: Prompt | Completion) -> list[int]:
-        return await encode(self._format, self._with_variables(prompt))
+        for known, ids in self._encoded:
+            if known == prompt:
+                return list(ids)
+        ids = await encode(self._format, self._with_variables(prompt))
+        self._encoded.append((prompt, ids))
+        return list(ids)
 
     async def count(self, prompt: Prompt | Completion) -> int:
-        return await count(self._format, self._with_variables(prompt))
+        return len(await self.encode(prompt))
 
     def reader(
         self, prompt: Prompt | Completion, ids: list[int], sampling: Sampling

@@ -25,6 +25,17 @@ TURNS = 10
 SUBJECTS = ("a lighthouse", "two rivers", "an old clock", "a garden", "the night train", "a bridge")
 FOLLOWING = "Go on, and say more about it."
 
+LONG_TURNS = 24
+"""Turns of a conversation that outgrows the context window and is cut."""
+PEOPLE = 6
+PEOPLE_TURNS = 6
+"""Turns of each of several people, who ask one after the other."""
+CASES = {
+    "cut": "after the context was cut",
+    "six": f"{PEOPLE} people in turns",
+}
+"""What else is measured of the time to the first token, by name."""
+
 PARLEY, ENGINE = "Parley", "the engine alone"
 """Who generated."""
 
@@ -44,11 +55,13 @@ class Plan:
     """No further round is begun after that long; at least one of each is made."""
     peers: tuple[str, ...] = ("generate", "continuous")
     """Ways of `bot.worker.alone`, besides the engine of the backend."""
+    cases: tuple[str, ...] = ("cut", "six")
+    """Conversations besides the ten turns: names in `CASES`."""
     gguf: str = ""
     """The same model as a GGUF file, for llama.cpp's server; "" leaves it out."""
 
 
-QUICK = Plan(streams=(1, 8), rounds=5, tokens=64, seconds=130.0, peers=())
+QUICK = Plan(streams=(1, 8), rounds=5, tokens=128, seconds=130.0, peers=(), cases=())
 FULL = Plan()
 
 
@@ -63,6 +76,8 @@ class Results:
     first_turn: dict[str, list[float]] = field(default_factory=dict)
     """Seconds to the first token in a new conversation, by who."""
     tenth_turn: dict[str, list[float]] = field(default_factory=dict)
+    cases: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """By the names in `CASES` and by who: seconds to the first token, turn by turn."""
     titles: dict[str, str] = field(default_factory=dict)
     """What each of them loaded."""
     missing: dict[str, str] = field(default_factory=dict)
@@ -83,6 +98,12 @@ class Results:
     def tenth_ratios(self) -> list[float]:
         """Parley's time to the first token at the tenth turn over the engine's."""
         pairs = zip(self.tenth_turn.get(PARLEY, ()), self.tenth_turn.get(ENGINE, ()), strict=False)
+        return [one / other for one, other in pairs]
+
+    def case_ratios(self, case: str) -> list[float]:
+        """The same for one of `CASES`, turn by turn."""
+        times = self.cases.get(case, {})
+        pairs = zip(times.get(PARLEY, ()), times.get(ENGINE, ()), strict=False)
         return [one / other for one, other in pairs]
 
 
@@ -108,6 +129,7 @@ async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = F
         engine = await sources.opened(stack, ENGINE, "engine", run.results)
         await run.streams(engine, codec)
         await run.turns(engine, codec)
+        await run.cases(engine, codec)
         await run.peers(sources, codec)
         return run.results
 
@@ -207,6 +229,52 @@ class _Run:
                 prompts = await _encoded(codec, one.prompts)
                 samples.append(await engine.run(prompts, codec.stops, self._plan.tokens))
             self._turned(ENGINE, samples)
+
+    async def cases(self, engine: Alone | None, codec: Codec) -> None:
+        """The time to the first token in the conversations of `CASES` that are planned."""
+        if engine is None:
+            return
+        if "cut" in self._plan.cases:
+            await self._after_the_cut(engine, codec)
+        if "six" in self._plan.cases:
+            await self._people(engine, codec)
+
+    async def _after_the_cut(self, engine: Alone, codec: Codec) -> None:
+        """One conversation beyond its context window. The turn that is cut reads most of it anew,
+        on both sides; those after it count, in which only what is new is to be read."""
+        before, cut = 0, False
+        for turn in range(LONG_TURNS):
+            self._say(f"a long conversation, turn {turn + 1}")
+            asked = await self._parley.ask([FOLLOWING], conversation="long")
+            again = await engine.run(await _encoded(codec, asked.prompts), codec.stops, self._most)
+            (prompt,) = asked.prompts
+            turns = len(prompt.history) if isinstance(prompt, Prompt) else 0
+            if cut and turns > before:
+                self._timed("cut", asked.sample, again)
+            before, cut = turns, cut or turns < before
+
+    async def _people(self, engine: Alone, codec: Codec) -> None:
+        """Several people in conversations of their own, of which each has a turn in turn."""
+        begun = [self._question() for _ in range(PEOPLE)]
+        for turn in range(PEOPLE_TURNS):
+            self._say(f"{PEOPLE} people, turn {turn + 1}")
+            for person in range(PEOPLE):
+                question = FOLLOWING if turn else begun[person]
+                asked = await self._parley.ask([question], conversation=f"person {person}")
+                prompts = await _encoded(codec, asked.prompts)
+                again = await engine.run(prompts, codec.stops, self._most)
+                if turn:
+                    self._timed("six", asked.sample, again)
+
+    @property
+    def _most(self) -> int:
+        return self._plan.tokens
+
+    def _timed(self, case: str, parley: Sample, engine: Sample) -> None:
+        if parley.first and engine.first:
+            times = self.results.cases.setdefault(case, {PARLEY: [], ENGINE: []})
+            times[PARLEY].append(parley.first[0])
+            times[ENGINE].append(engine.first[0])
 
     def _turned(self, who: str, samples: Sequence[Sample]) -> None:
         if samples[0].first and samples[-1].first:

@@ -40,12 +40,16 @@ class MemorySurface:
 
     def __init__(self, limits: SurfaceLimits = NO_LIMITS) -> None:
         self.limits = limits
+        self.changed = 0.0
+        """When it was last changed, by `time.perf_counter`."""
 
     async def send(self, part: Part) -> str:
+        self.changed = time.perf_counter()
         return part.key
 
     async def edit(self, message: str, part: Part) -> None:
-        pass
+        del message, part
+        self.changed = time.perf_counter()
 
     async def remove(self, message: str) -> None:
         pass
@@ -120,17 +124,13 @@ class Delivered:
         """Ask all at once, each by a person of its own in a conversation of its own, or all in
         `conversation`. Raises ModelError where an answer fails."""
         self._watched.prompts, self._watched.first = [], []
+        asked = [(self._question(text, conversation), MemorySurface()) for text in questions]
         begun = time.perf_counter()
-        jobs = await asyncio.gather(
-            *(
-                self._engine.ask(self._question(text, conversation), MemorySurface())
-                for text in questions
-            )
-        )
+        jobs = await asyncio.gather(*(self._engine.ask(*one) for one in asked))
         for job in jobs:
             assert job is not None
             await job.ended()
-        seconds = time.perf_counter() - begun
+        seconds = max(surface.changed for _, surface in asked) - begun
         outcomes = [job.outcome for job in jobs if job is not None]
         if any(one is None or one.state is AnswerState.FAILED for one in outcomes):
             raise ModelError("An answer failed; --verbose says why.")

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from parley.bench.comparison import ENGINE, PARLEY, Plan, Results
+from parley.bench.comparison import CASES, ENGINE, PARLEY, Plan, Results
 from parley.bench.machine import Machine
 from parley.bench.samples import Sample, Spread
 from parley.doctor.packages import DISTRIBUTION
@@ -36,6 +36,7 @@ def as_json(results: Results, machine: Machine, plan: Plan) -> dict[str, Any]:
         "delivered_over_engine": _median(results.ratios(1)),
         "delivered_over_engine_8": _median(results.ratios(8)),
         "tenth_turn_over_engine": _median(results.tenth_ratios()),
+        "turns_over_engine": {case: _median(results.case_ratios(case)) for case in results.cases},
         "streams": [
             {
                 "who": who,
@@ -47,6 +48,10 @@ def as_json(results: Results, machine: Machine, plan: Plan) -> dict[str, Any]:
         ],
         "first_turn": {who: _spread(times) for who, times in results.first_turn.items()},
         "tenth_turn": {who: _spread(times) for who, times in results.tenth_turn.items()},
+        "turns": {
+            case: {who: _spread(found) for who, found in times.items()}
+            for case, times in results.cases.items()
+        },
         "loaded": results.titles,
         "missing": results.missing,
     }
@@ -115,7 +120,9 @@ def _sentences(results: Results) -> list[str]:
                 f"Parley delivers {ratio.median:.2f} of the engine's speed with {what} "
                 f"({ratio.least:.2f} to {ratio.most:.2f})."
             )
-    for times, turn in ((results.first_turn, "first"), (results.tenth_turn, "tenth")):
+    kinds = [(results.first_turn, "at the first turn"), (results.tenth_turn, "at the tenth turn")]
+    kinds += [(times, CASES[case]) for case, times in results.cases.items()]
+    for times, turn in kinds:
         found = {who: Spread.of(times.get(who, [])) for who in (PARLEY, ENGINE)}
         parts = [
             f"{1e3 * spread.median:.0f} ms ({who})"
@@ -123,7 +130,7 @@ def _sentences(results: Results) -> list[str]:
             if spread is not None
         ]
         if parts:
-            said.append(f"First token at the {turn} turn: {', '.join(parts)}.")
+            said.append(f"First token {turn}: {', '.join(parts)}.")
     return said
 
 

@@ -59,8 +59,7 @@ class SqlStore(
 
 async def open_sql_store(database: Database, now: Now) -> SqlStore:
     """The store on `database`, which is running. Raises StorageError."""
-    async with database.read() as session:
-        tag = await session.scalar(select(IdentityRow.tag))
+    tag = await database.read(lambda session: session.scalar(select(IdentityRow.tag)))
     if tag is None:
         raise StorageError(
             f"the database {database.location.name} has lost its identity; restore it from a backup"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,8 +17,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from bot.messages import ConversationKey
 from bot.ports import ArchivedExchange, ConversationSummary
@@ -65,11 +64,12 @@ class SqlArchive(SqlPart):
             .group_by(ConversationRow.id, ConversationRow.key)
             .order_by(last.desc(), func.max(QuestionRow.id).desc())
         )
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 ConversationSummary(ConversationKey.parse(key), number, first_at, last_at)
-                for key, number, first_at, last_at in await session.execute(listed)
+                for key, number, first_at, last_at in session.execute(listed)
             ]
+        )
 
     async def archived(self, conversation: ConversationKey) -> AsyncIterator[ArchivedExchange]:
         done_to = 0
@@ -92,8 +92,7 @@ class SqlArchive(SqlPart):
                 answers.joinedload(AnswerRow.prompt).selectinload(PromptRow.quoted),
             )
         )
-        async with self._database.read() as session:
-            return list(await session.scalars(page))
+        return await self._database.read(lambda session: list(session.scalars(page)))
 
     async def forget(
         self, *, conversation: ConversationKey | None = None, person: str | None = None
@@ -139,12 +138,12 @@ class _Deletion:
     async def of_conversation(self, key: str) -> int:
         here = select(ConversationRow.id).where(ConversationRow.key == key).scalar_subquery()
 
-        async def batch(session: AsyncSession, limit: int) -> int:
-            deleted = await self._questions(session, QuestionRow.conversation_id == here, limit)
+        def batch(session: Session, limit: int) -> int:
+            deleted = self._questions(session, QuestionRow.conversation_id == here, limit)
             if deleted < limit:
                 # In the same transaction: no new question may refer to it.
-                await self._conversations(session, ConversationRow.key == key)
-                await self._run(session, delete(SummaryRow).where(SummaryRow.conversation == key))
+                self._conversations(session, ConversationRow.key == key)
+                self._run(session, delete(SummaryRow).where(SummaryRow.conversation == key))
             return deleted
 
         gone = await self._batches(batch)
@@ -152,19 +151,19 @@ class _Deletion:
         return gone
 
     async def of_person(self, person: str) -> int:
-        async def questions(session: AsyncSession, limit: int) -> int:
-            return await self._questions(session, QuestionRow.author == person, limit)
+        def questions(session: Session, limit: int) -> int:
+            return self._questions(session, QuestionRow.author == person, limit)
 
-        async def ratings(session: AsyncSession, limit: int) -> int:
+        def ratings(session: Session, limit: int) -> int:
             theirs = FeedbackRow.person == person
             some = select(FeedbackRow.answer_id).where(theirs).limit(limit)
             unwanted = delete(FeedbackRow).where(theirs, FeedbackRow.answer_id.in_(some))
-            return await self._run(session, unwanted)
+            return self._run(session, unwanted)
 
-        async def charges(session: AsyncSession, limit: int) -> int:
+        def charges(session: Session, limit: int) -> int:
             some = select(AnswerRow.id).where(AnswerRow.charged_to == person).limit(limit)
             charged = update(AnswerRow).where(AnswerRow.id.in_(some))
-            return await self._run(session, charged.values(charged_to=None))
+            return self._run(session, charged.values(charged_to=None))
 
         gone = await self._batches(questions)
         await self._batches(ratings)
@@ -179,8 +178,8 @@ class _Deletion:
         return gone
 
     async def of_age(self, before: datetime) -> int:
-        async def questions(session: AsyncSession, limit: int) -> int:
-            return await self._questions(session, QuestionRow.asked_at < before, limit)
+        def questions(session: Session, limit: int) -> int:
+            return self._questions(session, QuestionRow.asked_at < before, limit)
 
         gone = await self._batches(questions)
         day = before.date()
@@ -193,7 +192,7 @@ class _Deletion:
         usage: ColumnElement[bool],
         activity: ColumnElement[bool],
         summaries: ColumnElement[bool],
-        subtracted: Callable[[AsyncSession], Awaitable[None]],
+        subtracted: Callable[[Session], None],
         before: datetime | None = None,
     ) -> None:
         """Delete usage, unfinished summaries, and conversations that have neither questions nor
@@ -202,52 +201,50 @@ class _Deletion:
         asked = exists().where(QuestionRow.conversation_id == ConversationRow.id)
         set_up = exists().where(SettingsRow.conversation_id == ConversationRow.id)
 
-        async def operation(session: AsyncSession) -> None:
-            await self._run(session, delete(UsageRow).where(usage))
-            await subtracted(session)
-            await self._run(session, delete(ActivityRow).where(activity))
-            await self._run(session, delete(SummaryRow).where(summaries))
+        def operation(session: Session) -> None:
+            self._run(session, delete(UsageRow).where(usage))
+            subtracted(session)
+            self._run(session, delete(ActivityRow).where(activity))
+            self._run(session, delete(SummaryRow).where(summaries))
             if before is not None:
-                await session.execute(delete(BucketRow).where(BucketRow.start < before))
+                session.execute(delete(BucketRow).where(BucketRow.start < before))
                 old = update(ConversationRow).where(~asked, ConversationRow.reset_time < before)
-                await self._run(session, old.values(reset_time=None))
+                self._run(session, old.values(reset_time=None))
             never_reset = ConversationRow.reset_time.is_(None)
-            await self._conversations(session, ~asked, ~set_up, never_reset)
+            self._conversations(session, ~asked, ~set_up, never_reset)
 
         await self._database.write(operation)
         await self._overwrite()
 
-    async def _conversations(self, session: AsyncSession, *which: ColumnElement[bool]) -> None:
+    def _conversations(self, session: Session, *which: ColumnElement[bool]) -> None:
         """Delete conversations, and with them their activity."""
         here = select(ConversationRow.id).where(*which)
-        await sums.subtract(session, ActivityRow.conversation_id.in_(here))
-        await self._run(session, delete(ConversationRow).where(*which))
+        sums.subtract(session, ActivityRow.conversation_id.in_(here))
+        self._run(session, delete(ConversationRow).where(*which))
 
     async def _overwrite(self) -> None:
         if self._changed or await self._database.scrub_pending():
             await self._database.scrub(deleted=self._changed)
 
-    async def _questions(
-        self, session: AsyncSession, unwanted: ColumnElement[bool], limit: int
-    ) -> int:
+    def _questions(self, session: Session, unwanted: ColumnElement[bool], limit: int) -> int:
         found = select(QuestionRow.id).where(unwanted).limit(limit)
-        ids = list(await session.scalars(found))
+        ids = list(session.scalars(found))
         if ids:
-            await self._run(session, prompts_quoting(ids))
-            await self._run(session, delete(QuestionRow).where(QuestionRow.id.in_(ids)))
+            self._run(session, prompts_quoting(ids))
+            self._run(session, delete(QuestionRow).where(QuestionRow.id.in_(ids)))
         return len(ids)
 
-    async def _run(self, session: AsyncSession, statement: Delete | Update) -> int:
+    def _run(self, session: Session, statement: Delete | Update) -> int:
         """Execute it; returns how many rows it changed. If any, the scrub that must follow is
         recorded in the same transaction."""
         quick = statement.execution_options(synchronize_session=False)
-        result = cast("CursorResult[Any]", await session.execute(quick))
+        result = cast("CursorResult[Any]", session.execute(quick))
         if result.rowcount:
             self._changed = True
-            await count_deletion(session)
+            count_deletion(session)
         return result.rowcount
 
-    async def _batches(self, batch: Callable[[AsyncSession, int], Awaitable[int]]) -> int:
+    async def _batches(self, batch: Callable[[Session, int], int]) -> int:
         """Run `batch` in one transaction after the other until it changes less than its limit.
         Returns how many rows it changed."""
         limit, total = FIRST_BATCH, 0
@@ -261,13 +258,11 @@ class _Deletion:
             limit = max(1, min(limit, MOST_IN_BATCH))
 
 
-def _timed(
-    batch: Callable[[AsyncSession, int], Awaitable[int]], limit: int
-) -> Operation[tuple[int, float]]:
+def _timed(batch: Callable[[Session, int], int], limit: int) -> Operation[tuple[int, float]]:
     """The operation returns what `batch` returns, and when it began."""
 
-    async def operation(session: AsyncSession) -> tuple[int, float]:
+    def operation(session: Session) -> tuple[int, float]:
         started = time.monotonic()
-        return await batch(session, limit), started
+        return batch(session, limit), started
 
     return operation

@@ -1,7 +1,7 @@
 """`bot.ports.Condition`: whether the database can be written, and its size."""
 
 from sqlalchemy import text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from storage.sql.part import SqlPart
 from storage.tables import IdentityRow
@@ -15,12 +15,14 @@ class SqlCondition(SqlPart):
     """One part of `SqlStore`."""
 
     async def check_writable(self) -> None:
-        async def write(session: AsyncSession) -> None:
-            await session.execute(update(IdentityRow).values(tag=IdentityRow.tag))
+        def write(session: Session) -> None:
+            session.execute(update(IdentityRow).values(tag=IdentityRow.tag))
 
         await self._database.write(write)
 
     async def size(self) -> int:
-        async with self._database.read() as session:
+        def work(session: Session) -> int:
             statement = SQLITE_SIZE if self._database.sqlite else SERVER_SIZE
-            return int(await session.scalar(statement) or 0)
+            return int(session.scalar(statement) or 0)
+
+        return await self._database.read(work)

@@ -1,6 +1,9 @@
 """The delivery ledger in SQL: the state and text of answers, and which messages show them."""
 
 import asyncio
+import functools
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -15,32 +18,76 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState, Snapshot, Spent, StoredAnswer
+from storage.columns import RowId
 from storage.database import Database
 from storage.rules import Now
 from storage.sql import rows
-from storage.sql.part import SqlPart, charge, insert_into
+from storage.sql.part import SqlPart, charge, core, insert_in
 from storage.sql.reports import count_use
 from storage.tables import AnswerRow, ConversationRow, QuestionRow, ShownRow
 
 STILL_OPEN = or_(AnswerRow.state == AnswerState.QUEUED, AnswerRow.state == AnswerState.WRITING)
 
+# On tables, not mapped classes, and made once: for each answer they are executed several times.
+_ANSWERS, _SHOWN = core(AnswerRow), core(ShownRow)
+_THIS = _ANSWERS.c.id == bindparam("answer")
+
 _TO, _FROM = (cast(bindparam(name), BigInteger) for name in ("new_to", "new_from"))
-# On the table, not the mapped class: executed once with many rows (executemany).
 _CHECKPOINT = (
-    update(AnswerRow.__table__)  # type: ignore[arg-type]
-    .where(AnswerRow.id == bindparam("answer"), STILL_OPEN)
+    update(_ANSWERS)
+    .where(_THIS, STILL_OPEN)
     .values(
         state=bindparam("new_state"),
         text=bindparam("new_text"),
         thought=bindparam("new_thought"),
-        context_to=func.coalesce(_TO, AnswerRow.context_to),
-        context_from=case((_TO.is_(None), AnswerRow.context_from), else_=_FROM),
+        context_to=func.coalesce(_TO, _ANSWERS.c.context_to),
+        context_from=case((_TO.is_(None), _ANSWERS.c.context_from), else_=_FROM),
     )
 )
+_CLOSED = (
+    update(_ANSWERS)  # of the columns that are among its parameters
+    .where(_THIS, STILL_OPEN)
+    .returning(_ANSWERS.c.charged_to, _ANSWERS.c.question_id, _ANSWERS.c.context_to)
+)
+_DELIVERED = update(_ANSWERS).where(_THIS, ~STILL_OPEN).values(unfinished=False)
+_SETTLED = update(_ANSWERS).where(_THIS).values(settled=bindparam("count"))
+_KNOWN = select(_ANSWERS.c.id).where(_THIS)
+_NOT_SHOWN = delete(_SHOWN).where(
+    _SHOWN.c.answer_id == bindparam("answer"), _SHOWN.c.part == bindparam("at")
+)
+
+_QUESTIONS, _CONVERSATIONS = core(QuestionRow), core(ConversationRow)
+_ASKED = _QUESTIONS.c.id == bindparam("asked")
+_NOW = bindparam("moment", type_=RowId)
+_MOMENT = (
+    update(_CONVERSATIONS)
+    .where(
+        _CONVERSATIONS.c.id == select(_QUESTIONS.c.conversation_id).where(_ASKED).scalar_subquery()
+    )
+    .values(moment=_CONVERSATIONS.c.moment + 1)
+    .returning(_CONVERSATIONS.c.moment)
+)
+_POSITION = update(_QUESTIONS).where(_ASKED, _QUESTIONS.c.position.is_(None)).values(position=_NOW)
+_ENDED = (
+    update(_ANSWERS)
+    .where(_THIS)
+    .values(
+        ended=func.coalesce(_ANSWERS.c.ended, _NOW),
+        grown=case((_ANSWERS.c.ended.is_not(None), _NOW), else_=_ANSWERS.c.grown),
+    )
+)
+
+
+@functools.cache
+def _shown(dialect: str) -> Any:
+    insert = insert_in(dialect, ShownRow)
+    return insert.on_conflict_do_update(
+        index_elements=["answer_id", "part"], set_={"message": insert.excluded.message}
+    )
 
 
 class SqlLedger(SqlPart):
@@ -60,40 +107,34 @@ class SqlLedger(SqlPart):
     ) -> None:
         if not state.open:
             raise ValueError(f"a checkpoint needs an open state, not {state}")
-        if self._batch is None or self._batch.started:
-            self._batch = _CheckpointBatch(self._database)
-        await self._batch.save(answer_id, state, text, thought, snapshot)
+        checkpoint = (answer_id, state, text, thought, snapshot)
+        batch = self._batch
+        if batch is None or not batch.join(*checkpoint):
+            batch = self._batch = _CheckpointBatch(self._database)
+            batch.join(*checkpoint)
+        await batch.written()
 
     async def shown(
         self, answer_id: int, index: int, message: str, *, settled: int | None = None
     ) -> None:
-        async def operation(session: AsyncSession) -> None:
-            known = select(AnswerRow.id).where(AnswerRow.id == answer_id)
-            if await session.scalar(known) is None:
+        def operation(session: Session) -> None:
+            connection = session.connection()
+            here = {"answer": answer_id, "at": index, "count": settled}
+            if connection.execute(_KNOWN, here).first() is None:
                 return  # deleted during generation
             if settled is not None:
-                await session.execute(_settling(answer_id, settled))
+                connection.execute(_SETTLED, here)
             if not message:
-                here = (ShownRow.answer_id == answer_id, ShownRow.part == index)
-                await session.execute(delete(ShownRow).where(*here))
+                connection.execute(_NOT_SHOWN, here)
                 return
-            insert = insert_into(session, ShownRow).values(
-                answer_id=answer_id, part=index, message=message
-            )
-            await session.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["answer_id", "part"],
-                    set_={"message": insert.excluded.message},
-                )
-            )
+            shown = {"answer_id": answer_id, "part": index, "message": message}
+            connection.execute(_shown(connection.dialect.name), shown)
 
         await self._database.write(operation)
 
     async def settle(self, answer_id: int, settled: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(_settling(answer_id, settled))
-
-        await self._database.write(operation)
+        here = {"answer": answer_id, "count": settled}
+        await self._database.write(lambda session: _run(session, _SETTLED, here))
 
     async def close(
         self,
@@ -107,39 +148,27 @@ class SqlLedger(SqlPart):
         if state.open:
             raise ValueError(f"an answer cannot be closed as {state}")
 
-        async def operation(session: AsyncSession) -> None:
-            closed = (
-                update(AnswerRow)
-                .where(AnswerRow.id == answer_id, STILL_OPEN)
-                .values(state=state, text=text, thought=thought, **_columns(usage))
-                .values(**_context(snapshot))
-                .returning(AnswerRow.charged_to, AnswerRow.question_id, AnswerRow.context_to)
-                .execution_options(synchronize_session=False)
-            )
-            found = (await session.execute(closed)).one_or_none()
+        values: dict[str, Any] = {"answer": answer_id, "state": state, "text": text}
+        values |= {"thought": thought} | _columns(usage) | _context(snapshot)
+
+        def operation(session: Session) -> None:
+            found = session.connection().execute(_CLOSED, values).one_or_none()
             if found is None:
                 return
             person, question, begun = found
             if begun is not None or text.strip():
-                await _place(session, answer_id, question)
+                _place(session, answer_id, question)
             if person is None:
                 return
             if usage.tokens:
-                await charge(session, person, self._today(), Spent(tokens=usage.tokens))
-            await count_use(session, self._today(), question, person, state, usage)
+                charge(session, person, self._today(), Spent(tokens=usage.tokens))
+            count_use(session, self._today(), question, person, state, usage)
 
         await self._database.write(operation)
 
     async def delivered(self, answer_id: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(
-                update(AnswerRow)
-                .where(AnswerRow.id == answer_id, ~STILL_OPEN)
-                .values(unfinished=False)
-                .execution_options(synchronize_session=False)
-            )
-
-        await self._database.write(operation)
+        here = {"answer": answer_id}
+        await self._database.write(lambda session: _run(session, _DELIVERED, here))
 
     async def answers(
         self,
@@ -165,8 +194,9 @@ class SqlLedger(SqlPart):
             found = found.where(QuestionRow.author == person)
         if answer_id is not None:
             found = found.where(AnswerRow.id == answer_id)
-        async with self._database.read() as session:
-            return [rows.answer(row) for row in await session.scalars(found)]
+        return await self._database.read(
+            lambda session: [rows.answer(row) for row in session.scalars(found)]
+        )
 
 
 class _CheckpointBatch:
@@ -175,71 +205,56 @@ class _CheckpointBatch:
 
     def __init__(self, database: Database) -> None:
         self._rows: dict[int, dict[str, Any]] = {}
-        self._written = asyncio.ensure_future(database.write(self._write))
-        self.started = False
+        self._started = False
         """Whether it is being written, so that no checkpoint can join any more."""
+        self._lock = threading.Lock()  # it is written in another thread
+        self._written = asyncio.ensure_future(database.write(self._write))
 
-    async def save(
+    def join(
         self,
         answer_id: int,
         state: AnswerState,
         text: str,
         thought: str,
         snapshot: Snapshot | None,
-    ) -> None:
-        before = self._rows.get(answer_id, {"new_to": None, "new_from": None})
-        self._rows[answer_id] = {
-            "answer": answer_id,
-            "new_state": state,
-            "new_text": text,
-            "new_thought": thought,
-            "new_to": snapshot.moment if snapshot else before["new_to"],
-            "new_from": snapshot.start if snapshot else before["new_from"],
-        }
+    ) -> bool:
+        """Add a checkpoint. False, and it is not added, where the batch is being written."""
+        with self._lock:
+            if self._started:
+                return False
+            before = self._rows.get(answer_id, {"new_to": None, "new_from": None})
+            self._rows[answer_id] = {
+                "answer": answer_id,
+                "new_state": state,
+                "new_text": text,
+                "new_thought": thought,
+                "new_to": snapshot.moment if snapshot else before["new_to"],
+                "new_from": snapshot.start if snapshot else before["new_from"],
+            }
+            return True
+
+    async def written(self) -> None:
+        """Wait until it is committed. Raises StorageError."""
         await asyncio.shield(self._written)  # others wait for the same batch
 
-    async def _write(self, session: AsyncSession) -> None:
-        self.started = True
-        connection = await session.connection()
-        await connection.execute(_CHECKPOINT, list(self._rows.values()))
+    def _write(self, session: Session) -> None:
+        with self._lock:
+            self._started = True
+        session.connection().execute(_CHECKPOINT, list(self._rows.values()))
 
 
-def _settling(answer_id: int, settled: int) -> Update:
-    return (
-        update(AnswerRow)
-        .where(AnswerRow.id == answer_id)
-        .values(settled=settled)
-        .execution_options(synchronize_session=False)
-    )
+def _run(session: Session, statement: Update, values: Mapping[str, object]) -> None:
+    session.connection().execute(statement, values)
 
 
-async def _place(session: AsyncSession, answer_id: int, question_id: int) -> None:
+def _place(session: Session, answer_id: int, question_id: int) -> None:
     """Put an answer that has ended into the conversation's history: at the place of its question,
     which gets the next one where it has none."""
-    here = select(QuestionRow.conversation_id).where(QuestionRow.id == question_id)
-    counted = (
-        update(ConversationRow)
-        .where(ConversationRow.id == here.scalar_subquery())
-        .values(moment=ConversationRow.moment + 1)
-        .returning(ConversationRow.moment)
-        .execution_options(synchronize_session=False)
-    )
-    moment = (await session.scalars(counted)).one()
-    await session.execute(
-        update(QuestionRow)
-        .where(QuestionRow.id == question_id, QuestionRow.position.is_(None))
-        .values(position=moment)
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(
-        update(AnswerRow)
-        .where(AnswerRow.id == answer_id)
-        .values(
-            ended=func.coalesce(AnswerRow.ended, moment),
-            grown=case((AnswerRow.ended.is_not(None), moment), else_=AnswerRow.grown),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    connection = session.connection()
+    here = {"asked": question_id, "answer": answer_id}
+    moment = connection.execute(_MOMENT, here).scalar_one()
+    connection.execute(_POSITION, here | {"moment": moment})
+    connection.execute(_ENDED, here | {"moment": moment})
 
 
 def _context(snapshot: Snapshot | None) -> dict[str, int | None]:

@@ -1,12 +1,11 @@
 """The history of the plots in SQL."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.measures import KEPT, Bucket, Measure, Series, Step
 from storage.sql.part import SqlPart, insert_into
@@ -19,11 +18,11 @@ class SqlMeasures(SqlPart):
     """`bot.measures.Measures`."""
 
     async def add_measures(self, moment: datetime, measures: Sequence[Measure]) -> None:
-        async def operation(session: AsyncSession) -> None:
+        def operation(session: Session) -> None:
             for step in Step:
                 start = step.start(moment)
                 for measure in measures:
-                    await _add(session, step, start, measure)
+                    _add(session, step, start, measure)
 
         if measures:
             await self._database.write(operation)
@@ -52,21 +51,23 @@ class SqlMeasures(SqlPart):
             .group_by(*keys, *apart)
             .order_by(*keys, *apart)
         )
-        async with self._database.read() as session:
-            rows: Iterable[Any] = await session.execute(found)
-            # They are here already; to convert thousands takes longer than the loop may wait.
-            return await asyncio.to_thread(lambda: [_bucket(*row) for row in rows])
+
+        def work(session: Session) -> list[Bucket]:
+            rows: Iterable[Any] = session.execute(found)
+            return [_bucket(*row) for row in rows]
+
+        return await self._database.read(work)
 
     async def trim_measures(self, now: datetime) -> None:
-        async def operation(session: AsyncSession) -> None:
+        def operation(session: Session) -> None:
             for step, kept in KEPT.items():
                 old = (BucketRow.step == step, BucketRow.start < now - kept)
-                await session.execute(delete(BucketRow).where(*old))
+                session.execute(delete(BucketRow).where(*old))
 
         await self._database.write(operation)
 
 
-async def _add(session: AsyncSession, step: Step, start: datetime, measure: Measure) -> None:
+def _add(session: Session, step: Step, start: datetime, measure: Measure) -> None:
     insert = insert_into(session, BucketRow).values(
         step=int(step),
         start=start,
@@ -77,7 +78,7 @@ async def _add(session: AsyncSession, step: Step, start: datetime, measure: Meas
         count=measure.count,
         total=measure.total,
     )
-    await session.execute(
+    session.execute(
         insert.on_conflict_do_update(
             index_elements=KEY,
             set_={

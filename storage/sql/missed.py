@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey
 from bot.ports import KnownQuestion, RecentConversation
@@ -34,11 +34,12 @@ class SqlMissed(SqlPart):
             .order_by(QuestionRow.id.desc())
             .limit(limit)
         )
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 RecentConversation(ConversationKey.parse(key), direct)
-                for key, direct in await session.execute(found)
+                for key, direct in session.execute(found)
             ]
+        )
 
     async def known_questions(
         self, conversation: ConversationKey, *, limit: int
@@ -53,18 +54,21 @@ class SqlMissed(SqlPart):
             .order_by(QuestionRow.id.desc())
             .limit(limit)
         )
-        async with self._database.read() as session:
-            return [KnownQuestion(*row) for row in await session.execute(found)]
+        return await self._database.read(
+            lambda session: [KnownQuestion(*row) for row in session.execute(found)]
+        )
 
     async def handled_to(self, platform: str) -> datetime | None:
-        async with self._database.read() as session:
-            row = await session.get(ProgressRow, platform)
+        def work(session: Session) -> datetime | None:
+            row = session.get(ProgressRow, platform)
             return None if row is None else row.handled_to
 
+        return await self._database.read(work)
+
     async def record_handled(self, platform: str, moment: datetime) -> None:
-        async def operation(session: AsyncSession) -> None:
+        def operation(session: Session) -> None:
             insert = insert_into(session, ProgressRow).values(platform=platform, handled_to=moment)
-            await session.execute(
+            session.execute(
                 insert.on_conflict_do_update(
                     index_elements=["platform"], set_={"handled_to": insert.excluded.handled_to}
                 )

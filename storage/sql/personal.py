@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from bot.messages import ConversationKey
 from bot.ports import ArchivedExchange, DayOfUse, GivenRating
@@ -37,8 +37,7 @@ class SqlPersonal(SqlPart):
                 selectinload(QuestionRow.answers).selectinload(AnswerRow.feedback),
             )
         )
-        async with self._database.read() as session:
-            return list(await session.scalars(page))
+        return await self._database.read(lambda session: list(session.scalars(page)))
 
     async def ratings_by(self, person: str) -> AsyncIterator[GivenRating]:
         done_to = 0
@@ -62,18 +61,19 @@ class SqlPersonal(SqlPart):
             .order_by(FeedbackRow.answer_id)
             .limit(PAGE)
         )
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 GivenRating(answer, ConversationKey.parse(key), verdict, rated_at)
-                for answer, key, verdict, rated_at in await session.execute(page)
+                for answer, key, verdict, rated_at in session.execute(page)
             ]
+        )
 
     async def use_by(self, person: str) -> AsyncIterator[DayOfUse]:
         """One row a day: a person's days of years fit in one page."""
         days = select(UsageRow).where(UsageRow.person == person).order_by(UsageRow.day)
-        async with self._database.read() as session:
-            found = [
-                DayOfUse(row.day, row.answers, row.tokens) for row in await session.scalars(days)
-            ]
-        for day in found:
+
+        def work(session: Session) -> list[DayOfUse]:
+            return [DayOfUse(row.day, row.answers, row.tokens) for row in session.scalars(days)]
+
+        for day in await self._database.read(work):
             yield day

@@ -1,19 +1,34 @@
 """Questions in SQL: accepting them, the history that they form, edits and deletions."""
 
+import functools
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Delete, Select, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import (
+    Delete,
+    Insert,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
 
 from bot.errors import NothingToDo
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import AnswerState, Leftover, Quota, Spent, StoredAnswer, StoredExchange
 from storage.rules import EVENT_DAYS, check_quota, cleaned, storable
-from storage.sql import rows
+from storage.sql import history, rows
 from storage.sql.part import (
     SqlPart,
     charge,
     conversation_id,
+    core,
+    insert_in,
     insert_into,
     prompts_quoting,
     spent_on,
@@ -32,88 +47,88 @@ class SqlQuestions(SqlPart):
     """`bot.ports.QuestionStore`."""
 
     async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
-        async def operation(session: AsyncSession) -> StoredAnswer | None:
-            if not await self._is_new(session, question):
+        def operation(session: Session) -> StoredAnswer | None:
+            if not self._is_new(session, question):
                 return None
-            await self._charge_answer(session, question.author, quota)
-            return await self._record(session, cleaned(question))
+            self._charge_answer(session, question.author, quota)
+            return self._record(session, cleaned(question))
 
         return await self._database.write(operation)
 
-    async def _is_new(self, session: AsyncSession, question: Question) -> bool:
+    def _is_new(self, session: Session, question: Question) -> bool:
         now = self._now()
-        old = EventRow.seen_at <= now - timedelta(days=EVENT_DAYS)
-        await session.execute(delete(EventRow).where(old))
-        insert = insert_into(session, EventRow).values(
-            platform=question.conversation.platform, event_id=question.event_id, seen_at=now
-        )
-        inserted = insert.on_conflict_do_nothing().returning(EventRow.event_id)
-        return (await session.scalars(inserted)).one_or_none() is not None
+        connection = session.connection()
+        connection.execute(_forgetting(), {"old": now - timedelta(days=EVENT_DAYS)})
+        event = {
+            "platform": question.conversation.platform,
+            "event_id": question.event_id,
+            "seen_at": now,
+        }
+        return connection.execute(_event(connection.dialect.name), event).first() is not None
 
-    async def _charge_answer(self, session: AsyncSession, person: Person, quota: Quota) -> None:
+    def _charge_answer(self, session: Session, person: Person, quota: Quota) -> None:
         today = self._today()
         if quota != Quota():
-            check_quota(quota, await spent_on(session, person.key, today))
-        await charge(session, person.key, today, Spent(answers=1))
+            check_quota(quota, spent_on(session, person.key, today))
+        charge(session, person.key, today, Spent(answers=1))
 
-    async def _record(self, session: AsyncSession, question: Question) -> StoredAnswer:
-        asked = QuestionRow(
-            conversation_id=await conversation_id(session, question.conversation),
-            event_id=question.event_id,
-            message_id=question.message_id,
-            author=question.author.key,
-            author_name=question.author.name,
-            author_admin=question.author.admin,
-            direct=question.direct,
-            shown_in=question.shown_in,
-            pointed=question.pointed,
-            asked_at=self._now(),
-            text=question.text,
-        )
-        session.add(asked)
-        await session.flush()
-        answer = await self._queue_answer(session, asked.id, question.author)
-        return StoredAnswer(answer.id, asked.id, question, answer.state, "")
+    def _record(self, session: Session, question: Question) -> StoredAnswer:
+        asked = {
+            "conversation_id": conversation_id(session, question.conversation),
+            "event_id": question.event_id,
+            "message_id": question.message_id,
+            "author": question.author.key,
+            "author_name": question.author.name,
+            "author_admin": question.author.admin,
+            "direct": question.direct,
+            "shown_in": question.shown_in,
+            "pointed": question.pointed,
+            "asked_at": self._now(),
+            "text": question.text,
+        }
+        question_id = _inserted(session, _QUESTION, asked)
+        answer_id = self._queue_answer(session, question_id, question.author)
+        return StoredAnswer(answer_id, question_id, question, AnswerState.QUEUED, "")
 
-    async def _queue_answer(
-        self, session: AsyncSession, question_id: int, person: Person
-    ) -> AnswerRow:
-        answer = AnswerRow(
-            question_id=question_id,
-            current=True,
-            state=AnswerState.QUEUED,
-            unfinished=True,
-            created_at=self._now(),
-            charged_to=person.key,
-            text="",
-        )
-        session.add(answer)
-        await session.flush()
-        return answer
+    def _queue_answer(self, session: Session, question_id: int, person: Person) -> int:
+        answer = {
+            "question_id": question_id,
+            "current": True,
+            "state": AnswerState.QUEUED,
+            "unfinished": True,
+            "created_at": self._now(),
+            "charged_to": person.key,
+            "text": "",
+        }
+        return _inserted(session, _ANSWER, answer)
 
     async def spent(self, person: Person) -> Spent:
-        async with self._database.read() as session:
-            return await spent_on(session, person.key, self._today())
+        return await self._database.read(
+            lambda session: spent_on(session, person.key, self._today())
+        )
 
     async def check_quota(self, person: Person, quota: Quota) -> None:
         if quota != Quota():
-            async with self._database.read() as session:
-                check_quota(quota, await spent_on(session, person.key, self._today()))
+
+            def work(session: Session) -> None:
+                check_quota(quota, spent_on(session, person.key, self._today()))
+
+            await self._database.read(work)
 
     async def reopen(
         self, answer_id: int, person: Person, quota: Quota, *, anew: bool, edited: bool = False
     ) -> StoredAnswer:
-        async def operation(session: AsyncSession) -> StoredAnswer:
-            found = await session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
+        def operation(session: Session) -> StoredAnswer:
+            found = session.scalar(rows.whole_answers().where(AnswerRow.id == answer_id))
             if found is None:
                 raise NothingToDo("There is no such answer any more.")
             if found.state.open:
                 raise NothingToDo("This answer is still being written.")
-            await self._charge_answer(session, person, quota)
+            self._charge_answer(session, person, quota)
             if edited:
-                await _withdraw(session, found)
+                _withdraw(session, found)
             if anew:
-                return await self._replace(session, found, person)
+                return self._replace(session, found, person)
             found.kept = len(found.text)
             found.state = AnswerState.QUEUED
             found.unfinished = True
@@ -122,32 +137,33 @@ class SqlQuestions(SqlPart):
 
         return await self._database.write(operation)
 
-    async def _replace(self, session: AsyncSession, old: AnswerRow, person: Person) -> StoredAnswer:
+    def _replace(self, session: Session, old: AnswerRow, person: Person) -> StoredAnswer:
         old.current = False
         old.unfinished = False
-        await session.flush()  # a unique index allows one current answer only
-        new = await self._queue_answer(session, old.question_id, person)
-        await session.execute(
+        session.flush()  # a unique index allows one current answer only
+        new = self._queue_answer(session, old.question_id, person)
+        session.execute(
             update(ShownRow)
             .where(ShownRow.answer_id == old.id)
-            .values(answer_id=new.id)
+            .values(answer_id=new)
             .execution_options(synchronize_session=False)
         )
         before = rows.answer(old)
         return StoredAnswer(
-            new.id,
+            new,
             before.question_id,
             before.question,
-            new.state,
+            AnswerState.QUEUED,
             "",
             before.messages,
             position=before.position,
         )
 
     async def moment(self, conversation: ConversationKey) -> int:
-        here = select(ConversationRow.moment).where(ConversationRow.key == str(conversation))
-        async with self._database.read() as session:
-            return await session.scalar(here) or 0
+        here = {"key": str(conversation)}
+        return await self._database.read(
+            lambda session: session.connection().execute(_moment(), here).scalar() or 0
+        )
 
     async def exchanges(
         self,
@@ -157,35 +173,52 @@ class SqlQuestions(SqlPart):
         at: int | None = None,
         limit: int = 32,
     ) -> list[StoredExchange]:
-        newest = (
-            rows.ended_answers(at)
-            .where(
-                ConversationRow.key == str(conversation),
-                QuestionRow.id > ConversationRow.hidden_to,
-                QuestionRow.position > ConversationRow.reset_at,
-            )
-            .order_by(QuestionRow.position.desc())
-            .limit(limit)
+        return await self._database.read(
+            lambda session: history.exchanges(session, conversation, before, at, limit)
         )
-        if before is not None:
-            newest = newest.where(QuestionRow.position < before)
-        async with self._database.read() as session:
-            return [rows.exchange(row, at) for row in await session.scalars(newest)]
 
     async def reset(self, conversation: ConversationKey) -> int:
-        async def operation(session: AsyncSession) -> int:
-            kept = await session.get(ConversationRow, await conversation_id(session, conversation))
+        def operation(session: Session) -> int:
+            kept = session.get(ConversationRow, conversation_id(session, conversation))
             assert kept is not None
             kept.reset_time = self._now()
             seen = select(func.count(), func.max(QuestionRow.id)).where(
                 QuestionRow.conversation_id == kept.id, QuestionRow.id > kept.hidden_to
             )
-            number, newest = (await session.execute(seen)).one()
+            number, newest = (session.execute(seen)).one()
             if newest is not None:
                 kept.hidden_to, kept.reset_at = newest, kept.moment
             return int(number)
 
         return await self._database.write(operation)
+
+
+_QUESTION, _ANSWER = insert(core(QuestionRow)), insert(core(AnswerRow))
+
+
+def _inserted(session: Session, statement: Insert, row: Mapping[str, object]) -> int:
+    """The id of the row that the statement inserts."""
+    result = session.connection().execute(statement, row)
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+@functools.cache
+def _forgetting() -> Delete:
+    """Deletes the events that need not be known any more."""
+    return delete(core(EventRow)).where(core(EventRow).c.seen_at <= bindparam("old"))
+
+
+@functools.cache
+def _event(dialect: str) -> Any:
+    """Inserts an event; returns nothing where it is there already."""
+    unknown = insert_in(dialect, EventRow).on_conflict_do_nothing()
+    return unknown.returning(core(EventRow).c.event_id)
+
+
+@functools.cache
+def _moment() -> Select[Any]:
+    return select(ConversationRow.moment).where(ConversationRow.key == bindparam("key"))
 
 
 class SqlQuestionEdits(SqlPart):
@@ -194,19 +227,21 @@ class SqlQuestionEdits(SqlPart):
     async def find_question(
         self, conversation: ConversationKey, message_id: str
     ) -> StoredAnswer | None:
-        async with self._database.read() as session:
-            found = await session.scalar(_asked_in(conversation, message_id))
+        def work(session: Session) -> StoredAnswer | None:
+            found = session.scalar(_asked_in(conversation, message_id))
             return None if found is None else rows.answer(found)
+
+        return await self._database.read(work)
 
     async def edit_question(
         self, conversation: ConversationKey, message_id: str, text: str
     ) -> StoredAnswer | None:
-        async def operation(session: AsyncSession) -> StoredAnswer | None:
-            found = await session.scalar(_asked_in(conversation, message_id))
+        def operation(session: Session) -> StoredAnswer | None:
+            found = session.scalar(_asked_in(conversation, message_id))
             if found is None:
                 return None
             found.question.text = storable(text)
-            await session.execute(_quick(prompts_quoting([found.question_id])))
+            session.execute(_quick(prompts_quoting([found.question_id])))
             return rows.answer(found)
 
         return await self._database.write(operation)
@@ -214,21 +249,21 @@ class SqlQuestionEdits(SqlPart):
     async def delete_question(
         self, conversation: ConversationKey, message_id: str, *, remove: bool = False
     ) -> StoredAnswer | None:
-        async def operation(session: AsyncSession) -> StoredAnswer | None:
-            found = await session.scalar(_asked_in(conversation, message_id))
+        def operation(session: Session) -> StoredAnswer | None:
+            found = session.scalar(_asked_in(conversation, message_id))
             if found is None:
                 return None
             before = rows.answer(found)
             for message in before.messages:
                 unread = remove or not before.text.strip()
-                await _leave(session, Leftover(before.question.shown_at, message, unread))
+                _leave(session, Leftover(before.question.shown_at, message, unread))
             here = (
                 QuestionRow.conversation_id == found.question.conversation_id,
                 QuestionRow.message_id == message_id,
             )
-            ids = list(await session.scalars(select(QuestionRow.id).where(*here)))
-            await session.execute(_quick(prompts_quoting(ids)))
-            await session.execute(_quick(delete(QuestionRow).where(*here)))
+            ids = list(session.scalars(select(QuestionRow.id).where(*here)))
+            session.execute(_quick(prompts_quoting(ids)))
+            session.execute(_quick(delete(QuestionRow).where(*here)))
             return before
 
         deleted = await self._database.write(operation)
@@ -238,18 +273,19 @@ class SqlQuestionEdits(SqlPart):
 
     async def leftovers(self, platform: str) -> list[Leftover]:
         here = select(LeftoverRow).where(LeftoverRow.conversation.startswith(f"{platform}:"))
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 Leftover(ConversationKey.parse(row.conversation), row.message, row.remove)
-                for row in await session.scalars(here)
+                for row in session.scalars(here)
             ]
+        )
 
     async def leave(self, leftover: Leftover) -> None:
         await self._database.write(lambda session: _leave(session, leftover))
 
     async def cleared(self, leftover: Leftover) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(
+        def operation(session: Session) -> None:
+            session.execute(
                 delete(LeftoverRow).where(
                     LeftoverRow.conversation == str(leftover.conversation),
                     LeftoverRow.message == leftover.message,
@@ -259,13 +295,13 @@ class SqlQuestionEdits(SqlPart):
         await self._database.write(operation)
 
 
-async def _withdraw(session: AsyncSession, old: AnswerRow) -> None:
+def _withdraw(session: Session, old: AnswerRow) -> None:
     """Take the answers of a question that has another text now out of the history; and its place,
     where only an interrupted answer gave it one."""
     if old.state is AnswerState.INTERRUPTED and old.ended == old.question.position:
         old.question.position = None
-    await session.flush()
-    await session.execute(
+    session.flush()
+    session.execute(
         update(AnswerRow)
         .where(AnswerRow.question_id == old.question_id)
         .values(ended=None)
@@ -277,13 +313,13 @@ def _quick(statement: Delete) -> Delete:
     return statement.execution_options(synchronize_session=False)
 
 
-async def _leave(session: AsyncSession, leftover: Leftover) -> None:
+def _leave(session: Session, leftover: Leftover) -> None:
     insert = insert_into(session, LeftoverRow).values(
         conversation=str(leftover.conversation),
         message=leftover.message,
         remove=leftover.remove,
     )
-    await session.execute(insert.on_conflict_do_nothing())
+    session.execute(insert.on_conflict_do_nothing())
 
 
 def _asked_in(conversation: ConversationKey, message_id: str) -> Select[AnswerRow]:

@@ -1,7 +1,7 @@
 """Paging through what is stored, in SQL."""
 
 from sqlalchemy import Select, func, or_, select, true
-from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from bot.measures import COUNTED, Found, Listed, ReadExchange
 from bot.messages import ConversationKey
@@ -27,14 +27,17 @@ class SqlReading(SqlPart):
         )
         if before is not None:
             page = page.where(QuestionRow.id < before)
-        listed = []
-        async with self._database.read() as session:
-            for row, key, last_at, last in (await session.execute(page)).all():
+
+        def work(session: Session) -> list[Listed]:
+            listed = []
+            for row, key, last_at, last in (session.execute(page)).all():
                 some = select(QuestionRow.id).where(QuestionRow.conversation_id == row)
                 counted = select(func.count()).select_from(some.limit(COUNTED).subquery())
-                number = await session.scalar(counted)
+                number = session.scalar(counted)
                 listed.append(Listed(ConversationKey.parse(key), number or 0, last_at, last))
-        return listed
+            return listed
+
+        return await self._database.read(work)
 
     async def read(
         self, conversation: ConversationKey, *, before: int | None = None, limit: int = 50
@@ -42,8 +45,9 @@ class SqlReading(SqlPart):
         page = _exchanges().where(ConversationRow.key == str(conversation)).limit(limit)
         if before is not None:
             page = page.where(QuestionRow.id < before)
-        async with self._database.read() as session:
-            return [_exchange(row) for row in await session.scalars(page)]
+        return await self._database.read(
+            lambda session: [_exchange(row) for row in session.scalars(page)]
+        )
 
     async def search(
         self, text: str, *, before: int | None = None, examined: int = 20_000, limit: int = 50
@@ -51,15 +55,18 @@ class SqlReading(SqlPart):
         newest = select(QuestionRow.id, QuestionRow.asked_at).order_by(QuestionRow.id.desc())
         if before is not None:
             newest = newest.where(QuestionRow.id < before)
-        async with self._database.read() as session:
-            last = (await session.execute(newest.offset(examined - 1).limit(1))).one_or_none()
+
+        def work(session: Session) -> Found:
+            last = session.execute(newest.offset(examined - 1).limit(1)).one_or_none()
             page = _holding(text).where(QuestionRow.id >= (last.id if last else 0)).limit(limit)
             if before is not None:
                 page = page.where(QuestionRow.id < before)
-            found = [_exchange(row) for row in await session.scalars(page)]
-        if len(found) == limit:
-            return Found(found, found[-1].question_id, found[-1].asked_at)
-        return Found(found, last.id, last.asked_at) if last else Found(found)
+            found = [_exchange(row) for row in session.scalars(page)]
+            if len(found) == limit:
+                return Found(found, found[-1].question_id, found[-1].asked_at)
+            return Found(found, last.id, last.asked_at) if last else Found(found)
+
+        return await self._database.read(work)
 
 
 def _exchanges() -> Select[AnswerRow]:

@@ -1,21 +1,32 @@
 """Reports in SQL: who used how much, and which answers people rated. `reading` has the others."""
 
+import functools
 import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, column, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from bot.measures import By, RatedAnswer, Use
 from bot.messages import ConversationKey, Usage
 from bot.ports import AnswerState
 from storage.rules import use_of
 from storage.sql import rows, sums
-from storage.sql.part import SqlPart, insert_into
+from storage.sql.part import SqlPart, adding, core, insert_in
 from storage.tables import (
     ActivityRow,
     AnswerRow,
@@ -40,19 +51,21 @@ class SqlUse(SqlPart):
         within: ConversationKey | None = None,
         limit: int = 100,
     ) -> list[Use]:
-        async with self._database.read() as session:
+        def work(session: Session) -> list[Use]:
             if within is None:
-                found = await sums.read(session, by, since, limit)
+                found = sums.read(session, by, since, limit)
             else:
-                found = await _activity(session, by, since, within)
-            verdicts = await _verdicts(session, by, since, within)
+                found = _activity(session, by, since, within)
+            verdicts = _verdicts(session, by, since, within)
             for of in verdicts.keys() - found.keys():
                 found[of] = {}
             ordered = sorted(found, key=lambda of: _rank(by, of, found[of]), reverse=True)[:limit]
-            names = await _names(session, ordered) if by is By.PERSON else {}
+            names = _names(session, ordered) if by is By.PERSON else {}
             return [
                 Use(of, names.get(of, ""), **found[of], **verdicts.get(of, {})) for of in ordered
             ]
+
+        return await self._database.read(work)
 
     async def rated(
         self, verdict: int, *, before: datetime | None = None, limit: int = 50
@@ -71,8 +84,8 @@ class SqlUse(SqlPart):
             found = found.where(FeedbackRow.verdict == verdict)
         if before is not None:
             found = found.where(FeedbackRow.rated_at < before)
-        async with self._database.read() as session:
-            return [
+        return await self._database.read(
+            lambda session: [
                 RatedAnswer(
                     answer.id,
                     ConversationKey.parse(key),
@@ -83,15 +96,16 @@ class SqlUse(SqlPart):
                     feedback.rated_at or answer.created_at,
                     rows.recorded(prompt) if feedback.verdict < 0 else None,
                 )
-                for feedback, answer, asked, key, prompt in await session.execute(found)
+                for feedback, answer, asked, key, prompt in session.execute(found)
             ]
+        )
 
 
 # ---------------------------------------------------------------- counting
 
 
-async def count_use(
-    session: AsyncSession,
+def count_use(
+    session: Session,
     day: date,
     question_id: int,
     person: str,
@@ -99,21 +113,28 @@ async def count_use(
     usage: Usage,
 ) -> None:
     """Add an answer that ended to the activity of the day, and to its sums."""
-    asked = (
-        select(ConversationRow.id, ConversationRow.key)
-        .join(QuestionRow, QuestionRow.conversation_id == ConversationRow.id)
-        .where(QuestionRow.id == question_id)
-    )
-    conversation, key = (await session.execute(asked)).one()
+    connection = session.connection()
+    conversation, key = connection.execute(_asked_in(), {"asked": question_id}).one()
     added: dict[str, Any] = use_of(state, usage)
-    insert = insert_into(session, ActivityRow).values(
-        day=day, conversation_id=conversation, person=person, **added
+    counted = {"day": day, "conversation_id": conversation, "person": person, **added}
+    connection.execute(_counted(connection.dialect.name), counted)
+    sums.add(session, day, person, key, added)
+
+
+@functools.cache
+def _asked_in() -> Select[Any]:
+    asked, conversation = core(QuestionRow), core(ConversationRow)
+    return (
+        select(conversation.c.id, conversation.c.key)
+        .join_from(asked, conversation, asked.c.conversation_id == conversation.c.id)
+        .where(asked.c.id == bindparam("asked"))
     )
-    more = {name: getattr(ActivityRow, name) + insert.excluded[name] for name in added}
-    await session.execute(
-        insert.on_conflict_do_update(index_elements=["day", "conversation_id", "person"], set_=more)
-    )
-    await sums.add(session, day, person, key, added)
+
+
+@functools.cache
+def _counted(dialect: str) -> Any:
+    key = ["day", "conversation_id", "person"]
+    return adding(insert_in(dialect, ActivityRow), key, sums.SUMMED)
 
 
 # ---------------------------------------------------------------- summing up
@@ -123,8 +144,8 @@ def _rank(by: By, of: str, sums: dict[str, Any]) -> tuple[Any, ...]:
     return (of,) if by is By.DAY else (sums.get("answers", 0), of)
 
 
-async def _activity(
-    session: AsyncSession, by: By, since: date, within: ConversationKey
+def _activity(
+    session: Session, by: By, since: date, within: ConversationKey
 ) -> dict[str, dict[str, Any]]:
     """The use within one conversation."""
     # Expressions, not columns: SQLite would read the whole index of a column to group by it.
@@ -139,16 +160,16 @@ async def _activity(
         .where(ActivityRow.day >= since, ActivityRow.conversation_id.in_(_here(within)))
         .group_by(group[by])
     )
-    rows = (await session.execute(found)).all()
-    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
+    rows = (session.execute(found)).all()
+    keys = _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
         str(keys.get(of, of)): dict(zip(sums.SUMMED, map(sums.plain, values), strict=True))
         for of, *values in rows
     }
 
 
-async def _verdicts(
-    session: AsyncSession, by: By, since: date, within: ConversationKey | None
+def _verdicts(
+    session: Session, by: By, since: date, within: ConversationKey | None
 ) -> dict[str, dict[str, int]]:
     group: dict[By, Any] = {
         By.DAY: _day_of(session),
@@ -163,15 +184,15 @@ async def _verdicts(
     )
     if within is not None:
         found = found.where(FeedbackRow.conversation_id.in_(_here(within)))
-    rows = (await session.execute(found)).all()
-    keys = await _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
+    rows = (session.execute(found)).all()
+    keys = _keys(session, {row[0] for row in rows}) if by is By.PLACE else {}
     return {
         str(keys.get(of, of)): {"up": int(up), "down": int(number) - int(up)}
         for of, up, number in rows
     }
 
 
-def _day_of(session: AsyncSession) -> Any:
+def _day_of(session: Session) -> Any:
     """The day of a verdict, in UTC."""
     if session.get_bind().dialect.name == "sqlite":
         return func.date(FeedbackRow.rated_at)
@@ -187,16 +208,16 @@ def _here(within: ConversationKey) -> Any:
     return select(ConversationRow.id).where(wanted)
 
 
-async def _keys(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+def _keys(session: Session, ids: Collection[int]) -> dict[int, str]:
     """The keys of conversations."""
     keys: dict[int, str] = {}
     for some in _some(sorted(ids)):
         found = select(ConversationRow.id, ConversationRow.key).where(ConversationRow.id.in_(some))
-        keys |= {row[0]: row[1] for row in await session.execute(found)}
+        keys |= {row[0]: row[1] for row in session.execute(found)}
     return keys
 
 
-async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]:
+def _names(session: Session, people: Sequence[str]) -> dict[str, str]:
     """Names as of the newest questions."""
     # One parameter for all people, so that the statement is compiled once.
     if session.get_bind().dialect.name == "sqlite":
@@ -214,7 +235,7 @@ async def _names(session: AsyncSession, people: Sequence[str]) -> dict[str, str]
         .correlate(listed)
         .scalar_subquery()
     )
-    rows = await session.execute(select(person, newest).select_from(listed))
+    rows = session.execute(select(person, newest).select_from(listed))
     return {one: name or "" for one, name in rows}
 
 

@@ -1,7 +1,7 @@
 """Rows converted to the core's values, and the select that loads whole answers."""
 
-from sqlalchemy import Select, func, select, true
-from sqlalchemy.orm import aliased, contains_eager, selectinload
+from sqlalchemy import Select, select, true
+from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.measures import RecordedPrompt
 from bot.messages import ConversationKey, Person, Question, Usage
@@ -13,6 +13,7 @@ from bot.ports import (
     StoredExchange,
 )
 from storage import prompts
+from storage.sql.history import newest_ended, text_at
 from storage.tables import AnswerRow, PromptRow, QuestionRow
 
 
@@ -76,27 +77,17 @@ def answer(row: AnswerRow) -> StoredAnswer:
     )
 
 
-def ended_answers(at: int | None) -> Select[AnswerRow]:
-    """Of each question the newest answer that had ended `at` a moment of its conversation, now for
-    None, with its question and conversation, as `exchange` needs them."""
-    older = aliased(AnswerRow)
-    until = older.ended.is_not(None) if at is None else older.ended <= at
-    newest = (
-        select(func.max(older.id))
-        .where(older.question_id == QuestionRow.id, until)
-        .correlate(QuestionRow)
-        .scalar_subquery()
-    )
-    found = _with_questions().where(AnswerRow.id == newest)
-    return found if at is None else found.where(QuestionRow.position <= at)
+def ended_answers() -> Select[AnswerRow]:
+    """Of each question the newest answer that has ended, with its question and conversation, as
+    `exchange` needs them."""
+    return _with_questions().where(AnswerRow.id == newest_ended(None))
 
 
-def exchange(row: AnswerRow, at: int | None) -> StoredExchange:
-    """The exchange of a row that `ended_answers` loaded for the same moment."""
+def exchange(row: AnswerRow) -> StoredExchange:
+    """The exchange of a row that `ended_answers` loaded."""
     asked = row.question
     assert asked.position is not None, "an answer that has ended has a place"
-    longer = row.grown is not None and at is not None and at < row.grown
-    text = row.text[: row.kept] if row.state.open or longer else row.text
+    text = text_at(row.text, row.state, row.grown, row.kept, None)
     return StoredExchange(asked.id, question(asked), asked.asked_at, row.id, text, asked.position)
 
 

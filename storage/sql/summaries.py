@@ -1,7 +1,7 @@
 """Summaries that are being written, in SQL."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.messages import ConversationKey, Person
 from bot.ports import PendingSummary, Quota, Spent
@@ -16,10 +16,10 @@ class SqlSummaries(SqlPart):
     async def begin_summary(
         self, conversation: ConversationKey, person: Person, first: str, last: str, quota: Quota
     ) -> PendingSummary:
-        async def operation(session: AsyncSession) -> PendingSummary:
+        def operation(session: Session) -> PendingSummary:
             today = self._today()
-            check_quota(quota, await spent_on(session, person.key, today))
-            await charge(session, person.key, today, Spent(answers=1))
+            check_quota(quota, spent_on(session, person.key, today))
+            charge(session, person.key, today, Spent(answers=1))
             row = SummaryRow(
                 conversation=str(conversation),
                 person=person.key,
@@ -29,29 +29,30 @@ class SqlSummaries(SqlPart):
                 asked_at=self._now(),
             )
             session.add(row)
-            await session.flush()
+            session.flush()
             return _pending(row)
 
         return await self._database.write(operation)
 
     async def charge_tokens(self, person: Person, tokens: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await charge(session, person.key, self._today(), Spent(tokens=tokens))
+        def operation(session: Session) -> None:
+            charge(session, person.key, self._today(), Spent(tokens=tokens))
 
         if tokens:
             await self._database.write(operation)
 
     async def end_summary(self, summary_id: int) -> None:
-        async def operation(session: AsyncSession) -> None:
-            await session.execute(delete(SummaryRow).where(SummaryRow.id == summary_id))
+        def operation(session: Session) -> None:
+            session.execute(delete(SummaryRow).where(SummaryRow.id == summary_id))
 
         await self._database.write(operation)
 
     async def pending_summaries(self, platform: str) -> list[PendingSummary]:
         of_platform = SummaryRow.conversation.startswith(f"{platform}:", autoescape=True)
         found = select(SummaryRow).where(of_platform).order_by(SummaryRow.id)
-        async with self._database.read() as session:
-            return [_pending(row) for row in await session.scalars(found)]
+        return await self._database.read(
+            lambda session: [_pending(row) for row in session.scalars(found)]
+        )
 
 
 def _pending(row: SummaryRow) -> PendingSummary:

@@ -4,6 +4,7 @@ Each row of `activity` is part of five sums: those of its day, of its person's d
 its conversation's day and month. A report adds up whole months, and days before the first of them.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -24,10 +25,10 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from bot.measures import By
-from storage.sql.part import insert_into
+from storage.sql.part import adding, insert_in, insert_into
 from storage.tables import ActivityRow, ConversationRow, SumRow
 
 SUMMED = (
@@ -58,8 +59,8 @@ _KINDS = (
 )
 
 
-async def add(
-    session: AsyncSession, day: date, person: str, conversation: str, added: Mapping[str, Any]
+def add(
+    session: Session, day: date, person: str, conversation: str, added: Mapping[str, Any]
 ) -> None:
     """Add what was added to the activity of the day. `conversation` is its key."""
     of = {By.DAY: "", By.PERSON: person, By.PLACE: conversation}
@@ -73,11 +74,11 @@ async def add(
         }
         for kind in _KINDS
     ]
-    connection = await session.connection()
-    await connection.execute(_adding(session), rows)
+    connection = session.connection()
+    connection.execute(_added(connection.dialect.name), rows)
 
 
-async def subtract(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+def subtract(session: Session, condition: ColumnElement[bool]) -> None:
     """Subtract the activity for which `condition` is true, which is about to be deleted."""
     sums = [(-func.sum(getattr(ActivityRow, name))).label(name) for name in SUMMED]
     for kind in _KINDS:
@@ -93,28 +94,28 @@ async def subtract(session: AsyncSession, condition: ColumnElement[bool]) -> Non
             .where(condition)
             .group_by(*([start] if kind.by is By.DAY else [start, of[kind.by]]))
         )
-        await session.execute(_adding(session, taken))
-    await session.execute(_deleting(SumRow.answers <= 0))
+        session.execute(_adding(session, taken))
+    session.execute(_deleting(SumRow.answers <= 0))
 
 
-async def drop_before(session: AsyncSession, day: date) -> None:
+def drop_before(session: Session, day: date) -> None:
     """Subtract and delete everything before `day`, whose activity is about to be deleted."""
     month = day.replace(day=1)
-    await subtract(session, and_(ActivityRow.day >= month, ActivityRow.day < day))
+    subtract(session, and_(ActivityRow.day >= month, ActivityRow.day < day))
     old = or_(
         and_(SumRow.monthly == true(), SumRow.start < month),
         and_(SumRow.monthly == false(), SumRow.start < day),
     )
-    await session.execute(_deleting(old))
+    session.execute(_deleting(old))
 
 
-async def read(session: AsyncSession, by: By, since: date, limit: int) -> dict[str, dict[str, Any]]:
+def read(session: Session, by: By, since: date, limit: int) -> dict[str, dict[str, Any]]:
     """The sums since `since`, by day, person's key or conversation's key: the newest days, or those
     with the most answers, first."""
     found = _of_days(since, limit) if by is By.DAY else _of_most(by, since, limit)
     return {
         str(of): dict(zip(SUMMED, map(plain, sums), strict=True))
-        for of, *sums in await session.execute(found)
+        for of, *sums in session.execute(found)
     }
 
 
@@ -155,20 +156,22 @@ def _since(since: date) -> Iterator[tuple[ColumnElement[bool], ...]]:
     yield (SumRow.monthly == true(), SumRow.start >= month)
 
 
-def _adding(session: AsyncSession, taken: Select[Any] | None = None) -> Any:
-    """INSERT whose values are added to a row that is there."""
-    insert: Any = insert_into(session, SumRow)
-    if taken is not None:
-        insert = insert.from_select([*_KEY, *SUMMED], taken)
-    sums = {name: getattr(SumRow, name) + insert.excluded[name] for name in SUMMED}
-    return insert.on_conflict_do_update(index_elements=_KEY, set_=sums)
+@functools.cache
+def _added(dialect: str) -> Any:
+    return adding(insert_in(dialect, SumRow), _KEY, SUMMED)
+
+
+def _adding(session: Session, taken: Select[Any]) -> Any:
+    """INSERT of what was read, whose values are added to a row that is there."""
+    insert: Any = insert_into(session, SumRow).from_select([*_KEY, *SUMMED], taken)
+    return adding(insert, _KEY, SUMMED)
 
 
 def _deleting(condition: ColumnElement[bool]) -> Any:
     return delete(SumRow).where(condition).execution_options(synchronize_session=False)
 
 
-def _month(session: AsyncSession) -> Any:
+def _month(session: Session) -> Any:
     if session.get_bind().dialect.name == "sqlite":
         return func.date(ActivityRow.day, "start of month", type_=Date)
     return cast(func.date_trunc("month", ActivityRow.day), Date)

@@ -62,8 +62,8 @@ async def spent(store: Store, person: Person) -> Spent:
     if isinstance(store, MemoryStore):
         return store._spent_today(person.key)
     assert isinstance(store, SqlStore)
-    async with store._database.read() as session:
-        return await spent_on(session, person.key, store._today())
+    today = store._today()
+    return await store._database.read(lambda session: spent_on(session, person.key, today))
 
 
 def content(file: Path) -> bytes:

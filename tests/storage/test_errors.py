@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from bot.errors import ConfigError, StorageError
 from bot.messages import Usage
 from bot.ports import AnswerState, Store
 from storage import open_store
-from storage.database import Database, locate, new_engine
+from storage.database import Database, locate, open_transactions
 from storage.rules import utc_now
 from storage.sql import SqlStore
 from storage.upgrade import migrate
@@ -27,7 +28,7 @@ async def impatient(file: Path) -> AsyncIterator[SqlStore]:
     """A store with a short busy timeout."""
     url, place = locate(f"sqlite:///{file}")
     await migrate(url, place, busy_seconds=0.05)
-    database = Database(new_engine(url, busy_seconds=0.05), place)
+    database = Database(open_transactions(url, busy_seconds=0.05), place)
     async with database.running():
         yield SqlStore(database, utc_now, "test")
 
@@ -49,9 +50,9 @@ async def refusal(url: str | Path) -> str:
 def on_connect(store: SqlStore, statement: str) -> None:
     """Run a PRAGMA on each connection that is taken out of the pool."""
     event.listen(
-        store._database._engine.sync_engine,
+        store._database.engine,
         "checkout",
-        lambda connection, *_: connection.driver_connection._conn.execute(statement),
+        lambda connection, *_: connection.execute(statement),
     )
 
 
@@ -260,9 +261,8 @@ async def test_no_message_text_is_in_an_error(file: Path) -> None:
         error = error.__cause__ or error.__context__
 
 
-async def failing(session: object) -> None:
-    connection = await session.connection()  # type: ignore[attr-defined]
-    await connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+def failing(session: Session) -> None:
+    session.connection().exec_driver_sql("INSERT INTO nowhere VALUES (1)")
 
 
 async def test_a_statement_that_fails_is_one_line_and_fails_alone(sql: Store) -> None:

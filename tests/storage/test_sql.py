@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from bot.errors import StorageError
 from bot.messages import Usage
@@ -70,18 +71,16 @@ async def test_what_returned_is_there_after_the_process_was_killed(file: Path) -
 
 
 async def test_the_database_is_set_up_to_lose_nothing(sql: SqlStore) -> None:
-    database = sql._database
-    async with database.read() as session:
-        connection = await session.connection()
+    async def pragma(name: str) -> object:
+        return await sql._database.read(
+            lambda session: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+        )
 
-        async def pragma(name: str) -> object:
-            return (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
-
-        assert await pragma("journal_mode") == "wal"
-        assert await pragma("synchronous") == 2
-        assert await pragma("foreign_keys") == 1
-        assert await pragma("secure_delete") == 1
-        assert await pragma("busy_timeout") == 5000
+    assert await pragma("journal_mode") == "wal"
+    assert await pragma("synchronous") == 2
+    assert await pragma("foreign_keys") == 1
+    assert await pragma("secure_delete") == 1
+    assert await pragma("busy_timeout") == 5000
 
 
 async def test_each_commit_of_accept_and_close_is_synced_to_the_disk(file: Path) -> None:
@@ -90,9 +89,8 @@ async def test_each_commit_of_accept_and_close_is_synced_to_the_disk(file: Path)
     async with open_store(f"sqlite:///{file}") as store:
         assert isinstance(store, SqlStore)
 
-        async def work(session: object) -> None:
-            connection = await session.connection()  # type: ignore[attr-defined]
-            seen.append((await connection.exec_driver_sql("PRAGMA synchronous")).scalar())
+        def work(session: Session) -> None:
+            seen.append(session.connection().exec_driver_sql("PRAGMA synchronous").scalar())
 
         await store._database.write(work)
     assert seen == [2]
@@ -106,12 +104,11 @@ class Steps:
 
     def __init__(self, store: SqlStore) -> None:
         self.taken = 0
-        engine = store._database._engine.sync_engine
+        engine = store._database.engine
         event.listen(engine, "checkout", self._count)
 
     def _count(self, connection: object, *_: object) -> None:
-        driver = connection.driver_connection._conn  # type: ignore[attr-defined]
-        driver.set_progress_handler(self._step, 1)
+        connection.set_progress_handler(self._step, 1)  # type: ignore[attr-defined]
 
     def _step(self) -> None:
         self.taken += 1
@@ -200,7 +197,7 @@ async def test_many_checkpoints_share_a_few_commits(sql: SqlStore) -> None:
     answers = [await asked(sql, author=BOB) for _ in range(200)]
     commits: list[object] = []
     statements: list[str] = []
-    engine = sql._database._engine.sync_engine
+    engine = sql._database.engine
     event.listen(engine, "commit", commits.append)
     event.listen(
         engine,
@@ -378,13 +375,11 @@ async def test_a_reader_that_holds_old_pages_is_reported_in_the_log(
         reader = sqlite3.connect(file)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM questions").fetchall()
-        engine = store._database._engine.sync_engine
+        engine = store._database.engine
         event.listen(
             engine,
             "checkout",
-            lambda connection, *_: connection.driver_connection._conn.execute(
-                "PRAGMA busy_timeout=10"
-            ),
+            lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"),
         )
         assert await store.forget(conversation=CHANNEL) == 1
         assert "another program is reading the database" in caplog.text

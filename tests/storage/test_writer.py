@@ -1,13 +1,16 @@
 """Operations that wait together share a commit; one that fails does not affect the others."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from bot.errors import StorageError
 from storage.writer import MAX_GROUP, Operation, Writer
+from tests.limits import seconds
 
 
 class Paper:
@@ -19,28 +22,33 @@ class Paper:
         self.broken = False
         self.forgotten = 0
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["Paper"]:
+    async def transaction(self, work: Operation[list[Any]]) -> list[Any]:
+        return await asyncio.to_thread(self._transaction, work)
+
+    def _transaction(self, work: Operation[list[Any]]) -> list[Any]:
         before = list(self.lines)
         try:
-            yield self
+            results = work(self)  # type: ignore[arg-type]
             if self.broken:
                 raise StorageError("the paper is wet")
         except BaseException:
             self.lines = before
             raise
         self.commits.append(self.lines[len(before) :])
+        return results
 
-    async def flush(self) -> None: ...
+    async def outside(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.to_thread(work)
+
+    def flush(self) -> None: ...
 
     def expunge_all(self) -> None:
         self.forgotten += 1
 
 
 def line(text: str) -> Operation[str]:
-    async def operation(paper: object) -> str:
+    def operation(paper: object) -> str:
         assert isinstance(paper, Paper)
-        await asyncio.sleep(0)
         paper.lines.append(text)
         return text.upper()
 
@@ -48,8 +56,8 @@ def line(text: str) -> Operation[str]:
 
 
 def mistake(text: str) -> Operation[str]:
-    async def operation(paper: object) -> str:
-        await line(text)(paper)  # type: ignore[arg-type]
+    def operation(paper: object) -> str:
+        line(text)(paper)  # type: ignore[arg-type]
         raise LookupError(text)
 
     return operation
@@ -57,7 +65,7 @@ def mistake(text: str) -> Operation[str]:
 
 @asynccontextmanager
 async def writing(paper: Paper) -> AsyncIterator[Writer]:
-    writer = Writer(paper.transaction, paper.transaction)  # type: ignore[arg-type]
+    writer = Writer(paper.transaction, paper.outside)
     async with writer.running():
         yield writer
 
@@ -112,7 +120,7 @@ async def test_an_operation_outside_runs_between_transactions() -> None:
         await asyncio.gather(
             writer.write(line("a")),
             writer.write(line("b")),
-            writer.outside(line("alone")),
+            writer.outside(lambda: paper.commits.append(["alone"])),
             writer.write(line("c")),
             writer.write(line("d")),
         )
@@ -131,16 +139,16 @@ async def test_cancelled_in_the_queue_an_operation_does_not_run() -> None:
 
 async def test_cancelled_while_it_runs_an_operation_is_completed() -> None:
     paper = Paper()
-    began, go_on = asyncio.Event(), asyncio.Event()
+    began, go_on = threading.Event(), threading.Event()
 
-    async def slow(paper: object) -> str:
+    def slow(paper: object) -> str:
         began.set()
-        await go_on.wait()
-        return await line("slow")(paper)  # type: ignore[arg-type]
+        assert go_on.wait(seconds(60))
+        return line("slow")(paper)  # type: ignore[arg-type]
 
     async with writing(paper) as writer:
         call = asyncio.create_task(writer.write(slow))
-        await began.wait()
+        assert await asyncio.to_thread(began.wait, seconds(60))
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

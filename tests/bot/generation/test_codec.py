@@ -12,6 +12,8 @@ from bot.generation.codec import ModelCodec, load_codec
 from bot.generation.options import MAX_CONTEXT, WorkerOptions
 from bot.generation.scripted_codec import ScriptedCodec
 from bot.messages import Completion, Exchange, Prompt, Sampling, Thought
+from bot.models.folder import ModelFolder
+from bot.prompting.formats import PlainFormat
 from bot.prompting.tokenizer import TextTokenizer
 from tests.chat_templates import CHATML, MISTRAL
 from tests.tiny_gguf import byte_level, sentencepiece, write_gguf
@@ -137,3 +139,27 @@ def test_samples_leave_out_what_llama_cpp_finds_in_any_text(tmp_path: Path) -> N
     tokenizer = byte_level(user_defined=["[INST]", "world"])
     file = write_gguf(tmp_path / "tiny.gguf", tokenizer=tokenizer, template=CHATML)
     assert not any("[INST]" in text for text, _ in ModelCodec.load(file, 0).samples())
+
+
+class Counting(PlainFormat):
+    """A format that notes which texts it tokenized."""
+
+    def __init__(self, folder: Path) -> None:
+        found = ModelFolder.read(folder)
+        super().__init__(found, TextTokenizer.load(found.path, found.added_tokens))
+        self.tokenized: list[str] = []
+
+    def encode_completion(self, text: str) -> list[int]:
+        self.tokenized.append(text)
+        return super().encode_completion(text)
+
+
+async def test_a_text_that_was_counted_is_not_tokenized_again(folder: Path) -> None:
+    counting = Counting(folder)
+    codec = ModelCodec(ModelFolder.read(folder), counting, 8192)
+    ids = await codec.encode(Completion("How are you?"))
+    assert await codec.count(Completion("How are you?")) == len(ids)
+    ids.append(1)  # whoever got them may change them
+    assert len(await codec.encode(Completion("How are you?"))) == len(ids) - 1
+    await codec.count(Completion("And now?"))
+    assert counting.tokenized == ["How are you?", "And now?"]

@@ -13,7 +13,17 @@ from bot.messages import Completion, Finished, Prompt, Sampling, Thought
 from bot.ports import Generator
 from bot.worker.protocol import LoadOptions
 from parley.bench.alone import Unavailable, alone
-from parley.bench.comparison import ENGINE, PARLEY, TURNS, Plan, Results, compare
+from parley.bench.comparison import (
+    ENGINE,
+    LONG_TURNS,
+    PARLEY,
+    PEOPLE,
+    PEOPLE_TURNS,
+    TURNS,
+    Plan,
+    Results,
+    compare,
+)
 from parley.bench.delivered import delivering
 from parley.bench.machine import this_machine
 from parley.bench.report import as_json, as_tables
@@ -22,7 +32,7 @@ from parley.bench.samples import Sample, Spread
 pytestmark = pytest.mark.process
 
 SCRIPT = "One two three four five six seven eight nine ten."
-SMALL = Plan(streams=(1, 2), rounds=2, tokens=8, peers=())
+SMALL = Plan(streams=(1, 2), rounds=2, tokens=8, peers=(), cases=())
 
 
 @pytest.fixture
@@ -57,8 +67,24 @@ async def test_both_generate_the_same_tokens_for_the_same_prompts(demo: Settings
     assert f"{TURNS} turns, round 1" in said
 
 
+async def test_turns_after_the_cut_and_those_of_several_people_are_compared(
+    scripted: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parley.bench.comparison.CONTEXT", 160)
+    plan = Plan(streams=(1,), rounds=1, tokens=10, peers=(), cases=("cut", "six"))
+    results = await compare(scripted, plan, lambda _: None)
+    assert 0 < len(results.cases["cut"][PARLEY]) < LONG_TURNS  # not those before, nor the cut
+    assert len(results.cases["six"][PARLEY]) == PEOPLE * (PEOPLE_TURNS - 1)
+    for times in results.cases.values():
+        assert len(times[PARLEY]) == len(times[ENGINE])
+    report = as_json(results, this_machine(), plan)
+    assert set(report["turns_over_engine"]) == {"cut", "six"}
+    texts = list(as_tables(results, this_machine(), plan).renderables)
+    assert any("First token after the context was cut" in str(one) for one in texts)
+
+
 async def test_a_peer_answers_the_prompts_of_the_first_round(demo: Settings) -> None:
-    plan = Plan(streams=(2,), rounds=1, tokens=8, peers=("generate", "nobody"))
+    plan = Plan(streams=(2,), rounds=1, tokens=8, peers=("generate", "nobody"), cases=())
     results = await compare(demo, plan, lambda _: None)
     (mine,), (theirs,) = results.streams[PARLEY, 2], results.streams["generate", 2]
     assert theirs.tokens == mine.tokens

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Engine, event
 
 from bot.errors import GenerationError, StorageError, SurfaceBusy
 from bot.observer import (
@@ -225,7 +224,7 @@ async def test_an_observer_that_fails_is_told_nothing_more_and_harms_no_other(
 
 
 @contextmanager
-def read_only(engine: AsyncEngine) -> Iterator[None]:
+def read_only(engine: Engine) -> Iterator[None]:
     """The file of this engine cannot be written meanwhile, as on a disk with errors."""
 
     mode = ["ON"]
@@ -233,7 +232,7 @@ def read_only(engine: AsyncEngine) -> Iterator[None]:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA query_only = {mode[0]}")
 
-    event.listen(engine.sync_engine, "begin", begin, insert=True)
+    event.listen(engine, "begin", begin, insert=True)
     try:
         yield
     finally:
@@ -254,7 +253,7 @@ async def test_with_a_read_only_database_answering_and_the_page_go_on(
             await until(lambda: generator.writing)
             browser = await scene.browser()
             await browser.log_in()
-            with read_only(store._database._engine):  # type: ignore[attr-defined]
+            with read_only(store._database.engine):  # type: ignore[attr-defined]
                 generator.let(6)
                 await until(lambda: job.text.strip() == "one two three")
                 with pytest.raises(StorageError):
