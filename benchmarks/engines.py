@@ -5,9 +5,10 @@
 
 `make` writes the same random weights, in the shape of TinyLlama 1.1B, as a Hugging Face folder and
 as GGUF files in the formats of `FORMATS`; some 8 GB on the way. `measure` runs each of them as a
-backend of Parley does, one after the other, and prints a line of JSON for each: tokens a second of
-one answer and of several at once, and the seconds in which a prompt is read. Nothing of a prompt is
-in a cache.
+backend of Parley does, one after the other, and prints a line of JSON for each: how many tokens a
+second are written, for one answer and several at once, and read. Nothing of a prompt is in a cache.
+By default seconds are those of processor time of a single thread, which other programs on the
+machine disturb least.
 
 The time of matrix products does not depend on the weights, so that random ones measure what trained
 ones would. docs/benchmarks.md has the figures.
@@ -15,20 +16,22 @@ ones would. docs/benchmarks.md has the figures.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gguf
 import numpy as np
 import numpy.typing as npt
 
 from bot.worker import backends
-from bot.worker.alone import Steps
 from bot.worker.backends import Backend
-from bot.worker.protocol import LoadOptions
+from bot.worker.protocol import LoadOptions, Request
 from tests.tiny_gguf import add_value, byte_level
 
 HIDDEN, INNER, LAYERS, HEADS, KEY_HEADS, VOCABULARY = 2048, 5632, 22, 32, 4, 32000
@@ -137,39 +140,73 @@ def write_gguf(file: Path) -> None:
 # ---------------------------------------------------------------- measuring
 
 
-def measure(
-    backend: Backend, streams: list[int], prompts: list[int], rounds: int
-) -> dict[str, Any]:
-    """The figures of a loaded backend: ``streams``, tokens a second by the number of answers at
-    once, and ``prompts``, seconds to the first token by the length of the prompt. Medians."""
-    run = _Run(Steps(backend, ""))
-    found: dict[str, Any] = {"streams": {}, "prompts": {}}
-    for count in streams:
-        rates = [run.rate(count) for _ in range(rounds)]
-        found["streams"][count] = round(statistics.median(rates), 1)
-    for length in prompts:
-        times = [run.first(length) for _ in range(rounds)]
-        found["prompts"][length] = round(statistics.median(times), 2)
+class Clock(Protocol):
+    def __call__(self) -> float:
+        """Seconds so far."""
+        ...
+
+
+def processor_seconds() -> float:
+    """Seconds of processor time that this process, or the server that it started, has used. A
+    server computes everything, and this process then only waits. Linux only (proc(5))."""
+    children = " ".join(file.read_text() for file in Path("/proc/self/task").glob("*/children"))
+    return sum(map(_seconds_of, children.split() or ["self"]))
+
+
+def _seconds_of(process: str) -> float:
+    fields = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(backend: Backend, given: argparse.Namespace) -> dict[str, Any]:
+    """The figures of a loaded backend, tokens a second, as medians: ``written`` by the number of
+    answers at once, all of them together, and ``read`` by the length of the prompt."""
+    run = _Run(backend, time.perf_counter if given.wall else processor_seconds)
+    found: dict[str, Any] = {"written": {}, "read": {}}
+    for count in given.streams:
+        rates = [run.written(count) for _ in range(given.rounds)]
+        found["written"][count] = round(statistics.median(rates), 1)
+    for length in given.prompts:
+        rates = [run.read(length) for _ in range(given.rounds)]
+        found["read"][length] = round(statistics.median(rates), 1)
     return found
 
 
 class _Run:
-    """Prompts of random tokens, no two of which begin alike."""
+    """Prompts of random tokens, no two of which begin alike, and the answers to them."""
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    def __init__(self, backend: Backend, clock: Clock) -> None:
+        self._backend = backend
+        self._clock = clock
         self._random = np.random.default_rng(1)
 
-    def _prompt(self, length: int) -> list[int]:
-        return [int(each) for each in self._random.integers(300, VOCABULARY, length)]
+    def _add(self, count: int, length: int, tokens: int) -> None:
+        for number in range(1, count + 1):
+            prompt = [int(each) for each in self._random.integers(300, VOCABULARY, length)]
+            self._backend.add(Request(number, prompt, [], tokens))
 
-    def rate(self, streams: int, tokens: int = 48) -> float:
+    def written(self, count: int, tokens: int = 32) -> float:
         """Tokens a second of all answers together, from the moment when each has its first."""
-        found = self._steps.run([self._prompt(16) for _ in range(streams)], [], tokens)
-        return float((found["tokens"] - streams) / (found["seconds"] - max(found["first"])))
+        self._add(count, 16, tokens)
+        lengths: Counter[int] = Counter()
+        begun, at_first, ended = 0.0, 0, 0
+        while ended < count:
+            step = self._backend.step()
+            for number, ids in step.tokens:
+                lengths[number] += len(ids)
+            ended += len(step.ended)
+            if not begun and len(lengths) == count:
+                begun, at_first = self._clock(), lengths.total()
+        return (lengths.total() - at_first) / (self._clock() - begun)
 
-    def first(self, length: int) -> float:
-        return float(self._steps.run([self._prompt(length)], [], 1)["first"][0])
+    def read(self, length: int) -> float:
+        """Tokens of the prompt a second, until the first token of the answer."""
+        begun = self._clock()
+        self._add(1, length, 1)
+        while not self._backend.step().ended:
+            pass
+        return length / (self._clock() - begun)
 
 
 def main() -> None:
@@ -184,6 +221,8 @@ def main() -> None:
     parser.add_argument("--streams", nargs="*", type=int, default=[1, 4, 8])
     parser.add_argument("--prompts", nargs="*", type=int, default=[128, 900])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--wall", action="store_true", help="seconds by the clock on the wall")
     given = parser.parse_args()
     if given.what == "make":
         make(given.folder, given.quantize)
@@ -192,7 +231,7 @@ def main() -> None:
         if name in given.only:
             backend = backends.create(name)
             facts = backend.load(_options(given, name, model, low_bit), lambda *_: None)
-            found = measure(backend, given.streams, given.prompts, given.rounds)
+            found = measure(backend, given)
             line = {"backend": name, "model": model.name, "low_bit": facts.low_bit, **found}
             print(json.dumps(line), flush=True)
 
@@ -216,6 +255,7 @@ def _options(given: argparse.Namespace, name: str, model: Path, low_bit: str) ->
         max_parallel=max(given.streams, default=1),
         cache_dir=str(given.folder / "cache"),
         server=given.server,
+        arguments=("--threads", str(given.threads), "--threads-batch", str(given.threads)),
     )
 
 

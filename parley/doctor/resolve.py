@@ -22,6 +22,9 @@ class Resolved:
     reason: str = ""
     """Why "auto" means this backend; "" where the settings name one."""
     error: str = ""
+    advice: str = ""
+    """How the model would be faster on this machine's CPU, where "auto" was resolved; see
+    `bot.worker.backends.engine_choice.Choice`."""
 
     @property
     def backend(self) -> str:
@@ -61,7 +64,8 @@ async def resolve_backend(settings: Settings) -> Resolved:
         )
         if choice["error"]:
             return Resolved(settings, error=choice["error"])
-        return Resolved(_with_backend(settings, choice["backend"], device), choice["reason"])
+        chosen = _with_backend(settings, choice["backend"], device)
+        return Resolved(chosen, choice["reason"], advice=choice["advice"])
     except (QueryFailed, LookupError) as exc:
         return Resolved(settings, error=str(exc))
 

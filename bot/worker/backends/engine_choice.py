@@ -1,0 +1,176 @@
+"""Which of OpenVINO and llama.cpp is the faster one on this processor, and what that means for a
+model. Pure: facts in, a choice and its reason out.
+
+The figures are measured: docs/benchmarks.md, "Which engine on this processor", has all of them and
+how they were made. A processor that is not in the table gets the engine that runs the most models.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+OPENVINO, LLAMACPP = "openvino", "llamacpp"
+TITLES = {OPENVINO: "OpenVINO", LLAMACPP: "llama.cpp"}
+
+INSTALL = {
+    OPENVINO: "python -m pip install openvino-genai",
+    LLAMACPP: "parley backend install llamacpp",
+}
+"""The commands that install an engine."""
+
+CLEARLY = 1.1
+"""An engine that is less than this many times as fast as the other is not worth installing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Tokens a second on two cores, with a model of 1.1 billion weights."""
+
+    written: float
+    """Of one answer."""
+    read: float
+    """Of a prompt of 900 tokens."""
+
+    @property
+    def turn(self) -> float:
+        """Seconds that a usual turn takes: 200 new tokens are read and 200 written."""
+        return 200 / self.read + 200 / self.written
+
+
+Speeds = Mapping[str, Speed]
+"""By engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A kind of processor that was measured."""
+
+    title: str
+    """Its instructions, for people."""
+    needs: frozenset[str]
+    """The features that it has, by the names of `bot.worker.processor`."""
+    lacks: frozenset[str]
+    """The features that it has not: with them other code runs, which was not measured."""
+    speeds: Mapping[int, Speeds]
+    """By the bits of the weights."""
+
+
+MEASURED: tuple[Processor, ...] = (
+    Processor(
+        "AVX2 alone",
+        frozenset({"avx2"}),
+        frozenset({"avx512f", "avx_vnni"}),
+        {4: {OPENVINO: Speed(13.4, 48.7), LLAMACPP: Speed(27.7, 46.5)}},
+    ),
+)
+
+
+def processor_of(features: Collection[str] | None) -> Processor | None:
+    """The row of the table for a processor with these features; None where there is none."""
+    if features is None:
+        return None
+    for row in MEASURED:
+        if row.needs <= set(features) and not row.lacks & set(features):
+            return row
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Faster:
+    """The faster engine on a processor."""
+
+    engine: str
+    times: float
+    """How many times as fast as the other one: a usual turn."""
+    why: str
+    """The figures, for people."""
+
+
+def faster(features: Collection[str] | None, bits: int) -> Faster | None:
+    """The faster engine for weights of so many bits; None where that was not measured."""
+    row = processor_of(features)
+    speeds = row.speeds.get(bits) if row is not None else None
+    if row is None or speeds is None:
+        return None
+    first, second = sorted((OPENVINO, LLAMACPP), key=lambda name: speeds[name].turn)
+    best, other = speeds[first], speeds[second]
+    why = (
+        f"on processors with {row.title} {TITLES[first]} writes {best.written:.0f} tokens a second "
+        f"where {TITLES[second]} writes {other.written:.0f}, and reads {best.read:.0f} against "
+        f"{other.read:.0f}"
+    )
+    return Faster(first, other.turn / best.turn, why)
+
+
+# ---------------------------------------------------------------- what that means for a model
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The name of a backend, and why it was chosen, in a few words for the operator."""
+
+    backend: str
+    reason: str
+    advice: str = ""
+    """How the model would be faster on this machine's CPU, in one line with the command; "" where
+    nothing that is known would make it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufCase:
+    """A GGUF file, on a CPU, that at least one engine can run."""
+
+    features: Collection[str] | None
+    """Those of the processor; None where not known."""
+    bits: int
+    """Of most weights; 0 where nothing was measured with such."""
+    no_server: str = ""
+    """Why there is no llama-server; "" where there is one."""
+    refusal: str = ""
+    """Why OpenVINO cannot run the file; "" where it can."""
+    rounded: bool = False
+    """Whether OpenVINO reads the weights less exactly than they are stored."""
+    openvino: bool = True
+    """Whether OpenVINO is installed."""
+
+
+def choose_for_gguf(case: GgufCase) -> Choice:
+    """The engine for a GGUF file on a CPU: the faster one of those that are there. Exactness comes
+    before speed: a file that OpenVINO would round goes to llama.cpp."""
+    found = faster(case.features, case.bits)
+    if case.no_server:
+        reason = f"it reads this GGUF file, and {case.no_server}"
+        return Choice(OPENVINO, reason, _advice(found, LLAMACPP))
+    if case.refusal:
+        return Choice(LLAMACPP, "OpenVINO does not run this GGUF file")
+    if case.rounded:
+        return Choice(LLAMACPP, "OpenVINO reads the weights of this GGUF file less exactly")
+    if not case.openvino:
+        return Choice(LLAMACPP, "OpenVINO is not installed", _advice(found, OPENVINO))
+    if found is None:
+        return Choice(LLAMACPP, f"it runs every GGUF file, and {_unmeasured(case)}")
+    return Choice(found.engine, found.why)
+
+
+def _advice(found: Faster | None, missing: str) -> str:
+    """What the engine that is not installed would give."""
+    if found is None or found.engine != missing or found.times < CLEARLY:
+        return ""
+    return f"{found.why}: {INSTALL[missing]}"
+
+
+def _unmeasured(case: GgufCase) -> str:
+    if case.features is None:
+        return "the instructions of this processor are not known"
+    if processor_of(case.features) is None:
+        return "no processor of this kind was measured"
+    return "weights of this kind were not measured"
+
+
+def advice_for_folder(features: Collection[str] | None, bits: int, *, has_server: bool) -> str:
+    """How a model that only OpenVINO runs as it is, with weights of so many bits, would be faster
+    on this CPU; "" where it would not."""
+    found = faster(features, bits)
+    if found is None or found.engine != LLAMACPP or found.times < CLEARLY:
+        return ""
+    install = "" if has_server else f"run {INSTALL[LLAMACPP]}, and "
+    return f"{found.why}: {install}set [model] name to a GGUF file of this model"

@@ -1,0 +1,146 @@
+"""Which of OpenVINO and llama.cpp runs a model on a CPU, and what is said about it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.worker.backends import engine_choice
+from bot.worker.backends.engine_choice import (
+    MEASURED,
+    GgufCase,
+    Processor,
+    Speed,
+    advice_for_folder,
+    choose_for_gguf,
+    faster,
+    processor_of,
+)
+
+OLD = ("avx2",)
+NEW = ("avx2", "avx512f", "avx512_vnni")
+TABLE = (
+    Processor(
+        "AVX2 alone",
+        frozenset({"avx2"}),
+        frozenset({"avx512f", "avx_vnni"}),
+        {
+            4: {"openvino": Speed(12, 50), "llamacpp": Speed(20, 55)},
+            8: {"openvino": Speed(10.0, 50), "llamacpp": Speed(10.4, 50)},
+        },
+    ),
+    Processor(
+        "AVX-512 with VNNI",
+        frozenset({"avx512f", "avx512_vnni"}),
+        frozenset({"amx_int8"}),
+        {4: {"openvino": Speed(20, 100), "llamacpp": Speed(18, 60)}},
+    ),
+)
+FILE = GgufCase(OLD, 4)
+NO_SERVER = "no llama-server was found"
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_choice, "MEASURED", TABLE)
+
+
+def test_the_faster_engine_runs_a_gguf_file_and_the_figures_are_the_reason() -> None:
+    taken = choose_for_gguf(FILE)
+    assert (taken.backend, taken.advice) == ("llamacpp", "")
+    assert taken.reason == (
+        "on processors with AVX2 alone llama.cpp writes 20 tokens a second where OpenVINO writes "
+        "12, and reads 55 against 50"
+    )
+    taken = choose_for_gguf(replace(FILE, features=NEW))
+    assert (taken.backend, taken.advice) == ("openvino", "")
+    assert taken.reason.startswith("on processors with AVX-512 with VNNI OpenVINO writes 20")
+
+
+@pytest.mark.parametrize("features", [OLD, NEW, None])
+def test_a_file_that_openvino_cannot_run_goes_to_llama_cpp(features: tuple[str, ...]) -> None:
+    taken = choose_for_gguf(replace(FILE, features=features, refusal="it has experts"))
+    assert taken.backend == "llamacpp"
+    assert taken.reason == "OpenVINO does not run this GGUF file"
+
+
+def test_exactness_comes_before_speed() -> None:
+    taken = choose_for_gguf(replace(FILE, features=NEW, rounded=True))
+    assert taken.backend == "llamacpp"
+    assert "less exactly" in taken.reason
+
+
+@pytest.mark.parametrize(
+    ("features", "bits", "why"),
+    [
+        (None, 4, "the instructions of this processor are not known"),
+        ((), 4, "no processor of this kind was measured"),
+        (("avx2", "avx_vnni"), 4, "no processor of this kind was measured"),
+        ((*NEW, "amx_int8"), 4, "no processor of this kind was measured"),
+        (OLD, 0, "weights of this kind were not measured"),
+        (NEW, 8, "weights of this kind were not measured"),
+    ],
+)
+def test_where_nothing_was_measured_llama_cpp_runs_it_and_that_is_said(
+    features: tuple[str, ...] | None, bits: int, why: str
+) -> None:
+    taken = choose_for_gguf(GgufCase(features, bits))
+    assert (taken.backend, taken.advice) == ("llamacpp", "")
+    assert taken.reason == f"it runs every GGUF file, and {why}"
+
+
+def test_without_a_llama_server_openvino_runs_it_and_what_one_would_give_is_said() -> None:
+    taken = choose_for_gguf(replace(FILE, no_server=NO_SERVER))
+    assert taken.backend == "openvino"
+    assert taken.reason == f"it reads this GGUF file, and {NO_SERVER}"
+    assert taken.advice.startswith("on processors with AVX2 alone llama.cpp writes 20")
+    assert taken.advice.endswith(": parley backend install llamacpp")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        replace(FILE, features=NEW),
+        replace(FILE, features=None),
+        replace(FILE, bits=8),
+    ],
+    ids=["OpenVINO is faster", "not known", "hardly faster"],
+)
+def test_a_server_that_would_give_nothing_is_not_advised(case: GgufCase) -> None:
+    taken = choose_for_gguf(replace(case, no_server=NO_SERVER))
+    assert (taken.backend, taken.advice) == ("openvino", "")
+
+
+def test_an_openvino_that_is_not_installed_is_advised_where_it_is_the_faster_one() -> None:
+    taken = choose_for_gguf(replace(FILE, features=NEW, openvino=False))
+    assert (taken.backend, taken.reason) == ("llamacpp", "OpenVINO is not installed")
+    assert taken.advice.endswith(": python -m pip install openvino-genai")
+    assert choose_for_gguf(replace(FILE, openvino=False)).advice == ""
+
+
+def test_a_folder_is_told_of_gguf_files_where_these_are_faster() -> None:
+    told = advice_for_folder(OLD, 4, has_server=False)
+    assert told.endswith(
+        ": run parley backend install llamacpp, and set [model] name to a GGUF file of this model"
+    )
+    told = advice_for_folder(OLD, 4, has_server=True)
+    assert told.endswith(" 50: set [model] name to a GGUF file of this model")
+    assert advice_for_folder(OLD, 8, has_server=False) == ""
+    assert advice_for_folder(NEW, 4, has_server=False) == ""
+    assert advice_for_folder(None, 4, has_server=False) == ""
+    assert advice_for_folder(OLD, 0, has_server=False) == ""
+
+
+def test_how_many_times_as_fast_counts_reading_and_writing() -> None:
+    found = faster(OLD, 4)
+    assert found is not None
+    assert found.times == pytest.approx((200 / 50 + 200 / 12) / (200 / 55 + 200 / 20))
+
+
+def test_no_processor_is_in_two_rows_of_the_table_and_every_row_has_both_engines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_choice, "MEASURED", MEASURED)
+    assert MEASURED
+    for row in MEASURED:
+        assert processor_of(row.needs) is row
+        assert all(set(speeds) == {"openvino", "llamacpp"} for speeds in row.speeds.values())
