@@ -51,6 +51,7 @@ async def resolve_backend(settings: Settings) -> Resolved:
             "device": device,
             "low_bit": section.low_bit,
             "server": server_path(settings),
+            "arguments": section.llamacpp.arguments,
         }
     )
     try:

@@ -137,6 +137,8 @@ def _for_gguf(options: LoadOptions, features: Features) -> Choice:
         return Choice(
             LLAMACPP, "the model is a GGUF file, and a llama-server is there to run it on the GPU"
         )
+    if server is not None and options.arguments:
+        return Choice(LLAMACPP, "[model.llamacpp] arguments are set")
     bits, rounded, why_not = 0, False, ""
     try:
         model = read_gguf(Path(options.model))

@@ -94,7 +94,7 @@ def test_a_gguf_file_goes_to_llama_cpp_on_a_gpu(tmp_path: Path, device: str) -> 
 def test_on_a_cpu_the_processor_decides_about_a_gguf_file(
     tmp_path: Path, device: str, devices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    speeds = {"openvino": Speed(30, 90), "llamacpp": Speed(20, 50)}
+    speeds = {"openvino": Speed(30, 90, 90), "llamacpp": Speed(20, 60, 50)}
     row = Processor("Z80", frozenset({"z80"}), frozenset(), {8: speeds})
     monkeypatch.setattr(engine_choice, "MEASURED", (row,))
     monkeypatch.setattr(choose, "GGUF_BITS", {"F16": 8})  # the type of the file's tensors
@@ -106,8 +106,11 @@ def test_on_a_cpu_the_processor_decides_about_a_gguf_file(
     )
     choice = choose_backend(options, features=lambda: ("z80",))
     assert (choice.backend, choice.advice) == ("openvino", "")
-    assert choice.reason.startswith("on processors with Z80 OpenVINO writes 30 tokens a second")
+    assert choice.reason.startswith("on processors with Z80 OpenVINO answers 1.6 times")
     assert choose_backend(options, features=lambda: None).backend == "llamacpp"
+    set_up = replace(options, arguments=("--threads", "4"))
+    choice = choose_backend(set_up, features=lambda: ("z80",))
+    assert (choice.backend, choice.reason) == ("llamacpp", "[model.llamacpp] arguments are set")
 
 
 @pytest.mark.process
@@ -124,7 +127,7 @@ def test_a_gguf_file_that_openvino_would_compute_wrongly_goes_to_llama_cpp(tmp_p
 def test_a_folder_that_llama_cpp_would_run_faster_is_told_so_except_on_a_gpu(
     tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    speeds = {"openvino": Speed(10, 50), "llamacpp": Speed(20, 50)}
+    speeds = {"openvino": Speed(10, 20, 50), "llamacpp": Speed(20, 40, 50)}
     row = Processor("Z80", frozenset({"z80"}), frozenset(), {4: speeds})
     monkeypatch.setattr(engine_choice, "MEASURED", (row,))
     monkeypatch.setenv("PATH", str(tmp_path))
