@@ -29,7 +29,7 @@ TABLE = (
         },
     ),
     Processor(
-        "AVX-512 with VNNI",
+        "AVX-512 and VNNI",
         frozenset({"avx512f", "avx512_vnni"}),
         frozenset({"amx_int8"}),
         {4: {"openvino": Speed(20, 80, 100), "llamacpp": Speed(25, 30, 60)}},
@@ -53,7 +53,7 @@ def test_the_faster_engine_runs_a_gguf_file_and_the_figures_are_the_reason() -> 
     )
     taken = choose_for_gguf(replace(FILE, features=NEW))
     assert (taken.backend, taken.advice) == ("openvino", "")
-    assert taken.reason.startswith("on processors with AVX-512 with VNNI OpenVINO answers 1.")
+    assert taken.reason.startswith("on processors with AVX-512 and VNNI OpenVINO answers 1.")
 
 
 @pytest.mark.parametrize("features", [OLD, NEW, None])
@@ -108,6 +108,12 @@ def test_without_a_llama_server_openvino_runs_it_and_what_one_would_give_is_said
 def test_a_server_that_would_give_nothing_is_not_advised(case: GgufCase) -> None:
     taken = choose_for_gguf(replace(case, no_server=NO_SERVER))
     assert (taken.backend, taken.advice) == ("openvino", "")
+
+
+def test_where_openvino_is_the_faster_one_nobody_is_told_to_build_a_server() -> None:
+    case = replace(FILE, features=NEW, no_server=NO_SERVER)
+    assert choose_for_gguf(case).reason.startswith("on processors with AVX-512 and VNNI OpenVINO")
+    assert NO_SERVER in choose_for_gguf(replace(case, rounded=True)).reason
 
 
 def test_an_openvino_that_is_not_installed_is_advised_where_it_is_the_faster_one() -> None:
