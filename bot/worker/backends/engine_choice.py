@@ -18,7 +18,8 @@ INSTALL = {
 """The commands that install an engine."""
 
 CLEARLY = 1.1
-"""An engine that is less than this many times as fast as the other is not worth installing."""
+"""An engine that is less than this many times as fast as the other is not worth installing, nor
+worth changing to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ MEASURED: tuple[Processor, ...] = (
         "AVX2 alone",
         frozenset({"avx2"}),
         frozenset({"avx512f", "avx_vnni"}),
-        {4: {OPENVINO: Speed(13.4, 21.4, 46.9), LLAMACPP: Speed(27.7, 31.1, 43.5)}},
+        {
+            4: {OPENVINO: Speed(13.4, 21.4, 46.9), LLAMACPP: Speed(27.7, 31.1, 43.5)},
+            8: {OPENVINO: Speed(14.7, 24.0, 44.6), LLAMACPP: Speed(16.8, 22.4, 40.4)},
+        },
     ),
     Processor(
         "AVX-512 and VNNI",
@@ -108,6 +112,10 @@ class Faster:
     """How many times as fast as the other one: a usual answer."""
     why: str
     """The figures, for people."""
+
+    def is_clearly(self, engine: str) -> bool:
+        """Whether `engine` is the faster one by more than what may be chance."""
+        return self.engine == engine and self.times >= CLEARLY
 
 
 def faster(features: Collection[str] | None, bits: int) -> Faster | None:
@@ -162,7 +170,7 @@ def choose_for_gguf(case: GgufCase) -> Choice:
     """The engine for a GGUF file on a CPU: the faster one of those that are there. Exactness comes
     before speed: a file that OpenVINO would round goes to llama.cpp."""
     found = faster(case.features, case.bits)
-    if case.no_server and found is not None and found.engine == OPENVINO and not case.rounded:
+    if case.no_server and not case.rounded and found and found.is_clearly(OPENVINO):
         return Choice(OPENVINO, found.why)
     if case.no_server:
         reason = f"it reads this GGUF file, and {case.no_server}"
@@ -175,12 +183,14 @@ def choose_for_gguf(case: GgufCase) -> Choice:
         return Choice(LLAMACPP, "OpenVINO is not installed", _advice(found, OPENVINO))
     if found is None:
         return Choice(LLAMACPP, f"it runs every GGUF file, and {_unmeasured(case)}")
+    if found.times < CLEARLY:
+        return Choice(LLAMACPP, "it runs every GGUF file, and is as fast as OpenVINO on this CPU")
     return Choice(found.engine, found.why)
 
 
 def _advice(found: Faster | None, missing: str) -> str:
     """What the engine that is not installed would give."""
-    if found is None or found.engine != missing or found.times < CLEARLY:
+    if found is None or not found.is_clearly(missing):
         return ""
     return f"{found.why}: {INSTALL[missing]}"
 
@@ -197,7 +207,7 @@ def advice_for_folder(features: Collection[str] | None, bits: int, *, has_server
     """How a model that only OpenVINO runs as it is, with weights of so many bits, would be faster
     on this CPU; "" where it would not."""
     found = faster(features, bits)
-    if found is None or found.engine != LLAMACPP or found.times < CLEARLY:
+    if found is None or not found.is_clearly(LLAMACPP):
         return ""
     install = "" if has_server else f"run {INSTALL[LLAMACPP]}, and "
     return f"{found.why}: {install}set [model] name to a GGUF file of this model"

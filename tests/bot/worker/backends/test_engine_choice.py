@@ -88,6 +88,17 @@ def test_where_nothing_was_measured_llama_cpp_runs_it_and_that_is_said(
     assert taken.reason == f"it runs every GGUF file, and {why}"
 
 
+def test_where_both_are_as_fast_llama_cpp_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    equal = {8: {"openvino": Speed(10.4, 20, 50), "llamacpp": Speed(10, 20, 50)}}
+    row = replace(TABLE[0], speeds=equal)
+    monkeypatch.setattr(engine_choice, "MEASURED", (row,))
+    taken = choose_for_gguf(GgufCase(OLD, 8))
+    assert (taken.backend, taken.advice) == ("llamacpp", "")
+    assert taken.reason.endswith("is as fast as OpenVINO on this CPU")
+    assert choose_for_gguf(GgufCase(OLD, 8, openvino=False)).advice == ""
+    assert NO_SERVER in choose_for_gguf(GgufCase(OLD, 8, NO_SERVER)).reason
+
+
 def test_without_a_llama_server_openvino_runs_it_and_what_one_would_give_is_said() -> None:
     taken = choose_for_gguf(replace(FILE, no_server=NO_SERVER))
     assert taken.backend == "openvino"
