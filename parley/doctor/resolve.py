@@ -52,6 +52,7 @@ async def resolve_backend(settings: Settings) -> Resolved:
             "low_bit": section.low_bit,
             "server": server_path(settings),
             "arguments": section.llamacpp.arguments,
+            "max_parallel": section.max_parallel,
         }
     )
     try:

@@ -100,7 +100,9 @@ def _openvino(options: LoadOptions, reason: str, features: Features) -> Choice:
     if options.device.startswith("gpu"):
         return Choice(OPENVINO, reason)
     bits = _bits_of_folder(options)
-    advice = advice_for_folder(features(), bits, has_server=_has_server(options))
+    advice = advice_for_folder(
+        features(), bits, options.max_parallel, has_server=_has_server(options)
+    )
     return Choice(OPENVINO, reason, advice)
 
 
@@ -147,9 +149,10 @@ def _for_gguf(options: LoadOptions, features: Features) -> Choice:
         why_not = str(refusal)
         if server is None:
             raise LoadError(f"{no_server}. Without one: {why_not}") from refusal
-    return choose_for_gguf(
-        GgufCase(features(), bits, no_server, why_not, rounded, openvino=_has_openvino())
+    case = GgufCase(
+        features(), bits, no_server, why_not, rounded, _has_openvino(), options.max_parallel
     )
+    return choose_for_gguf(case)
 
 
 def _uses_gpu(server: Server, device: str) -> bool:

@@ -33,11 +33,11 @@ class Speed:
     read: float
     """Of a prompt."""
 
-    @property
-    def answer(self) -> float:
+    def answer(self, parallel: int) -> float:
         """Seconds that a usual answer takes: 200 new tokens are read and 200 written, in half of
-        the answers while three others are written."""
-        return 200 / self.read + (200 / self.alone + 200 / (self.four / 4)) / 2
+        the answers while three others are written; with 1 answer in `parallel` in none."""
+        alone, beside_others = 200 / self.alone, 200 / (self.four / 4)
+        return 200 / self.read + (alone if parallel == 1 else (alone + beside_others) / 2)
 
 
 Speeds = Mapping[str, Speed]
@@ -118,15 +118,16 @@ class Faster:
         return self.engine == engine and self.times >= CLEARLY
 
 
-def faster(features: Collection[str] | None, bits: int) -> Faster | None:
-    """The faster engine for weights of so many bits; None where that was not measured."""
+def faster(features: Collection[str] | None, bits: int, parallel: int) -> Faster | None:
+    """The faster engine for weights of so many bits, with so many answers at once at most; None
+    where that was not measured."""
     row = processor_of(features)
     speeds = row.speeds.get(bits) if row is not None else None
     if row is None or speeds is None:
         return None
-    first, second = sorted((OPENVINO, LLAMACPP), key=lambda name: speeds[name].answer)
+    first, second = sorted((OPENVINO, LLAMACPP), key=lambda name: speeds[name].answer(parallel))
     best, other = speeds[first], speeds[second]
-    times = other.answer / best.answer
+    times = other.answer(parallel) / best.answer(parallel)
     why = (
         f"on processors with {row.title} {TITLES[first]} answers {times:.1f} times as fast as "
         f"{TITLES[second]} (measured: docs/benchmarks.md)"
@@ -164,12 +165,14 @@ class GgufCase:
     """Whether OpenVINO reads the weights less exactly than they are stored."""
     openvino: bool = True
     """Whether OpenVINO is installed."""
+    parallel: int = 8
+    """``[model] max_parallel``."""
 
 
 def choose_for_gguf(case: GgufCase) -> Choice:
     """The engine for a GGUF file on a CPU: the faster one of those that are there. Exactness comes
     before speed: a file that OpenVINO would round goes to llama.cpp."""
-    found = faster(case.features, case.bits)
+    found = faster(case.features, case.bits, case.parallel)
     if case.no_server and not case.rounded and found and found.is_clearly(OPENVINO):
         return Choice(OPENVINO, found.why)
     if case.no_server:
@@ -203,10 +206,12 @@ def _unmeasured(case: GgufCase) -> str:
     return "weights of this kind were not measured"
 
 
-def advice_for_folder(features: Collection[str] | None, bits: int, *, has_server: bool) -> str:
+def advice_for_folder(
+    features: Collection[str] | None, bits: int, parallel: int, *, has_server: bool
+) -> str:
     """How a model that only OpenVINO runs as it is, with weights of so many bits, would be faster
     on this CPU; "" where it would not."""
-    found = faster(features, bits)
+    found = faster(features, bits, parallel)
     if found is None or not found.is_clearly(LLAMACPP):
         return ""
     install = "" if has_server else f"run {INSTALL[LLAMACPP]}, and "

@@ -108,6 +108,8 @@ def test_on_a_cpu_the_processor_decides_about_a_gguf_file(
     assert (choice.backend, choice.advice) == ("openvino", "")
     assert choice.reason.startswith("on processors with Z80 OpenVINO answers 1.6 times")
     assert choose_backend(options, features=lambda: None).backend == "llamacpp"
+    one = replace(options, max_parallel=1)
+    assert "answers 1.6 times" in choose_backend(one, features=lambda: ("z80",)).reason
     set_up = replace(options, arguments=("--threads", "4"))
     choice = choose_backend(set_up, features=lambda: ("z80",))
     assert (choice.backend, choice.reason) == ("llamacpp", "[model.llamacpp] arguments are set")

@@ -1,6 +1,7 @@
 """Which of OpenVINO and llama.cpp runs a model on a CPU, and what is said about it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from bot.worker.backends.engine_choice import (
     processor_of,
 )
 
+ROOT = Path(__file__).parents[4]
 OLD = ("avx2",)
 NEW = ("avx2", "avx512f", "avx512_vnni")
 TABLE = (
@@ -135,25 +137,44 @@ def test_an_openvino_that_is_not_installed_is_advised_where_it_is_the_faster_one
 
 
 def test_a_folder_is_told_of_gguf_files_where_these_are_faster() -> None:
-    told = advice_for_folder(OLD, 4, has_server=False)
+    told = advice_for_folder(OLD, 4, 8, has_server=False)
     assert told.endswith(
         ": run parley backend install llamacpp, and set [model] name to a GGUF file of this model"
     )
-    told = advice_for_folder(OLD, 4, has_server=True)
+    told = advice_for_folder(OLD, 4, 8, has_server=True)
     assert told.endswith("benchmarks.md): set [model] name to a GGUF file of this model")
-    assert advice_for_folder(OLD, 8, has_server=False) == ""
-    assert advice_for_folder(NEW, 4, has_server=False) == ""
-    assert advice_for_folder(None, 4, has_server=False) == ""
-    assert advice_for_folder(OLD, 0, has_server=False) == ""
+    assert advice_for_folder(OLD, 8, 8, has_server=False) == ""
+    assert advice_for_folder(NEW, 4, 8, has_server=False) == ""
+    assert advice_for_folder(None, 4, 8, has_server=False) == ""
+    assert advice_for_folder(OLD, 0, 8, has_server=False) == ""
 
 
 def test_how_many_times_as_fast_counts_reading_and_writing_alone_and_beside_others() -> None:
-    found = faster(OLD, 4)
+    found = faster(OLD, 4, 8)
     assert found is not None
     reading = 200 / 50
     slow = reading + (200 / 10 + 200 / 5) / 2
     fast = reading + (200 / 20 + 200 / 10) / 2
     assert found.times == pytest.approx(slow / fast)
+    found = faster(OLD, 4, 1)
+    assert found is not None
+    assert found.times == pytest.approx((reading + 200 / 10) / (reading + 200 / 20))
+
+
+def test_where_only_one_answer_is_written_at_a_time_four_at_once_do_not_count() -> None:
+    only_four = {4: {"openvino": Speed(10, 80, 50), "llamacpp": Speed(20, 30, 50)}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_choice, "MEASURED", (replace(TABLE[0], speeds=only_four),))
+        assert choose_for_gguf(GgufCase(OLD, 4, parallel=4)).backend == "openvino"
+        assert choose_for_gguf(GgufCase(OLD, 4, parallel=1)).backend == "llamacpp"
+
+
+def test_the_table_is_the_one_in_the_documentation() -> None:
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8").replace("**", "")
+    for row in MEASURED:
+        assert f"| {row.title} |" in text
+        for speed in (speed for speeds in row.speeds.values() for speed in speeds.values()):
+            assert f"| {speed.alone:.1f} | {speed.four:.1f} |" in text
 
 
 def test_no_processor_is_in_two_rows_of_the_table_and_every_row_has_both_engines(
