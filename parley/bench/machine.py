@@ -3,12 +3,9 @@
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.worker.memory import total_memory
-
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
-"""The instructions that make a difference, by the names of Linux's /proc/cpuinfo."""
+from bot.worker.processor import cpuinfo, processor_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Machine:
     memory: int | None
     """Bytes of main memory; None where that is not known."""
     features: tuple[str, ...]
-    """Those of `FEATURES` that the processor has; none where that is not known."""
+    """Instructions that make a difference (`bot.worker.processor`); none where not known."""
     load: float
     """Linux's load average over a minute, when the measurement began; 0.0 where not known. Above
     zero, other programs took a part of the machine."""
@@ -31,14 +28,13 @@ class Machine:
 
 def this_machine() -> Machine:
     """Blocking, for a moment."""
-    facts = _cpuinfo()
-    flags = set(facts.get("flags", facts.get("features", "")).split())
+    facts = cpuinfo()
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         processor=facts.get("model name") or platform.processor() or platform.machine(),
         cores=_cores(),
         memory=total_memory(),
-        features=tuple(name for name in FEATURES if name in flags),
+        features=processor_features() or (),
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
         python=platform.python_version(),
     )
@@ -48,13 +44,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _cpuinfo() -> dict[str, str]:
-    """What Linux says of the first processor, by the names in lower case."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}

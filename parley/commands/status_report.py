@@ -49,6 +49,9 @@ class ModelStatus:
     """ "" if unknown."""
     errors: tuple[str, ...]
     """Why it cannot run, one line each."""
+    advice: str = ""
+    """How the model would be faster on this CPU, with the command; "" where nothing is known to
+    make it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
         reason=resolved.reason,
         device=device,
         errors=tuple(problems),
+        advice=resolved.advice if device.startswith("CPU") else "",
     )
 
 
@@ -238,6 +242,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
     lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
+    lines += [("Faster", model.advice)] if model.advice else []
     up = {one["name"]: one["up"] for one in (found.web.now or {}).get("further", ())}
     lines += [(f"Model {one.name}", _further(one, up)) for one in found.further_models]
     lines += [("Database", f"{database.name}: {_stored(database)}")]

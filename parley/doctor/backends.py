@@ -40,6 +40,16 @@ def check_choice(resolved: Resolved, section: ModelSettings) -> Result:
     return Result(AREA, what, State.OK, f"uses {resolved.backend}: {resolved.reason}")
 
 
+def check_speed(resolved: Resolved, probes: Iterable[Probe]) -> list[Result]:
+    """What would make the model faster on this CPU; nothing on a GPU, or where nothing would."""
+    used = resolved.settings.model
+    devices = [device_for(probe, used.device) for probe in probes if probe.library == used.backend]
+    on_cpu = any(device is not None and device.name.lower() == "cpu" for device in devices)
+    if not resolved.advice or not on_cpu:
+        return []
+    return [Result(AREA, "speed", State.OK, resolved.advice)]
+
+
 def wants_intel_gpu(section: ModelSettings) -> bool:
     """Whether the settings name a GPU of Intel's, so that running without one is a failure."""
     return section.device.startswith(("gpu", "xpu"))

@@ -107,6 +107,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
         findings.add([backends.check_choice(resolved, section)])
     probes = await _probe_libraries(settings, used, findings)
     findings.add(backends.check_devices(probes))
+    findings.add(backends.check_speed(resolved, probes))
     with findings.running(f"Examining the model {settings.model.name}"):
         results = await asyncio.to_thread(_check_on_device, settings, used, probes)
     findings.add(results)

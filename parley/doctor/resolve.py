@@ -23,6 +23,9 @@ class Resolved:
     reason: str = ""
     """Why "auto" means this backend; "" where the settings name one."""
     error: str = ""
+    advice: str = ""
+    """How the model would be faster on this machine's CPU, where "auto" was resolved; see
+    `bot.worker.backends.engine_choice.Choice`."""
 
     @property
     def backend(self) -> str:
@@ -49,6 +52,8 @@ async def resolve_backend(settings: Settings) -> Resolved:
             "device": device,
             "low_bit": section.low_bit,
             "server": server_path(settings),
+            "arguments": section.llamacpp.arguments,
+            "max_parallel": section.max_parallel,
         }
     )
     try:
@@ -61,7 +66,8 @@ async def resolve_backend(settings: Settings) -> Resolved:
         )
         if choice["error"]:
             return Resolved(settings, error=choice["error"])
-        return Resolved(_with_backend(settings, choice["backend"], device), choice["reason"])
+        chosen = _with_backend(settings, choice["backend"], device)
+        return Resolved(chosen, choice["reason"], advice=choice["advice"])
     except (ProcessFailed, LookupError) as exc:
         return Resolved(settings, error=str(exc))
 

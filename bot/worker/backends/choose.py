@@ -4,8 +4,8 @@ In order: ipex where ipex-llm is installed and torch finds an Intel GPU, else to
 one, else OpenVINO, which itself prefers a GPU and falls back to the CPU. A device named in the
 settings, and a model that is in OpenVINO's format already, decide before that.
 
-A GGUF file is for llama.cpp, on every device; without a llama-server OpenVINO GenAI reads some
-kinds of it.
+A GGUF file is for llama.cpp on a GPU, and without a llama-server for OpenVINO, which reads some
+kinds of it. On a CPU the faster one of the two runs it: `engine_choice`.
 
 Also a command, run in the worker's interpreter, that loads no model (see `run`):
 
@@ -17,25 +17,29 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bot.worker.backends.engine_choice import (
+    LLAMACPP,
+    OPENVINO,
+    Choice,
+    GgufCase,
+    advice_for_folder,
+    choose_for_gguf,
+)
 from bot.worker.backends.ipex.low_bit import LOW_BITS
-from bot.worker.backends.llamacpp.binary import NoServer, find_server, inspect_server
+from bot.worker.backends.llamacpp.binary import NoServer, Server, find_server, inspect_server
 from bot.worker.backends.openvino.gguf_file import read_gguf
 from bot.worker.backends.openvino.library import exported_file
 from bot.worker.gguf.files import is_gguf
+from bot.worker.processor import processor_features
 from bot.worker.protocol import LoadError, LoadOptions
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The name of a backend, and why it was chosen, in a few words for the operator."""
-
-    backend: str
-    reason: str
+GGUF_BITS = {"Q4_0": 4, "Q4_1": 4, "Q4_K": 4, "Q8_0": 8}
+"""The bits of the weights of GGUF files, by their type, as far as such were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +61,117 @@ class Installed:
         return "torch finds no Intel GPU" if self.torch else "torch is not installed"
 
 
-def choose_backend(options: LoadOptions, look: "Callable[[], Installed] | None" = None) -> Choice:
+Features = Callable[[], "tuple[str, ...] | None"]
+"""`processor_features`, or what a test says in its place."""
+
+
+def choose_backend(
+    options: LoadOptions,
+    look: "Callable[[], Installed] | None" = None,
+    features: Features = processor_features,
+) -> Choice:
     """The backend for these settings. `look` detects what is installed (by default
     `detect_installed`) and is only called where that decides. Raises LoadError where nothing here
     runs the model, with what to install."""
     device = options.device
     if is_gguf(Path(options.model)):
-        return _for_gguf(options)
+        return _for_gguf(options, features)
     if exported_file(Path(options.model)) is not None:
-        return Choice("openvino", "the model is in OpenVINO's format")
+        return Choice(OPENVINO, "the model is in OpenVINO's format")
     if device.startswith("cuda"):
         return Choice("torch", f'[model] device = "{device}"')
     if device == "cpu" or device.startswith("gpu"):
-        return Choice("openvino", f'[model] device = "{device}"')
+        return _openvino(options, f'[model] device = "{device}"', features)
     found = (look or detect_installed)()
     if found.ipex and found.xpu and _ipex_has(options.low_bit):
         return Choice("ipex", "ipex-llm is installed and finds an Intel GPU")
     if found.xpu or device.startswith("xpu"):
         why = "torch finds an Intel GPU" if found.xpu else f'[model] device = "{device}"'
         return Choice("torch", f"{why}, and {found.why_not_ipex(options.low_bit)}")
-    return Choice("openvino", f"{found.why_not_xpu}; OpenVINO uses a GPU if it finds one")
+    why = f"{found.why_not_xpu}; OpenVINO uses a GPU if it finds one"
+    return _openvino(options, why, features)
 
 
-def _for_gguf(options: LoadOptions) -> Choice:
+# ---------------------------------------------------------------- folders
+
+
+def _openvino(options: LoadOptions, reason: str, features: Features) -> Choice:
+    """OpenVINO for a Hugging Face folder, which llama.cpp does not read."""
+    if options.device.startswith("gpu"):
+        return Choice(OPENVINO, reason)
+    bits = _bits_of_folder(options)
+    advice = advice_for_folder(
+        features(), bits, options.max_parallel, has_server=_has_server(options)
+    )
+    return Choice(OPENVINO, reason, advice)
+
+
+def _bits_of_folder(options: LoadOptions) -> int:
+    """The bits that OpenVINO will give to most weights; 0 where that is not known yet, as with a
+    model that is not on this machine."""
+    from bot.worker.conversion.architectures import read_config
+    from bot.worker.conversion.convert import resolve_low_bit
+
     try:
-        inspect_server(find_server(options.server))
+        low_bit = resolve_low_bit(options.low_bit, read_config(Path(options.model)))
+    except LoadError:
+        return 0
+    return {"sym_int4": 4, "asym_int4": 4, "sym_int8": 8}.get(low_bit, 0)
+
+
+def _has_server(options: LoadOptions) -> bool:
+    try:
+        return bool(find_server(options.server))
+    except NoServer:
+        return False
+
+
+# ---------------------------------------------------------------- GGUF files
+
+
+def _for_gguf(options: LoadOptions, features: Features) -> Choice:
+    server, no_server = None, ""
+    try:
+        server = inspect_server(find_server(options.server))
     except NoServer as missing:
-        try:
-            kind = read_gguf(Path(options.model)).architecture
-        except LoadError as refusal:
-            raise LoadError(f"{missing}. Without one: {refusal}") from missing
-        return Choice("openvino", f'it reads GGUF files of the kind "{kind}", and {missing}')
-    return Choice("llamacpp", "the model is a GGUF file, and a llama-server is there to run it")
+        no_server = str(missing)
+    if server is not None and _uses_gpu(server, options.device):
+        return Choice(
+            LLAMACPP, "the model is a GGUF file, and a llama-server is there to run it on the GPU"
+        )
+    if server is not None and options.arguments:
+        return Choice(LLAMACPP, "[model.llamacpp] arguments are set")
+    bits, rounded, why_not = 0, False, ""
+    try:
+        model = read_gguf(Path(options.model))
+        bits, rounded = GGUF_BITS.get(model.file_type, 0), model.rounded
+    except LoadError as refusal:
+        why_not = str(refusal)
+        if server is None:
+            raise LoadError(f"{no_server}. Without one: {why_not}") from refusal
+    case = GgufCase(
+        features(), bits, no_server, why_not, rounded, _has_openvino(), options.max_parallel
+    )
+    return choose_for_gguf(case)
+
+
+def _uses_gpu(server: Server, device: str) -> bool:
+    """Whether llama.cpp would not use the CPU; where it cannot do what is asked, it says so."""
+    return bool(server.devices) if device == "auto" else device != "cpu"
+
+
+def _has_openvino() -> bool:
+    return importlib.util.find_spec("openvino_genai") is not None
 
 
 def run() -> int:
     """The command ``choose``: the second argument is a JSON object with fields of `LoadOptions`.
-    Prints, as the last line on stdout, a JSON object with ``backend``, ``reason`` and ``error``
-    (why nothing could be chosen, else ""). Returns exit code 0."""
-    facts = {"backend": "", "reason": "", "error": ""}
+    Prints, as the last line on stdout, a JSON object with ``backend``, ``reason``, ``advice`` (see
+    `Choice`) and ``error`` (why nothing could be chosen, else ""). Returns exit code 0."""
+    facts = {"backend": "", "reason": "", "advice": "", "error": ""}
     try:
         choice = choose_backend(LoadOptions("auto", **json.loads(sys.argv[2])))
-        facts |= {"backend": choice.backend, "reason": choice.reason}
+        facts |= asdict(choice)
     except LoadError as exc:
         facts["error"] = str(exc)
     except Exception as exc:

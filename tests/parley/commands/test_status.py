@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fake_choice import interpreter_that_chooses
 from tests.fake_gpu import interpreter_with_gpu
 from tests.fake_llama import write_fake_server
 from tests.parley.parley_program import Program
@@ -153,3 +154,19 @@ def test_the_llama_server_is_asked_for_its_device(program: Program, tmp_path: Pa
         tmp_path, devices=devices
     )
     assert "Backend llamacpp on GPU.0 (Intel(R) Arc(TM) B580 Graphics (Vulkan0))" in shown(program)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(("device", "told"), [("CPU", True), ("GPU.0", False)])
+def test_what_would_be_faster_on_this_processor_is_a_line_except_on_a_gpu(
+    program: Program, tmp_path: Path, device: str, told: bool
+) -> None:
+    advice = "llama.cpp writes 20 tokens a second where OpenVINO writes 12: build it"
+    program.settings |= {
+        "PARLEY_MODEL__BACKEND": "auto",
+        "PARLEY_MODEL__NAME": "org/never",
+        "PARLEY_MODEL__PYTHON": interpreter_that_chooses(tmp_path, advice=advice, device=device),
+    }
+    said = shown(program)
+    assert f"Backend openvino on {device} (Some Device) (auto: it was asked)" in said
+    assert (f"Faster {advice}" in said) is told

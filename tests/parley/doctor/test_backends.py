@@ -12,6 +12,7 @@ from parley.doctor.backends import (
     check_devices,
     check_library,
     check_server,
+    check_speed,
     device_for,
 )
 from parley.doctor.interpreter import Device, Probe
@@ -121,3 +122,13 @@ def test_what_auto_takes_is_said_with_its_reason() -> None:
     assert result.detail == "uses torch: torch finds an Intel GPU"
     result = check_choice(Resolved(Settings(), error="it hung"), ModelSettings())
     assert (result.state, bool(result.remedy)) == (State.FAILED, True)
+
+
+def test_what_would_be_faster_is_said_on_a_cpu_alone() -> None:
+    used = Settings(model=ModelSettings(backend="openvino", device="auto"))
+    resolved = Resolved(used, "torch is not installed", advice="llama.cpp is faster: build it")
+    (said,) = check_speed(resolved, [TORCH, ON_CPU, LLAMA])
+    assert (said.what, said.state, said.detail) == ("speed", State.OK, resolved.advice)
+    assert check_speed(resolved, [OPENVINO]) == []
+    assert check_speed(resolved, [TORCH]) == []
+    assert check_speed(replace(resolved, advice=""), [ON_CPU]) == []

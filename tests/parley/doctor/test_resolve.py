@@ -12,6 +12,7 @@ from bot.models.choose import DEMO_REASON
 from parley.app import worker_options
 from parley.doctor import resolve
 from parley.doctor.resolve import resolve_backend
+from tests.fake_choice import interpreter_that_chooses
 from tests.fake_gpu import interpreter_with_gpu
 from tests.tiny_model import write_tiny_model
 
@@ -73,6 +74,16 @@ async def test_an_interpreter_that_breaks_is_said(tmp_path: Path) -> None:
     python.chmod(0o755)
     found = await resolve_backend(given(tmp_path, python=str(python)))
     assert found.error == "the process ended without a result (exit code 1): no zlib"
+
+
+@needs_a_shell
+@pytest.mark.process
+async def test_what_would_make_it_faster_is_passed_on(tmp_path: Path) -> None:
+    python = interpreter_that_chooses(tmp_path, advice="llama.cpp writes 20: build it")
+    found = await resolve_backend(given(tmp_path, python=python, backend="auto", device="cpu"))
+    assert (found.backend, found.advice) == ("openvino", "llama.cpp writes 20: build it")
+    said = given(tmp_path, python=python, backend="openvino", device="cpu")
+    assert (await resolve_backend(said)).advice == ""
 
 
 @pytest.mark.process

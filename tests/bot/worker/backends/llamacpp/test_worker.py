@@ -38,7 +38,7 @@ async def test_auto_runs_a_gguf_file_and_says_why(options: Options, tmp_path: Pa
     try:
         facts = client.facts
         assert (facts.backend, facts.device, facts.low_bit) == ("llamacpp", "CPU", "Q4_K_M")
-        assert facts.note.startswith('backend "llamacpp" was chosen: the model is a GGUF file')
+        assert facts.note.startswith('backend "llamacpp" was chosen: OpenVINO does not run this')
         assert facts.note.endswith("llama-server 0.6.0-dev (build 11434, commit 1a2b3c4)")
         stream = client.add(REQUEST, lambda: None)
         ids: list[int] = []
