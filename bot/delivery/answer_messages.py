@@ -109,6 +109,7 @@ class AnswerMessages:
         self._text_shown = False
         self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
+        self._forgotten = False
         refs = enumerate(message.ref for message in self._messages)
         self._unrecorded: dict[int, str] = dict(refs) if unrecorded else {}
         self._recorded_settled = answer.settled
@@ -139,13 +140,15 @@ class AnswerMessages:
     def part(self, index: int) -> Part:
         """What the message of this part should show now."""
         attempt = self._messages[index].attempt if index < len(self._messages) else 0
-        part = self._pages.part(index)
+        part = self._pages.part(index, last=self._forgotten and index + 1 == len(self.refs))
         return replace(part, form=self._form, attempt=attempt, tag=self._tag)
 
     def next(self, *, ending: bool) -> Step | None:
         """The next call that is needed to show `pages`, or None where the messages agree with it.
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
-        for index in range(self._settled, self._pages.count):
+        if self._forgotten:
+            self._post_nothing()
+        for index in range(self._settled, self._most):
             message, part = self._message(index), self.part(index)
             if not message.ref and not _same(message.shown, part):
                 return Step(partial(self._post, index), True, True, newest=part.last)
@@ -161,6 +164,23 @@ class AnswerMessages:
                 self._settled = index + 1
         return self._last_step() if ending else None
 
+    @property
+    def _most(self) -> int:
+        """How many parts are to be shown in a message."""
+        return min(self._pages.count, len(self.refs)) if self._forgotten else self._pages.count
+
+    def forget(self) -> None:
+        """Nothing is stored of the answer any more. What it has of messages shows its end without
+        buttons; no further one is posted, and one that may have been posted is deleted."""
+        self._forgotten = True
+        self._form = max(self._form, Form.NO_BUTTONS)
+        self._settled = max(0, min(self._settled, len(self.refs) - 1))
+
+    def _post_nothing(self) -> None:
+        """Keep the messages that there are, and search for those that there may be."""
+        self._maybe_posted = self._maybe_posted or any(one.unknown for one in self._messages)
+        self._messages = [message for message in self._messages if message.ref]
+
     def _last_step(self) -> Step | None:
         """What is left to do once the whole text is shown."""
         if len(self._messages) > max(self._pages.count, 1) and self._messages[-1].unknown:
@@ -172,7 +192,7 @@ class AnswerMessages:
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
             if self._messages[index].ref:
                 return Step(partial(self._remove, index))
-        if self._pages.count > self._max_messages and not self._attached:
+        if self._most > self._max_messages and not self._attached:
             return Step(self._attach)
         return None
 

@@ -49,6 +49,7 @@ class LiveAnswer:
         *,
         resumed: bool,
         unrecorded: bool,
+        forgotten: asyncio.Event,
     ) -> None:
         self.gone = asyncio.Event()
         """Set when the message that shows the answer was deleted, or its channel: nobody will read
@@ -79,6 +80,7 @@ class LiveAnswer:
             resumed=resumed,
             unrecorded=unrecorded,
         )
+        self._forgotten = forgotten
         self._lag = Lag(self._clock)
         self._waiter: Waiter | None = None
         self._changed = asyncio.Event()  # what should be shown may have changed
@@ -262,6 +264,8 @@ class LiveAnswer:
         if self._fades_at is not None and now >= self._fades_at:
             self._fades_at = None
             self._messages.fade()
+        if self._forgotten.is_set():
+            self._messages.forget()
         return self._messages.next(ending=self._ending.is_set())
 
     async def _wait_for_change(self) -> None:
@@ -402,12 +406,22 @@ class Delivery:
         *,
         resumed: bool = False,
         unrecorded: bool = False,
+        forgotten: asyncio.Event | None = None,
     ) -> AsyncIterator[LiveAnswer]:
         """Show `answer` on `surface` while the context lasts. One that already has text or messages
         continues in them. `resumed`: an earlier run was interrupted in showing it, and may have
         posted one message more than the ledger knows. `unrecorded`: the ledger may not know the
-        messages of `answer`. Leaving without `finish` leaves the messages as they are."""
-        live = LiveAnswer(self, answer, surface, resumed=resumed, unrecorded=unrecorded)
+        messages of `answer`. Once `forgotten` is set, the answer is stored no longer: its end is
+        shown in the messages that there are, without buttons, and no further one is posted. Leaving
+        without `finish` leaves the messages as they are."""
+        live = LiveAnswer(
+            self,
+            answer,
+            surface,
+            resumed=resumed,
+            unrecorded=unrecorded,
+            forgotten=forgotten or asyncio.Event(),
+        )
         try:
             yield live
         finally:

@@ -426,17 +426,20 @@ class Engine:
         are stopped. Answers to others stay, also where they quote this person. Returns how many
         exchanges were deleted. Others are answered meanwhile; calls for one person at the same time
         share the work (see `Archive.forget`)."""
-        for job in list(self._running.jobs.values()):
-            if job.answer.question.author.key == person.key:
-                job.stop()
+        for job in self._running.to(person):
+            job.forget()
         self.summaries.stop(person=person.key)
-        return await self._without_prompts(self._store.forget(person=person.key))
+        count = await self._without_prompts(self._store.forget(person=person.key))
+        for job in self._running.to(person):  # what they asked meanwhile may be deleted with it
+            if not await self._store.answers(answer_id=job.id):
+                job.forget()
+        return count
 
     async def forget_conversation(self, conversation: ConversationKey) -> int:
         """Delete a conversation with its settings, for good; its unfinished answers are stopped.
         For the operator. Returns how many exchanges were deleted."""
         for job in self._running.of({conversation}):
-            job.stop()
+            job.forget()
         self.summaries.stop(conversations={conversation})
         count = await self._without_prompts(self._store.forget(conversation=conversation))
         admin_log.operator_acted(conversation, f"deleted the conversation: {questions(count)}")

@@ -85,6 +85,7 @@ class Runner:
                     job.surface,
                     resumed=job.resumed,
                     unrecorded=job.unrecorded,
+                    forgotten=job.forgotten,
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
@@ -317,6 +318,8 @@ class Runner:
         finally:
             shown.cancel()
             superseded.cancel()
+        if job.forgotten.is_set() and not live.messages:
+            await job.surface.leave()  # a status, which it may have instead
         if not job.shown_whole:
             return
         if await self._messages_recorded(job, live):
@@ -338,6 +341,8 @@ class Runner:
         """The platform refuses to show the answer in any form: tell whoever asked. It stays
         undelivered, so that the next start tries again."""
         logger.error("answer %d cannot be shown: %s", job.id, error)
+        if job.forgotten.is_set():
+            return  # there is nothing any more that could be told of
         for _ in range(WHISPER_TRIES):
             try:
                 await job.surface.whisper(NOT_SHOWN)
