@@ -29,6 +29,10 @@ HELD_POSTS = 5
 seconds as these retries: 31 in all, longer than other writers usually hold SQLite's lock."""
 
 
+Save = Callable[[], Awaitable[bool]]
+"""Saves the text so far in the ledger. Returns whether that was possible; raises nothing."""
+
+
 class Refused(SurfaceError):
     """A call was refused; the next attempt is to be made after `seconds`."""
 
@@ -88,12 +92,17 @@ class AnswerMessages:
         *,
         resumed: bool = False,
         unrecorded: bool = False,
+        save: Save | None = None,
     ) -> None:
         """`tag`: `Part.tag`. `resumed`: an earlier run, which was interrupted, may have posted one
-        message more than `answer` has. `unrecorded`: the ledger may not know those it has."""
+        message more than `answer` has. `unrecorded`: the ledger may not know those it has.
+        `save`: saves the text in the ledger; see `SurfaceLimits.found_by_text`."""
+        self._save = save
         self._maybe_posted = resumed
         self._stray = ""
         """A message that was found, of which the answer has no need, and is to be deleted."""
+        self._given_up: list[str] = []
+        """Messages that could not be edited any more, and have others in their places."""
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
@@ -231,6 +240,7 @@ class AnswerMessages:
         await self._send(index)
 
     async def _send(self, index: int) -> None:
+        saved = await self._saved(self.part(index))
         message, part = self._messages[index], self.part(index)
         # An answer may look fresh although a message was posted, where a crash came before it was
         # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
@@ -241,7 +251,7 @@ class AnswerMessages:
         await self._unsettle()
         try:
             found = await self._posted_before(part) if self._maybe_posted else ""
-            message.ref = found or await self._surface.send(part)
+            message.ref = found or await self._surface.send(replace(part, saved=saved))
         except SurfaceError as error:
             raise self._refused(index, error) from error
         self._refusals = 0
@@ -254,16 +264,26 @@ class AnswerMessages:
             self._text_shown = part.text != PLACEHOLDER
         await self._record(index)
 
+    async def _saved(self, part: Part) -> bool:
+        """Save the text that is about to be posted, where it is what the message is found by."""
+        grows = part.state.open and part.text != PLACEHOLDER
+        needed = grows and self._surface.limits.found_by_text
+        return needed and self._save is not None and await self._save()
+
     async def _posted_before(self, part: Part) -> str:
         """The message that an earlier run posted for this part, or "". Where the history may not be
         read, the platform's own memory of the part's key, which is short, is left."""
         try:
-            return await self._surface.find(part, self.refs) or ""
+            return await self._find(part)
         except (SurfaceBusy, MessageGone):
             raise
         except SurfaceError as error:
             logger.info("whether a message was posted before is unknown: %s", error)
             return ""
+
+    async def _find(self, part: Part) -> str:
+        """A message of this part that is not known yet, or ""."""
+        return await self._surface.find(part, (*self.refs, *self._given_up)) or ""
 
     async def _edit(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
@@ -304,6 +324,7 @@ class AnswerMessages:
         message = self._messages[index]
         if not message.ref or message.attempt:
             return False
+        self._given_up.append(message.ref)
         self._messages[index] = Message(attempt=1)
         return True
 
@@ -316,7 +337,7 @@ class AnswerMessages:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
         repeating the attempt, which the platform answers with the first message. The same for the
         message that an earlier run may have posted. For the answer that takes over these messages.
-        Raises SurfaceError."""
+        Raises Refused where this is to be called again, and SurfaceError."""
         if self._maybe_posted and len(self.refs) < max(self._pages.count, 1):
             self._message(len(self.refs)).doubtful = True
         elif self._maybe_posted:
@@ -353,7 +374,7 @@ class AnswerMessages:
         index = len(self.refs)
         part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, False, tag=self._tag)
         try:
-            self._stray = self._stray or await self._surface.find(part, self.refs) or ""
+            self._stray = self._stray or await self._find(part)
             if self._stray:
                 await self._surface.remove(self._stray)
         except SurfaceBusy:

@@ -86,6 +86,7 @@ class Runner:
                     resumed=job.resumed,
                     unrecorded=job.unrecorded,
                     forgotten=job.forgotten,
+                    save=partial(self._save_progress, job),
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
@@ -194,10 +195,18 @@ class Runner:
         """Save which history the answer was given, at once, so that it is the same after a crash.
         Nothing waits for it: later checkpoints, and the end, save it too."""
         await job.packed.wait()
+        await self._save_progress(job)
+
+    async def _save_progress(self, job: Job) -> bool:
+        """Save the answer so far. Returns whether that was possible."""
+        progress = job.progress
         try:
-            await self._store.checkpoint(job.id, AnswerState.WRITING, *job.progress)
+            await self._store.checkpoint(job.id, AnswerState.WRITING, *progress)
         except Exception as error:  # whatever a driver raises: the answer goes on
             logger.warning("answer %d: its beginning could not be saved yet: %s", job.id, error)
+            return False
+        job.saved = progress
+        return True
 
     async def _failed(self, job: Job, error: ParleyError) -> Outcome:
         usage = await self._usage_so_far(job)

@@ -1,6 +1,7 @@
 """Whatever the platform refuses, the end of an answer is shown."""
 
 import random
+from collections.abc import Collection
 
 import pytest
 
@@ -218,3 +219,23 @@ async def test_a_message_that_nothing_could_replace_stays_known() -> None:
     async with world.restarted().open(again, world.surface, resumed=True) as live:
         await live.finish(AnswerState.DONE)
     world.assert_shows("Hello")
+
+
+class ByButtons(FakeSurface):
+    """Finds any message of the answer, as platforms do by its buttons."""
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        return next((ref for ref in self.messages if ref not in known), None)
+
+
+async def test_a_message_that_cannot_be_edited_is_not_taken_for_the_one_in_its_place() -> None:
+    """It bears the same buttons, and was of a run that was interrupted."""
+    world = World()
+    surface = ByButtons(world.clock)
+    await surface.send(Part(7, 0, "Frozen", AnswerState.WRITING, last=True))
+    surface.refuse = lambda part: part.attempt == 0
+    answer = stored(text="Text", messages=("m1",), state=AnswerState.DONE)
+    async with world.restarted().open(answer, surface, resumed=True) as live:
+        await live.finish(AnswerState.DONE)
+    assert surface.texts == ["Frozen", "Text"]
+    assert world.ledger.messages() == ("m2",)
