@@ -121,6 +121,16 @@ async def test_nothing_stays_of_an_answer_that_waits_when_its_question_is_delete
         await b.answered()
 
 
+async def test_nothing_stays_of_an_answer_that_waits_when_its_asker_has_all_forgotten() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        thread = await waiting(b)
+        (job,) = [one for one in b.engine.running if one.waited is None]
+        await b.engine.forget(job.answer.question.author)
+        await until(lambda: b.team.sessions["C1", thread] == "active")
+        await until(lambda: b.team.line("C1", thread) == "")
+        assert not b.team.answers("C1", thread)
+
+
 @pytest.mark.parametrize("resume", ["continue", "mark"])
 async def test_what_waited_when_parley_was_killed_ends_its_status(resume: str) -> None:
     store = MemoryStore()
