@@ -118,7 +118,9 @@ class AnswerMessages:
         self._text_shown = False
         self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
-        self._forgotten = False
+        self.forgotten = False
+        """Nothing is stored of the answer any more: what it has of messages shows its end without
+        buttons; no further one is posted, and one that may have been posted is deleted."""
         refs = enumerate(message.ref for message in self._messages)
         self._unrecorded: dict[int, str] = dict(refs) if unrecorded else {}
         self._recorded_settled = answer.settled
@@ -149,13 +151,14 @@ class AnswerMessages:
     def part(self, index: int) -> Part:
         """What the message of this part should show now."""
         attempt = self._messages[index].attempt if index < len(self._messages) else 0
-        part = self._pages.part(index, last=self._forgotten and index + 1 == len(self.refs))
-        return replace(part, form=self._form, attempt=attempt, tag=self._tag)
+        part = self._pages.part(index, last=self.forgotten and index + 1 == len(self.refs))
+        form = max(self._form, Form.NO_BUTTONS) if self.forgotten else self._form
+        return replace(part, form=form, attempt=attempt, tag=self._tag)
 
     def next(self, *, ending: bool) -> Step | None:
         """The next call that is needed to show `pages`, or None where the messages agree with it.
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
-        if self._forgotten:
+        if self.forgotten:
             self._post_nothing()
         for index in range(self._settled, self._most):
             message, part = self._message(index), self.part(index)
@@ -176,17 +179,11 @@ class AnswerMessages:
     @property
     def _most(self) -> int:
         """How many parts are to be shown in a message."""
-        return min(self._pages.count, len(self.refs)) if self._forgotten else self._pages.count
-
-    def forget(self) -> None:
-        """Nothing is stored of the answer any more. What it has of messages shows its end without
-        buttons; no further one is posted, and one that may have been posted is deleted."""
-        self._forgotten = True
-        self._form = max(self._form, Form.NO_BUTTONS)
-        self._settled = max(0, min(self._settled, len(self.refs) - 1))
+        return min(self._pages.count, len(self.refs)) if self.forgotten else self._pages.count
 
     def _post_nothing(self) -> None:
         """Keep the messages that there are, and search for those that there may be."""
+        self._settled = max(0, min(self._settled, len(self.refs) - 1))
         self._maybe_posted = self._maybe_posted or any(one.unknown for one in self._messages)
         self._messages = [message for message in self._messages if message.ref]
 

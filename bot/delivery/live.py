@@ -267,8 +267,7 @@ class LiveAnswer:
         if self._fades_at is not None and now >= self._fades_at:
             self._fades_at = None
             self._messages.fade()
-        if self._forgotten.is_set():
-            self._messages.forget()
+        self._messages.forgotten = self._forgotten.is_set()
         return self._messages.next(ending=self._ending.is_set())
 
     async def _wait_for_change(self) -> None:
@@ -426,7 +425,7 @@ class Delivery:
         """Show `answer` on `surface` while the context lasts. One that already has text or messages
         continues in them. `resumed`: an earlier run was interrupted in showing it, and may have
         posted one message more than the ledger knows. `unrecorded`: the ledger may not know the
-        messages of `answer`. Once `forgotten` is set, the answer is stored no longer: its end is
+        messages of `answer`. While `forgotten` is set, the answer is stored no longer: its end is
         shown in the messages that there are, without buttons, and no further one is posted. `save`
         saves the answer so far in the ledger. Leaving
         without `finish` leaves the messages as they are."""

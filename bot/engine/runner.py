@@ -329,6 +329,7 @@ class Runner:
             superseded.cancel()
         if job.forgotten.is_set() and not live.messages:
             await job.surface.leave()  # a status, which it may have instead
+            return  # undelivered, should the deletion fail
         if not job.shown_whole:
             return
         if await self._messages_recorded(job, live):

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from bot.delivery import Delivery
 from bot.engine import Engine
-from bot.errors import SurfaceBusy
+from bot.engine.changes import NOT_FORGOTTEN
+from bot.errors import StorageError, SurfaceBusy
 from bot.messages import Prompt
 from bot.ports import Form
 from storage.in_memory import MemoryStore
@@ -128,3 +131,48 @@ async def test_what_is_asked_while_all_is_deleted_is_stopped_with_it() -> None:
         later = await b.ask("two", surface=surface)
         model.let(1000)
         assert (await later.ended()).state.value == "done"
+
+
+class Full(Slow):
+    """Deletes nothing, and says so when it is told to."""
+
+    async def forget(self, **of: object) -> int:
+        self.begun.set()
+        await self.go.wait()
+        raise StorageError("the disk is full")
+
+
+async def test_an_answer_that_nothing_shows_says_so_where_the_deletion_fails() -> None:
+    store = Full()
+    async with place(store) as (b, surface, _):
+        surface.fail(SurfaceBusy("not now", retry_after=1.0), kind="send")
+        job = await b.ask("one", surface=surface)
+        await until(tried(surface))
+        forgetting = asyncio.create_task(b.engine.forget(ANA))
+        await job.ended()
+        assert surface.messages == {}
+        assert [one.id for one in await store.answers(unfinished=True)] == [job.id]
+        store.go.set()
+        with pytest.raises(StorageError):
+            await forgetting
+        await until(lambda: surface.visible)
+        await b.engine.finish()
+        (part,) = surface.visible
+        assert (part.state.value, part.note) == ("stopped", NOT_FORGOTTEN)
+        assert await store.answers(unfinished=True) == []
+
+
+async def test_an_end_that_waits_while_the_deletion_fails_is_shown() -> None:
+    store = Full()
+    async with place(store) as (b, surface, _):
+        surface.fail(SurfaceBusy("not now", retry_after=100.0), kind="send", takes_effect=True)
+        job = await b.ask("one", surface=surface)
+        await until(lambda: surface.visible)
+        forgetting = asyncio.create_task(b.engine.forget(ANA))
+        await store.begun.wait()
+        store.go.set()
+        with pytest.raises(StorageError):
+            await forgetting
+        await job.ended()
+        (part,) = surface.visible
+        assert (part.state.value, part.form) == ("stopped", Form.FULL)
