@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bot.delivery.records import Records
 from bot.delivery.rendering import PLACEHOLDER, Pages, is_thinking_note
-from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
+from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, AnswerState, Form, Part, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,6 @@ class AnswerMessages:
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
-        self._ledger = ledger
         self._pages = pages
         self._max_messages = max_messages
         # A crash while references moved up by one leaves duplicates; "" is a removed message.
@@ -121,9 +121,9 @@ class AnswerMessages:
         self.forgotten = False
         """Nothing is stored of the answer any more: what it has of messages shows its end without
         buttons; no further one is posted, and one that may have been posted is deleted."""
-        refs = enumerate(message.ref for message in self._messages)
-        self._unrecorded: dict[int, str] = dict(refs) if unrecorded else {}
-        self._recorded_settled = answer.settled
+        self._records = Records(ledger, answer)
+        if unrecorded:
+            self._put_from(0)
         self._settled = self._known_to_be_settled(answer.settled)
 
     def _known_to_be_settled(self, recorded: int) -> int:
@@ -245,7 +245,7 @@ class AnswerMessages:
         first_attempt = self._fresh and not message.doubtful and not self._maybe_posted
         certain = first_attempt and more_follows
         message.doubtful = True
-        await self._unsettle()
+        await self._records.unsettle(self._settled)
         try:
             found = await self._posted_before(part) if self._maybe_posted else ""
             message.ref = found or await self._surface.send(replace(part, saved=saved))
@@ -259,7 +259,8 @@ class AnswerMessages:
         message.shown, message.ours = part if certain else None, True
         if first_attempt:  # else it may be an earlier message, with that one's content
             self._text_shown = part.text != PLACEHOLDER
-        await self._record(index)
+        self._records.put(index, message.ref)
+        await self.record()
 
     async def _saved(self, part: Part) -> bool:
         """Save the text that is about to be posted, where it is what the message is found by."""
@@ -285,7 +286,7 @@ class AnswerMessages:
     async def _edit(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
         message.shown = None
-        await self._unsettle()
+        await self._records.unsettle(self._settled)
         try:
             await self._surface.edit(message.ref, part)
         except MessageGone:
@@ -296,7 +297,7 @@ class AnswerMessages:
         self._refusals = 0
         message.shown, message.ours = part, True
         self._text_shown = part.text != PLACEHOLDER
-        await self._record()
+        await self.record()
 
     def _refused(self, index: int, error: SurfaceError) -> SurfaceError:
         """What to raise for a call that failed: `error` itself where it says what to do, or where
@@ -356,10 +357,14 @@ class AnswerMessages:
             await self._remove_unrecorded()
             raise MessageGone(f"message {message.ref} was deleted while it showed the answer")
         del self._messages[index]
+        self._put_from(index)
+        self._records.put(len(self._messages), "")
+        await self.record()
+
+    def _put_from(self, index: int) -> None:
+        """The messages from this part on are to be recorded."""
         for later in range(index, len(self._messages)):
-            self._unrecorded[later] = self._messages[later].ref
-        self._unrecorded[len(self._messages)] = ""
-        await self._record()
+            self._records.put(later, self._messages[later].ref)
 
     async def _remove_unrecorded(self) -> None:
         """After a crash, a message may have been posted that was not recorded: find it, and delete
@@ -391,8 +396,8 @@ class AnswerMessages:
         except SurfaceError as error:
             logger.warning("a superfluous message could not be deleted: %s", error)
         del self._messages[index:]
-        self._unrecorded[index] = ""
-        await self._record()
+        self._records.put(index, "")
+        await self.record()
 
     async def _attach(self) -> None:
         try:
@@ -403,47 +408,10 @@ class AnswerMessages:
             logger.warning("the answer could not be posted as a file: %s", error)
         self._attached = True
 
-    # ---------------------------------------------------------------- the ledger
-
-    async def _record(self, index: int | None = None) -> None:
-        """Record in the ledger which message shows the part, and whatever failed to be recorded
-        before.
-
-        A ledger that fails does not stop the answer: it is logged and retried with the next call.
-        Only a restart meanwhile would post messages anew."""
-        if index is not None:
-            self._unrecorded[index] = self._messages[index].ref
-        for part, ref in sorted(self._unrecorded.items()):
-            # one write records the new message and that the ones before it are final
-            settled = None if self._settled == self._recorded_settled else self._settled
-            try:
-                await self._ledger.shown(self._answer_id, part, ref, settled=settled)
-            except StorageError as error:
-                logger.error("the message of part %d could not be recorded: %s", part, error)
-                return
-            except Exception:  # whatever a driver raises: the answer goes on
-                logger.exception("the message of part %d could not be recorded", part)
-                return
-            self._recorded_settled = self._settled
-            del self._unrecorded[part]
-
     async def record(self) -> bool:
         """Record what failed to be recorded before. Returns whether the ledger knows all messages
         now."""
-        await self._record()
-        return not self._unrecorded
-
-    async def _unsettle(self) -> None:
-        """Before a message changes that the ledger knows to be final: record that it is not, lest a
-        crash leaves it half changed."""
-        if self._recorded_settled > self._settled:
-            try:
-                await self._ledger.settle(self._answer_id, self._settled)
-                self._recorded_settled = self._settled
-            except StorageError as error:
-                logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
-            except Exception:  # whatever a driver raises: the answer goes on
-                logger.exception("answer %d: its ledger is behind", self._answer_id)
+        return await self._records.write(self._settled)
 
 
 def _only_seconds(shown: Part | None, wanted: Part) -> bool:
