@@ -72,6 +72,8 @@ class Message:
     """Whether a post was attempted and its outcome is unknown."""
     attempt: int = 0
     """`Part.attempt`."""
+    before: str = ""
+    """The message that could not be edited any more, and in whose place this one is posted."""
 
     @property
     def unknown(self) -> bool:
@@ -102,7 +104,7 @@ class AnswerMessages:
         self._maybe_posted = resumed
         self._stray = ""
         """A message that was found, of which the answer has no need, and is to be deleted."""
-        self._given_up: list[str] = []
+        self._frozen: list[str] = []
         """Messages that could not be edited any more, and have others in their places."""
         self._tag = tag
         self._answer_id = answer.id
@@ -160,6 +162,8 @@ class AnswerMessages:
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
         if self.forgotten:
             self._post_nothing()
+        if self._frozen and not any(message.unknown for message in self._messages):
+            return Step(self._remove_frozen)  # a removal changes how a lost post is asked for
         for index in range(self._settled, self._most):
             message, part = self._message(index), self.part(index)
             if not message.ref and not _same(message.shown, part):
@@ -185,6 +189,7 @@ class AnswerMessages:
         """Keep the messages that there are, and search for those that there may be."""
         self._settled = max(0, min(self._settled, len(self.refs) - 1))
         self._maybe_posted = self._maybe_posted or any(one.unknown for one in self._messages)
+        self._frozen += [one.before for one in self._messages if one.before]
         self._messages = [message for message in self._messages if message.ref]
 
     def _last_step(self) -> Step | None:
@@ -261,6 +266,9 @@ class AnswerMessages:
             self._text_shown = part.text != PLACEHOLDER
         self._records.put(index, message.ref)
         await self.record()
+        if message.before:
+            self._frozen.append(message.before)
+            message.before = ""
 
     async def _saved(self, part: Part) -> bool:
         """Save the text that is about to be posted, where it is what the message is found by."""
@@ -281,7 +289,8 @@ class AnswerMessages:
 
     async def _find(self, part: Part) -> str:
         """A message of this part that is not known yet, or ""."""
-        return await self._surface.find(part, (*self.refs, *self._given_up)) or ""
+        before = (message.before for message in self._messages if message.before)
+        return await self._surface.find(part, (*self.refs, *before, *self._frozen)) or ""
 
     async def _edit(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
@@ -316,14 +325,13 @@ class AnswerMessages:
 
     def _replace(self, index: int) -> bool:
         """Give up a message that cannot be edited, so that another one is posted; False where it is
-        a new message that is refused. The old one stays as it is: it cannot be changed; and it
-        stays in the ledger until there is another one, lest a channel that refuses everything for
-        a while leaves a message that nobody knows."""
+        a new message that is refused. The old one stays, also in the ledger, until
+        there is another one, and is deleted then: it may be the channel that refuses everything
+        for a while."""
         message = self._messages[index]
         if not message.ref or message.attempt:
             return False
-        self._given_up.append(message.ref)
-        self._messages[index] = Message(attempt=1)
+        self._messages[index] = Message(attempt=1, before=message.ref)
         return True
 
     @property
@@ -343,6 +351,8 @@ class AnswerMessages:
         for index, message in enumerate(self._messages):
             if message.unknown:
                 await self._send(index)
+        while self._frozen:
+            await self._remove_frozen()
 
     async def _miss(self, index: int) -> None:
         """The message to edit no longer exists.
@@ -398,6 +408,16 @@ class AnswerMessages:
         del self._messages[index:]
         self._records.put(index, "")
         await self.record()
+
+    async def _remove_frozen(self) -> None:
+        """Delete a message that could not be edited, now that there is another in its place."""
+        try:
+            await self._surface.remove(self._frozen[0])
+        except (SurfaceBusy, MessageGone):
+            raise
+        except SurfaceError as error:
+            logger.warning("a message that could not be edited stays: %s", error)
+        del self._frozen[0]
 
     async def _attach(self) -> None:
         try:
