@@ -20,7 +20,7 @@ from typing import Any
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.batch_slots import BatchSlots
-from bot.worker.backends.torch.answer import Answer, Row
+from bot.worker.backends.torch.answer import Answer
 from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
 from bot.worker.backends.torch.graphs import Capture, graph_capture, one_line
 from bot.worker.backends.torch.layer_kinds import cannot_run, fix_positions
@@ -274,11 +274,12 @@ class TorchBackend:
     def _decode_fixed(self, decoding: list[int], answers: list[Answer]) -> list[int]:
         """In a captured step; once that fails, exactly and for good."""
         slots = [self._slots.slot(key) for key in decoding]
-        grown = dict(zip(slots, answers, strict=True))
         positions = self._slots.lengths(self._fixed.batch_size(slots[-1] + 1))
-        rows = [Row(position, grown.get(slot)) for slot, position in enumerate(positions)]
+        rows: list[Answer | None] = [None] * len(positions)
+        for slot, answer in zip(slots, answers, strict=True):
+            rows[slot] = answer
         try:
-            tokens = self._fixed.decode(rows)
+            tokens = self._fixed.decode(positions, rows)
         except Exception as exc:  # whatever a driver or an operator raises
             self._give_up_capture(exc)
             return self._decode_exactly(decoding, answers)

@@ -1,9 +1,4 @@
-"""Compiles decoding steps with torch.compile in a thread, while they are in use as they are.
-
-torch.compile compiles a function when it is called, and then runs it with the given tensors. Here
-the first run is prevented: it would write into the KV cache while answers are being decoded. What
-is kept is the compiled code with its tensors, which the decoding thread then runs (or captures)
-without tracing or checking anything again.
+"""Compiles decoding steps in a thread, while they are in use as they are.
 
 Imports torch; it is itself imported only when a model is loaded.
 """
@@ -27,10 +22,10 @@ torch: Any = importlib.import_module("torch")
 Step = Callable[[], Any]
 """A function of tensors that it holds itself. It returns one tensor."""
 
-SWITCH_SECONDS = 0.001
-"""Python's switch interval while something is compiled. Tracing is Python code, which the decoding
-thread interrupts several times in each step; 5 ms each time, Python's default, would be felt."""
-
+SWITCH_SECONDS = 0.00005
+"""Python's switch interval while something is compiled. Tracing is Python code. The decoding thread
+asks for its turn some thousand times in a pass that is not captured yet, and waits for so long each
+time: with 5 ms, Python's default, for many seconds, with 1 ms still for three."""
 
 IDLE_SECONDS = 3.0
 """After so long without a step nobody is taken to wait for one."""
@@ -39,19 +34,17 @@ EXIT_SECONDS = 5.0
 """How long the end of the process waits for the thread."""
 
 WORTHWHILE = 50
-"""How often a step was run before it is compiled. Compiling takes as long as some thousand runs,
-and most shapes are used for a moment only, while a batch fills up."""
+"""How often a step was run before it is compiled. Compiling takes as long as some hundred runs, and
+most shapes are used for a moment only, while a batch fills up."""
 
 
 class BackgroundCompiler:
     """Compiles steps one after the other in a thread, those first that are used most. Ends with the
     process."""
 
-    def __init__(self, backend: str = "inductor", worthwhile: int = WORTHWHILE) -> None:
-        """`backend`: torch.compile's name of what compiles."""
+    def __init__(self, worthwhile: int = WORTHWHILE) -> None:
         self.problems: deque[str] = deque()
         """Why nothing more is compiled, in one line; whoever reads it takes it out."""
-        self._backend = backend
         self._worthwhile = worthwhile
         self._makers: dict[Hashable, Callable[[], Step]] = {}
         self._uses: Counter[Hashable] = Counter()
@@ -65,7 +58,7 @@ class BackgroundCompiler:
 
     def compiled(self, key: Hashable, make: Callable[[], Step]) -> Step | None:
         """The compiled step of this key, which is about to be run; None where it is not ready.
-        `make` makes the step. Called by the decoding thread only."""
+        `make` compiles the step, in this compiler's thread. Called by the decoding thread only."""
         self._last_use = time.monotonic()
         if (ready := self._ready.get(key)) is not None:
             return ready
@@ -80,6 +73,13 @@ class BackgroundCompiler:
         """Wait until everything that is worth it is compiled, or compiling has failed."""
         while self._thread.is_alive() and self._most_used() is not None:
             time.sleep(0.01)
+
+    def give_up(self, exc: Exception) -> None:
+        """Nothing that is compiled can be used here: compile nothing more."""
+        self._ready.clear()
+        self._uses.clear()
+        self.problems.append(one_line(exc))
+        self.close()
 
     def close(self) -> None:
         """Compile nothing more, after what is being compiled."""
@@ -126,7 +126,7 @@ class BackgroundCompiler:
 
     def _compile(self, key: Hashable) -> None:
         start = time.perf_counter()
-        self._ready[key] = compile_step(self._makers[key](), self._backend)
+        self._ready[key] = self._makers[key]()
         seconds = time.perf_counter() - start
         sys.stderr.write(f"compiled the decoding step of shape {key} in {seconds:.1f} s\n")
 
@@ -152,31 +152,3 @@ def collect_garbage() -> None:
     if gc.get_freeze_count():
         gc.unfreeze()
         gc.collect()
-
-
-class _Compiled(Exception):
-    """The step is compiled: raised in place of its first run."""
-
-    def __init__(self, run: Step) -> None:
-        super().__init__()
-        self.run = run
-
-
-def compile_step(step: Step, backend: str) -> Step:
-    """Compile a step, as one graph, without running it. Raises what torch.compile raises."""
-    compile_graph = torch._dynamo.lookup_backend(backend)
-
-    def compile_only(graph: Any, examples: list[Any]) -> Step:
-        compiled = compile_graph(graph, examples)
-
-        def first_run(*inputs: Any) -> Any:
-            raise _Compiled(lambda: compiled(*inputs)[0])
-
-        return first_run
-
-    torch._dynamo.reset()  # what was compiled for other shapes is kept here, not there
-    try:
-        torch.compile(step, backend=compile_only, fullgraph=True, dynamic=False)()
-    except _Compiled as done:
-        return done.run
-    raise RuntimeError("torch.compile found nothing to compile")

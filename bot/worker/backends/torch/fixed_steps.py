@@ -12,11 +12,12 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from bot.worker.backends.torch.answer import Row
+from bot.worker.backends.torch.answer import Answer, Row
 from bot.worker.backends.torch.compiling import WORTHWHILE, BackgroundCompiler, Step
 from bot.worker.backends.torch.device_sampling import RowStates, sample, width_for
 from bot.worker.backends.torch.forward import Forward
 from bot.worker.backends.torch.graphs import Capture, CapturedSteps, Work
+from bot.worker.backends.torch.layer_compiling import LayerCompiler
 
 torch: Any = importlib.import_module("torch")
 
@@ -57,6 +58,7 @@ class FixedSteps:
         device: str,
     ) -> None:
         self._compiler: BackgroundCompiler | None = None
+        self._layers: LayerCompiler | None = None
         self._forward = forward
         self._batch_sizes = batch_sizes(slots)
         self._lengths = lengths(context)
@@ -64,8 +66,10 @@ class FixedSteps:
         self._states = RowStates(slots, vocabulary, device)
         self._logits = torch.zeros(slots, vocabulary, device=device)
         self._steps = CapturedSteps(capture)
-        self._expected: list[Row] = []
-        """What the states on the device stand for."""
+        self._expected: tuple[list[int], list[Answer | None]] = [], []
+        """The positions and answers that the states on the device stand for."""
+        self._width = 0
+        """How many candidates these answers need."""
 
     @property
     def captured(self) -> int:
@@ -75,7 +79,8 @@ class FixedSteps:
     def compile(self, backend: str = "inductor", worthwhile: int = WORTHWHILE) -> None:
         """From now on compile the shapes that are used this often, in the background, by
         torch.compile's `backend`, and use what is compiled as soon as it is."""
-        self._compiler = BackgroundCompiler(backend, worthwhile)
+        self._layers = self._forward.layer_compiler(backend)
+        self._compiler = BackgroundCompiler(worthwhile)
 
     def close(self) -> None:
         """Give back what captured steps hold, and compile nothing more."""
@@ -99,38 +104,55 @@ class FixedSteps:
         """How many rows a step for so many rows computes."""
         return fitting(self._batch_sizes, rows)
 
-    def decode(self, rows: Sequence[Row]) -> list[int]:
-        """One more token for each row of the first slots; there are `batch_size` of them. What rows
-        without an answer get has no meaning. Raises what the capture of a step raises; the same
-        step can then be computed in another way."""
-        if self._expected != list(rows):
-            self._expected = []
+    def decode(self, positions: Sequence[int], answers: Sequence[Answer | None]) -> list[int]:
+        """One more token for each of the first slots: there are `batch_size` of `positions` and of
+        `answers`, as `Row` has them. What rows without an answer get has no meaning. Raises what
+        the capture of a step raises; the same step can then be computed in another way."""
+        count = len(answers)
+        if self._expected != (positions, answers):
+            self._expected = [], []
+            rows = [Row(*each) for each in zip(positions, answers, strict=True)]
             self._states.fill(rows)
-        count = len(rows)
-        longest = max(row.position for row in rows if row.answer is not None) + 1
+            self._width = width_for(rows, self._vocabulary)
+        pairs = list(zip(positions, answers, strict=True))
+        longest = max(position for position, answer in pairs if answer is not None) + 1
         self._run_forward(count, fitting(self._lengths, longest))
-        self._run_sampling(count, width_for(rows, self._vocabulary))
+        self._run_sampling(count, self._width)
         tokens: list[int] = self._states.tokens[:count].tolist()
-        self._expected = [
-            row if row.answer is None else Row(row.position + 1, row.answer) for row in rows
-        ]
+        advanced = [position + (answer is not None) for position, answer in pairs]
+        self._expected = advanced, list(answers)
         return tokens
 
     def _run_forward(self, count: int, length: int) -> None:
-        def make_step() -> Step:
-            tokens, positions = self._states.tokens[:count], self._states.positions[:count]
-            return self._forward.fixed(tokens, positions, length)
-
-        def work_of(step: Step) -> Work:
-            logits = self._logits[:count]
-            return lambda: logits.copy_(step())
-
         key = (count, length)
-        if self._compiler is not None and (compiled := self._compiler.compiled(key, make_step)):
+        if self._compiler is not None and (step := self._compiled(key)) is not None:
             self._steps.forget(("forward", *key))
-            self._steps.run(("compiled", *key), lambda: work_of(compiled))
-        else:
-            self._steps.run(("forward", *key), lambda: work_of(make_step()))
+            try:
+                self._steps.run(("compiled", *key), lambda: self._work(count, step))
+            except Exception as exc:  # whatever a driver raises; the step is computed once more
+                self._steps.forget(("compiled", *key))
+                self._compiler.give_up(exc)
+            else:
+                return
+        self._steps.run(("forward", *key), lambda: self._work(count, self._step(*key)))
+
+    def _step(self, count: int, length: int) -> Step:
+        tokens, positions = self._states.tokens[:count], self._states.positions[:count]
+        return self._forward.fixed(tokens, positions, length)
+
+    def _compiled(self, key: tuple[int, int]) -> Step | None:
+        """This step with compiled layers, where they are ready."""
+        compiler, layers, (count, length) = self._compiler, self._layers, key
+        assert compiler is not None
+        assert layers is not None
+        tokens, positions = self._states.tokens[:count], self._states.positions[:count]
+        return compiler.compiled(
+            key, lambda: self._forward.compiled(tokens, positions, length, layers)
+        )
+
+    def _work(self, count: int, step: Step) -> Work:
+        logits = self._logits[:count]
+        return lambda: logits.copy_(step())
 
     def _run_sampling(self, count: int, width: int) -> None:
         states, logits = self._states, self._logits[:count]

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from bot.worker.backends.torch.layer_compiling import MODULES, LayerCompiler
 from bot.worker.backends.torch.layer_kinds import Masks
 
 torch: Any = importlib.import_module("torch")
@@ -31,19 +32,44 @@ class Forward:
         row, [batch, vocabulary]."""
         positions, mask = self.cache.prepare(first, starts, len(inputs[0]))
         ids = torch.tensor(inputs).to(self._device)
-        return self._logits(ids, positions, mask, self.cache)
+        with MODULES:
+            return self._logits(ids, positions, mask, self.cache)
 
     def fixed(self, tokens: Any, positions: Any, length: int) -> Callable[[], Any]:
         """A decoding step for the first rows, one token each: a function that returns their logits
         [batch, vocabulary] for what the tensors `tokens` and `positions` [batch] hold then. A row
-        attends to `length` positions at most. It may be captured or compiled."""
+        attends to `length` positions at most. It may be captured."""
         rows = self.cache.fixed(positions, length)
 
         def step() -> Any:
-            mask = rows.attention_mask()
-            return self._logits(tokens[:, None], positions[:, None], mask, rows)
+            with MODULES:
+                return self._fixed_step(tokens, positions, rows)
 
         return step
+
+    def compiled(
+        self, tokens: Any, positions: Any, length: int, compiler: LayerCompiler
+    ) -> Callable[[], Any]:
+        """The same with compiled layers, which takes seconds and leaves the KV cache as it is.
+        Raises what the compiler raises."""
+        trial = self.cache.trial(positions.clone(), length)
+        with compiler.compiling(trial) as layers:
+            self._fixed_step(tokens.clone(), positions.clone(), trial)
+        rows = self.cache.fixed(positions, length)
+
+        def step() -> Any:
+            with MODULES, compiler.running(layers, rows):
+                return self._fixed_step(tokens, positions, rows)
+
+        return step
+
+    def layer_compiler(self, backend: str) -> LayerCompiler:
+        """What compiles this model's layers by torch.compile's `backend`."""
+        return LayerCompiler(self._model, backend)
+
+    def _fixed_step(self, tokens: Any, positions: Any, rows: Any) -> Any:
+        mask = rows.attention_mask()
+        return self._logits(tokens[:, None], positions[:, None], mask, rows)
 
     def fixed_chunk(
         self, tokens: Any, positions: Any, slot: Any, last: Any, length: int
@@ -55,7 +81,8 @@ class Forward:
 
         def step() -> Any:
             mask = rows.attention_mask()
-            return self._logits(tokens[None], positions[None], mask, rows, keep=last)
+            with MODULES:
+                return self._logits(tokens[None], positions[None], mask, rows, keep=last)
 
         return step
 

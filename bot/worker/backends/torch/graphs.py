@@ -8,11 +8,16 @@ What is captured must always use the same tensors, have the same shapes, and nev
 device: a graph repeats the kernels, not the Python code around them.
 """
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 Work = Callable[[], None]
+
+DEVICE_ALONE = threading.RLock()
+"""Held while work is captured, and by other threads while they wait for the whole device, which
+would make the capture fail."""
 
 
 class Capture(Protocol):
@@ -100,12 +105,19 @@ class CapturedSteps:
 
     def run(self, key: Hashable, make: Callable[[], Work]) -> None:
         """Run the step of this key, exactly once; where it is not captured yet, `make` makes its
-        work. Raises what the capture raises."""
+        work. Raises what the capture raises. While another thread waits for the device nothing is
+        captured: the work is only run."""
         if (known := self._steps.get(key)) is not None:
             known[0]()
             return
         work = make()
-        self._steps[key] = self._capture(work), work
+        if not DEVICE_ALONE.acquire(blocking=False):
+            work()
+            return
+        try:
+            self._steps[key] = self._capture(work), work
+        finally:
+            DEVICE_ALONE.release()
 
     def forget(self, key: Hashable) -> None:
         """Drop the step of this key, and the memory of its graph."""

@@ -121,6 +121,10 @@ class SlotCache(transformers.Cache):  # type: ignore[misc]
         to `length` positions at most. Each layer must have been written before."""
         return FixedRows(self._keys, self._values, self._masks, self._dtype, length, positions)
 
+    def trial(self, positions: Any, length: int) -> "TrialRows":
+        """The same, with memory of its own for one layer at a time."""
+        return TrialRows(self._keys, self._values, self._masks, self._dtype, length, positions)
+
 
 class FixedChunk(transformers.Cache):  # type: ignore[misc]
     """One slot of a `SlotCache` in forward passes over some tokens of a prompt, of which each has
@@ -206,6 +210,29 @@ class FixedRows(transformers.Cache):  # type: ignore[misc]
         """Called by the model: the number of cached tokens, which no row has more of."""
         del layer_idx
         return self._length - 1
+
+    def tensors(self, layer: int) -> dict[str, Any]:
+        """By names of their own, all tensors that `update` uses for this layer."""
+        return {
+            "keys": self._keys[layer],
+            "values": self._values[layer],
+            "positions": self._positions,
+            "each": self._each,
+        }
+
+
+class TrialRows(FixedRows):
+    """Rows of the same shapes that nobody's answer is in, to try what is compiled. They have memory
+    for one layer at a time."""
+
+    def __init__(self, *args: Any) -> None:
+        """As `FixedRows`; keys and values are only looked at for their shapes."""
+        super().__init__(*args)
+        self._like = self._keys, self._values
+
+    def hold(self, layer: int) -> None:
+        """From now on have memory for this layer, with nothing in it."""
+        self._keys, self._values = ({layer: torch.zeros_like(of[layer])} for of in self._like)
 
 
 def attention_mask(masks: Masks, positions: Any, length: int, dtype: Any) -> Any:

@@ -23,21 +23,6 @@ def options(tmp_path: Path) -> LoadOptions:
     return LoadOptions("torch", str(folder), device="cpu", context=256, max_parallel=2)
 
 
-def test_a_step_is_compiled_without_being_run() -> None:
-    total, one = torch.zeros(3), torch.ones(3)
-
-    def step() -> Any:
-        total.add_(one)
-        return total * 2
-
-    compiled = compiling.compile_step(step, "aot_eager")
-    assert total.tolist() == [0.0, 0.0, 0.0]
-    assert compiled().tolist() == [2.0, 2.0, 2.0]
-    one.fill_(5.0)
-    assert compiled().tolist() == [12.0, 12.0, 12.0]
-    assert total.tolist() == [6.0, 6.0, 6.0]
-
-
 def test_answers_go_on_and_are_the_same_when_their_step_is_compiled(options: LoadOptions) -> None:
     expected = Bench(TorchBackend(repeat), options)
     backend = TorchBackend(repeat)
@@ -88,7 +73,7 @@ def test_compiling_for_a_cpu_is_refused_in_one_line(options: LoadOptions) -> Non
 
 
 def test_nothing_is_compiled_after_the_end() -> None:
-    compiler = compiling.BackgroundCompiler("aot_eager", worthwhile=1)
+    compiler = compiling.BackgroundCompiler(worthwhile=1)
     compiler.close()
     compiler._thread.join()
     assert compiler.compiled("a shape", lambda: torch.zeros) is None
@@ -98,7 +83,7 @@ def test_nothing_is_compiled_after_the_end() -> None:
 
 
 def test_what_is_used_rarely_is_not_compiled_and_what_is_used_most_is_first() -> None:
-    compiler = compiling.BackgroundCompiler("aot_eager", worthwhile=10**6)
+    compiler = compiling.BackgroundCompiler(worthwhile=10**6)
     for key, uses in (("rare", 1), ("often", 3), ("now and then", 2)):
         for _ in range(uses):
             assert compiler.compiled(key, lambda: torch.zeros) is None
