@@ -163,7 +163,7 @@ chaos: $(VENV)/installed-dev  ## Run schedules of faults by seed: CHAOS_SEEDS in
 soak: $(VENV)/installed-dev  ## Run mixed traffic for long: SOAK_SECONDS, SOAK_REAL_SECONDS.
 	$(BIN)/python -m tests.chaos.soak
 
-# Malformed input from outside: 6,000 examples of each of 18 properties.
+# Malformed input from outside: 6,000 examples of each of 20 properties, and a few more.
 fuzz: $(VENV)/installed-dev  ## Run more than 100,000 malformed inputs from outside.
 	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz --timeout 0
 

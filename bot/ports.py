@@ -708,6 +708,8 @@ class Part:
     """The beginning of what the model thought before this answer, plain words in lines, where
     thoughts are shown; "" where they are hidden, or there was none. With `SurfaceLimits.quote` the
     text has it already."""
+    saved: bool = False
+    """Where `SurfaceLimits.found_by_text` asks for it: whether the ledger has the text."""
 
     @property
     def key(self) -> str:
@@ -759,6 +761,10 @@ class SurfaceLimits:
     quote: str = ""
     """The mark of a quoted small line, in which a folded thought stands above the answer; "" where
     the surface itself shows `Part.thought`."""
+
+    found_by_text: bool = False
+    """A new message may bear nothing but its text by which `Surface.find` could tell it: the ledger
+    is to have the text before it is posted (`Part.saved`)."""
 
     @property
     def of_posts(self) -> "SurfaceLimits":

@@ -46,14 +46,20 @@ class Gateway:
     async def call(self, method: str, /, **arguments: Any) -> JSON:
         """Call `method` once, without the arguments that are None, and return the response's JSON.
         Raises SurfaceBusy (for OutcomeUnknown, the call may have taken effect), MessageGone and
-        Refused, as `errors.surface_error` says."""
+        Refused, as `errors.surface_error` says; SurfaceError once the session is closed."""
         given = {name: value for name, value in arguments.items() if value is not None}
         encoded: JSON = {"params": given} if method in _FORM_ONLY else {"json": given}
         try:
             response = await self._client.api_call(method, **encoded)
         except Exception as exc:
-            raise surface_error(method, exc) from exc
+            raise self._error(method, exc) from exc
         return dict(response.data) if isinstance(response.data, dict) else {}
+
+    def _error(self, method: str, error: Exception) -> SurfaceError:
+        """`surface_error`; while Parley is shutting down, aiohttp raises errors of any kind."""
+        if self._session.closed:
+            return SurfaceError(f"{method} was not completed: the connection to Slack is closed")
+        return surface_error(method, error)
 
     async def patiently(self, method: str, /, **arguments: Any) -> JSON:
         """`call`, retried after each SurfaceBusy when its `retry_after` is over: `TRIES` attempts
@@ -76,7 +82,7 @@ class Gateway:
         try:
             response = await self._client.api_call("auth.test")
         except Exception as exc:
-            raise surface_error("auth.test", exc) from exc
+            raise self._error("auth.test", exc) from exc
         headers = {name.lower(): value for name, value in response.headers.items()}
         scopes = str(headers.get("x-oauth-scopes", "")).replace(" ", "").split(",")
         data = dict(response.data) if isinstance(response.data, dict) else {}
@@ -89,7 +95,7 @@ class Gateway:
             async with self._session.post(url, data=data) as response:
                 response.raise_for_status()
         except Exception as exc:
-            raise surface_error("a file upload", exc) from exc
+            raise self._error("a file upload", exc) from exc
 
     async def download(self, url: str, most: int) -> bytes:
         """The first `most` bytes of a shared file. Sends the token and follows no redirect, which
@@ -107,4 +113,4 @@ class Gateway:
         except SurfaceError:
             raise
         except Exception as exc:
-            raise surface_error("a file download", exc) from exc
+            raise self._error("a file download", exc) from exc

@@ -60,8 +60,10 @@ class SlackSurface:
         self._seed = seed
         self._stream: Stream | None = None
         self._streams = workspace.streaming and bool(place.thread and asker)
-        self._unconfirmed: set[str] = set()
-        """Parts whose posting has an unknown outcome."""
+        self._unconfirmed: dict[str, str] = {}
+        """Parts whose posting has an unknown outcome, with the text of a stream."""
+        self._mine: set[str] = set()
+        """Messages that show the answer, or did until another one took their place."""
         self._session = Session(
             workspace,
             place.channel,
@@ -88,6 +90,7 @@ class SlackSurface:
             posts_per_second=POSTS_PER_SECOND,
             note_seconds=LINE_SECONDS,
             quote="> ",
+            found_by_text=self._streams,
         )
 
     # ---------------------------------------------------------------- the port
@@ -98,8 +101,10 @@ class SlackSurface:
         stream = await self._start_stream(part)
         if stream is not None:
             self._stream = stream
+            self._mine.add(stream.ts)
             return stream.ts
         posted = await self._post(part)
+        self._mine.add(posted)
         if not part.state.open:
             await self._session.end()
         return posted
@@ -113,6 +118,7 @@ class SlackSurface:
         return await self._session.begin() and await self._session.say(_line(part.note))
 
     async def edit(self, message: str, part: Part) -> None:
+        self._mine.add(message)
         try:
             await self._edit(message, part)
         except MessageGone:
@@ -228,15 +234,17 @@ class SlackSurface:
 
     async def _start_stream(self, part: Part) -> Stream | None:
         """A new stream that shows the part's text; None where the part is to be posted instead: it
-        has no text or is complete, or the rate limit of chat.startStream has no room."""
+        has no text or is complete, its text, by which alone a stream can be found after a crash, is
+        not saved, or the rate limit of chat.startStream has no room."""
         growing = part.last and part.state.open and not rendering.is_placeholder(part)
-        if not growing or not self._streams or part.key in self._unconfirmed:
+        findable = part.saved and part.key not in self._unconfirmed
+        if not (growing and findable and self._streams):
             return None
         tiers = self._workspace.tiers
         if not tiers.take("chat.startStream"):
             return None
         text = harmless(part.text)
-        self._unconfirmed.add(part.key)  # until Slack has answered; a call may be cancelled, too
+        self._unconfirmed[part.key] = text  # until Slack has answered; a call may be cancelled, too
         try:
             started = await self._gateway.call(
                 "chat.startStream",
@@ -251,13 +259,13 @@ class SlackSurface:
         except Refused as refused:
             logger.info("Slack does not stream here, so answers are edited: %s", refused)
             self._streams = False
-            self._unconfirmed.discard(part.key)
+            self._unconfirmed.pop(part.key)
             return None
         except SurfaceBusy as busy:
             tiers.pause("chat.startStream", busy.retry_after)
-            self._unconfirmed.discard(part.key)
+            self._unconfirmed.pop(part.key, None)
             return None
-        self._unconfirmed.discard(part.key)
+        self._unconfirmed.pop(part.key, None)
         ts = str(started["ts"])
         self._began(ts)
         await self._session.begin()  # Slack shows its own stop button meanwhile
@@ -280,13 +288,13 @@ class SlackSurface:
     # ---------------------------------------------------------------- posts and edits
 
     async def _post(self, part: Part) -> str:
-        if part.key in self._unconfirmed and (found := await self.find(part, ())):
+        if part.key in self._unconfirmed and (found := await self.find(part, self._mine)):
             await self._update(found, part)  # while edits are limited, it is searched for again
-            self._unconfirmed.discard(part.key)
+            self._unconfirmed.pop(part.key, None)
             return found
         channel = self._place.channel
         await self._workspace.tiers.turn("chat.postMessage", channel)
-        self._unconfirmed.add(part.key)  # until Slack has answered; a call may be cancelled, too
+        self._unconfirmed.setdefault(part.key, "")  # until Slack has answered, as above
         try:
             posted = await self._gateway.call(
                 "chat.postMessage",
@@ -303,11 +311,11 @@ class SlackSurface:
         except OutcomeUnknown:
             raise
         except SurfaceError as error:
-            self._unconfirmed.discard(part.key)
+            self._unconfirmed.pop(part.key, None)
             if isinstance(error, SurfaceBusy):
                 self._workspace.tiers.pause("chat.postMessage", error.retry_after, channel)
             raise
-        self._unconfirmed.discard(part.key)
+        self._unconfirmed.pop(part.key, None)
         self._began(str(posted["ts"]))
         return str(posted["ts"])
 
@@ -331,8 +339,8 @@ class SlackSurface:
 
     async def find(self, part: Part, known: Collection[str]) -> str | None:
         """By the part's key in its metadata, or by buttons that name the answer, which a stream has
-        at its end; before that, by its text, with which the part's begins. None where the channel
-        cannot be searched."""
+        at its end; before that, by its text, with which the part's begins, or that with which it
+        was started. None where the channel cannot be searched."""
         messages = [reference for reference in known if not reference.startswith("F")]
         for message in await self._listed(max(messages, default=self._seed)):
             event = (message.get("metadata") or {}).get("event_payload") or {}
@@ -345,14 +353,17 @@ class SlackSurface:
 
     def _may_be_stream_of(self, message: JSON, part: Part) -> bool:
         """Whether a message looks like the beginning of a stream of this part which nobody knows:
-        the bot's, without buttons, with a text with which the part begins."""
+        the bot's, without buttons, with a text with which the part, or the stream that was
+        attempted, begins: what it was started with may have proved to be a thought."""
         mine = message.get("user") == self._workspace.bot_user and self._streams
         known = (self._place.channel, str(message.get("ts"))) in self._workspace.threads.own
         buttons = any(block.get("type") in _BUTTONS for block in message.get("blocks") or ())
         begun = _letters(str(message.get("text") or ""))
-        if not mine or known or buttons or not begun or rendering.is_placeholder(part):
+        if not mine or known or buttons or not begun:
             return False
-        return _letters(harmless(part.text)).startswith(begun)
+        text = "" if rendering.is_placeholder(part) else harmless(part.text)
+        texts = (text, self._unconfirmed.get(part.key, ""))
+        return any(_letters(one).startswith(begun) for one in texts)
 
     async def _listed(self, oldest: str) -> list[JSON]:
         """The newest messages of the channel, or the next ones of the thread, after this one."""

@@ -2,6 +2,7 @@
 
 - `live`: Delivery and LiveAnswer, the interface to the engine; one task per answer.
 - `answer_messages`: AnswerMessages: which call to the surface comes next, and what is shown.
+- `records`: what the delivery ledger knows of an answer's messages.
 - `pacing`: rate limits, priority, fairness and backoff between answers.
 - `rendering`: Pages: the text, state and note of each message at a given moment.
 - `folding`: the beginning of a thought, in quoted small lines above its answer.

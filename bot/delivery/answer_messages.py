@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bot.delivery.records import Records
 from bot.delivery.rendering import PLACEHOLDER, Pages, is_thinking_note
-from bot.errors import MessageGone, StorageError, SurfaceBusy, SurfaceError
+from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from bot.ports import AnswerLedger, AnswerState, Form, Part, StoredAnswer, Surface
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ RETRY_SECONDS = 1.0
 HELD_POSTS = 5
 """How often a post waits for a ledger that does not know the messages before it, with the same
 seconds as these retries: 31 in all, longer than other writers usually hold SQLite's lock."""
+
+
+Save = Callable[[], Awaitable[bool]]
+"""Saves the text so far in the ledger. Returns whether that was possible; raises nothing."""
 
 
 class Refused(SurfaceError):
@@ -67,6 +72,8 @@ class Message:
     """Whether a post was attempted and its outcome is unknown."""
     attempt: int = 0
     """`Part.attempt`."""
+    before: str = ""
+    """The message that could not be edited any more, and in whose place this one is posted."""
 
     @property
     def unknown(self) -> bool:
@@ -88,16 +95,20 @@ class AnswerMessages:
         *,
         resumed: bool = False,
         unrecorded: bool = False,
+        save: Save | None = None,
     ) -> None:
         """`tag`: `Part.tag`. `resumed`: an earlier run, which was interrupted, may have posted one
-        message more than `answer` has. `unrecorded`: the ledger may not know those it has."""
+        message more than `answer` has. `unrecorded`: the ledger may not know those it has.
+        `save`: saves the text in the ledger; see `SurfaceLimits.found_by_text`."""
+        self._save = save
         self._maybe_posted = resumed
         self._stray = ""
         """A message that was found, of which the answer has no need, and is to be deleted."""
+        self._frozen: list[str] = []
+        """Messages that could not be edited any more, and have others in their places."""
         self._tag = tag
         self._answer_id = answer.id
         self._surface = surface
-        self._ledger = ledger
         self._pages = pages
         self._max_messages = max_messages
         # A crash while references moved up by one leaves duplicates; "" is a removed message.
@@ -109,9 +120,12 @@ class AnswerMessages:
         self._text_shown = False
         self._had_text = bool(answer.text.strip() and answer.messages)
         self._attached = False
-        refs = enumerate(message.ref for message in self._messages)
-        self._unrecorded: dict[int, str] = dict(refs) if unrecorded else {}
-        self._recorded_settled = answer.settled
+        self.forgotten = False
+        """Nothing is stored of the answer any more: what it has of messages shows its end without
+        buttons; no further one is posted, and one that may have been posted is deleted."""
+        self._records = Records(ledger, answer)
+        if unrecorded:
+            self._put_from(0)
         self._settled = self._known_to_be_settled(answer.settled)
 
     def _known_to_be_settled(self, recorded: int) -> int:
@@ -139,13 +153,18 @@ class AnswerMessages:
     def part(self, index: int) -> Part:
         """What the message of this part should show now."""
         attempt = self._messages[index].attempt if index < len(self._messages) else 0
-        part = self._pages.part(index)
-        return replace(part, form=self._form, attempt=attempt, tag=self._tag)
+        part = self._pages.part(index, last=self.forgotten and index + 1 == len(self.refs))
+        form = max(self._form, Form.NO_BUTTONS) if self.forgotten else self._form
+        return replace(part, form=form, attempt=attempt, tag=self._tag)
 
     def next(self, *, ending: bool) -> Step | None:
         """The next call that is needed to show `pages`, or None where the messages agree with it.
         With `ending`, superfluous messages are removed and a long answer is attached as a file."""
-        for index in range(self._settled, self._pages.count):
+        if self.forgotten:
+            self._post_nothing()
+        if self._frozen and not any(message.unknown for message in self._messages):
+            return Step(self._remove_frozen)  # a removal changes how a lost post is asked for
+        for index in range(self._settled, self._most):
             message, part = self._message(index), self.part(index)
             if not message.ref and not _same(message.shown, part):
                 return Step(partial(self._post, index), True, True, newest=part.last)
@@ -161,6 +180,18 @@ class AnswerMessages:
                 self._settled = index + 1
         return self._last_step() if ending else None
 
+    @property
+    def _most(self) -> int:
+        """How many parts are to be shown in a message."""
+        return min(self._pages.count, len(self.refs)) if self.forgotten else self._pages.count
+
+    def _post_nothing(self) -> None:
+        """Keep the messages that there are, and search for those that there may be."""
+        self._settled = max(0, min(self._settled, len(self.refs) - 1))
+        self._maybe_posted = self._maybe_posted or any(one.unknown for one in self._messages)
+        self._frozen += [one.before for one in self._messages if one.before]
+        self._messages = [message for message in self._messages if message.ref]
+
     def _last_step(self) -> Step | None:
         """What is left to do once the whole text is shown."""
         if len(self._messages) > max(self._pages.count, 1) and self._messages[-1].unknown:
@@ -172,7 +203,7 @@ class AnswerMessages:
         for index in range(len(self._messages) - 1, self._pages.count - 1, -1):
             if self._messages[index].ref:
                 return Step(partial(self._remove, index))
-        if self._pages.count > self._max_messages and not self._attached:
+        if self._most > self._max_messages and not self._attached:
             return Step(self._attach)
         return None
 
@@ -211,6 +242,7 @@ class AnswerMessages:
         await self._send(index)
 
     async def _send(self, index: int) -> None:
+        saved = await self._saved(self.part(index))
         message, part = self._messages[index], self.part(index)
         # An answer may look fresh although a message was posted, where a crash came before it was
         # recorded. Then the content is uncertain; it is trusted only if a later edit corrects it.
@@ -218,10 +250,10 @@ class AnswerMessages:
         first_attempt = self._fresh and not message.doubtful and not self._maybe_posted
         certain = first_attempt and more_follows
         message.doubtful = True
-        await self._unsettle()
+        await self._records.unsettle(self._settled)
         try:
             found = await self._posted_before(part) if self._maybe_posted else ""
-            message.ref = found or await self._surface.send(part)
+            message.ref = found or await self._surface.send(replace(part, saved=saved))
         except SurfaceError as error:
             raise self._refused(index, error) from error
         self._refusals = 0
@@ -232,23 +264,38 @@ class AnswerMessages:
         message.shown, message.ours = part if certain else None, True
         if first_attempt:  # else it may be an earlier message, with that one's content
             self._text_shown = part.text != PLACEHOLDER
-        await self._record(index)
+        self._records.put(index, message.ref)
+        await self.record()
+        if message.before:
+            self._frozen.append(message.before)
+            message.before = ""
+
+    async def _saved(self, part: Part) -> bool:
+        """Save the text that is about to be posted, where it is what the message is found by."""
+        grows = part.state.open and part.text != PLACEHOLDER
+        needed = grows and self._surface.limits.found_by_text
+        return needed and self._save is not None and await self._save()
 
     async def _posted_before(self, part: Part) -> str:
         """The message that an earlier run posted for this part, or "". Where the history may not be
         read, the platform's own memory of the part's key, which is short, is left."""
         try:
-            return await self._surface.find(part, self.refs) or ""
+            return await self._find(part)
         except (SurfaceBusy, MessageGone):
             raise
         except SurfaceError as error:
             logger.info("whether a message was posted before is unknown: %s", error)
             return ""
 
+    async def _find(self, part: Part) -> str:
+        """A message of this part that is not known yet, or ""."""
+        before = (message.before for message in self._messages if message.before)
+        return await self._surface.find(part, (*self.refs, *before, *self._frozen)) or ""
+
     async def _edit(self, index: int) -> None:
         message, part = self._messages[index], self.part(index)
         message.shown = None
-        await self._unsettle()
+        await self._records.unsettle(self._settled)
         try:
             await self._surface.edit(message.ref, part)
         except MessageGone:
@@ -259,7 +306,7 @@ class AnswerMessages:
         self._refusals = 0
         message.shown, message.ours = part, True
         self._text_shown = part.text != PLACEHOLDER
-        await self._record()
+        await self.record()
 
     def _refused(self, index: int, error: SurfaceError) -> SurfaceError:
         """What to raise for a call that failed: `error` itself where it says what to do, or where
@@ -278,13 +325,13 @@ class AnswerMessages:
 
     def _replace(self, index: int) -> bool:
         """Give up a message that cannot be edited, so that another one is posted; False where it is
-        a new message that is refused. The old one stays as it is: it cannot be changed; and it
-        stays in the ledger until there is another one, lest a channel that refuses everything for
-        a while leaves a message that nobody knows."""
+        a new message that is refused. The old one stays, also in the ledger, until
+        there is another one, and is deleted then: it may be the channel that refuses everything
+        for a while."""
         message = self._messages[index]
         if not message.ref or message.attempt:
             return False
-        self._messages[index] = Message(attempt=1)
+        self._messages[index] = Message(attempt=1, before=message.ref)
         return True
 
     @property
@@ -296,7 +343,7 @@ class AnswerMessages:
         """Learn the reference of a message whose post was attempted with an unknown outcome, by
         repeating the attempt, which the platform answers with the first message. The same for the
         message that an earlier run may have posted. For the answer that takes over these messages.
-        Raises SurfaceError."""
+        Raises Refused where this is to be called again, and SurfaceError."""
         if self._maybe_posted and len(self.refs) < max(self._pages.count, 1):
             self._message(len(self.refs)).doubtful = True
         elif self._maybe_posted:
@@ -304,6 +351,8 @@ class AnswerMessages:
         for index, message in enumerate(self._messages):
             if message.unknown:
                 await self._send(index)
+        while self._frozen:
+            await self._remove_frozen()
 
     async def _miss(self, index: int) -> None:
         """The message to edit no longer exists.
@@ -318,10 +367,14 @@ class AnswerMessages:
             await self._remove_unrecorded()
             raise MessageGone(f"message {message.ref} was deleted while it showed the answer")
         del self._messages[index]
+        self._put_from(index)
+        self._records.put(len(self._messages), "")
+        await self.record()
+
+    def _put_from(self, index: int) -> None:
+        """The messages from this part on are to be recorded."""
         for later in range(index, len(self._messages)):
-            self._unrecorded[later] = self._messages[later].ref
-        self._unrecorded[len(self._messages)] = ""
-        await self._record()
+            self._records.put(later, self._messages[later].ref)
 
     async def _remove_unrecorded(self) -> None:
         """After a crash, a message may have been posted that was not recorded: find it, and delete
@@ -333,7 +386,7 @@ class AnswerMessages:
         index = len(self.refs)
         part = Part(self._answer_id, index, PLACEHOLDER, AnswerState.DONE, False, tag=self._tag)
         try:
-            self._stray = self._stray or await self._surface.find(part, self.refs) or ""
+            self._stray = self._stray or await self._find(part)
             if self._stray:
                 await self._surface.remove(self._stray)
         except SurfaceBusy:
@@ -353,8 +406,18 @@ class AnswerMessages:
         except SurfaceError as error:
             logger.warning("a superfluous message could not be deleted: %s", error)
         del self._messages[index:]
-        self._unrecorded[index] = ""
-        await self._record()
+        self._records.put(index, "")
+        await self.record()
+
+    async def _remove_frozen(self) -> None:
+        """Delete a message that could not be edited, now that there is another in its place."""
+        try:
+            await self._surface.remove(self._frozen[0])
+        except (SurfaceBusy, MessageGone):
+            raise
+        except SurfaceError as error:
+            logger.warning("a message that could not be edited stays: %s", error)
+        del self._frozen[0]
 
     async def _attach(self) -> None:
         try:
@@ -365,47 +428,10 @@ class AnswerMessages:
             logger.warning("the answer could not be posted as a file: %s", error)
         self._attached = True
 
-    # ---------------------------------------------------------------- the ledger
-
-    async def _record(self, index: int | None = None) -> None:
-        """Record in the ledger which message shows the part, and whatever failed to be recorded
-        before.
-
-        A ledger that fails does not stop the answer: it is logged and retried with the next call.
-        Only a restart meanwhile would post messages anew."""
-        if index is not None:
-            self._unrecorded[index] = self._messages[index].ref
-        for part, ref in sorted(self._unrecorded.items()):
-            # one write records the new message and that the ones before it are final
-            settled = None if self._settled == self._recorded_settled else self._settled
-            try:
-                await self._ledger.shown(self._answer_id, part, ref, settled=settled)
-            except StorageError as error:
-                logger.error("the message of part %d could not be recorded: %s", part, error)
-                return
-            except Exception:  # whatever a driver raises: the answer goes on
-                logger.exception("the message of part %d could not be recorded", part)
-                return
-            self._recorded_settled = self._settled
-            del self._unrecorded[part]
-
     async def record(self) -> bool:
         """Record what failed to be recorded before. Returns whether the ledger knows all messages
         now."""
-        await self._record()
-        return not self._unrecorded
-
-    async def _unsettle(self) -> None:
-        """Before a message changes that the ledger knows to be final: record that it is not, lest a
-        crash leaves it half changed."""
-        if self._recorded_settled > self._settled:
-            try:
-                await self._ledger.settle(self._answer_id, self._settled)
-                self._recorded_settled = self._settled
-            except StorageError as error:
-                logger.error("answer %d: its ledger is behind: %s", self._answer_id, error)
-            except Exception:  # whatever a driver raises: the answer goes on
-                logger.exception("answer %d: its ledger is behind", self._answer_id)
+        return await self._records.write(self._settled)
 
 
 def _only_seconds(shown: Part | None, wanted: Part) -> bool:

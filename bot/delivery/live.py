@@ -8,12 +8,13 @@ longer be (the message was deleted, or the platform refuses permanently).
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from bot.clock import Clock, sleep_unless
-from bot.delivery.answer_messages import AnswerMessages, Refused, Step
+from bot.delivery.answer_messages import AnswerMessages, Refused, Save, Step
 from bot.delivery.pacing import Budgets, Lag, Priority, Waiter
 from bot.delivery.rendering import Pages
 from bot.errors import MessageGone, SurfaceBusy, SurfaceError
@@ -49,6 +50,8 @@ class LiveAnswer:
         *,
         resumed: bool,
         unrecorded: bool,
+        forgotten: asyncio.Event,
+        save: Save | None,
     ) -> None:
         self.gone = asyncio.Event()
         """Set when the message that shows the answer was deleted, or its channel: nobody will read
@@ -78,7 +81,9 @@ class LiveAnswer:
             delivery.tag,
             resumed=resumed,
             unrecorded=unrecorded,
+            save=save,
         )
+        self._forgotten = forgotten
         self._lag = Lag(self._clock)
         self._waiter: Waiter | None = None
         self._changed = asyncio.Event()  # what should be shown may have changed
@@ -173,8 +178,8 @@ class LiveAnswer:
     async def hand_over(self) -> None:
         """Stop showing, since another answer takes over these messages: all of them are recorded
         then, if the platform says which there are. Waits for a call in flight, `CALL_SECONDS` at
-        most, and while the platform asks to wait, `HAND_OVER_SECONDS` at most; cancelled, or
-        abandoned meanwhile, as `abandon` does."""
+        most, and `HAND_OVER_SECONDS` while the platform asks to wait, or refuses a call that is
+        then repeated in a simpler form; cancelled, or abandoned meanwhile, as `abandon` does."""
         self._stop_showing()
         await asyncio.wait([self._task])
         await self._in_flight(self._resolve_doubt())
@@ -182,7 +187,7 @@ class LiveAnswer:
     async def _resolve_doubt(self) -> None:
         until = self._clock.monotonic() + HAND_OVER_SECONDS
         while (problem := await self._still_in_doubt()) is not None:
-            wait = problem.retry_after if isinstance(problem, SurfaceBusy) else HAND_OVER_SECONDS
+            wait = _seconds_until_retry(problem)
             over = self._clock.monotonic() + wait > until
             if over or await sleep_unless(self._clock, wait, self._hurry):
                 logger.warning("whether a message was posted is unknown: %s", problem)
@@ -262,6 +267,7 @@ class LiveAnswer:
         if self._fades_at is not None and now >= self._fades_at:
             self._fades_at = None
             self._messages.fade()
+        self._messages.forgotten = self._forgotten.is_set()
         return self._messages.next(ending=self._ending.is_set())
 
     async def _wait_for_change(self) -> None:
@@ -365,6 +371,17 @@ class LiveAnswer:
         await asyncio.gather(call, return_exceptions=True)
 
 
+def _seconds_until_retry(problem: SurfaceError) -> float:
+    """Seconds until a call that failed is to be made again; infinite for never."""
+    match problem:
+        case SurfaceBusy():
+            return problem.retry_after
+        case Refused():
+            return problem.seconds
+        case _:
+            return math.inf
+
+
 class Delivery:
     """Shows any number of answers at once, which share the platforms' rate limits fairly."""
 
@@ -402,12 +419,25 @@ class Delivery:
         *,
         resumed: bool = False,
         unrecorded: bool = False,
+        forgotten: asyncio.Event | None = None,
+        save: Save | None = None,
     ) -> AsyncIterator[LiveAnswer]:
         """Show `answer` on `surface` while the context lasts. One that already has text or messages
         continues in them. `resumed`: an earlier run was interrupted in showing it, and may have
         posted one message more than the ledger knows. `unrecorded`: the ledger may not know the
-        messages of `answer`. Leaving without `finish` leaves the messages as they are."""
-        live = LiveAnswer(self, answer, surface, resumed=resumed, unrecorded=unrecorded)
+        messages of `answer`. While `forgotten` is set, the answer is stored no longer: its end is
+        shown in the messages that there are, without buttons, and no further one is posted. `save`
+        saves the answer so far in the ledger. Leaving
+        without `finish` leaves the messages as they are."""
+        live = LiveAnswer(
+            self,
+            answer,
+            surface,
+            resumed=resumed,
+            unrecorded=unrecorded,
+            forgotten=forgotten or asyncio.Event(),
+            save=save,
+        )
         try:
             yield live
         finally:

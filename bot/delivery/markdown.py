@@ -31,6 +31,11 @@ class Kind(Enum):
     """The closing line of a code fence."""
 
 
+LONGEST_LANGUAGE = 24
+"""Characters of a language with which a fence is reopened: a longer word is none, and might leave
+no room in a message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """An open code fence."""
@@ -40,7 +45,7 @@ class Fence:
     marker: str
     """The backticks or tildes."""
     language: str
-    """The first word of the info string; "" for none."""
+    """The first word of the info string; "" for none, or one longer than `LONGEST_LANGUAGE`."""
     nested: bool = False
     """Whether it is in a list or a quotation."""
 
@@ -190,7 +195,8 @@ def _opened(line: str, in_list: bool) -> Fence | None:
         return None
     lead = re.sub(r"[^\s>]", " ", match["lead"])
     info = (match["info"] if match["ticks"] else match["other"]).split()
-    return Fence(lead, match["ticks"] or match["tildes"], info[0] if info else "", nested)
+    language = info[0] if info and len(info[0]) <= LONGEST_LANGUAGE else ""
+    return Fence(lead, match["ticks"] or match["tildes"], language, nested)
 
 
 def is_row(line: str, dialect: Dialect = Dialect.COMMONMARK) -> bool:

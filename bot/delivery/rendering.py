@@ -208,11 +208,11 @@ class Pages:
         closed = len(self._splitter.closed)
         return index + 1 < closed or (index + 1 == closed and self._growing.text != "")
 
-    def part(self, index: int) -> Part:
-        """What the message of that part should show now."""
+    def part(self, index: int, *, last: bool = False) -> Part:
+        """What the message of that part should show now. With `last`, no part is shown after it."""
         closed = self._splitter.closed
         piece = closed[index] if index < len(closed) else self._growing
-        last = index + 1 == self.count
+        last = last or index + 1 == self.count
         return Part(
             self._answer_id,
             index,

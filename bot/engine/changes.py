@@ -24,6 +24,10 @@ NOT_DELETED = (
     "history. `forget me` deletes all that you asked."
 )
 """Below an answer whose deletion failed."""
+NOT_FORGOTTEN = (
+    "This answer was stopped to be deleted with all that you asked, which failed. Try that again."
+)
+"""In place of an answer that was stopped by a deletion which failed."""
 
 
 class QuestionChanges:
@@ -127,6 +131,14 @@ class QuestionChanges:
         job.recorded, job.unsaved = old.recorded, old.unsaved
         job.unrecorded = True
         self._running.start(job)
+
+    async def not_forgotten(self, job: Job) -> None:
+        """Show the end of an answer that was stopped to be deleted with all that its asker said,
+        which failed; where a message shows it already, that is its end."""
+        job.forgotten.clear()
+        await job.ended()
+        if not job.messages and job.id not in self._running.jobs:
+            self._show_end_of(job, job.surface, NOT_FORGOTTEN)
 
     async def deleted(
         self, conversation: ConversationKey, message_id: str, find: SurfaceFinder

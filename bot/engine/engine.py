@@ -12,7 +12,7 @@ at the next start.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -440,27 +440,35 @@ class Engine:
         are stopped. Answers to others stay, also where they quote this person. Returns how many
         exchanges were deleted. Others are answered meanwhile; calls for one person at the same time
         share the work (see `Archive.forget`)."""
-        for job in list(self._running.jobs.values()):
-            if job.answer.question.author.key == person.key:
-                job.stop()
+        stopped = self._running.to(person)
         self.summaries.stop(person=person.key)
-        return await self._without_prompts(self._store.forget(person=person.key))
+        count = await self._forget(stopped, self._store.forget(person=person.key))
+        for job in self._running.to(person):  # what they asked meanwhile may be deleted with it
+            if not await self._store.answers(answer_id=job.id):
+                job.forget()
+        return count
 
     async def forget_conversation(self, conversation: ConversationKey) -> int:
         """Delete a conversation with its settings, for good; its unfinished answers are stopped.
         For the operator. Returns how many exchanges were deleted."""
-        for job in self._running.of({conversation}):
-            job.stop()
+        stopped = self._running.of({conversation})
         self.summaries.stop(conversations={conversation})
-        count = await self._without_prompts(self._store.forget(conversation=conversation))
+        count = await self._forget(stopped, self._store.forget(conversation=conversation))
         admin_log.operator_acted(conversation, f"deleted the conversation: {questions(count)}")
         return count
 
-    async def _without_prompts(self, deletion: Awaitable[int]) -> int:
-        """Run the deletion; afterwards no prompt is kept that may quote what it deleted."""
+    async def _forget(self, answers: Sequence[Job], deletion: Awaitable[int]) -> int:
+        """Stop these answers, and run the deletion; afterwards no prompt is kept that may quote
+        what it deleted. Where it fails, the answers that nothing shows say so."""
+        for job in answers:
+            job.forget()
         self._runner.prompts.clear()
         try:
             return await deletion
+        except Exception:
+            for job in answers:
+                self._running.spawn(self._changes.not_forgotten(job))
+            raise
         finally:
             self._runner.prompts.clear()
 

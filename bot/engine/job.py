@@ -50,6 +50,8 @@ class Job:
         self.stopped = False
         self.quiet = False
         """Stopped because another answer replaces it: nothing more is shown for this one."""
+        self.forgotten = asyncio.Event()
+        """Its question and all answers to it are being deleted."""
         self.resumed = False
         """An earlier run of Parley was interrupted in showing it."""
         self.abandoned = False
@@ -130,6 +132,12 @@ class Job:
         if self.work is not None:
             self.work.cancel()
         return True
+
+    def forget(self) -> None:
+        """Stop, because the question and its answers are deleted: the end is shown where there is
+        a message already, and not elsewhere."""
+        self.forgotten.set()
+        self.stop()
 
     def supersede(self) -> None:
         """Stop for another answer that replaces this one: the model stops, and nothing more is

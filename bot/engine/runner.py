@@ -87,6 +87,8 @@ class Runner:
                     job.surface,
                     resumed=job.resumed,
                     unrecorded=job.unrecorded,
+                    forgotten=job.forgotten,
+                    save=partial(self._save_progress, job),
                 ) as live:
                     if job.outcome is None:
                         job.outcome = await self._answer(job, live)
@@ -195,10 +197,18 @@ class Runner:
         """Save which history the answer was given, at once, so that it is the same after a crash.
         Nothing waits for it: later checkpoints, and the end, save it too."""
         await job.packed.wait()
+        await self._save_progress(job)
+
+    async def _save_progress(self, job: Job) -> bool:
+        """Save the answer so far. Returns whether that was possible."""
+        progress = job.progress
         try:
-            await self._store.checkpoint(job.id, AnswerState.WRITING, *job.progress)
+            await self._store.checkpoint(job.id, AnswerState.WRITING, *progress)
         except Exception as error:  # whatever a driver raises: the answer goes on
             logger.warning("answer %d: its beginning could not be saved yet: %s", job.id, error)
+            return False
+        job.saved = progress
+        return True
 
     async def _failed(self, job: Job, error: ParleyError) -> Outcome:
         usage = await self._usage_so_far(job)
@@ -329,6 +339,9 @@ class Runner:
         finally:
             shown.cancel()
             superseded.cancel()
+        if job.forgotten.is_set() and not live.messages:
+            await job.surface.leave()  # a status, which it may have instead
+            return  # undelivered, should the deletion fail
         if not job.shown_whole:
             return
         if await self._messages_recorded(job, live):
@@ -350,6 +363,8 @@ class Runner:
         """The platform refuses to show the answer in any form: tell whoever asked. It stays
         undelivered, so that the next start tries again."""
         logger.error("answer %d cannot be shown: %s", job.id, error)
+        if job.forgotten.is_set():
+            return  # there is nothing any more that could be told of
         for _ in range(WHISPER_TRIES):
             try:
                 await job.surface.whisper(NOT_SHOWN)

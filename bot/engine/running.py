@@ -149,6 +149,10 @@ class Running:
         jobs = self.jobs.values()
         return [job for job in jobs if not job.answer.question.places.isdisjoint(places)]
 
+    def to(self, person: Person) -> list[Job]:
+        """The answers to this person that wait or are being written."""
+        return [job for job in self.jobs.values() if job.answer.question.author.key == person.key]
+
     def of(self, conversations: Collection[ConversationKey]) -> list[Job]:
         """The answers of these conversations that wait or are being written."""
         jobs = self.jobs.values()

@@ -168,7 +168,6 @@ class Run:
         if life.over.is_set():
             self.faults.tell("kill -9" if life.kill else "SIGTERM")
         self._desk = None
-        self.people.killed = self.people.killed or life.dead
         if not life.dead:
             running.cancel()
             if not await within(self.clock, 300.0, running):

@@ -95,8 +95,6 @@ class People:
         self.asked: list[Asked] = []
         self.touched: set[str] = set()
         """Messages of the bot that somebody deleted."""
-        self.killed = False
-        """A run was killed, so that a stream may have been started that nobody knows."""
         self._old_buttons: list[Button] = []
 
     async def do(self, act: Act, desk: Desk | None) -> None:

@@ -189,7 +189,7 @@ class _Schedule:
         for stream in await process.communicate():
             text = stream.decode("utf-8", "replace")
             if "Traceback" in text or "defect" in text:
-                self._wrong(f"in the output: {text[-400:]}")
+                self._wrong(f"in the output: {text[-4000:]}")
 
 
 def kill_children(pid: int) -> int:

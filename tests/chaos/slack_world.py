@@ -99,7 +99,7 @@ class SlackWorld:
             return await shielded(life, outside_of_lives(self._told(life, method, args)))
 
         client = cast("AsyncWebClient", SimpleNamespace(api_call=api_call, token="chaos"))
-        session = cast("aiohttp.ClientSession", SimpleNamespace(post=_upload))
+        session = cast("aiohttp.ClientSession", SimpleNamespace(post=_upload, closed=False))
         gateway = Gateway(client, session, life)
         tiers, bot = Tiers(life), frozenset({self._team.bot_user, self._team.bot_id})
         workspace = Workspace(

@@ -1,5 +1,6 @@
 """Calls of the Web API, against the loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,6 +45,22 @@ async def test_a_broken_connection_is_not_retried_automatically(at: Loopback) ->
     with pytest.raises(OutcomeUnknown):
         await at.gateway.call("chat.postMessage", channel="C1", text="Hi")
     assert len(at.team.answers("C1")) == 1
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+async def test_a_call_that_a_shutdown_overtakes_says_so(turns: int) -> None:
+    """`turns`: of the event loop that it has before the session is closed. The environment is asked
+    for a proxy in a thread meanwhile."""
+    async with LoopbackSlack(VirtualClock()) as slack:
+        session = aiohttp.ClientSession(trust_env=True)
+        client = AsyncWebClient(slack.team.bot_token, slack.url, session=session, retry_handlers=[])
+        gateway = Gateway(client, session, VirtualClock())
+        call = asyncio.create_task(gateway.call("auth.test"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await session.close()
+        with pytest.raises(SurfaceError, match="closed"):
+            await call
 
 
 async def test_patiently_waits_as_slack_says_and_retries(at: Loopback) -> None:

@@ -1,9 +1,11 @@
 """Answers in threads, natively streamed: whatever ends a stream, no character is lost."""
 
 import re
+from typing import Any
 
 import pytest
 
+from bot.errors import StorageError
 from storage.in_memory import MemoryStore
 from tests.adapters.slack.bench import FEW, POEM, Bench, bench, labels, poem
 from tests.scaled_clock import ScaledClock
@@ -117,6 +119,16 @@ async def test_nothing_stays_of_an_answer_that_waits_when_its_question_is_delete
         assert not b.team.answers("C1", thread)
         b.scripted.let(1000)
         await b.answered()
+
+
+async def test_nothing_stays_of_an_answer_that_waits_when_its_asker_has_all_forgotten() -> None:
+    async with bench(poem, paced=True, engine={"slots": 1}) as b:
+        thread = await waiting(b)
+        (job,) = [one for one in b.engine.running if one.waited is None]
+        await b.engine.forget(job.answer.question.author)
+        await until(lambda: b.team.sessions["C1", thread] == "active")
+        await until(lambda: b.team.line("C1", thread) == "")
+        assert not b.team.answers("C1", thread)
 
 
 @pytest.mark.parametrize("resume", ["continue", "mark"])
@@ -335,6 +347,39 @@ async def test_an_open_stream_of_an_earlier_run_is_taken_up() -> None:
             await b.answered()
         assert b.team.answers("C1", thread) == [answer]
         assert (answer.shown, answer.streaming) == (POEM, False)
+
+
+class Locked(MemoryStore):
+    """Saves nothing of an answer while it is locked."""
+
+    locked = True
+
+    async def checkpoint(self, *saved: Any) -> None:
+        self._check()
+        await super().checkpoint(*saved)
+
+    async def shown(self, *recorded: Any, **settled: Any) -> None:
+        self._check()
+        await super().shown(*recorded, **settled)
+
+    def _check(self) -> None:
+        if self.locked:
+            raise StorageError("locked")
+
+
+async def test_what_a_killed_run_began_is_taken_up_although_the_database_knows_nothing() -> None:
+    store = Locked()
+    async with LoopbackSlack(ScaledClock()) as slack:
+        async with bench(poem, paced=True, at=slack, store=store) as b:
+            thread = await in_thread(b)
+            b.scripted.let(20)
+            await until(lambda: b.joined("C1", thread))
+        store.locked = False
+        (answer,) = b.team.answers("C1", thread)
+        async with bench(lambda _: "Another answer", at=slack, store=store) as b:
+            await b.answered()
+        assert b.team.answers("C1", thread) == [answer]
+        assert answer.shown == "Another answer"
 
 
 @pytest.mark.parametrize("resume", ["continue", "mark"])

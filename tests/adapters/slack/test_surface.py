@@ -138,7 +138,7 @@ async def test_a_message_that_somebody_deletes_stops_the_model(*, threaded: bool
 
 
 def part(text: str, state: AnswerState = AnswerState.WRITING) -> Part:
-    return Part(1, 0, text, state, last=True)
+    return Part(1, 0, text, state, last=True, saved=True)
 
 
 async def test_the_rate_limit_is_that_of_the_method_that_shows_the_answer() -> None:
@@ -155,7 +155,7 @@ async def test_the_rate_limit_is_that_of_the_method_that_shows_the_answer() -> N
         ts = await streamed.send(part("One"))
         at.team.messages["C1", ts].streaming = False
         await streamed.edit(ts, part("One two"))
-        assert streamed.limits == channel.limits
+        assert replace(streamed.limits, found_by_text=False) == channel.limits
         assert at.team.answers("C1", thread)[0].shown == "One two"
 
 
@@ -227,3 +227,42 @@ async def test_a_stream_that_loses_its_buttons_keeps_its_text(text: str) -> None
         await SlackSurface(at.workspace, place).retire(ts)
         assert labels(answer) == []
         assert answer.shown == text
+
+
+async def test_a_text_that_is_not_saved_is_posted_with_what_it_can_be_found_by() -> None:
+    async with near() as at:
+        thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
+        place = ConversationKey("slack", "C1", thread, "T1")
+        surface = SlackSurface(at.workspace, place, asker="U1")
+        assert surface.limits.found_by_text
+        posted = await surface.send(replace(part("One"), saved=False))
+        (answer,) = at.team.answers("C1", thread)
+        assert not answer.streaming
+        assert await SlackSurface(at.workspace, place).find(part("Something else"), []) == posted
+
+
+async def test_a_stream_whose_start_got_no_response_is_found_although_its_text_was_a_thought() -> (
+    None
+):
+    async with near() as at:
+        thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
+        place = ConversationKey("slack", "C1", thread, "T1")
+        surface = SlackSurface(at.workspace, place, asker="U1")
+        at.team.fail("chat.startStream", ConnectionError())
+        with pytest.raises(SurfaceBusy):
+            await surface.send(part("Hm, let me see"))
+        await surface.send(part("The answer"))
+        (answer,) = at.team.answers("C1", thread)
+        assert answer.shown == "The answer"
+
+
+async def test_a_message_that_was_replaced_is_not_taken_for_the_new_one() -> None:
+    async with near() as at:
+        surface = SlackSurface(at.workspace, CHANNEL)
+        old = await surface.send(part("One"))
+        new = replace(part("Two"), attempt=1)
+        at.team.fail("chat.postMessage", ConnectionError())
+        with pytest.raises(SurfaceBusy):
+            await surface.send(new)
+        assert await surface.send(new) != old
+        assert [answer.shown for answer in at.team.answers("C1")] == ["One", "Two"]

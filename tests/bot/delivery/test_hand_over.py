@@ -43,6 +43,34 @@ async def test_a_post_without_response_is_asked_for_while_the_platform_says_to_w
     assert len(world.surface.visible) == 1
 
 
+async def test_a_post_without_response_is_asked_for_although_the_next_attempts_are_refused() -> (
+    None
+):
+    world = World()
+    world.surface.fail(LOST, kind="send", takes_effect=True)
+    for _ in range(4):
+        world.surface.fail(SurfaceError("invalid form body"), kind="send")
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(0)
+        await world.clock.sleep(0.2)
+        await live.hand_over()
+        assert not live.doubtful
+    assert world.ledger.messages() == ("m1",)
+    assert len(world.surface.visible) == 1
+
+
+async def test_a_platform_that_refuses_every_form_is_not_asked_for_minutes() -> None:
+    world = World()
+    world.surface.fail(LOST, kind="send", takes_effect=True)
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(0)
+        await world.clock.sleep(0.2)
+        world.surface.refuse = lambda _: True
+        await live.hand_over()
+        assert live.doubtful
+    assert world.clock.monotonic() < 40.0
+
+
 async def test_it_is_given_up_after_some_minutes() -> None:
     world = World()
     for _ in range(20):

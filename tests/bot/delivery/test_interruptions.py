@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.ports import AnswerState, Part
 from tests.bot.delivery.markdown_texts import split
 from tests.bot.delivery.recording_ledger import stored
 from tests.bot.delivery.world import STORY, World
+from tests.fake_surface import FakeSurface
 
 # ---------------------------------------------------------------- deleted messages
 
@@ -300,3 +302,43 @@ async def test_a_ledger_that_fails_for_long_does_not_stop_the_answer() -> None:
     world.ledger.failures = 100_000
     await world.show(STORY)
     world.assert_shows(STORY)
+
+
+# ---------------------------------------------------------------- messages found by their text
+
+
+@pytest.mark.parametrize("saves", [True, False])
+async def test_a_text_by_which_its_message_is_found_is_saved_before_it_is_posted(
+    *, saves: bool
+) -> None:
+    world = World()
+    limits = replace(world.surface.limits, found_by_text=True)
+    surface = FakeSurface(world.clock, limits)
+    posted_when_saving: list[int] = []
+
+    async def save() -> bool:
+        posted_when_saving.append(len(surface.messages))
+        return saves
+
+    async with world.delivery.open(stored(), surface, save=save) as live:
+        live.write("Some words. ")
+        await world.clock.sleep(1.0)
+        live.write("More.")
+        await live.finish(AnswerState.DONE)
+    assert posted_when_saving == [0]
+    assert [call.part.saved for call in surface.calls if call.kind == "send" and call.part] == [
+        saves
+    ]
+    assert surface.texts == ["Some words. More."]
+
+
+async def test_where_messages_are_found_otherwise_nothing_is_saved_for_them() -> None:
+    world = World()
+
+    async def save() -> bool:
+        raise AssertionError("a commit that nobody needs")
+
+    async with world.delivery.open(stored(), world.surface, save=save) as live:
+        live.write("Some words.")
+        await live.finish(AnswerState.DONE)
+    world.assert_shows("Some words.")

@@ -1,6 +1,7 @@
 """Whatever the platform refuses, the end of an answer is shown."""
 
 import random
+from collections.abc import Collection
 
 import pytest
 
@@ -218,3 +219,53 @@ async def test_a_message_that_nothing_could_replace_stays_known() -> None:
     async with world.restarted().open(again, world.surface, resumed=True) as live:
         await live.finish(AnswerState.DONE)
     world.assert_shows("Hello")
+
+
+class ByButtons(FakeSurface):
+    """Finds any message of the answer, as platforms do by its buttons."""
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        return next((ref for ref in self.messages if ref not in known), None)
+
+
+async def frozen(refuses_removal: int = 0) -> World:
+    """An interrupted run's message that cannot be edited any more, and the end of its answer."""
+    world = World()
+    world.surface = surface = ByButtons(world.clock)
+    await surface.send(Part(7, 0, "Frozen", AnswerState.WRITING, last=True))
+    surface.refuse = lambda part: part.attempt == 0
+    for _ in range(refuses_removal):
+        surface.fail(SurfaceError("not allowed"), kind="remove")
+    answer = stored(text="Text", messages=("m1",), state=AnswerState.DONE)
+    async with world.restarted().open(answer, surface, resumed=True) as live:
+        await live.finish(AnswerState.DONE)
+    return world
+
+
+async def test_a_message_that_cannot_be_edited_is_not_taken_for_the_one_in_its_place() -> None:
+    """It bears the same buttons, and was of a run that was interrupted. It is deleted then."""
+    world = await frozen()
+    assert world.surface.texts == ["Text"]
+    assert world.ledger.messages() == ("m2",)
+
+
+async def test_a_message_that_can_be_neither_edited_nor_deleted_stays() -> None:
+    world = await frozen(refuses_removal=1)
+    assert world.surface.texts == ["Frozen", "Text"]
+    assert world.ledger.messages() == ("m2",)
+
+
+async def test_a_message_that_cannot_be_edited_goes_where_another_answer_takes_over() -> None:
+    world = World()
+    async with world.delivery.open(stored(), world.surface) as live:
+        live.place(0)
+        await world.clock.sleep(1.0)
+        world.surface.refuse = lambda part: part.attempt == 0
+        lost = SurfaceBusy("no response", retry_after=50.0)
+        live.write("Some words.")
+        await world.clock.sleep(20.0)
+        world.surface.fail(lost, kind="send", takes_effect=True)
+        await world.clock.sleep(20.0)
+        await live.hand_over()
+        assert live.messages == ("m2",)
+    assert [part.attempt for part in world.surface.visible] == [1]

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.delivery.markdown import closing
@@ -88,6 +88,7 @@ def test_no_grapheme_is_cut(text: str, limit: int) -> None:
 
 
 @given(TEXTS, st.sampled_from([100, 200, 1000]))
+@example(f"```{'x' * 98}\n?? \n```\n{'?' * 29}0\n````\n{'0' * 20}\n{'0' * 34}", 100)
 def test_a_cut_leaves_no_fence_open(text: str, limit: int) -> None:
     longest = max((len(run) for run in regex.findall("`+|~+", text)), default=0)
     for piece in split(text, limit)[:-1]:
