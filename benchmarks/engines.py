@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 import gguf
 import numpy as np
@@ -31,6 +32,7 @@ import numpy.typing as npt
 
 from bot.worker import backends
 from bot.worker.backends import Backend
+from bot.worker.backends.openvino import backend
 from bot.worker.protocol import LoadOptions, Request
 from tests.tiny_gguf import add_value, byte_level
 
@@ -159,10 +161,10 @@ def _seconds_of(process: str) -> float:
     return (user + system) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(backend: Backend, given: argparse.Namespace) -> dict[str, Any]:
+def measure(engine: Backend, given: argparse.Namespace) -> dict[str, Any]:
     """The figures of a loaded backend, tokens a second, as medians: ``written`` by the number of
     answers at once, all of them together, and ``read`` by the length of the prompt."""
-    run = _Run(backend, time.perf_counter if given.wall else processor_seconds)
+    run = _Run(engine, time.perf_counter if given.wall else processor_seconds)
     found: dict[str, Any] = {"written": {}, "read": {}}
     for count in given.streams:
         rates = [run.written(count) for _ in range(given.rounds)]
@@ -176,8 +178,8 @@ def measure(backend: Backend, given: argparse.Namespace) -> dict[str, Any]:
 class _Run:
     """Prompts of random tokens, no two of which begin alike, and the answers to them."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
-        self._backend = backend
+    def __init__(self, engine: Backend, clock: Clock) -> None:
+        self._backend = engine
         self._clock = clock
         self._random = np.random.default_rng(1)
 
@@ -227,13 +229,24 @@ def main() -> None:
     if given.what == "make":
         make(given.folder, given.quantize)
         return
+    _limit_openvino(given.threads)
     for name, model, low_bit in _candidates(given.folder):
         if name in given.only:
-            backend = backends.create(name)
-            facts = backend.load(_options(given, name, model, low_bit), lambda *_: None)
-            found = measure(backend, given)
+            engine = backends.create(name)
+            facts = engine.load(_options(given, name, model, low_bit), lambda *_: None)
+            found = measure(engine, given)
             line = {"backend": name, "model": model.name, "low_bit": facts.low_bit, **found}
             print(json.dumps(line), flush=True)
+
+
+def _limit_openvino(threads: int) -> None:
+    """Adds the number of threads, for which Parley has no setting, to the backend's properties."""
+    properties = backend._properties
+
+    def limited(*arguments: Any) -> dict[str, Any]:
+        return {**properties(*arguments), "INFERENCE_NUM_THREADS": threads}
+
+    mock.patch.object(backend, "_properties", limited).start()
 
 
 def _candidates(folder: Path) -> Iterator[tuple[str, Path, str]]:
