@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from bot.worker import backends
 from bot.worker.backends import Backend
-from bot.worker.backends.choose import Choice, choose_backend
+from bot.worker.backends.choose import choose_backend
+from bot.worker.backends.engine_choice import Choice
 from bot.worker.channel import Channel, PipeClosed
 from bot.worker.context import READ_SECONDS, SHARE, context_that_is_read
 from bot.worker.frames import Message
