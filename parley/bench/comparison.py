@@ -16,6 +16,7 @@ from parley.app import worker_options
 from parley.bench.alone import Alone, Unavailable, alone
 from parley.bench.delivered import Asked, Delivered, delivering
 from parley.bench.samples import Sample
+from parley.environments import ipex
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ CASES = {
 }
 """What else is measured of the time to the first token, by name."""
 
-PARLEY, ENGINE = "Parley", "the engine alone"
+PARLEY, ENGINE, IPEX, LLAMACPP = "Parley", "the engine alone", "ipex-llm", "llama.cpp"
 """Who generated."""
 
 Say = Callable[[str], None]
@@ -53,8 +54,8 @@ class Plan:
     """The longest answer."""
     seconds: float = 3600.0
     """No further round is begun after that long; at least one of each is made."""
-    peers: tuple[str, ...] = ("generate", "continuous")
-    """Ways of `bot.worker.alone`, besides the engine of the backend."""
+    peers: tuple[str, ...] = ("generate", "continuous", IPEX)
+    """Ways of `bot.worker.alone`, besides the engine of the backend; and ipex-llm's."""
     cases: tuple[str, ...] = ("cut", "six")
     """Conversations besides the ten turns: names in `CASES`."""
     gguf: str = ""
@@ -126,7 +127,7 @@ async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = F
         codec = await asyncio.to_thread(load_codec, options)
         load = await asyncio.to_thread(load_options, options, codec, parley.model.context)
         sources = _Sources(load, parley.model.backend, options.python, settings, verbose)
-        engine = await sources.opened(stack, ENGINE, "engine", run.results)
+        engine = await sources.opened(stack, ENGINE, run.results)
         await run.streams(engine, codec)
         await run.turns(engine, codec)
         await run.cases(engine, codec)
@@ -154,18 +155,31 @@ class _Sources:
     settings: Settings
     verbose: bool
 
+    def of(self, who: str, gguf: str) -> tuple[str, LoadOptions, str]:
+        """By which way, with what and under which interpreter somebody generates. Raises
+        Unavailable."""
+        if who == ENGINE:
+            return "engine", replace(self.load, backend=self.backend), self.python
+        if who == LLAMACPP:
+            return "engine", replace(self.load, backend="llamacpp", model=gguf), self.python
+        if who != IPEX:
+            return who, replace(self.load, backend=self.backend), self.python
+        found = ipex.installed(self.load.device)
+        if found is None:
+            raise Unavailable("parley backend install ipex installs it")
+        python, device = found
+        return "engine", replace(self.load, backend="ipex", device=device), python
+
     async def opened(
-        self, stack: AsyncExitStack, who: str, way: str, results: Results, model: str = ""
+        self, stack: AsyncExitStack, who: str, results: Results, gguf: str = ""
     ) -> Alone | None:
-        """A process by `way`, ended with the stack; None, with the reason in the results, where it
-        does not work here. `model`: another file, for llama.cpp."""
-        load = replace(self.load, backend=self.backend)
-        if model:
-            load = replace(self.load, backend="llamacpp", model=model)
+        """The process of somebody who generates, ended with the stack; None, with the reason in the
+        results, where it does not work here. `gguf`: the file for llama.cpp."""
         passed_on = self.settings.model.environment
         try:
+            way, load, python = self.of(who, gguf)
             running = await stack.enter_async_context(
-                alone(way, load, python=self.python, passed_on=passed_on, verbose=self.verbose)
+                alone(way, load, python=python, passed_on=passed_on, verbose=self.verbose)
             )
         except Unavailable as reason:
             results.missing[who] = str(reason)
@@ -283,13 +297,13 @@ class _Run:
 
     async def peers(self, sources: _Sources, codec: Codec) -> None:
         """The throughput of others, on the prompts of the first round."""
-        others = [(peer, peer, "") for peer in self._plan.peers]
-        if self._plan.gguf:
-            others.append(("llama.cpp", "engine", self._plan.gguf))
-        for who, way, model in others:
+        others = [*self._plan.peers, *([LLAMACPP] if self._plan.gguf else [])]
+        for who in others:
+            if who == IPEX and sources.backend == "ipex":
+                continue  # the engine alone is ipex-llm
             self._say(f"Loading the model for {who}")
             async with AsyncExitStack() as stack:
-                peer = await sources.opened(stack, who, way, self.results, model)
+                peer = await sources.opened(stack, who, self.results, self._plan.gguf)
                 if peer is not None:
                     await self._peer(who, peer, codec)
 

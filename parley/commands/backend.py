@@ -146,14 +146,14 @@ async def _install(name: str, folder: Path | None, python: str, *, cpu: bool, gp
     from bot.errors import ConfigError
     from bot.files import make_private_folder
     from parley.environments.install import install_environment
+    from parley.environments.ipex import default_folder
     from parley.environments.recipes import IPEX_CPU, IPEX_NOTICE, IPEX_XPU
 
     if gpu:
         raise ConfigError("--gpu is for llamacpp: leave it out.")
-    kind = f"{name}-cpu" if cpu else name
     if folder is None:
         make_private_folder(user_data_path(APP))
-    target = (folder or user_data_path(APP) / "backends" / kind).expanduser().absolute()
+    target = (folder or default_folder(cpu=cpu)).expanduser().absolute()
     typer.echo(IPEX_NOTICE, err=True)
     interpreter = await install_environment(
         IPEX_CPU if cpu else IPEX_XPU,

@@ -15,6 +15,7 @@ from bot.worker.protocol import LoadOptions
 from parley.bench.alone import Unavailable, alone
 from parley.bench.comparison import (
     ENGINE,
+    IPEX,
     LONG_TURNS,
     PARLEY,
     PEOPLE,
@@ -28,6 +29,8 @@ from parley.bench.delivered import delivering
 from parley.bench.machine import this_machine
 from parley.bench.report import as_json, as_tables
 from parley.bench.samples import Sample, Spread
+from parley.environments.install import MARKER, interpreter_in
+from parley.environments.ipex import default_folder, installed
 
 pytestmark = pytest.mark.process
 
@@ -178,3 +181,21 @@ def test_a_ratio_is_of_the_same_round() -> None:
     assert results.ratios(1) == [0.5, 4.0]
     assert Spread.of(results.ratios(1)) == Spread(2.25, 0.5, 4.0, 2)
     assert Spread.of([]) is None
+
+
+async def test_ipex_llm_is_measured_where_its_environment_is(
+    scripted: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    plan = Plan(streams=(1,), rounds=1, tokens=8, peers=(IPEX,), cases=())
+    results = await compare(scripted, plan, lambda _: None)
+    assert results.missing == {IPEX: "parley backend install ipex installs it"}
+    folder = default_folder(cpu=True)
+    folder.mkdir(parents=True)
+    (folder / MARKER).touch()
+    assert installed("auto") == installed("cpu") == (str(interpreter_in(folder)), "cpu")
+    assert installed("gpu") is None
+    results = await compare(scripted, plan, lambda _: None)
+    assert results.missing == {
+        IPEX: f"{interpreter_in(folder)} cannot be started (No such file or directory)"
+    }
