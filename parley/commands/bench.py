@@ -40,8 +40,8 @@ def bench(
 
     Parley's figures go from the question to the last edit of the answer. Beside them are those of
     the library alone, on the same prompts, and of Hugging Face's transformers and of ipex-llm where
-    they are installed. Nothing is stored and nothing is sent anywhere. End a running Parley first: two
-    programs would share the machine.
+    they are installed. Nothing is stored and nothing is sent anywhere. End a running Parley first:
+    two programs would share the machine.
     """
     from parley.commands import bench_work
     from parley.runtime import configure, run
