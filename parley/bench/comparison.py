@@ -62,7 +62,7 @@ class Plan:
     """The same model as a GGUF file, for llama.cpp's server; "" leaves it out."""
 
 
-QUICK = Plan(streams=(1, 8), rounds=5, tokens=128, seconds=130.0, peers=(), cases=())
+QUICK = Plan(streams=(1, 8), rounds=5, tokens=128, seconds=100.0, peers=(), cases=())
 FULL = Plan()
 
 
