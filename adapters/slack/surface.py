@@ -33,6 +33,8 @@ _BUTTONS = frozenset({"actions", "context_actions"})
 """The types of blocks that hold buttons."""
 _TEXTS = frozenset({"markdown", "rich_text", "section"})
 """The types of blocks that hold text."""
+SURE_LETTERS = 16
+"""Letters and digits of a text with which a message begins by no chance."""
 _SEARCHED = 100
 """Messages that are searched for one whose posting was not confirmed."""
 
@@ -354,7 +356,8 @@ class SlackSurface:
     def _may_be_stream_of(self, message: JSON, part: Part) -> bool:
         """Whether a message looks like the beginning of a stream of this part which nobody knows:
         the bot's, without buttons, with a text with which the part, or the stream that was
-        attempted, begins: what it was started with may have proved to be a thought."""
+        attempted, begins: what it was started with may have proved to be a thought. Or with one
+        that begins with the part's: after kill -9 the message may be ahead of what was saved."""
         mine = message.get("user") == self._workspace.bot_user and self._streams
         known = (self._place.channel, str(message.get("ts"))) in self._workspace.threads.own
         buttons = any(block.get("type") in _BUTTONS for block in message.get("blocks") or ())
@@ -362,8 +365,9 @@ class SlackSurface:
         if not mine or known or buttons or not begun:
             return False
         text = "" if rendering.is_placeholder(part) else harmless(part.text)
-        texts = (text, self._unconfirmed.get(part.key, ""))
-        return any(_letters(one).startswith(begun) for one in texts)
+        texts = [_letters(one) for one in (text, self._unconfirmed.get(part.key, ""))]
+        ahead = len(texts[0]) >= SURE_LETTERS and begun.startswith(texts[0])
+        return ahead or any(one.startswith(begun) for one in texts)
 
     async def _listed(self, oldest: str) -> list[JSON]:
         """The newest messages of the channel, or the next ones of the thread, after this one."""

@@ -9,6 +9,7 @@ from adapters.common.desk import Desk
 from adapters.common.place import Place
 from adapters.common.platform import Heard, Reply
 from adapters.common.question import Message
+from bot.messages import ConversationKey
 from tests.chaos.faults import Faults
 from tests.chaos.model import WORD
 from tests.chaos.simulated import Button, Room, Shown, Somebody, World
@@ -96,6 +97,8 @@ class People:
         self.touched: set[str] = set()
         """Messages of the bot that somebody deleted."""
         self._old_buttons: list[Button] = []
+        self._seen: set[tuple[Button, ConversationKey]] = set()
+        """All buttons that were shown, and where."""
 
     async def do(self, act: Act, desk: Desk | None) -> None:
         """Do it; `desk` is None while Parley is down: then only the platform changes."""
@@ -193,7 +196,12 @@ class People:
 
     # ------------------------------------------------------------ buttons
 
+    def _see(self) -> None:
+        for shown in self.world.shown():
+            self._seen |= {(button, shown.place) for button in shown.buttons}
+
     def _remember(self) -> None:
+        self._see()
         for shown in self.world.shown():
             for button in shown.buttons:
                 if button not in self._old_buttons:
@@ -222,11 +230,11 @@ class People:
 
     def _may_stop(self, button: Button, who: Somebody, room: Room) -> None:
         """Whoever may stop it: the asker, an admin, anybody in a direct message; only there."""
-        for shown in self.world.shown():
-            if button in shown.buttons and shown.place == room.key:
-                for asked in self.asked:
-                    if asked.room is room and (asked.who is who or who.admin or _direct(room)):
-                        asked.stoppable = True
+        self._see()
+        if (button, room.key) in self._seen:  # also one that is shown no longer
+            for asked in self.asked:
+                if asked.room is room and (asked.who is who or who.admin or _direct(room)):
+                    asked.stoppable = True
 
     async def _reset(self, act: Act, room: Room, desk: Desk | None) -> None:
         if desk is None:

@@ -10,6 +10,7 @@ from adapters.slack.surface import SlackSurface
 from bot.errors import SurfaceBusy
 from bot.messages import ConversationKey
 from bot.ports import AnswerState, Form, Part
+from bot.recent import Seen
 from tests.adapters.slack.bench import FEW, POEM, bench, labels, poem
 from tests.adapters.slack.near import near
 from tests.slack_loopback import ApiError, Someone
@@ -239,6 +240,25 @@ async def test_a_text_that_is_not_saved_is_posted_with_what_it_can_be_found_by()
         (answer,) = at.team.answers("C1", thread)
         assert not answer.streaming
         assert await SlackSurface(at.workspace, place).find(part("Something else"), []) == posted
+
+
+@pytest.mark.parametrize(
+    ("saved", "found"), [("One two three four five", True), ("One two", False)]
+)
+async def test_a_stream_that_is_ahead_of_what_was_saved_is_found_by_a_text_that_is_no_chance(
+    saved: str, *, found: bool
+) -> None:
+    async with near() as at:
+        thread = Someone(at.slack, "U1", "Ana").post("C1", "A thread").ts
+        place = ConversationKey("slack", "C1", thread, "T1")
+        surface = SlackSurface(at.workspace, place, asker="U1")
+        ts = await surface.send(part(saved))
+        await surface.edit(ts, part(f"{saved}, and what was appended before kill -9"))
+        at.workspace.threads.own = Seen(10)  # as after a start
+        later = SlackSurface(at.workspace, place, asker="U1")
+        assert await later.find(part(saved), []) == (ts if found else None)
+        other = replace(part("Another answer, which is as long"), answer_id=2)
+        assert await later.find(other, []) is None
 
 
 async def test_a_stream_whose_start_got_no_response_is_found_although_its_text_was_a_thought() -> (
