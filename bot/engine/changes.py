@@ -134,10 +134,10 @@ class QuestionChanges:
 
     async def not_forgotten(self, job: Job) -> None:
         """Show the end of an answer that was stopped to be deleted with all that its asker said,
-        which failed; where a message shows it already, that is its end."""
+        which failed: its messages may lack a part that was not posted any more."""
         job.forgotten.clear()
         await job.ended()
-        if not job.messages and job.id not in self._running.jobs:
+        if job.id not in self._running.jobs:
             self._show_end_of(job, job.surface, NOT_FORGOTTEN)
 
     async def deleted(

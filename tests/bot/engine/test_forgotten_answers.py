@@ -176,3 +176,24 @@ async def test_an_end_that_waits_while_the_deletion_fails_is_shown() -> None:
         await job.ended()
         (part,) = surface.visible
         assert (part.state.value, part.form) == ("stopped", Form.FULL)
+
+
+async def test_an_answer_in_several_messages_is_shown_whole_where_the_deletion_fails() -> None:
+    store, said = Full(), f"{'word' * 10} " * 60
+    async with place(store, says=lambda _: said) as (b, surface, model):
+        surface.refuse = lambda part: part.index > 0
+        job = await b.ask("one", surface=surface)
+        model.let(1000)
+        await until(lambda: any(call.part and call.part.index for call in surface.calls))
+        forgetting = asyncio.create_task(b.engine.forget(ANA))
+        await job.ended()
+        surface.refuse = lambda _: False
+        assert len(surface.visible) == 1
+        store.go.set()
+        with pytest.raises(StorageError):
+            await forgetting
+        await until(lambda: len(surface.visible) > 1)
+        await b.engine.finish()
+        (answer,) = await store.answers(answer_id=job.id)
+        assert surface.joined().split() == answer.text.split()
+        assert surface.visible[-1].note == NOT_FORGOTTEN
