@@ -29,6 +29,10 @@ NOT_FORGOTTEN = (
 )
 """In place of an answer that was stopped by a deletion which failed."""
 
+READS = 3
+"""How often the database is asked at once whether a question was deleted; while another program
+locks it, each attempt waits by itself. An answer to a deleted question is not to be shown."""
+
 
 class QuestionChanges:
     """Applies edits and deletions of questions, whose answers may be on their way."""
@@ -109,11 +113,13 @@ class QuestionChanges:
     async def _deleted_meanwhile(self, found: StoredAnswer) -> bool:
         """Whether the question of this answer is known to be deleted."""
         question = found.question
-        try:
-            return not await self._store.find_question(question.conversation, question.message_id)
-        except Exception as error:  # whatever a driver raises: then it is not known
-            logger.warning("whether a question was deleted is unknown: %s", error)
-            return False
+        for _ in range(READS):
+            try:
+                known = self._store.find_question(question.conversation, question.message_id)
+                return await known is None
+            except Exception as error:  # whatever a driver raises: then it is not known
+                logger.warning("whether a question was deleted is unknown: %s", error)
+        return False
 
     def _show_end_of(self, old: Job, surface: Surface, note: str = NOT_BEGUN) -> None:
         """Show the end of an answer that was stopped quietly for a change that failed."""

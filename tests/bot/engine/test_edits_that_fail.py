@@ -62,6 +62,40 @@ async def test_of_a_question_deleted_during_its_edit_no_end_is_shown() -> None:
         assert b.engine.status.waiting == 0
 
 
+class DeletedAndFull(MemoryStore):
+    """The question is deleted while its edit fails, and the next look for it fails, too."""
+
+    failures = 0
+
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        await self.delete_question(conversation, message_id)
+        self.failures = 1
+        raise StorageError("the disk is full")
+
+    async def find_question(
+        self, conversation: ConversationKey, message_id: str
+    ) -> StoredAnswer | None:
+        if self.failures:
+            self.failures -= 1
+            raise StorageError("the disk is full")
+        return await super().find_question(conversation, message_id)
+
+
+async def test_whether_a_question_was_deleted_during_its_edit_is_asked_again() -> None:
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    async with bench(generator, DeletedAndFull()) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        with pytest.raises(StorageError):
+            await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
+        await b.engine.finish()
+        assert NOT_BEGUN not in [part.note for part in surface.visible]
+
+
 class KilledBeforeTheEdit(MemoryStore):
     """As by kill -9: what the database has of the old answer is what the next run finds."""
 
