@@ -143,8 +143,21 @@ class QuestionChanges:
         which failed: its messages may lack a part that was not posted any more."""
         job.forgotten.clear()
         await job.ended()
-        if job.id not in self._running.jobs:
+        newest = not job.messages or await self._is_newest(job)
+        if newest and job.id not in self._running.jobs:
             self._show_end_of(job, job.surface, NOT_FORGOTTEN)
+
+    async def _is_newest(self, job: Job) -> bool:
+        """Whether this is known to be the newest answer to its question: else its messages show
+        another one. Raises nothing."""
+        question = job.answer.question
+        for _ in range(READS):
+            try:
+                newest = await self._store.find_question(question.conversation, question.message_id)
+                return newest is not None and newest.id == job.id
+            except Exception as error:  # whatever a driver raises: then it is not known
+                logger.warning("whether an answer is the newest one is unknown: %s", error)
+        return False
 
     async def deleted(
         self, conversation: ConversationKey, message_id: str, find: SurfaceFinder
