@@ -1,6 +1,7 @@
 """Questions that people edit or delete on the platform, while they are answered or later."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from bot.engine.admission import Admission
@@ -9,7 +10,7 @@ from bot.engine.job import Job
 from bot.engine.kept_prompts import KeptPrompts
 from bot.engine.running import Running
 from bot.errors import NothingToDo
-from bot.messages import ConversationKey
+from bot.messages import ConversationKey, Question
 from bot.ports import Quota, Store, StoredAnswer, Surface, SurfaceFinder
 
 logger = logging.getLogger(__name__)
@@ -30,8 +31,9 @@ NOT_FORGOTTEN = (
 """In place of an answer that was stopped by a deletion which failed."""
 
 READS = 3
-"""How often the database is asked at once whether a question was deleted; while another program
-locks it, each attempt waits by itself. An answer to a deleted question is not to be shown."""
+"""How often the database is asked at once what became of a question; while another program locks
+it, each attempt waits by itself. No answer to a deleted question is to be shown, and none in the
+place of a newer one."""
 
 
 class QuestionChanges:
@@ -112,13 +114,21 @@ class QuestionChanges:
 
     async def _deleted_meanwhile(self, found: StoredAnswer) -> bool:
         """Whether the question of this answer is known to be deleted."""
-        question = found.question
+        what = "whether a question was deleted"
+        return await self._known(found.question, lambda newest: newest is None, what)
+
+    async def _known(
+        self, question: Question, holds: Callable[[StoredAnswer | None], bool], what: str
+    ) -> bool:
+        """Whether something is known to hold of the newest answer to a question; `what` it is, for
+        the log. Raises nothing."""
         for _ in range(READS):
             try:
-                known = self._store.find_question(question.conversation, question.message_id)
-                return await known is None
+                return holds(
+                    await self._store.find_question(question.conversation, question.message_id)
+                )
             except Exception as error:  # whatever a driver raises: then it is not known
-                logger.warning("whether a question was deleted is unknown: %s", error)
+                logger.warning("%s is unknown: %s", what, error)
         return False
 
     def _show_end_of(self, old: Job, surface: Surface, note: str = NOT_BEGUN) -> None:
@@ -149,15 +159,12 @@ class QuestionChanges:
 
     async def _is_newest(self, job: Job) -> bool:
         """Whether this is known to be the newest answer to its question: else its messages show
-        another one. Raises nothing."""
-        question = job.answer.question
-        for _ in range(READS):
-            try:
-                newest = await self._store.find_question(question.conversation, question.message_id)
-                return newest is not None and newest.id == job.id
-            except Exception as error:  # whatever a driver raises: then it is not known
-                logger.warning("whether an answer is the newest one is unknown: %s", error)
-        return False
+        another one."""
+        return await self._known(
+            job.answer.question,
+            lambda newest: newest is not None and newest.id == job.id,
+            "whether an answer is the newest one",
+        )
 
     async def deleted(
         self, conversation: ConversationKey, message_id: str, find: SurfaceFinder

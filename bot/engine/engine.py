@@ -459,7 +459,7 @@ class Engine:
 
     async def _forget(self, answers: Sequence[Job], deletion: Awaitable[int]) -> int:
         """Stop these answers, and run the deletion; afterwards no prompt is kept that may quote
-        what it deleted. Where it fails, the answers that nothing shows say so."""
+        what it deleted. Where it fails, the answers show their ends and say so."""
         for job in answers:
             job.forget()
         self._runner.prompts.clear()
