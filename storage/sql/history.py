@@ -82,8 +82,15 @@ def newest_ended(at: Any) -> Any:
 
 
 def _exchange(conversation: ConversationKey, row: Row[Any], at: int | None) -> StoredExchange:
+    text = text_at(row.answer_text, row.state, row.grown, row.kept, at)
+    question = question_of(row, conversation)
+    return StoredExchange(row.id, question, row.asked_at, row.answer, text, row.position)
+
+
+def question_of(row: QuestionRow | Row[Any], conversation: ConversationKey) -> Question:
+    """The question of an entity, or of a row with its columns."""
     platform, _, author_id = row.author.partition(":")
-    question = Question(
+    return Question(
         conversation=conversation,
         author=Person(platform, author_id, row.author_name, row.author_admin),
         text=row.text,
@@ -93,8 +100,6 @@ def _exchange(conversation: ConversationKey, row: Row[Any], at: int | None) -> S
         shown_in=row.shown_in,
         pointed=row.pointed,
     )
-    text = text_at(row.answer_text, row.state, row.grown, row.kept, at)
-    return StoredExchange(row.id, question, row.asked_at, row.answer, text, row.position)
 
 
 def text_at(

@@ -4,7 +4,7 @@ from sqlalchemy import Select, select, true
 from sqlalchemy.orm import contains_eager, selectinload
 
 from bot.measures import RecordedPrompt
-from bot.messages import ConversationKey, Person, Question, Usage
+from bot.messages import ConversationKey, Question, Usage
 from bot.ports import (
     ArchivedAnswer,
     ArchivedExchange,
@@ -13,7 +13,7 @@ from bot.ports import (
     StoredExchange,
 )
 from storage import prompts
-from storage.sql.history import newest_ended, text_at
+from storage.sql.history import newest_ended, question_of, text_at
 from storage.tables import AnswerRow, PromptRow, QuestionRow
 
 
@@ -38,17 +38,7 @@ def whole_answers() -> Select[AnswerRow]:
 
 def question(row: QuestionRow) -> Question:
     """The question of a row whose conversation is loaded."""
-    platform, _, author_id = row.author.partition(":")
-    return Question(
-        conversation=ConversationKey.parse(row.conversation.key),
-        author=Person(platform, author_id, row.author_name, row.author_admin),
-        text=row.text,
-        event_id=row.event_id,
-        message_id=row.message_id,
-        direct=row.direct,
-        shown_in=row.shown_in,
-        pointed=row.pointed,
-    )
+    return question_of(row, ConversationKey.parse(row.conversation.key))
 
 
 def answer(row: AnswerRow) -> StoredAnswer:
