@@ -83,7 +83,7 @@ def random_model(device: str) -> Iterator[None]:
         yield
 
 
-def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
+def uncapturable(work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
     """Stands for a device without graphs."""
     raise RuntimeError("not asked for")
 

@@ -20,16 +20,19 @@ class TracedCapture:
         self.captured = 0
         self.replayed = 0
 
-    def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
+    def __call__(self, work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
         def traced() -> Any:
             work()
             return torch.zeros(())  # a graph needs something to return
 
         graph = proxy_tensor.make_fx(traced)()  # runs it, too
-        self.captured += 1
 
         def replay() -> None:
             self.replayed += 1
             graph()
 
-        return replay
+        def capture() -> Callable[[], None]:
+            self.captured += 1
+            return replay
+
+        return capture

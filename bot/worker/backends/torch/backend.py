@@ -96,6 +96,8 @@ class TorchBackend:
         vocabulary = self._make_cache(loaded, options)
         self._choose_ways(options, vocabulary)
         warm_up(self)
+        if self._fixed is not None:
+            warm_up(self)  # a step is captured when it is run for the second time
         notes = [note, *self._notes] if note else self._notes
         self._loading, self._notes = False, []
         device = device_title(self._torch, self._device)

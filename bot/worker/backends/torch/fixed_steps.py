@@ -17,7 +17,7 @@ from bot.worker.backends.torch.compiling import WORTHWHILE, BackgroundCompiler, 
 from bot.worker.backends.torch.device_sampling import RowStates, sample, width_for
 from bot.worker.backends.torch.forward import Forward
 from bot.worker.backends.torch.graphs import Capture, CapturedSteps, Work
-from bot.worker.backends.torch.layer_compiling import LayerCompiler
+from bot.worker.backends.torch.layer_compiling import LayerCompiler, load_compiler
 
 torch: Any = importlib.import_module("torch")
 
@@ -78,9 +78,14 @@ class FixedSteps:
 
     def compile(self, backend: str = "inductor", worthwhile: int = WORTHWHILE) -> None:
         """From now on compile the shapes that are used this often, in the background, by
-        torch.compile's `backend`, and use what is compiled as soon as it is."""
+        torch.compile's `backend`, and use what is compiled as soon as it is. Takes some seconds to
+        load that compiler."""
         self._layers = self._forward.layer_compiler(backend)
         self._compiler = BackgroundCompiler(worthwhile)
+        try:
+            load_compiler(backend, self._states.tokens.device)
+        except Exception as exc:  # whatever the compilers of this machine raise
+            self._compiler.give_up(exc)
 
     def close(self) -> None:
         """Give back what captured steps hold, and compile nothing more."""

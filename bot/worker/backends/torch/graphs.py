@@ -23,16 +23,17 @@ would make the capture fail."""
 class Capture(Protocol):
     """A way to capture work."""
 
-    def __call__(self, work: Work) -> Work:
-        """Run `work` once, and return what does the same again. Raises what `work` or the capture
-        raises; then nothing is captured, and `work` may have run."""
+    def __call__(self, work: Work) -> Callable[[], Work]:
+        """Run `work` once, and return what captures it, without running it: a function that returns
+        what does the same again. Both raise what `work` or the capture raises; then nothing is
+        captured, and `work` may have run."""
         ...
 
 
-def repeat(work: Work) -> Work:
+def repeat(work: Work) -> Callable[[], Work]:
     """The capture of a device without graphs: every run launches all kernels again."""
     work()
-    return work
+    return lambda: work
 
 
 def graph_capture(torch: Any, device: str) -> Capture | None:
@@ -64,15 +65,18 @@ class GraphCapture:
             self._options["capture_error_mode"] = "thread_local"
         self._first = True
 
-    def __call__(self, work: Work) -> Work:
+    def __call__(self, work: Work) -> Callable[[], Work]:
         module, stream = self._module, self._stream
         # A run on the side stream first, as CUDA's documentation asks: libraries allocate then.
         stream.wait_stream(module.current_stream(self._device))
         with module.stream(stream), self._refusing_to_wait():
             work()
         module.current_stream(self._device).wait_stream(stream)
+        return lambda: self._record(work)
+
+    def _record(self, work: Work) -> Work:
         graph = self._new_graph()
-        with module.graph(graph, pool=self._pool, stream=stream, **self._options):
+        with self._module.graph(graph, pool=self._pool, stream=self._stream, **self._options):
             work()
         return graph.replay  # type: ignore[no-any-return]
 
@@ -93,10 +97,13 @@ class GraphCapture:
 
 
 class CapturedSteps:
-    """Steps by key, each captured when it is first run."""
+    """Steps by key, each captured when it is run for the second time. The first time it runs as it
+    is: to run and to capture it at once would hold up the answers for twice as long."""
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
+        self._begun: dict[Hashable, tuple[Callable[[], Work], Work]] = {}
+        """What captures a step that has run once, and its work."""
         self._steps: dict[Hashable, tuple[Work, Work]] = {}
         """What repeats a step, and its work, which keeps the tensors that the graph uses."""
 
@@ -104,28 +111,39 @@ class CapturedSteps:
         return len(self._steps)
 
     def run(self, key: Hashable, make: Callable[[], Work]) -> None:
-        """Run the step of this key, exactly once; where it is not captured yet, `make` makes its
-        work. Raises what the capture raises. While another thread waits for the device nothing is
-        captured: the work is only run."""
+        """Run the step of this key, exactly once; where it is new, `make` makes its work. Raises
+        what the capture raises. While another thread waits for the device nothing is captured: the
+        work is only run."""
         if (known := self._steps.get(key)) is not None:
             known[0]()
+        elif not DEVICE_ALONE.acquire(blocking=False):
+            make()()
+        else:
+            try:
+                self._run_alone(key, make)
+            finally:
+                DEVICE_ALONE.release()
+
+    def _run_alone(self, key: Hashable, make: Callable[[], Work]) -> None:
+        begun = self._begun.pop(key, None)
+        if begun is None:
+            work = make()
+            self._begun[key] = self._capture(work), work
             return
-        work = make()
-        if not DEVICE_ALONE.acquire(blocking=False):
-            work()
-            return
-        try:
-            self._steps[key] = self._capture(work), work
-        finally:
-            DEVICE_ALONE.release()
+        capture, work = begun
+        again = capture()
+        self._steps[key] = again, work
+        again()
 
     def forget(self, key: Hashable) -> None:
         """Drop the step of this key, and the memory of its graph."""
         self._steps.pop(key, None)
+        self._begun.pop(key, None)
 
     def clear(self) -> None:
         """Drop all steps."""
         self._steps.clear()
+        self._begun.clear()
 
 
 def one_line(exc: BaseException) -> str:

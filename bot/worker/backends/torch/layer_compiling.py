@@ -270,3 +270,14 @@ def compile_call(
     except _Compiled as done:
         return done.run, done.inputs
     raise RuntimeError("torch.compile found nothing to compile")
+
+
+def load_compiler(backend: str, device: Any) -> None:
+    """Compile something small by torch.compile's `backend`, so that it is loaded. Importing its
+    thousand modules holds Python up for seconds in all: before answers wait, not while they are
+    written. Raises what torch.compile raises."""
+
+    def attention(one: Any) -> Any:
+        return torch.softmax(one @ one.T, dim=-1) @ one
+
+    compile_call(attention, (torch.zeros(16, 16, device=device),), {}, backend)

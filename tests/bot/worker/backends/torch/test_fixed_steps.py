@@ -36,7 +36,7 @@ def captured(options: LoadOptions, capture: TracedCapture) -> Bench:
     return Bench(TorchBackend(capture), options)
 
 
-def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
+def uncapturable(work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
     raise RuntimeError("operation not permitted when stream is capturing\n(and more)")
 
 
@@ -88,7 +88,8 @@ def test_lengths_go_up_by_half_at_most_to_the_whole_context() -> None:
 
 
 def test_few_steps_are_captured_and_repeated(captured: Bench, capture: TracedCapture) -> None:
-    captured.answer(request(1, max_new_tokens=30, stop=[]))
+    for first in (7, 8):  # the second time a step is captured
+        captured.answer(request(1, [first, *PROMPT], max_new_tokens=30, stop=[]))
     before, replayed = capture.captured, capture.replayed
     captured.answer(request(2, max_new_tokens=30, stop=[]))
     assert capture.captured == before
@@ -203,13 +204,25 @@ def test_a_device_that_cannot_capture_is_named_in_one_line_and_decodes(
     assert exact.answer(given) == Bench(TorchBackend(), options).answer(given)
 
 
-def test_a_capture_that_fails_later_costs_no_token(options: LoadOptions, exact: Bench) -> None:
-    kept = TracedCapture()
+def out_of_memory() -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    def running_out(work: Callable[[], None]) -> Callable[[], None]:
-        if kept.captured == 5:  # two reads; one row, greedy and sampled; then a batch of two
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return kept(work)
+
+@pytest.mark.parametrize("when", ["at its first run", "while it is captured"])
+def test_a_capture_that_fails_later_costs_no_token(
+    options: LoadOptions, exact: Bench, when: str
+) -> None:
+    kept, steps = TracedCapture(), 0
+
+    def running_out(work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
+        nonlocal steps
+        steps += 1
+        if steps < 6:  # two reads; one row, greedy and sampled; then a batch of two
+            return kept(work)
+        if when == "at its first run":
+            out_of_memory()
+        kept(work)
+        return out_of_memory
 
     bench = Bench(TorchBackend(running_out), options)
     given = [
@@ -260,5 +273,5 @@ def test_while_a_prompt_is_read_answers_are_written_half_of_the_time(
 
 def options_of(options: LoadOptions, times: list[float]) -> LoadOptions:
     """The options, with as many zeros on the clock as warming up asks for."""
-    times += [0.0] * 4
+    times += [0.0] * 8
     return replace(options, max_parallel=2)

@@ -1,5 +1,7 @@
 """Work is captured once and then repeated, by what the installed torch has for the device."""
 
+import functools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -7,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.worker.backends.torch.graphs import CapturedSteps, graph_capture, repeat
+from bot.worker.backends.torch.graphs import (
+    DEVICE_ALONE,
+    CapturedSteps,
+    graph_capture,
+    repeat,
+)
 
 
 class Device:
@@ -58,7 +65,9 @@ def test_work_is_run_once_before_its_capture_and_repeated_by_the_graph() -> None
     device = Device()
     capture = graph_capture(SimpleNamespace(cuda=device), "cuda")
     assert capture is not None
-    again = capture(lambda: device.log.append("work"))
+    record = capture(lambda: device.log.append("work"))
+    assert device.log == ["error", "work", "default"]
+    again = record()
     assert device.log == ["error", "work", "default", "capture", "work"]
     again()
     assert device.log[-1] == "replay"
@@ -71,7 +80,7 @@ def test_only_the_first_work_is_forbidden_to_wait_for_the_device() -> None:
     capture = graph_capture(SimpleNamespace(cuda=device), "cuda")
     assert capture is not None
     for _ in range(2):
-        capture(lambda: None)
+        capture(lambda: None)()
     assert device.log == ["error", "default", "capture", "capture"]
 
 
@@ -79,7 +88,7 @@ def test_intels_graphs_get_no_options_that_they_do_not_know() -> None:
     device = Device()
     capture = graph_capture(SimpleNamespace(xpu=device), "xpu:0")
     assert capture is not None
-    capture(lambda: None)
+    capture(lambda: None)()
     assert set(device.options) == {"pool", "stream"}
 
 
@@ -99,29 +108,71 @@ def failing() -> None:
 # ---------------------------------------------------------------- steps by key
 
 
-def test_each_run_runs_a_step_exactly_once() -> None:
-    steps, log = CapturedSteps(repeat), list[str]()
+def test_each_run_runs_a_step_exactly_once_and_the_second_one_captures_it() -> None:
+    log = list[str]()
+
+    def capture(work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
+        def record() -> Callable[[], None]:
+            log.append("captured")
+            return work
+
+        work()
+        return record
 
     def make() -> Callable[[], None]:
         log.append("made")
         return lambda: log.append("run")
 
+    steps = CapturedSteps(capture)
     for key in (1, 1, 2, 1):
         steps.run(key, make)
-    assert log == ["made", "run", "run", "made", "run", "run"]
-    assert len(steps) == 2
+    assert log == ["made", "run", "captured", "run", "made", "run", "run"]
+    assert len(steps) == 1
+
+
+def test_while_the_device_is_in_use_alone_steps_are_run_and_not_captured() -> None:
+    steps, log = CapturedSteps(repeat), list[str]()
+    taken, free = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with DEVICE_ALONE:
+            taken.set()
+            free.wait()
+
+    other = threading.Thread(target=wait)
+    other.start()
+    taken.wait()
+    try:
+        for _ in range(3):
+            steps.run(1, lambda: lambda: log.append("run"))
+        assert len(steps) == 0
+    finally:
+        free.set()
+        other.join()
+    for _ in range(2):
+        steps.run(1, lambda: lambda: log.append("run"))
+    assert log == ["run"] * 5
+    assert len(steps) == 1
 
 
 def test_a_step_that_is_forgotten_is_captured_anew() -> None:
     steps, log = CapturedSteps(repeat), list[str]()
-    steps.run(1, lambda: lambda: log.append("old"))
+    for name in ("old", "new"):
+        for _ in range(2):
+            steps.run(1, lambda: functools.partial(log.append, name))  # noqa: B023 (used at once)
+        steps.forget(1)
+    assert log == ["old", "old", "new", "new"]
+    steps.run(1, lambda: lambda: log.append("begun"))
     steps.forget(1)
-    steps.run(1, lambda: lambda: log.append("new"))
-    assert log == ["old", "new"]
+    steps.run(1, lambda: lambda: log.append("anew"))
+    assert log[4:] == ["begun", "anew"]
 
 
 def test_what_fails_at_its_capture_is_not_kept() -> None:
     steps = CapturedSteps(repeat)
     with pytest.raises(RuntimeError):
         steps.run(1, lambda: failing)
+    log = list[str]()
+    steps.run(1, lambda: lambda: log.append("run"))
+    assert log == ["run"]
     assert len(steps) == 0

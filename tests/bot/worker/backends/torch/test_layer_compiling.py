@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,7 @@ def test_compiled_code_that_fails_later_is_named_and_answers_go_on(tmp_path: Pat
     backend = TorchBackend(repeat)
     bench = Bench(backend, options)
     expected = bench.answer(greedy)
+    bench.ended.clear()
     calls: list[int] = []
 
     def failing(graph: Any, _: list[Any]) -> Any:
@@ -179,16 +181,16 @@ def test_compiled_code_that_fails_later_is_named_and_answers_go_on(tmp_path: Pat
 
     torch._dynamo.register_backend(compiler_fn=failing, name="parley_test_failing")
     backend._fixed.compile("parley_test_failing", worthwhile=3)
-    assert bench.answer(greedy) == expected
-    backend._fixed.wait_until_compiled()
-    bench.add(request(2, max_new_tokens=40, stop=[]))
     notes: list[str] = []
-    while 2 not in bench.ended:
-        step = backend.step()
-        notes += step.notes
-        bench.ended |= {ended.id: ended for ended in step.ended}
-        bench.tokens[2] += [token for key, ids in step.tokens for token in ids if key == 2]
-    assert bench.tokens[2] == expected
+    for number in (1, 2):  # it may be ready during the first one
+        bench.add(replace(greedy, id=number))
+        while number not in bench.ended:
+            step = backend.step()
+            notes += step.notes
+            bench.ended |= {ended.id: ended for ended in step.ended}
+            bench.tokens[number] += [token for _, ids in step.tokens for token in ids]
+        assert bench.tokens[number] == expected
+        backend._fixed.wait_until_compiled()
     assert len(calls) == 5
     (note,) = notes
     assert note == (

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def uncapturable(work: Callable[[], None]) -> Callable[[], None]:
+def uncapturable(work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
     raise RuntimeError("not asked for")
 
 
