@@ -58,17 +58,18 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def random_model(device: str) -> Iterator[None]:
-    """Patches ``AutoModelForCausalLM.from_pretrained`` to return a model with random weights, the
-    same one each time unless it is changed by quantization."""
+def random_model(device: str, *, keep: bool) -> Iterator[None]:
+    """Patches ``AutoModelForCausalLM.from_pretrained`` to return a model with random weights: the
+    same one each time where it is kept, which quantization would change."""
     import torch
     import transformers
 
     made: dict[Any, Any] = {}
 
     def make(folder: Path, dtype: Any, **_: object) -> Any:
-        if dtype in made:
+        if dtype in made and keep:
             return made[dtype]
+        made.clear()
         config = transformers.AutoConfig.from_pretrained(folder)
         config._attn_implementation = "sdpa"
         with torch.device(device):
@@ -269,7 +270,8 @@ def main() -> None:
     shape = SHAPE | (SMALL if arguments.small else {})
     config = transformers.LlamaConfig(**shape, num_hidden_layers=arguments.layers)
     config.architectures = ["LlamaForCausalLM"]
-    with tempfile.TemporaryDirectory() as folder, random_model(arguments.device):
+    keep = not arguments.low_bit.startswith(("sym", "asym"))
+    with tempfile.TemporaryDirectory() as folder, random_model(arguments.device, keep=keep):
         config.save_pretrained(folder)
         run(arguments, Path(folder))
 
