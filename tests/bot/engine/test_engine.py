@@ -683,12 +683,11 @@ async def test_leaving_parks_an_answer_and_the_next_run_goes_on_in_the_same_mess
 
 
 async def test_leaving_while_waiting_loses_no_question() -> None:
-    store = MemoryStore()
+    store, surface = MemoryStore(), a_surface()
     generator = ScriptedGenerator(paced=True)
     async with bench(generator, store) as b:
         for n in range(3):
-            await b.ask(f"question {n}")
-    surface = a_surface()
+            await b.ask(f"question {n}", surface=surface)
     async with bench(store=store) as b:
         jobs = await b.engine.recover("test", Finder(surface), resume=True)
         await asyncio.gather(*(job.ended() for job in jobs))
