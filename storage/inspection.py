@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import StorageError
 from storage.database import locate, server_engine
 from storage.errors import Location
+from storage.upgrade import revisions
 
 FULL_BELOW = 100_000_000
 """Bytes. A disk with less free space than this is reported as full."""
@@ -163,10 +164,10 @@ def _checked(file: Path, location: Location) -> str:
         raise StorageError(
             f"{location.name} is the database of another program; point [storage] url elsewhere"
         )
-    if unknown := found - known_revisions():
-        revisions = ", ".join(sorted(unknown))
+    if unknown := found - set(revisions()):
+        named = ", ".join(sorted(unknown))
         raise StorageError(
-            f"{location.name} was written by a newer Parley (revision {revisions}); "
+            f"{location.name} was written by a newer Parley (revision {named}); "
             "upgrade Parley or point [storage] url elsewhere"
         )
     return f"{file.stat().st_size / 1e6:.1f} MB, intact"
@@ -174,12 +175,3 @@ def _checked(file: Path, location: Location) -> str:
 
 def _revisions(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
-
-
-def known_revisions() -> set[str]:
-    """The schema revisions that this version can upgrade from."""
-    from alembic.script import ScriptDirectory
-
-    from storage.upgrade import MIGRATIONS
-
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}

@@ -27,8 +27,8 @@ from bot.ports import (
     StoredAnswer,
 )
 from storage import open_store
-from storage.inspection import Kept, count_kept, inspect_database, known_revisions
-from storage.upgrade import MIGRATIONS, config_for
+from storage.inspection import Kept, count_kept, inspect_database
+from storage.upgrade import MIGRATIONS, config_for, revisions
 from tests.storage.samples import spent
 
 DUMP = Path(__file__).parent / "parley-0.1.0.sql"
@@ -88,7 +88,7 @@ async def test_todays_migrations_begin_at_its_revision_and_bring_it_to_the_newes
 ) -> None:
     scripts = ScriptDirectory(str(MIGRATIONS))
     assert revision(old) == REVISION == scripts.get_base()
-    assert REVISION in known_revisions()
+    assert REVISION in revisions()
     async with open_store(f"sqlite:///{old}"):
         pass
     assert revision(old) == scripts.get_current_head()

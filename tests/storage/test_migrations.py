@@ -21,7 +21,7 @@ from bot.messages import Prompt, Usage
 from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
 from storage.tables import Base
-from storage.upgrade import MIGRATIONS
+from storage.upgrade import MIGRATIONS, revisions
 from tests.storage.samples import ANN, CHANNEL, THREAD, asked, content
 
 
@@ -83,8 +83,10 @@ def _sql(engine: object, table: str) -> str:
         return str(found.scalar_one())
 
 
-def test_there_is_one_newest_revision() -> None:
-    assert len(ScriptDirectory(str(MIGRATIONS)).get_heads()) == 1
+def test_there_is_one_newest_revision_and_files_are_named_after_theirs() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert scripts.get_heads() == [revisions()[-1]]
+    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(revisions())]
 
 
 def test_the_migrations_are_part_of_the_package() -> None:
@@ -307,7 +309,7 @@ async def test_an_upgrade_that_fails_changes_nothing(
         connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
         raise RuntimeError("the revision has a defect")
 
-    monkeypatch.setattr("storage.upgrade.upgrade", half)
+    monkeypatch.setattr("alembic.command.upgrade", half)
     with pytest.raises(RuntimeError):
         async with open_store(f"sqlite:///{file}"):
             pass
@@ -327,8 +329,8 @@ async def test_an_upgrade_that_orphans_rows_is_taken_back(
         connection = config.attributes["connection"]  # type: ignore[attr-defined]
         connection.exec_driver_sql("DELETE FROM questions")
 
-    monkeypatch.setattr("storage.upgrade.upgrade", orphan)
-    monkeypatch.setattr(ScriptDirectory, "get_current_head", lambda _: "9999")
+    monkeypatch.setattr("alembic.command.upgrade", orphan)
+    monkeypatch.setattr("storage.upgrade.revisions", lambda: (*revisions(), "9999"))
     with pytest.raises(StorageError, match="'answers' would refer to rows that do not exist"):
         async with open_store(f"sqlite:///{file}"):
             pass
@@ -373,3 +375,21 @@ async def test_programs_that_start_at_once_make_one_database(file: Path) -> None
 
 async def test_many_stores_are_opened_at_once_in_one_program(tmp_path: Path) -> None:
     await asyncio.gather(*(made(tmp_path / f"{number}.sqlite3") for number in range(4)))
+
+
+@pytest.mark.process
+async def test_alembic_is_not_imported_where_nothing_is_to_be_migrated(file: Path) -> None:
+    await made(file)
+    code = (
+        "import asyncio, sys\n"
+        "from storage import open_store\n"
+        "async def main():\n"
+        f"    async with open_store({f'sqlite:///{file}'!r}):\n"
+        "        print('sqlalchemy' in sys.modules, 'alembic' in sys.modules)\n"
+        "asyncio.run(main())\n"
+    )
+    ran = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await ran.communicate()
+    assert said.decode().split() == ["True", "False"]
