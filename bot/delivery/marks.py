@@ -19,7 +19,7 @@ space, or if its block has ended.
 import re
 from dataclasses import dataclass, replace
 
-from bot.delivery.inline import Opener, read_run
+from bot.delivery.inline import Opener, TokenPattern, read_run
 from bot.delivery.markdown import code_end
 from bot.ports import Dialect
 
@@ -58,7 +58,7 @@ class Mark:
         return replace(self, opener="```\n", closer="\n```") if self.is_fence else self
 
 
-_TOKEN = re.compile(
+TOKEN = TokenPattern(
     r"""
       (?P<escape>  \\[^0-9A-Za-z\s] )
     | (?P<url>     https?://[^\s<>*)\]|`]*+ )
@@ -67,7 +67,7 @@ _TOKEN = re.compile(
     | (?P<block>   \n(?=[ \t\r]*+(?:\n|\||(?:[-*+>]|\d{1,9}[.)]|\#{1,6})[ \t])) )
     | (?P<run>     \*++ | _++ | ~~++ )
     """,
-    re.VERBOSE,
+    r"\\|https?://|`|\|\||\n|\*|_|~~",
 )
 _FENCE = re.compile(r"```(?:(?P<language>[A-Za-z0-9_+\-.#]++)(?:\n|\Z))?+\n*+")
 _BREAKS_CODE = re.compile(r"\n\n|```|\|\|")
@@ -88,7 +88,7 @@ def open_marks(text: str, dialect: Dialect) -> list[Mark]:
     discord = dialect is Dialect.DISCORD
     marks, openers = list[Mark](), list[Opener]()
     at = 0
-    while token := _TOKEN.search(text, at):
+    while token := TOKEN.search(text, at):
         at = token.end()
         match token.lastgroup:
             case "code":

@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 
-from bot.delivery.inline import scan
+from bot.delivery import inline, marks
+from bot.delivery.inline import TokenPattern, scan
 from tests.bot.delivery.markdown_texts import TEXTS
 
 
@@ -73,3 +74,15 @@ def test_marks_lie_within_the_text(text: str) -> None:
     assert all(0 <= a < b <= len(text) for a, b in inlines.closed)
     assert all(0 <= a < len(text) for a in inlines.open)
     assert inlines.open == sorted(inlines.open)
+
+
+@pytest.mark.parametrize("pattern", [inline.TOKEN, marks.TOKEN])
+@given(TEXTS)
+def test_what_tokens_begin_with_misses_none(pattern: TokenPattern, text: str) -> None:
+    at = 0
+    while token := pattern.tokens.search(text, at):
+        found = pattern.search(text, at)
+        assert found is not None
+        assert (found.span(), found.lastgroup) == (token.span(), token.lastgroup)
+        at = token.end()
+    assert pattern.search(text, at) is None
