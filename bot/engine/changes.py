@@ -110,7 +110,8 @@ class QuestionChanges:
                 if old is not None and not await self._deleted_meanwhile(found):
                     self._show_end_of(old, surface)
                 raise
-        self._running.start(self._running.in_place_of(found.id, old, Job(answer, surface, ticket)))
+            job = await self._running.in_place_of(found.id, old, Job(answer, surface, ticket))
+        self._running.start(job)
 
     async def _deleted_meanwhile(self, found: StoredAnswer) -> bool:
         """Whether the question of this answer is known to be deleted."""
@@ -153,8 +154,7 @@ class QuestionChanges:
         which failed: its messages may lack a part that was not posted any more."""
         job.forgotten.clear()
         await job.ended()
-        newest = not job.messages or await self._is_newest(job)
-        if newest and job.id not in self._running.jobs:
+        if await self._is_newest(job) and job.id not in self._running.jobs:
             self._show_end_of(job, job.surface, NOT_FORGOTTEN)
 
     async def _is_newest(self, job: Job) -> bool:
@@ -183,7 +183,7 @@ class QuestionChanges:
             self._prompts.clear()
             found = await self._store.delete_question(conversation, message_id, remove=remove)
         except Exception:
-            if old is not None:
+            if old is not None and await self._is_newest(old):
                 self._show_end_of(old, old.surface, NOT_DELETED)
             raise
         if found is None:

@@ -551,7 +551,7 @@ class Engine:
             how = "had answered again" if anew else "had continued"
             admin_log.acted(by, conversation, f"{how} an answer to another person: {old.id}")
         job = Job(answer, surface, ticket)
-        return self._running.start(self._running.in_place_of(old.id, None, job))
+        return self._running.start(await self._running.in_place_of(old.id, None, job))
 
 
 def _may(by: Person, answer: StoredAnswer) -> bool:

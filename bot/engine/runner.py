@@ -21,7 +21,14 @@ from bot.engine.packing import Packed
 from bot.engine.queue import FairQueue
 from bot.engine.resume import resuming_stream, usage_between
 from bot.engine.settings import settings_in
-from bot.errors import GenerationError, ParleyError, StorageError, SurfaceBusy, SurfaceError
+from bot.errors import (
+    GenerationError,
+    MessageGone,
+    ParleyError,
+    StorageError,
+    SurfaceBusy,
+    SurfaceError,
+)
 from bot.logs import conversation_logged
 from bot.measures import RecordedPrompt
 from bot.messages import Finished, FinishReason, Prompt, Sampling, Thought, Usage
@@ -35,8 +42,9 @@ NOT_SHOWN = (
     "an admin of that place to let me write there, then press Regenerate or ask again."
 )
 """For a person whose answer the platform refused to show."""
-WHISPER_TRIES = 5
-"""Attempts to tell a person so while the platform asks to wait."""
+WHISPER_PAUSES = (5.0, 10.0, 20.0, 40.0, 0.0)
+"""Seconds after each attempt to tell a person so; where the platform asks to wait, as long as it
+asks. A platform may refuse for a moment what it allows otherwise."""
 SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts to record the end of an answer: in all longer than other writers usually
 hold SQLite's lock."""
@@ -365,17 +373,19 @@ class Runner:
         logger.error("answer %d cannot be shown: %s", job.id, error)
         if job.forgotten.is_set():
             return  # there is nothing any more that could be told of
-        for _ in range(WHISPER_TRIES):
+        for pause in WHISPER_PAUSES:
             try:
                 await job.surface.whisper(NOT_SHOWN)
                 return
+            except MessageGone as gone:  # whoever asked has no account any more
+                problem: SurfaceError = gone
+                break
             except SurfaceBusy as busy:
-                problem: SurfaceError = busy
-                if await sleep_unless(self._clock, busy.retry_after, job.superseded):
-                    return  # another answer replaces this one
+                problem, pause = busy, busy.retry_after
             except SurfaceError as refused:
                 problem = refused
-                break
+            if await sleep_unless(self._clock, pause, job.superseded):
+                return  # another answer replaces this one
         logger.warning("answer %d: nobody could be told: %s", job.id, problem)
 
 

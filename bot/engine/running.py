@@ -125,9 +125,14 @@ class Running:
 
     # ------------------------------------------------------------ one in place of another
 
-    def in_place_of(self, answer_id: int, old: Job | None, job: Job) -> Job:
+    async def in_place_of(self, answer_id: int, old: Job | None, job: Job) -> Job:
         """`job`, which takes over the messages of the answer `answer_id`: those that `old`, or an
-        answer whose end is not recorded yet, knows too, and the database does not."""
+        answer whose end is not recorded yet, knows too, and the database does not. Raises as
+        `ended_for`."""
+        if (shown := self.jobs.get(answer_id)) is not None:
+            # its end is being shown again, after a deletion that failed meanwhile
+            await self.ended_for(shown)
+            old = shown
         old = self._checkpoints.take(answer_id) or old
         if old is not None and set(old.messages) - set(job.answer.messages):
             job.answer = replace(job.answer, messages=old.messages, settled=0)

@@ -9,7 +9,7 @@ import pytest
 from bot.delivery import Delivery
 from bot.engine import Engine
 from bot.engine.changes import NOT_DELETED
-from bot.errors import ShuttingDown, StorageError
+from bot.errors import ShuttingDown, StorageError, SurfaceBusy
 from bot.messages import ConversationKey
 from bot.ports import StoredAnswer
 from storage.in_memory import MemoryStore
@@ -92,3 +92,63 @@ async def test_an_answer_whose_deletion_fails_shows_its_end() -> None:
         await b.engine.finish()
         (shown,) = surface.visible
         assert (shown.state.open, shown.note) == (False, NOT_DELETED)
+
+
+class Raced(Watched):
+    """An edit waits until a deletion has failed, or the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deletion_failed, self.edited = asyncio.Event(), asyncio.Event()
+        self.deletion_first = False
+
+    async def edit_question(
+        self, conversation: ConversationKey, message_id: str, text: str
+    ) -> StoredAnswer | None:
+        if self.deletion_first:
+            await self.deletion_failed.wait()
+        return await super().edit_question(conversation, message_id, text)
+
+    async def delete_question(
+        self, conversation: ConversationKey, message_id: str, *, remove: bool = False
+    ) -> StoredAnswer | None:
+        if not self.deletion_first:
+            await self.edited.wait()
+        raise StorageError("the disk is full")
+
+
+@pytest.mark.parametrize("deletion_first", [True, False])
+@pytest.mark.parametrize("shown", [True, False])
+async def test_an_answer_that_an_edit_replaces_is_not_shown_where_a_deletion_fails(
+    deletion_first: bool, shown: bool
+) -> None:
+    clock, store = VirtualClock(), Raced()
+    store.deletion_first = deletion_first
+    generator = ScriptedGenerator(lambda prompt: f"To {prompt.question}.", paced=True)
+    surface = FakeSurface(clock, latency=0.1)
+    async with Engine(generator, store, Delivery(clock, store), clock, options()) as engine:
+        b = Bench(generator, store, engine)
+        if not shown:
+            surface.fail(SurfaceBusy("too many", retry_after=2.0), kind="send")
+        await b.ask("one", surface=surface)
+        generator.let(2 if shown else 0)
+        await clock.sleep(5.0 if shown else 0.05)
+        find = at(surface)
+        edit = asyncio.create_task(engine.question_edited(GENERAL, "message 1", "two", find))
+        for _ in range(5):  # the edit is under way when the deletion comes
+            await asyncio.sleep(0)
+        deletion = asyncio.create_task(engine.question_deleted(GENERAL, "message 1", find))
+        if deletion_first:
+            with pytest.raises(StorageError):
+                await deletion
+            store.deletion_failed.set()
+            await edit
+        else:
+            await edit
+            store.edited.set()
+            with pytest.raises(StorageError):
+                await deletion
+        generator.let(100)
+        await engine.finish()
+        assert [part.text for part in surface.visible] == ["To Ana: two."]
+        assert [part.note for part in surface.visible] == [""]

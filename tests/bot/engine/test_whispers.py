@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from bot.delivery import Delivery
 from bot.engine import Engine
-from bot.engine.runner import NOT_SHOWN, WHISPER_TRIES
-from bot.errors import SurfaceBusy, SurfaceError
+from bot.engine.runner import NOT_SHOWN, WHISPER_PAUSES
+from bot.errors import MessageGone, SurfaceBusy, SurfaceError
 from storage.in_memory import MemoryStore
 from tests.bot.engine.test_engine import GENERAL, Bench, options
 from tests.fake_surface import FakeSurface, at
@@ -41,15 +43,22 @@ async def test_the_asker_is_told_once_the_platform_has_time() -> None:
         assert clock.monotonic() - begun >= 60.0
 
 
-async def test_it_is_given_up_after_some_attempts() -> None:
-    async with refused(*[BUSY] * 20) as (b, surface, _):
+@pytest.mark.parametrize("failure", [BUSY, SurfaceError("no direct messages")])
+async def test_it_is_given_up_after_some_attempts(failure: SurfaceError) -> None:
+    async with refused(*[failure] * 20) as (b, surface, _):
         await (await b.ask("one", surface=surface)).ended()
-        assert [call.kind for call in surface.calls].count("whisper") == WHISPER_TRIES
+        assert [call.kind for call in surface.calls].count("whisper") == len(WHISPER_PAUSES)
         assert surface.whispered == []
 
 
-async def test_a_refusal_is_not_repeated() -> None:
+async def test_a_refusal_may_be_for_a_moment() -> None:
     async with refused(SurfaceError("no direct messages")) as (b, surface, _):
+        await (await b.ask("one", surface=surface)).ended()
+        assert surface.whispered == [NOT_SHOWN]
+
+
+async def test_an_account_that_does_not_exist_any_more_is_not_told() -> None:
+    async with refused(MessageGone("unknown user")) as (b, surface, _):
         await (await b.ask("one", surface=surface)).ended()
         assert [call.kind for call in surface.calls].count("whisper") == 1
 
