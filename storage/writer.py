@@ -30,6 +30,9 @@ Outside = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 MAX_GROUP = 256
 """Operations in one transaction, which bounds how long one of them waits for the others."""
+RESULTS_AT_ONCE = 8
+"""How many callers of a group go on in one round of the event loop: all at once would hold up
+everything else."""
 
 
 @dataclass(slots=True)
@@ -112,7 +115,9 @@ class Writer:
         except Exception as exc:
             await self._failed(jobs, exc)
         else:
-            for job, result in zip(jobs, results, strict=True):
+            for number, (job, result) in enumerate(zip(jobs, results, strict=True)):
+                if number and number % RESULTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if not job.done.done():
                     job.done.set_result(result)
 

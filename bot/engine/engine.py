@@ -62,10 +62,6 @@ SEEN_EVENTS = 4096
 """Event ids kept in memory, so that a duplicate is not even refused for a full queue. The store
 keeps them for longer."""
 
-RECORDED_AT_ONCE = 8
-"""Questions that are being recorded at a time: more would hold up everything else, as
-`bot.engine.admission.READ_AT_ONCE` says."""
-
 PROMPT_SECONDS = 5.0
 """How long a verdict may wait for the prompt that is kept with it."""
 
@@ -113,7 +109,6 @@ class Engine:
         self._admission = Admission(store, self.models, options.question_characters)
         self._runner = Runner(self.models, store, delivery, self._queue, clock, self.observer)
         self._arrivals: KeyedLocks[ConversationKey] = KeyedLocks()
-        self._recording = asyncio.Semaphore(RECORDED_AT_ONCE)
         self._seen: Seen[tuple[str, str]] = Seen(SEEN_EVENTS)
         checkpoints = Checkpoints(store, self._runner, clock, options.checkpoint_interval)
         lane = None if further else ""  # which model answers is looked up first
@@ -272,9 +267,8 @@ class Engine:
         with self._running.joining(question.conversation, question.author) as ticket:
             async with self._arrivals(question.conversation):
                 settings = await self._admission.check(question)
-                async with self._recording:
-                    ahead = begin_ahead(self._runner.pack, question, settings, ticket)
-                    answer = await self._recorded(question, ahead)
+                ahead = begin_ahead(self._runner.pack, question, settings, ticket)
+                answer = await self._recorded(question, ahead)
         self._seen.add(event)
         if answer is None:
             self._queue.leave(ticket)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.errors import StorageError
-from storage.writer import MAX_GROUP, Operation, Writer
+from storage.writer import MAX_GROUP, RESULTS_AT_ONCE, Operation, Writer
 from tests.limits import seconds
 
 
@@ -84,6 +84,28 @@ async def test_operations_that_wait_together_share_a_commit() -> None:
     async with writing(paper) as writer:
         await asyncio.gather(*(writer.write(line("x")) for _ in range(MAX_GROUP + 3)))
     assert [len(lines) for lines in paper.commits] == [MAX_GROUP, 3]
+
+
+async def test_few_go_on_in_one_round_of_the_event_loop() -> None:
+    paper, rounds = Paper(), [0]
+
+    async def count_rounds() -> None:
+        while True:
+            rounds.append(0)
+            await asyncio.sleep(0)
+
+    async with writing(paper) as writer:
+
+        async def write() -> None:
+            await writer.write(line("x"))
+            rounds[-1] += 1
+
+        counting = asyncio.create_task(count_rounds())
+        await asyncio.gather(*(write() for _ in range(3 * RESULTS_AT_ONCE)))
+        counting.cancel()
+    assert len(paper.commits) == 1
+    assert max(rounds) == RESULTS_AT_ONCE
+    assert sum(rounds) == 3 * RESULTS_AT_ONCE
 
 
 async def test_an_operation_that_fails_does_not_affect_the_others() -> None:

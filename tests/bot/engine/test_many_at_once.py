@@ -1,11 +1,10 @@
-"""Many questions at the same moment are read and recorded some at a time."""
+"""The settings for many questions at the same moment are read some at a time."""
 
 import asyncio
 
 from bot.engine.admission import READ_AT_ONCE
-from bot.engine.engine import RECORDED_AT_ONCE
 from bot.messages import Completion, ConversationKey, Person, Prompt, Question
-from bot.ports import ConversationSettings, Quota, StoredAnswer
+from bot.ports import ConversationSettings
 from storage.in_memory import MemoryStore
 from tests.bot.engine.test_engine import a_surface, bench
 from tests.scripted_generator import ScriptedGenerator
@@ -14,27 +13,19 @@ MANY = 40
 
 
 class Slow(MemoryStore):
-    """Notes how many calls are open at the same time; each takes a few rounds of the loop."""
+    """Notes how many reads are open at the same time; each takes a few rounds of the loop."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.open = {"read": 0, "record": 0}
-        self.most = dict(self.open)
-
-    async def _while_open(self, name: str) -> None:
-        self.open[name] += 1
-        self.most[name] = max(self.most[name], self.open[name])
-        for _ in range(5):
-            await asyncio.sleep(0)
-        self.open[name] -= 1
+        self.open = self.most = 0
 
     async def settings(self, conversation: ConversationKey) -> ConversationSettings:
-        await self._while_open("read")
+        self.open += 1
+        self.most = max(self.most, self.open)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.open -= 1
         return await super().settings(conversation)
-
-    async def accept(self, question: Question, quota: Quota) -> StoredAnswer | None:
-        await self._while_open("record")
-        return await super().accept(question, quota)
 
 
 class StuckServer(ScriptedGenerator):
@@ -51,7 +42,7 @@ def a_question(number: int, text: str = "Hello") -> Question:
     return Question(where, Person("test", f"{number}", "Ana"), text, f"event {number}")
 
 
-async def test_questions_of_many_conversations_are_read_and_recorded_some_at_a_time() -> None:
+async def test_settings_of_many_conversations_are_read_some_at_a_time() -> None:
     store = Slow()
     async with bench(store=store, slots=MANY, queue=2 * MANY) as b:
         async with asyncio.TaskGroup() as tasks:
@@ -61,14 +52,14 @@ async def test_questions_of_many_conversations_are_read_and_recorded_some_at_a_t
             ]
         await b.engine.finish()
         assert all(job.result() is not None for job in asked)
-        assert store.most == {"read": READ_AT_ONCE, "record": RECORDED_AT_ONCE}
+        assert store.most == READ_AT_ONCE
 
 
 async def test_questions_that_wait_for_a_server_do_not_hold_up_those_of_others() -> None:
     async with bench(StuckServer(), slots=MANY, queue=2 * MANY) as b:
         stuck = [
             asyncio.create_task(b.engine.ask(a_question(number, "stuck"), a_surface()))
-            for number in range(2 * max(READ_AT_ONCE, RECORDED_AT_ONCE))
+            for number in range(2 * READ_AT_ONCE)
         ]
         job = await b.engine.ask(a_question(100), a_surface())
         assert job is not None
