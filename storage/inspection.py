@@ -15,11 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import StorageError
 from storage.database import locate, server_engine
 from storage.errors import Location
-from storage.upgrade import revisions
+from storage.upgrade import RECORDED, VERSIONS, known_revision
 
 FULL_BELOW = 100_000_000
 """Bytes. A disk with less free space than this is reported as full."""
 
+TABLES = """
+    SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
+"""
 COUNT = "SELECT count(DISTINCT conversation_id), count(*) FROM questions"
 NEWEST = 1000
 """Answers whose tokens are added up, as `TOKENS` says: a large database takes no longer."""
@@ -152,26 +155,13 @@ def _checked(file: Path, location: Location) -> str:
     try:
         with _read_only(file) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-            found = _revisions(connection) if "alembic_version" in tables else set()
+            tables = {row[0] for row in connection.execute(TABLES)}
+            recorded = connection.execute(RECORDED).fetchall() if VERSIONS in tables else []
     except sqlite3.OperationalError as exc:
         raise StorageError(f"the database {location.name} cannot be read now ({exc})") from exc
     except sqlite3.DatabaseError as exc:
         raise StorageError(damaged.format(exc)) from exc
     if verdict != "ok":
         raise StorageError(damaged.format(verdict))
-    if tables and "alembic_version" not in tables:
-        raise StorageError(
-            f"{location.name} is the database of another program; point [storage] url elsewhere"
-        )
-    if unknown := found - set(revisions()):
-        named = ", ".join(sorted(unknown))
-        raise StorageError(
-            f"{location.name} was written by a newer Parley (revision {named}); "
-            "upgrade Parley or point [storage] url elsewhere"
-        )
+    known_revision(location, tables, (row[0] for row in recorded))
     return f"{file.stat().st_size / 1e6:.1f} MB, intact"
-
-
-def _revisions(connection: sqlite3.Connection) -> set[str]:
-    return {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}

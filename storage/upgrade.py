@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,11 @@ logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x7061726C6579
 """PostgreSQL's lock for migrations: "parley" in ASCII."""
+
+OWN_TABLES = {"conversations", "questions", "answers"}
+"""Tables that each version of Parley has."""
+VERSIONS = "alembic_version"
+RECORDED = "SELECT version_num FROM alembic_version"
 
 _alembic_lock = threading.Lock()
 """Alembic keeps the running migration in module globals, so one runs at a time."""
@@ -112,26 +118,39 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted(file.name.partition("_")[0] for file in files))
 
 
-def _revision(connection: Connection, location: Location) -> str | None:
-    """The database's schema revision, None where it is empty. Raises StorageError where it is
-    another program's or a newer Parley's."""
-    tables = inspect(connection).get_table_names()
-    recorded = "SELECT version_num FROM alembic_version"
-    found = set(connection.scalars(text(recorded))) if "alembic_version" in tables else set()
-    if not found:
-        if tables:
-            raise StorageError(
-                f"{location.name} is the database of another program and was not changed; "
-                "point [storage] url elsewhere"
-            )
+def known_revision(
+    location: Location, tables: Collection[str], recorded: Iterable[object]
+) -> str | None:
+    """The schema revision of a database with these tables, of which `recorded` are the rows of
+    Alembic's table; None where it is empty. Raises StorageError where it is another program's or a
+    newer Parley's, or where the rows cannot be true. Revisions of other programs may have the same
+    names, so that tables of Parley have to be there."""
+    found = {str(row) for row in recorded}
+    if not tables:
         return None
-    if unknown := found - set(revisions()):
-        named = ", ".join(sorted(unknown))
+    if not found or not set(tables) >= OWN_TABLES:
+        raise StorageError(
+            f"{location.name} is the database of another program and was not changed; "
+            "point [storage] url elsewhere"
+        )
+    named = ", ".join(sorted(found))
+    if found - set(revisions()):
         raise StorageError(
             f"{location.name} was written by a newer Parley (revision {named}) "
             "and was not changed; upgrade Parley or point [storage] url elsewhere"
         )
-    return str(max(found))
+    if len(found) > 1:
+        raise StorageError(
+            f"{location.name} records several schema revisions ({named}) and was not changed; "
+            "stop Parley, move it away with its -wal file and restore a backup"
+        )
+    return found.pop()
+
+
+def _revision(connection: Connection, location: Location) -> str | None:
+    tables = inspect(connection).get_table_names()
+    recorded = connection.scalars(text(RECORDED)).all() if VERSIONS in tables else ()
+    return known_revision(location, tables, recorded)
 
 
 def _prepare(connection: Connection, location: Location) -> None:

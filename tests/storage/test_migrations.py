@@ -20,6 +20,7 @@ from bot.measures import By, RecordedPrompt
 from bot.messages import Prompt, Usage
 from bot.ports import AnswerState, ConversationSettings
 from storage import open_store
+from storage.inspection import inspect_database
 from storage.tables import Base
 from storage.upgrade import MIGRATIONS, revisions
 from tests.storage.samples import ANN, CHANNEL, THREAD, asked, content
@@ -298,6 +299,43 @@ async def test_another_programs_database_is_left_as_it_is(file: Path) -> None:
     with pytest.raises(StorageError, match="of another program"):
         async with open_store(f"sqlite:///{file}"):
             pass
+    assert content(file) == before
+
+
+PARLEYS = tuple(
+    f"CREATE TABLE {table} (id INTEGER)" for table in ("conversations", "questions", "answers")
+)
+
+
+def recorded(*revisions: str) -> tuple[str, ...]:
+    rows = (f"INSERT INTO alembic_version VALUES ({revision})" for revision in revisions)
+    return ("CREATE TABLE alembic_version (version_num)", *rows)
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ((*recorded("'0010'"), "CREATE TABLE questions (title TEXT)"), "of another program"),
+        (recorded("'0011'"), "of another program"),
+        (recorded(), "of another program"),
+        (PARLEYS, "of another program"),
+        (PARLEYS + recorded(), "of another program"),
+        (PARLEYS + recorded("NULL"), r"newer Parley \(revision None\)"),
+        (PARLEYS + recorded("12"), r"newer Parley \(revision 12\)"),
+        (PARLEYS + recorded("'0010'", "'0011'"), r"several schema revisions \(0010, 0011\)"),
+    ],
+)
+async def test_a_start_and_the_doctor_refuse_the_same_databases_and_change_nothing(
+    file: Path, statements: tuple[str, ...], said: str
+) -> None:
+    change(file, *statements)
+    before = content(file)
+    with pytest.raises(StorageError, match=said) as refused:
+        async with open_store(f"sqlite:///{file}"):
+            pass
+    with pytest.raises(StorageError) as inspected:
+        await inspect_database(f"sqlite:///{file}")
+    assert str(refused.value) == str(inspected.value)
     assert content(file) == before
 
 
