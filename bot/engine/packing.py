@@ -229,7 +229,7 @@ async def _too_long(alone: Prompt, tokens: int, longest: int, count: Count) -> T
     if empty >= longest:
         return TooLong(
             "My instructions leave no room for a question.",
-            remedy=f"The system prompt takes {empty:,} of {longest:,} tokens. Shorten "
+            remedy=f"The system prompt takes {empty:,} of {max(longest, 0):,} tokens. Shorten "
             "[conversation] system_prompt or raise [model] context.",
         )
     if asked <= longest:

@@ -17,9 +17,12 @@ LEAST = 1024
 """Tokens. A smaller window would hold no conversation."""
 STEP = 256
 """Windows are multiples of this."""
-SAMPLE = 32
-"""Tokens of the prompt that is read to measure the speed: a small model needs a few milliseconds
-for it, one of seven billion parameters on a processor some seconds."""
+SAMPLES = (32, 32, 128, 512)
+"""Tokens of the prompts that are read to measure the speed, until a whole window is known to be
+read in time, or one took `ENOUGH_SECONDS`: of a short one most may be what every step costs. The
+first does not count where it says less, for much is computed at a first time only. A small model
+needs some milliseconds for it, one of seven billion parameters on a processor seconds."""
+ENOUGH_SECONDS = 1.0
 
 
 def context_that_fits(
@@ -38,14 +41,23 @@ def context_that_is_read(backend: Backend, context: int) -> int:
     Raises LoadError where the model cannot generate."""
     if context <= LEAST:
         return context
+    fitting = LEAST
+    for number, tokens in enumerate(SAMPLES, start=1):
+        seconds = _seconds_to_read(backend, [number] * tokens)  # none is in the cache of another
+        fitting = bounded(context, READ_SECONDS * tokens / seconds)
+        if fitting == context or (number > 1 and seconds >= ENOUGH_SECONDS):
+            break
+    return fitting
+
+
+def _seconds_to_read(backend: Backend, prompt: list[int]) -> float:
     begun = time.perf_counter()
-    backend.add(Request(id=0, prompt=[1] * SAMPLE, stop=[], max_new_tokens=1))
+    backend.add(Request(id=0, prompt=prompt, stop=[], max_new_tokens=1))
     while not (ended := backend.step().ended):
         pass
     if ended[0].reason == ERROR:
         raise LoadError(f"the model cannot generate: {ended[0].message}")
-    seconds = max(time.perf_counter() - begun, 1e-6)
-    return bounded(context, READ_SECONDS * SAMPLE / seconds)
+    return max(time.perf_counter() - begun, 1e-6)
 
 
 def bounded(context: int, most: float) -> int:

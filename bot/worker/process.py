@@ -29,6 +29,8 @@ HEARTBEAT_SECONDS = 2.0
 OK, LOAD_FAILED, BACKEND_FAILED = 0, 3, 4
 """Exit codes of the process. 2 is Python's own for a script that cannot run."""
 
+SMALLEST = 16
+"""Tokens. In a smaller context window not even the answer of warming up has room."""
 OUT_OF_MEMORY = ("out of memory", "out_of_device_memory", "out_of_host_memory", "out_of_resources")
 """Parts of the error texts of torch, Level Zero (ze_api.h) and OpenCL, in lower case."""
 
@@ -68,6 +70,11 @@ def load(options: LoadOptions, send: Callable[[Message], None]) -> tuple[Backend
     """The backend with its model loaded, and what was loaded. Where memory is too small for the
     context window, half of it is tried, once, and `Facts.note` says so. `send` gets ``progress``
     messages. Raises LoadError."""
+    if options.context < SMALLEST:
+        raise LoadError(
+            f"[model] context = {options.context} leaves no room for a question and an answer: "
+            "choose 1024 or more, or 0 for as much as fits"
+        )
     notes = []
     if options.backend == "auto":
         choice = _choose(options)

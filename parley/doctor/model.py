@@ -34,6 +34,9 @@ from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
 
 AREA = "Model"
+HEAD = 64
+"""Numbers that share a scale and an offset in a KV cache of 8 bits, where a head's size is not
+known; most models have larger heads, which take less."""
 LONG_CONTEXTS = (8192, 32_768)
 """Tokens of context windows whose cost is named."""
 _BITS = {
@@ -131,7 +134,7 @@ def check_memory(
         return Result(AREA, f"context of {section.context} tokens", State.FAILED, detail, remedy)
     memory = _memory(device)
     if is_gguf(folder.path):
-        return _check_gguf_memory(folder, section, device, memory)
+        return _check_gguf_memory(folder, section, library, device, memory)
     try:
         config = read_config(folder.path)
     except LoadError:
@@ -143,15 +146,16 @@ def check_memory(
 
 
 def _check_gguf_memory(
-    folder: ModelFolder, section: ModelSettings, device: Device, memory: int | None
+    folder: ModelFolder, section: ModelSettings, library: str, device: Device, memory: int | None
 ) -> Result:
-    """The same for a GGUF file: its size, and a KV cache of 16 bits. A bound for models with
-    sliding windows, which keep less."""
+    """The same for a GGUF file: its size, and its KV cache. A bound for models with sliding
+    windows, which keep less."""
     gguf, context = read_gguf(folder.path), context_of(folder, section)
     what = f"context of {context} tokens, {gguf.quantization or 'GGUF'}"
     if memory is None or not gguf.cache_values:
         return Result(AREA, what, State.SKIPPED, "the memory that it needs cannot be estimated")
-    need = MemoryNeed(gguf.size, 2.0 * gguf.cache_values, context)
+    element = _gguf_element(gguf.quantization, section, library, device)
+    need = MemoryNeed(gguf.size, element * gguf.cache_values, context)
     return _verdict(what, need, memory, section, device, folder.path)
 
 
@@ -261,6 +265,18 @@ def _element(config: DecoderConfig, low_bit: str, library: str, device: Device) 
         return 2.0
     full = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
     return 4.0 if full else 1.0 + 8.0 / config.head_size
+
+
+def _gguf_element(quantization: str, section: ModelSettings, library: str, device: Device) -> float:
+    """The same for a GGUF file: llama.cpp keeps 16 bits, OpenVINO what it keeps of a folder."""
+    if library != "openvino":
+        return 2.0
+    if section.openvino.kv_cache != "int8":
+        if device.memory:
+            return 2.0
+        if quantization in ("F32", "F16", "BF16"):
+            return 4.0
+    return 1.0 + 8.0 / HEAD
 
 
 def _verdict(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.worker.context import LEAST, SAMPLE, STEP, context_that_fits, context_that_is_read
+from bot.worker.context import LEAST, SAMPLES, STEP, context_that_fits, context_that_is_read
 from bot.worker.protocol import END, ERROR, Ended, LoadError, LoadOptions, Request, Step
 
 WANTED = LoadOptions("openvino", context=8192, max_parallel=8, fit=True)
@@ -44,9 +44,13 @@ def test_a_window_that_was_set_or_is_small_stays() -> None:
 
 @dataclass
 class Reader:
-    """A backend that reads a prompt in a number of seconds, by a clock of the test."""
+    """A backend that reads so many tokens a second, after so many seconds that each prompt costs,
+    by a clock of the test."""
 
-    seconds: float
+    speed: float
+    each: float = 0.0
+    first: float = 0.0
+    """Seconds more for the first prompt."""
     reason: str = END
     now: float = 0.0
     requests: list[Request] = field(default_factory=list)
@@ -55,7 +59,8 @@ class Reader:
         self.requests.append(request)
 
     def step(self) -> Step:
-        self.now += self.seconds
+        self.now += self.each + len(self.requests[-1].prompt) / self.speed
+        self.now += self.first if len(self.requests) == 1 else 0.0
         return Step(ended=[Ended(0, self.reason, "no memory")])
 
     def load(self, options: LoadOptions, report: object) -> object:
@@ -66,24 +71,40 @@ class Reader:
 
 
 @pytest.mark.parametrize(
-    ("tokens_per_second", "expected"), [(1000, 8192), (100, 2816), (10, LEAST)]
+    ("speed", "each", "expected", "samples"),
+    [
+        (1000, 0.0, 8192, 1),
+        (100, 0.0, 2816, 3),
+        (10, 0.0, LEAST, 2),
+        (200, 0.5, 3328, 3),  # the first one alone would say 1280
+        (1000, 0.1, 8192, 3),
+        (300, 0.05, 8192, 4),
+    ],
 )
 def test_a_whole_window_is_read_within_half_a_minute(
-    tokens_per_second: int, expected: int, monkeypatch: pytest.MonkeyPatch
+    speed: float, each: float, expected: int, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = Reader(SAMPLE / tokens_per_second)
+    reader = Reader(speed, each)
     monkeypatch.setattr("bot.worker.context.time.perf_counter", lambda: reader.now)
     assert context_that_is_read(reader, 8192) == expected  # type: ignore[arg-type]
-    (request,) = reader.requests
-    assert len(request.prompt) == SAMPLE
+    read = [request.prompt for request in reader.requests]
+    assert [len(prompt) for prompt in read] == list(SAMPLES[:samples])
+    assert len({prompt[0] for prompt in read}) == samples  # none begins like another
+
+
+def test_a_first_prompt_that_takes_long_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader(1000, first=5.0)
+    monkeypatch.setattr("bot.worker.context.time.perf_counter", lambda: reader.now)
+    assert context_that_is_read(reader, 8192) == 8192  # type: ignore[arg-type]
+    assert len(reader.requests) == 2
 
 
 def test_a_small_window_is_not_measured() -> None:
-    reader = Reader(100.0)
+    reader = Reader(0.01)
     assert context_that_is_read(reader, LEAST) == LEAST  # type: ignore[arg-type]
     assert reader.requests == []
 
 
 def test_a_model_that_cannot_generate_is_not_loaded() -> None:
     with pytest.raises(LoadError, match="cannot generate: no memory"):
-        context_that_is_read(Reader(0.1, ERROR), 8192)  # type: ignore[arg-type]
+        context_that_is_read(Reader(100, reason=ERROR), 8192)  # type: ignore[arg-type]

@@ -192,6 +192,12 @@ def test_a_half_context_that_does_not_fit_either_is_refused_with_the_numbers() -
     assert sent[-1]["message"] == "2048 tokens need more than 1.0 GB"
 
 
+def test_a_context_without_room_for_anything_is_refused_by_its_setting() -> None:
+    sent, _, code = run_worker(encode(to_message("load", LoadOptions("scripted", context=3))))
+    assert sent[-1]["message"].startswith("[model] context = 3 leaves no room for a question")
+    assert code == 3
+
+
 def test_an_unknown_backend_is_refused_by_name() -> None:
     sent, _, code = run_worker(encode(to_message("load", LoadOptions("llamafile"))))
     assert '"llamafile" is unknown; choose one of "openvino", "torch"' in sent[-1]["message"]

@@ -59,6 +59,7 @@ def gpu(gigabytes: float) -> Device:
     return Device("GPU", "Arc", int(gigabytes * 1e9))
 
 
+CPU = Device("CPU", "Xeon", None)
 INT8 = {"kv_cache": "int8"}
 
 
@@ -269,6 +270,33 @@ def test_whether_reasoning_has_an_effect_is_said(
     found = check_reasoning(folder, ModelSettings(reasoning=reasoning))  # type: ignore[arg-type]
     assert (found.state if found else None) == state
     assert said in (found.detail if found else "")
+
+
+@pytest.mark.parametrize(
+    ("library", "device", "model", "name", "element"),
+    [
+        ("llamacpp", CPU, {}, "tiny-Q4_K_M", 2.0),
+        ("llamacpp", CPU, {"openvino": INT8}, "tiny-Q4_K_M", 2.0),
+        ("openvino", CPU, {}, "tiny-Q4_K_M", 1.125),
+        ("openvino", CPU, {}, "tiny-F16", 4.0),
+        ("openvino", gpu(1), {}, "tiny-Q4_K_M", 2.0),
+        ("openvino", gpu(1), {"openvino": INT8}, "tiny-Q4_K_M", 1.125),
+    ],
+)
+def test_of_a_gguf_file_the_cache_is_what_its_library_keeps(
+    tmp_path: Path,
+    library: str,
+    device: Device,
+    model: dict[str, object],
+    name: str,
+    element: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parley.doctor.model._memory", lambda _: 10**9)
+    folder = ModelFolder.read(write_gguf(tmp_path / f"{name}.gguf", template="x"))
+    cache = 32_768 * element * (2 * 2 * (16 + 16))  # tokens, bytes, layers and heads
+    result = fit(folder, device, library, **model)
+    assert f"{cache / 1e6:.0f} MB at 32,768 tokens" in result.detail
 
 
 def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: Path) -> None:
