@@ -39,6 +39,8 @@ CASES = {
 
 PARLEY, ENGINE, IPEX, LLAMACPP = "Parley", "the engine alone", "ipex-llm", "llama.cpp"
 """Who generated."""
+NO_OTHERS = "--quick measures no other programs"
+"""Why those in `Plan.left_out` are missing."""
 
 Say = Callable[[str], None]
 
@@ -60,10 +62,20 @@ class Plan:
     """Conversations besides the ten turns: names in `CASES`."""
     gguf: str = ""
     """The same model as a GGUF file, for llama.cpp's server; "" leaves it out."""
+    left_out: tuple[str, ...] = ()
+    """Who is not measured because of `--quick`."""
 
 
-QUICK = Plan(streams=(1, 8), rounds=5, tokens=128, seconds=100.0, peers=(), cases=())
 FULL = Plan()
+QUICK = Plan(
+    streams=(1, 8),
+    rounds=5,
+    tokens=128,
+    seconds=100.0,
+    peers=(),
+    cases=(),
+    left_out=(*FULL.peers, LLAMACPP),
+)
 
 
 @dataclass(slots=True)
@@ -86,6 +98,11 @@ class Results:
 
     def sampled(self, who: str, streams: int, sample: Sample) -> None:
         self.streams.setdefault((who, streams), []).append(sample)
+
+    def leave_out(self, others: Sequence[str]) -> None:
+        """Say that `--quick` leaves these out, but for whom the engine alone is."""
+        engine = {"ipex": IPEX, "llamacpp": LLAMACPP}.get(self.model.backend)
+        self.missing |= {who: NO_OTHERS for who in others if who != engine}
 
     def ratios(self, streams: int) -> list[float]:
         """Parley's throughput over the engine's, round by round."""
@@ -119,6 +136,7 @@ async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = F
         )
         run = _Run(plan, say, parley, Results(parley.model), time.monotonic() + plan.seconds)
         run.results.titles[PARLEY] = f"{parley.model.backend} on {parley.model.device}"
+        run.results.leave_out(plan.left_out)
         if settings.model.backend == "openai":
             run.results.missing[ENGINE] = "the model is on a server, which Parley did not start"
             await run.streams(None, None)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bot.worker.memory import total_memory
 from bot.worker.processor import cpuinfo, processor_features
 
+BUSY_LOAD = 0.5
+"""Above it, `Machine.load` is more than what the system itself and Parley's start make."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -22,8 +25,13 @@ class Machine:
     """Instructions that make a difference (`bot.worker.processor`); none where not known."""
     load: float
     """Linux's load average over a minute, when the measurement began; 0.0 where not known. Above
-    zero, other programs took a part of the machine."""
+    `BUSY_LOAD`, other programs took a part of the machine."""
     python: str
+
+    @property
+    def busy(self) -> bool:
+        """Other programs ran on it, or had just run."""
+        return self.load > BUSY_LOAD
 
 
 def this_machine() -> Machine:

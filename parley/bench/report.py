@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from parley.bench.comparison import CASES, ENGINE, PARLEY, Plan, Results
+from parley.bench.comparison import CASES, ENGINE, NO_OTHERS, PARLEY, Plan, Results
 from parley.bench.machine import Machine
 from parley.bench.samples import Sample, Spread
 from parley.doctor.packages import DISTRIBUTION
@@ -16,6 +16,7 @@ NAMES = {
     "generate": "transformers, generate in a thread",
     "continuous": "transformers, continuous batching",
 }
+HOW_RATIOS = "Ratios are taken round by round, so they may differ from the quotient of the medians."
 
 
 def as_json(results: Results, machine: Machine, plan: Plan) -> dict[str, Any]:
@@ -92,8 +93,23 @@ def as_tables(results: Results, machine: Machine, plan: Plan) -> Group:
         explained,
         *_sentences(results),
     ]
-    lines += [f"Not measured: {_name(who)}: {why}" for who, why in results.missing.items()]
+    if machine.busy:
+        lines.append(
+            f"The machine was not idle (load {machine.load:.1f} at the start): other programs ran, "
+            "or had just run, so speeds may be too low and times too long."
+        )
+    lines += _not_measured(results)
     return Group(*lines)
+
+
+def _not_measured(results: Results) -> list[str]:
+    """Who is missing, and why; all that `--quick` leaves out in one line."""
+    reasons = results.missing.items()
+    said = [f"Not measured: {_name(who)}: {why}" for who, why in reasons if why != NO_OTHERS]
+    others = [_name(who).partition(",")[0] for who, why in reasons if why == NO_OTHERS]
+    if others:
+        said.append(f"{NO_OTHERS} ({', '.join(dict.fromkeys(others))}).")
+    return said
 
 
 def _throughput(results: Results) -> Table:
@@ -120,9 +136,16 @@ def _sentences(results: Results) -> list[str]:
                 f"Parley delivers {ratio.median:.2f} of the engine's speed with {what} "
                 f"({ratio.least:.2f} to {ratio.most:.2f})."
             )
-    kinds = [(results.first_turn, "at the first turn"), (results.tenth_turn, "at the tenth turn")]
-    kinds += [(times, CASES[case]) for case, times in results.cases.items()]
-    for times, turn in kinds:
+    if said:
+        said.append(HOW_RATIOS)
+    kinds: list[tuple[dict[str, list[float]], str, list[float]]] = [
+        (results.first_turn, "at the first turn", []),
+        (results.tenth_turn, "at the tenth turn", results.tenth_ratios()),
+    ]
+    kinds += [
+        (times, CASES[case], results.case_ratios(case)) for case, times in results.cases.items()
+    ]
+    for times, turn, ratios in kinds:
         found = {who: Spread.of(times.get(who, [])) for who in (PARLEY, ENGINE)}
         parts = [
             f"{1e3 * spread.median:.0f} ms ({who})"
@@ -130,7 +153,10 @@ def _sentences(results: Results) -> list[str]:
             if spread is not None
         ]
         if parts:
-            said.append(f"First token {turn}: {', '.join(parts)}.")
+            compared = (
+                f"; Parley takes {_median(ratios):.2f} of the engine's time" if ratios else ""
+            )
+            said.append(f"First token {turn}: {', '.join(parts)}{compared}.")
     return said
 
 

@@ -7,6 +7,15 @@ import typer
 
 from parley import options
 
+MOST_ROUNDS = 100
+
+
+def _rounds_in_range(rounds: int | None) -> int | None:
+    """Raises BadParameter, which names the whole range."""
+    if rounds is not None and not 1 <= rounds <= MOST_ROUNDS:
+        raise typer.BadParameter(f"{rounds} is not a number from 1 to {MOST_ROUNDS}")
+    return rounds
+
 
 def bench(
     quick: Annotated[
@@ -27,11 +36,18 @@ def bench(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="The same model as a GGUF file: measures llama.cpp's server with it, too.",
+            help="The same model as a GGUF file: measures llama.cpp's server with it, too. "
+            "Not with --quick, which measures no other programs.",
         ),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option("--rounds", metavar="N", min=1, max=100, help="Default: 5.")
+        int | None,
+        typer.Option(
+            "--rounds",
+            metavar="N",
+            callback=_rounds_in_range,
+            help=f"From 1 to {MOST_ROUNDS}. Default: 5.",
+        ),
     ] = None,
     config: options.Config = None,
     verbose: options.Verbose = False,

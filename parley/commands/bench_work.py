@@ -13,6 +13,9 @@ from bot.errors import ConfigError
 from parley.bench.comparison import FULL, QUICK, Plan, compare
 from parley.bench.machine import this_machine
 from parley.bench.report import as_json, as_tables
+from parley.failures import print_error
+
+STOPPED = "Stopped before all was measured: there is no report."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,17 @@ async def measure(settings: Settings, chosen: Chosen) -> None:
     if chosen.model is not None:
         section = settings.model.model_copy(update={"name": chosen.model})
         settings = settings.model_copy(update={"model": section})
-    machine = await asyncio.to_thread(this_machine)
     plan = _plan(chosen)
     progress = Console(stderr=True, highlight=False)
-    with progress.status("Starting", spinner="line") as status:
-        results = await compare(
-            settings, plan, lambda what: status.update(what), verbose=chosen.verbose
-        )
+    try:
+        machine = await asyncio.to_thread(this_machine)
+        with progress.status("Starting", spinner="line") as status:
+            results = await compare(
+                settings, plan, lambda what: status.update(what), verbose=chosen.verbose
+            )
+    except asyncio.CancelledError:  # Ctrl-C, or SIGTERM
+        print_error(STOPPED)
+        raise
     if chosen.as_json:
         typer.echo(json.dumps(as_json(results, machine, plan), indent=2))
     else:

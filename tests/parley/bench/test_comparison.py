@@ -9,24 +9,26 @@ import pytest
 
 from bot.config import Settings, load
 from bot.errors import GenerationError, ModelError
-from bot.messages import Completion, Finished, Prompt, Sampling, Thought
+from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 from bot.ports import Generator
 from bot.worker.protocol import LoadOptions
 from parley.bench.alone import Unavailable, alone
 from parley.bench.comparison import (
     ENGINE,
     IPEX,
+    LLAMACPP,
     LONG_TURNS,
     PARLEY,
     PEOPLE,
     PEOPLE_TURNS,
+    QUICK,
     TURNS,
     Plan,
     Results,
     compare,
 )
 from parley.bench.delivered import delivering
-from parley.bench.machine import this_machine
+from parley.bench.machine import BUSY_LOAD, this_machine
 from parley.bench.report import as_json, as_tables
 from parley.bench.samples import Sample, Spread
 from parley.environments.install import MARKER, interpreter_in
@@ -171,6 +173,59 @@ def test_the_report_has_the_figures_that_people_compare(demo: Settings) -> None:
     ]  # fmt: skip
     texts = list(as_tables(results, this_machine(), SMALL).renderables)
     assert any("Parley delivers" in str(one) for one in texts)
+
+
+@pytest.fixture
+def two_rounds() -> Results:
+    """Of two rounds, whose ratios have another median than the quotient of the medians."""
+    results = Results(ModelInfo("tiny", "scripted", "cpu", "fp16", 2048))
+    for who, seconds in ((PARLEY, (2.0, 1.0)), (ENGINE, (1.0, 4.0))):
+        for each in seconds:
+            results.sampled(who, 1, Sample(each, 100))
+        results.tenth_turn[who] = list(seconds)
+    results.cases["six"] = results.tenth_turn
+    return results
+
+
+def lines(results: Results, load: float = 0.0) -> list[str]:
+    machine = replace(this_machine(), load=load)
+    return [one for one in as_tables(results, machine, SMALL).renderables if isinstance(one, str)]
+
+
+def test_the_text_has_the_ratios_of_the_json_and_says_how_they_are_taken(
+    two_rounds: Results,
+) -> None:
+    report = as_json(two_rounds, this_machine(), SMALL)
+    assert (report["tenth_turn_over_engine"], report["turns_over_engine"]["six"]) == (1.125, 1.125)
+    text = lines(two_rounds)
+    told = "1500 ms (Parley), 2500 ms (the engine alone); Parley takes 1.12 of the engine's time."
+    assert f"First token at the tenth turn: {told}" in text
+    assert f"First token {PEOPLE} people in turns: {told}" in text
+    ratio = text.index("Parley delivers 2.25 of the engine's speed with one answer (0.50 to 4.00).")
+    assert text[ratio + 1].startswith("Ratios are taken round by round")
+    assert sum("round by round" in line for line in text) == 1
+
+
+def test_without_the_engine_there_is_no_word_of_ratios(two_rounds: Results) -> None:
+    del two_rounds.streams[ENGINE, 1], two_rounds.tenth_turn[ENGINE]
+    text = "\n".join(lines(two_rounds))
+    assert "First token at the tenth turn: 1500 ms (Parley).\n" in text
+    assert "atio" not in text
+
+
+def test_a_busy_machine_is_told(two_rounds: Results) -> None:
+    assert not any("idle" in line for line in lines(two_rounds, BUSY_LOAD))
+    (told,) = (line for line in lines(two_rounds, 1.26) if "idle" in line)
+    assert told.startswith("The machine was not idle (load 1.3 at the start): other programs ran")
+
+
+@pytest.mark.parametrize(("backend", "engine"), [("ipex", IPEX), ("llamacpp", LLAMACPP)])
+def test_quick_leaves_others_out_and_not_whom_the_engine_alone_is(
+    two_rounds: Results, backend: str, engine: str
+) -> None:
+    two_rounds.model = replace(two_rounds.model, backend=backend)
+    two_rounds.leave_out(QUICK.left_out)
+    assert set(two_rounds.missing) == {"generate", "continuous", IPEX, LLAMACPP} - {engine}
 
 
 def test_a_ratio_is_of_the_same_round() -> None:
