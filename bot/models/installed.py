@@ -13,10 +13,12 @@ from bot.models.find import (
     DEMO,
     cached_snapshot,
     downloads_in,
+    find_model,
     hub_cache,
     missing_weights,
     split_name,
 )
+from bot.models.gguf import read_gguf
 from bot.models.gguf_files import is_model_file
 from bot.models.kind import Kind, ModelKind, kind_of
 from bot.models.repository import files_in, read_repository
@@ -97,7 +99,20 @@ def _models(settings: Settings) -> Iterator[Installed]:
     chosen = settings.model.name
     folder = settings.path(chosen)
     if chosen != DEMO and (folder.is_file() or _holds_model(folder)):
-        yield _model(chosen, folder, None)
+        yield _own(settings, folder)
+
+
+def _own(settings: Settings, folder: Path) -> Installed:
+    """The folder or file that the settings name. Nothing verified a GGUF file there when it was
+    downloaded, so its header is read, too."""
+    model = _model(settings.model.name, folder, None)
+    if model.kind.kind is not Kind.GGUF or model.missing:
+        return model
+    try:
+        read_gguf(find_model(settings))
+    except ModelError as error:
+        return replace(model, kind=ModelKind(Kind.UNSUITED, "damaged", refusal=str(error)))
+    return model
 
 
 def _is_model(snapshot: Path, download: Path) -> bool:

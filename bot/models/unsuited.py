@@ -13,6 +13,7 @@ Sources: ``quantization_config``
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bot.models.catalogue import load_catalogue
@@ -122,12 +123,15 @@ def why_unsuited(model: Repository) -> Unsuited | None:
 
 
 def alternatives(name: str) -> str:
-    """Where to find the same model in a form that runs, as the end of a sentence."""
+    """Where to find the same model in a form that runs, as the end of a sentence. The name of a
+    folder of the operator's tells no name at the Hub, unless the catalogue knows it."""
     stem = base_name(name)
     gguf = f"for GGUF files (search “{stem} GGUF”)"
     known = [each.name for each in load_catalogue().models if each.base.lower() == stem.lower()]
     if known and known[0] != name:
         return f"pull {known[0]}, which the catalogue names, or look on the Hub {gguf}"
+    if Path(name).is_absolute():
+        return "choose another model (parley model recommend names some)"
     return f"look on the Hub for a ready export, named like OpenVINO/{stem}-int4-ov, or {gguf}"
 
 

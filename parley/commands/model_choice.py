@@ -109,10 +109,13 @@ def _advice(
             f"room for {each.context:,} tokens{note}"
         )
         yield f"   parley model pull {model.name}"
-        yield f'   [model] name = "{model.name}"'
+        yield from (f"   {line}" for line in setting_lines(model.name))
     if found:
         yield ""
-        yield "The line that begins with [model] belongs into config.toml."
+        yield (
+            "The two lines below “pull” belong into config.toml; if it has [model] already, only "
+            "the second one, below that."
+        )
         return
     smallest = min((each for each in catalogue.models if not each.gated), key=lambda m: m.memory)
     yield (
@@ -120,6 +123,11 @@ def _advice(
         f"{_gigabytes(smallest.memory)}. The demo model runs everywhere: parley chat. A model on "
         "another machine can be used through its server: docs/servers.md."
     )
+
+
+def setting_lines(name: str) -> tuple[str, str]:
+    """The lines of config.toml that choose the model `name`."""
+    return "[model]", f'name = "{name}"'
 
 
 def described(machine: Machine) -> str:
@@ -145,7 +153,7 @@ def _as_json(machine: Machine, found: Sequence[Recommendation]) -> dict[str, obj
                 "context_that_fits": each.context,
                 "note": each.note,
                 "pull": f"parley model pull {each.model.name}",
-                "setting": f'[model] name = "{each.model.name}"',
+                "setting": "\n".join(setting_lines(each.model.name)),
             }
             for each in found
         ],

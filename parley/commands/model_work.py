@@ -37,7 +37,7 @@ from bot.worker.backends.ipex.low_bit import converted_kinds as ipex_kinds
 from bot.worker.backends.openvino.exporter import kind_of as export_kind
 from bot.worker.conversion.model_cache import converted_kinds
 from parley.app import open_generator
-from parley.commands.model_choice import find_machine
+from parley.commands.model_choice import find_machine, setting_lines
 from parley.environments.export import exporter
 from parley.environments.llamacpp import NAME, is_installed
 from parley.options import confirm
@@ -59,7 +59,9 @@ async def pull_model(settings: Settings, name: str, *, force: bool) -> None:
         return
     folder = await download(settings, name, force=force)
     typer.echo(f"{name} is in {folder}")
-    typer.echo(f'To use it, set in config.toml: [model] name = "{name}"')
+    typer.echo("To use it, write into config.toml (if it has [model] already, below that):")
+    for line in setting_lines(name):
+        typer.echo(line)
 
 
 async def download(settings: Settings, name: str, *, force: bool) -> Path:

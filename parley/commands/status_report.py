@@ -17,11 +17,10 @@ from bot.config import Settings, load
 from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
 from bot.models.choose import interpreter
-from bot.models.find import find_model
 from bot.url_passwords import without_passwords
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
-from parley.doctor.resolve import resolve_backend
+from parley.doctor.resolve import read_model, resolve_backend
 from parley.environments.llamacpp import server_path
 from parley.locks import Instance, running_instance
 from parley.platforms import configured_platforms
@@ -38,7 +37,7 @@ class ModelStatus:
 
     name: str
     folder: str
-    """ "" where the model is not on this machine."""
+    """ "" where the model is not on this machine, or cannot be used."""
     backend: str
     """The backend that a start would use; "auto" only where it cannot be resolved."""
     configured: str
@@ -52,6 +51,8 @@ class ModelStatus:
     advice: str = ""
     """How the model would be faster on this CPU, with the command; "" where nothing is known to
     make it so."""
+    note: str = ""
+    """What is lost with this model where this backend runs it; "" where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +171,13 @@ async def _model_status(settings: Settings) -> ModelStatus:
         return ModelStatus("scripted", "", "scripted", "scripted", "", "", ())
     folder, device, problems = "", "", []
     try:
-        folder = str(await asyncio.to_thread(find_model, settings))
+        folder = str((await asyncio.to_thread(read_model, settings)).path)
     except ModelError as error:
         problems.append(str(error))
     resolved = await resolve_backend(settings)
-    if resolved.error:
+    if resolved.damaged:
+        problems = problems or [resolved.error]
+    elif resolved.error:
         problems.append(f"no backend can be chosen: {resolved.error}")
     else:
         found = await probe(
@@ -194,6 +197,7 @@ async def _model_status(settings: Settings) -> ModelStatus:
         device=device,
         errors=tuple(problems),
         advice=resolved.advice if device.startswith("CPU") else "",
+        note=resolved.note,
     )
 
 
@@ -242,6 +246,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("Backend", f"{backend} (auto: {model.reason})" if model.reason else backend),
     ]
     lines += [("", f"✗ {error} (parley doctor tells more)") for error in model.errors]
+    lines += [("", f"! {model.note}")] if model.note else []
     lines += [("Faster", model.advice)] if model.advice else []
     up = {one["name"]: one["up"] for one in (found.web.now or {}).get("further", ())}
     lines += [(f"Model {one.name}", _further(one, up)) for one in found.further_models]

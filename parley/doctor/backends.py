@@ -35,9 +35,20 @@ def check_choice(resolved: Resolved, section: ModelSettings) -> Result:
     what = f"[model] backend = {section.backend}"
     if resolved.error:
         remedy = "See the lines below, and correct [model] python if it is set."
+        if resolved.damaged:
+            remedy = "See the line about the model below."
         detail = f"no backend can be chosen: {resolved.error}"
         return Result(AREA, what, State.FAILED, detail, remedy)
     return Result(AREA, what, State.OK, f"uses {resolved.backend}: {resolved.reason}")
+
+
+def check_note(resolved: Resolved) -> list[Result]:
+    """What is lost with the model where the chosen backend runs it; nothing where nothing is."""
+    if not resolved.note:
+        return []
+    detail, _, remedy = resolved.note.partition(": ")
+    remedy = f"{remedy[:1].upper()}{remedy[1:]}"
+    return [Result("Model", resolved.backend, State.WARNING, detail, remedy)]
 
 
 def check_speed(resolved: Resolved, probes: Iterable[Probe]) -> list[Result]:

@@ -105,6 +105,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     used = resolved.settings.model
     if resolved.reason or resolved.error:
         findings.add([backends.check_choice(resolved, section)])
+    findings.add(backends.check_note(resolved))
     probes = await _probe_libraries(settings, used, findings)
     findings.add(backends.check_devices(probes))
     findings.add(backends.check_speed(resolved, probes))

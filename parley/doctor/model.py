@@ -15,10 +15,9 @@ from bot.generation.options import MAX_CONTEXT
 from bot.generation.reasoning import template_variables
 from bot.generation.thinking import families_in
 from bot.messages import Reasoning
-from bot.models.find import find_model
 from bot.models.folder import ModelFolder, PromptStyle
 from bot.models.gguf import read_gguf
-from bot.models.kind import kind_of, require_suited
+from bot.models.kind import kind_of
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
@@ -32,6 +31,7 @@ from bot.worker.gguf.files import is_gguf
 from bot.worker.memory import available_memory
 from bot.worker.protocol import LoadError, NotConvertible
 from parley.doctor.interpreter import Device
+from parley.doctor.resolve import read_model
 
 AREA = "Model"
 HEAD = 64
@@ -83,9 +83,7 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
     """Whether the model is present and can chat; its folder where it can be read. Blocking."""
     name = settings.model.name
     try:
-        path = find_model(settings)
-        require_suited(path, settings.model.backend)
-        folder = ModelFolder.read(path)
+        folder = read_model(settings)
     except ModelError as error:
         detail, remedy = _split_remedy(str(error))
         return [Result(AREA, name, State.FAILED, detail, remedy)], None
@@ -94,7 +92,7 @@ def check_model(settings: Settings) -> tuple[list[Result], ModelFolder | None]:
         remedy = "Choose a chat model; their names usually end in -chat or -instruct."
         return [Result(AREA, name, State.FAILED, detail, remedy)], folder
     kind = f"{folder.model_type or 'OpenVINO'}, {folder.parameters / 1e6:,.0f} million parameters"
-    detail = f"{path} ({kind}, {_STYLES[folder.style]}); {_what_runs(path)}"
+    detail = f"{folder.path} ({kind}, {_STYLES[folder.style]}); {_what_runs(folder.path)}"
     return [Result(AREA, name, State.OK, detail)], folder
 
 

@@ -7,6 +7,7 @@ import pytest
 from bot.config import Settings, load
 from bot.errors import ModelError
 from bot.models.installed import Installed, find_installed, list_installed
+from tests.tiny_gguf import write_gguf
 
 REPOSITORY = "owner/model-GGUF"
 
@@ -43,6 +44,16 @@ def test_a_file_of_ones_own_is_listed_with_all_its_parts(tmp_path: Path) -> None
     assert (model.size, model.missing, model.download) == (2000, "", None)
     (tmp_path / "m-00002-of-00002.gguf").unlink()
     assert by_name(settings(tmp_path, name))[name].missing == "m-00002-of-00002.gguf"
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_file_of_ones_own_that_is_cut_off_runs_with_nothing(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "m.gguf")
+    assert by_name(settings(tmp_path, str(file)))[str(file)].kind.refusal == ""
+    file.write_bytes(file.read_bytes()[:-100])
+    kind = by_name(settings(tmp_path, str(file)))[str(file)].kind
+    assert f"{file} is incomplete (it has " in kind.refusal
+    assert kind.routes == ()
 
 
 def test_a_download_of_gguf_files_is_listed_once(tmp_path: Path, cache: Path) -> None:

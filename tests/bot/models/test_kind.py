@@ -134,6 +134,10 @@ def test_a_model_that_the_catalogue_has_is_named_as_one_that_is_there() -> None:
     assert "pull OpenVINO/Qwen3-8B-int4-ov, which the catalogue names" in there
     unknown = seen(*WHOLE, name="org/New-9B-AWQ", config=config).refusal
     assert "look on the Hub for a ready export, named like OpenVINO/New-9B-int4-ov" in unknown
+    own = str(Path("/models/mine").absolute())
+    mine = seen(*WHOLE, name=own, config=config).refusal
+    assert "parley model recommend" in mine
+    assert "OpenVINO/mine" not in mine
 
 
 def test_gpt_oss_in_its_published_form_is_exported() -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -353,4 +354,4 @@ def test_recommend_names_models_that_fit_this_machine_with_the_commands(program:
     assert text.startswith("This machine: ")
     for model in facts["models"]:
         assert model["pull"] in text
-        assert model["setting"] in text
+        assert indent(model["setting"], "   ") in text

@@ -1,5 +1,6 @@
 """What `parley model recommend` says."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,14 @@ def test_it_names_the_machine_the_models_and_the_commands() -> None:
     said = advice(Machine(34 << 30, (Gpu("GPU.0", "Arc A770", 16 << 30, shared=False),)))
     assert "36.5 GB of main memory, Arc A770 with 17.2 GB" in said
     assert "\n   parley model pull OpenVINO/Qwen3-14B-int4-ov\n" in said
-    assert '\n   [model] name = "OpenVINO/Qwen3-14B-int4-ov"\n' in said
+    assert '\n   [model]\n   name = "OpenVINO/Qwen3-14B-int4-ov"\n' in said
     assert "on Arc A770, room for" in said
+
+
+def test_the_lines_for_the_settings_can_be_pasted() -> None:
+    lines = advice(Machine(34 << 30)).splitlines()
+    pasted = "\n".join(lines[lines.index("   [model]") :][:2])
+    assert tomllib.loads(pasted) == {"model": {"name": "OpenVINO/Qwen3-30B-A3B-int4-ov"}}
 
 
 def test_a_machine_too_small_for_any_is_told_what_works() -> None:

@@ -5,12 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 
+from tests.bot.worker.backends.openvino.test_gguf_file import finish, write
 from tests.fake_choice import interpreter_that_chooses
 from tests.fake_gpu import interpreter_with_gpu
 from tests.fake_llama import write_fake_server
 from tests.parley.parley_program import Program
+from tests.tiny_gguf import write_gguf
 
 
 def told(program: Program) -> dict[str, Any]:
@@ -114,6 +118,36 @@ def test_what_is_against_it_is_said(program: Program, fault: str) -> None:
     assert error.startswith(("no", "ipex", "openvino", "[model.openai]"))
     assert said in error
     assert f"✗ {error}" in shown(program)
+
+
+def test_a_damaged_file_is_said_and_no_server_is_proposed(program: Program, tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "cut.gguf")
+    file.write_bytes(file.read_bytes()[:-100])
+    program.settings |= {"PARLEY_MODEL__BACKEND": "auto", "PARLEY_MODEL__NAME": str(file)}
+    model = told(program)["model"]
+    (error,) = model["errors"]
+    assert error.startswith(f"{file} is incomplete (it has ")
+    assert error.endswith("download it again.")
+    assert model["folder"] == ""
+
+
+def test_a_folder_that_is_no_model_is_not_shown_as_one(program: Program, tmp_path: Path) -> None:
+    for name, fault in ((tmp_path, "contains no weights"), (tmp_path / "no", "does not exist")):
+        program.settings |= {"PARLEY_MODEL__BACKEND": "openvino", "PARLEY_MODEL__NAME": str(name)}
+        model = told(program)["model"]
+        (error,) = model["errors"]
+        assert fault in error
+        assert model["folder"] == ""
+
+
+def test_weights_that_openvino_rounds_are_said(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "rounded.gguf"
+    matrix = gguf.quantize(np.ones((64, 64), np.float32), gguf.GGMLQuantizationType.Q4_1)
+    writer = write(file)
+    writer.add_tensor("blk.1.attn_k.weight", matrix, raw_dtype=gguf.GGMLQuantizationType.Q4_1)
+    finish(writer)
+    program.settings |= {"PARLEY_MODEL__BACKEND": "openvino", "PARLEY_MODEL__NAME": str(file)}
+    assert "! OpenVINO reads 4-bit weights of GGUF files less exactly" in shown(program)
 
 
 def test_servers_are_named_and_no_secret_is(program: Program) -> None:

@@ -11,6 +11,7 @@ from parley.doctor.backends import (
     check_device,
     check_devices,
     check_library,
+    check_note,
     check_server,
     check_speed,
     device_for,
@@ -122,6 +123,20 @@ def test_what_auto_takes_is_said_with_its_reason() -> None:
     assert result.detail == "uses torch: torch finds an Intel GPU"
     result = check_choice(Resolved(Settings(), error="it hung"), ModelSettings())
     assert (result.state, bool(result.remedy)) == (State.FAILED, True)
+    damaged = Resolved(Settings(), error="a.gguf is incomplete", damaged=True)
+    result = check_choice(damaged, ModelSettings())
+    assert (result.state, result.remedy) == (State.FAILED, "See the line about the model below.")
+
+
+def test_what_is_lost_with_the_backend_is_a_warning_with_its_remedy() -> None:
+    used = Settings(model=ModelSettings(backend="openvino"))
+    assert check_note(Resolved(used)) == []
+    (said,) = check_note(Resolved(used, note="it rounds: install another"))
+    assert (said.state, said.detail, said.remedy) == (
+        State.WARNING,
+        "it rounds",
+        "Install another",
+    )
 
 
 def test_what_would_be_faster_is_said_on_a_cpu_alone() -> None:

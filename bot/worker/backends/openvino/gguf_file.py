@@ -26,6 +26,12 @@ ROUNDED = frozenset({3, 12})
 """Q4_1 and Q4_K: they store the smallest weight of a group as a float, and GenAI rounds it to a
 whole zero point of 4 bits (make_int4_weights in building_blocks.cpp)."""
 
+INSTALL = "install it with parley backend install llamacpp"
+ROUNDED_NOTE = (
+    f"OpenVINO reads 4-bit weights of GGUF files less exactly than llama.cpp does: {INSTALL}"
+)
+"""What the operator should know of a file whose weights OpenVINO rounds."""
+
 _OTHER_TYPES = {
     0: "F32", 6: "Q5_0", 7: "Q5_1", 10: "Q2_K", 11: "Q3_K", 13: "Q5_K", 16: "IQ2_XXS",
     17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",

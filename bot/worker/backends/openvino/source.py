@@ -15,7 +15,7 @@ from bot.worker.backends.openvino.exporter import (
     find_exported,
     resolve_export_low_bit,
 )
-from bot.worker.backends.openvino.gguf_file import read_gguf
+from bot.worker.backends.openvino.gguf_file import INSTALL, ROUNDED_NOTE, read_gguf
 from bot.worker.backends.openvino.joined import joined
 from bot.worker.backends.openvino.library import MODEL_FILE, exported_file
 from bot.worker.backends.openvino.model_facts import CacheShape, read_facts
@@ -25,11 +25,7 @@ from bot.worker.conversion.model_cache import converted
 from bot.worker.gguf.files import is_gguf
 from bot.worker.protocol import LoadError, LoadOptions, NotConvertible, Progress
 
-_INSTALL = "install it with parley backend install llamacpp"
-_GGUF_NOTE = f"OpenVINO reads this GGUF file; llama.cpp runs more kinds of them: {_INSTALL}"
-_ROUNDED_NOTE = (
-    f"OpenVINO reads 4-bit weights of GGUF files less exactly than llama.cpp does: {_INSTALL}"
-)
+_GGUF_NOTE = f"OpenVINO reads this GGUF file; llama.cpp runs more kinds of them: {INSTALL}"
 
 FULL_PRECISION = ("fp32", "fp16")
 """Weights with which the arithmetic is exact, so that answers equal those of other backends."""
@@ -84,7 +80,7 @@ def _gguf(file: Path) -> Source:
         model.exact,
         model.cache,
         model.weight_bytes,
-        _ROUNDED_NOTE if model.rounded else _GGUF_NOTE,
+        ROUNDED_NOTE if model.rounded else _GGUF_NOTE,
     )
 
 
