@@ -29,8 +29,8 @@ HEARTBEAT_SECONDS = 2.0
 OK, LOAD_FAILED, BACKEND_FAILED = 0, 3, 4
 """Exit codes of the process. 2 is Python's own for a script that cannot run."""
 
-SMALLEST = 16
-"""Tokens. In a smaller context window not even the answer of warming up has room."""
+SMALLEST = 4
+"""Tokens. In a smaller context window the short answer of warming up has no room."""
 OUT_OF_MEMORY = ("out of memory", "out_of_device_memory", "out_of_host_memory", "out_of_resources")
 """Parts of the error texts of torch, Level Zero (ze_api.h) and OpenCL, in lower case."""
 
