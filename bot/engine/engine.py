@@ -541,8 +541,7 @@ class Engine:
             raise NothingToDo("There is no such answer any more.")
         with self._running.joining(old.question.conversation, by) as ticket:
             answer = await self._store.reopen(old.id, by, self._options.quota, anew=anew)
-            job = Job(answer, surface, ticket)
-            job = await self._running.in_place_of(old.id, None, job)
+            job = await self._running.in_place_of(old.id, None, Job(answer, surface, ticket))
         if by.key != old.question.author.key:
             how = "had answered again" if anew else "had continued"
             admin_log.acted(by, conversation, f"{how} an answer to another person: {old.id}")

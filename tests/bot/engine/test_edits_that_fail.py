@@ -1,18 +1,33 @@
 """An edit that the database refuses half way leaves no message unfinished."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from bot.engine.changes import NOT_BEGUN
+from bot.engine.job import Job
 from bot.errors import StorageError
 from bot.messages import ConversationKey
 from bot.ports import AnswerState, StoredAnswer
 from storage.in_memory import MemoryStore
-from tests.bot.engine.test_engine import GENERAL, POEM, bench
-from tests.fake_surface import at
+from tests.bot.engine.test_engine import GENERAL, POEM, Bench, bench
+from tests.fake_surface import FakeSurface, at
 from tests.scripted_generator import ScriptedGenerator
 from tests.until import until
+
+
+@asynccontextmanager
+async def half_written(store: MemoryStore) -> AsyncIterator[tuple[Bench, Job, FakeSurface]]:
+    """An engine in the middle of an answer of which some words are shown."""
+    generator = ScriptedGenerator(lambda _: POEM, paced=True)
+    async with bench(generator, store) as b:
+        job = await b.ask("What is 2+2?")
+        surface = b.surfaces[job.id]
+        generator.let(5)
+        await until(lambda: "word3" in surface.joined())
+        yield b, job, surface
 
 
 class FullForEdits(MemoryStore):
@@ -23,12 +38,7 @@ class FullForEdits(MemoryStore):
 
 
 async def test_an_answer_that_was_stopped_for_an_edit_which_fails_shows_its_end() -> None:
-    generator = ScriptedGenerator(lambda _: POEM, paced=True)
-    async with bench(generator, FullForEdits()) as b:
-        job = await b.ask("What is 2+2?")
-        surface = b.surfaces[job.id]
-        generator.let(5)
-        await until(lambda: "word3" in surface.joined())
+    async with half_written(FullForEdits()) as (b, job, surface):
         with pytest.raises(StorageError):
             await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         await b.engine.finish()
@@ -50,12 +60,7 @@ class DeletedMeanwhile(MemoryStore):
 
 
 async def test_of_a_question_deleted_during_its_edit_no_end_is_shown() -> None:
-    generator = ScriptedGenerator(lambda _: POEM, paced=True)
-    async with bench(generator, DeletedMeanwhile()) as b:
-        job = await b.ask("What is 2+2?")
-        surface = b.surfaces[job.id]
-        generator.let(5)
-        await until(lambda: "word3" in surface.joined())
+    async with half_written(DeletedMeanwhile()) as (b, _, surface):
         assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         await b.engine.finish()
         assert NOT_BEGUN not in [part.note for part in surface.visible]
@@ -84,12 +89,7 @@ class DeletedAndFull(MemoryStore):
 
 
 async def test_whether_a_question_was_deleted_during_its_edit_is_asked_again() -> None:
-    generator = ScriptedGenerator(lambda _: POEM, paced=True)
-    async with bench(generator, DeletedAndFull()) as b:
-        job = await b.ask("What is 2+2?")
-        surface = b.surfaces[job.id]
-        generator.let(5)
-        await until(lambda: "word3" in surface.joined())
+    async with half_written(DeletedAndFull()) as (b, _, surface):
         with pytest.raises(StorageError):
             await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         await b.engine.finish()
@@ -109,13 +109,8 @@ class KilledBeforeTheEdit(MemoryStore):
 async def test_an_answer_that_ended_for_an_edit_which_never_came_is_interrupted_not_stopped() -> (
     None
 ):
-    generator = ScriptedGenerator(lambda _: POEM, paced=True)
     store = KilledBeforeTheEdit()
-    async with bench(generator, store) as b:
-        job = await b.ask("What is 2+2?")
-        surface = b.surfaces[job.id]
-        generator.let(5)
-        await until(lambda: "word3" in surface.joined())
+    async with half_written(store) as (b, _, surface):
         with pytest.raises(StorageError):
             await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         assert [answer.state for answer in store.left] == [AnswerState.INTERRUPTED]
@@ -135,16 +130,11 @@ class ForgetsMessages(MemoryStore):
 
 
 async def test_an_edited_questions_answer_takes_over_messages_that_were_never_recorded() -> None:
-    generator = ScriptedGenerator(lambda _: POEM, paced=True)
     store = ForgetsMessages()
-    async with bench(generator, store) as b:
-        job = await b.ask("What is 2+2?")
-        surface = b.surfaces[job.id]
-        generator.let(5)
-        await until(lambda: "word3" in surface.joined())
+    async with half_written(store) as (b, _, surface):
         assert await b.engine.question_edited(GENERAL, "message 1", "What is 3+3?", at(surface))
         store.refuses = False
-        generator.let(1000)
+        b.generator.let(1000)
         await b.engine.finish()
         assert len(surface.messages) == 1
         assert surface.joined() == POEM
