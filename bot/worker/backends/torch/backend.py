@@ -281,12 +281,20 @@ class TorchBackend:
         for slot, answer in zip(slots, answers, strict=True):
             rows[slot] = answer
         try:
-            tokens = self._fixed.decode(positions, rows)
+            tokens = self._fixed.decode(positions, rows, go_on=self._goes_on(answers))
         except Exception as exc:  # whatever a driver or an operator raises
             self._give_up_capture(exc)
             return self._decode_exactly(decoding, answers)
         self._notes += self._fixed.problems()
         return [tokens[slot] for slot in slots]
+
+    def _goes_on(self, answers: list[Answer]) -> bool:
+        """Whether the next step will be for the same answers, unless one ends by itself. Several
+        answers do that too often: each time, all would wait for a step that is of no use."""
+        if len(answers) > 1 or len(self._answers) > 1:
+            return False
+        (answer,) = answers
+        return len(answer.tokens) + 1 < answer.request.max_new_tokens
 
     def _give_up_capture(self, exc: Exception) -> None:
         self._fixed.close()

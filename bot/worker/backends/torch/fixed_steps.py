@@ -3,7 +3,9 @@
 A step computes the first slots of the KV cache, some more than there are answers, and attends to
 more positions than there are tokens; a mask hides the rest. Everything that changes from step to
 step is in tensors on the device (`RowStates`), which the step itself advances; one copy of token
-ids comes back. Between two steps with the same answers nothing is sent to the device.
+ids comes back. Between two steps with the same answers nothing is sent to the device. So the next
+step can be launched before the tokens of this one are read, and the device does not wait for
+Python.
 
 Imports torch; it is itself imported only when a model is loaded.
 """
@@ -18,6 +20,7 @@ from bot.worker.backends.torch.device_sampling import RowStates, sample, width_f
 from bot.worker.backends.torch.forward import Forward
 from bot.worker.backends.torch.graphs import Capture, CapturedSteps, Work
 from bot.worker.backends.torch.layer_compiling import LayerCompiler, load_compiler
+from bot.worker.backends.torch.readback import Readback
 
 torch: Any = importlib.import_module("torch")
 
@@ -66,8 +69,12 @@ class FixedSteps:
         self._states = RowStates(slots, vocabulary, device)
         self._logits = torch.zeros(slots, vocabulary, device=device)
         self._steps = CapturedSteps(capture)
+        self._readback = Readback(slots, device)
         self._expected: tuple[list[int], list[Answer | None]] = [], []
-        """The positions and answers that the states on the device stand for."""
+        """The positions and answers that the states on the device stand for, before a step that was
+        launched ahead."""
+        self._launched = False
+        """Whether the step for these was launched ahead."""
         self._width = 0
         """How many candidates these answers need."""
 
@@ -109,24 +116,47 @@ class FixedSteps:
         """How many rows a step for so many rows computes."""
         return fitting(self._batch_sizes, rows)
 
-    def decode(self, positions: Sequence[int], answers: Sequence[Answer | None]) -> list[int]:
+    def decode(
+        self,
+        positions: Sequence[int],
+        answers: Sequence[Answer | None],
+        *,
+        go_on: bool = False,
+    ) -> list[int]:
         """One more token for each of the first slots: there are `batch_size` of `positions` and of
         `answers`, as `Row` has them. What rows without an answer get has no meaning. Raises what
-        the capture of a step raises; the same step can then be computed in another way."""
-        count = len(answers)
+        the capture of a step raises; the same step can then be computed in another way.
+
+        `go_on`: the step after this one will probably be for the same answers, all of which have
+        room for one more token; it is launched at once. Where it is then for others, only time is
+        lost: it wrote behind what its slots hold."""
+        count, launched, go_on = len(answers), self._launched, go_on and self._readback.apart
+        self._launched = False
         if self._expected != (positions, answers):
             self._expected = [], []
+            launched = False
             rows = [Row(*each) for each in zip(positions, answers, strict=True)]
             self._states.fill(rows)
             self._width = width_for(rows, self._vocabulary)
-        pairs = list(zip(positions, answers, strict=True))
-        longest = max(position for position, answer in pairs if answer is not None) + 1
-        self._run_forward(count, fitting(self._lengths, longest))
-        self._run_sampling(count, self._width)
-        tokens: list[int] = self._states.tokens[:count].tolist()
-        advanced = [position + (answer is not None) for position, answer in pairs]
-        self._expected = advanced, list(answers)
+        if not launched:
+            self._launch(positions, answers)
+        self._readback.start(self._states.tokens[:count])
+        advanced = [
+            position + (answer is not None)
+            for position, answer in zip(positions, answers, strict=True)
+        ]
+        if go_on:
+            self._launch(advanced, answers)
+        tokens = self._readback.finish()
+        self._expected, self._launched = (advanced, list(answers)), go_on
         return tokens
+
+    def _launch(self, positions: Sequence[int], answers: Sequence[Answer | None]) -> None:
+        """Let the device compute the step that its states stand for."""
+        pairs = zip(positions, answers, strict=True)
+        longest = max(position for position, answer in pairs if answer is not None) + 1
+        self._run_forward(len(answers), fitting(self._lengths, longest))
+        self._run_sampling(len(answers), self._width)
 
     def _run_forward(self, count: int, length: int) -> None:
         key = (count, length)

@@ -166,6 +166,98 @@ def test_prompts_that_are_read_between_two_steps_disturb_nothing(
         assert bench.tokens[given.id] == exact.answer(given)
 
 
+# ---------------------------------------------------------------- the next step, launched ahead
+
+
+WARM: dict[str, Any] = {"temperature": 1.2, "top_k": 50, "repetition_penalty": 1.3}
+
+
+def launched(bench: Bench, capture: TracedCapture) -> int:
+    """How many steps were run in vain or are ahead of the answer, after a step of it alone."""
+    before = capture.replayed
+    bench.step()
+    return (capture.replayed - before) // 2 - 1
+
+
+def test_the_next_step_of_one_answer_is_launched_before_this_ones_token_is_read(
+    captured: Bench, capture: TracedCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        captured.answer(request(1, stop=[], max_new_tokens=8))  # so that its steps are captured
+    captured.ended.pop(1)
+    captured.add(request(1, stop=[], max_new_tokens=8))
+    captured.step()  # reads the prompt
+    replayed, read = [], captured.backend._fixed._readback.finish  # type: ignore[attr-defined]
+
+    def finish() -> list[int]:
+        replayed.append(capture.replayed - before)
+        return read()  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(captured.backend._fixed._readback, "finish", finish)  # type: ignore[attr-defined]
+    before = capture.replayed
+    captured.finish(1)
+    # Two each, the model and the sampling: two steps at first, then one, and none for the last.
+    assert replayed == [4, 6, 8, 10, 12, 14, 14]
+
+
+def test_where_a_device_reads_only_after_all_that_it_was_given_nothing_is_launched_ahead(
+    captured: Bench, capture: TracedCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = request(1, stop=[], max_new_tokens=8)
+    expected = [captured.answer(given) for _ in range(2)]
+    monkeypatch.setattr(captured.backend._fixed._readback, "apart", False)  # type: ignore[attr-defined]
+    captured.ended.pop(1)
+    captured.add(given)
+    captured.step()
+    assert launched(captured, capture) == 0
+    captured.finish(1)
+    assert captured.tokens[1] == expected[0]
+
+
+@pytest.mark.parametrize("how", [{}, WARM], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("steps", [1, 2, 5, 19])
+def test_an_answer_that_joins_when_a_step_was_launched_ahead_changes_nothing(
+    captured: Bench, exact: Bench, how: dict[str, Any], steps: int
+) -> None:
+    one = request(1, stop=[], max_new_tokens=30, **how)
+    other = request(2, [1, *range(90, 150)], stop=[], max_new_tokens=12, seed=3, **how)
+    for answer_id in (1, 2):
+        captured.ended.pop(answer_id, None)
+    captured.add(one)
+    for _ in range(steps):
+        captured.step()
+    captured.add(other)
+    captured.finish(1, 2)
+    assert captured.tokens[1] == exact.answer(one)
+    assert captured.tokens[2] == exact.answer(other)
+
+
+def test_after_an_answer_that_ended_or_was_stopped_the_step_ahead_of_it_is_forgotten(
+    captured: Bench, exact: Bench
+) -> None:
+    whole = exact.answer(request(1, stop=[], max_new_tokens=30, **WARM))
+    ending = request(1, stop=[whole[12]], max_new_tokens=30, **WARM)
+    first = whole.index(whole[12])
+    assert captured.answer(ending) == whole[:first]
+    # The next turn, in the slot where one token too many was written.
+    turn = request(2, [*PROMPT, *whole[: first + 1], 9, 8, 7], stop=[], max_new_tokens=30, **WARM)
+    assert captured.answer(turn) == exact.answer(turn)
+    assert captured.ended[2].usage.cached_tokens >= len(PROMPT) + first
+    stopped = replace(turn, id=3)
+    captured.add(stopped)
+    for _ in range(7):
+        captured.step()
+    captured.backend.cancel(3)
+    again = replace(turn, id=4, prompt=[*turn.prompt[:-1], 11])
+    assert captured.answer(again) == exact.answer(again)
+
+
+def test_the_last_token_that_the_context_has_room_for(captured: Bench, exact: Bench) -> None:
+    given = request(1, [1, *range(3, 3 + CONTEXT - 21)], stop=[], max_new_tokens=20)
+    assert len(given.prompt) + 20 == CONTEXT
+    assert captured.answer(given) == exact.answer(given)
+
+
 # ---------------------------------------------------------------- reading
 
 
