@@ -1,6 +1,8 @@
 """Writes the output of a command to a file or to standard output."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,3 +35,23 @@ def open_output(output: Path | None, *, force: bool) -> Iterator[TextIO]:
         raise StorageError(f"{output} cannot be written: {exc.strerror}") from exc
     finally:
         part.unlink(missing_ok=True)
+
+
+def say(text: str, indent: str = "") -> None:
+    """Print a paragraph after `indent`: on a terminal in lines that fit it, broken between words;
+    else in one line, as programs want it. What has no space in it, like a model's name, stays
+    whole."""
+    if not sys.stdout.isatty():
+        print(indent + text)
+        return
+    width = shutil.get_terminal_size().columns
+    print(
+        textwrap.fill(
+            text,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )

@@ -42,8 +42,8 @@ NOT_SHOWN = (
     "an admin of that place to let me write there, then press Regenerate or ask again."
 )
 """For a person whose answer the platform refused to show."""
-WHISPER_PAUSES = (5.0, 10.0, 20.0, 40.0, 0.0)
-"""Seconds after each attempt to tell a person so; where the platform asks to wait, as long as it
+WHISPER_PAUSES = (5.0, 10.0, 20.0, 40.0)
+"""Seconds between attempts to tell a person so; where the platform asks to wait, as long as it
 asks. A platform may refuse for a moment what it allows otherwise."""
 SAVE_RETRIES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts to record the end of an answer: in all longer than other writers usually
@@ -373,17 +373,19 @@ class Runner:
         logger.error("answer %d cannot be shown: %s", job.id, error)
         if job.forgotten.is_set():
             return  # there is nothing any more that could be told of
-        for pause in WHISPER_PAUSES:
+        for pause in (*WHISPER_PAUSES, None):
             try:
                 await job.surface.whisper(NOT_SHOWN)
                 return
             except MessageGone as gone:  # whoever asked has no account any more
                 problem: SurfaceError = gone
                 break
-            except SurfaceBusy as busy:
-                problem, pause = busy, busy.retry_after
             except SurfaceError as refused:
                 problem = refused
+            if pause is None:
+                break
+            if isinstance(problem, SurfaceBusy):
+                pause = problem.retry_after
             if await sleep_unless(self._clock, pause, job.superseded):
                 return  # another answer replaces this one
         logger.warning("answer %d: nobody could be told: %s", job.id, problem)

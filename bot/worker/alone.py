@@ -19,6 +19,7 @@ Lines on stdout that begin with `MARK` are the answers, one for each line on std
 """
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -51,7 +52,9 @@ class Way(Protocol):
 
 
 def run() -> int:
-    """The command ``alone``. Returns its exit code."""
+    """The command ``alone``. Returns its exit code. Must be called from the main thread: it changes
+    a signal's handler."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the program that started this one
     asked = json.loads(sys.stdin.readline())
     try:
         way = open_way(asked["way"], LoadOptions(**asked["load"]))

@@ -14,6 +14,7 @@ from bot.models.recommend import Recommendation, recommend
 from bot.worker.memory import total_memory
 from parley.doctor.interpreter import Probe, probe
 from parley.environments.llamacpp import is_installed
+from parley.output import say
 
 _ROUTES = {
     Route.OPENVINO: "openvino",
@@ -21,12 +22,13 @@ _ROUTES = {
     Route.CONVERTER: "openvino (converted)",
 }
 
-
 _THINKING = {
     Thinking.ALWAYS: "always thinks first",
     Thinking.SWITCH: "can think first",
     Thinking.NO: "answers at once",
 }
+INDENT = "   "
+"""Before what belongs to a model."""
 
 
 def list_available(*, as_json: bool) -> None:
@@ -40,9 +42,11 @@ def list_available(*, as_json: bool) -> None:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     for model in catalogue.models:
-        typer.echo(f"{model.name}\n   {_facts(model)}")
-    typer.echo(
-        f"\nMemory is with a conversation of {CONTEXT:,} tokens. Download one with: parley model "
+        typer.echo(model.name)
+        say(_facts(model), INDENT)
+    typer.echo()
+    say(
+        f"Memory is with a conversation of {CONTEXT:,} tokens. Download one with: parley model "
         "pull NAME. Any other model of the Hub can be pulled, too. Names and sizes are what public "
         f"sources said on {catalogue.seen} (--json shows them); pull asks the Hub itself."
     )
@@ -71,7 +75,10 @@ async def recommend_models(settings: Settings, *, as_json: bool) -> None:
         typer.echo(json.dumps(_as_json(machine, found), ensure_ascii=False, indent=2))
         return
     for line in _advice(machine, found, load_catalogue()):
-        typer.echo(line)
+        if line.startswith(INDENT):  # to be copied
+            typer.echo(line)
+        else:
+            say(line)
 
 
 async def find_machine(settings: Settings) -> Machine:
@@ -108,8 +115,8 @@ def _advice(
             f"{_gigabytes(model.memory)} of {_gigabytes(each.room.size)} on {each.room.title}, "
             f"room for {each.context:,} tokens{note}"
         )
-        yield f"   parley model pull {model.name}"
-        yield from (f"   {line}" for line in setting_lines(model.name))
+        yield f"{INDENT}parley model pull {model.name}"
+        yield from (INDENT + line for line in setting_lines(model.name))
     if found:
         yield ""
         yield (

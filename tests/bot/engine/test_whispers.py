@@ -45,9 +45,14 @@ async def test_the_asker_is_told_once_the_platform_has_time() -> None:
 
 @pytest.mark.parametrize("failure", [BUSY, SurfaceError("no direct messages")])
 async def test_it_is_given_up_after_some_attempts(failure: SurfaceError) -> None:
-    async with refused(*[failure] * 20) as (b, surface, _):
-        await (await b.ask("one", surface=surface)).ended()
-        assert [call.kind for call in surface.calls].count("whisper") == len(WHISPER_PAUSES)
+    async with refused(*[failure] * 20) as (b, surface, clock):
+        job = await b.ask("one", surface=surface)
+        begun = clock.monotonic()
+        await job.ended()
+        assert [call.kind for call in surface.calls].count("whisper") == len(WHISPER_PAUSES) + 1
+        # Between two attempts; after the last one nothing is waited for.
+        pauses = WHISPER_PAUSES if failure is not BUSY else [BUSY.retry_after] * 4
+        assert clock.monotonic() - begun < sum(pauses) + BUSY.retry_after
         assert surface.whispered == []
 
 

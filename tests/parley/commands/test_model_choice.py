@@ -9,7 +9,7 @@ from bot.config import LlamaCppSettings, ModelSettings, Settings
 from bot.models.catalogue import load_catalogue
 from bot.models.machine import Gpu, Machine
 from bot.models.recommend import recommend
-from parley.commands.model_choice import _advice, find_machine
+from parley.commands.model_choice import _advice, find_machine, list_available
 
 
 def advice(machine: Machine) -> str:
@@ -29,6 +29,31 @@ def test_the_lines_for_the_settings_can_be_pasted() -> None:
     lines = advice(Machine(34 << 30)).splitlines()
     pasted = "\n".join(lines[lines.index("   [model]") :][:2])
     assert tomllib.loads(pasted) == {"model": {"name": "OpenVINO/Qwen3-30B-A3B-int4-ov"}}
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+
+def test_on_a_terminal_lines_end_between_words_and_names_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_a_terminal(monkeypatch, 60)
+    list_available(as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    names = {model.name for model in load_catalogue().models}
+    assert names <= set(lines)
+    others = [line for line in lines if line not in names]
+    assert max(map(len, others)) <= 60
+    assert "   0.6 billion parameters, 0.6 GB to download, 1.6 GB of" in others
+    assert "   memory, 32,768 tokens, can think first, Apache-2.0," in others
+
+
+def test_a_program_gets_a_line_for_each_text(capsys: pytest.CaptureFixture[str]) -> None:
+    list_available(as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(load_catalogue().models) + 2
 
 
 def test_a_machine_too_small_for_any_is_told_what_works() -> None:
