@@ -11,6 +11,7 @@ tested program is moved into place.
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import sys
 import tarfile
@@ -33,7 +34,9 @@ SHA256 = "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45"
 BUILD_NUMBER = VERSION.partition(".")[0]
 """llama.cpp's own number of this source: tag b11434."""
 MARKER = "parley-built"
-"""The file that says what was built: `Recipe.text`."""
+"""The file that says what was built: `_described`."""
+REVISION = 2
+"""Of this module's way to build; a server of an older one is built again."""
 GIGABYTES = 2.5
 """What the build takes on the disk meanwhile, at most."""
 _PREFIX = ".llamacpp-build-"
@@ -85,13 +88,28 @@ OPTIONS = (
 )
 
 
+TILE_CONFIG = """\
+/* GCC before 11.5, 12.4, 13.3 and 14 takes _tile_loadconfig to read 8 bytes of its 64 (its bug
+   114098), and leaves out the stores to the others: the first AMX instruction then ends the program
+   with a segmentation fault. This one reads all of them. */
+#if defined(__AMX_TILE__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
+static inline void parley_tile_loadconfig(const void *config) {
+    __asm__ volatile("ldtilecfg %0" : : "m"(*(const char(*)[64])config));
+}
+#define _tile_loadconfig parley_tile_loadconfig
+#endif
+"""
+"""A header that is included before each file. llama.cpp uses AMX where this processor has it."""
+
+
 async def build_server(folder: Path, gpu: str, say: Say, progress: Progress) -> Path:
     """Build llama-server into `folder` for the CPU and, with `gpu` ("vulkan", "sycl" or "cuda"; ""
     for none), for GPUs; test it; return its path. What is there already is only tested again. `say`
     receives lines, `progress` how far a step is. Raises ModelError; a failed or interrupted build
     leaves nothing behind, and a server that was there stays."""
-    binary, wanted = folder / NAME, f"{VERSION} {gpu or 'cpu'}"
-    if _built(folder) == wanted and binary.is_file():
+    binary = folder / NAME
+    if _built(folder) == _described(gpu) and binary.is_file():
         say(f"{binary} is complete already; it is only tested again.")
         await _test(binary)
         return binary
@@ -104,7 +122,7 @@ async def build_server(folder: Path, gpu: str, say: Say, progress: Progress) -> 
         say("Testing it …")
         await _test(built)
         built.replace(binary)
-        (folder / MARKER).write_text(wanted, encoding="utf-8")
+        (folder / MARKER).write_text(_described(gpu), encoding="utf-8")
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     return binary
@@ -134,7 +152,7 @@ async def _build(work: Path, gpu: str, say: Say, progress: Progress) -> Path:
     python = await _tools(work)
     archive = await _download(work, python)
     source = await asyncio.to_thread(extract_source, archive, work)
-    environment = _with_tools(python)
+    environment = _with_tools(python) | _including(work / "tile_config.h")
     where = f" with {gpu}" if gpu else ""
     say(f"Building llama-server{where}: 5 to 10 minutes, more with few processors …")
     options = (*OPTIONS, *(GPUS[gpu].options if gpu else ()))
@@ -196,6 +214,16 @@ def _with_tools(python: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join((os.environ.get("PATH", ""), str(python.parent)))}
 
 
+def _including(header: Path) -> dict[str, str]:
+    """The compiler's options with which each C++ file includes `TILE_CONFIG`, written to `header`.
+    CMake takes them from CXXFLAGS, beside those that were there. Blocking."""
+    if sys.platform == "win32":  # no GCC
+        return {}
+    header.write_text(TILE_CONFIG, encoding="utf-8")
+    include = f"-include {shlex.quote(str(header))}"
+    return {"CXXFLAGS": f"{os.environ.get('CXXFLAGS', '')} {include}".strip()}
+
+
 def jobs_for(memory: int | None, processors: int | None) -> int:
     """How many compilers may run at a time with so many bytes of free memory."""
     wanted = processors or 1
@@ -224,6 +252,11 @@ async def _test(binary: Path) -> None:
         await asyncio.to_thread(inspect_server, str(binary))
     except LoadError as exc:
         raise ModelError(f"What was built does not run: {exc}.") from exc
+
+
+def _described(gpu: str) -> str:
+    """What is in the marker of a finished build."""
+    return f"{VERSION} {gpu or 'cpu'} {REVISION}"
 
 
 def _built(folder: Path) -> str:

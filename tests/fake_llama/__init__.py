@@ -27,7 +27,8 @@ def write_fake_server(folder: Path, **behaviour: Any) -> str:
     prefill        events about the prompt's progress before the first token
     devices        lines of ``--list-devices``
     version, help  what the program prints; ``signal``: it kills itself with this one instead
-    load           lines of the log while it loads; ``load_code``: it then ends with this exit code
+    load           lines of the log while it loads; ``load_code``: it then ends with this exit code,
+                   or of the signal with the negative number
     never_ready    it loads for ever
     crash_after    it ends, with the line ``crash``, after so many tokens
     send           raw lines in place of the events; then the connection is closed

@@ -202,8 +202,10 @@ def serve() -> None:
     for line in STATE.told.get("load", ()):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    if "load_code" in STATE.told:
-        sys.exit(STATE.told["load_code"])
+    if (code := STATE.told.get("load_code")) is not None:
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        sys.exit(code)
     host = sys.argv[sys.argv.index("--host") + 1]
     server: socketserver.BaseServer
     if host.endswith(".sock"):

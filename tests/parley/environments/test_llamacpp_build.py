@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import platform
+import shlex
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -15,7 +18,9 @@ from parley.environments.build_command import run_build
 from parley.environments.llamacpp import server_path
 from parley.environments.llamacpp_build import (
     MARKER,
-    VERSION,
+    TILE_CONFIG,
+    _described,
+    _including,
     build_server,
     extract_source,
     jobs_for,
@@ -89,7 +94,7 @@ def content(folder: Path) -> list[str]:
 @needs_shell
 @pytest.mark.process
 async def test_what_is_built_already_is_only_tested_again(tmp_path: Path) -> None:
-    binary = built(tmp_path, f"{VERSION} cpu")
+    binary = built(tmp_path, _described(""))
     said: list[str] = []
     assert str(await build_server(tmp_path, "", said.append, quiet)) == binary
     assert "complete already" in said[0]
@@ -128,7 +133,7 @@ async def test_a_finished_build_replaces_the_old_server_at_once(
     monkeypatch.setattr(llamacpp_build, "require_tools", quiet)
     binary = await build_server(tmp_path, "vulkan", quiet, quiet)
     assert "version: new" in binary.read_text()
-    assert (tmp_path / MARKER).read_text() == f"{VERSION} vulkan"
+    assert (tmp_path / MARKER).read_text() == _described("vulkan")
     assert content(tmp_path) == ["llama-server", MARKER]
 
 
@@ -164,6 +169,42 @@ def alive(pid: int) -> bool:
         return False
     stat = Path(f"/proc/{pid}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+USES_AMX = """
+#include <immintrin.h>
+void configure(unsigned char rows) {
+    alignas(64) unsigned char config[64] = {1};
+    config[50] = rows;
+    _tile_loadconfig(config);
+}
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(
+    shutil.which("g++") is None or platform.machine() != "x86_64", reason="needs g++ for AMX"
+)
+async def test_the_whole_configuration_of_amx_reaches_the_processor(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    (folder / "uses.cpp").write_text(USES_AMX)
+    flags = shlex.split(_including(folder / "first.h")["CXXFLAGS"])
+    output = ("-S", "-o", str(folder / "uses.s"), str(folder / "uses.cpp"))
+    await run_build(("g++", "-O2", "-mamx-tile", *flags, *output))
+    compiled = (folder / "uses.s").read_text()
+    assert "ldtilecfg" in compiled
+    # The parameter is stored, which GCC 12.2 leaves out without the header.
+    assert "dil" in compiled or "edi" in compiled
+
+
+def test_compiler_options_of_the_environment_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXXFLAGS", "-O1 -g")
+    header = tmp_path / "first.h"
+    assert _including(header) == {"CXXFLAGS": f"-O1 -g -include {header}"}
+    assert header.read_text() == TILE_CONFIG
 
 
 def test_progress_is_read_from_what_ninja_and_make_print() -> None:

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.llamacpp.arguments import server_arguments
-from bot.worker.backends.llamacpp.binary import Server, find_server, inspect_server
+from bot.worker.backends.llamacpp.binary import (
+    Server,
+    find_server,
+    how_it_ended,
+    inspect_server,
+)
 from bot.worker.backends.llamacpp.device import Target, choose_device
 from bot.worker.backends.llamacpp.gguf_header import GgufHeader, read_header
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError
@@ -194,8 +199,7 @@ class LlamaCppBackend:
             output = server.last_output()  # reads the rest of the log
             if server.memory_ran_out:
                 raise MemoryError(f"llama-server: {server.memory_ran_out}")
-            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-            raise RuntimeError(f"llama-server ended ({how}).{output}")
+            raise RuntimeError(f"llama-server ended ({how_it_ended(code)}).{output}")
         if time.monotonic() - self._heard_at > STALL_SECONDS:
             raise RuntimeError(
                 f"llama-server hung: nothing came for {STALL_SECONDS:g} seconds."

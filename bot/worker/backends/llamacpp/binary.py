@@ -151,5 +151,9 @@ def _broken(path: str, code: int, output: str) -> str:
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = f": {lines[-1][:200].rstrip('.')}" if lines else ""
-    ended = f"signal {-code}" if code < 0 and os.name == "posix" else f"exit code {code}"
-    return f"{path} does not run here ({ended}){said}. Build one with: {INSTALL}"
+    return f"{path} does not run here ({how_it_ended(code)}){said}. Build one with: {INSTALL}"
+
+
+def how_it_ended(code: int) -> str:
+    """A process's exit code as `subprocess` has it, in words."""
+    return f"killed by signal {-code}" if code < 0 and os.name == "posix" else f"exit code {code}"

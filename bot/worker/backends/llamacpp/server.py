@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.backends.llamacpp import launch
+from bot.worker.backends.llamacpp.binary import INSTALL, how_it_ended
 from bot.worker.protocol import DoesNotFit, LoadError, Progress
 
 SILENCE_SECONDS = 900.0
@@ -218,9 +220,15 @@ class LlamaServer:
                 )
         reasons = [line for line in self.lines if "error" in line.lower() or "failed" in line]
         said = f": {reasons[0].strip()[:300]}" if reasons else f".{output}"
-        return LoadError(
-            f"{model} cannot be loaded by {self._path} (exit code {self.exit_code()}){said}"
-        )
+        code = self.exit_code() or 0
+        # Builds with AMX by some compilers end so (`parley.environments.llamacpp_build`).
+        remedy = ""
+        if code in (-signal.SIGSEGV, -signal.SIGILL):
+            remedy = (
+                f'. Build one with: {INSTALL}; or try [model.llamacpp] arguments = ["--no-repack"]'
+            )
+        how = how_it_ended(code)
+        return LoadError(f"{model} cannot be loaded by {self._path} ({how}){said}{remedy}")
 
     # ------------------------------------------------------------ requests
 

@@ -1,6 +1,8 @@
 """The llama.cpp backend over a fake server: what ends an answer, which ids arrive, what fails."""
 
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -238,6 +240,23 @@ def test_a_model_that_the_server_refuses_is_told_in_one_line(
     assert type(caught.value) is error
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signals")
+@pytest.mark.parametrize(
+    ("number", "remedy"), [("SIGSEGV", True), ("SIGILL", True), ("SIGKILL", False)]
+)
+def test_a_server_that_a_signal_ends_while_it_loads_is_told_with_what_may_help(
+    start: Start, number: str, remedy: bool
+) -> None:
+    ended = getattr(signal, number)
+    with pytest.raises(LoadError) as caught:
+        start({"load": ["warming up the model"], "load_code": -int(ended)})
+    said = str(caught.value)
+    assert f"(killed by signal {int(ended)}). Its last output: warming up the model" in said
+    assert ('arguments = ["--no-repack"]' in said) is remedy
+    assert ("parley backend install llamacpp" in said) is remedy
+    assert "\n" not in said
 
 
 def test_a_server_that_never_gets_ready_is_given_up(
