@@ -1,5 +1,6 @@
 """The command line: the table of commands, in the order of ``--help``, and the exit codes."""
 
+import inspect
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -66,6 +67,20 @@ for _name, _command in COMMANDS.items():
         app.add_typer(_command, name=_name)
     else:
         app.command(_name)(_command)
+
+
+def _in_paragraphs(commands: typer.Typer) -> None:
+    """Let the help of all commands be broken where the terminal ends: typer breaks it where lines
+    of the docstring end, too."""
+    for command in commands.registered_commands:
+        text = command.help or inspect.getdoc(command.callback) or ""
+        command.help = "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _in_paragraphs(group.typer_instance)
+
+
+_in_paragraphs(app)
 
 
 def run_program() -> None:

@@ -47,3 +47,13 @@ def test_no_help_text_loses_words_in_square_brackets() -> None:
         pending += getattr(command, "commands", {}).values()
         texts = [command.help, *(getattr(each, "help", None) for each in command.params)]
         assert not [text for text in texts if text and "[" in text]
+
+
+def test_help_is_broken_where_the_terminal_ends_and_between_paragraphs_only() -> None:
+    pending, texts = [typer.main.get_command(app)], []
+    while pending:
+        command = pending.pop()
+        pending += getattr(command, "commands", {}).values()
+        texts.append(command.help or "")
+    assert [text for text in texts if "\n\n" in text]
+    assert not [text for text in texts if "\n" in text.replace("\n\n", "")]
