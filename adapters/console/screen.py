@@ -25,7 +25,7 @@ MESSAGE = "console"
 DEMO_WELCOME = (
     "This is the small demo model of Parley: it shows that everything works, and knows little.\n"
     "Try “Hello, my name is Ana.”, “What can you do?” or “How do I put you on Discord?”\n"
-    "For a real model: “parley model recommend” names those that fit this machine, and\n"
+    "For a real model: “parley model recommend” names those that fit this machine, and "
     "“parley setup” sets one up, together with Discord and Slack."
 )
 """Shown at the start of a chat with the demo model."""
