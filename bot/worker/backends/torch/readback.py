@@ -17,6 +17,7 @@ class Readback:
         self._copy = torch.zeros(rows, dtype=torch.int64)
         self._count = 0
         self._event: Any = None
+        self._stream: Any = None
         self.apart = device == "cpu"
         """Whether `finish` waits for nothing that the device was given to do after `start`."""
         module: Any = getattr(torch, device.partition(":")[0], None)
@@ -27,6 +28,8 @@ class Readback:
             except (RuntimeError, NotImplementedError):  # not every device, or not so much
                 return
             self._event, self.apart = module.Event(), True
+            # Of this device, which need not be torch's current one.
+            self._stream = module.current_stream(device)
 
     def start(self, tokens: Any) -> None:
         """Copy these token ids [count] as soon as the device has computed them. What it is given to
@@ -34,7 +37,7 @@ class Readback:
         self._count = len(tokens)
         self._copy[: self._count].copy_(tokens, non_blocking=self._event is not None)
         if self._event is not None:
-            self._event.record()
+            self._event.record(self._stream)
 
     def finish(self) -> list[int]:
         """The token ids of the last `start`, as soon as they are there."""

@@ -22,12 +22,16 @@ def test_what_is_read_is_what_was_there_when_reading_began() -> None:
 class Device:
     """Stands for ``torch.xpu``."""
 
+    @staticmethod
+    def current_stream(device: str) -> str:
+        return f"stream of {device}"
+
     class Event:
         def __init__(self) -> None:
             self.done: list[str] = []
 
-        def record(self) -> None:
-            self.done.append("record")
+        def record(self, stream: str) -> None:
+            self.done.append(f"record on the {stream}")
 
         def synchronize(self) -> None:
             self.done.append("synchronize")
@@ -42,7 +46,7 @@ def test_a_device_with_pinned_memory_is_waited_for_by_an_event(
     assert reading.apart
     reading.start(torch.tensor([5]))
     assert reading.finish() == [5]
-    assert reading._event.done == ["record", "synchronize"]
+    assert reading._event.done == ["record on the stream of xpu:1", "synchronize"]
 
 
 @pytest.mark.parametrize("refusal", [RuntimeError, NotImplementedError])
