@@ -175,9 +175,8 @@ class Quantized:
         return np.array(result["logits"][0], np.float32)
 
 
-def _properties(low_bit: str) -> "dict[str, Any]":
-    """The arithmetic that the openvino backend uses on a CPU: exact with floats; with quantized
-    weights the plugin's faster defaults."""
-    if low_bit in ("fp32", "fp16"):
-        return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-    return {}
+def _properties(low_bit: str) -> "dict[str, str]":
+    """The arithmetic that the openvino backend uses on a CPU."""
+    from bot.worker.backends.openvino import arithmetic
+
+    return arithmetic.EXACT if low_bit in ("fp32", "fp16") else arithmetic.quantized()

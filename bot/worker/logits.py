@@ -97,6 +97,7 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
     LoadError, and whatever OpenVINO raises."""
     import numpy as np
 
+    from bot.worker.backends.openvino.arithmetic import EXACT
     from bot.worker.backends.openvino.device import choose_device
     from bot.worker.backends.openvino.library import MODEL_FILE, import_openvino
     from bot.worker.conversion.convert import convert
@@ -107,9 +108,8 @@ def with_openvino(asked: "dict[str, Any]") -> "tuple[str, list[tuple[Logits, Log
     folder = Path(asked["scratch"])
     convert(Path(asked["model"]), folder, "fp16", lambda *_: None)
     model = core.read_model(folder / MODEL_FILE)
-    exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-    there = core.compile_model(model, device.name, exact if device.kind == "CPU" else {})
-    here = core.compile_model(model, "CPU", exact)
+    there = core.compile_model(model, device.name, EXACT if device.kind == "CPU" else {})
+    here = core.compile_model(model, "CPU", EXACT)
 
     def logits(compiled: Any, ids: "list[int]") -> Logits:
         request = compiled.create_infer_request()

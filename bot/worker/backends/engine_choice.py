@@ -89,6 +89,15 @@ MEASURED: tuple[Processor, ...] = (
             8: {OPENVINO: Speed(14.0, 49.4, 126.7), LLAMACPP: _LLAMACPP_8},
         },
     ),
+    Processor(
+        "AMX",
+        frozenset({"avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"}),
+        frozenset(),
+        {
+            4: {OPENVINO: Speed(9.6, 32.2, 70.0), LLAMACPP: Speed(11.6, 19.4, 46.5)},
+            8: {OPENVINO: Speed(6.5, 23.3, 83.2), LLAMACPP: Speed(7.7, 15.2, 48.7)},
+        },
+    ),
 )
 """The columns "one answer", "four at once" and "of 900" of the table in docs/benchmarks.md."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.block_index import BlockIndex
+from bot.worker.backends.openvino import arithmetic
 from bot.worker.backends.openvino.device import Device, choose_device
 from bot.worker.backends.openvino.library import import_genai, import_openvino
 from bot.worker.backends.openvino.memory import CacheSize, cache_size, fitted
@@ -195,12 +196,9 @@ def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, An
     """The plugin's properties: inference precision, KV cache precision, cache of compiled kernels.
 
     With weights of 16 and 32 bits the arithmetic is exact, so that answers equal those of other
-    backends. With quantized weights the plugin's faster defaults apply (on a CPU bfloat16 where it
-    has instructions for it, and a KV cache of 8 bits)."""
+    backends. With quantized weights it is faster (`bot.worker.backends.openvino.arithmetic`)."""
     if device.kind == "CPU":
-        if source.exact:
-            return {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-        return {}
+        return dict(arithmetic.EXACT) if source.exact else arithmetic.quantized()
     properties: dict[str, Any] = {}
     if str(cache_dir) != ".":
         # Compiled GPU kernels; OPTIMIZE_SIZE leaves out the weights.

@@ -1,0 +1,18 @@
+"""The number formats in which OpenVINO computes on a CPU."""
+
+from collections.abc import Collection
+
+from bot.worker.processor import processor_features
+
+EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+"""Properties for weights of 16 and 32 bits: the answers equal those of other backends."""
+
+
+def quantized(features: "Collection[str] | None" = None) -> "dict[str, str]":
+    """Properties for weights of 4 and 8 bits: OpenVINO's own defaults, on a CPU bfloat16 where it
+    has instructions for it and a KV cache of 8 bits, but no bfloat16 where the processor has AMX:
+    several answers at once were written half as fast with it as with 32 bits, where OpenVINO
+    multiplies integers (docs/benchmarks.md, "Processors with AMX"). `features`: those of the
+    processor, by default of this one."""
+    known = processor_features() if features is None else features
+    return {"INFERENCE_PRECISION_HINT": "f32"} if "amx_bf16" in (known or ()) else {}
