@@ -15,7 +15,7 @@ pipe, never text: the bot's process applies the chat format and tokenizes.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 MIN_CONTEXT = 256
@@ -177,8 +177,9 @@ class Step:
 
 
 def to_message(kind: str, value: LoadOptions | Request | Facts) -> dict[str, Any]:
-    """The message of this ``type`` whose payload is `value`."""
-    return {"type": kind, **asdict(value)}
+    """The message of this ``type`` whose payload is `value`. It shares the lists of `value`: to
+    copy a prompt of thousands of ids, as `dataclasses.asdict` does, takes milliseconds."""
+    return {"type": kind} | {each.name: getattr(value, each.name) for each in fields(value)}
 
 
 def payload(message: dict[str, Any]) -> dict[str, Any]:
