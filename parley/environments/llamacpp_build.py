@@ -100,7 +100,7 @@ static inline void parley_tile_loadconfig(const void *config) {
 #define _tile_loadconfig parley_tile_loadconfig
 #endif
 """
-"""A header that is included before each file. llama.cpp uses AMX where this processor has it."""
+"""A header that each file of C++ includes first. llama.cpp uses AMX where this processor has it."""
 
 
 async def build_server(folder: Path, gpu: str, say: Say, progress: Progress) -> Path:

@@ -1,6 +1,7 @@
 """The process that generates for `parley bench` without Parley around it."""
 
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -21,6 +22,7 @@ async def conversation() -> AsyncIterator[Conversation]:
         yield Conversation(process)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT for one process")
 async def test_ctrl_c_is_left_to_the_program_that_started_it() -> None:
     async with conversation() as talk:
         load = asdict(LoadOptions("scripted", "", "cpu", script="one two three four five"))

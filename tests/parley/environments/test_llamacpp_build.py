@@ -198,6 +198,7 @@ async def test_the_whole_configuration_of_amx_reaches_the_processor(tmp_path: Pa
     assert "dil" in compiled or "edi" in compiled
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no GCC")
 def test_compiler_options_of_the_environment_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 
 from bot.worker.backends.llamacpp import launch
 from bot.worker.backends.llamacpp.binary import INSTALL, how_it_ended
+from bot.worker.processor import processor_features
 from bot.worker.protocol import DoesNotFit, LoadError, Progress
 
 SILENCE_SECONDS = 900.0
@@ -158,9 +159,12 @@ class LlamaServer:
         if self._process is None:
             return None
         try:
-            return self._process.wait(wait) if wait else self._process.poll()
+            code = self._process.wait(wait) if wait else self._process.poll()
         except subprocess.TimeoutExpired:
             return None
+        if code is not None and code > 128 and sys.platform not in ("linux", "win32"):
+            return 128 - code  # `launch.watch` says so of a signal
+        return code
 
     def close(self) -> None:
         """End the process and delete its socket. Does nothing the second time."""
@@ -221,14 +225,15 @@ class LlamaServer:
         reasons = [line for line in self.lines if "error" in line.lower() or "failed" in line]
         said = f": {reasons[0].strip()[:300]}" if reasons else f".{output}"
         code = self.exit_code() or 0
-        # Builds with AMX by some compilers end so (`parley.environments.llamacpp_build`).
-        remedy = ""
-        if code in (-signal.SIGSEGV, -signal.SIGILL):
-            remedy = (
-                f'. Build one with: {INSTALL}; or try [model.llamacpp] arguments = ["--no-repack"]'
+        how = f"{model} cannot be loaded by {self._path} ({how_it_ended(code)}){said}"
+        # So end builds of some compilers (`parley.environments.llamacpp_build`).
+        if code == -signal.SIGSEGV and "amx_int8" in (processor_features() or ()):
+            how = (
+                f"{how.rstrip('.')}. This processor has AMX, with which some builds crash: build "
+                f"one with {INSTALL} (and the same --gpu as before), or set [model.llamacpp] "
+                'arguments = ["--no-repack"]'
             )
-        how = how_it_ended(code)
-        return LoadError(f"{model} cannot be loaded by {self._path} ({how}){said}{remedy}")
+        return LoadError(how)
 
     # ------------------------------------------------------------ requests
 

@@ -132,8 +132,8 @@ class FixedSteps:
         lost: it wrote behind what its slots hold."""
         count, launched, go_on = len(answers), self._launched, go_on and self._readback.apart
         self._launched = False
-        if self._expected != (positions, answers):
-            self._expected = [], []
+        expected, self._expected = self._expected, ([], [])  # should something fail
+        if expected != (positions, answers):
             launched = False
             rows = [Row(*each) for each in zip(positions, answers, strict=True)]
             self._states.fill(rows)

@@ -244,11 +244,22 @@ def test_a_model_that_the_server_refuses_is_told_in_one_line(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no signals")
 @pytest.mark.parametrize(
-    ("number", "remedy"), [("SIGSEGV", True), ("SIGILL", True), ("SIGKILL", False)]
+    ("number", "features", "remedy"),
+    [
+        ("SIGSEGV", ("avx2", "amx_int8"), True),
+        ("SIGSEGV", ("avx2",), False),
+        ("SIGSEGV", None, False),
+        ("SIGKILL", ("avx2", "amx_int8"), False),
+    ],
 )
 def test_a_server_that_a_signal_ends_while_it_loads_is_told_with_what_may_help(
-    start: Start, number: str, remedy: bool
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    number: str,
+    features: tuple[str, ...] | None,
+    remedy: bool,
 ) -> None:
+    monkeypatch.setattr("bot.worker.backends.llamacpp.server.processor_features", lambda: features)
     ended = getattr(signal, number)
     with pytest.raises(LoadError) as caught:
         start({"load": ["warming up the model"], "load_code": -int(ended)})
