@@ -106,6 +106,15 @@ class TerminalProgram:
         self.wait_until(lambda shown: shown.count(text) >= times, f"{text!r} {times} times")
         return self.terminal.text
 
+    def wait_for_hidden(self, text: str) -> None:
+        """Wait until the program asked `text` and reads without an echo: what is typed before is
+        thrown away."""
+        self.wait_for(text)
+        deadline = time.monotonic() + LIMIT
+        while termios.tcgetattr(self._master)[3] & termios.ECHO:
+            assert time.monotonic() < deadline, f"never hidden: {text!r}"
+            time.sleep(0.01)
+
     def wait_for_written(self, text: str) -> None:
         """Wait until the program wrote `text`, even if it took it back at once."""
         self.wait_until(lambda _: text in self.written, repr(text))

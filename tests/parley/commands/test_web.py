@@ -123,8 +123,8 @@ async def test_a_link_needs_the_server() -> None:
 
 def test_two_passwords_that_differ_change_nothing(program: Program) -> None:
     with program.in_terminal("web", "password") as terminal:
-        terminal.wait_for("Password")
+        terminal.wait_for_hidden("Password")
         terminal.type("correct horse\r")
-        terminal.wait_for("Again")
+        terminal.wait_for_hidden("Again")
         terminal.type("another horse\r")
         terminal.wait_for("The two passwords differ")
