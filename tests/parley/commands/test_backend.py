@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parley.environments.llamacpp_build import MARKER, VERSION
+from parley.environments.llamacpp_build import MARKER, _described
 from tests.fake_llama import write_fake_server
 from tests.parley.parley_program import Program
 
@@ -57,7 +57,7 @@ def test_a_llama_server_that_is_there_is_tested_and_its_settings_are_printed(
     program: Program, tmp_path: Path
 ) -> None:
     server = write_fake_server(tmp_path)
-    (tmp_path / MARKER).write_text(f"{VERSION} cpu")
+    (tmp_path / MARKER).write_text(_described(""))
     done = program.run("backend", "install", "llamacpp", "--folder", str(tmp_path))
     assert done.returncode == 0
     assert "is complete already" in done.stderr
