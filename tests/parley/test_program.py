@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 import typer.main
 
@@ -39,21 +41,23 @@ def test_help_lists_every_command_and_the_most_used_first(program: Program) -> N
     assert list(COMMANDS)[:2] == ["chat", "run"]
 
 
-def test_no_help_text_loses_words_in_square_brackets() -> None:
-    """The help is rendered as markup, in which "[model]" would be a tag and vanish."""
-    pending = [typer.main.get_command(app)]
+def commands() -> Iterator[Any]:
+    """The program, its groups, and every command."""
+    pending: list[Any] = [typer.main.get_command(app)]
     while pending:
         command = pending.pop()
         pending += getattr(command, "commands", {}).values()
+        yield command
+
+
+def test_no_help_text_loses_words_in_square_brackets() -> None:
+    """The help is rendered as markup, in which "[model]" would be a tag and vanish."""
+    for command in commands():
         texts = [command.help, *(getattr(each, "help", None) for each in command.params)]
         assert not [text for text in texts if text and "[" in text]
 
 
 def test_help_is_broken_where_the_terminal_ends_and_between_paragraphs_only() -> None:
-    pending, texts = [typer.main.get_command(app)], []
-    while pending:
-        command = pending.pop()
-        pending += getattr(command, "commands", {}).values()
-        texts.append(command.help or "")
+    texts = [command.help or "" for command in commands()]
     assert [text for text in texts if "\n\n" in text]
     assert not [text for text in texts if "\n" in text.replace("\n\n", "")]

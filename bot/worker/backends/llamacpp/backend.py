@@ -12,12 +12,7 @@ from pathlib import Path
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.llamacpp.arguments import server_arguments
-from bot.worker.backends.llamacpp.binary import (
-    Server,
-    find_server,
-    how_it_ended,
-    inspect_server,
-)
+from bot.worker.backends.llamacpp.binary import Server, find_server, how_it_ended, inspect_server
 from bot.worker.backends.llamacpp.device import Target, choose_device
 from bot.worker.backends.llamacpp.gguf_header import GgufHeader, read_header
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError

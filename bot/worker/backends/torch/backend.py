@@ -291,7 +291,7 @@ class TorchBackend:
     def _goes_on(self, answers: list[Answer]) -> bool:
         """Whether the next step will be for the same answers, unless one ends by itself. Several
         answers do that too often: each time, all would wait for a step that is of no use."""
-        if len(answers) > 1 or len(self._answers) > 1:
+        if len(self._answers) > 1:  # also one that waits, or is being read
             return False
         (answer,) = answers
         return len(answer.tokens) + 1 < answer.request.max_new_tokens
