@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.worker.channel import Command
-from bot.worker.loop import Loop
+from bot.worker.loop import GATHER_SECONDS, Loop
 from bot.worker.protocol import END, Ended, Facts, Request, Step, Usage
 
 
@@ -60,16 +60,18 @@ QUIT = {"type": "quit"}
 class Bot:
     """The other end: commands go in, frames come out."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 1.0) -> None:
+        """`step`: seconds between two looks at the clock, of which each decoding step has one."""
         self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.frames: list[dict[str, Any]] = []
         self.time = 0.0
+        self.step = step
 
     def say(self, message: dict[str, Any]) -> None:
         self.commands.put(Command(message, self.time))
 
     def clock(self) -> float:
-        self.time += 1.0
+        self.time += self.step
         return self.time
 
     def run(self, backend: CountingBackend) -> None:
@@ -107,6 +109,59 @@ def test_one_frame_carries_the_tokens_of_all_answers() -> None:
     Loop(backend, bot.commands, quit_when_idle(bot, backend), bot.clock).run()
     assert [f["tokens"] for f in bot.frames] == [[(i, [n]) for i in (1, 2, 3)] for n in (1, 2)]
     assert [len(f["ended"]) for f in bot.frames] == [0, 3]
+
+
+def test_tokens_of_fast_steps_are_sent_together_but_for_the_first_one() -> None:
+    bot, backend = Bot(step=GATHER_SECONDS / 3), CountingBackend()
+    bot.say(add(1, length=9))
+    Loop(backend, bot.commands, quit_when_idle(bot, backend), bot.clock).run()
+    assert bot.frames[0]["tokens"] == [(1, [1])]
+    assert len(bot.frames) < 6
+    tokens = [token for frame in bot.frames for token in dict(frame["tokens"])[1]]
+    assert tokens == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert [len(frame["ended"]) for frame in bot.frames][-2:] == [0, 1]
+    assert bot.ends()[1]["usage"]["completion_tokens"] == 9
+
+
+def test_tokens_are_not_held_back_while_a_command_is_carried_out() -> None:
+    """A new prompt may take long to read, and a cancelled answer gets what came before."""
+    sent: list[int] = []  # tokens that had been sent when the second request came
+
+    class Watching(CountingBackend):
+        def add(self, request: Request) -> None:
+            if request.id == 2:
+                sent.extend(token for frame in bot.frames for token in dict(frame["tokens"])[1])
+            super().add(request)
+
+    def during(step: int) -> None:
+        if step == 3:
+            bot.say(add(2, length=1))
+        if step == 5:
+            bot.say(CANCEL_1)
+
+    bot, backend = Bot(step=GATHER_SECONDS / 1000), Watching(during)
+    bot.say(add(1, length=100))
+    Loop(backend, bot.commands, quit_when_idle(bot, backend), bot.clock).run()
+    assert sent == [1, 2, 3]
+    got = [token for frame in bot.frames for token in dict(frame["tokens"]).get(1, [])]
+    assert got == [1, 2, 3, 4, 5]
+    assert bot.ends()[1]["reason"] == "cancelled"
+
+
+def test_nothing_is_held_back_while_the_backend_pauses() -> None:
+    sent: list[int] = []
+
+    class Pausing(CountingBackend):
+        def step(self) -> Step:
+            sent.append(sum(len(ids) for frame in bot.frames for _, ids in frame["tokens"]))
+            step = super().step()
+            step.pause = 1e-6
+            return step
+
+    bot, backend = Bot(step=GATHER_SECONDS / 1000), Pausing()
+    bot.say(add(1, length=4))
+    Loop(backend, bot.commands, quit_when_idle(bot, backend), bot.clock).run()
+    assert sent == [0, 1, 2, 3]
 
 
 def test_usage_counts_from_the_arrival_of_the_request() -> None:
