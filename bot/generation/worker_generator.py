@@ -44,7 +44,9 @@ class WorkerGenerator:
         self._client: WorkerClient | None = None
         self._context = 0
         """The loaded model's context window, in tokens; 0 before the first load. Less than the
-        codec's where memory was too small."""
+        codec's where memory or speed allow no more."""
+        self._first_note = ""
+        """What the worker noted at the first load, which chose the context window."""
         self._halved = ""
         """A note for the operator that memory ran out and the context window was halved, or ""."""
 
@@ -58,7 +60,7 @@ class WorkerGenerator:
             device=facts.device,
             low_bit=facts.low_bit,
             context=facts.context,
-            note="; ".join(note for note in (facts.note, self._halved) if note),
+            note=self._note(facts.note),
             thinks_at=tuple(sorted(codec.thinks_at)),
             reasoning_levels=tuple(sorted(codec.reasoning_levels)),
         )
@@ -124,7 +126,9 @@ class WorkerGenerator:
         options = self._options
         codec = await self._load_codec()
         context = self._next_context(codec.context)
-        load = await asyncio.to_thread(load_options, options, codec, context)
+        # A worker that starts again gets the window that prompts were packed for.
+        fit = options.context == 0 and not self._context
+        load = await asyncio.to_thread(load_options, options, codec, context, fit=fit)
         client = await WorkerClient.launch(
             load,
             python=options.python,
@@ -135,8 +139,15 @@ class WorkerGenerator:
         facts = client.facts
         if facts.note:
             logger.info("the model: %s (%s)", facts.note, facts.device)
+        if not self._context:
+            self._first_note = facts.note
         self._client, self._context = client, facts.context
         return client
+
+    def _note(self, newest: str) -> str:
+        """What the operator should know: of the first load, of the newest one, and of memory."""
+        notes = (*self._first_note.split("; "), *newest.split("; "), self._halved)
+        return "; ".join(filter(None, dict.fromkeys(notes)))
 
     def _next_context(self, whole: int) -> int:
         """The context window to load with, in tokens: `whole`, or half of it after memory ran out
@@ -144,7 +155,7 @@ class WorkerGenerator:
         context = self._context or whole
         if self._client is None or not self._client.out_of_memory:
             return context
-        if context < whole or context // 2 < MIN_CONTEXT:
+        if self._halved or context // 2 < MIN_CONTEXT:
             raise ModelError(
                 f"The memory of {self._client.facts.device} ran out again, with a context of "
                 f"{context} tokens and {self._options.max_parallel} answers at a time: set "
@@ -179,15 +190,18 @@ class WorkerGenerator:
             raise
 
 
-def load_options(options: WorkerOptions, codec: Codec, context: int) -> LoadOptions:
-    """What the worker is told to load. Blocking: tokenizes a few samples."""
+def load_options(
+    options: WorkerOptions, codec: Codec, context: int, *, fit: bool = False
+) -> LoadOptions:
+    """What the worker is told to load. `fit`: `context` is the most, and the worker may take a
+    smaller window. Blocking: tokenizes a few samples."""
     return LoadOptions(
         backend=options.backend,
         model=str(options.model or ""),
         device=options.device,
         low_bit=options.low_bit,
         context=context,
-        fit=options.context == 0,
+        fit=fit,
         max_parallel=options.max_parallel,
         cache_dir=str(options.cache_dir or ""),
         exporter=options.exporter,

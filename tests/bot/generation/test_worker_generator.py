@@ -368,6 +368,39 @@ async def test_memory_that_runs_out_halves_the_context_once(
 
 
 @needs_signals
+async def test_a_window_that_the_worker_chose_is_halved_once_too(tmp_path: Path) -> None:
+    options = replace(out_of_memory(tmp_path, whole=2000), context=0)
+    async with running(options) as generator:
+        first = await generator.start()
+        assert (first.context, first.note) == (3072, "only 3072 fit")
+        with pytest.raises(WorkerLost, match="XPU out of memory"):
+            await answer(generator)
+        text, _ = await answer(generator)
+        info = await generator.start()
+    assert text == WORDS
+    halved = "the memory ran out: the context was halved from 3072 to 1536 tokens"
+    assert (info.context, info.note) == (1536, f"only 3072 fit; {halved}")
+
+
+@needs_signals
+async def test_a_worker_that_starts_again_keeps_the_window_that_was_chosen(tmp_path: Path) -> None:
+    """Memory that is short at that moment must not shrink it: prompts were packed for it."""
+    limit = tmp_path / "limit"
+    limit.write_text("3072")
+    chosen = f"int(open({str(limit)!r}).read())"
+    python = out_of_memory_python(tmp_path / "python", "False", chosen)
+    async with running(replace(FAST, python=python, context=0)) as generator:
+        before = await generator.start()
+        limit.write_text("1024")
+        first_pid = generator.worker_pid
+        assert first_pid is not None
+        os.kill(first_pid, signal.SIGKILL)
+        await until(lambda: generator.worker_pid != first_pid)
+        assert await generator.start() == before
+    assert before.context == 3072
+
+
+@needs_signals
 async def test_a_prompt_that_was_packed_for_a_larger_window_is_given_back(tmp_path: Path) -> None:
     long = Prompt("", (), "word " * 2500)
     async with running(out_of_memory(tmp_path, whole=2000)) as generator:
