@@ -140,8 +140,8 @@ benchmark: $(VENV)/installed-dev  ## Measure Parley's own overhead; prints, asse
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.six_people
 
-bench: $(VENV)/installed-dev  ## Measure how fast the configured model answers, beside others.
-	$(BIN)/parley bench
+bench: $(VENV)/installed-dev  ## Measure how fast the configured model answers, beside others; ARGS="--quick" and more.
+	$(BIN)/parley bench $(ARGS)
 
 clean:  ## Remove the environment, builds and caches.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.worker.backends import Backend
-from bot.worker.process import load, one_line
+from bot.worker.exception_text import one_line
+from bot.worker.process import load
 from bot.worker.protocol import LoadError, LoadOptions, Request, cut_at_stop
 
 MARK = "@alone "
@@ -159,8 +160,7 @@ class _Transformers:
         if not (Path(options.model) / "config.json").is_file():
             raise LoadError("transformers needs the model's folder with its config.json")
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        gpus = [name for name in ("xpu", "cuda") if _available(torch, name)]
-        self.device = [*gpus, "cpu"][0] if options.device == "auto" else options.device.lower()
+        self.device = _device(torch, options.device)
         self.torch = torch
         self.tokenizer: Any = AutoTokenizer.from_pretrained(options.model)
         model: Any = AutoModelForCausalLM.from_pretrained(options.model, dtype="auto")
@@ -169,8 +169,23 @@ class _Transformers:
         self.title = f"transformers {transformers.__version__} on {self.device}, {dtype}"
 
 
-def _available(torch: Any, device: str) -> bool:
-    return hasattr(torch, device) and bool(getattr(torch, device).is_available())
+def _device(torch: Any, wanted: str) -> str:
+    """torch's device for ``[model] device``, which may name a GPU as OpenVINO or llama.cpp does.
+    Raises LoadError where there is no GPU."""
+    gpus = [
+        name
+        for name in ("xpu", "cuda")
+        if hasattr(torch, name) and getattr(torch, name).is_available()
+    ]
+    if wanted == "auto":
+        return [*gpus, "cpu"][0]
+    if not wanted.startswith("gpu"):
+        return wanted
+    if not gpus:
+        raise LoadError(
+            "torch finds no GPU here, and what it writes on a processor is no comparison"
+        )
+    return gpus[0]
 
 
 class Generate(_Transformers):

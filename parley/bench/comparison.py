@@ -6,17 +6,24 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from bot.config import Settings
+from bot.errors import ConfigError, ModelError
 from bot.generation.codec import Codec, load_codec
+from bot.generation.options import WorkerOptions
 from bot.generation.worker_generator import load_options
 from bot.messages import Completion, ModelInfo, Prompt
-from bot.worker.protocol import LoadOptions
+from bot.worker.backends.llamacpp.binary import find_server
+from bot.worker.gguf.files import is_gguf
+from bot.worker.protocol import LoadError, LoadOptions
 from parley.app import worker_options
 from parley.bench.alone import Alone, Unavailable, alone
 from parley.bench.delivered import Asked, Delivered, delivering
 from parley.bench.samples import Sample
+from parley.doctor.resolve import read_model, resolve_backend
 from parley.environments import ipex
+from parley.environments.llamacpp import server_path
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +46,10 @@ CASES = {
 
 PARLEY, ENGINE, IPEX, LLAMACPP = "Parley", "the engine alone", "ipex-llm", "llama.cpp"
 """Who generated."""
+ON_A_SERVER = "the model is on a server, which Parley did not start"
+"""Why nobody else is measured with ``backend = "openai"``."""
+SAMPLE = "In 1984 the Lighthouse wasn't lit: 3 of its 12 lamps (the oldest ones) were broken."
+"""A text that tokenizers of different models divide differently."""
 NO_OTHERS = "--quick measures no other programs"
 """Why those in `Plan.left_out` are missing."""
 
@@ -127,8 +138,11 @@ class Results:
 
 async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = False) -> Results:
     """Measure all of `plan`. `say` is told what is being done. Raises ConfigError and ModelError
-    where Parley itself cannot answer; what else is missing is in the results."""
-    settings = adapted(settings, plan)
+    where Parley itself cannot answer, and for a `Plan.gguf` with which nothing can be compared;
+    what else is missing is in the results."""
+    if plan.gguf:
+        await asyncio.to_thread(_check_gguf, settings, plan.gguf)
+    settings = await prepared(settings, plan)
     say("Loading the model")
     async with AsyncExitStack() as stack:
         parley = await stack.enter_async_context(
@@ -138,11 +152,13 @@ async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = F
         run.results.titles[PARLEY] = f"{parley.model.backend} on {parley.model.device}"
         run.results.leave_out(plan.left_out)
         if settings.model.backend == "openai":
-            run.results.missing[ENGINE] = "the model is on a server, which Parley did not start"
+            run.results.missing |= dict.fromkeys((ENGINE, *plan.peers), ON_A_SERVER)
             await run.streams(None, None)
             return run.results
         options = await asyncio.to_thread(worker_options, settings)
         codec = await asyncio.to_thread(load_codec, options)
+        if plan.gguf:
+            await _check_same_model(codec, options, plan.gguf)
         load = await asyncio.to_thread(load_options, options, codec, parley.model.context)
         sources = _Sources(load, parley.model.backend, options.python, settings, verbose)
         engine = await sources.opened(stack, ENGINE, run.results)
@@ -153,14 +169,58 @@ async def compare(settings: Settings, plan: Plan, say: Say, *, verbose: bool = F
         return run.results
 
 
-def adapted(settings: Settings, plan: Plan) -> Settings:
-    """The settings, with room for what is measured."""
-    section = settings.model
+async def prepared(settings: Settings, plan: Plan) -> Settings:
+    """The settings with the backend and device that they mean as they are, and with room for what
+    is measured. Raises ModelError where the model cannot be read."""
+    if settings.model.backend == "auto":
+        # before `max_parallel` changes, on which the choice depends
+        settings = (await resolve_backend(settings)).settings
+    section, most = settings.model, CONTEXT
+    if section.backend not in ("openai", "scripted"):
+        most = min(most, (await asyncio.to_thread(read_model, settings)).context)
     changes = {
         "max_parallel": max(plan.streams),
-        "context": min(section.context or CONTEXT, CONTEXT),
+        "context": min(section.context or most, most),
     }
     return settings.model_copy(update={"model": section.model_copy(update=changes)})
+
+
+def _check_gguf(settings: Settings, file: str) -> None:
+    """Whether llama.cpp's server can be measured with this file. Raises ConfigError, at once and
+    not after everything else was measured."""
+    if settings.model.backend == "openai":
+        raise ConfigError(f"--gguf cannot be compared: {ON_A_SERVER}. Leave it out.")
+    if not is_gguf(Path(file)):
+        raise ConfigError(f"--gguf {file} is no GGUF file.")
+    try:
+        find_server(server_path(settings))
+    except LoadError as error:
+        raise ConfigError(f"--gguf: {error}") from error
+
+
+async def _check_same_model(codec: Codec, options: WorkerOptions, file: str) -> None:
+    """Raises ConfigError where the file is of another model, as far as the tokenizers tell."""
+    text = Completion(SAMPLE)
+    wanted = replace(options, model=Path(file), context=0, chat=False)
+    try:
+        other = await asyncio.to_thread(load_codec, wanted)
+        same = await other.encode(text) == await codec.encode(text)
+    except ModelError as error:
+        raise ConfigError(f"--gguf: {error}") from error
+    if not same:
+        raise ConfigError(
+            f"--gguf {file} has another tokenizer than {options.name or codec.name}: it is another "
+            "model. Give the same model as a GGUF file."
+        )
+
+
+def device_for(who: str, device: str) -> str:
+    """``[model] device``, which the backend of Parley has named, as another library names it."""
+    if who == LLAMACPP and device.startswith(("xpu", "cuda")):
+        return "gpu"
+    if who == IPEX and device.startswith("gpu"):
+        return "xpu"
+    return device
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +239,12 @@ class _Sources:
         if who == ENGINE:
             return "engine", replace(self.load, backend=self.backend), self.python
         if who == LLAMACPP:
-            return "engine", replace(self.load, backend="llamacpp", model=gguf), self.python
+            device = device_for(who, self.load.device)
+            load = replace(self.load, backend="llamacpp", model=gguf, device=device)
+            return "engine", load, self.python
         if who != IPEX:
             return who, replace(self.load, backend=self.backend), self.python
-        found = ipex.installed(self.load.device)
+        found = ipex.installed(device_for(who, self.load.device))
         if found is None:
             raise Unavailable("parley backend install ipex installs it")
         python, device = found
