@@ -58,10 +58,7 @@ Tensors = Iterator[tuple[str, str, npt.NDArray[np.float16]]]
 
 def make(folder: Path, quantize: str) -> None:
     """Write all files into the new folder."""
-    model = folder / "model"
-    model.mkdir(parents=True)
-    (model / "config.json").write_text(json.dumps(_config()))
-    write_safetensors(model / "model.safetensors")
+    make_model(folder / "model")
     whole = folder / "F16.gguf"
     write_gguf(whole)
     for kind in FORMATS:
@@ -70,9 +67,17 @@ def make(folder: Path, quantize: str) -> None:
     whole.unlink()
 
 
+def make_model(folder: Path) -> None:
+    """Write the model as a Hugging Face folder of 2.2 GB, without a tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_safetensors(folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(_config()), encoding="utf-8")
+
+
 def _config() -> dict[str, Any]:
     return {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+        "bos_token_id": 1, "eos_token_id": 2,
         "hidden_size": HIDDEN, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS, "num_key_value_heads": KEY_HEADS, "vocab_size": VOCABULARY,
         "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,

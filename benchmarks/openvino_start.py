@@ -10,7 +10,6 @@ reading the converted file takes when the system has it in memory already.
 
 import argparse
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -18,68 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save_file
-
+from benchmarks.engines import make_model
 from bot.worker.backends.openvino.library import MODEL_FILE
 from bot.worker.backends.openvino.source import find_source
 from bot.worker.protocol import LoadOptions
 
-HIDDEN, INNER, LAYERS, VOCABULARY, KEYS = 2048, 5632, 22, 32000, 256
-CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "hidden_act": "silu",
-    "hidden_size": HIDDEN,
-    "intermediate_size": INNER,
-    "max_position_embeddings": 2048,
-    "num_attention_heads": 32,
-    "num_hidden_layers": LAYERS,
-    "num_key_value_heads": 4,
-    "rms_norm_eps": 1e-5,
-    "rope_theta": 10000.0,
-    "tie_word_embeddings": False,
-    "torch_dtype": "float16",
-    "vocab_size": VOCABULARY,
-}
 START = "--one-start"
 """Makes the command one of the processes that are measured."""
-
-
-def make_model(folder: Path) -> Path:
-    """The folder of the model; made where it is not there yet."""
-    if (folder / "config.json").exists():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
-
-    def matrix(out: int, into: int, scale: float = 1.0) -> Any:
-        values = random.standard_normal((out, into), np.float32)
-        return (values * np.float32(scale / np.sqrt(into))).astype(np.float16)
-
-    norm = np.ones(HIDDEN, np.float16)
-    tensors = {
-        "model.embed_tokens.weight": matrix(VOCABULARY, HIDDEN, 8.0),
-        "lm_head.weight": matrix(VOCABULARY, HIDDEN),
-        "model.norm.weight": norm,
-    }
-    shapes = {"q": (HIDDEN, HIDDEN), "k": (KEYS, HIDDEN), "v": (KEYS, HIDDEN)}
-    for layer in range(LAYERS):
-        at = f"model.layers.{layer}."
-        tensors |= {f"{at}{name}_layernorm.weight": norm for name in _NORMS}
-        for name, shape in (shapes | {"o": (HIDDEN, HIDDEN)}).items():
-            tensors[f"{at}self_attn.{name}_proj.weight"] = matrix(*shape)
-        for name in ("gate", "up"):
-            tensors[f"{at}mlp.{name}_proj.weight"] = matrix(INNER, HIDDEN)
-        tensors[f"{at}mlp.down_proj.weight"] = matrix(HIDDEN, INNER)
-    save_file(tensors, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    return folder
-
-
-_NORMS = ("input", "post_attention")
 
 
 def seconds_to_read(file: Path) -> tuple[float, float]:
@@ -152,7 +96,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=Path(".cache/openvino"))
     asked = parser.parse_args()
-    model, cache = make_model(asked.cache / "random-1.1b"), str(asked.cache / "converted")
+    model, cache = asked.cache / "random-1.1b", str(asked.cache / "converted")
+    if not (model / "config.json").exists():
+        make_model(model)
     options = LoadOptions("openvino", str(model), "cpu", asked.low_bit, cache_dir=cache)
     file = (find_source(options, lambda *_: None).path / MODEL_FILE).with_suffix(".bin")
     size = file.stat().st_size / 1e6
