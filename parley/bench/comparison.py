@@ -280,17 +280,19 @@ class _Run:
         self._parley = parley
         self._until = until
         self._number = 0
-        self._asked: dict[int, list[list[int]]] = {}
-        """The prompts of the first round, by the number of answers at once."""
+        self._first: list[list[int]] = []
+        """The prompt of the answer before the first round."""
+        self._asked: dict[int, list[list[list[int]]]] = {}
+        """The prompts of each round, by the number of answers at once."""
 
     async def streams(self, engine: Alone | None, codec: Codec | None) -> None:
         """Throughput, for each number of answers at once."""
-        await self._pair(1, engine, codec, record=False)  # what is computed once is computed now
+        # what is computed once is computed now
+        self._first = await self._pair(1, engine, codec, record=False)
         for streams in self._plan.streams:
-            async for number in self._rounds(f"{streams} at once"):
+            async for _ in self._rounds(f"{streams} at once"):
                 prompts = await self._pair(streams, engine, codec, record=True)
-                if number == 0 and prompts:
-                    self._asked[streams] = prompts
+                self._asked.setdefault(streams, []).append(prompts)
 
     async def _pair(
         self, streams: int, engine: Alone | None, codec: Codec | None, *, record: bool
@@ -376,7 +378,8 @@ class _Run:
             self.results.tenth_turn.setdefault(who, []).append(samples[-1].first[0])
 
     async def peers(self, sources: _Sources, codec: Codec) -> None:
-        """The throughput of others, on the prompts of the first round."""
+        """The throughput of others, round by round on Parley's prompts, none of which they have
+        in a prefix cache."""
         others = [*self._plan.peers, *([LLAMACPP] if self._plan.gguf else [])]
         for who in others:
             if who == IPEX and sources.backend == "ipex":
@@ -389,17 +392,18 @@ class _Run:
 
     async def _peer(self, who: str, peer: Alone, codec: Codec) -> None:
         try:
-            await peer.run(self._asked[self._plan.streams[0]], codec.stops, self._plan.tokens)
-            for streams, prompts in self._asked.items():
-                async for _ in self._rounds(f"{who}, {streams} at once"):
-                    sample = await peer.run(prompts, codec.stops, self._plan.tokens)
+            await peer.run(self._first, codec.stops, self._plan.tokens)
+            for streams, asked in self._asked.items():
+                async for number in self._rounds(f"{who}, {streams} at once", len(asked)):
+                    sample = await peer.run(asked[number], codec.stops, self._plan.tokens)
                     self.results.sampled(who, streams, sample)
         except Unavailable as reason:
             self.results.missing[who] = str(reason)
 
-    async def _rounds(self, what: str) -> AsyncIterator[int]:
-        """The numbers of the rounds: at least one, and no further one when the time is over."""
-        for number in range(self._plan.rounds):
+    async def _rounds(self, what: str, most: int | None = None) -> AsyncIterator[int]:
+        """The numbers of the rounds, of `most` or of those that are planned: at least one, and no
+        further one when the time is over."""
+        for number in range(self._plan.rounds if most is None else most):
             if number and time.monotonic() > self._until:
                 return
             self._say(f"{what}, round {number + 1}")

@@ -1,7 +1,7 @@
 """Parley beside the engine alone, on the same prompts."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bot.errors import GenerationError, ModelError
 from bot.messages import Completion, Finished, ModelInfo, Prompt, Sampling, Thought
 from bot.ports import Generator
 from bot.worker.protocol import LoadOptions
-from parley.bench.alone import Unavailable, alone
+from parley.bench.alone import Alone, Unavailable, alone
 from parley.bench.comparison import (
     ENGINE,
     IPEX,
@@ -88,12 +88,29 @@ async def test_turns_after_the_cut_and_those_of_several_people_are_compared(
     assert any("First token after the context was cut" in str(one) for one in texts)
 
 
-async def test_a_peer_answers_the_prompts_of_the_first_round(demo: Settings) -> None:
-    plan = Plan(streams=(2,), rounds=1, tokens=8, peers=("generate", "nobody"), cases=())
+async def test_a_peer_answers_the_prompts_of_each_round(
+    demo: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[int, list[list[list[int]]]] = {}  # by process, in the order of the runs
+    run = Alone.run
+
+    async def watched(
+        self: Alone, prompts: list[list[int]], stop: Collection[int], tokens: int
+    ) -> Sample:
+        asked.setdefault(id(self), []).append(prompts)
+        return await run(self, prompts, stop, tokens)
+
+    monkeypatch.setattr(Alone, "run", watched)
+    plan = Plan(streams=(2,), rounds=2, tokens=8, peers=("generate", "nobody"), cases=())
     results = await compare(demo, plan, lambda _: None)
-    (mine,), (theirs,) = results.streams[PARLEY, 2], results.streams["generate", 2]
-    assert theirs.tokens == mine.tokens
-    assert theirs.first[0] < theirs.first[1] <= theirs.seconds  # one prompt after the other
+    engine, peer = asked.values()
+    assert peer == engine[:3]  # one before the rounds, and the two rounds
+    assert len({tuple(prompt) for prompts in peer for prompt in prompts}) == 5
+    for mine, theirs in zip(
+        results.streams[PARLEY, 2], results.streams["generate", 2], strict=True
+    ):
+        assert theirs.tokens == mine.tokens
+        assert theirs.first[0] < theirs.first[1] <= theirs.seconds  # one prompt after the other
     assert results.titles["generate"].startswith("transformers ")
     assert set(results.missing) == {"nobody"}
 
