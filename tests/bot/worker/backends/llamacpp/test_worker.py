@@ -12,6 +12,7 @@ import pytest
 
 from bot.errors import ModelError, WorkerLost
 from bot.generation.worker_client import WorkerClient
+from bot.worker.backends.llamacpp.server import _is_abandoned
 from bot.worker.protocol import LoadOptions
 from tests.bot.worker.backends.llamacpp.test_launch import alive
 from tests.fake_llama import BYTE, END, arguments
@@ -76,6 +77,8 @@ async def test_what_a_killed_worker_left_is_deleted_by_the_next(
     await client.wait()
     await client.aclose()
     assert folders(tmp_path) == left
+    # the kernel ends its server, which may listen for a moment more
+    await until(lambda: all(map(_is_abandoned, left)))
     client = await WorkerClient.launch(options())
     await client.aclose()
     assert folders(tmp_path) == []
