@@ -13,7 +13,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from bot.generation.process import exit_text
+from bot.worker.exit_text import exit_text
 
 LONGEST_LINE = 2**24
 """Bytes of one line of output; a library may print long lines, too."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 from collections import deque
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from bot import worker
 from bot.environment import model_environment
 from bot.errors import ModelError
+from bot.worker.exit_text import exit_text
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +74,3 @@ def ending(code: int | None, last_output: str, python: str = "") -> str:
             f"{last_output}"
         )
     return f"The model's process ended unexpectedly: {exit_text(code)}.{last_output}"
-
-
-def exit_text(code: int | None) -> str:
-    """How a process ended, for people. `code`: its ``returncode``, negative for a signal."""
-    if code is None:
-        return "it is still running"
-    if code >= 0:
-        return f"exit code {code}"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
-    return f"killed by {name}{hint}"

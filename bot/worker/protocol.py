@@ -6,9 +6,9 @@ Bot to worker: ``load`` (once, first; the fields of `LoadOptions`), ``add`` (`Re
 Worker to bot: ``hello`` (``pid``, ``python``); any number of ``progress`` (``what``, ``done``,
 ``total``); then ``ready`` (`Facts`) or ``failed`` (``message``). While requests are in flight:
 ``step``, one frame for all of them and for one or more steps (``step``: steps so far; ``tokens``:
-pairs of request id and new token ids; ``ended``: a list of `Ended`), and ``note`` (``message``: one line for the operator).
-Every few seconds: ``beat`` (``steps`` so far). Before the process exits because the backend failed:
-``fatal`` (``message``, ``memory``: true where memory ran out).
+pairs of request id and new token ids; ``ended``: a list of `Ended`), and ``note`` (``message``: one
+line for the operator). Every few seconds: ``beat`` (``steps`` so far). Before the process exits
+because the backend failed: ``fatal`` (``message``, ``memory``: true where memory ran out).
 
 Each message is a JSON object (`bot.worker.frames`) whose ``type`` is its name. Token ids cross the
 pipe, never text: the bot's process applies the chat format and tokenizes.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.worker.backends import warm_up
 from bot.worker.backends.llamacpp.arguments import server_arguments
-from bot.worker.backends.llamacpp.binary import Server, find_server, how_it_ended, inspect_server
+from bot.worker.backends.llamacpp.binary import Server, find_server, inspect_server
 from bot.worker.backends.llamacpp.device import Target, choose_device
 from bot.worker.backends.llamacpp.gguf_header import GgufHeader, read_header
 from bot.worker.backends.llamacpp.server import LlamaServer, ServerError
@@ -25,6 +25,7 @@ from bot.worker.backends.llamacpp.stream import (
     StreamEvent,
     completion_body,
 )
+from bot.worker.exit_text import exit_text
 from bot.worker.gguf.files import is_gguf
 from bot.worker.protocol import (
     END,
@@ -194,7 +195,7 @@ class LlamaCppBackend:
             output = server.last_output()  # reads the rest of the log
             if server.memory_ran_out:
                 raise MemoryError(f"llama-server: {server.memory_ran_out}")
-            raise RuntimeError(f"llama-server ended ({how_it_ended(code)}).{output}")
+            raise RuntimeError(f"llama-server ended ({exit_text(code)}).{output}")
         if time.monotonic() - self._heard_at > STALL_SECONDS:
             raise RuntimeError(
                 f"llama-server hung: nothing came for {STALL_SECONDS:g} seconds."

@@ -4,7 +4,6 @@ A binary that was built for another processor ends with an illegal instruction, 
 old lacks options; both are found here, before a model is loaded.
 """
 
-import os
 import re
 import shutil
 import signal
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from bot.worker.exit_text import exit_text
 from bot.worker.protocol import LoadError
 
 NAME = "llama-server"
@@ -151,9 +151,4 @@ def _broken(path: str, code: int, output: str) -> str:
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = f": {lines[-1][:200].rstrip('.')}" if lines else ""
-    return f"{path} does not run here ({how_it_ended(code)}){said}. Build one with: {INSTALL}"
-
-
-def how_it_ended(code: int) -> str:
-    """A process's exit code as `subprocess` has it, in words."""
-    return f"killed by signal {-code}" if code < 0 and os.name == "posix" else f"exit code {code}"
+    return f"{path} does not run here ({exit_text(code)}){said}. Build one with: {INSTALL}"

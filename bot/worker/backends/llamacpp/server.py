@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.worker.backends.llamacpp import launch
-from bot.worker.backends.llamacpp.binary import INSTALL, how_it_ended
+from bot.worker.backends.llamacpp.binary import INSTALL
+from bot.worker.exit_text import exit_text
 from bot.worker.processor import processor_features
 from bot.worker.protocol import DoesNotFit, LoadError, Progress
 
@@ -225,7 +226,7 @@ class LlamaServer:
         reasons = [line for line in self.lines if "error" in line.lower() or "failed" in line]
         said = f": {reasons[0].strip()[:300]}" if reasons else f".{output}"
         code = self.exit_code() or 0
-        how = f"{model} cannot be loaded by {self._path} ({how_it_ended(code)}){said}"
+        how = f"{model} cannot be loaded by {self._path} ({exit_text(code)}){said}"
         # So end builds of some compilers (`parley.environments.llamacpp_build`).
         if code == -signal.SIGSEGV and "amx_int8" in (processor_features() or ()):
             how = (

@@ -264,7 +264,8 @@ def test_a_server_that_a_signal_ends_while_it_loads_is_told_with_what_may_help(
     with pytest.raises(LoadError) as caught:
         start({"load": ["warming up the model"], "load_code": -int(ended)})
     said = str(caught.value)
-    assert f"(killed by signal {int(ended)}). Its last output: warming up the model" in said
+    hint = ", perhaps because memory ran out" if number == "SIGKILL" else ""
+    assert f"(killed by {number}{hint}). Its last output: warming up the model" in said
     assert ('arguments = ["--no-repack"]' in said) is remedy
     assert ("parley backend install llamacpp" in said) is remedy
     assert "\n" not in said

@@ -88,7 +88,7 @@ def test_integrated_gpus_are_known_by_their_names(title: str, integrated: bool) 
     ("behaviour", "said"),
     [
         ({"signal": int(signal.SIGILL)}, "was built for another processor (illegal instruction)"),
-        ({"signal": int(signal.SIGABRT)}, "does not run here (killed by signal 6)"),
+        ({"signal": int(signal.SIGABRT)}, "does not run here (killed by SIGABRT)"),
         ({"help": HELP.replace("--fit", "")}, "is too old: it has no --fit"),
         ({"help": "usage: true [ignored]"}, "is no llama-server: correct [model.llamacpp] server"),
     ],
