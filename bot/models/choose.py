@@ -4,6 +4,8 @@ from bot.config import ModelSettings, Settings
 from bot.models.find import DEMO
 
 _DEFAULTS = ("auto", "auto", "")
+_SECTIONS = ("scripted", "openvino", "torch", "ipex", "llamacpp", "openai")
+"""The backends that have settings of their own, ``[model.NAME]``."""
 DEMO_REASON = "the demo model is at its best on a CPU"
 
 
@@ -21,3 +23,20 @@ def backend_and_device(section: ModelSettings) -> tuple[str, str]:
 def interpreter(settings: Settings) -> str:
     """``[model] python`` as a path; "" for the interpreter that runs Parley."""
     return str(settings.path(settings.model.python)) if settings.model.python else ""
+
+
+def without_effect(section: ModelSettings, backend: str) -> tuple[str, ...]:
+    """Which settings are of another backend than the one that is used: a line for each
+    ``[model.NAME]`` in which something is not as by default. Nothing while `backend` is "auto"."""
+    if backend == "auto":
+        return ()
+    lines = []
+    for name in _SECTIONS:
+        own = getattr(section, name)
+        keys = [
+            key for key in type(own).model_fields if getattr(own, key) != getattr(type(own)(), key)
+        ]
+        if keys and name != backend:
+            what = f"[model.{name}] {', '.join(keys)}"
+            lines.append(f"{what}: without effect, because the backend is {backend}")
+    return tuple(lines)

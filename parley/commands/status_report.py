@@ -16,7 +16,7 @@ from adapters.common.texts import tokens_text
 from bot.config import Settings, load
 from bot.errors import ConfigError, ModelError, StorageError
 from bot.messages import ModelInfo
-from bot.models.choose import interpreter
+from bot.models.choose import interpreter, without_effect
 from bot.url_passwords import without_passwords
 from parley.doctor.backends import device_for
 from parley.doctor.interpreter import Probe, probe
@@ -149,7 +149,7 @@ async def _collect(settings: Settings) -> Status:
             FurtherModelStatus(name, section.model, _shown(section.base_urls))
             for name, section in settings.models.items()
         ),
-        warnings=settings.warnings,
+        warnings=(*settings.warnings, *without_effect(settings.model, model.backend)),
     )
 
 

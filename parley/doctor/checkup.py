@@ -11,7 +11,7 @@ from adapters.slack.checkup import check_slack
 from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.errors import ConfigError, ParleyError
-from bot.models.choose import interpreter
+from bot.models.choose import interpreter, without_effect
 from bot.url_passwords import without_passwords
 from parley.doctor import backends, model
 from parley.doctor.import_names import check_import_names
@@ -86,9 +86,19 @@ def _check_secrets(settings: Settings) -> list[Result]:
     return [Result("Settings", "secrets", State.WARNING, detail, remedy)]
 
 
+def _check_sections(section: ModelSettings, backend: str) -> list[Result]:
+    """The settings of other backends than the one that is used; nothing where there are none."""
+    return [
+        Result(backends.AREA, "settings", State.WARNING, line, "Remove it, or choose its backend.")
+        for line in without_effect(section, backend)
+    ]
+
+
 async def _check_inference(settings: Settings, findings: Findings) -> None:
     """Everything that running the model needs: driver, backend, device, model, memory."""
     section = settings.model
+    if section.backend in ("openai", "scripted"):
+        findings.add(_check_sections(section, section.backend))
     if section.backend == "openai":
         urls = without_passwords(", ".join(section.openai.base_urls))
         with findings.running(f"Asking the model servers {urls}"):
@@ -103,6 +113,7 @@ async def _check_inference(settings: Settings, findings: Findings) -> None:
     with findings.running("Resolving the backend"):
         resolved = await resolve_backend(settings)
     used = resolved.settings.model
+    findings.add(_check_sections(section, used.backend))
     if resolved.reason or resolved.error:
         findings.add([backends.check_choice(resolved, section)])
     findings.add(backends.check_note(resolved))

@@ -62,6 +62,14 @@ def test_secrets_that_others_can_read_are_warned_of_with_the_remedy(program: Pro
     assert "other users" not in shown(program)
 
 
+def test_settings_of_another_backend_are_warned_of(program: Program) -> None:
+    config = program.folder / "config.toml"
+    config.write_text('[model.torch]\ncompile = "on"\n\n[model.openvino]\nkv_cache = "auto"\n')
+    line = "[model.torch] compile: without effect, because the backend is scripted"
+    assert told(program)["warnings"] == [line]
+    assert f"! {line}" in shown(program)
+
+
 def test_what_is_kept_is_counted(program: Program) -> None:
     for name in ("one", "two", "two"):
         assert program.run("ask", "Hello", "--conversation", name).returncode == 0
