@@ -99,7 +99,8 @@ MEASURED: tuple[Processor, ...] = (
         },
     ),
 )
-"""The columns "one answer", "four at once" and "of 900" of the table in docs/benchmarks.md."""
+"""The columns "one answer", "four at once" and "of 900" of the table in docs/benchmarks.md. Where a
+prompt of 900 was not run (8 bits with bf16), the third is that of "a prompt of 128"."""
 
 
 def processor_of(features: Collection[str] | None) -> Processor | None:

@@ -169,12 +169,21 @@ def test_where_only_one_answer_is_written_at_a_time_four_at_once_do_not_count() 
         assert choose_for_gguf(GgufCase(OLD, 4, parallel=1)).backend == "llamacpp"
 
 
+def reading(text: str, speed: Speed) -> float:
+    """What the row of the documentation's table with this speed says of reading: the column "of
+    900", or "a prompt of 128" where that was not run."""
+    written = f"| {speed.alone:.1f} | {speed.four:.1f} |"
+    (row,) = (line for line in text.splitlines() if written in line)
+    *_, of_128, of_900 = (cell.strip() for cell in row.strip("| ").split("|"))
+    return float(of_128 if of_900 == "not run" else of_900)
+
+
 def test_the_table_is_the_one_in_the_documentation() -> None:
     text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8").replace("**", "")
     for row in MEASURED:
         assert f"| {row.title} |" in text
         for speed in (speed for speeds in row.speeds.values() for speed in speeds.values()):
-            assert f"| {speed.alone:.1f} | {speed.four:.1f} |" in text
+            assert speed.read == pytest.approx(reading(text, speed), abs=0.5), "shown rounded"
 
 
 def test_no_processor_is_in_two_rows_of_the_table_and_every_row_has_both_engines(
