@@ -178,5 +178,8 @@ class Quantized:
 def _properties(low_bit: str) -> "dict[str, str]":
     """The arithmetic that the openvino backend uses on a CPU."""
     from bot.worker.backends.openvino import arithmetic
+    from bot.worker.backends.openvino.source import FULL_PRECISION
 
-    return arithmetic.EXACT if low_bit in ("fp32", "fp16") else arithmetic.quantized()
+    if low_bit in FULL_PRECISION:
+        return arithmetic.EXACT
+    return {} if low_bit == "bf16" else arithmetic.quantized()

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from bot.worker.processor import processor_features
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-"""Properties for weights of 16 and 32 bits: the answers equal those of other backends."""
+"""Properties for weights in fp16 and fp32: the answers equal those of other backends."""
 
 
 def quantized(features: "Collection[str] | None" = None) -> "dict[str, str]":

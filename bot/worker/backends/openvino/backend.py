@@ -195,10 +195,14 @@ def scheduler_config(genai: Any, device: Device, size: CacheSize, max_parallel: 
 def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, Any]:
     """The plugin's properties: inference precision, KV cache precision, cache of compiled kernels.
 
-    With weights of 16 and 32 bits the arithmetic is exact, so that answers equal those of other
-    backends. With quantized weights it is faster (`bot.worker.backends.openvino.arithmetic`)."""
+    With weights in fp16 and fp32 the arithmetic is exact, so that answers equal those of other
+    backends. With quantized weights it is faster (`bot.worker.backends.openvino.arithmetic`). With
+    bf16 a CPU does what OpenVINO does by itself: it computes in bfloat16 where it has instructions
+    for it, and keeps 8 bits in the KV cache."""
     if device.kind == "CPU":
-        return dict(arithmetic.EXACT) if source.exact else arithmetic.quantized()
+        if source.exact:
+            return dict(arithmetic.EXACT)
+        return arithmetic.quantized() if source.quantized else {}
     properties: dict[str, Any] = {}
     if str(cache_dir) != ".":
         # Compiled GPU kernels; OPTIMIZE_SIZE leaves out the weights.

@@ -30,6 +30,9 @@ _GGUF_NOTE = f"OpenVINO reads this GGUF file; llama.cpp runs more kinds of them:
 FULL_PRECISION = ("fp32", "fp16")
 """Weights with which the arithmetic is exact, so that answers equal those of other backends."""
 
+_UNKNOWN = "as exported"
+"""`Source.low_bit` of a graph whose weights have a type that is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -42,12 +45,17 @@ class Source:
     low_bit: str
     """The quantization of the weights, for people: "sym_int4", "int4 (as exported)"."""
     exact: bool
-    """Whether the weights have 16 or 32 bits, so that the arithmetic should be exact, too."""
+    """Whether the weights are in fp16 or fp32, so that the arithmetic should be exact, too."""
     cache: CacheShape | None
     """None where it is not known."""
     weight_bytes: int
     note: str = ""
     """See `bot.worker.protocol.Facts`."""
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the weights are known to have 4 or 8 bits; not with bf16."""
+        return not self.exact and not self.low_bit.startswith(("bf16", _UNKNOWN))
 
 
 def find_source(options: LoadOptions, report: Progress, memory: int | None = None) -> Source:
@@ -89,7 +97,7 @@ def _ready(folder: Path, name: str, options: LoadOptions, report: Progress) -> S
     if not (folder / MODEL_FILE).is_file():
         folder = joined(folder, options.cache_dir, report)
     facts = read_facts(folder / MODEL_FILE)
-    low_bit = f"{facts.weights} (as exported)" if facts.weights else "as exported"
+    low_bit = f"{facts.weights} (as exported)" if facts.weights else _UNKNOWN
     exact = facts.weights in FULL_PRECISION
     note = _note(facts.cache)
     return Source(folder, name, low_bit, exact, facts.cache, _weight_bytes(folder), note)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from bot.worker.backends.openvino import arithmetic
 from bot.worker.backends.openvino import backend as backend_module
 from bot.worker.backends.openvino import device as openvino_device
 from bot.worker.backends.openvino.backend import OpenVinoBackend
 from bot.worker.backends.openvino.device import Device, choose_device
+from bot.worker.backends.openvino.library import import_genai
 from bot.worker.backends.openvino.memory import cache_size
 from bot.worker.backends.openvino.model_facts import CacheShape
 from bot.worker.backends.openvino.source import Source
@@ -219,6 +221,54 @@ def test_openvino_is_imported_without_its_telemetry() -> None:
         "sys.exit([m for m in sys.modules if m.startswith('openvino_telemetry.')] or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---------------------------------------------------------------- number formats
+
+
+class WatchedGenAi:
+    """OpenVINO GenAI, and the properties of the last pipeline that it made."""
+
+    def __init__(self) -> None:
+        self.properties: dict[str, Any] = {}
+        self._genai = import_genai()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._genai, name)
+
+    def ContinuousBatchingPipeline(self, *given: Any, **properties: Any) -> Any:  # noqa: N802
+        self.properties = properties
+        return self._genai.ContinuousBatchingPipeline(*given, **properties)
+
+
+@pytest.mark.parametrize("made_by", ["Parley", "somebody else"])
+@pytest.mark.parametrize(
+    ("low_bit", "expected"),
+    [
+        ("fp32", arithmetic.EXACT),
+        ("fp16", arithmetic.EXACT),
+        ("bf16", {}),
+        ("sym_int8", {"INFERENCE_PRECISION_HINT": "f32"}),
+        ("sym_int4", {"INFERENCE_PRECISION_HINT": "f32"}),
+    ],
+)
+def test_with_amx_32_bits_are_asked_for_where_weights_are_quantized_and_not_for_bf16(
+    options: LoadOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    low_bit: str,
+    expected: dict[str, str],
+    made_by: str,
+) -> None:
+    watched, wanted = WatchedGenAi(), replace(options, low_bit=low_bit)
+    monkeypatch.setattr(backend_module, "import_genai", lambda: watched)
+    monkeypatch.setattr(arithmetic, "processor_features", lambda: ("amx_int8", "amx_bf16"))
+    if made_by != "Parley":
+        convert(Path(options.model), tmp_path, low_bit, silent)
+        wanted = replace(options, model=str(tmp_path), cache_dir="")
+    facts = OpenVinoBackend().load(wanted, silent)
+    assert low_bit.removeprefix("sym_") in facts.low_bit
+    assert watched.properties == expected
 
 
 # ---------------------------------------------------------------- devices and memory
