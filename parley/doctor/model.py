@@ -5,7 +5,7 @@ weight formats of `bot.worker.conversion`, and for GGUF files, from their size a
 plus KV cache.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.checks import Result, State
@@ -21,15 +21,19 @@ from bot.models.kind import kind_of
 from bot.models.needs import loaded_size
 from bot.models.repository import read_repository
 from bot.worker.backends.ipex.low_bit import choose_low_bit
+from bot.worker.backends.llamacpp.sizing import CACHE_SHARE as LLAMACPP_SHARE
 from bot.worker.backends.openvino.exporter import HOW, find_exported, resolve_export_low_bit
 from bot.worker.backends.openvino.library import exported_file
+from bot.worker.backends.openvino.memory import CACHE_SHARE as OPENVINO_SHARE
+from bot.worker.backends.torch.device import CACHE_SHARE as TORCH_SHARE
 from bot.worker.backends.torch.device import choose_precision
+from bot.worker.context import SHARE, context_that_fits
 from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.convert import resolve_low_bit
 from bot.worker.conversion.decoder_config import DecoderConfig
 from bot.worker.gguf.files import is_gguf
 from bot.worker.memory import available_memory
-from bot.worker.protocol import LoadError, NotConvertible
+from bot.worker.protocol import LoadError, LoadOptions, NotConvertible
 from parley.doctor.interpreter import Device
 from parley.doctor.resolve import read_model
 
@@ -56,7 +60,16 @@ _BITS = {
 }
 """Bits per weight, scales included: in the layers, and in the embedding table and output matrix."""
 USABLE = 0.9
-"""The share of the memory for weights and KV cache; the rest is for intermediate results."""
+"""The share of the memory for weights and KV cache where ``[model] context`` is set; the rest
+is for intermediate results."""
+CACHE_SHARES = {
+    "openvino": OPENVINO_SHARE,
+    "torch": TORCH_SHARE,
+    "ipex": TORCH_SHARE,
+    "llamacpp": LLAMACPP_SHARE,
+}
+"""By library: the share of the memory beside the weights in which a start with ``context = 0``
+needs room for one full window at least."""
 _STYLES = {
     PromptStyle.LLAMA2: "Llama 2's chat format",
     PromptStyle.TEMPLATE: "its own chat template",
@@ -124,7 +137,8 @@ def check_memory(
     folder: ModelFolder, section: ModelSettings, library: str, device: Device
 ) -> Result:
     """Whether the weights and the KV caches of ``max_parallel`` full conversations fit into the
-    device's memory. Blocking."""
+    device's memory. With ``context = 0`` these fill the window that a start takes by memory; how
+    fast this machine reads, which may make it smaller, only a start measures. Blocking."""
     what = f"context of {context_of(folder, section)} tokens"
     if section.context > folder.context:
         detail = f"the model was trained for {folder.context}"
@@ -140,7 +154,7 @@ def check_memory(
     if memory is None:
         return Result(AREA, what, State.SKIPPED, "the size of the memory is unknown")
     need = needed(config, section, library, device, context_of(folder, section))
-    return _verdict(what, need, memory, section, device, folder.path)
+    return _verdict("", need, memory, section, library, device, folder)
 
 
 def _check_gguf_memory(
@@ -149,12 +163,13 @@ def _check_gguf_memory(
     """The same for a GGUF file: its size, and its KV cache. A bound for models with sliding
     windows, which keep less."""
     gguf, context = read_gguf(folder.path), context_of(folder, section)
-    what = f"context of {context} tokens, {gguf.quantization or 'GGUF'}"
+    kind = f", {gguf.quantization or 'GGUF'}"
     if memory is None or not gguf.cache_values:
+        what = f"context of {context} tokens{kind}"
         return Result(AREA, what, State.SKIPPED, "the memory that it needs cannot be estimated")
     element = _gguf_element(gguf.quantization, section, library, device)
     need = MemoryNeed(gguf.size, element * gguf.cache_values, context)
-    return _verdict(what, need, memory, section, device, folder.path)
+    return _verdict(kind, need, memory, section, library, device, folder)
 
 
 def _check_weights(path: Path, what: str, memory: int | None, device: Device) -> Result:
@@ -228,7 +243,8 @@ def _memory(device: Device) -> int | None:
 
 
 def context_of(folder: ModelFolder, section: ModelSettings) -> int:
-    """The context window, in tokens, that the settings mean."""
+    """The context window, in tokens, that the settings mean; with ``context = 0`` the most that
+    they mean, if memory and speed allow it."""
     return section.context or folder.default_context(MAX_CONTEXT)
 
 
@@ -258,10 +274,13 @@ def _low_bit(config: DecoderConfig, section: ModelSettings, library: str, device
 
 
 def _element(config: DecoderConfig, low_bit: str, library: str, device: Device) -> float:
-    """Bytes per number in the KV cache."""
+    """Bytes per number in the KV cache. `low_bit` is one that the library has on this device."""
+    if library == "torch":  # it keeps what the model computes in
+        computed = choose_precision(device.name.lower(), low_bit, "float16").computed
+        return 4.0 if computed == "float32" else 2.0
     if device.memory:
         return 2.0
-    full = library in ("torch", "ipex") or low_bit in ("fp16", "fp32")
+    full = library == "ipex" or low_bit in ("fp16", "fp32")
     return 4.0 if full else 1.0 + 8.0 / config.head_size
 
 
@@ -278,27 +297,71 @@ def _gguf_element(quantization: str, section: ModelSettings, library: str, devic
 
 
 def _verdict(
-    what: str, need: MemoryNeed, memory: int, section: ModelSettings, device: Device, path: Path
+    kind: str,
+    need: MemoryNeed,
+    memory: int,
+    section: ModelSettings,
+    library: str,
+    device: Device,
+    folder: ModelFolder,
 ) -> Result:
-    room = memory * USABLE - need.weights
+    """`need`: for the window that `context_of` says. `kind`: for the title, after the window."""
+    most, need = need.context, _as_started(need, memory, section, library)
+    what = f"context of {need.context} tokens{kind}"
+    room = _room(need, memory, section, library)
     fitting = int(room / need.one_context) if room > 0 else 0
     detail = (
         f"{_size(need.weights)} of weights and {_size(need.one_context)} of KV cache per answer, "
         f"of {_size(memory)} on {device.name}; {_long_contexts(need)}"
     )
+    fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4"'
+    fewer = "a file with fewer bits" if is_gguf(folder.path) else fewer
+    other = f"a smaller model than {folder.path.name}"
     if fitting < 1:
-        smaller = "a smaller [model] context, " if room > 0 else ""
-        fewer = "" if section.low_bit == "sym_int4" else '[model] low_bit = "sym_int4", '
-        fewer = "a file with fewer bits, " if is_gguf(path) else fewer
-        remedy = f"Choose {fewer}{smaller}or a smaller model than {path.name}."
-        return Result(AREA, what, State.FAILED, f"does not fit: {detail}", remedy)
+        smaller = "a smaller [model] context" if section.context and room > 0 else ""
+        remedy = f"Choose {_one_of(fewer, smaller, other)}."
+        even = "" if section.context else f" even with a window of {need.context} tokens, the least"
+        return Result(AREA, what, State.FAILED, f"does not fit{even}: {detail}", remedy)
+    if need.context < most:
+        detail = (
+            f"context = 0 means about {need.context} tokens here, for more would take over "
+            f"{SHARE:.0%} of the free memory; {detail}"
+        )
     if fitting < section.max_parallel:
+        more = "a smaller [model] context" if section.context else _one_of(fewer, other)
         remedy = (
             f"{fitting} of {section.max_parallel} parallel answers fit with a full context; the "
-            "others wait. For more, choose a smaller [model] context."
+            f"others wait. For more, choose {more}."
         )
         return Result(AREA, what, State.WARNING, f"fits: {detail}", remedy)
     return Result(AREA, what, State.OK, f"fits: {detail}")
+
+
+def _as_started(need: MemoryNeed, memory: int, section: ModelSettings, library: str) -> MemoryNeed:
+    """The need with the window that a start takes: a smaller one only with ``context = 0``, by the
+    rule that the backends have for it."""
+    options = LoadOptions(
+        library,
+        context=need.context,
+        max_parallel=section.max_parallel,
+        fit=section.context == 0,
+    )
+    free = memory - int(need.weights)
+    return replace(need, context=context_that_fits(options, free, need.token))
+
+
+def _room(need: MemoryNeed, memory: int, section: ModelSettings, library: str) -> float:
+    """Bytes for full windows beside the weights: with ``context = 0`` those that a start has, so
+    that both say the same of the least window."""
+    if section.context == 0:
+        return (memory - need.weights) * CACHE_SHARES[library]
+    return memory * USABLE - need.weights
+
+
+def _one_of(*choices: str) -> str:
+    """The choices that are not empty, for people: "a, b, or c"."""
+    *others, last = filter(None, choices)
+    return f"{', '.join(others)}, or {last}" if others else last
 
 
 def _long_contexts(need: MemoryNeed) -> str:

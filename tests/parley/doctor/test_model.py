@@ -11,9 +11,16 @@ from bot.checks import Result, State
 from bot.config import ModelSettings, Settings, load
 from bot.config_types import LowBit
 from bot.models.folder import ModelFolder
+from bot.worker.backends.openvino.device import Device as OpenVinoDevice
 from bot.worker.backends.openvino.exporter import kind_of
+from bot.worker.backends.openvino.memory import cache_size, fitted
+from bot.worker.backends.openvino.model_facts import CacheShape
+from bot.worker.backends.openvino.source import Source
+from bot.worker.backends.torch.device import contexts_that_fit
+from bot.worker.context import context_that_fits
 from bot.worker.conversion.architectures import read_config
 from bot.worker.conversion.model_cache import converted_name
+from bot.worker.protocol import DoesNotFit, LoadOptions
 from parley.doctor import model as model_checks
 from parley.doctor.interpreter import Device
 from parley.doctor.model import (
@@ -61,6 +68,9 @@ def gpu(gigabytes: float) -> Device:
 
 CPU = Device("CPU", "Xeon", None)
 INT8 = {"kv_cache": "int8"}
+THREE_OF_EIGHT = (
+    "3 of 8 parallel answers fit with a full context; the others wait. For more, choose"
+)
 
 
 def fit(folder: ModelFolder, device: Device, library: str = "openvino", **model: object) -> Result:
@@ -77,9 +87,9 @@ def test_llama_2_takes_what_is_known_of_it(llama: ModelFolder) -> None:
     ("memory", "model", "state", "said"),
     [
         (24, {}, State.OK, "fits"),
-        (12, {}, State.WARNING, "3 of 8 parallel answers"),
+        (12, {"context": 4096}, State.WARNING, f"{THREE_OF_EIGHT} a smaller [model] context."),
         (12, {"context": 1024}, State.OK, "fits"),
-        (5, {}, State.FAILED, "a smaller [model] context"),
+        (5, {"context": 4096}, State.FAILED, "a smaller [model] context"),
         (3, {}, State.FAILED, "a smaller model than"),
         (12, {"low_bit": "fp16"}, State.FAILED, 'low_bit = "sym_int4"'),
         (24, {"context": 9000}, State.FAILED, "[model] context to 4096 or less"),
@@ -92,6 +102,106 @@ def test_what_does_not_fit_says_what_would(
     result = fit(llama, gpu(memory), max_parallel=max_parallel, **model)
     assert result.state is state, result
     assert said in f"{result.detail} {result.remedy}"
+
+
+def trained_for(llama: ModelFolder, tokens: int) -> ModelFolder:
+    """The model with another `ModelFolder.context`, in tokens."""
+    file = llama.path / "config.json"
+    config = json.loads(file.read_text()) | {"max_position_embeddings": tokens}
+    file.write_text(json.dumps(config))
+    return ModelFolder.read(llama.path)
+
+
+@pytest.mark.parametrize(
+    ("memory", "trained", "window"),
+    [(24, 4096, 4096), (200, 4096, 4096), (200, 131_072, 8192)],
+)
+def test_with_plenty_of_memory_the_window_is_what_the_model_was_trained_for(
+    llama: ModelFolder, memory: float, trained: int, window: int
+) -> None:
+    result = fit(trained_for(llama, trained), gpu(memory), max_parallel=4)
+    assert (result.state, result.what) == (State.OK, f"context of {window} tokens")
+    assert result.detail.startswith("fits: 3.")
+    assert "at 32,768 tokens" in result.detail
+
+
+def test_with_little_memory_the_window_is_a_smaller_one_and_no_failure(llama: ModelFolder) -> None:
+    result = fit(llama, gpu(16))
+    assert (result.state, result.what) == (State.OK, "context of 1280 tokens")
+    assert result.detail.startswith(
+        "fits: context = 0 means about 1280 tokens here, for more would take over 50% of the free "
+        "memory; "
+    )
+    assert "and 0.7 GB of KV cache per answer" in result.detail
+    assert "4.3 GB at 8,192 tokens and 17.2 GB at 32,768 tokens" in result.detail
+    assert fit(llama, gpu(16), context=4096).what == "context of 4096 tokens", "set, not fitted"
+
+
+def test_where_not_all_answers_have_the_least_window_a_smaller_one_is_no_remedy(
+    llama: ModelFolder,
+) -> None:
+    result = fit(llama, gpu(5))
+    assert (result.state, result.what) == (State.WARNING, "context of 1024 tokens")
+    assert result.remedy == (
+        "1 of 8 parallel answers fit with a full context; the others wait. For more, choose "
+        '[model] low_bit = "sym_int4", or a smaller model than model.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "low_bit", "remedy"),
+    [
+        (4, "auto", 'Choose [model] low_bit = "sym_int4", or a smaller model than model.'),
+        (4, "sym_int4", "Choose a smaller model than model."),
+        (3, "sym_int4", "Choose a smaller model than model."),
+    ],
+)
+def test_far_too_little_memory_is_a_failure_with_its_remedy(
+    llama: ModelFolder, memory: float, low_bit: str, remedy: str
+) -> None:
+    result = fit(llama, gpu(memory), low_bit=low_bit)
+    assert (result.state, result.what) == (State.FAILED, "context of 1024 tokens")
+    assert result.detail.startswith("does not fit even with a window of 1024 tokens, the least: ")
+    assert result.remedy == remedy
+
+
+MEMORIES = (3, 4, 4.5, 4.6, 5, 8, 12, 16, 20, 24, 40)
+"""Of GPUs, in GB, between far too little and plenty for Llama 2 7B."""
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_openvino_starts_with_the_window_that_was_checked(
+    llama: ModelFolder, memory: float
+) -> None:
+    need = needed(read_config(llama.path), ModelSettings(), "openvino", gpu(memory), 4096)
+    device = OpenVinoDevice("GPU", "Arc", int(memory * 1e9))
+    shape = CacheShape(((32, 128),) * 64)
+    source = Source(llama.path, "m", "sym_int4", False, shape, int(need.weights))
+    options = fitted(source, device, LoadOptions("openvino", context=4096, fit=True))
+    result = fit(llama, gpu(memory))
+    assert result.what == f"context of {options.context} tokens"
+    try:
+        blocks = cache_size(source, device, options).blocks
+    except DoesNotFit:
+        assert result.state is State.FAILED
+    else:
+        all_fit = blocks >= 8 * options.context // 16
+        assert result.state is (State.OK if all_fit else State.WARNING)
+
+
+@pytest.mark.parametrize("memory", [13, 13.5, 14, 14.2, 15, *MEMORIES])
+def test_torch_starts_with_the_window_that_was_checked(llama: ModelFolder, memory: float) -> None:
+    need = needed(read_config(llama.path), ModelSettings(), "torch", gpu(memory), 4096)
+    token, free = int(need.token), int(memory * 1e9) - int(need.weights)
+    context = context_that_fits(LoadOptions("torch", context=4096, fit=True), free, token)
+    result = fit(llama, gpu(memory), "torch")
+    assert result.what == f"context of {context} tokens"
+    try:
+        slots = contexts_that_fit(free, token, context, 8, "xpu:0")
+    except DoesNotFit:
+        assert result.state is State.FAILED
+    else:
+        assert result.state is (State.OK if slots == 8 else State.WARNING)
 
 
 def test_graphics_that_share_the_machines_memory_have_what_is_free(
@@ -310,5 +420,6 @@ def test_of_a_gguf_file_the_memory_is_its_size_and_a_cache_of_16_bits(tmp_path: 
     )
     refused = fit(folder, gpu(0.0001))
     assert refused.state is State.FAILED
-    assert refused.remedy.startswith("Choose a file with fewer bits, ")
+    assert refused.what == "context of 1024 tokens, Q4_K_M"
+    assert refused.remedy.startswith("Choose a file with fewer bits, or a smaller model than ")
     assert check_low_bit(folder, ModelSettings(), "openvino", gpu(1)) is None
