@@ -13,6 +13,7 @@ from bot.worker.backends.choose import choose_backend
 from bot.worker.backends.engine_choice import Choice
 from bot.worker.channel import Channel, PipeClosed
 from bot.worker.context import READ_SECONDS, SHARE, context_that_is_read
+from bot.worker.exception_text import one_line
 from bot.worker.frames import Message
 from bot.worker.loop import Loop
 from bot.worker.protocol import (
@@ -165,11 +166,3 @@ def _serve(backend: Backend, channel: Channel) -> int:
         channel.send({"type": "fatal", "message": one_line(exc), "memory": memory})
         return BACKEND_FAILED
     return OK
-
-
-def one_line(exc: BaseException, limit: int = 300) -> str:
-    """An exception's type and text in one line of at most `limit` characters of text."""
-    text = " ".join(str(exc).split())
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

@@ -11,7 +11,6 @@ forward passes of just the tokens that are needed.
 """
 
 import importlib
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,10 +21,11 @@ from bot.worker.backends import warm_up
 from bot.worker.backends.kv_cache.batch_slots import BatchSlots
 from bot.worker.backends.torch.answer import Answer
 from bot.worker.backends.torch.device import contexts_that_fit, device_title, free_memory
-from bot.worker.backends.torch.graphs import Capture, graph_capture, one_line
+from bot.worker.backends.torch.graphs import Capture, graph_capture
 from bot.worker.backends.torch.layer_kinds import cannot_run, fix_positions
 from bot.worker.backends.torch.loading import Loaded, import_torch, load_model
 from bot.worker.context import context_that_fits
+from bot.worker.exception_text import PART, one_line
 from bot.worker.protocol import (
     END,
     LENGTH,
@@ -48,6 +48,9 @@ PROBE = list(range(1, 17))
 MAX_ERROR = 0.3
 """The largest relative error in this comparison. Rounding to 16 bits gives 0.01 to 0.1, wrong
 positions about 1."""
+
+MAY_HELP = "a newer torch or driver, or more free memory, may allow it"
+"""What an operator can do about graphs that fail."""
 
 
 class TorchBackend:
@@ -78,6 +81,8 @@ class TorchBackend:
         """Requests that wait for a slot."""
         self._owed = 0.0
         """Seconds that answers may still be written before more of a prompt is read."""
+        self._compile = False
+        """Whether the settings ask for compiled steps."""
         self._loading = True
         self._notes: list[str] = []
         """What the operator should know and was not told yet."""
@@ -90,11 +95,12 @@ class TorchBackend:
         report("Loading the model", 0, 0)
         loaded = load_model(self._torch, transformers, options)
         self._device, self._context = loaded.device, options.context
+        self._compile = options.compile
         self._chunk = PREFILL_CHUNK[self._device.partition(":")[0]]
         report("Warming up", 0, 0)
         note = fix_positions(loaded.model, self._context)
         vocabulary = self._make_cache(loaded, options)
-        self._choose_ways(options, vocabulary)
+        self._choose_ways(vocabulary)
         warm_up(self)
         if self._fixed is not None:
             warm_up(self)  # a step is captured when it is run for the second time
@@ -144,24 +150,36 @@ class TorchBackend:
             raise cannot_run(model.config, folder)
         return int(alone.shape[0])
 
-    def _choose_ways(self, options: LoadOptions, vocabulary: int) -> None:
+    def _choose_ways(self, vocabulary: int) -> None:
         """How tokens are sampled and decoded: on a CPU in the ways of a CPU, whose tokens for a
         seed stay what they are; else on the device, in captured steps where it can."""
-        capture = self._capture or graph_capture(self._torch, self._device)
-        if self._device == "cpu" and capture is None:
+        if self._device == "cpu" and self._capture is None:
             self._host_sampling = importlib.import_module("bot.worker.backends.torch.sampling")
             self._sample = self._host_sampling.sample_answers
-            if options.compile:
+            if self._compile:
                 self._notes.append('[model.torch] compile = "on" has no effect on a CPU')
             return
         sampling = importlib.import_module("bot.worker.backends.torch.device_sampling")
         slots = self._slots.capacity
         self._sample = sampling.DeviceSampler(slots, vocabulary, self._device)
-        if capture is None:
-            self._notes.append(f"this version of torch has no graphs for {self._device}")
-            return
         with self._torch.inference_mode():
-            self._forward(0, [[0]], [0])  # the cache of each layer is allocated when it is written
+            # The cache of each layer is allocated when it is written: before graphs are prepared,
+            # which need its tensors. Where memory is too small for it, a smaller context may fit.
+            self._forward(0, [[0]], [0])
+        try:
+            self._prepare_capture(slots, vocabulary)
+        except Exception as exc:  # whatever a driver or an incomplete torch raises
+            self._give_up_capture(f"graphs cannot be prepared on {self._device}", exc)
+
+    def _prepare_capture(self, slots: int, vocabulary: int) -> None:
+        """Raises what the device raises; then what was prepared is of no use."""
+        capture = self._capture or graph_capture(self._torch, self._device)
+        if capture is None:
+            self._notes.append(
+                f"this version of torch has no graphs for {self._device}: "
+                + self._without_graphs("a newer torch may have them")
+            )
+            return
         fixed = importlib.import_module("bot.worker.backends.torch.fixed_steps")
         self._fixed = fixed.FixedSteps(
             self._forward, capture, slots, self._context, vocabulary, self._device
@@ -170,7 +188,7 @@ class TorchBackend:
         self._reads = reads.FixedReads(
             self._forward, capture, self._context, vocabulary, self._device
         )
-        if options.compile:
+        if self._compile:
             self._fixed.compile()
 
     # ------------------------------------------------------------ answers
@@ -241,8 +259,7 @@ class TorchBackend:
             try:
                 return self._reads.read(slot, chunk, start)
             except Exception as exc:  # whatever a driver or an operator raises
-                # Decoding steps will fail, too, and tell the operator.
-                sys.stderr.write(f"reading is not captured: {one_line(exc)}\n")
+                self._notes.append(self._reading_note(exc))
                 self._reads.close()
                 self._reads = None
         return self._forward(slot, [chunk], [start])
@@ -283,7 +300,8 @@ class TorchBackend:
         try:
             tokens = self._fixed.decode(positions, rows, go_on=self._goes_on(answers))
         except Exception as exc:  # whatever a driver or an operator raises
-            self._give_up_capture(exc)
+            what = f"decoding steps cannot be captured as graphs on {self._device}"
+            self._give_up_capture(what, exc)
             return self._decode_exactly(decoding, answers)
         self._notes += self._fixed.problems()
         return [tokens[slot] for slot in slots]
@@ -296,18 +314,31 @@ class TorchBackend:
         (answer,) = answers
         return len(answer.tokens) + 1 < answer.request.max_new_tokens
 
-    def _give_up_capture(self, exc: Exception) -> None:
-        self._fixed.close()
-        if self._reads is not None:
-            self._reads.close()
+    def _give_up_capture(self, what: str, exc: Exception) -> None:
+        """From now on decode and read without graphs. The operator is told `what` failed."""
+        for captured in (self._fixed, self._reads):
+            if captured is not None:
+                captured.close()
         self._fixed = self._reads = None
-        self._notes.append(
-            f"decoding steps cannot be captured as graphs on {self._device} ({one_line(exc)}); "
-            "answers are written without, more slowly"
-        )
+        # That reading failed in the same way would say nothing more.
+        said = self._reading_note(exc)
+        self._notes = [note for note in self._notes if note != said]
+        self._notes.append(f"{what} ({one_line(exc, PART)}): {self._without_graphs(MAY_HELP)}")
         module: Any = getattr(self._torch, self._device.partition(":")[0], None)
         if hasattr(module, "empty_cache"):
             module.empty_cache()  # what the graphs held
+
+    def _without_graphs(self, remedy: str) -> str:
+        """What it means for the operator that nothing is captured."""
+        compiling = " [model.torch] compile has no effect;" if self._compile else ""
+        return f"answers are written without them, more slowly;{compiling} {remedy}"
+
+    def _reading_note(self, exc: Exception) -> str:
+        """What the operator is told where reading alone cannot be captured."""
+        return (
+            f"reading cannot be captured as graphs on {self._device} ({one_line(exc, PART)}): "
+            f"prompts are read without them, and answers begin a little later; {MAY_HELP}"
+        )
 
     def _take_tokens(self, answers: list[Answer], tokens: list[int], step: Step) -> None:
         """Add to each answer its next token."""

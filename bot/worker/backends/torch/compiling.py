@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bot.worker.backends.torch.graphs import one_line
+from bot.worker.exception_text import PART, one_line
 
 torch: Any = importlib.import_module("torch")
 
@@ -78,7 +78,7 @@ class BackgroundCompiler:
         """Nothing that is compiled can be used here: compile nothing more."""
         self._ready.clear()
         self._uses.clear()
-        self.problems.append(one_line(exc))
+        self.problems.append(one_line(exc, PART))
         self.close()
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class BackgroundCompiler:
                     with in_the_background():
                         self._compile(self._most_used())
                 except Exception as exc:  # whatever the compilers of this machine raise
-                    self.problems.append(one_line(exc))
+                    self.problems.append(one_line(exc, PART))
                     return
 
     def _in_use(self) -> bool:

@@ -86,10 +86,10 @@ class FixedSteps:
     def compile(self, backend: str = "inductor", worthwhile: int = WORTHWHILE) -> None:
         """From now on compile the shapes that are used this often, in the background, by
         torch.compile's `backend`, and use what is compiled as soon as it is. Takes some seconds to
-        load that compiler."""
-        self._layers = self._forward.layer_compiler(backend)
+        load that compiler. Where it cannot be loaded, `problems` says so."""
         self._compiler = BackgroundCompiler(worthwhile)
         try:
+            self._layers = self._forward.layer_compiler(backend)
             load_compiler(backend, self._states.tokens.device)
         except Exception as exc:  # whatever the compilers of this machine raise
             self._compiler.give_up(exc)
@@ -110,7 +110,11 @@ class FixedSteps:
         if self._compiler is None or not self._compiler.problems:
             return []
         said = self._compiler.problems.popleft()
-        return [f"[model.torch] compile: torch.compile cannot do it here ({said})"]
+        note = (
+            f"[model.torch] compile: torch.compile cannot do it here ({said}): answers go on "
+            'without it; correct what it names, or set compile = "off"'
+        )
+        return [note]
 
     def batch_size(self, rows: int) -> int:
         """How many rows a step for so many rows computes."""
@@ -160,13 +164,14 @@ class FixedSteps:
 
     def _run_forward(self, count: int, length: int) -> None:
         key = (count, length)
-        if self._compiler is not None and (step := self._compiled(key)) is not None:
+        compiler = self._compiler
+        if compiler is not None and (step := self._compiled(compiler, key)) is not None:
             self._steps.forget(("forward", *key))
             try:
                 self._steps.run(("compiled", *key), lambda: self._work(count, step))
             except Exception as exc:  # whatever a driver raises; the step is computed once more
                 self._steps.forget(("compiled", *key))
-                self._compiler.give_up(exc)
+                compiler.give_up(exc)
             else:
                 return
         self._steps.run(("forward", *key), lambda: self._work(count, self._step(*key)))
@@ -175,11 +180,11 @@ class FixedSteps:
         tokens, positions = self._states.tokens[:count], self._states.positions[:count]
         return self._forward.fixed(tokens, positions, length)
 
-    def _compiled(self, key: tuple[int, int]) -> Step | None:
+    def _compiled(self, compiler: BackgroundCompiler, key: tuple[int, int]) -> Step | None:
         """This step with compiled layers, where they are ready."""
-        compiler, layers, (count, length) = self._compiler, self._layers, key
-        assert compiler is not None
-        assert layers is not None
+        layers, (count, length) = self._layers, key
+        if layers is None:
+            return None
         tokens, positions = self._states.tokens[:count], self._states.positions[:count]
         return compiler.compiled(
             key, lambda: self._forward.compiled(tokens, positions, length, layers)

@@ -144,8 +144,3 @@ class CapturedSteps:
         """Drop all steps."""
         self._steps.clear()
         self._begun.clear()
-
-
-def one_line(exc: BaseException) -> str:
-    """An exception's type, and its text in one line of at most 200 characters."""
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

@@ -52,6 +52,33 @@ def test_where_nothing_can_be_compiled_one_line_says_so_and_answers_go_on(
     backend = TorchBackend(repeat)
     bench = Bench(backend, options)
     backend._fixed.compile("no such compiler", worthwhile=1)
+    (note,) = notes_of_an_answer(backend, bench)
+    assert bench.tokens[1] == expected
+    assert note.startswith("[model.torch] compile: torch.compile cannot do it here (")
+    assert note.endswith('): answers go on without it; mend what it names, or set compile = "off"')
+    assert "\n" not in note
+
+
+def test_a_torch_whose_compiler_cannot_be_prepared_keeps_its_captured_steps(
+    options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Bench(TorchBackend(repeat), options).answer(request(1, stop=[]))
+    backend = TorchBackend(repeat)
+    bench = Bench(backend, options)
+
+    def incomplete(name: str) -> None:
+        raise AttributeError("torch.fx has no Tracer")
+
+    monkeypatch.setattr(backend._forward, "layer_compiler", incomplete)
+    backend._fixed.compile("aot_eager", worthwhile=1)
+    (note,) = notes_of_an_answer(backend, bench)
+    assert "(AttributeError: torch.fx has no Tracer)" in note
+    assert bench.tokens[1] == expected
+    assert backend._fixed is not None
+
+
+def notes_of_an_answer(backend: TorchBackend, bench: Bench) -> list[str]:
+    """The notes while an answer, number 1, is written and everything compiled that is worth it."""
     bench.add(request(1, stop=[]))
     notes = []
     while 1 not in bench.ended:
@@ -60,11 +87,9 @@ def test_where_nothing_can_be_compiled_one_line_says_so_and_answers_go_on(
         for key, ids in step.tokens:
             bench.tokens[key] += ids
         bench.ended |= {ended.id: ended for ended in step.ended}
-        backend._fixed.wait_until_compiled()
-    assert bench.tokens[1] == expected
-    (note,) = notes
-    assert note.startswith("[model.torch] compile: torch.compile cannot do it here (")
-    assert "\n" not in note
+        if backend._fixed is not None:
+            backend._fixed.wait_until_compiled()
+    return notes
 
 
 def test_compiling_for_a_cpu_is_refused_in_one_line(options: LoadOptions) -> None:

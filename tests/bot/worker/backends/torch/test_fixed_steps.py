@@ -3,12 +3,15 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bot.worker.backends.torch import backend as backend_module
+from bot.worker.backends.torch import loading
 from bot.worker.backends.torch.backend import TorchBackend
+from bot.worker.backends.torch.graphs import graph_capture, repeat
 from bot.worker.protocol import LoadOptions, Request
 from tests.bot.worker.backends.backend_bench import PROMPT, Bench, request
 from tests.tiny_model import write_tiny_model
@@ -285,14 +288,154 @@ def test_a_device_that_cannot_capture_is_named_in_one_line_and_decodes(
 ) -> None:
     assert exact.facts.note == (
         "decoding steps cannot be captured as graphs on cpu (RuntimeError: operation not permitted "
-        "when stream is capturing (and more)); answers are written without, more slowly"
+        "when stream is capturing (and more)): answers are written without them, more slowly; "
+        "a newer torch or driver, or more free memory, may allow it"
     )
     given = request(1, stop=[], max_new_tokens=40)
     assert exact.answer(given) == Bench(TorchBackend(), options).answer(given)
 
 
-def out_of_memory() -> Any:
+def out_of_memory(*args: Any) -> Any:
     raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+class Failing:
+    """A capture that raises these errors first, one at each call."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self._capture = TracedCapture()
+
+    def __call__(self, work: Callable[[], None]) -> Callable[[], Callable[[], None]]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self._capture(work)
+
+
+NOT_READ = (
+    "reading cannot be captured as graphs on cpu (RuntimeError: no such operator): prompts are "
+    "read without them, and answers begin a little later; a newer torch or driver, or more free "
+    "memory, may allow it"
+)
+
+
+def test_a_device_that_cannot_capture_reading_alone_is_named_in_one_line(
+    options: LoadOptions, exact: Bench
+) -> None:
+    backend = TorchBackend(Failing(RuntimeError("no such\noperator")))
+    bench = Bench(backend, options)
+    assert bench.facts.note == NOT_READ
+    assert backend._fixed is not None
+    assert backend._reads is None
+    assert bench.answer(request(1, stop=[])) == exact.answer(request(1, stop=[]))
+
+
+def test_reading_that_cannot_be_captured_later_is_named_once(
+    options: LoadOptions, exact: Bench
+) -> None:
+    capture = Failing()
+    bench = Bench(TorchBackend(capture), options)
+    assert bench.facts.note == ""
+    given = [request(n, [n, *range(3, 90)], stop=[]) for n in (1, 2)]
+    capture.errors = [RuntimeError("no such\noperator")]
+    bench.add(*given)
+    assert notes_until_ended(bench, 1, 2) == [NOT_READ]
+    assert bench.tokens == {each.id: exact.answer(each) for each in given}
+
+
+def test_reading_and_decoding_that_fail_in_different_ways_are_both_named(
+    options: LoadOptions,
+) -> None:
+    capture = Failing(RuntimeError("no such operator"), RuntimeError("the driver is old"))
+    note = Bench(TorchBackend(capture), options).facts.note
+    assert note.startswith(f"{NOT_READ}; decoding steps cannot be captured as graphs on cpu (")
+    assert note.count("RuntimeError: the driver is old") == 1
+
+
+def notes_until_ended(bench: Bench, *ids: int) -> list[str]:
+    """Step until these answers have ended. Returns the notes on the way."""
+    notes = []
+    while not set(ids) <= set(bench.ended):
+        step = bench.backend.step()
+        notes += step.notes
+        for key, tokens in step.tokens:
+            bench.tokens[key] += tokens
+        bench.ended |= {ended.id: ended for ended in step.ended}
+    return notes
+
+
+# ---------------------------------------------------------------- what cannot be prepared
+
+
+@pytest.fixture
+def on_device(monkeypatch: pytest.MonkeyPatch, options: LoadOptions) -> LoadOptions:
+    """Options for a device that is not taken for a CPU, and has no graphs."""
+    monkeypatch.setattr(loading, "choose_device", lambda torch, wanted: "cpu:0")
+    return replace(options, low_bit="fp32")
+
+
+@pytest.mark.parametrize(
+    ("compiling", "effect"), [(False, ""), (True, " [model.torch] compile has no effect;")]
+)
+def test_a_torch_without_graphs_is_named_with_what_it_means(
+    on_device: LoadOptions, exact: Bench, compiling: bool, effect: str
+) -> None:
+    bench = Bench(TorchBackend(), replace(on_device, compile=compiling))
+    assert bench.facts.note == (
+        "this version of torch has no graphs for cpu:0: answers are written without them, more "
+        f"slowly;{effect} a newer torch may have them"
+    )
+    assert bench.answer(request(1, stop=[])) == exact.answer(request(1, stop=[]))
+
+
+def test_compiling_that_ends_with_the_graphs_is_named(
+    options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fixed_steps, "load_compiler", lambda backend, device: None)
+    bench = Bench(TorchBackend(uncapturable), replace(options, compile=True))
+    assert bench.facts.note.startswith("decoding steps cannot be captured as graphs on cpu (")
+    assert bench.facts.note.count("more slowly; [model.torch] compile has no effect; a newer") == 1
+
+
+def test_a_driver_that_gives_no_memory_for_graphs_is_named_in_one_line(
+    on_device: LoadOptions, exact: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def graph_pool_handle() -> Any:
+        raise RuntimeError("not implemented\nby this driver")
+
+    xpu = SimpleNamespace(
+        XPUGraph=object,
+        graph=object,
+        Stream=lambda device: None,
+        graph_pool_handle=graph_pool_handle,
+    )
+    monkeypatch.setattr(
+        backend_module, "graph_capture", lambda *_: graph_capture(SimpleNamespace(xpu=xpu), "xpu")
+    )
+    bench = Bench(TorchBackend(), on_device)
+    assert bench.facts.note == (
+        "graphs cannot be prepared on cpu:0 (RuntimeError: not implemented by this driver): "
+        "answers are written without them, more slowly; a newer torch or driver, or more free "
+        "memory, may allow it"
+    )
+    assert bench.answer(request(1, stop=[])) == exact.answer(request(1, stop=[]))
+
+
+@pytest.mark.parametrize(
+    "part", ["fixed_steps.RowStates", "fixed_steps.Readback", "fixed_reads.FixedReads"]
+)
+def test_memory_that_is_too_small_for_graphs_is_named_and_costs_no_answer(
+    options: LoadOptions, exact: Bench, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(f"bot.worker.backends.torch.{part}", out_of_memory)
+    backend = TorchBackend(repeat)
+    bench = Bench(backend, options)
+    assert backend._fixed is backend._reads is None
+    assert bench.facts.note.startswith(
+        "graphs cannot be prepared on cpu (OutOfMemoryError: CUDA out of memory.): answers are "
+        "written without them"
+    )
+    assert bench.answer(request(1, stop=[])) == exact.answer(request(1, stop=[]))
 
 
 @pytest.mark.parametrize("when", ["at its first run", "while it is captured"])
@@ -316,19 +459,12 @@ def test_a_capture_that_fails_later_costs_no_token(
         request(n, PROMPT[n:], temperature=1.0, top_k=50, stop=[], seed=n, max_new_tokens=20)
         for n in (1, 2)
     ]
-    notes = []
     bench.add(given[0])
     bench.step()
     bench.step()
     bench.add(given[1])
-    while not {1, 2} <= set(bench.ended):
-        step = bench.backend.step()
-        notes += step.notes
-        for key, ids in step.tokens:
-            bench.tokens[key] += ids
-        bench.ended |= {ended.id: ended for ended in step.ended}
+    (note,) = notes_until_ended(bench, 1, 2)
     assert bench.tokens == {each.id: exact.answer(each) for each in given}
-    (note,) = notes
     assert "OutOfMemoryError: CUDA out of memory." in note
 
 
