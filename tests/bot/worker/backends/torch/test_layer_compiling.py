@@ -195,7 +195,7 @@ def test_compiled_code_that_fails_later_is_named_and_answers_go_on(tmp_path: Pat
     (note,) = notes
     assert note == (
         "[model.torch] compile: torch.compile cannot do it here (RuntimeError: the driver is gone)"
-        ': answers go on without it; mend what it names, or set compile = "off"'
+        ': answers go on without it; correct what it names, or set compile = "off"'
     )
 
 
