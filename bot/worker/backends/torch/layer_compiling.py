@@ -226,7 +226,8 @@ def _compare(found: Any, expected: Any) -> None:
 def _trace_alone() -> None:
     """Let tracing by torch.fx hold `MODULES`."""
     trace = torch.fx.Tracer.trace
-    if hasattr(trace, "__wrapped__"):
+    # torch.compile wraps it, too, when it is first used: that is no sign that this was done.
+    if hasattr(trace, "holds_modules"):
         return
 
     @functools.wraps(trace)
@@ -234,6 +235,7 @@ def _trace_alone() -> None:
         with MODULES:
             return trace(*args, **kwargs)
 
+    trace_alone.holds_modules = True  # type: ignore[attr-defined]
     torch.fx.Tracer.trace = trace_alone
 
 

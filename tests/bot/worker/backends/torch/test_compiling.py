@@ -55,7 +55,9 @@ def test_where_nothing_can_be_compiled_one_line_says_so_and_answers_go_on(
     (note,) = notes_of_an_answer(backend, bench)
     assert bench.tokens[1] == expected
     assert note.startswith("[model.torch] compile: torch.compile cannot do it here (")
-    assert note.endswith('): answers go on without it; correct what it names, or set compile = "off"')
+    assert note.endswith(
+        '): answers go on without it; correct what it names, or set compile = "off"'
+    )
     assert "\n" not in note
 
 

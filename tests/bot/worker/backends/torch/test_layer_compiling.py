@@ -1,7 +1,9 @@
 """Layers are compiled once for each kind, without touching the KV cache, and checked."""
 
+import functools
 import importlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -199,31 +201,38 @@ def test_compiled_code_that_fails_later_is_named_and_answers_go_on(tmp_path: Pat
     )
 
 
-def test_a_pass_waits_while_another_thread_traces(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_pass_waits_while_another_thread_traces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+) -> None:
+    """Also where torch.compile was used before, which wraps the function that traces."""
+    trace = torch.fx.Tracer.trace
+    while hasattr(trace, "__wrapped__"):  # as torch has it
+        trace = trace.__wrapped__
+    as_compiling_leaves_it = functools.wraps(trace)(lambda *args, **names: trace(*args, **names))
+    monkeypatch.setattr(torch.fx.Tracer, "trace", as_compiling_leaves_it if wrapped else trace)
     backend = loaded(tmp_path)
     backend._forward.layer_compiler("aot_eager")
-    tracing, go_on, done = threading.Event(), threading.Event(), threading.Event()
-    found: list[Any] = []
+    tracing, go_on = threading.Event(), threading.Event()
 
     def traced(value: Any) -> Any:
         tracing.set()
         assert go_on.wait(60)
         return value + 1
 
-    def decode() -> None:
+    def decode() -> Any:
         with torch.inference_mode():
-            found.append(step_of(backend)())
-        done.set()
+            return step_of(backend)()
 
-    with torch.inference_mode():
-        expected = step_of(backend)()
-    threads = [threading.Thread(target=torch.fx.symbolic_trace, args=(traced,))]
-    threads[0].start()
-    assert tracing.wait(60)
-    threads.append(threading.Thread(target=decode))
-    threads[1].start()
-    assert not done.wait(0.5)
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert torch.equal(found[0], expected)
+    expected = decode()
+    with ThreadPoolExecutor(2) as threads:
+        trace = threads.submit(torch.fx.symbolic_trace, traced)
+        try:
+            assert tracing.wait(60)
+            found = threads.submit(decode)
+            with pytest.raises(TimeoutError):
+                found.result(timeout=0.5)
+        finally:
+            go_on.set()
+        trace.result()
+        assert torch.equal(found.result(), expected)
