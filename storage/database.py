@@ -201,6 +201,7 @@ def _file_engine(url: URL, busy_seconds: float) -> Engine:
         hide_parameters=True,  # errors are logged, and must not contain messages
         pool_size=READERS + 1,
         max_overflow=0,
+        pool_use_lifo=True,  # the connection used last has its pages and statements at hand
         # isolation_level None: the driver must not begin transactions by itself (see `begin`)
         connect_args={
             "timeout": busy_seconds,
