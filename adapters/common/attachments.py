@@ -10,11 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-import aiohttp
 
 from bot.errors import SurfaceError
 from bot.names import clean_file_name
+
+if TYPE_CHECKING:
+    import aiohttp  # slow to import, and the terminal downloads nothing
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ class FileReader:
         return parts, notes
 
 
-async def read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def read_at_most(response: "aiohttp.ClientResponse", most: int) -> bytes:
     """The first `most` bytes of a response's body; the rest is not received. Raises what aiohttp
     raises."""
     data = bytearray()

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from adapters.common.desk import Desk
@@ -11,9 +12,7 @@ from adapters.common.rules import Rules
 from adapters.common.since import parse_since
 from adapters.common.text_commands import typed_changes
 from adapters.console.export import write_export
-from adapters.console.lines import Lines
 from adapters.console.report import context_text, earlier_text, outcome_text
-from adapters.console.screen import Screen
 from adapters.console.slash import ends_chat, help_text, parse
 from adapters.console.summary import summarize_conversation
 from bot.engine import Engine
@@ -21,6 +20,11 @@ from bot.engine.job import Job
 from bot.errors import ParleyError
 from bot.messages import ConversationKey, Person, Question
 from bot.ports import PlaceNames, Store, StoredAnswer, Surface, SurfaceFinder
+
+if TYPE_CHECKING:
+    # slow to import, and `parley ask` needs neither
+    from adapters.console.lines import Lines
+    from adapters.console.screen import Screen
 
 MOST_EARLIER = 99
 """Earlier exchanges that are counted at the start and offered by the up arrow."""
@@ -58,7 +62,7 @@ class Chat:
         self,
         engine: Engine,
         store: Store,
-        screen: Screen,
+        screen: "Screen",
         conversation: ConversationKey,
         person: Person,
     ) -> None:
@@ -95,7 +99,7 @@ class Chat:
         newest = await self._store.answers(conversation=self._conversation, limit=MOST_EARLIER + 1)
         return [answer.question.text for answer in reversed(newest)]
 
-    async def run(self, lines: Lines, *, resume: bool) -> None:
+    async def run(self, lines: "Lines", *, resume: bool) -> None:
         """Answer `lines` until they end or one of `EXIT_LINES` comes. With `resume`, answers that
         an earlier run left unfinished are completed first; otherwise they are shown as they are
         and marked as interrupted. A refusal or failure is shown, and the chat continues."""
