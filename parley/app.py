@@ -25,7 +25,7 @@ from bot.generation.models import OnDemand
 from bot.models.choose import backend_and_device, interpreter
 from bot.models.find import display_name, find_model
 from bot.models.kind import require_suited
-from bot.observer import Observer
+from bot.observer import Event, Observer
 from bot.ports import Archive, Generator, Quota, Store
 from parley.environments.llamacpp import server_path
 from parley.history import History, saving
@@ -60,7 +60,8 @@ async def open_parley(
     fold_thoughts: bool | None = None,
     observer: Observer | None = None,
 ) -> AsyncIterator[Parley]:
-    """Open the database, load the model, start the engine, and close all of it after the body.
+    """Open the database, load the model meanwhile, start the engine, and close all of it after the
+    body.
 
     While the body runs, exchanges older than ``[storage] retention_days`` are deleted once a day.
     `on_progress` is called while the model is loaded. `edit_interval`, in seconds, overrides
@@ -71,13 +72,23 @@ async def open_parley(
     clock = SystemClock()
     section = settings.delivery
     fold = settings.conversation.thinking == "fold" if fold_thoughts is None else fold_thoughts
+    early, begun = EarlyEvents(), asyncio.Event()
+
+    def report(progress: LoadProgress) -> None:
+        begun.set()
+        if on_progress is not None:
+            on_progress(progress)
+
     async with AsyncExitStack() as stack:
+        generator = await stack.enter_async_context(
+            open_generator(settings, report, observer=early)
+        )
+        await stack.enter_async_context(_loading(generator, begun))
         store = await stack.enter_async_context(open_store(settings.database_url))
         observer = history = History(store, utc_now, settings.model.name, observer)
         await stack.enter_async_context(saving(history, clock))
-        generator = await stack.enter_async_context(
-            open_generator(settings, on_progress, observer=observer)
-        )
+        early.pass_on_to(history)
+        stack.push_async_callback(generator.aclose)  # its last events are saved
         delivery = Delivery(
             clock,
             store,
@@ -94,6 +105,44 @@ async def open_parley(
         history.model = engine.status.model.name
         await stack.enter_async_context(_purging(store, clock, settings.storage.retention_days))
         yield Parley(engine, store, generator)
+
+
+class EarlyEvents:
+    """An observer until there is another one, which is then told what happened before."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._to: Observer | None = None
+
+    def observe(self, event: Event) -> None:
+        if self._to is None:
+            self._events.append(event)
+        else:
+            self._to.observe(event)
+
+    def pass_on_to(self, observer: Observer) -> None:
+        """Tell `observer` all that happened, and from now on what happens."""
+        self._to = observer
+        for event in self._events:
+            observer.observe(event)
+
+
+@asynccontextmanager
+async def _loading(generator: Generator, begun: asyncio.Event) -> AsyncIterator[None]:
+    """Begin to load a model on this machine; the body runs once its process is being started, which
+    sets `begun`: it would compete for Python's lock before. That loading fails is raised by the
+    generator's next `start`."""
+    if not isinstance(generator, WorkerGenerator):
+        yield
+        return
+    task = asyncio.create_task(generator.start(), name="loading the model")
+    task.add_done_callback(lambda _: begun.set())
+    try:
+        await begun.wait()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -84,6 +84,7 @@ class WorkerClient:
         client._task = asyncio.create_task(client._run(), name=f"worker {process.pid}")
         try:
             client._send(to_message("load", options))
+            client._on_progress(LoadProgress("Starting the model's process", 0, 0))
             client.facts = await asyncio.shield(client._facts)
         except BaseException:
             await client.aclose()

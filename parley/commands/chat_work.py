@@ -20,6 +20,7 @@ from parley.options import conversation_named
 
 if TYPE_CHECKING:
     from adapters.console.chat import Chat
+    from bot.generation import LoadProgress
 
 
 async def chat(settings: Settings, name: str) -> None:
@@ -40,7 +41,8 @@ async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -
         async with AsyncExitStack() as stack:
             prompt = EarlyPrompt(lines, first_status(settings))
             async with prompt:
-                await asyncio.to_thread(_import_the_rest)
+                # while another thread imports, the prompt takes keys
+                await asyncio.to_thread(import_module, "parley.terminal")
                 session = await _loaded(stack, settings, conversation, prompt)
                 lines.remember(await session.earlier_questions())
             if not prompt.left:
@@ -50,29 +52,42 @@ async def _chat_on_terminal(settings: Settings, conversation: ConversationKey) -
 
 
 def _import_the_rest() -> None:
-    """Import what takes longest; while another thread does, the prompt takes keys."""
-    for name in ("adapters.console.chat", "adapters.console.screen", "parley.terminal"):
+    """Import what the chat needs once the model is loaded."""
+    for name in ("adapters.console.chat", "adapters.console.screen"):
         import_module(name)
 
 
 async def _loaded(
     stack: AsyncExitStack, settings: Settings, conversation: ConversationKey, prompt: EarlyPrompt
 ) -> "Chat":
+    from parley.app import open_parley
+    from parley.terminal import EDIT_INTERVAL, local_person
+
+    started = asyncio.Event()  # the model's process, or there is none to start
+
+    def report(progress: "LoadProgress") -> None:
+        started.set()
+        prompt.report(progress_text(progress))
+
+    async def import_the_rest() -> None:
+        await started.wait()
+        await asyncio.to_thread(_import_the_rest)
+
+    rest = asyncio.create_task(import_the_rest())
+    try:
+        parley = await stack.enter_async_context(
+            open_parley(
+                settings, on_progress=report, edit_interval=EDIT_INTERVAL, fold_thoughts=True
+            )
+        )
+    finally:
+        started.set()
+        await rest
     from rich.console import Console
 
     from adapters.console.chat import Chat
     from adapters.console.screen import RichScreen
-    from parley.app import open_parley
-    from parley.terminal import EDIT_INTERVAL, local_person
 
-    parley = await stack.enter_async_context(
-        open_parley(
-            settings,
-            on_progress=lambda progress: prompt.report(progress_text(progress)),
-            edit_interval=EDIT_INTERVAL,
-            fold_thoughts=True,
-        )
-    )
     screen = RichScreen(Console(highlight=False))
     return Chat(parley.engine, parley.store, screen, conversation, local_person())
 

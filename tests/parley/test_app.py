@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -11,9 +14,12 @@ import pytest
 from bot.clock import SystemClock
 from bot.config import Settings, load
 from bot.errors import ModelError, StorageError
-from bot.generation import WorkerGenerator
-from bot.messages import ConversationKey, Person, Question
-from bot.ports import AnswerState, Quota
+from bot.generation import WorkerGenerator, worker_client
+from bot.generation.process import spawn
+from bot.messages import ConversationKey, ModelInfo, Person, Question
+from bot.observer import Event, NoObserver, WorkerStarted
+from bot.ports import AnswerState, Quota, Store
+from parley import app
 from parley.app import _purging, engine_options, open_parley, server_options, worker_options
 from storage import open_store
 from storage.in_memory import MemoryStore
@@ -150,11 +156,54 @@ async def test_a_model_that_cannot_be_loaded_lets_go_of_the_database(tmp_path: P
         pass
 
 
-async def test_a_database_that_cannot_be_opened_starts_no_model(tmp_path: Path) -> None:
+@pytest.mark.process
+async def test_a_database_that_cannot_be_opened_ends_the_models_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[asyncio.subprocess.Process] = []
+
+    async def watched(python: str, passed_on: Collection[str] = ()) -> asyncio.subprocess.Process:
+        started.append(await spawn(python, passed_on))
+        return started[-1]
+
+    monkeypatch.setattr(worker_client, "spawn", watched)
     (tmp_path / "parley.sqlite3").write_bytes(b"not a database" * 1000)
     with pytest.raises(StorageError):
         async with open_parley(configured(tmp_path)):
             raise AssertionError("it has no database")
+    assert [process.returncode is None for process in started] == [False]
+
+
+@pytest.mark.process
+async def test_the_database_is_opened_while_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what happened before it was open is observed too."""
+    loaded = asyncio.Event()
+
+    @asynccontextmanager
+    async def slow_store(url: str) -> AsyncIterator[Store]:
+        await loaded.wait()  # for ever, where the model waits for the database
+        async with open_store(url) as store:
+            yield store
+
+    class Watching(NoObserver):
+        events: ClassVar[list[Event]] = []
+
+        def observe(self, event: Event) -> None:
+            self.events.append(event)
+
+    start = WorkerGenerator.start
+
+    async def watched(self: WorkerGenerator) -> ModelInfo:
+        found = await start(self)
+        loaded.set()
+        return found
+
+    monkeypatch.setattr(app, "open_store", slow_store)
+    monkeypatch.setattr(WorkerGenerator, "start", watched)
+    async with open_parley(configured(tmp_path), observer=Watching()):
+        assert Watching.events == [WorkerStarted(again=False)]
 
 
 def test_the_settings_reach_the_engine(tmp_path: Path) -> None:
