@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-
 from bot.errors import SurfaceError
 from bot.names import clean_file_name
 

@@ -45,8 +45,8 @@ class WorkerGenerator:
         self._context = 0
         """The loaded model's context window, in tokens; 0 before the first load. Less than the
         codec's where memory or speed allow no more."""
-        self._first_note = ""
-        """What the worker noted at the first load, which chose the context window."""
+        self._window_note = ""
+        """What the worker noted at the load that chose the context window."""
         self._halved = ""
         """A note for the operator that memory ran out and the context window was halved, or ""."""
 
@@ -125,7 +125,7 @@ class WorkerGenerator:
     async def _launch(self) -> WorkerClient:
         options = self._options
         codec = await self._load_codec()
-        context = self._next_context(codec.context)
+        context, halved = self._next_context(codec.context)
         # A worker that starts again gets the window that prompts were packed for.
         fit = options.context == 0 and not self._context
         load = await asyncio.to_thread(load_options, options, codec, context, fit=fit)
@@ -139,33 +139,36 @@ class WorkerGenerator:
         facts = client.facts
         if facts.note:
             logger.info("the model: %s (%s)", facts.note, facts.device)
-        if not self._context:
-            self._first_note = facts.note
-        self._client, self._context = client, facts.context
+        if not self._context or (facts.note and facts.context < self._context):
+            self._window_note = facts.note
+        # Only now: where the start failed, the next one is with half of the window, too.
+        self._client, self._context, self._halved = client, facts.context, halved
         return client
 
     def _note(self, newest: str) -> str:
-        """What the operator should know: of the first load, of the newest one, and of memory."""
-        notes = (*self._first_note.split("; "), *newest.split("; "), self._halved)
-        return "; ".join(filter(None, dict.fromkeys(notes)))
+        """What the operator should know: of the window, of the newest load, and of memory."""
+        chosen = self._window_note
+        notes = [newest] if chosen in newest else [chosen] if newest in chosen else [chosen, newest]
+        return "; ".join(filter(None, [*notes, self._halved]))
 
-    def _next_context(self, whole: int) -> int:
+    def _next_context(self, whole: int) -> tuple[int, str]:
         """The context window to load with, in tokens: `whole`, or half of it after memory ran out
-        during generation. Raises ModelError where it ran out a second time."""
+        during generation; and the note about that. Raises ModelError where it ran out a second
+        time."""
         context = self._context or whole
         if self._client is None or not self._client.out_of_memory:
-            return context
+            return context, self._halved
         if self._halved or context // 2 < MIN_CONTEXT:
             raise ModelError(
                 f"The memory of {self._client.facts.device} ran out again, with a context of "
                 f"{context} tokens and {self._options.max_parallel} answers at a time: set "
                 "[model] context, max_parallel or low_bit lower."
             )
-        self._halved = (
+        halved = (
             f"the memory ran out: the context was halved from {context} to {context // 2} tokens"
         )
-        logger.warning("%s", self._halved)
-        return context // 2
+        logger.warning("%s", halved)
+        return context // 2, halved
 
     async def _begin(self, run: Run, window: int) -> tuple[WorkerClient, AnswerStream]:
         """Send the request as soon as fewer than ``max_parallel`` are in flight. It counts as in

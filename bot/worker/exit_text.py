@@ -10,6 +10,9 @@ def exit_text(code: "int | None") -> str:
         return "it is still running"
     if code >= 0:
         return f"exit code {code}"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name
+        name = f"signal {-code}"
     hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
     return f"killed by {name}{hint}"

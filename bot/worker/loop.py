@@ -57,7 +57,15 @@ class Loop:
 
     def run(self) -> None:
         """Step while requests are in flight, and block on the command queue while there are none.
-        Returns after ``quit``. Raises whatever the backend's `step` or `cancel` raises."""
+        Returns after ``quit``. Raises whatever the backend's `step` or `cancel` raises, once the
+        tokens before are sent."""
+        try:
+            self._run()
+        except Exception:
+            self._report()
+            raise
+
+    def _run(self) -> None:
         pause = 0.0
         while True:
             self._process_commands(pause)

@@ -63,7 +63,9 @@ async def _loaded(
     from parley.app import open_parley
     from parley.terminal import EDIT_INTERVAL, local_person
 
-    started = asyncio.Event()  # the model's process, or there is none to start
+    started = asyncio.Event()  # the model's process
+    if settings.model.backend == "openai":
+        started.set()  # there is none
 
     def report(progress: "LoadProgress") -> None:
         started.set()
@@ -80,9 +82,12 @@ async def _loaded(
                 settings, on_progress=report, edit_interval=EDIT_INTERVAL, fold_thoughts=True
             )
         )
-    finally:
-        started.set()
-        await rest
+    except BaseException:  # the person left, too
+        rest.cancel()
+        await asyncio.gather(rest, return_exceptions=True)
+        raise
+    started.set()  # a process may be ready without a word
+    await rest
     from rich.console import Console
 
     from adapters.console.chat import Chat

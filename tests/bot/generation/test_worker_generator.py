@@ -383,6 +383,29 @@ async def test_a_window_that_the_worker_chose_is_halved_once_too(tmp_path: Path)
 
 
 @needs_signals
+@pytest.mark.parametrize("context", [0, 4000])
+async def test_half_of_a_window_is_tried_again_after_a_start_that_failed(
+    tmp_path: Path, context: int
+) -> None:
+    """Another program may hold the memory for a while."""
+    options = replace(out_of_memory(tmp_path, whole=2000), context=context)
+    fails = tmp_path / "fails"
+    python = Path(options.python)
+    script = python.read_text().replace("exec", f"rm {fails} 2>/dev/null && exit 7\nexec")
+    python.write_text(script)
+    async with running(options) as generator:
+        before = (await generator.start()).context
+        fails.touch()
+        with pytest.raises(WorkerLost, match="XPU out of memory"):
+            await answer(generator)
+        text, _ = await answer(generator)
+        info = await generator.start()
+    assert not fails.exists()
+    assert text == WORDS
+    assert info.context == before // 2
+
+
+@needs_signals
 async def test_a_worker_that_starts_again_keeps_the_window_that_was_chosen(tmp_path: Path) -> None:
     """Memory that is short at that moment must not shrink it: prompts were packed for it."""
     limit = tmp_path / "limit"

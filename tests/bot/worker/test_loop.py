@@ -4,6 +4,8 @@ import queue
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from bot.worker.channel import Command
 from bot.worker.loop import GATHER_SECONDS, Loop
 from bot.worker.protocol import END, Ended, Facts, Request, Step, Usage
@@ -146,6 +148,18 @@ def test_tokens_are_not_held_back_while_a_command_is_carried_out() -> None:
     got = [token for frame in bot.frames for token in dict(frame["tokens"]).get(1, [])]
     assert got == [1, 2, 3, 4, 5]
     assert bot.ends()[1]["reason"] == "cancelled"
+
+
+def test_what_came_before_a_step_that_fails_is_sent() -> None:
+    def during(step: int) -> None:
+        if step == 4:
+            raise RuntimeError("the device is gone")
+
+    bot, backend = Bot(step=GATHER_SECONDS / 1000), CountingBackend(during)
+    bot.say(add(1, length=9))
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        bot.run(backend)
+    assert [token for frame in bot.frames for token in dict(frame["tokens"])[1]] == [1, 2, 3]
 
 
 def test_nothing_is_held_back_while_the_backend_pauses() -> None:
