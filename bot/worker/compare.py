@@ -180,6 +180,5 @@ def _properties(low_bit: str) -> "dict[str, str]":
     from bot.worker.backends.openvino import arithmetic
     from bot.worker.backends.openvino.source import FULL_PRECISION
 
-    if low_bit in FULL_PRECISION:
-        return arithmetic.EXACT
-    return {} if low_bit == "bf16" else arithmetic.quantized()
+    exact = low_bit in FULL_PRECISION
+    return arithmetic.on_cpu(exact=exact, known_quantized=low_bit != "bf16")

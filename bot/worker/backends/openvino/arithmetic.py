@@ -16,3 +16,13 @@ def quantized(features: "Collection[str] | None" = None) -> "dict[str, str]":
     processor, by default of this one."""
     known = processor_features() if features is None else features
     return {"INFERENCE_PRECISION_HINT": "f32"} if "amx_bf16" in (known or ()) else {}
+
+
+def on_cpu(*, exact: bool, known_quantized: bool) -> "dict[str, str]":
+    """The properties on a CPU: `exact` for weights in fp16 and fp32, `known_quantized` for those
+    that are known to have 4 or 8 bits. With others, such as bf16, a CPU does what OpenVINO does by
+    itself: it computes in bfloat16 where it has instructions for it, and keeps 8 bits in the KV
+    cache."""
+    if exact:
+        return dict(EXACT)
+    return quantized() if known_quantized else {}

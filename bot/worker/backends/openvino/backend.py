@@ -196,13 +196,9 @@ def _properties(device: Device, source: Source, cache_dir: Path) -> dict[str, An
     """The plugin's properties: inference precision, KV cache precision, cache of compiled kernels.
 
     With weights in fp16 and fp32 the arithmetic is exact, so that answers equal those of other
-    backends. With quantized weights it is faster (`bot.worker.backends.openvino.arithmetic`). With
-    bf16 a CPU does what OpenVINO does by itself: it computes in bfloat16 where it has instructions
-    for it, and keeps 8 bits in the KV cache."""
+    backends. With quantized weights it is faster (`bot.worker.backends.openvino.arithmetic`)."""
     if device.kind == "CPU":
-        if source.exact:
-            return dict(arithmetic.EXACT)
-        return arithmetic.quantized() if source.quantized else {}
+        return arithmetic.on_cpu(exact=source.exact, known_quantized=source.quantized)
     properties: dict[str, Any] = {}
     if str(cache_dir) != ".":
         # Compiled GPU kernels; OPTIMIZE_SIZE leaves out the weights.
