@@ -32,10 +32,7 @@ def without_effect(section: ModelSettings, backend: str) -> tuple[str, ...]:
         return ()
     lines = []
     for name in _SECTIONS:
-        own = getattr(section, name)
-        keys = [
-            key for key in type(own).model_fields if getattr(own, key) != getattr(type(own)(), key)
-        ]
+        keys = getattr(section, name).model_dump(exclude_defaults=True)
         if keys and name != backend:
             what = f"[model.{name}] {', '.join(keys)}"
             lines.append(f"{what}: without effect, because the backend is {backend}")
